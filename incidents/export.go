@@ -1,0 +1,108 @@
+package incidents
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// ErrFormat says that there is no such export format.
+var ErrFormat = errors.New("no such export format")
+
+// Report is what a post-mortem is made of.
+type Report struct {
+	Incident    Incident
+	Entries     []Entry        // oldest first
+	Zone        *time.Location // for local times; nil: UTC
+	Generated   time.Time
+	Chain       string // "verified", or why not
+	Environment string // where the service runs, for CDEvents; empty: production
+}
+
+// Format is one form of an export.
+type Format struct {
+	Name      string // as in ?format=
+	MediaType string
+	FileName  string // within the zip
+	render    func(io.Writer, Report) error
+}
+
+// Formats are all forms but the zip, which holds them.
+func Formats() []Format {
+	return []Format{
+		{"md", "text/markdown; charset=utf-8", "postmortem.md", markdown},
+		{"html", "text/html; charset=utf-8", "postmortem.html", page},
+		{"json", "application/json", "timeline.json", document},
+		{"cdevents", "application/cloudevents-batch+json", "cdevents.json", cdevents},
+	}
+}
+
+// FindFormat returns ErrFormat, with the names that there are, for any other.
+func FindFormat(name string) (Format, error) {
+	var names []string
+	for _, f := range append(Formats(), Format{"zip", "application/zip", "postmortem.zip", archive}) {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return Format{}, fmt.Errorf("%w: %.20q; there are %s", ErrFormat, name, strings.Join(names, ", "))
+}
+
+// Export writes r to w as md, html, json, cdevents, or zip (all of them). Nothing is written unless all of it can be
+// made. It returns an error that wraps ErrFormat for any other format.
+func Export(w io.Writer, format string, r Report) error {
+	f, err := FindFormat(format)
+	if err != nil {
+		return err
+	}
+	if r.Zone == nil {
+		r.Zone = time.UTC
+	}
+	var whole bytes.Buffer
+	if err := f.render(&whole, r); err != nil {
+		return fmt.Errorf("exporting incident %s as %s: %w", r.Incident.PagerDutyID, f.Name, err)
+	}
+	_, err = whole.WriteTo(w)
+	return err
+}
+
+// document is the JSON form. Entries are as they were written, so that Verify holds for what is read back.
+func document(w io.Writer, r Report) error {
+	entries := r.Entries
+	if entries == nil {
+		entries = []Entry{}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(struct {
+		Incident  Incident  `json:"incident"`
+		Durations Spans     `json:"durations"`
+		Chain     string    `json:"chain"`
+		TimeZone  string    `json:"time_zone"`
+		Generated time.Time `json:"generated_at"`
+		Entries   []Entry   `json:"entries"`
+	}{r.Incident, Durations(r.Incident), r.Chain, r.Zone.String(), r.Generated.UTC(), entries})
+}
+
+// archive is a zip of every other form, in a folder of its own.
+func archive(w io.Writer, r Report) error {
+	z := zip.NewWriter(w)
+	folder := fmt.Sprintf("incident-%d/", r.Incident.Number)
+	for _, f := range Formats() {
+		header := &zip.FileHeader{Name: folder + f.FileName, Method: zip.Deflate, Modified: r.Generated.UTC()}
+		file, err := z.CreateHeader(header)
+		if err != nil {
+			return err
+		}
+		if err := f.render(file, r); err != nil {
+			return fmt.Errorf("%s: %w", f.FileName, err)
+		}
+	}
+	return z.Close()
+}

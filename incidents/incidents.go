@@ -1,0 +1,125 @@
+// Package incidents holds what a night consists of: the incident that PagerDuty opened, and its timeline, which
+// becomes the post-mortem. It knows how incidents change, how entries are chained, and how a timeline is exported.
+//
+// It does not talk to PagerDuty (incidents/pagerduty does), nor to Slack (bot), nor to Postgres (store).
+package incidents
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// ErrUnknown says that no incident has the ID that was asked for.
+var ErrUnknown = errors.New("no such incident")
+
+// Status is where an incident stands, in PagerDuty's words.
+type Status string
+
+// The statuses of an incident. PagerDuty has no others.
+const (
+	Triggered    Status = "triggered"
+	Acknowledged Status = "acknowledged"
+	Resolved     Status = "resolved"
+)
+
+// Incident is one incident of PagerDuty's, as far as it is known here. Times are UTC; the zero time means "not yet".
+type Incident struct {
+	ID             int64     `json:"id"`
+	PagerDutyID    string    `json:"pagerduty_id"`
+	Number         int64     `json:"number"`
+	Title          string    `json:"title"`
+	ServiceID      string    `json:"service_id"`
+	Service        string    `json:"service"`
+	Status         Status    `json:"status"`
+	Urgency        string    `json:"urgency"`
+	Priority       string    `json:"priority,omitempty"`
+	URL            string    `json:"url,omitempty"`
+	OpenedAt       time.Time `json:"opened_at,omitzero"`
+	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
+	AcknowledgedBy string    `json:"acknowledged_by,omitempty"`
+	RestoredAt     time.Time `json:"restored_at,omitzero"`
+	FlatAt         time.Time `json:"flat_at,omitzero"`
+	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
+	ResolvedBy     string    `json:"resolved_by,omitempty"`
+}
+
+// Open says whether somebody may still have to act.
+func (i Incident) Open() bool { return i.Status != Resolved }
+
+// ActorKind says what sort of being acted.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	Person    ActorKind = "person"
+	Bot       ActorKind = "bot"
+	PagerDuty ActorKind = "pagerduty" // a service, a rule or an integration of PagerDuty's
+	Token     ActorKind = "token"     // an API token; Name is the token's
+	Engine    ActorKind = "engine"
+)
+
+// Actor is who did something. IDs are those of the named system; empty when unknown.
+type Actor struct {
+	Kind        ActorKind `json:"kind"`
+	SlackID     string    `json:"slack_id,omitempty"`
+	PagerDutyID string    `json:"pagerduty_id,omitempty"`
+	Name        string    `json:"name,omitempty"`
+}
+
+// Self is the bot as an actor.
+func Self() Actor { return Actor{Kind: Bot, Name: "snapback"} }
+
+// Source is where an entry comes from: the system, its own ID for it, and a link for people.
+type Source struct {
+	System   string `json:"system"` // pagerduty, slack, engine, api, snapback
+	NativeID string `json:"native_id,omitempty"`
+	URL      string `json:"url,omitempty"`
+}
+
+// Entry is one line of a timeline. Entries are never changed: each carries the hash of the one before it.
+//
+// IncidentID is 0 for what happened outside any incident, such as a restore that nobody was paged for: those
+// entries form one chain of their own.
+type Entry struct {
+	ID         int64           `json:"id"`
+	IncidentID int64           `json:"incident_id"`
+	Seq        int64           `json:"seq"` // 1, 2, 3 … within its chain
+	OccurredAt time.Time       `json:"occurred_at"`
+	RecordedAt time.Time       `json:"recorded_at"`
+	Kind       string          `json:"kind"` // dotted, such as restore.verified; see the Kind constants
+	Actor      Actor           `json:"actor"`
+	Source     Source          `json:"source"`
+	Summary    string          `json:"summary"` // one sentence for people, without secrets
+	Details    json.RawMessage `json:"details,omitempty"`
+	PrevHash   []byte          `json:"prev_hash,omitempty"` // base64 in JSON; empty in the first entry
+	Hash       []byte          `json:"hash"`
+}
+
+// The kinds of entries that code looks for. PagerDuty's own event types (incident.triggered,
+// incident.acknowledged, …) are kept as they are named there.
+const (
+	KindRestoreRequested   = "restore.requested"
+	KindRestoreState       = "restore.state" // details hold the journalled state
+	KindRestoreRefused     = "restore.refused"
+	KindRestoreVerified    = "restore.verified"
+	KindRestoreReverted    = "restore.reverted"
+	KindRestoreFailed      = "restore.failed"
+	KindSnapshotAsked      = "snapshot.requested"
+	KindSnapshotTaken      = "snapshot.taken"
+	KindSnapshotDeleted    = "snapshot.deleted"
+	KindDeploy             = "deploy"
+	KindDeployReturned     = "deploy.returned" // what a restore undid was deployed again
+	KindAcknowledgeAsked   = "acknowledge.requested"
+	KindResolveAsked       = "resolve.requested"
+	KindRefused            = "refused" // somebody may not, or something is no longer so
+	KindNote               = "note"
+	KindTerminalLink       = "terminal.link"
+	KindTerminalOpened     = "terminal.opened"
+	KindTerminalShell      = "terminal.shell"
+	KindTerminalEnded      = "terminal.ended"
+	KindErrorsFlat         = "errors.flat"
+	KindPagerDutyTriggered = "incident.triggered"
+	KindPagerDutyAcked     = "incident.acknowledged"
+	KindPagerDutyResolved  = "incident.resolved"
+)

@@ -1,0 +1,178 @@
+// Package pagerduty is where the domain meets PagerDuty: it checks and reads the webhooks that come in (V3), and makes
+// the REST and change-event calls that go out.
+//
+// It stores nothing and retries nothing: a failed call returns an *Error that says whether and when to try again, and
+// the caller's queue does so. Of the client library it uses the request preparation (Client.Do) and the types only,
+// because the library's own methods lose response headers and the chain of transport errors.
+package pagerduty
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// How much of what PagerDuty says is kept, in characters.
+const (
+	maxTitle   = 1024
+	maxName    = 200
+	maxMessage = 2000
+)
+
+// idGrammar is what an ID must look like before it becomes part of a path.
+var idGrammar = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Incident is an incident as PagerDuty describes it. When an event merely refers to one (notes, responders, status
+// updates), only ID, Title and URL are set.
+type Incident struct {
+	ID        string           `json:"id"`
+	Number    int64            `json:"number,omitempty"`
+	Title     string           `json:"title,omitempty"`
+	Status    incidents.Status `json:"status,omitempty"` // empty when it is not known
+	Urgency   string           `json:"urgency,omitempty"`
+	Priority  string           `json:"priority,omitempty"`
+	URL       string           `json:"url,omitempty"` // http or https, for people
+	ServiceID string           `json:"service_id,omitempty"`
+	Service   string           `json:"service,omitempty"`
+	PolicyID  string           `json:"escalation_policy_id,omitempty"`
+	Assignees []User           `json:"assignees,omitempty"`
+	CreatedAt time.Time        `json:"created_at,omitzero"` // UTC
+}
+
+// Record is i in the domain's terms. Who acknowledged and resolved it, and when, is for the caller to add.
+func (i Incident) Record() incidents.Incident {
+	return incidents.Incident{
+		PagerDutyID: i.ID,
+		Number:      i.Number,
+		Title:       i.Title,
+		ServiceID:   i.ServiceID,
+		Service:     i.Service,
+		Status:      i.Status,
+		Urgency:     i.Urgency,
+		Priority:    i.Priority,
+		URL:         i.URL,
+		OpenedAt:    i.CreatedAt,
+	}
+}
+
+// User is a person in PagerDuty. Email is empty where PagerDuty sends a reference only.
+type User struct {
+	ID    string `json:"id"`
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+}
+
+// object is what PagerDuty's objects and references have in common.
+type object struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Summary string `json:"summary"`
+	HTMLURL string `json:"html_url"`
+}
+
+func (o object) user() User { return User{ID: clean(o.ID, maxName), Name: clean(o.Summary, maxName)} }
+
+// actor is o as who did something. PagerDuty names nobody (null) for what it does by itself.
+func (o *object) actor() incidents.Actor {
+	if o == nil || o.ID == "" && o.Summary == "" {
+		return incidents.Actor{Kind: incidents.PagerDuty, Name: "PagerDuty"}
+	}
+	actor := incidents.Actor{Kind: incidents.PagerDuty, PagerDutyID: clean(o.ID, maxName), Name: clean(o.Summary, maxName)}
+	if o.Type == "user_reference" || o.Type == "user" {
+		actor.Kind = incidents.Person
+	}
+	return actor
+}
+
+// rawIncident is an incident on the wire, in webhooks (number, assignees) and in REST answers (incident_number,
+// assignments) alike.
+type rawIncident struct {
+	object
+	Number         int64     `json:"number"`
+	IncidentNumber int64     `json:"incident_number"`
+	Title          string    `json:"title"`
+	Status         string    `json:"status"`
+	Urgency        string    `json:"urgency"`
+	Priority       *object   `json:"priority"`
+	Service        *object   `json:"service"`
+	Policy         *object   `json:"escalation_policy"`
+	Assignees      []object  `json:"assignees"`
+	CreatedAt      time.Time `json:"created_at"`
+	Assignments    []struct {
+		Assignee object `json:"assignee"`
+	} `json:"assignments"`
+}
+
+func (r rawIncident) incident() Incident {
+	i := Incident{
+		ID:        r.ID,
+		Number:    max(r.Number, r.IncidentNumber),
+		Title:     clean(r.Title, maxTitle),
+		Status:    incidents.Status(clean(r.Status, maxName)),
+		Urgency:   clean(r.Urgency, maxName),
+		URL:       webURL(r.HTMLURL),
+		Assignees: r.users(),
+		CreatedAt: r.CreatedAt.UTC(),
+	}
+	if i.Title == "" {
+		i.Title = clean(r.Summary, maxTitle)
+	}
+	if r.Priority != nil {
+		i.Priority = clean(r.Priority.Summary, maxName)
+	}
+	if r.Service != nil {
+		i.ServiceID, i.Service = clean(r.Service.ID, maxName), clean(r.Service.Summary, maxName)
+	}
+	if r.Policy != nil {
+		i.PolicyID = clean(r.Policy.ID, maxName)
+	}
+	return i
+}
+
+func (r rawIncident) users() []User {
+	var users []User
+	for _, a := range r.Assignees {
+		users = append(users, a.user())
+	}
+	for _, a := range r.Assignments {
+		users = append(users, a.Assignee.user())
+	}
+	return users
+}
+
+// clean makes one line of s, at most limit characters long. Control characters go: Postgres refuses NUL, and a
+// webhook that can't be stored would be retried for two days. So do characters that turn the direction of text round.
+func clean(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return clip(strings.TrimSpace(s), limit)
+}
+
+// clip cuts s to limit characters, the last of which says that there was more.
+func clip(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// webURL is s if people can be sent there, else empty.
+func webURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return ""
+	}
+	return u.String()
+}

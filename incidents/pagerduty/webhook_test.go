@@ -1,0 +1,210 @@
+package pagerduty_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/pagerduty"
+)
+
+const triggered = `{"event":{"id":"01EVENT","event_type":"incident.triggered","resource_type":"incident",
+"occurred_at":"2026-03-05T02:42:07.123Z","agent":{"id":"PSVC","type":"service_reference","summary":"Shop API"},
+"client":{"name":"Monitoring"},"data":{"id":"PGR0VU2","type":"incident","self":"https://api.pagerduty.com/incidents/PGR0VU2",
+"html_url":"https://acme.pagerduty.com/incidents/PGR0VU2","number":42,"status":"triggered","incident_key":"k",
+"created_at":"2026-03-05T03:42:05+01:00","title":"Errors over 5 %\nin\u0000 checkout","service":{"id":"PF9KMXH","summary":"Shop API"},
+"assignees":[{"id":"PTUXL6G","type":"user_reference","summary":"Anna"}],"escalation_policy":{"id":"PUS0KTE","summary":"Default"},
+"priority":{"id":"P1","summary":"P1"},"urgency":"high","conference_bridge":{"conference_number":1000,"conference_url":"https://x/?pwd=hunter2"},
+"resolve_reason":null}}}`
+
+func event(kind, data string) string {
+	return `{"event":{"id":"E1","event_type":"` + kind + `","resource_type":"incident","occurred_at":"2026-03-05T02:50:00Z",` +
+		`"agent":{"id":"PANNA","type":"user_reference","summary":"Anna"},"client":null,"data":` + data + `}}`
+}
+
+const reference = `"incident":{"id":"PGR0VU2","type":"incident_reference","summary":"Errors","html_url":"https://acme.pagerduty.com/incidents/PGR0VU2"}`
+
+func mustParse(t *testing.T, body string) pagerduty.Event {
+	t.Helper()
+	e, err := pagerduty.ParseWebhook([]byte(body))
+	if err != nil {
+		t.Fatalf("parsing: %v", err)
+	}
+	return e
+}
+
+func TestATriggeredIncidentIsReadWhole(t *testing.T) {
+	t.Parallel()
+	got := mustParse(t, triggered)
+	got.Details = nil
+	want := pagerduty.Event{
+		ID: "01EVENT", Type: "incident.triggered", ResourceType: "incident",
+		OccurredAt: time.Date(2026, 3, 5, 2, 42, 7, 123e6, time.UTC),
+		Agent:      incidents.Actor{Kind: incidents.PagerDuty, PagerDutyID: "PSVC", Name: "Shop API"},
+		Incident: pagerduty.Incident{
+			ID: "PGR0VU2", Number: 42, Title: "Errors over 5 % in checkout", Status: incidents.Triggered, Urgency: "high",
+			Priority: "P1", URL: "https://acme.pagerduty.com/incidents/PGR0VU2", ServiceID: "PF9KMXH", Service: "Shop API",
+			PolicyID: "PUS0KTE", Assignees: []pagerduty.User{{ID: "PTUXL6G", Name: "Anna"}},
+			CreatedAt: time.Date(2026, 3, 5, 2, 42, 5, 0, time.UTC),
+		},
+		HasIncident: true,
+		Summary:     "Shop API opened the incident: Errors over 5 % in checkout.",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDetailsLeaveOutPassCodes(t *testing.T) {
+	t.Parallel()
+	doc, err := json.Marshal(mustParse(t, triggered).Details)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"status":"triggered","urgency":"high","priority":"P1","assignees":[{"id":"PTUXL6G","name":"Anna"}],"client":"Monitoring"}`
+	if diff := cmp.Diff(want, string(doc)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEventsThatReferToAnIncidentFindIt(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ kind, data, summary string }{
+		{"incident.annotated", `{` + reference + `,"id":"PN","content":"looks like the pool","trimmed":false,"type":"incident_note"}`, "Anna wrote a note: looks like the pool."},
+		{"incident.status_update_published", `{` + reference + `,"id":"PS","message":"rolling back","type":"incident_status_update"}`, "Anna published a status update: rolling back."},
+		{"incident.responder.added", `{` + reference + `,"user":{"id":"PM","summary":"Maeve"},"state":"pending","type":"incident_responder"}`, "Anna asked Maeve to respond."},
+		{"incident.responder.replied", `{` + reference + `,"user":null,"escalation_policy":{"id":"PE","summary":"Databases"},"state":"accepted","type":"incident_responder"}`, "Anna told of a reply: Databases is accepted."},
+		{"incident.custom_field_values.updated", `{` + reference + `,"custom_fields":[{"value":"s3cret"}],"type":"incident_field_values"}`, "Anna changed custom fields."},
+		{"incident.something.new", `{` + reference + `,"type":"incident_something","more":[1,2]}`, "Anna reported incident.something.new."},
+	} {
+		t.Run(tc.kind, func(t *testing.T) {
+			t.Parallel()
+			e := mustParse(t, event(tc.kind, tc.data))
+			want := pagerduty.Incident{ID: "PGR0VU2", Title: "Errors", URL: "https://acme.pagerduty.com/incidents/PGR0VU2"}
+			if diff := cmp.Diff(want, e.Incident); diff != "" || !e.HasIncident {
+				t.Errorf("incident (found: %t): %s", e.HasIncident, diff)
+			}
+			if diff := cmp.Diff(tc.summary, e.Summary); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestEveryIncidentTypeSaysWhatHappened(t *testing.T) {
+	t.Parallel()
+	data := `{"id":"PGR0VU2","type":"incident","title":"T","service":{"id":"PS","summary":"Shop"},"priority":{"id":"P","summary":"P2"},"assignees":[{"id":"PB","summary":"Ben"}]}`
+	for kind, want := range map[string]string{
+		"acknowledged": "Anna acknowledged the incident.", "unacknowledged": "Anna took the acknowledgement back.",
+		"resolved": "Anna resolved the incident.", "reopened": "Anna opened the incident again.",
+		"escalated": "Anna escalated the incident to Ben.", "reassigned": "Anna reassigned the incident to Ben.",
+		"delegated":        "Anna handed the incident to another escalation policy, to Ben.",
+		"priority_updated": "Anna set the priority to P2.", "service_updated": "Anna moved the incident to the service Shop.",
+	} {
+		if got := mustParse(t, event("incident."+kind, data)).Summary; got != want {
+			t.Errorf("%s: got %q, want %q", kind, got, want)
+		}
+	}
+}
+
+func TestPingAndServiceEventsHaveNoIncident(t *testing.T) {
+	t.Parallel()
+	ping := mustParse(t, `{"event":{"id":"E","event_type":"pagey.ping","resource_type":"pagey","occurred_at":"2026-03-05T02:50:00Z","agent":null,"client":null,"data":{"message":"Hello","type":"ping"}}}`)
+	if !ping.Ping() || ping.HasIncident || ping.Agent.Kind != incidents.PagerDuty {
+		t.Errorf("ping: %+v", ping)
+	}
+	service := mustParse(t, event("service.updated", `{"id":"PF9KMXH","type":"service","summary":"Shop"}`))
+	if service.HasIncident || service.Ping() {
+		t.Errorf("service: %+v", service)
+	}
+	if none := mustParse(t, event("incident.odd", `null`)); none.HasIncident || none.Details != nil {
+		t.Errorf("no data: %+v", none)
+	}
+}
+
+func TestLinksOfOtherSchemesAreDropped(t *testing.T) {
+	t.Parallel()
+	for _, link := range []string{"javascript:alert(1)", "javascript://evil.example/%0aalert(1)", "//evil.example", "data:text/html,x", "https://user:pw@evil.example/"} {
+		e := mustParse(t, event("incident.resolved", `{"id":"P1","type":"incident","html_url":"`+link+`"}`))
+		if e.Incident.URL != "" {
+			t.Errorf("%s was kept as %s", link, e.Incident.URL)
+		}
+	}
+}
+
+func TestWhatIsNotAnEventIsMalformed(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"empty": "", "not JSON": "secret=hunter2", "a list": "[]", "a number": "7", "null": "null", "no event": "{}",
+		"event null": `{"event":null}`, "event a string": `{"event":"hunter2"}`, "no ID": `{"event":{"event_type":"incident.triggered"}}`,
+		"no time":             `{"event":{"id":"E","event_type":"incident.triggered"}}`,
+		"time of no kind":     `{"event":{"id":"E","event_type":"t","occurred_at":"hunter2"}}`,
+		"NUL in the ID":       `{"event":{"id":"E\u0000","event_type":"t","occurred_at":"2026-03-05T02:50:00Z"}}`,
+		"data a list":         event("incident.triggered", `["hunter2"]`),
+		"data a string":       event("incident.triggered", `"hunter2"`),
+		"incident without ID": event("incident.triggered", `{"type":"incident","title":"T"}`),
+		"incident ID a path":  event("incident.triggered", `{"type":"incident","id":"../users"}`),
+		"title a number":      event("incident.triggered", `{"type":"incident","id":"P1","title":7}`),
+		"reference a string":  event("incident.annotated", `{"type":"incident_note","incident":"hunter2"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := pagerduty.ParseWebhook([]byte(body))
+			if !errors.Is(err, pagerduty.ErrMalformed) {
+				t.Fatalf("got %v", err)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error quotes the body: %v", err)
+			}
+		})
+	}
+}
+
+func TestRecordKeepsWhatTheDomainNeeds(t *testing.T) {
+	t.Parallel()
+	want := incidents.Incident{
+		PagerDutyID: "PGR0VU2", Number: 42, Title: "Errors over 5 % in checkout", ServiceID: "PF9KMXH", Service: "Shop API",
+		Status: incidents.Triggered, Urgency: "high", Priority: "P1", URL: "https://acme.pagerduty.com/incidents/PGR0VU2",
+		OpenedAt: time.Date(2026, 3, 5, 2, 42, 5, 0, time.UTC),
+	}
+	if diff := cmp.Diff(want, mustParse(t, triggered).Incident.Record()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzParseWebhook(f *testing.F) {
+	for _, seed := range []string{
+		triggered, event("incident.annotated", `{`+reference+`,"type":"incident_note","content":"\u202ex\u0000"}`),
+		event("incident.resolved", `{"id":"P1","type":"incident","resolve_reason":{"type":"merge_resolve_reason"}}`),
+		`{"event":{"id":"E","event_type":"pagey.ping","occurred_at":"2026-03-05T02:50:00Z","data":{"message":"Hi","type":"ping"}}}`,
+		`{}`, `null`, `{"event":[]}`, "\xff",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, err := pagerduty.ParseWebhook(body)
+		if err != nil {
+			if !errors.Is(err, pagerduty.ErrMalformed) {
+				t.Fatalf("not ErrMalformed: %v", err)
+			}
+			return
+		}
+		if e.ID == "" || e.Type == "" || e.Summary == "" || e.OccurredAt.IsZero() || e.HasIncident != (e.Incident.ID != "") {
+			t.Fatalf("incomplete: %+v", e)
+		}
+		for _, s := range []string{e.ID, e.Type, e.Summary, e.Incident.Title, e.Incident.URL, e.Agent.Name} {
+			if strings.ContainsFunc(s, unicode.IsControl) {
+				t.Fatalf("control characters in %q", s)
+			}
+		}
+		if doc, err := json.Marshal(e.Details); err != nil || strings.Contains(string(doc), `\u0000`) {
+			t.Fatalf("details %s: %v", doc, err)
+		}
+	})
+}

@@ -1,0 +1,224 @@
+package incidents
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// story is a report made ready to be read: what the Markdown and the HTML form share. Texts are one line each and
+// otherwise as they came: each form escapes them in its own way.
+type story struct {
+	Title, Number, Service, Urgency, Priority, Status string
+	URL                                               string // "" unless people can be sent there
+	Opened, Acknowledged, Resolved                    string
+	Spans                                             []namedSpan
+	Deploys                                           []deploy
+	Restores                                          []restore
+	Lines                                             []line
+	Chain, Generated, Zone                            string
+	Questions                                         []string
+}
+
+type namedSpan struct{ Name, Took string }
+
+// line is an entry.
+type line struct {
+	UTC, Local, Kind, Summary, Actor string
+	Source, URL                      string
+}
+
+type deploy struct {
+	When, Summary string
+	Changes       []string
+}
+
+type restore struct {
+	When, Summary, Downtime string
+	Phases                  []namedSpan
+	Differences             []string
+	Error                   string
+}
+
+// questions are what people answer in the morning.
+func questions() []string { return []string{"What happened", "Why", "What we change"} }
+
+func tell(r Report) story {
+	i, spans := r.Incident, Durations(r.Incident)
+	s := story{
+		Title: either(oneLine(i.Title), "untitled incident"), Service: oneLine(i.Service), Urgency: oneLine(i.Urgency),
+		Priority: oneLine(i.Priority), Status: oneLine(string(i.Status)), URL: safeURL(i.URL),
+		Opened: r.moment(i.OpenedAt), Acknowledged: r.byWhom(i.AcknowledgedBy, i.AcknowledgedAt), Resolved: r.byWhom(i.ResolvedBy, i.ResolvedAt),
+		Chain: either(oneLine(r.Chain), "not checked"), Generated: r.moment(r.Generated), Zone: r.Zone.String(), Questions: questions(),
+		Spans: []namedSpan{
+			{"To acknowledge", spans.ToAcknowledge.String()},
+			{"To restore", spans.ToRestore.String()},
+			{"To flat", spans.ToFlat.String()},
+			{"To resolve", spans.ToResolve.String()},
+		},
+	}
+	s.Number = either(oneLine(i.PagerDutyID), "unknown")
+	if i.Number != 0 {
+		s.Number = fmt.Sprintf("#%d", i.Number)
+	}
+	for _, e := range r.Entries {
+		s.add(e, r)
+	}
+	return s
+}
+
+func (s *story) add(e Entry, r Report) {
+	s.Lines = append(s.Lines, r.line(e))
+	switch e.Kind {
+	case KindDeploy, KindDeployReturned:
+		s.Deploys = append(s.Deploys, r.deploy(e))
+	case KindRestoreVerified, KindRestoreReverted, KindRestoreFailed:
+		s.Restores = append(s.Restores, r.restore(e))
+	}
+}
+
+func (r Report) line(e Entry) line {
+	return line{
+		UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
+		Kind: oneLine(e.Kind), Summary: oneLine(e.Summary), Actor: actorName(e.Actor),
+		Source: either(oneLine(e.Source.System), "snapback"), URL: safeURL(e.Source.URL),
+	}
+}
+
+// deployDetails are the details of a deploy entry that an export reads. Others, and details of another shape, are
+// passed over: the summary says it too.
+type deployDetails struct {
+	Changes []struct {
+		Attribute string `json:"attribute"`
+		Before    string `json:"before"`
+		After     string `json:"after"`
+	} `json:"changes"`
+}
+
+func (r Report) deploy(e Entry) deploy {
+	var details deployDetails
+	readDetails(e, &details)
+	d := deploy{When: r.moment(e.OccurredAt), Summary: oneLine(e.Summary)}
+	for _, c := range details.Changes {
+		d.Changes = append(d.Changes, difference(c.Attribute, c.Before, c.After))
+	}
+	return d
+}
+
+// difference is one changed attribute for people. Masked values come empty.
+func difference(attribute, before, after string) string {
+	attribute, before, after = oneLine(attribute), oneLine(before), oneLine(after)
+	switch {
+	case before == "" && after == "":
+		return attribute + ": changed"
+	case before == "":
+		return attribute + ": added " + after
+	case after == "":
+		return attribute + ": removed " + before
+	}
+	return attribute + ": " + before + " → " + after
+}
+
+// restoreDetails are the details of a finished restore that an export reads.
+type restoreDetails struct {
+	DowntimeMs *int64 `json:"downtime_ms"`
+	Error      string `json:"error"`
+	Phases     []struct {
+		State string `json:"state"`
+		Ms    int64  `json:"ms"`
+	} `json:"phases"`
+	Differences []struct {
+		Attribute string `json:"attribute"`
+		Want      string `json:"want"`
+		Got       string `json:"got"`
+		Expected  string `json:"expected"` // why it can't be the same: nothing to report then
+	} `json:"differences"`
+}
+
+func (r Report) restore(e Entry) restore {
+	var details restoreDetails
+	readDetails(e, &details)
+	out := restore{When: r.moment(e.OccurredAt), Summary: oneLine(e.Summary), Error: oneLine(details.Error)}
+	if details.DowntimeMs != nil {
+		out.Downtime = fmt.Sprintf("%d ms", *details.DowntimeMs)
+	}
+	for _, p := range details.Phases {
+		out.Phases = append(out.Phases, namedSpan{oneLine(p.State), fmt.Sprintf("%d ms", p.Ms)})
+	}
+	for _, d := range details.Differences {
+		if d.Expected == "" {
+			out.Differences = append(out.Differences, difference(d.Attribute, d.Want, d.Got))
+		}
+	}
+	return out
+}
+
+// readDetails reads what it can: an export must not fail because an entry of last year has another shape.
+func readDetails(e Entry, into any) {
+	if len(e.Details) > 0 {
+		_ = json.Unmarshal(e.Details, into)
+	}
+}
+
+func (r Report) moment(t time.Time) string {
+	if t.IsZero() {
+		return "not yet"
+	}
+	utc := t.UTC().Format(time.DateTime) + " UTC"
+	if _, offset := t.In(r.Zone).Zone(); offset == 0 {
+		return utc
+	}
+	return utc + " (" + r.local(t) + t.In(r.Zone).Format(" MST") + ")"
+}
+
+// local is t in r's zone, beside the same moment in UTC: with the day only when that is another one.
+func (r Report) local(t time.Time) string {
+	local := t.In(r.Zone)
+	if local.Format(time.DateOnly) == t.UTC().Format(time.DateOnly) {
+		return local.Format(time.TimeOnly)
+	}
+	return local.Format(time.DateTime)
+}
+
+func (r Report) byWhom(who string, at time.Time) string {
+	if at.IsZero() {
+		return "not yet"
+	}
+	return either(oneLine(who), "somebody") + ", " + r.moment(at)
+}
+
+func actorName(a Actor) string {
+	return either(oneLine(a.Name), either(oneLine(a.SlackID), either(oneLine(a.PagerDutyID), oneLine(string(a.Kind)))))
+}
+
+func either(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// oneLine is s without line breaks, control characters, and characters that turn the direction of text round.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD")))
+}
+
+// safeURL is s if it is an absolute http or https address without credentials, else empty.
+func safeURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return ""
+	}
+	return u.String()
+}
