@@ -1,0 +1,43 @@
+# The bot as an image: the program, certificates, and nothing else.
+#
+#   docker build -t snapback .
+#   docker run -d --name snapback -p 8080:8080 \
+#     -v /var/run/docker.sock:/var/run/docker.sock --group-add "$(stat -c %g /var/run/docker.sock)" \
+#     -v snapback:/var/lib/snapback -e DATABASE_URL=… -e SLACK_BOT_TOKEN=… snapback
+#
+# --group-add: the bot is no root in there, and the socket belongs to the host's group "docker", whose number is the
+# host's own. Whoever holds that socket is root on the host all the same. There is no PostgreSQL in the image: DATABASE_URL is
+# needed. Each base image is an argument, so that local ones can stand in.
+ARG NODE_IMAGE=node:22-bookworm-slim
+ARG GO_IMAGE=golang:1.26-bookworm
+ARG BASE_IMAGE=scratch
+
+FROM ${NODE_IMAGE} AS web
+WORKDIR /src/terminal/web
+COPY terminal/web/package.json terminal/web/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY terminal/web ./
+RUN npm run build
+
+FROM ${GO_IMAGE} AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+COPY --from=web /src/terminal/web/dist terminal/web/dist
+ARG VERSION=unknown
+# The time zones are built in, for SNAPBACK_TIMEZONE. The data folder is made here: the last stage has no shell.
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags "-s -w -X main.version=${VERSION}" -o /out/snapback ./cmd/snapback \
+ && mkdir -p /out/data /out/tmp
+
+FROM ${BASE_IMAGE}
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/snapback /usr/local/bin/snapback
+COPY --from=build --chown=65532:65532 /out/data /var/lib/snapback
+COPY --from=build --chown=65532:65532 /out/tmp /tmp
+ENV SNAPBACK_DATA_DIR=/var/lib/snapback
+VOLUME /var/lib/snapback
+EXPOSE 8080
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/snapback"]
+CMD ["serve"]

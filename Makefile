@@ -1,0 +1,83 @@
+# Targets for people: make help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+STATICCHECK := v0.8.2
+GOVULNCHECK := v1.9.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+WEB := terminal/web
+WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+# Without what a build leaves, the stamp means nothing.
+WEB_LOST := $(if $(wildcard $(WEB)/dist/*),,lost)
+STAMP := $(WEB)/node_modules/.snapback
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+
+.PHONY: build
+build: web ## the program: bin/snapback
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/snapback ./cmd/snapback
+
+.PHONY: web
+web: $(STAMP)-built ## the front end, if its sources have changed
+	@:
+
+$(STAMP)-installed: $(WEB)/package.json $(WEB)/package-lock.json
+	@scripts/setup node
+	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+$(STAMP)-built: $(STAMP)-installed $(WEB_SOURCES) $(WEB_LOST)
+	@cd $(WEB) && npm run --silent build >&2
+	@touch $@
+
+.PHONY: lost
+lost:
+
+.PHONY: demo
+demo: ## a night on this machine, without any account (ARGS=--auto plays it by itself)
+	@scripts/setup engine postgres node busybox
+	@$(MAKE) build
+	@bin/snapback demo $(ARGS)
+
+.PHONY: test
+test: ## all tests, against a real engine, Postgres and browser
+	@scripts/setup cc engine postgres node chromium busybox compose
+	@$(MAKE) web
+	@go test -race -timeout 25m ./...
+
+.PHONY: lint
+lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)); \
+	  [ -z "$$unformatted" ] || { echo "gofmt -w is needed for:" $$unformatted >&2; exit 1; }
+	@go vet ./...
+	@go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
+	@cd $(WEB) && npm run --silent check
+	@scripts/audit $(GOVULNCHECK)
+
+.PHONY: bench
+bench: ## benchmarks (ARGS=-benchtime=3x and the like)
+	@scripts/setup engine postgres node busybox
+	@$(MAKE) web
+	@go test -run '^$$' -bench . -timeout 60m $(ARGS) ./...
+
+.PHONY: e2e
+e2e: ## the tests with a browser
+	@scripts/setup cc engine postgres node chromium busybox
+	@$(MAKE) web
+	@go test -race -timeout 15m -run 'Browser' $(ARGS) ./...
+
+.PHONY: image
+image: ## a container image of the bot: snapback:VERSION
+	@docker build --build-arg VERSION=$(VERSION) $(ARGS) -t snapback:$(VERSION) .
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin $(WEB)/node_modules
+	@find $(WEB)/dist -mindepth 1 ! -name .keep -delete 2>/dev/null || true
