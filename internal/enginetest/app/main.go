@@ -1,0 +1,78 @@
+// Command app is what runs in test containers. Without arguments it serves HTTP on :80 until it is told to end.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run knows three commands: touch FILE…, check (for health checks: succeeds unless /unhealthy exists) and serve.
+func run(args []string, out io.Writer) error {
+	if len(args) == 0 {
+		args = []string{"serve"}
+	}
+	switch args[0] {
+	case "touch":
+		for _, path := range args[1:] {
+			if err := os.WriteFile(path, []byte("written\n"), 0o644); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "check":
+		if _, err := os.Stat("/unhealthy"); err == nil {
+			return fmt.Errorf("unhealthy")
+		}
+		return nil
+	case "serve":
+		return serve(args[1:], out)
+	}
+	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// serve answers every request with its environment, and ends at once on SIGTERM, SIGINT and SIGUSR1.
+func serve(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	addr := flags.String("addr", ":80", "where to listen; empty: nowhere")
+	deaf := flags.Bool("deaf", false, "ignore SIGTERM")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1}
+	if *deaf {
+		signal.Ignore(signals...)
+		signals = []os.Signal{syscall.SIGUSR2}
+	}
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, signals...)
+	fmt.Fprintln(out, "up", strings.Join(os.Environ(), " "))
+	failed := make(chan error, 1)
+	if *addr != "" {
+		go func() { failed <- http.ListenAndServe(*addr, http.HandlerFunc(environment)) }()
+	}
+	select {
+	case <-end:
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+func environment(w http.ResponseWriter, _ *http.Request) {
+	for _, pair := range os.Environ() {
+		fmt.Fprintln(w, pair)
+	}
+}

@@ -1,0 +1,104 @@
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+)
+
+// clean removes all that bears the scope's token, and the anonymous volumes of its containers. Containers may depend on
+// each other's networks and volumes, so those go after all of them.
+func (s *Scope) clean() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cli := s.engine.Client()
+	var volumes []string
+	rows, err := cli.ContainerList(ctx, container.ListOptions{All: true})
+	s.note(err)
+	for _, row := range rows {
+		if !slices.ContainsFunc(row.Names, s.mine) {
+			continue
+		}
+		for _, m := range row.Mounts {
+			if m.Type == "volume" && (s.mine(m.Name) || len(m.Name) == 64) {
+				volumes = append(volumes, m.Name)
+			}
+		}
+		s.note(ignoreMissing(cli.ContainerRemove(ctx, row.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})))
+	}
+	s.cleanVolumes(ctx, volumes)
+	s.cleanNetworks(ctx)
+	s.cleanImages(ctx)
+}
+
+func (s *Scope) mine(name string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(name, "/"), s.token)
+}
+
+func (s *Scope) note(err error) {
+	if err != nil {
+		s.t.Errorf("cleaning up: %v", err)
+	}
+}
+
+func ignoreMissing(err error) error {
+	if err != nil && (strings.Contains(err.Error(), "No such") || strings.Contains(err.Error(), "no such") || strings.Contains(err.Error(), "already in progress")) {
+		return nil
+	}
+	return err
+}
+
+func (s *Scope) cleanVolumes(ctx context.Context, used []string) {
+	cli := s.engine.Client()
+	all, err := cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("name", s.token))})
+	s.note(err)
+	for _, v := range all.Volumes {
+		used = append(used, v.Name)
+	}
+	slices.Sort(used)
+	for _, name := range slices.Compact(used) {
+		s.note(ignoreMissing(cli.VolumeRemove(ctx, name, true)))
+	}
+}
+
+func (s *Scope) cleanNetworks(ctx context.Context) {
+	cli := s.engine.Client()
+	all, err := cli.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", s.token))})
+	s.note(err)
+	for _, n := range all {
+		s.note(ignoreMissing(cli.NetworkRemove(ctx, n.ID)))
+	}
+}
+
+// cleanImages also takes the snapshots' tags, which hold the container's name: snapback/<token>-api:….
+func (s *Scope) cleanImages(ctx context.Context) {
+	cli := s.engine.Client()
+	all, err := cli.ImageList(ctx, image.ListOptions{})
+	s.note(err)
+	for _, i := range all {
+		for _, tag := range i.RepoTags {
+			if strings.Contains(tag, s.token) {
+				_, err := cli.ImageRemove(ctx, tag, image.RemoveOptions{Force: true, PruneChildren: true})
+				s.note(ignoreMissing(err))
+			}
+		}
+	}
+}
+
+// Decode reads JSON into a T, and fails the test when it can't.
+func Decode[T any](s *Scope, raw []byte) T {
+	s.t.Helper()
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		s.t.Fatalf("reading JSON: %v", err)
+	}
+	return v
+}

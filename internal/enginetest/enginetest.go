@@ -1,0 +1,171 @@
+// Package enginetest is for tests that need a real container engine: images made on the spot (nothing is pulled), names
+// that no other test has, and the removal of everything when the test ends. The engine is the one that DOCKER_HOST names.
+package enginetest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+// Scope is what one test has on the engine.
+type Scope struct {
+	t      testing.TB
+	token  string
+	engine *docker.Engine
+}
+
+// Engine connects to the engine, and fails the test when it does not answer.
+func Engine(t testing.TB) *docker.Engine {
+	t.Helper()
+	engine, err := docker.New(t.Context(), docker.Config{})
+	if err != nil {
+		t.Fatalf("connecting to the engine: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Errorf("closing the engine's client: %v", err)
+		}
+	})
+	if err := engine.Ping(t.Context()); err != nil {
+		t.Fatalf("the tests need a Docker engine: %v", err)
+	}
+	return engine
+}
+
+// New makes a Scope, which is cleaned up when the test ends.
+func New(t testing.TB) *Scope {
+	t.Helper()
+	var random [4]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		t.Fatalf("drawing a name: %v", err)
+	}
+	s := &Scope{t: t, token: "sbt" + hex.EncodeToString(random[:]), engine: Engine(t)}
+	t.Cleanup(s.clean)
+	return s
+}
+
+// Engine is the engine that the scope is on.
+func (s *Scope) Engine() *docker.Engine { return s.engine }
+
+// Name is name made unique for this test. Containers, networks, volumes and images are to bear such names only, since
+// the names are what they are removed by.
+func (s *Scope) Name(name string) string { return s.token + "-" + name }
+
+// Docker runs the docker command, fails the test when it fails, and returns what it printed without the last newline.
+func (s *Scope) Docker(args ...string) string {
+	s.t.Helper()
+	out, err := s.Try(args...)
+	if err != nil {
+		s.t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// Try runs the docker command, which may fail.
+func (s *Scope) Try(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var out, problems bytes.Buffer
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		return problems.String(), fmt.Errorf("docker %s: %w", args[0], err)
+	}
+	return strings.TrimSuffix(out.String(), "\n"), nil
+}
+
+// Run starts a container that is enabled, and returns its ID. Args are docker run's after the name.
+func (s *Scope) Run(name string, args ...string) string {
+	s.t.Helper()
+	return s.Docker(append([]string{"run", "--detach", "--name", name, "--label", "snapback.enable=true"}, args...)...)
+}
+
+// Raw is the inspect document of a container as the engine gives it.
+func (s *Scope) Raw(idOrName string) json.RawMessage {
+	s.t.Helper()
+	_, raw, err := s.engine.Client().ContainerInspectWithRaw(s.t.Context(), idOrName, false)
+	if err != nil {
+		s.t.Fatalf("inspecting %s: %v", idOrName, err)
+	}
+	return raw
+}
+
+// Image imports an image with /app in it under a name of this scope. Changes are Dockerfile instructions. Two images are
+// never the same, even with the same changes.
+func (s *Scope) Image(name string, changes ...string) string {
+	s.t.Helper()
+	binary, err := app()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	layer, err := archive(binary, s.token+name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ref := s.Name(name)
+	progress, err := s.engine.Client().ImageImport(s.t.Context(), image.ImportSource{Source: layer, SourceName: "-"}, ref, image.ImportOptions{Changes: changes})
+	if err != nil {
+		s.t.Fatalf("importing an image: %v", err)
+	}
+	defer progress.Close()
+	if text, err := io.ReadAll(progress); err != nil || bytes.Contains(text, []byte(`"error"`)) {
+		s.t.Fatalf("importing an image: %v: %s", err, text)
+	}
+	return ref
+}
+
+// app builds the program once in a test process.
+var app = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "snapback-app-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	to := filepath.Join(dir, "app")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", to, "github.com/snapback/snapback/internal/enginetest/app")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the test program: %w: %s", err, out)
+	}
+	return os.ReadFile(to)
+})
+
+// archive is an image's only layer: the program, a few folders, and a file that makes it unlike any other.
+func archive(binary []byte, unique string) (io.Reader, error) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, folder := range []string{"tmp/", "seeded/"} {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o777}); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range []struct {
+		name, body string
+		mode       int64
+	}{{"app", string(binary), 0o755}, {"unique", unique, 0o644}, {"seeded/file", "from the image\n", 0o644}} {
+		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.body))}); err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(w, f.body); err != nil {
+			return nil, err
+		}
+	}
+	return &buf, w.Close()
+}

@@ -1,0 +1,150 @@
+package mask_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/mask"
+)
+
+func TestNamesOfSecretsAreRecognised(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"PASSWORD", "DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD", "db.password", "dbPassword", "SMTP_PASS", "API_KEY", "apiKey", "STRIPE_APIKEY",
+		"AWS_SECRET_ACCESS_KEY", "SLACK_BOT_TOKEN", "authToken", "SECRET_KEY_BASE", "PRIVATE_KEY", "GOOGLE_CREDENTIALS", "SENTRY_DSN", "JWT",
+		"SESSION_COOKIE", "PASSWORD_SALT", "BASIC_AUTH", "CONNECTION_STRING", "SNAPBACK_SECRET_KEYS", "RAILS_MASTER_KEY", "TOKENS", "wifi-psk",
+	} {
+		if !mask.Name(name) {
+			t.Errorf("Name(%q) = false", name)
+		}
+	}
+}
+
+func TestNamesOfOtherThingsAreNot(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"", "_", "PATH", "PWD", "OLDPWD", "HOME", "DB_POOL", "KEYSPACE", "MONKEY", "KEYBOARD", "TOKENIZER", "MAX_TOKENS", "TOKEN_TTL", "PASSENGER_ROOT",
+		"PASSWORD_FILE", "AUTH_URL", "AUTHOR", "TOKEN_ENDPOINT", "SECRET_NAME", "KEY_PREFIX", "PASSWORD_MIN_LENGTH", "COMPASS", "LOG_LEVEL", "NODE_ENV",
+	} {
+		if mask.Name(name) {
+			t.Errorf("Name(%q) = true", name)
+		}
+	}
+}
+
+// Formats as their issuers document them, with made-up contents, and split so that no scanner takes them for leaks.
+func TestValuesThatLookSecretAreRecognised(t *testing.T) {
+	t.Parallel()
+	for what, value := range map[string]string{
+		"aws key id":         "AKIA" + "QX5ZL7PDMN2R4VTW",
+		"aws secret":         "wJalrXUtnFEMI/" + "K7MDENG/bPxRfiCYEXAMPLEKEY",
+		"github classic":     "ghp_" + "1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S",
+		"github fine":        "github_pat_" + "11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789",
+		"gitlab":             "glpat-" + "x7Yz9AbCdEfGhIjKlMnO",
+		"slack bot":          "xoxb-" + "2345678901-2345678901234-AbCdEfGhIjKlMnOpQrStUvWx",
+		"slack app":          "xapp-" + "1-A0123456789-1234567890123-abcdef0123456789",
+		"slack hook":         "https://hooks.slack.com/services/" + "T00000000/B00000000/abcdefghijklmnop",
+		"stripe":             "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+		"openai":             "sk-" + "proj-AbCd1234EfGh5678IjKl",
+		"google":             "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+		"sendgrid":           "SG." + "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr",
+		"npm":                "npm_" + "abcdEFGHijklMNOPqrstUVWXyz0123456789",
+		"docker hub":         "dckr_pat_" + "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9",
+		"vault":              "hvs." + "CAESIJ1a2b3c4d5e6f7g8h9i0j",
+		"telegram":           "110201543:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1",
+		"jwt":                "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+		"pem":                "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
+		"postgres url":       "postgres://shop:hunter2@db:5432/shop?sslmode=disable",
+		"redis url":          "redis://:hunter2@cache:6379/0",
+		"amqp url":           "amqp://guest:guest@mq:5672/%2f",
+		"sentry dsn":         "https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/2",
+		"go mysql dsn":       "shop:hunter2@tcp(db:3306)/shop",
+		"ado string":         "Server=db;Database=shop;User Id=sa;Password=hunter2;",
+		"azure storage":      "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=" + "Zm9vYmFyYmF6cXV4;EndpointSuffix=core.windows.net",
+		"libpq":              "host=db user=shop password=hunter2 dbname=shop",
+		"signed url":         "https://blob.example.com/a?sv=2020&sig=abc%2Fdef",
+		"query token":        "https://example.com/hook?token=hunter2",
+		"bearer":             "Bearer abcdefgh12345678",
+		"basic":              "Basic c2hvcDpodW50ZXIy",
+		"hex key":            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+		"base64 key":         "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
+		"base64url key":      "3q2-7wAB_zX9kLmN0pQrStUv8xYzA1bC",
+		"totp seed":          "JBSWY3DPEHPK3PXP",
+		"uuid":               "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+		"secret within json": `{"user":"shop","password":"hunter2"}`,
+	} {
+		if !mask.Value(value) {
+			t.Errorf("Value(%s) = false for %q", what, value)
+		}
+	}
+}
+
+func TestValuesThatPeopleNeedToSeeAreNotMasked(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		"", "20", "2", "true", "production", "info", "1.42", "v1.42.0-rc.1", "1.2.3-20261123.abcdef1", "3.14159265358979323846", "1700000000000",
+		"db.internal", "ip-10-0-12-34.eu-west-1.compute.internal", "10.0.0.1:5432", "2001:db8:85a3:8d3:1319:8a2e:370:7348", "0.0.0.0", ":8080",
+		"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "/usr/lib/postgresql/15/bin", "/var/lib/app2/data",
+		"https://example.com/a/b?page=2", "postgres://db:5432/shop", "redis://cache:6379", "ssh://git@github.com/shop/api.git",
+		"2026-11-23T11:19:48.662039978Z", "Europe/Berlin", "en_US.UTF-8", "application/json; charset=utf-8", "shop:1.42",
+		"registry.example.com/shop/api@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+		"-Xmx512m -Xms512m -XX:MaxRAMPercentage=75.0", "com.example.shop.PaymentServiceImplementation", "prometheus-operator-v0.63.0-alpine3.17",
+		"x86_64-linux-gnu-2.36-9+deb12u3", "feature/new-checkout-flow", "internationalization", "The quick brown fox", "a,b,c", "{}",
+	} {
+		if mask.Value(value) {
+			t.Errorf("Value(%q) = true", value)
+		}
+	}
+}
+
+func TestEnvHidesByNameOrByLook(t *testing.T) {
+	t.Parallel()
+	for pair, want := range map[string]string{
+		"DB_POOL=20":             "20",
+		"DB_PASSWORD=x":          mask.Hidden,
+		"DB_PASSWORD=":           "",
+		"NOTHING":                "",
+		"DB=postgres://a:b@db/x": mask.Hidden,
+		"OPTS=a=b=c":             "a=b=c",
+		"GIT_COMMIT=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+		"GIT_COMMIT=postgres://a:b@db/x":                      mask.Hidden,
+	} {
+		name, shown, masked := mask.Env(pair)
+		if wantName, _, _ := strings.Cut(pair, "="); name != wantName || shown != want || masked != (want == mask.Hidden) {
+			t.Errorf("Env(%q) = %q, %q, %v; want %q", pair, name, shown, masked, want)
+		}
+	}
+}
+
+func TestTextLosesSecretsInEveryForm(t *testing.T) {
+	t.Parallel()
+	secrets := mask.Secrets([]string{"A_TOKEN=p@ss word/1", "DATABASE_URL=postgres://shop:hunter2@db/shop", "DEBUG_KEY=true", "LEVEL=info"})
+	text := strings.Join([]string{
+		"level=info ready true",
+		"using p@ss word/1 now",
+		"GET /?x=p%40ss+word%2F1",
+		"GET /p@ss%20word%2F1",
+		"cEBzcyB3b3JkLzE=",
+		"login failed for shop with hunter2",
+		"dial postgres://other:guessme@db2/x",
+		"Authorization: Bearer abcdefgh12345678",
+		`{"password": "swordfish", "trace": "9f86d081884c7d659a2feaa0c55ad015"}`,
+	}, "\n")
+	got := mask.Text(text, secrets)
+	want := strings.Join([]string{
+		"level=info ready true",
+		"using [masked] now",
+		"GET /?x=[masked]",
+		"GET /[masked]",
+		"[masked]=",
+		"login failed for shop with [masked]",
+		"dial postgres://other:[masked]@db2/x",
+		"Authorization: [masked]",
+		`{"password": "[masked]", "trace": "9f86d081884c7d659a2feaa0c55ad015"}`,
+	}, "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("masked text (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,69 @@
+package mask
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// shortest is the length below which a secret is not looked for in a text: it would take ordinary words with it.
+const shortest = 4
+
+// Secrets lists the values of an environment (NAME=value each) that are to be hidden, and the passwords within URLs.
+func Secrets(env []string) []string {
+	var out []string
+	for _, pair := range env {
+		name, value, _ := strings.Cut(pair, "=")
+		if !Secret(name, value) {
+			continue
+		}
+		out = append(out, value)
+		if u, err := url.Parse(value); err == nil && u.User != nil {
+			if password, ok := u.User.Password(); ok {
+				out = append(out, password)
+			}
+		}
+	}
+	return out
+}
+
+// Text hides secrets within a text: those given, also as they look in a URL, in JSON or in base64, and whatever has the
+// look that only a secret has. It does not go by randomness, since logs are full of harmless IDs.
+func Text(text string, secrets []string) string {
+	for _, s := range forms(secrets) {
+		text = strings.ReplaceAll(text, s, Hidden)
+	}
+	for _, p := range patterns {
+		text = p.ReplaceAllLiteralString(text, Hidden)
+	}
+	for _, p := range withSecret {
+		text = p.ReplaceAllString(text, "${1}"+Hidden+"${2}")
+	}
+	return text
+}
+
+// forms lists the longest first, so that a secret within another does not leave the rest of it in sight.
+func forms(secrets []string) []string {
+	var out []string
+	for _, s := range secrets {
+		if s = strings.TrimSpace(s); len(s) < shortest || ordinary(s) {
+			continue
+		}
+		out = append(out, s, url.QueryEscape(s), url.PathEscape(s), strings.ReplaceAll(s, "\n", `\n`),
+			strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(s)), "="))
+		for line := range strings.Lines(s) { // keys are logged line by line
+			if line = strings.TrimSpace(line); len(line) >= 16 && !strings.HasPrefix(line, "-----") {
+				out = append(out, line)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
+	return slices.Compact(out)
+}
+
+// ordinary words stand in secret-looking variables too, and are in every log.
+func ordinary(s string) bool {
+	return slices.Contains([]string{"true", "false", "none", "null", "disabled", "enabled", "default"}, strings.ToLower(s))
+}

@@ -1,0 +1,10 @@
+// Package migrations holds the numbered SQL files that make the schema. They go forward only, and every one works
+// with the release before it, so that bots can be replaced one by one. Package store runs them.
+package migrations
+
+import "embed"
+
+// Files are the migrations, in goose's form.
+//
+//go:embed *.sql
+var Files embed.FS

@@ -1,0 +1,72 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// An auto-remove container is deleted by the engine, with its anonymous volumes, the moment it stops. Before that a
+// plain copy of it is made, the stand-in: it keeps the volumes alive by mounting them, and is what the undo and a
+// revert go back to.
+
+// standIn makes the copy. The name holds the restore's ID, so a second run finds the first one's.
+func (m *machine) standIn(ctx context.Context) error {
+	p := &m.rest.Plan
+	old, err := m.Engine.Inspect(ctx, p.OldID)
+	if err != nil {
+		return err
+	}
+	p.StandInRef = strings.ToLower("snapback/stand-in:" + tempName("r", m.rest.ID))
+	image, _, err := m.Engine.Commit(ctx, p.OldID, p.StandInRef, false)
+	if err != nil {
+		return err
+	}
+	spec := Spec{Document: old.Document, ImageID: image, ImageRef: p.StandInRef, Replaces: p.OldID, Plain: true}
+	p.StandInID, err = m.Engine.Create(ctx, p.KeptName, spec)
+	return err
+}
+
+// awaitGone waits until the engine has removed a container that removes itself: only then its name is free.
+func (m *machine) awaitGone(ctx context.Context, id string) error {
+	for {
+		_, err := m.Engine.Inspect(ctx, id)
+		if errors.Is(err, ErrUnknownContainer) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return errors.New("the engine has not removed it, although it is an auto-remove container")
+		}
+	}
+}
+
+// renameAutoRemove gives the name to whichever of the two is there.
+func (m *machine) renameAutoRemove(ctx context.Context) error {
+	p := m.rest.Plan
+	_, err := m.Engine.Inspect(ctx, p.OldID)
+	if err == nil {
+		return m.discardStandIn(ctx)
+	}
+	if !errors.Is(err, ErrUnknownContainer) {
+		return err
+	}
+	return m.Engine.Rename(ctx, p.StandInID, m.rest.Container)
+}
+
+// discardStandIn removes a copy that was not needed, since the old container never stopped.
+func (m *machine) discardStandIn(ctx context.Context) error {
+	p := m.rest.Plan
+	if err := m.Engine.Rename(ctx, p.OldID, m.rest.Container); err != nil {
+		return err
+	}
+	if err := m.Engine.Remove(ctx, p.StandInID); err != nil {
+		return err
+	}
+	return m.Engine.Untag(ctx, p.StandInRef)
+}

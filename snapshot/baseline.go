@@ -1,0 +1,159 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// shaky is how many times longer a container that the engine had to restart must stay up to be taken for good.
+const shaky = 10
+
+// jitter is a share of most that is the same for the same name, on every bot: it spreads what would otherwise fall on
+// one moment.
+func jitter(name string, most time.Duration) time.Duration {
+	if most <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // a hash never fails
+	return time.Duration(h.Sum64() % uint64(most))
+}
+
+// goodFrom is when a container that has been up and healthy since is good enough for a baseline.
+func (w *Watcher) goodFrom(id string, since time.Time) time.Time {
+	return since.Add(w.BaselineAfter + jitter(id, min(w.BaselineAfter/4, 15*time.Second)))
+}
+
+// routine begins what is due: baselines of containers that have proved good, and schedules.
+func (w *Watcher) routine(context.Context) {
+	w.mu.Lock()
+	places := w.places
+	w.mu.Unlock()
+	now := time.Now()
+	for _, p := range places {
+		if p.ContainerID != p.Now.ID {
+			continue // a deploy that has not been dealt with yet
+		}
+		if tick, due := w.tickDue(p, now); due {
+			w.spare(p.Key, func(ctx context.Context) error { return w.scheduled(ctx, p, tick) })
+		} else if w.baselineDue(p, now) {
+			w.spare(p.Key, func(ctx context.Context) error { return w.baseline(ctx, p.Now) })
+		}
+	}
+}
+
+func (w *Watcher) baselineDue(p standing, now time.Time) bool {
+	if p.Baseline == p.ContainerID || p.Now.State != "running" {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !now.Before(w.due[p.ContainerID])
+}
+
+func (w *Watcher) postpone(id string, to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.due[id] = to
+}
+
+// baseline takes the good state of a container, unless another bot has.
+func (w *Watcher) baseline(ctx context.Context, s Sighting) error {
+	list, err := w.Store.Snapshots(ctx, s.Key)
+	if err != nil {
+		return err
+	}
+	for _, snap := range list {
+		if snap.Reason == Baseline && snap.ContainerID == s.ID && snap.MissingSince.IsZero() {
+			w.postpone(s.ID, time.Now().Add(w.Every)) // the next look will know
+			w.ask()
+			return nil
+		}
+	}
+	now, err := w.Engine.Inspect(ctx, s.ID)
+	if errors.Is(err, ErrUnknownContainer) {
+		return nil
+	}
+	if err != nil || now.Key != s.Key {
+		return err
+	}
+	if again, ok := w.good(now); !ok {
+		w.postpone(s.ID, again)
+		return nil
+	}
+	return w.takeBaseline(ctx, now, list)
+}
+
+func (w *Watcher) takeBaseline(ctx context.Context, now Inspection, older []Snapshot) error {
+	w.postpone(now.ID, time.Now().Add(w.Every)) // also when it can't be taken: then again, but not at every pulse
+	_, err := w.Taker.Take(ctx, now.Container, TakeAsk{Reason: Baseline, By: w.self("up and healthy for " + w.BaselineAfter.String())})
+	if err != nil {
+		return fmt.Errorf("taking the baseline of %s: %w", now.Name, err)
+	}
+	w.ask()
+	return w.dropBaselines(ctx, older)
+}
+
+// dropBaselines removes those that a newer one stands in for. One that a restore is using stays until the next tidying.
+func (w *Watcher) dropBaselines(ctx context.Context, older []Snapshot) error {
+	var errs error
+	for _, s := range older {
+		if s.Reason == Baseline {
+			errs = errors.Join(errs, w.drop(ctx, s, "a newer baseline stands in for it"))
+		}
+	}
+	return errs
+}
+
+func (w *Watcher) self(why string) By {
+	return By{Actor: incidents.Self(), Reason: why, Source: incidents.Source{System: "snapback"}}
+}
+
+// good says whether a container has been up and healthy for long enough, and if not, when to look again. One that the
+// engine had to restart may be crashing again and again, slowly.
+func (w *Watcher) good(now Inspection) (again time.Time, ok bool) {
+	need := w.BaselineAfter
+	if now.Restarts > 0 {
+		need *= shaky
+	}
+	well := now.State == "running" && (!now.HasCheck || now.Health == "healthy")
+	if !well || now.StartedAt.IsZero() {
+		return time.Now().Add(w.BaselineAfter), false
+	}
+	if up := time.Since(now.StartedAt); up < need {
+		return time.Now().Add(need - up + jitter(now.ID, min(w.BaselineAfter/4, 15*time.Second))), false
+	}
+	return time.Time{}, true
+}
+
+// Copy keeps what a snapshot holds under another name and for another reason: the same image gets another tag. A name
+// that is taken gets -2, -3, …. It returns ErrGone when the image is not there any more.
+func (t *Taker) Copy(ctx context.Context, from Snapshot, ask TakeAsk) (Snapshot, error) {
+	s := from
+	s.ID, s.Reason, s.Note, s.Changes = 0, ask.Reason, ask.Note, nil
+	s.CreatedAt, s.ExpiresAt, s.Pinned, s.MissingSince = time.Now().UTC(), time.Time{}, ask.Pinned, time.Time{}
+	var err error
+	if s.Name, err = t.freeName(ctx, s.Key, ask.Name); err != nil {
+		return s, err
+	}
+	s.ImageRef = t.Ref(s.Container, s.Name)
+	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
+		return s, fmt.Errorf("writing the audit entry: %w", err)
+	}
+	if err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
+		return s, err
+	}
+	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
+	if err != nil {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		return s, errors.Join(err, t.Engine.Untag(clean, s.ImageRef))
+	}
+	t.Logger.Info("snapshot kept", "container", s.Container, "snapshot", added.Name, "reason", s.Reason, "from", from.Name)
+	return added, nil
+}

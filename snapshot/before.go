@@ -1,0 +1,106 @@
+package snapshot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// keepBefore makes sure that the last good state is kept under a name that tells of the deploy: what a pipeline took
+// beforehand; else the baseline; else, if the old container is still there and was good, what it is now.
+func (w *Watcher) keepBefore(ctx context.Context, before Seat, d Deploy) (Snapshot, bool, error) {
+	list, err := w.Store.Snapshots(ctx, before.Key)
+	if err != nil {
+		return Snapshot{}, false, err
+	}
+	for _, s := range list {
+		if s.Reason == PreDeploy && s.ContainerID == before.ID && s.MissingSince.IsZero() && d.At.Sub(s.CreatedAt) < w.Explicit {
+			return s, true, nil
+		}
+	}
+	for _, s := range list {
+		if s.Reason != Baseline || !s.MissingSince.IsZero() {
+			continue
+		}
+		kept, err := w.keepBaseline(ctx, s, list, d)
+		if !errors.Is(err, ErrGone) {
+			return kept, err == nil, err
+		}
+	}
+	return w.keepOld(ctx, before, d)
+}
+
+// keepBaseline gives the baseline a name that stays. If that has been done already, at an earlier deploy after which
+// nothing good has run, that one is still the last good state.
+func (w *Watcher) keepBaseline(ctx context.Context, base Snapshot, list []Snapshot, d Deploy) (Snapshot, error) {
+	for _, s := range list {
+		if s.Reason == PreDeploy && s.ContainerID == base.ContainerID && s.ImageID == base.ImageID && s.MissingSince.IsZero() {
+			return s, nil
+		}
+	}
+	note := "as it was at " + base.CreatedAt.In(w.Zone).Format("2006-01-02 15:04")
+	return w.Taker.Copy(ctx, base, TakeAsk{Name: DefaultName(PreDeploy, d.At.In(w.Zone)), Reason: PreDeploy, Note: note, By: w.by(d)})
+}
+
+// keepOld takes a snapshot of the container that was replaced, if it is still there and had been up long enough.
+func (w *Watcher) keepOld(ctx context.Context, before Seat, d Deploy) (Snapshot, bool, error) {
+	old, err := w.Engine.Inspect(ctx, before.ID)
+	if errors.Is(err, ErrUnknownContainer) || err == nil && !w.wasGood(old) {
+		return Snapshot{}, false, nil
+	}
+	if err != nil {
+		return Snapshot{}, false, err
+	}
+	name, err := w.Taker.freeName(ctx, before.Key, DefaultName(PreDeploy, d.At.In(w.Zone)))
+	if err != nil {
+		return Snapshot{}, false, err
+	}
+	// Its name may be another one by now, as may its key: it is kept as what it was.
+	as := before.Container
+	s, err := w.Taker.Take(ctx, as, TakeAsk{Name: name, Reason: PreDeploy, By: w.by(d)})
+	return s, err == nil, err
+}
+
+func (w *Watcher) wasGood(old Inspection) bool {
+	until := time.Now()
+	if old.State == "exited" {
+		until = old.FinishedAt
+	}
+	return old.Enabled && old.Restarts == 0 && old.Health != "unhealthy" && !old.StartedAt.IsZero() &&
+		until.Sub(old.StartedAt) >= w.BaselineAfter
+}
+
+func (w *Watcher) by(d Deploy) By {
+	return By{Actor: incidents.Self(), Reason: "before the deploy of " + d.After, Source: incidents.Source{System: "snapback"}}
+}
+
+// compareWith finds out what the deploy has changed, and what restoring the kept snapshot would change back: the same,
+// unless that is not of the container right before. A snapshot is younger than what was seen at a container's start.
+func (w *Watcher) compareWith(d *Deployed, before Seat, kept Snapshot, now Inspection) {
+	if kept.ContainerID == before.ID {
+		d.Changes = w.between(kept.Document, now)
+		d.WouldUndo = d.Changes
+		return
+	}
+	d.Changes = w.between(before.Document, now)
+	d.WouldUndo = w.between(kept.Document, now)
+}
+
+// between is never nil, since it is read as JSON. That two states can't be compared must not keep the deploy from being
+// told.
+func (w *Watcher) between(before json.RawMessage, now Inspection) []Change {
+	if len(before) == 0 || len(now.Document) == 0 {
+		return []Change{}
+	}
+	changes, err := w.Engine.Changes(before, now.Document)
+	if err != nil {
+		w.Logger.Error("comparing a container with the one before", "container", now.Name, "err", err)
+	}
+	if changes == nil {
+		changes = []Change{}
+	}
+	return changes
+}

@@ -1,0 +1,137 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Every act looks the container up first: for the label, which may be gone since the container was chosen, and for
+// what is done already.
+
+// SetRestartPolicy changes when the engine restarts the container by itself, and nothing else of it.
+func (e *Engine) SetRestartPolicy(ctx context.Context, id string, policy snapshot.RestartPolicy) error {
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return err
+	}
+	if policy.Name == "" {
+		policy.Name = "no" // to the engine, an empty name means "as it is"
+	}
+	if d.HostConfig.RestartPolicy == policy {
+		return nil
+	}
+	body := map[string]any{"RestartPolicy": policy}
+	if err := e.post(ctx, "/containers/"+id+"/update", nil, body, nil); err != nil {
+		return fmt.Errorf("setting the restart policy of %s: %w", d.Name, known(err, snapshot.ErrGone))
+	}
+	return nil
+}
+
+// Stop asks the container to end, and kills it after timeout (whole seconds, rounded up). A paused one is resumed first:
+// it could not hear the signal.
+func (e *Engine) Stop(ctx context.Context, id string, timeout time.Duration) error {
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := e.resume(ctx, d); err != nil {
+		return err
+	}
+	seconds := int(math.Ceil(timeout.Seconds()))
+	if err := e.cli.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds}); err != nil {
+		return fmt.Errorf("stopping %s: %w", d.Name, known(err, snapshot.ErrGone))
+	}
+	return nil
+}
+
+func (e *Engine) resume(ctx context.Context, d document) error {
+	if !d.State.Paused {
+		return nil
+	}
+	err := e.cli.ContainerUnpause(ctx, d.ID)
+	if err != nil && !errors.Is(err, cerrdefs.ErrConflict) && !cerrdefs.IsInternal(err) {
+		return fmt.Errorf("resuming %s: %w", d.Name, known(err, snapshot.ErrGone))
+	}
+	if err == nil {
+		return nil
+	}
+	now, _, lookErr := e.look(ctx, d.ID)
+	if lookErr != nil || !now.State.Paused { // somebody else resumed it
+		return lookErr
+	}
+	return fmt.Errorf("resuming %s: %w", d.Name, known(err, snapshot.ErrGone))
+}
+
+// Start starts the container, or resumes it when it is paused.
+func (e *Engine) Start(ctx context.Context, id string) error {
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.State.Paused {
+		return e.resume(ctx, d)
+	}
+	if err := e.cli.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		return fmt.Errorf("starting %s: %w", d.Name, known(err, snapshot.ErrGone))
+	}
+	return nil
+}
+
+// Rename gives the container a name. It returns ErrInUse when another has it.
+func (e *Engine) Rename(ctx context.Context, id, name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	d, err := e.allowed(ctx, id)
+	if err != nil || d.Name == name {
+		return err
+	}
+	err = e.cli.ContainerRename(ctx, id, name)
+	if cerrdefs.IsConflict(err) {
+		return fmt.Errorf("renaming %s to %s: %w: %w", d.Name, name, snapshot.ErrInUse, err)
+	}
+	if err != nil {
+		return fmt.Errorf("renaming %s to %s: %w", d.Name, name, known(err, snapshot.ErrGone))
+	}
+	return nil
+}
+
+// Remove removes the container, running or not, and leaves its volumes. It returns when the name is free.
+func (e *Engine) Remove(ctx context.Context, id string) error {
+	d, err := e.allowed(ctx, id)
+	if errors.Is(err, snapshot.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
+	if cerrdefs.IsConflict(err) { // somebody else's removal is under way
+		return e.awaitRemoval(ctx, d)
+	}
+	if err != nil && !notFound(err) {
+		return fmt.Errorf("removing %s: %w", d.Name, known(err, nil))
+	}
+	return nil
+}
+
+func (e *Engine) awaitRemoval(ctx context.Context, d document) error {
+	done, errs := e.cli.ContainerWait(ctx, d.ID, container.WaitConditionRemoved)
+	select {
+	case <-done:
+		return nil
+	case err := <-errs:
+		if notFound(err) {
+			return nil
+		}
+		return fmt.Errorf("waiting until %s is removed: %w", d.Name, known(err, nil))
+	}
+}

@@ -1,0 +1,249 @@
+package docker
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/snapback/snapback/internal/mask"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// plainNames are what people call attributes.
+var plainNames = map[string]string{
+	"image":                       "image ID",
+	"image name":                  "image",
+	"Config.Cmd":                  "command",
+	"Config.Entrypoint":           "entrypoint",
+	"Config.User":                 "user",
+	"Config.WorkingDir":           "working directory",
+	"Config.Hostname":             "host name",
+	"Config.Healthcheck":          "health check",
+	"Config.StopSignal":           "stop signal",
+	"Config.StopTimeout":          "stop timeout",
+	"HostConfig.Memory":           "memory limit",
+	"HostConfig.MemorySwap":       "memory and swap limit",
+	"HostConfig.NanoCpus":         "CPU limit",
+	"HostConfig.PidsLimit":        "process limit",
+	"HostConfig.RestartPolicy":    "restart policy",
+	"HostConfig.NetworkMode":      "network mode",
+	"HostConfig.PidMode":          "process namespace",
+	"HostConfig.IpcMode":          "IPC namespace",
+	"HostConfig.ReadonlyRootfs":   "read-only root",
+	"HostConfig.CapAdd":           "added capabilities",
+	"HostConfig.CapDrop":          "dropped capabilities",
+	"HostConfig.LogConfig":        "logging",
+	"HostConfig.ExtraHosts":       "extra hosts",
+	"HostConfig.AutoRemove":       "auto-remove",
+	"HostConfig.Privileged":       "privileged",
+	"HostConfig.ShmSize":          "shared memory",
+	"HostConfig.PublishAllPorts":  "publish all ports",
+	"HostConfig.SecurityOpt":      "security options",
+	"HostConfig.Ulimits":          "ulimits",
+	"HostConfig.Dns":              "DNS servers",
+	"HostConfig.MemorySwappiness": "swappiness",
+
+	"label org.opencontainers.image.version":  "version",
+	"label org.opencontainers.image.revision": "revision",
+	"label org.opencontainers.image.created":  "built",
+}
+
+// told elsewhere: what repeats another attribute, and what only tools care for.
+var told = []string{
+	"name", "Path", "Args", "Config.ExposedPorts", "Config.Volumes", "Config.OnBuild", "Config.AttachStdin", "Config.AttachStdout",
+	"Config.AttachStderr", "HostConfig.ContainerIDFile", "HostConfig.ConsoleSize", "HostConfig.VolumesFrom",
+}
+
+var toldKinds = []string{"bind ", "mount-mode ", "mount-option ", "network id ", "label com.docker.compose.", "label desktop.docker.io/"}
+
+// first is the order in which changes are told: what most often breaks things comes first.
+var first = []string{"image", "image ID", "version", "revision", "env", "command", "entrypoint", "mount", "network", "port"}
+
+// Changes lists what differs between two documents, secrets masked.
+func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, error) {
+	was, b, err := normalise(before)
+	if err != nil {
+		return nil, err
+	}
+	is, a, err := normalise(after)
+	if err != nil {
+		return nil, err
+	}
+	secrets := mask.Secrets(slices.Concat(b.Config.Env, a.Config.Env))
+	var out []snapshot.Change
+	for _, name := range differing(was, is) {
+		if !slices.Contains(told, name) && !slices.ContainsFunc(toldKinds, func(k string) bool { return strings.HasPrefix(name, k) }) {
+			out = append(out, change(name, was, is, secrets))
+		}
+	}
+	slices.SortStableFunc(out, func(x, y snapshot.Change) int { return cmp.Compare(rank(x), rank(y)) })
+	return out, nil
+}
+
+func rank(c snapshot.Change) int {
+	kind, _, _ := strings.Cut(c.Attribute, " ")
+	for _, name := range []string{c.Attribute, kind} {
+		if at := slices.Index(first, name); at >= 0 {
+			return at
+		}
+	}
+	return len(first)
+}
+
+// change tells of one attribute. Of a secret that was changed, nothing is said but that.
+func change(name string, was, is attributes, secrets []string) snapshot.Change {
+	kind, key, _ := strings.Cut(name, " ")
+	before, had := was[name]
+	after, has := is[name]
+	c := snapshot.Change{Attribute: readable(name)}
+	hidden := (kind == "env" || kind == "label") && (secret(kind, key, before) || secret(kind, key, after))
+	switch {
+	case hidden && had && has:
+		c.Masked = true
+	case hidden:
+		c.Masked, c.Before, c.After = true, hide(had), hide(has)
+	default:
+		c.Before, c.After = side(name, before, had, secrets), side(name, after, has, secrets)
+	}
+	return c
+}
+
+func hide(there bool) string {
+	if there {
+		return mask.Hidden
+	}
+	return ""
+}
+
+// side is one side of a change: "" is kept for "was not there".
+func side(name, value string, there bool, secrets []string) string {
+	if !there {
+		return ""
+	}
+	if value == "" {
+		return `""`
+	}
+	return mask.Text(forPeople(name, value), secrets)
+}
+
+// forPeople writes values in the form in which people write them themselves.
+func forPeople(name, value string) string {
+	kind, _, _ := strings.Cut(name, " ")
+	switch {
+	case name == "image":
+		return short(value)
+	case name == "Config.Cmd", name == "Config.Entrypoint":
+		return words(value)
+	case name == "HostConfig.RestartPolicy":
+		return policyText(value)
+	case name == "HostConfig.NanoCpus":
+		return cpus(value)
+	case strings.HasPrefix(name, "HostConfig.Memory"), name == "HostConfig.ShmSize":
+		return bytesText(value)
+	case kind == "mount":
+		return mountText(value)
+	case kind == "network":
+		return networkText(value)
+	}
+	return value
+}
+
+func short(id string) string {
+	hex := strings.TrimPrefix(id, "sha256:")
+	return hex[:min(len(hex), 12)]
+}
+
+func words(list string) string {
+	var args []string
+	if json.Unmarshal([]byte(list), &args) != nil {
+		return list
+	}
+	for i, arg := range args {
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'") {
+			args[i] = strconv.Quote(arg)
+		}
+	}
+	return strings.Join(args, " ")
+}
+
+func policyText(value string) string {
+	var p snapshot.RestartPolicy
+	if json.Unmarshal([]byte(value), &p) != nil {
+		return value
+	}
+	if p.MaxRetries > 0 {
+		return fmt.Sprintf("%s, %d times at most", p.Name, p.MaxRetries)
+	}
+	return p.Name
+}
+
+func cpus(value string) string {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return value
+	}
+	if n == 0 {
+		return "none"
+	}
+	return strconv.FormatFloat(float64(n)/1e9, 'f', -1, 64) + " CPUs"
+}
+
+func bytesText(value string) string {
+	n, err := strconv.ParseInt(value, 10, 64)
+	switch {
+	case err != nil:
+		return value
+	case n == 0:
+		return "none"
+	case n < 0:
+		return "unlimited"
+	}
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= unit.size {
+			return strconv.FormatFloat(float64(n)/float64(unit.size), 'f', -1, 64) + " " + unit.name
+		}
+	}
+	return value + " B"
+}
+
+func mountText(value string) string {
+	var m mountPoint
+	if json.Unmarshal([]byte(value), &m) != nil {
+		return value
+	}
+	text := m.Type + " " + m.Source
+	if m.Type == "volume" {
+		text = "volume " + m.Name
+		if fullID.MatchString(m.Name) {
+			text = "anonymous volume " + m.Name[:12]
+		}
+	}
+	if !m.RW {
+		text += " (read-only)"
+	}
+	return strings.TrimSpace(text)
+}
+
+func networkText(value string) string {
+	var n endpoint
+	if json.Unmarshal([]byte(value), &n) != nil {
+		return value
+	}
+	var parts []string
+	if ips := n.fixedIPs(); len(ips) > 0 {
+		parts = append(parts, strings.Join(ips, ", "))
+	}
+	if len(n.Aliases) > 0 {
+		parts = append(parts, fmt.Sprintf("as %s", strings.Join(n.Aliases, ", ")))
+	}
+	if len(parts) == 0 {
+		return "connected"
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,70 @@
+package docker_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/enginetest"
+)
+
+func TestChangesTellWhatADeployDid(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	s.Docker("network", "create", s.Name("back"))
+	name, e := s.Name("api"), s.Engine()
+	old := s.Image("shop", `ENTRYPOINT ["/app"]`, "LABEL org.opencontainers.image.version=1.41")
+	s.Run(name, "--env", "DB_POOL=20", "--env", "API_KEY=first", "--env", "GONE=1", "--memory", "64m", "--publish", "28441:80", old)
+	before, err := e.Inspect(t.Context(), name)
+	must(t, err)
+	s.Docker("rm", "--force", name)
+	s.Run(name, "--env", "DB_POOL=2", "--env", "API_KEY=second", "--env", "DB_PASSWORD=third", "--memory", "128m", "--network", s.Name("back"),
+		"--volume", s.Name("data")+":/data:ro", "--restart", "always", s.Image("shop2", `ENTRYPOINT ["/app"]`, "LABEL org.opencontainers.image.version=1.42"), "serve", "-addr", ":81")
+	after, err := e.Inspect(t.Context(), name)
+	must(t, err)
+	changes, err := e.Changes(before.Document, after.Document)
+	must(t, err)
+	var got []string
+	for _, c := range changes {
+		got = append(got, c.String())
+	}
+	want := []string{
+		"image: " + s.Name("shop") + " → " + s.Name("shop2"),
+		"image ID: " + before.ImageID[7:19] + " → " + after.ImageID[7:19],
+		"version: 1.41 → 1.42",
+		"env API_KEY: changed",
+		"env DB_PASSWORD: added [masked]",
+		"env DB_POOL: 20 → 2",
+		"env GONE: removed 1",
+		"command: added serve -addr :81",
+		"mount /data: added volume " + s.Name("data") + " (read-only)",
+		"network mode: default → " + s.Name("back"),
+		"network bridge: removed connected",
+		"network " + s.Name("back") + ": added connected",
+		"port 80/tcp: removed 28441",
+		"memory limit: 64 MiB → 128 MiB",
+		"memory and swap limit: 128 MiB → 256 MiB",
+		"restart policy: no → always",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+func TestARestartOfTheSameIsNoChange(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	s.Docker("network", "create", s.Name("back"))
+	name, image := s.Name("api"), s.Image("good", `ENTRYPOINT ["/app"]`)
+	flags := []string{"--network", s.Name("back"), "--network-alias", "shop", "--env", "A=1", image}
+	s.Run(name, flags...)
+	before, err := s.Engine().Inspect(t.Context(), name)
+	must(t, err)
+	s.Docker("rm", "--force", name)
+	s.Run(name, flags...)
+	after, err := s.Engine().Inspect(t.Context(), name)
+	must(t, err)
+	if changes, err := s.Engine().Changes(before.Document, after.Document); err != nil || len(changes) > 0 {
+		t.Errorf("changes %v, %v", changes, err)
+	}
+}

@@ -1,0 +1,265 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// survey is what Check found out before it judges anything. It is filled by calls that run side by side.
+type survey struct {
+	image    bool
+	rows     []container.Summary // all containers, of which only what the list says is read
+	old      document            // the container to be replaced; zero when there is none
+	oldGone  bool
+	networks map[string]network.Inspect // by the document's name; without a name when gone
+	volumes  map[string]bool            // by name: whether it is there
+}
+
+// Check is the preflight: can spec be created and started under name, now? What can't be seen from outside the host,
+// such as folders to be mounted and devices, fails at Create, which is before anything is stopped.
+func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (snapshot.Finding, error) {
+	d, err := e.readSpec(name, spec)
+	if err != nil {
+		return snapshot.Finding{}, err
+	}
+	s, err := e.survey(ctx, d, spec)
+	if err != nil {
+		return snapshot.Finding{}, err
+	}
+	joined, err := e.joined(ctx, s.rows, spec.Replaces)
+	if err != nil {
+		return snapshot.Finding{}, err
+	}
+	return snapshot.Finding{Problems: s.problems(name, spec, d), Losses: s.losses(d), Joined: joined}, nil
+}
+
+func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*survey, error) {
+	s := &survey{networks: map[string]network.Inspect{}, volumes: map[string]bool{}}
+	var mu sync.Mutex // guards the two maps
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	group.Go(func() (err error) { s.image, err = e.HasImage(gctx, spec.ImageID); return err })
+	group.Go(func() (err error) { s.rows, err = e.rows(gctx, filters.NewArgs()); return err })
+	group.Go(func() error { return e.old(gctx, spec.Replaces, s) })
+	for name, n := range d.NetworkSettings.Networks {
+		if plain(name) {
+			continue
+		}
+		group.Go(func() error {
+			now, err := e.network(gctx, name, n.NetworkID)
+			mu.Lock()
+			defer mu.Unlock()
+			s.networks[name] = now
+			return err
+		})
+	}
+	for _, volume := range d.volumes() {
+		group.Go(func() error {
+			there, err := e.hasVolume(gctx, volume)
+			mu.Lock()
+			defer mu.Unlock()
+			s.volumes[volume] = there
+			return err
+		})
+	}
+	return s, group.Wait()
+}
+
+func (e *Engine) old(ctx context.Context, id string, s *survey) (err error) {
+	if id == "" {
+		return nil
+	}
+	s.old, err = e.allowed(ctx, id)
+	if errors.Is(err, snapshot.ErrGone) {
+		s.oldGone = true
+		return nil
+	}
+	return err
+}
+
+// volumes lists all volumes that the document mounts, once each.
+func (d document) volumes() []string {
+	var out []string
+	for _, m := range d.Mounts {
+		if m.Type == "volume" {
+			out = append(out, m.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// problems are all reasons why the restore can't be, as sentences without a capital or a full stop.
+func (s *survey) problems(name string, spec snapshot.Spec, d document) []string {
+	var out []string
+	if !s.image {
+		out = append(out, "its image is gone: somebody removed or pruned it")
+	}
+	out = append(out, s.stateProblems(d)...)
+	out = append(out, s.nameProblems(name, spec.Replaces)...)
+	out = append(out, s.networkProblems(d)...)
+	out = append(out, s.volumeProblems(d)...)
+	out = append(out, s.portProblems(spec.Replaces, d)...)
+	return append(out, s.neighbourProblems(d)...)
+}
+
+func (s *survey) stateProblems(d document) []string {
+	var out []string
+	if d.Config.Labels["com.docker.swarm.task.id"] != "" || s.old.Config.Labels["com.docker.swarm.task.id"] != "" {
+		out = append(out, "it is a task of a swarm service: swarm would replace it again, so roll the service back instead (docker service rollback)")
+	}
+	if s.oldGone {
+		out = append(out, "the container that was to be replaced is gone")
+	}
+	switch s.old.State.Status {
+	case "removing":
+		out = append(out, "the container that runs now is being removed")
+	case "dead":
+		out = append(out, "the container is dead, which means that the engine could not remove it: somebody has to look at the host")
+	}
+	return out
+}
+
+func (s *survey) nameProblems(name, replaces string) []string {
+	row, ok := find(s.rows, name)
+	if !ok || row.ID == replaces {
+		return nil
+	}
+	return []string{fmt.Sprintf("the name %s belongs to another container now", name)}
+}
+
+// find looks a container up by exact name or full ID.
+func find(rows []container.Summary, nameOrID string) (container.Summary, bool) {
+	at := slices.IndexFunc(rows, func(r container.Summary) bool { return r.ID == nameOrID || nameOf(r) == nameOrID })
+	if at < 0 {
+		return container.Summary{}, false
+	}
+	return rows[at], true
+}
+
+func (s *survey) networkProblems(d document) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(s.networks)) {
+		now := s.networks[name]
+		if now.Name == "" {
+			out = append(out, fmt.Sprintf("network %s is gone", name))
+			continue
+		}
+		for _, ip := range d.NetworkSettings.Networks[name].fixedIPs() {
+			if !holds(now, ip) {
+				out = append(out, fmt.Sprintf("network %s was made anew and has no address %s", name, ip))
+			}
+		}
+	}
+	return out
+}
+
+// fixedIPs are the addresses that were asked for, not those that were given.
+func (n endpoint) fixedIPs() []string {
+	if n.IPAMConfig == nil {
+		return nil
+	}
+	return slices.DeleteFunc([]string{n.IPAMConfig.IPv4Address, n.IPAMConfig.IPv6Address}, func(ip string) bool { return ip == "" })
+}
+
+func holds(n network.Inspect, ip string) bool {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(n.IPAM.Config, func(c network.IPAMConfig) bool {
+		subnet, err := netip.ParsePrefix(c.Subnet)
+		return err == nil && subnet.Contains(addr)
+	})
+}
+
+func (s *survey) volumeProblems(d document) []string {
+	var out []string
+	for _, name := range d.named() {
+		if !s.volumes[name] {
+			out = append(out, fmt.Sprintf("volume %s is gone, and would come back empty", name))
+		}
+	}
+	return out
+}
+
+// portProblems only knows of other containers: whatever else listens on the host shows when the container starts.
+func (s *survey) portProblems(replaces string, d document) []string {
+	var out []string
+	for _, wanted := range hostPorts(d.ports()) {
+		for _, row := range s.rows {
+			if row.ID != replaces && row.State == "running" && takes(row, wanted) {
+				out = append(out, fmt.Sprintf("port %d/%s is taken by container %s", wanted.port, wanted.protocol, nameOf(row)))
+				break
+			}
+		}
+	}
+	return out
+}
+
+func takes(row container.Summary, wanted hostPort) bool {
+	return slices.ContainsFunc(row.Ports, func(p container.Port) bool {
+		return p.PublicPort != 0 && wanted.clashes(hostPort{p.Type, p.IP, int(p.PublicPort)})
+	})
+}
+
+// neighbourProblems: a container can neither share a namespace with one that does not run, nor be linked to it.
+func (s *survey) neighbourProblems(d document) []string {
+	var out []string
+	for _, t := range d.targets() {
+		if row, ok := find(s.rows, t.name); !ok || row.State != "running" {
+			out = append(out, fmt.Sprintf("it shares the %s namespace of container %s, which does not run", t.what, t.name))
+		}
+	}
+	for _, link := range d.HostConfig.Links {
+		child, _, _ := strings.Cut(plainLink(link), ":")
+		if row, ok := find(s.rows, child); !ok || row.State != "running" {
+			out = append(out, fmt.Sprintf("it is linked to container %s, which does not run", child))
+		}
+	}
+	return out
+}
+
+// losses are what will not be as it was, as sentences of the same kind.
+func (s *survey) losses(d document) []string {
+	var out []string
+	for _, m := range d.Mounts {
+		switch {
+		case m.Type == "volume" && !s.volumes[m.Name]:
+			out = append(out, m.Destination+" comes back empty, since its volume is gone")
+		case m.Type == "volume" || m.Type == "bind":
+			out = append(out, m.Destination+" keeps what is in it now")
+		}
+	}
+	for _, at := range d.tmpfs() {
+		out = append(out, at+" is in memory and starts empty")
+	}
+	if s.old.HostConfig.AutoRemove {
+		out = append(out, "the container that runs now removes itself when it stops (--rm)")
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (d document) tmpfs() []string {
+	out := slices.Collect(maps.Keys(d.HostConfig.Tmpfs))
+	for _, m := range d.HostConfig.Mounts {
+		if m.Type == "tmpfs" {
+			out = append(out, m.Target)
+		}
+	}
+	return out
+}

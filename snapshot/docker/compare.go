@@ -1,0 +1,122 @@
+package docker
+
+import (
+	"encoding/json"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/snapback/snapback/internal/mask"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Compare lists what a restored container has otherwise than the document of its snapshot says. A difference without
+// Expected is one that there should not be. Both documents are Inspect's.
+func (e *Engine) Compare(want json.RawMessage, spec snapshot.Spec, got json.RawMessage) ([]snapshot.Difference, error) {
+	wantAll, w, err := normalise(want)
+	if err != nil {
+		return nil, err
+	}
+	gotAll, g, err := normalise(got)
+	if err != nil {
+		return nil, err
+	}
+	reasons := judge{spec: spec, want: w, got: g}
+	secrets := mask.Secrets(slices.Concat(w.Config.Env, g.Config.Env))
+	var out []snapshot.Difference
+	for _, name := range differing(wantAll, gotAll) {
+		if strings.HasPrefix(name, "network id ") && (wantAll[name] == "" || gotAll[name] == "") {
+			continue // one of the two has not been started; the networks themselves are compared by name
+		}
+		out = append(out, snapshot.Difference{
+			Attribute: readable(name),
+			Want:      shown(name, wantAll[name], secrets), Got: shown(name, gotAll[name], secrets),
+			Expected: reasons.expected(name, gotAll[name]),
+		})
+	}
+	return out, nil
+}
+
+// differing lists the attributes that are not the same in both, sorted.
+func differing(a, b attributes) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(name string) bool {
+		before, was := a[name]
+		after, is := b[name]
+		return was == is && before == after
+	})
+}
+
+// shown is a value as people may see it.
+func shown(name, value string, secrets []string) string {
+	kind, key, _ := strings.Cut(name, " ")
+	if (kind == "env" || kind == "label") && secret(kind, key, value) {
+		return mask.Hidden
+	}
+	return mask.Text(value, secrets)
+}
+
+// secret leaves well-known labels alone: image IDs and revisions look random, and are public.
+func secret(kind, key, value string) bool {
+	public := kind == "label" && (strings.HasPrefix(key, "org.opencontainers.image.") || strings.HasPrefix(key, "com.docker.compose."))
+	return !public && mask.Secret(key, value)
+}
+
+// judge knows why a restored container may differ in an attribute.
+type judge struct {
+	spec      snapshot.Spec
+	want, got document
+}
+
+// expected is the reason for a difference; "" when there is none that would excuse it.
+func (j judge) expected(name, got string) string {
+	kind, key, _ := strings.Cut(name, " ")
+	switch {
+	case name == "image" && got == j.spec.ImageID:
+		return "files had been written in the container: the restored one is made from an image that holds them"
+	case name == "image name" && (got == j.spec.ImageRef || got == j.spec.ImageID):
+		return "the image's own name means another image now"
+	case kind == "port" && got != "" && got == bindingsText(j.want.ports()[key]):
+		return "the port that the engine had drawn is kept"
+	case name == "HostConfig.VolumesFrom" && got == "" && len(j.want.inherited()) > 0:
+		return "the other container no longer gives the same: what came from it is mounted by name"
+	case kind == "mount", kind == "mount-mode", kind == "mount-option":
+		return j.expectedMount(kind, key)
+	case j.spec.Plain && (name == "HostConfig.AutoRemove" || name == "HostConfig.RestartPolicy"):
+		return "it is a copy that must not go away by itself"
+	case strings.HasPrefix(name, "network id "):
+		return "the network was made anew since"
+	}
+	return ""
+}
+
+// expectedMount excuses what comes of mounting an anonymous volume by its name, or of its being gone.
+func (j judge) expectedMount(kind, at string) string {
+	same := func(m mountPoint) bool { return path.Clean(m.Destination) == at }
+	unstated := j.want.unstated()
+	i, k := slices.IndexFunc(unstated, same), slices.IndexFunc(j.got.Mounts, same)
+	if i < 0 || k < 0 {
+		return ""
+	}
+	before, now := unstated[i], j.got.Mounts[k]
+	switch {
+	case before.RW != now.RW || before.Type != now.Type:
+		return ""
+	case before.Name == now.Name && before.Source == now.Source && kind != "mount":
+		return "it is mounted by its name, so that its contents stay"
+	case before.Name != now.Name && before.Type == "volume":
+		return "the anonymous volume was gone"
+	}
+	return ""
+}
+
+// readable is an attribute's name for people.
+func readable(name string) string {
+	if plain, ok := plainNames[name]; ok {
+		return plain
+	}
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "HostConfig."), "Config.")
+	return name
+}

@@ -1,0 +1,198 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+const (
+	enableLabel = "snapback.enable=true"
+	atOnce      = 8 // calls to the engine that run side by side
+)
+
+// List returns all enabled containers, whatever their state, without those that a restore has set aside. What goes
+// away while it looks is left out.
+func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
+	engineID, err := e.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", enableLabel)))
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*snapshot.Container, len(rows))
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, row := range rows {
+		if snapshot.OurName(nameOf(row)) {
+			continue
+		}
+		group.Go(func() error { return e.listed(gctx, engineID, row.ID, &found[i]) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return present(found), nil
+}
+
+func (e *Engine) listed(ctx context.Context, engineID, id string, to **snapshot.Container) error {
+	d, _, err := e.look(ctx, id)
+	if errors.Is(err, snapshot.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if d.enabled() && !snapshot.OurName(d.Name) {
+		c := d.container(engineID)
+		*to = &c
+	}
+	return nil
+}
+
+func present(found []*snapshot.Container) []snapshot.Container {
+	var out []snapshot.Container
+	for _, c := range found {
+		if c != nil {
+			out = append(out, *c)
+		}
+	}
+	return out
+}
+
+// rows is the engine's own list, of all states.
+func (e *Engine) rows(ctx context.Context, which filters.Args) ([]container.Summary, error) {
+	rows, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: which})
+	if err != nil {
+		return nil, fmt.Errorf("listing containers: %w", known(err, nil))
+	}
+	return rows, nil
+}
+
+// nameOf is a container's own name: its other names, such as /db/alias, are those that links gave it.
+func nameOf(row container.Summary) string {
+	for _, name := range row.Names {
+		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
+			return name
+		}
+	}
+	return ""
+}
+
+// Inspect looks a container up by ID or exact name. It returns ErrUnknownContainer when there is none. Of a container
+// that is not enabled it tells what the labels and the list say, and has no Document.
+func (e *Engine) Inspect(ctx context.Context, idOrName string) (snapshot.Inspection, error) {
+	idOrName = strings.TrimPrefix(idOrName, "/")
+	if checkName(idOrName) != nil {
+		return snapshot.Inspection{}, fmt.Errorf("%w: %w", snapshot.ErrUnknownContainer, errGrammar("container ID or name", idOrName))
+	}
+	engineID, err := e.ID(ctx)
+	if err != nil {
+		return snapshot.Inspection{}, err
+	}
+	d, raw, err := e.look(ctx, idOrName)
+	if errors.Is(err, snapshot.ErrGone) {
+		return snapshot.Inspection{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownContainer, idOrName)
+	}
+	if err != nil {
+		return snapshot.Inspection{}, err
+	}
+	// The engine also takes any prefix of an ID, which is no way to name a container to be replaced.
+	if d.Name != idOrName && !snapshot.SameOrShort(d.ID, idOrName) {
+		return snapshot.Inspection{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownContainer, idOrName)
+	}
+	if !d.enabled() {
+		return snapshot.Inspection{Container: d.container(engineID), StopTimeout: -1, Labels: d.Config.Labels}, nil
+	}
+	if raw, err = e.enrich(ctx, d, raw); err != nil {
+		return snapshot.Inspection{}, err
+	}
+	return d.inspection(engineID, raw), nil
+}
+
+// look inspects. It returns ErrGone when there is no such container.
+func (e *Engine) look(ctx context.Context, idOrName string) (document, json.RawMessage, error) {
+	if err := checkName(idOrName); err != nil {
+		return document{}, nil, err
+	}
+	_, raw, err := e.cli.ContainerInspectWithRaw(ctx, idOrName, false)
+	if err != nil {
+		return document{}, nil, fmt.Errorf("inspecting %s: %w", idOrName, known(err, snapshot.ErrGone))
+	}
+	d, err := parse(raw)
+	return d, raw, err
+}
+
+// allowed inspects a container by its full ID right before something is done to it, and returns ErrNotEnabled unless it
+// bears the label now: whoever chose it may have done so a while ago.
+func (e *Engine) allowed(ctx context.Context, id string) (document, error) {
+	if err := checkID(id); err != nil {
+		return document{}, err
+	}
+	d, _, err := e.look(ctx, id)
+	if err != nil {
+		return document{}, err
+	}
+	if !d.enabled() {
+		return document{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, d.Name)
+	}
+	return d, nil
+}
+
+// enrich adds the key "Snapback" to a document.
+func (e *Engine) enrich(ctx context.Context, d document, raw json.RawMessage) (json.RawMessage, error) {
+	var add additions
+	for _, ref := range []struct {
+		mode string
+		to   *string
+	}{
+		{d.HostConfig.NetworkMode, &add.NetworkContainer},
+		{d.HostConfig.PidMode, &add.PidContainer},
+		{d.HostConfig.IpcMode, &add.IpcContainer},
+	} {
+		name, err := e.joinedName(ctx, ref.mode)
+		if err != nil {
+			return nil, err
+		}
+		*ref.to = name
+	}
+	for _, m := range d.anonymous() {
+		add.AnonymousVolumes = append(add.AnonymousVolumes, m.Destination)
+	}
+	doc, err := toObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	doc.set("Snapback", add)
+	return doc.raw(), nil
+}
+
+// joinedName is the name of the container that a mode refers to by ID, "" when there is none. Only the list is asked,
+// since that container may not be enabled.
+func (e *Engine) joinedName(ctx context.Context, mode string) (string, error) {
+	target, ok := joins(mode)
+	if !ok {
+		return "", nil
+	}
+	if !fullID.MatchString(target) {
+		return target, nil
+	}
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("id", target)))
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return nameOf(rows[0]), nil
+}
+
+func notFound(err error) bool { return cerrdefs.IsNotFound(err) }

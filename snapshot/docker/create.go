@@ -1,0 +1,187 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// derivedMAC is the address that engines before 28 give an endpoint with this IPv4 address.
+func derivedMAC(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || !addr.Is4() {
+		return ""
+	}
+	b := addr.As4()
+	return fmt.Sprintf("02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])
+}
+
+// Create makes a container from spec under name, with all its networks, and does not start it. A container of that name
+// that is there already is completed if it is made from the same image and bears the same labels; otherwise the name
+// is somebody else's, and the error wraps ErrInUse. On an error the ID is given if there is something to remove.
+func (e *Engine) Create(ctx context.Context, name string, spec snapshot.Spec) (string, error) {
+	d, err := e.readSpec(name, spec)
+	if err != nil {
+		return "", err
+	}
+	f, err := e.facts(ctx, d, spec)
+	if err != nil {
+		return "", err
+	}
+	id, err := e.createExact(ctx, name, spec, d, f)
+	if errors.Is(err, cerrdefs.ErrConflict) {
+		id, err = e.adopt(ctx, name, spec, d)
+	}
+	if err != nil {
+		return id, fmt.Errorf("creating %s: %w", name, known(err, snapshot.ErrNotRestorable))
+	}
+	return id, e.connect(ctx, id, spec, d, f)
+}
+
+// readSpec refuses what must not reach the engine: odd names, and documents of containers that were not enabled.
+func (e *Engine) readSpec(name string, spec snapshot.Spec) (document, error) {
+	if err := checkName(name); err != nil {
+		return document{}, err
+	}
+	if err := checkImageID(spec.ImageID); err != nil {
+		return document{}, err
+	}
+	if spec.ImageRef != "" && checkRef(spec.ImageRef) != nil {
+		return document{}, errGrammar("image tag of ours", spec.ImageRef)
+	}
+	d, err := parse(spec.Document)
+	if err != nil {
+		return document{}, err
+	}
+	if err := d.check(); err != nil {
+		return document{}, err
+	}
+	if !d.enabled() {
+		return document{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, d.Name)
+	}
+	return d, nil
+}
+
+// check applies the grammar to all that a document refers to by name, since each name becomes a path.
+func (d document) check() error {
+	for name, n := range d.NetworkSettings.Networks {
+		if !objectName.MatchString(name) || n.NetworkID != "" && !objectName.MatchString(n.NetworkID) {
+			return errGrammar("network", name)
+		}
+	}
+	for _, m := range d.Mounts {
+		if m.Type == "volume" && !objectName.MatchString(m.Name) {
+			return errGrammar("volume", m.Name)
+		}
+	}
+	return nil
+}
+
+// createExact creates, and makes sure that the image is the very one: a tag can move between the look and the create.
+func (e *Engine) createExact(ctx context.Context, name string, spec snapshot.Spec, d document, f facts) (string, error) {
+	id, err := e.createOnce(ctx, name, spec, d, f)
+	if err != nil {
+		return "", err
+	}
+	made, _, err := e.look(ctx, id)
+	if err != nil || made.Image == spec.ImageID {
+		return id, err
+	}
+	if err := e.Remove(ctx, id); err != nil {
+		return id, err
+	}
+	f.image = spec.ImageID
+	return e.createOnce(ctx, name, spec, d, f)
+}
+
+func (e *Engine) createOnce(ctx context.Context, name string, spec snapshot.Spec, d document, f facts) (string, error) {
+	body, err := createBody(spec, d, f)
+	if err != nil {
+		return "", err
+	}
+	query := url.Values{"name": {name}}
+	if platform := d.platform(); platform != "" {
+		query.Set("platform", platform)
+	}
+	var made container.CreateResponse
+	if err := e.post(ctx, "/containers/create", query, body, &made); err != nil {
+		return "", err
+	}
+	for _, warning := range made.Warnings {
+		e.log.WarnContext(ctx, "the engine warns about a replacement", "container", name, "warning", warning)
+	}
+	return made.ID, checkID(made.ID)
+}
+
+// platform is that of a multi-platform image, which its ID alone does not tell. Documents of engines that have no such
+// images don't have it, and need none.
+func (d document) platform() string {
+	if d.ImageManifestDescriptor == nil || d.ImageManifestDescriptor.Platform == nil {
+		return ""
+	}
+	p := d.ImageManifestDescriptor.Platform
+	return strings.Trim(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
+}
+
+// adopt takes over the container that an earlier try left under the name.
+func (e *Engine) adopt(ctx context.Context, name string, spec snapshot.Spec, d document) (string, error) {
+	there, _, err := e.look(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if there.Name != name || there.Image != spec.ImageID || !maps.Equal(there.Config.Labels, d.Config.Labels) {
+		return "", fmt.Errorf("%w: the name %s belongs to another container", snapshot.ErrInUse, name)
+	}
+	return there.ID, nil
+}
+
+// connect gives a created container the networks that the create did not, and takes away the one that it did not have.
+func (e *Engine) connect(ctx context.Context, id string, spec snapshot.Spec, d document, f facts) error {
+	doc, err := toObject(spec.Document)
+	if err != nil {
+		return err
+	}
+	now, _, err := e.look(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.NetworkSettings.Networks)) {
+		to := f.networks[name]
+		if _, there := now.NetworkSettings.Networks[to]; there || to == "" || name == "host" || name == "none" {
+			continue
+		}
+		body := map[string]any{"Container": id, "EndpointConfig": endpointSettings(doc, d, name, f)}
+		err := e.post(ctx, "/networks/"+to+"/connect", nil, body, nil)
+		if err != nil && !strings.Contains(err.Error(), "already exists in network") {
+			return fmt.Errorf("connecting %s to %s: %w", now.Name, name, known(err, snapshot.ErrNotRestorable))
+		}
+	}
+	return e.disconnect(ctx, now, d, f)
+}
+
+// disconnect handles containers that somebody took off the network that they were created with.
+func (e *Engine) disconnect(ctx context.Context, now, d document, f facts) error {
+	kept := map[string]bool{"host": true, "none": true}
+	for name := range d.NetworkSettings.Networks {
+		kept[f.networks[name]] = true
+	}
+	for name := range now.NetworkSettings.Networks {
+		if kept[name] {
+			continue
+		}
+		if err := e.cli.NetworkDisconnect(ctx, name, now.ID, true); err != nil && !notFound(err) {
+			return fmt.Errorf("disconnecting %s from %s: %w", now.Name, name, known(err, nil))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+// Package docker is the container engine as the snapshot package sees it, spoken to over Docker's API. It is the only
+// package that imports Docker's client, so that a change of client stays inside this folder.
+//
+// What makes it hard is that an inspect document is not a create request: body.go holds every rule by which one is
+// turned into the other, and compare.go proves afterwards that the result is what was asked for.
+//
+// It decides nothing. Which snapshot, when, and what to do when an act did not work, is the snapshot package's matter.
+package docker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/docker/docker/client"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Config is how to reach an engine.
+type Config struct {
+	Host   string       // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
+	Logger *slog.Logger // zero: nothing is logged
+}
+
+// Engine is one Docker engine. It can be used from several goroutines at once.
+type Engine struct {
+	cli  *client.Client
+	http *http.Client
+	base string // scheme and host of requests that the client has no method for
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	id    string                // guarded by mu; the engine's own ID, "" until it was asked for
+	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
+}
+
+var _ snapshot.Engine = (*Engine)(nil)
+
+// New makes an Engine. An engine that does not answer yet is no error: every call says so for itself, with an error
+// that wraps snapshot.ErrEngineAway.
+func New(ctx context.Context, cfg Config) (*Engine, error) {
+	opts := []client.Opt{client.FromEnv}
+	if cfg.Host != "" {
+		opts = append(opts, client.WithHost(cfg.Host))
+	}
+	cli, err := client.NewClientWithOpts(append(opts, client.WithAPIVersionNegotiation())...)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the engine's client: %w", err)
+	}
+	base, err := baseURL(cli.DaemonHost())
+	if err != nil {
+		return nil, fmt.Errorf("reading the engine's address: %w", err)
+	}
+	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, log: cfg.Logger, modes: map[string]namespaces{}}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if err := e.Ping(ctx); err != nil {
+		e.log.WarnContext(ctx, "the container engine does not answer yet", "err", err)
+	}
+	return e, nil
+}
+
+// baseURL is where the client sends its requests. Sockets have no host name, but HTTP wants one.
+func baseURL(host string) (string, error) {
+	u, err := client.ParseHostURL(host)
+	if err != nil {
+		return "", err
+	}
+	scheme := "http://"
+	if os.Getenv(client.EnvOverrideCertPath) != "" {
+		scheme = "https://" // what client.FromEnv goes by as well
+	}
+	if u.Scheme == "unix" || u.Scheme == "npipe" {
+		return scheme + client.DummyHost, nil
+	}
+	return scheme + u.Host + strings.TrimSuffix(u.Path, "/"), nil
+}
+
+// Close lets go of idle connections.
+func (e *Engine) Close() error { return e.cli.Close() }
+
+// Client is the client itself, for what this package has no method for. Whoever uses it checks labels and IDs first.
+func (e *Engine) Client() *client.Client { return e.cli }
+
+// Ping asks the engine for a sign of life.
+func (e *Engine) Ping(ctx context.Context) error {
+	ping, err := e.cli.Ping(ctx)
+	if err != nil {
+		return fmt.Errorf("pinging the engine: %w", known(err, nil))
+	}
+	e.cli.NegotiateAPIVersionPing(ping)
+	return nil
+}
+
+// ID is the engine's own ID, which it keeps for as long as its data folder lives. It is asked for once.
+func (e *Engine) ID(ctx context.Context) (string, error) {
+	e.mu.Lock()
+	id := e.id
+	e.mu.Unlock()
+	if id != "" {
+		return id, nil
+	}
+	info, err := e.cli.Info(ctx)
+	if err != nil {
+		return "", fmt.Errorf("asking for the engine's ID: %w", known(err, nil))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.id = info.ID
+	return e.id, nil
+}
+
+// Labels that Compose puts on its containers.
+const (
+	composeProject = "com.docker.compose.project"
+	composeService = "com.docker.compose.service"
+	composeNumber  = "com.docker.compose.container-number"
+	composeOneOff  = "com.docker.compose.oneoff"
+)
+
+// Key is a container's identity, which outlives every deploy: engine + Compose project, service and number, or
+// engine + name. It is never the engine's ID of the container, which changes with each.
+func Key(engineID, name string, labels map[string]string) string {
+	project, service := labels[composeProject], labels[composeService]
+	oneOff := strings.EqualFold(labels[composeOneOff], "true")
+	if project == "" || service == "" || oneOff {
+		return engineID + "/name/" + name
+	}
+	number := labels[composeNumber]
+	if number == "" {
+		number = "1"
+	}
+	return engineID + "/compose/" + project + "/" + service + "/" + number
+}

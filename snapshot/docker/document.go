@@ -1,0 +1,180 @@
+package docker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// document is the part of an inspect document that has to be understood. What is only carried along stays raw.
+type document struct {
+	ID      string `json:"Id"`
+	Name    string
+	Image   string
+	Created string
+	State   struct {
+		Status     string
+		Paused     bool
+		ExitCode   int
+		StartedAt  string
+		FinishedAt string
+		Health     *struct{ Status string }
+	}
+	RestartCount    int
+	Config          config
+	HostConfig      hostConfig
+	Mounts          []mountPoint
+	NetworkSettings struct {
+		Ports    map[string][]portBinding
+		Networks map[string]endpoint
+	}
+	ImageManifestDescriptor *struct {
+		Platform *struct {
+			Architecture string `json:"architecture"`
+			OS           string `json:"os"`
+			Variant      string `json:"variant"`
+		} `json:"platform"`
+	}
+	Snapback additions
+}
+
+// additions is what Inspect adds to a document under the key "Snapback": what can't be found out any more once the
+// containers that it speaks of have been replaced.
+type additions struct {
+	NetworkContainer string   `json:",omitempty"` // the name of the container whose network it shares; the document has an ID
+	PidContainer     string   `json:",omitempty"`
+	IpcContainer     string   `json:",omitempty"`
+	AnonymousVolumes []string `json:",omitempty"` // where they are mounted
+}
+
+type config struct {
+	Image       string
+	Hostname    string
+	MacAddress  string
+	Env         []string
+	Labels      map[string]string
+	StopTimeout *int
+	Healthcheck *struct{ Test []string }
+	Tty         bool
+	Volumes     map[string]struct{}
+}
+
+type hostConfig struct {
+	Binds           []string
+	NetworkMode     string
+	PidMode         string
+	IpcMode         string
+	UTSMode         string
+	PortBindings    map[string][]portBinding
+	RestartPolicy   snapshot.RestartPolicy
+	AutoRemove      bool
+	VolumesFrom     []string
+	Links           []string
+	PublishAllPorts bool
+	Tmpfs           map[string]string
+	Mounts          []mountSpec
+	Init            *bool
+}
+
+type portBinding struct {
+	HostIP   string `json:"HostIp"`
+	HostPort string
+}
+
+type mountPoint struct {
+	Type        string
+	Name        string
+	Source      string
+	Destination string
+	Driver      string
+	RW          bool
+}
+
+type mountSpec struct {
+	Type   string
+	Source string
+	Target string
+}
+
+type endpoint struct {
+	IPAMConfig *struct {
+		IPv4Address string
+		IPv6Address string
+	}
+	Aliases           []string
+	NetworkID         string
+	IPAddress         string
+	GlobalIPv6Address string
+	MacAddress        string
+}
+
+func parse(raw json.RawMessage) (document, error) {
+	var d document
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return document{}, fmt.Errorf("reading an inspect document: %w", err)
+	}
+	d.Name = strings.TrimPrefix(d.Name, "/")
+	return d, nil
+}
+
+func (d document) enabled() bool { return d.Config.Labels["snapback.enable"] == "true" }
+
+// shortID is what the engine derives host names and aliases from.
+func (d document) shortID() string { return d.ID[:min(len(d.ID), 12)] }
+
+func (d document) container(engineID string) snapshot.Container {
+	settings := snapshot.ParseSettings(d.Config.Labels)
+	c := snapshot.Container{
+		Key: Key(engineID, d.Name, d.Config.Labels), ID: d.ID, Name: d.Name, Engine: engineID,
+		Service: service(settings, d.Config.Labels, d.Name),
+		Image:   d.Config.Image, ImageID: d.Image, State: d.State.Status,
+		CreatedAt: instant(d.Created), StartedAt: instant(d.State.StartedAt), Settings: settings,
+	}
+	if d.State.Health != nil && d.State.Health.Status != "none" {
+		c.Health = d.State.Health.Status
+	}
+	return c
+}
+
+func service(s snapshot.Settings, labels map[string]string, name string) string {
+	for _, known := range []string{s.Service, labels[composeService]} {
+		if known != "" {
+			return known
+		}
+	}
+	return name
+}
+
+// instant reads the engine's times; year 1 is how it says "never", and so does Go.
+func instant(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func (d document) inspection(engineID string, raw json.RawMessage) snapshot.Inspection {
+	in := snapshot.Inspection{
+		Container: d.container(engineID), Enabled: true, Document: raw,
+		ExitCode: d.State.ExitCode, Restarts: d.RestartCount, RestartPolicy: d.HostConfig.RestartPolicy,
+		StopTimeout: -1, AutoRemove: d.HostConfig.AutoRemove, HasCheck: d.hasCheck(),
+		Labels: d.Config.Labels, FinishedAt: instant(d.State.FinishedAt),
+	}
+	if d.Config.StopTimeout != nil {
+		in.StopTimeout = *d.Config.StopTimeout
+	}
+	return in
+}
+
+func (d document) hasCheck() bool {
+	check := d.Config.Healthcheck
+	return check != nil && len(check.Test) > 0 && !slices.Equal(check.Test, []string{"NONE"})
+}
+
+// joins is the container that a mode such as container:<id> names.
+func joins(mode string) (idOrName string, ok bool) { return strings.CutPrefix(mode, "container:") }

@@ -1,0 +1,61 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// goingAway is what the engine answers with 500 while it, or the containerd beneath it, starts or shuts down.
+var goingAway = []string{
+	"shutting down", "transport is closing", "ttrpc: closed", "containerd.sock", "containerd: context canceled",
+	"error reading from server: EOF", "not yet initialized", "daemon is not ready",
+}
+
+// known adds the sentinel by which callers tell errors apart, and keeps the error itself in the chain. Missing is
+// the sentinel for "not found" here; nil when there is none.
+func known(err, missing error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, snapshot.ErrEngineAway), errors.Is(err, context.Canceled):
+		return err
+	case isAway(err):
+		return fmt.Errorf("%w: %w", snapshot.ErrEngineAway, err)
+	case missing != nil && cerrdefs.IsNotFound(err):
+		return fmt.Errorf("%w: %w", missing, err)
+	}
+	return err
+}
+
+func isAway(err error) bool {
+	if client.IsErrConnectionFailed(err) || cerrdefs.IsUnavailable(err) || brokenOff(err) {
+		return true
+	}
+	if !cerrdefs.IsInternal(err) && !cerrdefs.IsUnknown(err) {
+		return false
+	}
+	text := err.Error()
+	for _, sign := range goingAway {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// brokenOff says that an answer did not come, or not whole.
+func brokenOff(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

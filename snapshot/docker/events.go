@@ -1,0 +1,106 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// followed are the events by which a deploy, a restart or a change of health shows.
+var followed = []string{"create", "start", "die", "destroy", "rename", "health_status"}
+
+// Follow hands what happens to enabled containers to see, one event after another, from since on (zero: from now on).
+// The engine remembers only its last few hundred events: whoever was away for longer has to look as well. Follow returns
+// when ctx is over, and an error that wraps snapshot.ErrEngineAway when the engine has gone.
+func (e *Engine) Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the client's own goroutine
+	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(since), Filters: eventFilter()})
+	for {
+		select {
+		case m := <-messages:
+			see(event(m))
+		case err := <-errs:
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("following the engine's events: %w", known(err, nil))
+		}
+	}
+}
+
+func eventFilter() filters.Args {
+	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("label", enableLabel))
+	for _, action := range followed {
+		args.Add("event", action)
+	}
+	return args
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
+}
+
+// event drops what the engine writes after the colon, which is a health check's verdict.
+func event(m events.Message) snapshot.Event {
+	action, _, _ := strings.Cut(string(m.Action), ":")
+	return snapshot.Event{
+		ContainerID: m.Actor.ID, Name: m.Actor.Attributes["name"], Action: action, At: time.Unix(0, m.TimeNano).UTC(),
+	}
+}
+
+// Glance lists what List does, from a single call and with no more than that tells: it serves to see at once whether
+// something has changed, with hundreds of containers.
+func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
+	engineID, err := e.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", enableLabel)))
+	if err != nil {
+		return nil, err
+	}
+	var out []snapshot.Sighting
+	for _, row := range rows {
+		if name := nameOf(row); name != "" && !snapshot.OurName(name) {
+			out = append(out, sighting(engineID, name, row))
+		}
+	}
+	return out, nil
+}
+
+func sighting(engineID, name string, row container.Summary) snapshot.Sighting {
+	return snapshot.Sighting{
+		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, State: string(row.State),
+		CreatedAt: time.Unix(row.Created, 0).UTC(), Schedule: snapshot.ParseSettings(row.Labels).Schedule,
+	}
+}
+
+// DiskUsed is how much of the file system is in use on which the engine keeps its data, from 0 to 1. It returns an error
+// for an engine on another host, whose disk can't be seen from here.
+func (e *Engine) DiskUsed(ctx context.Context) (float64, error) {
+	info, err := e.cli.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("asking for the engine's data folder: %w", known(err, nil))
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(info.DockerRootDir, &fs); err != nil {
+		return 0, fmt.Errorf("looking at the disk of %s: %w", info.DockerRootDir, err)
+	}
+	if fs.Blocks == 0 {
+		return 0, fmt.Errorf("the file system of %s does not tell its size", info.DockerRootDir)
+	}
+	used := fs.Blocks - fs.Bfree
+	return float64(used) / float64(used+fs.Bavail), nil // as df has it: what is kept for root counts as in use
+}

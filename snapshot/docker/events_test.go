@@ -1,0 +1,100 @@
+package docker_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+func TestFollowTellsWhatHappenedWhileNobodyLooked(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	image, name, begun := s.Image("shop", `CMD ["/app", "serve", "-addr="]`), s.Name("api"), time.Now().Add(-time.Second)
+	id := s.Run(name, image)
+	s.Docker("rename", name, name+"-2")
+	s.Docker("run", "--detach", "--name", name, image)
+	s.Docker("rm", "-f", name+"-2")
+	want := []string{"create", "start", "rename", "die", "destroy"}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, errors.New("too late"))
+	defer cancel()
+	enough := errors.New("enough")
+	ctx, stop := context.WithCancelCause(ctx)
+	var got []string
+	var last time.Time
+	err := s.Engine().Follow(ctx, begun, func(e snapshot.Event) {
+		if e.Name == name && e.ContainerID != id {
+			t.Errorf("told of a container that is not enabled: %+v", e)
+		}
+		if e.ContainerID != id {
+			return // another test's
+		}
+		if e.At.Before(last) || time.Since(e.At) > time.Minute {
+			t.Errorf("moment %s after %s", e.At, last)
+		}
+		last, got = e.At, append(got, e.Action)
+		if len(got) == len(want) {
+			stop(enough)
+		}
+	})
+	if !errors.Is(err, enough) {
+		t.Errorf("it returned %v, want the cause of its end", err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestGlanceShowsWhatListShows(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	image := s.Image("shop", `CMD ["/app", "serve", "-addr="]`)
+	id := s.Run(s.Name("api"), "--label", "snapback.schedule=@every 6h", "--label", "com.docker.compose.project=p", "--label", "com.docker.compose.service="+s.Name("web"), image)
+	s.Run(s.Name("api.before-0347"), image)
+	s.Docker("create", "--name", s.Name("other"), image)
+	glance, err := s.Engine().Glance(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	glance = slices.DeleteFunc(glance, func(g snapshot.Sighting) bool {
+		return g.Name != s.Name("api") && g.Name != s.Name("api.before-0347") && g.Name != s.Name("other")
+	})
+	in, err := s.Engine().Inspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []snapshot.Sighting{{
+		Key: in.Key, ID: id, Name: in.Name, State: "running", CreatedAt: in.CreatedAt.Truncate(time.Second), Schedule: "@every 6h",
+	}}
+	if diff := cmp.Diff(want, glance); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestFollowSaysThatTheEngineIsAway(t *testing.T) {
+	t.Parallel()
+	e, err := docker.New(t.Context(), docker.Config{Host: "unix://" + t.TempDir() + "/none.sock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	err = e.Follow(t.Context(), time.Time{}, func(snapshot.Event) {})
+	if !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Errorf("got %v, want ErrEngineAway", err)
+	}
+}
+
+func TestDiskUsedIsAShare(t *testing.T) {
+	t.Parallel()
+	used, err := enginetest.Engine(t).DiskUsed(t.Context())
+	if err != nil || used <= 0 || used > 1 {
+		t.Errorf("got %v, %v", used, err)
+	}
+}

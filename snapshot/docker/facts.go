@@ -1,0 +1,219 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// facts looks up what the document refers to, side by side.
+func (e *Engine) facts(ctx context.Context, d document, spec snapshot.Spec) (facts, error) {
+	f := facts{volumes: map[string]bool{}, networks: map[string]string{}, joined: map[string]string{}}
+	if err := e.cli.NewVersionError(ctx, "1.24", "snapback"); err != nil {
+		return f, known(err, nil)
+	}
+	f.perNet = e.atLeast("1.44")
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { f.image, err = e.imageName(gctx, d, spec); return err })
+	group.Go(func() error { return e.networkNames(gctx, d, f.networks) })
+	group.Go(func() error { return e.presentVolumes(gctx, d, f.volumes) })
+	group.Go(func() error { return e.presentModes(gctx, d, f.joined) })
+	group.Go(func() (err error) { f.donors, err = e.donorsUnchanged(gctx, d); return err })
+	return f, group.Wait()
+}
+
+// imageName is the first of three names for the image that means exactly the right one: the deploy's, ours, its ID.
+func (e *Engine) imageName(ctx context.Context, d document, spec snapshot.Spec) (string, error) {
+	for _, name := range []string{d.Config.Image, spec.ImageRef} {
+		if !imageName.MatchString(name) || strings.Contains(name, "..") { // which in a path would lead elsewhere
+			continue
+		}
+		id, err := e.imageOf(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if id == spec.ImageID {
+			return name, nil
+		}
+	}
+	return spec.ImageID, nil
+}
+
+// imageOf is the ID of the image that a name means, "" when there is none.
+func (e *Engine) imageOf(ctx context.Context, name string) (string, error) {
+	image, err := e.cli.ImageInspect(ctx, name)
+	if notFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking up image %s: %w", name, known(err, nil))
+	}
+	return image.ID, nil
+}
+
+// networkNames finds each network by its ID, or by its name when it was made anew.
+func (e *Engine) networkNames(ctx context.Context, d document, into map[string]string) error {
+	for name, n := range d.NetworkSettings.Networks {
+		if plain(name) {
+			into[name] = name
+			continue
+		}
+		now, err := e.network(ctx, name, n.NetworkID)
+		if err != nil {
+			return err
+		}
+		into[name] = now.Name
+	}
+	return nil
+}
+
+// network returns a network without a name when there is none.
+func (e *Engine) network(ctx context.Context, name, id string) (network.Inspect, error) {
+	for _, ref := range []string{id, name} {
+		if ref == "" {
+			continue
+		}
+		n, err := e.cli.NetworkInspect(ctx, ref, network.InspectOptions{})
+		if err == nil && (n.ID == id || n.Name == name) { // the engine also takes any prefix of an ID
+			return n, nil
+		}
+		if err != nil && !notFound(err) {
+			return network.Inspect{}, fmt.Errorf("looking up network %s: %w", name, known(err, nil))
+		}
+	}
+	return network.Inspect{}, nil
+}
+
+func (e *Engine) presentVolumes(ctx context.Context, d document, into map[string]bool) error {
+	for _, m := range d.unstated() {
+		if m.Type != "volume" {
+			continue
+		}
+		there, err := e.hasVolume(ctx, m.Name)
+		if err != nil {
+			return err
+		}
+		into[m.Name] = there
+	}
+	return nil
+}
+
+func (e *Engine) hasVolume(ctx context.Context, name string) (bool, error) {
+	_, err := e.cli.VolumeInspect(ctx, name)
+	if notFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking up volume %s: %w", name, known(err, nil))
+	}
+	return true, nil
+}
+
+// presentModes says for each mode that names a container which ID it has now.
+func (e *Engine) presentModes(ctx context.Context, d document, into map[string]string) error {
+	for _, ref := range d.targets() {
+		id, _, err := e.named(ctx, ref.name)
+		if err != nil {
+			return err
+		}
+		if id != "" {
+			into[ref.mode] = "container:" + id
+		}
+	}
+	return nil
+}
+
+// target is a container whose namespace the document's container shares.
+type target struct {
+	what string // network, process or IPC
+	mode string
+	name string // logical; the ID when the name was not kept
+}
+
+func (d document) targets() []target {
+	var out []target
+	for _, t := range []target{
+		{"network", d.HostConfig.NetworkMode, d.Snapback.NetworkContainer},
+		{"process", d.HostConfig.PidMode, d.Snapback.PidContainer},
+		{"IPC", d.HostConfig.IpcMode, d.Snapback.IpcContainer},
+	} {
+		id, ok := joins(t.mode)
+		if !ok {
+			continue
+		}
+		if t.name == "" {
+			t.name = id
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// named finds a container by exact name or full ID. Only the list is asked: it may not be enabled. The ID is "" when
+// there is none.
+func (e *Engine) named(ctx context.Context, nameOrID string) (id, state string, err error) {
+	if err := checkName(nameOrID); err != nil {
+		return "", "", err
+	}
+	by := filters.Arg("name", "^/?"+strings.ReplaceAll(nameOrID, ".", `\.`)+"$")
+	if fullID.MatchString(nameOrID) {
+		by = filters.Arg("id", nameOrID)
+	}
+	rows, err := e.rows(ctx, filters.NewArgs(by))
+	if err != nil || len(rows) == 0 {
+		return "", "", err
+	}
+	return rows[0].ID, rows[0].State, nil
+}
+
+// donorsUnchanged says whether the containers of VolumesFrom still give all that they gave. Whatever is missing has to
+// be mounted by name, and then all of it is.
+func (e *Engine) donorsUnchanged(ctx context.Context, d document) (bool, error) {
+	var given []string
+	for _, from := range d.HostConfig.VolumesFrom {
+		donor, _, _ := strings.Cut(from, ":")
+		rows, err := e.donor(ctx, donor)
+		if err != nil || rows == nil {
+			return false, err
+		}
+		given = append(given, rows...)
+	}
+	for _, m := range d.inherited() {
+		if !slices.Contains(given, m.what()) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// donor lists what a container of VolumesFrom has mounted, as the engine's list tells it; nil when it is gone.
+func (e *Engine) donor(ctx context.Context, nameOrID string) ([]string, error) {
+	id, _, err := e.named(ctx, nameOrID)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("id", id)))
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	out := []string{}
+	for _, m := range rows[0].Mounts {
+		out = append(out, mountPoint{Type: string(m.Type), Name: m.Name, Source: m.Source, Destination: m.Destination}.what())
+	}
+	return out, nil
+}
+
+// what is mounted where. The list tells a volume's name only, and of a bind the source only.
+func (m mountPoint) what() string {
+	if m.Type == "volume" {
+		return m.Destination + " volume " + m.Name
+	}
+	return m.Destination + " " + m.Type + " " + m.Source
+}

@@ -1,0 +1,155 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Written says whether anything was written to the container's own layer since it was created. What the engine makes
+// there itself, so that it can mount something, does not count.
+func (e *Engine) Written(ctx context.Context, id string) (bool, error) {
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	changes, err := e.cli.ContainerDiff(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("asking what %s has written: %w", d.Name, known(err, snapshot.ErrGone))
+	}
+	made := mountPaths(changes, d)
+	return slices.ContainsFunc(changes, func(c container.FilesystemChange) bool { return !made.explains(c) }), nil
+}
+
+// made are the files and folders that the engine added to mount something on.
+type made map[string]bool
+
+func mountPaths(changes []container.FilesystemChange, d document) made {
+	points := slices.Collect(maps.Keys(d.HostConfig.Tmpfs))
+	for _, m := range d.Mounts {
+		points = append(points, m.Destination)
+	}
+	for _, m := range d.HostConfig.Mounts {
+		points = append(points, m.Target)
+	}
+	if init := d.HostConfig.Init; init != nil && *init {
+		points = append(points, "/sbin/docker-init")
+	}
+	out := made{}
+	for _, c := range changes {
+		if c.Kind == container.ChangeAdd && leadsTo(points, c.Path) {
+			out[path.Clean(c.Path)] = true
+		}
+	}
+	return out
+}
+
+func leadsTo(points []string, to string) bool {
+	return slices.ContainsFunc(points, func(p string) bool { return under(path.Clean(p), path.Clean(to)) })
+}
+
+func under(p, folder string) bool {
+	return p == folder || strings.HasPrefix(p, strings.TrimSuffix(folder, "/")+"/")
+}
+
+// explains says whether a change is such a path, or the folder around one, which changes when something is added.
+func (m made) explains(c container.FilesystemChange) bool {
+	at := path.Clean(c.Path)
+	if c.Kind != container.ChangeModify {
+		return m[at]
+	}
+	for p := range m {
+		if under(p, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// Tag puts our tag on an image that is there. It returns ErrGone when it is not.
+func (e *Engine) Tag(ctx context.Context, imageID, ref string) error {
+	if err := checkImageID(imageID); err != nil {
+		return err
+	}
+	if err := checkRef(ref); err != nil {
+		return err
+	}
+	if err := e.cli.ImageTag(ctx, imageID, ref); err != nil {
+		return fmt.Errorf("tagging %s: %w", ref, known(err, snapshot.ErrGone))
+	}
+	return nil
+}
+
+// Commit makes an image of the container's own layer under our tag, and returns the image's ID and the layer's size.
+// Only a running container can be paused; one that is paused already stays so.
+func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string, int64, error) {
+	if err := checkRef(ref); err != nil {
+		return "", 0, err
+	}
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return "", 0, err
+	}
+	pause = pause && d.State.Status == "running"
+	if pause {
+		defer e.makeSureItRuns(ctx, d)
+	}
+	made, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Pause: pause})
+	if err != nil {
+		return "", 0, fmt.Errorf("committing %s: %w", d.Name, known(err, snapshot.ErrGone))
+	}
+	history, err := e.cli.ImageHistory(ctx, made.ID)
+	if err != nil || len(history) == 0 {
+		return "", 0, fmt.Errorf("reading the size of %s: %w", ref, known(err, snapshot.ErrGone))
+	}
+	return made.ID, history[0].Size, nil
+}
+
+// makeSureItRuns resumes a container that a commit was to freeze only for its own duration, and did not: for one, when
+// the engine was restarted in between. It also works when ctx is over, which may be why.
+func (e *Engine) makeSureItRuns(ctx context.Context, d document) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	now, err := e.allowed(ctx, d.ID)
+	if err == nil {
+		err = e.resume(ctx, now)
+	}
+	if err != nil {
+		e.log.ErrorContext(ctx, "after a commit, could not make sure that the container runs", "container", d.Name, "err", err)
+	}
+}
+
+// HasImage says whether the exact image is there.
+func (e *Engine) HasImage(ctx context.Context, imageID string) (bool, error) {
+	if err := checkImageID(imageID); err != nil {
+		return false, err
+	}
+	id, err := e.imageOf(ctx, imageID)
+	return id == imageID, err
+}
+
+// Untag removes our tag, and the image with it if nothing else needs it. Missing is success. While it is the only name
+// of an image that a container uses, the tag stays and the error wraps ErrInUse: without it the image would be a stray.
+func (e *Engine) Untag(ctx context.Context, ref string) error {
+	if err := checkRef(ref); err != nil {
+		return err
+	}
+	_, err := e.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	switch {
+	case err == nil, notFound(err):
+		return nil
+	case cerrdefs.IsConflict(err):
+		return fmt.Errorf("removing %s: %w: %w", ref, snapshot.ErrInUse, err)
+	}
+	return fmt.Errorf("removing %s: %w", ref, known(err, nil))
+}

@@ -1,0 +1,335 @@
+package docker_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+var update = flag.Bool("update", false, "write docs/matrix.md instead of comparing with it")
+
+// matrixCase is one container: how it is made, what a deploy does to it, and what may differ after its restore. In
+// all texts, @word stands for a name of this test's own.
+type matrixCase struct {
+	attributes []string                        // what the case is about: its rows in the table
+	prepare    []string                        // docker commands that come first
+	image      []string                        // Dockerfile instructions of its image
+	flags      string                          // docker run's
+	command    []string                        // after the image's name
+	raw        map[string]any                  // a create request in the place of flags, for what the docker command refuses below API 1.44
+	then       []string                        // docker commands once it runs
+	written    bool                            // something is written to its own layer
+	deploy     []string                        // docker commands that break it; nil: removed, and another one under its name
+	stopped    bool                            // the container is created, but can't be started here
+	expected   []string                        // attributes whose difference is explained
+	differs    []string                        // the same in the raw document, as patterns of paths
+	check      func(t *testing.T, r *restored) // what Compare can't see
+}
+
+// restored is a case after its restore.
+type restored struct {
+	scope         *enginetest.Scope
+	name          string
+	spec          snapshot.Spec
+	before, after json.RawMessage // as the engine gave them
+	differences   []snapshot.Difference
+}
+
+func TestRestoreBringsBackTheSameContainer(t *testing.T) {
+	t.Parallel()
+	var table sync.Map
+	t.Run("attributes", func(t *testing.T) {
+		for i, c := range matrix {
+			t.Run(strings.Join(c.attributes, ", "), func(t *testing.T) {
+				t.Parallel()
+				r := c.restore(t)
+				for _, difference := range r.differences {
+					t.Errorf("%s: want %q, got %q (expected: %q)", difference.Attribute, difference.Want, difference.Got, difference.Expected)
+				}
+				if !t.Failed() {
+					table.Store(i, c.row(t))
+				}
+			})
+		}
+	})
+	compareWithDocs(t, &table)
+}
+
+// restore takes a case through everything. Differences that the case allows are taken out of the result.
+func (c matrixCase) restore(t *testing.T) *restored {
+	t.Helper()
+	s := enginetest.New(t)
+	if len(c.prepare) > 0 {
+		s.Image("dbimage", `ENTRYPOINT ["/app"]`)
+	}
+	for _, command := range c.prepare {
+		s.Docker(words(s, command)...)
+	}
+	name, ref := s.Name("api"), s.Image("good", orDefault(c.image)...)
+	id := c.start(t, s, name, ref)
+	for _, command := range c.then {
+		s.Docker(words(s, command)...)
+	}
+	if c.written {
+		s.Docker("exec", id, "/app", "touch", "/written")
+	}
+	r := &restored{scope: s, name: name, before: s.Raw(id)}
+	r.spec = keep(t, s, id, c.written)
+	c.breakIt(s, name)
+	c.putBack(t, r)
+	r.after = s.Raw(name)
+	c.judge(t, r)
+	if c.check != nil {
+		c.check(t, r)
+	}
+	return r
+}
+
+func orDefault(changes []string) []string {
+	if changes == nil {
+		return []string{`ENTRYPOINT ["/app"]`, `CMD ["serve"]`, "ENV FROM_IMAGE=yes"}
+	}
+	return changes
+}
+
+func (c matrixCase) start(t *testing.T, s *enginetest.Scope, name, ref string) string {
+	t.Helper()
+	switch {
+	case c.raw != nil:
+		return createRaw(t, s, name, ref, c.raw)
+	case c.stopped:
+		args := append([]string{"create", "--name", name, "--label", "snapback.enable=true"}, words(s, c.flags)...)
+		return s.Docker(append(append(args, ref), c.command...)...)
+	}
+	return s.Run(name, append(append(words(s, c.flags), ref), c.command...)...)
+}
+
+var placeholder = regexp.MustCompile(`@([a-z0-9]+)`)
+
+// words splits a command at blanks, and puts names in. A blank within a word is written as ~.
+func words(s *enginetest.Scope, text string) []string {
+	out := strings.Fields(placeholder.ReplaceAllStringFunc(text, func(p string) string { return s.Name(p[1:]) }))
+	for i, word := range out {
+		out[i] = strings.ReplaceAll(word, "~", " ")
+	}
+	return out
+}
+
+// keep is what taking a snapshot does.
+func keep(t *testing.T, s *enginetest.Scope, id string, written bool) snapshot.Spec {
+	t.Helper()
+	e := s.Engine()
+	in, err := e.Inspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	has, err := e.Written(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if has != written {
+		t.Errorf("Written = %v, want %v", has, written)
+	}
+	spec := snapshot.Spec{Document: in.Document, ImageID: in.ImageID, ImageRef: docker.Ref(in.Name, "pre-deploy-2255")}
+	if !written {
+		if err := e.Tag(t.Context(), in.ImageID, spec.ImageRef); err != nil {
+			t.Fatal(err)
+		}
+		return spec
+	}
+	if spec.ImageID, _, err = e.Commit(t.Context(), id, spec.ImageRef, true); err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// breakIt is the bad deploy: another image, environment, network and mount under the same name, and the image's own
+// name means another one.
+func (c matrixCase) breakIt(s *enginetest.Scope, name string) {
+	for _, command := range c.deploy {
+		s.Docker(words(s, command)...)
+	}
+	if c.deploy != nil {
+		return
+	}
+	s.Docker("rm", "--force", name)
+	bad := s.Image("bad", `ENTRYPOINT ["/app"]`, "ENV BAD=1", "EXPOSE 9/udp", "VOLUME /bad", "LABEL bad=1")
+	s.Docker("network", "create", s.Name("badnet"))
+	s.Run(name, "--env", "DB_POOL=2", "--network", s.Name("badnet"), "--volume", s.Name("badvolume")+":/data", bad)
+}
+
+// putBack does what a restore does, in its order.
+func (c matrixCase) putBack(t *testing.T, r *restored) {
+	t.Helper()
+	e, ctx := r.scope.Engine(), t.Context()
+	old, err := e.Inspect(ctx, r.name)
+	if err == nil {
+		r.spec.Replaces = old.ID
+	}
+	finding, err := e.Check(ctx, r.name, r.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(finding.Problems) > 0 {
+		t.Fatalf("preflight: %v", finding.Problems)
+	}
+	id, err := e.Create(ctx, r.name+".snapback-1", r.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.spec.Replaces != "" {
+		must(t, e.SetRestartPolicy(ctx, old.ID, snapshot.RestartPolicy{Name: "no"}))
+		must(t, e.Stop(ctx, old.ID, time.Second))
+		if !old.AutoRemove {
+			must(t, e.Rename(ctx, old.ID, r.name+".before-0347"))
+		}
+	}
+	waitForName(t, r)
+	must(t, e.Rename(ctx, id, r.name))
+	if !c.stopped {
+		must(t, e.Start(ctx, id))
+	}
+}
+
+// waitForName: a container that removes itself keeps its name until it is gone.
+func waitForName(t *testing.T, r *restored) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if _, err := r.scope.Try("inspect", r.name); err != nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the name %s does not become free", r.name)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judge asks Compare, and then, since Compare must not be its own judge, the documents themselves.
+func (c matrixCase) judge(t *testing.T, r *restored) {
+	t.Helper()
+	got, err := r.scope.Engine().Inspect(t.Context(), r.name)
+	must(t, err)
+	if !c.stopped && got.State != "running" {
+		tail, _ := r.scope.Engine().Tail(t.Context(), got.ID, 5)
+		t.Errorf("the restored container is %s: %s", got.State, tail)
+	}
+	all, err := r.scope.Engine().Compare(r.spec.Document, r.spec, got.Document)
+	must(t, err)
+	for _, a := range c.expected {
+		if !slices.ContainsFunc(all, func(d snapshot.Difference) bool { return strings.HasPrefix(d.Attribute, a) }) {
+			t.Errorf("nothing differs in %s, but the case says so", a)
+		}
+	}
+	r.differences = slices.DeleteFunc(all, func(d snapshot.Difference) bool {
+		return d.Expected != "" && slices.ContainsFunc(c.allowed(), func(a string) bool { return strings.HasPrefix(d.Attribute, a) })
+	})
+	for path, change := range rawDifferences(r.before, r.after) {
+		if !slices.ContainsFunc(c.allowedRaw(), func(p string) bool { return regexp.MustCompile("^" + p + "$").MatchString(path) }) {
+			t.Errorf("raw document: %s: %s", path, change)
+		}
+	}
+}
+
+// allowed lists the attributes that may differ, with an explanation. A commit is another image, under our tag.
+func (c matrixCase) allowed() []string {
+	if c.written {
+		return append([]string{"image"}, c.expected...)
+	}
+	return c.expected
+}
+
+func (c matrixCase) allowedRaw() []string {
+	if c.written {
+		return append([]string{"Image", `Config\.Image`}, c.differs...)
+	}
+	return c.differs
+}
+
+// row is the case's line of the table in the docs.
+func (c matrixCase) row(t *testing.T) string {
+	t.Helper()
+	how := []string{strings.ReplaceAll(c.flags, "~", " ")}
+	how = append(how, c.then...)
+	if c.raw != nil {
+		doc, err := json.Marshal(c.raw)
+		how = append(how, string(doc))
+		must(t, err)
+	}
+	how = append(how, c.image...)
+	if len(c.command) > 0 {
+		how = append(how, "command "+strings.Join(c.command, " "))
+	}
+	how = slices.DeleteFunc(how, func(h string) bool { return h == "" })
+	kept := map[bool]string{false: "tag", true: "commit"}[c.written]
+	text := strings.ReplaceAll("`"+strings.Join(how, "`, `")+"`", "|", `\|`)
+	if len(how) == 0 {
+		text = "nothing but an image"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |", strings.Join(c.attributes, ", "), text, kept, c.outcome())
+}
+
+func (c matrixCase) outcome() string {
+	if c.stopped {
+		return "the same (compared without being started)"
+	}
+	if len(c.expected) == 0 {
+		return "the same"
+	}
+	return "the same; explained: " + strings.Join(c.expected, ", ")
+}
+
+func compareWithDocs(t *testing.T, table *sync.Map) {
+	t.Helper()
+	var out bytes.Buffer
+	out.WriteString(matrixHead)
+	for i := range matrix {
+		line, ok := table.Load(i)
+		if !ok {
+			return // only some cases ran, or some failed and have said so
+		}
+		fmt.Fprintln(&out, line)
+	}
+	path := filepath.Join("..", "..", "docs", "matrix.md")
+	if *update {
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, out.Bytes(), 0o644))
+		return
+	}
+	have, err := os.ReadFile(path)
+	must(t, err)
+	if diff := cmp.Diff(string(have), out.String()); diff != "" {
+		t.Errorf("docs/matrix.md is not what the test has seen (-docs +test); write it with -update:\n%s", diff)
+	}
+}
+
+const matrixHead = `# What a restore brings back
+
+Written by the tests (` + "`go test ./snapshot/docker -run TestRestoreBringsBackTheSameContainer -update`" + `): each line is a container that was
+made, kept, broken by a deploy, restored and compared, by Snapback's own comparison and by one that knows nothing of it. Names
+beginning with @ are the test's. "Kept by" says whether the image was tagged, or committed because files had been written.
+
+| attribute | made with | kept by | after the restore |
+|---|---|---|---|
+`

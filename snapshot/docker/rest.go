@@ -1,0 +1,95 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/versions"
+)
+
+// The client's own methods take typed structs, which drop fields that they don't know: an engine's newer field would
+// be lost between inspect and create. So the two calls that replay a document are made here, over the client's
+// connection, with the JSON as it is.
+
+const answerLimit = 4 << 20
+
+// statusError is an answer other than 2xx.
+type statusError struct {
+	status  int
+	message string
+}
+
+func (s *statusError) Error() string {
+	return fmt.Sprintf("the engine answered %d: %s", s.status, s.message)
+}
+
+// Is makes a statusError what the client's own errors are, so that one mapping serves both.
+func (s *statusError) Is(target error) bool {
+	switch s.status {
+	case http.StatusNotFound:
+		return target == cerrdefs.ErrNotFound
+	case http.StatusConflict:
+		return target == cerrdefs.ErrConflict
+	case http.StatusBadRequest:
+		return target == cerrdefs.ErrInvalidArgument
+	case http.StatusServiceUnavailable:
+		return target == cerrdefs.ErrUnavailable
+	}
+	return s.status >= http.StatusInternalServerError && target == cerrdefs.ErrInternal
+}
+
+// post sends body as JSON to a path of the engine's API, and reads the answer into out unless that is nil.
+func (e *Engine) post(ctx context.Context, path string, query url.Values, body, out any) error {
+	if err := e.cli.NewVersionError(ctx, "1.24", "snapback"); err != nil { // negotiates, if that is still to be done
+		return err
+	}
+	doc, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encoding the request: %w", err)
+	}
+	to := e.base + "/v" + e.cli.ClientVersion() + path + "?" + query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(doc))
+	if err != nil {
+		return fmt.Errorf("making the request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := e.http.Do(req)
+	if err != nil {
+		return err
+	}
+	return answer(resp, out)
+}
+
+func answer(resp *http.Response, out any) (err error) {
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	doc, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		var problem struct{ Message string }
+		if json.Unmarshal(doc, &problem) != nil || problem.Message == "" {
+			problem.Message = resp.Status
+		}
+		return &statusError{resp.StatusCode, problem.Message}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(doc, out); err != nil {
+		return fmt.Errorf("decoding the answer: %w", err)
+	}
+	return nil
+}
+
+// atLeast says whether the negotiated API version is version or later.
+func (e *Engine) atLeast(version string) bool {
+	return versions.GreaterThanOrEqualTo(e.cli.ClientVersion(), version)
+}

@@ -1,0 +1,263 @@
+package docker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/snapback/snapback/terminal"
+)
+
+// Terminal is what the terminal package needs of the engine. It is terminal.Engine.
+type Terminal struct {
+	cli     *client.Client
+	resolve func(ctx context.Context, key string) (id string, err error)
+}
+
+var _ terminal.Engine = (*Terminal)(nil)
+
+// NewTerminal uses a client that stays the caller's. Resolve turns a container's identity into the full ID of the
+// container that now stands for it; it returns terminal.ErrNoContainer when there is none.
+func NewTerminal(cli *client.Client, resolve func(ctx context.Context, key string) (string, error)) *Terminal {
+	return &Terminal{cli: cli, resolve: resolve}
+}
+
+// Terminal is the same engine as the terminal package sees it.
+func (e *Engine) Terminal(resolve func(ctx context.Context, key string) (string, error)) *Terminal {
+	return NewTerminal(e.cli, resolve)
+}
+
+const (
+	// noDetach is a sequence that nobody types. Unset, it would be Ctrl-P Ctrl-Q, and a shell would not see Ctrl-P.
+	noDetach = "ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^"
+	maxRun   = 1 << 20  // of what Run's commands may write
+	maxLine  = 64 << 10 // after which a line that does not end is cut
+)
+
+// Resolve finds the container that stands under an identity, and refuses one without the label.
+func (t *Terminal) Resolve(ctx context.Context, key string) (terminal.Target, error) {
+	id, err := t.resolve(ctx, key)
+	if err != nil {
+		return terminal.Target{}, err
+	}
+	c, err := t.enabled(ctx, id)
+	if err != nil {
+		return terminal.Target{}, err
+	}
+	return terminal.Target{
+		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Config.Image, State: string(c.State.Status),
+		Command: c.Config.Labels["snapback.terminal.command"],
+		NoShell: c.Config.Labels["snapback.terminal.allow"] == "none",
+	}, nil
+}
+
+// enabled inspects a container by its ID, which is what every act below begins with.
+func (t *Terminal) enabled(ctx context.Context, id string) (container.InspectResponse, error) {
+	if err := checkID(id); err != nil {
+		return container.InspectResponse{}, err
+	}
+	c, err := t.cli.ContainerInspect(ctx, id)
+	if err != nil {
+		return c, fmt.Errorf("inspecting %.12s: %w", id, terminalError(err))
+	}
+	if c.Config == nil || c.State == nil || c.Config.Labels["snapback.enable"] != "true" {
+		return c, terminal.ErrNotEnabled
+	}
+	return c, nil
+}
+
+// terminalError adds the sentinels that the terminal package tells apart.
+func terminalError(err error) error {
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return fmt.Errorf("%w: %w", terminal.ErrNoContainer, err)
+	case cerrdefs.IsConflict(err) && strings.Contains(err.Error(), "is not running"):
+		return fmt.Errorf("%w: %w", terminal.ErrNotRunning, err)
+	case strings.Contains(err.Error(), "executable file not found"), strings.Contains(err.Error(), "no such file or directory"):
+		return fmt.Errorf("%w: %w", terminal.ErrNoShell, err)
+	}
+	return err
+}
+
+// Logs follows the container's log. It never attaches: a reader that stalls would freeze the container.
+func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, emit func(terminal.LogLine) error) error {
+	c, err := t.enabled(ctx, id)
+	if err != nil {
+		return err
+	}
+	body, err := t.cli.ContainerLogs(ctx, id, logsOptions(o))
+	if err != nil {
+		return fmt.Errorf("reading the log of %.12s: %w", id, terminalError(err))
+	}
+	defer func() { _ = body.Close() }()
+	if c.Config.Tty {
+		err = plainLines(body, emit)
+	} else {
+		_, err = stdcopy.StdCopy(&frames{emit: emit}, &frames{emit: emit, stderr: true}, body)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the log of %.12s: %w", id, err)
+	}
+	return nil
+}
+
+func logsOptions(o terminal.LogOptions) container.LogsOptions {
+	out := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true, Tail: "all"}
+	if o.Since.IsZero() {
+		out.Tail = fmt.Sprint(o.Tail)
+	} else {
+		out.Since = fmt.Sprintf("%d.%09d", o.Since.Unix(), o.Since.Nanosecond())
+	}
+	return out
+}
+
+// frames is one of the two streams. The engine sends a frame for each message, with its time in front; a message that
+// does not end in a line break is the beginning of a line longer than the log driver's buffer.
+type frames struct {
+	emit   func(terminal.LogLine) error
+	stderr bool
+	line   terminal.LogLine
+	began  bool
+}
+
+func (f *frames) Write(p []byte) (int, error) {
+	at, text := stamped(p)
+	if !f.began {
+		f.line, f.began = terminal.LogLine{At: at, Stderr: f.stderr}, true
+	}
+	whole := bytes.HasSuffix(text, []byte("\n"))
+	f.line.Text = append(f.line.Text, bytes.TrimRight(text, "\r\n")...)
+	if !whole && len(f.line.Text) < maxLine {
+		return len(p), nil
+	}
+	f.began = false
+	return len(p), f.emit(f.line)
+}
+
+// stamped takes the time off the front.
+func stamped(p []byte) (time.Time, []byte) {
+	stamp, rest, found := bytes.Cut(p, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if !found || err != nil {
+		return time.Time{}, p
+	}
+	return at.UTC(), rest
+}
+
+// plainLines reads the log of a container with a TTY, which has no frames.
+func plainLines(r io.Reader, emit func(terminal.LogLine) error) error {
+	in := bufio.NewReaderSize(r, maxLine)
+	for {
+		p, err := in.ReadSlice('\n')
+		if len(p) > 0 {
+			at, text := stamped(bytes.TrimRight(p, "\r\n"))
+			if err := emit(terminal.LogLine{At: at, Text: bytes.Clone(text)}); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return err
+		}
+	}
+}
+
+// Exec starts a command with a TTY. It is neither privileged nor another user's than the container's own, unless s says so.
+func (t *Terminal) Exec(ctx context.Context, id string, s terminal.ExecSpec) (terminal.Exec, error) {
+	execID, stream, err := t.start(ctx, id, container.ExecOptions{
+		User: s.User, Tty: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		DetachKeys: noDetach, Env: s.Env, Cmd: s.Cmd,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &tty{cli: t.cli, id: execID, stream: stream}, nil
+}
+
+// start checks the label by ID and runs.
+func (t *Terminal) start(ctx context.Context, id string, o container.ExecOptions) (string, types.HijackedResponse, error) {
+	var none types.HijackedResponse
+	c, err := t.enabled(ctx, id)
+	if err != nil {
+		return "", none, err
+	}
+	if !c.State.Running {
+		return "", none, terminal.ErrNotRunning
+	}
+	ex, err := t.cli.ContainerExecCreate(ctx, id, o)
+	if err != nil {
+		return "", none, fmt.Errorf("preparing a command in %.12s: %w", id, terminalError(err))
+	}
+	if err := checkID(ex.ID); err != nil {
+		return "", none, err
+	}
+	stream, err := t.cli.ContainerExecAttach(ctx, ex.ID, container.ExecAttachOptions{Tty: o.Tty})
+	if err != nil {
+		return "", none, fmt.Errorf("starting a command in %.12s: %w", id, terminalError(err))
+	}
+	return ex.ID, stream, nil
+}
+
+// Run runs a command without a TTY to its end.
+func (t *Terminal) Run(ctx context.Context, id string, s terminal.ExecSpec) ([]byte, error) {
+	_, stream, err := t.start(ctx, id, container.ExecOptions{
+		User: s.User, AttachStdout: true, AttachStderr: true, Env: s.Env, Cmd: s.Cmd,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, stream.Close)()
+	defer stream.Close()
+	out := &bytes.Buffer{}
+	if _, err := stdcopy.StdCopy(out, io.Discard, io.LimitReader(stream.Reader, maxRun)); err != nil {
+		return nil, fmt.Errorf("running a command in %.12s: %w", id, err)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("running a command in %.12s: %w", id, err)
+	}
+	return out.Bytes(), nil
+}
+
+// tty is a running command.
+type tty struct {
+	cli    *client.Client
+	id     string
+	stream types.HijackedResponse
+}
+
+func (x *tty) Read(p []byte) (int, error)  { return x.stream.Reader.Read(p) }
+func (x *tty) Write(p []byte) (int, error) { return x.stream.Conn.Write(p) }
+
+func (x *tty) Close() error { return x.stream.Conn.Close() }
+
+// Resize has to come after the start: before, the engine waits ten seconds and refuses.
+func (x *tty) Resize(ctx context.Context, cols, rows int) error {
+	err := x.cli.ContainerExecResize(ctx, x.id, container.ResizeOptions{Width: uint(cols), Height: uint(rows)})
+	if err != nil {
+		return fmt.Errorf("resizing a terminal: %w", err)
+	}
+	return nil
+}
+
+func (x *tty) ExitCode(ctx context.Context) (code int, ok bool, err error) {
+	in, err := x.cli.ContainerExecInspect(ctx, x.id)
+	if err != nil {
+		return 0, false, fmt.Errorf("inspecting a command: %w", err)
+	}
+	return in.ExitCode, !in.Running, nil
+}

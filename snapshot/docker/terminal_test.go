@@ -1,0 +1,197 @@
+package docker_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/terminal"
+)
+
+// shop is a container of a terminal test's own, and the engine as the terminal sees it.
+type shop struct {
+	t   testing.TB
+	cli *client.Client
+	id  string
+	eng *docker.Terminal
+}
+
+func openShop(t testing.TB, script string, change func(*container.Config)) *shop {
+	t.Helper()
+	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cli.Close() })
+	s := &shop{t: t, cli: cli}
+	name := "sbterm-" + strings.ToLower(rand.Text()[:10])
+	s.importShell(name)
+	cfg := &container.Config{
+		Image: name, Cmd: []string{"/bin/sh", "-c", script}, Env: []string{"PATH=/bin"}, Labels: map[string]string{"snapback.enable": "true"},
+	}
+	if change != nil {
+		change(cfg)
+	}
+	s.start(name, cfg)
+	s.eng = docker.NewTerminal(cli, func(context.Context, string) (string, error) { return s.id, nil })
+	return s
+}
+
+func (s *shop) start(name string, cfg *container.Config) {
+	s.t.Helper()
+	ctx := context.Background()
+	c, err := s.cli.ContainerCreate(ctx, cfg, nil, nil, nil, name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.id = c.ID
+	s.t.Cleanup(func() { _ = s.cli.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}) })
+	if err := s.cli.ContainerStart(ctx, c.ID, container.StartOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) importShell(ref string) {
+	s.t.Helper()
+	bin, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		s.t.Fatalf("the tests need busybox-static: %v", err)
+	}
+	layer := &bytes.Buffer{}
+	w := tar.NewWriter(layer)
+	err = errors.Join(w.WriteHeader(&tar.Header{Name: "bin/busybox", Mode: 0o755, Size: int64(len(bin))}), writeAll(w, bin))
+	for _, applet := range []string{"sh", "sleep", "cat", "head", "tr"} {
+		err = errors.Join(err, w.WriteHeader(&tar.Header{Name: "bin/" + applet, Linkname: "busybox", Typeflag: tar.TypeSymlink}))
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx := context.Background()
+	out, err := s.cli.ImageImport(ctx, image.ImportSource{Source: layer, SourceName: "-"}, ref, image.ImportOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = out.Close()
+	s.t.Cleanup(func() { _, _ = s.cli.ImageRemove(ctx, ref, image.RemoveOptions{Force: true}) })
+}
+
+func writeAll(w io.Writer, p []byte) error { _, err := w.Write(p); return err }
+
+var errEnough = errors.New("enough")
+
+// firstLines follows the log until there are n lines.
+func (s *shop) firstLines(n int, o terminal.LogOptions) []terminal.LogLine {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	defer cancel()
+	var lines []terminal.LogLine
+	err := s.eng.Logs(ctx, s.id, o, func(l terminal.LogLine) error {
+		if lines = append(lines, l); len(lines) == n {
+			return errEnough
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		s.t.Fatalf("got %d of %d lines: %v", len(lines), n, err)
+	}
+	return lines
+}
+
+func TestTerminalTouchesNothingWithoutTheLabel(t *testing.T) {
+	t.Parallel()
+	for name, labels := range map[string]map[string]string{"none": nil, "false": {"snapback.enable": "false"}, "TRUE": {"snapback.enable": "TRUE"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t, "echo secret; sleep 100", func(c *container.Config) { c.Labels = labels })
+			ctx := t.Context()
+			_, resolving := s.eng.Resolve(ctx, "any")
+			logging := s.eng.Logs(ctx, s.id, terminal.LogOptions{Tail: 10}, func(terminal.LogLine) error { t.Error("a line was read"); return nil })
+			_, executing := s.eng.Exec(ctx, s.id, terminal.ExecSpec{Cmd: []string{"sh"}})
+			_, running := s.eng.Run(ctx, s.id, terminal.ExecSpec{Cmd: []string{"sh"}})
+			for i, err := range []error{resolving, logging, executing, running} {
+				if !errors.Is(err, terminal.ErrNotEnabled) {
+					t.Errorf("act %d: %v", i, err)
+				}
+			}
+		})
+	}
+}
+
+func TestTerminalTakesFullIDsAlone(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "sleep 100", nil)
+	for _, id := range []string{"", s.id[:12], "../" + s.id, s.id + "?x=1", strings.ToUpper(s.id)} {
+		if _, err := s.eng.Run(t.Context(), id, terminal.ExecSpec{Cmd: []string{"sh"}}); err == nil {
+			t.Errorf("%q was taken", id)
+		}
+	}
+}
+
+func TestTerminalLogsAreWholeLinesOfBothStreams(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, `echo out; echo err >&2; head -c 40000 /dev/zero | tr '\0' x; echo; sleep 100`, nil)
+	var got []string
+	for _, l := range s.firstLines(3, terminal.LogOptions{Tail: 100}) {
+		kind := "out "
+		if l.Stderr {
+			kind = "err "
+		}
+		if l.At.IsZero() {
+			t.Errorf("line %q has no time", l.Text[:3])
+		}
+		got = append(got, kind+string(l.Text))
+	}
+	slices.Sort(got) // the order of two streams is nobody's promise
+	if diff := cmp.Diff([]string{"err err", "out " + "out", "out " + strings.Repeat("x", 40000)}, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+func TestTerminalLogsGoOnWhereTheyWere(t *testing.T) {
+	t.Parallel()
+	for _, tty := range []bool{false, true} {
+		s := openShop(t, "for i in 1 2 3 4 5 6; do echo $i; sleep 0.05; done; sleep 100", func(c *container.Config) { c.Tty = tty })
+		first := s.firstLines(3, terminal.LogOptions{Tail: 100})
+		rest := s.firstLines(3, terminal.LogOptions{Since: first[2].At.Add(time.Nanosecond)})
+		var got []string
+		for _, l := range slices.Concat(first, rest) {
+			got = append(got, string(l.Text))
+		}
+		if diff := cmp.Diff([]string{"1", "2", "3", "4", "5", "6"}, got); diff != "" {
+			t.Errorf("tty %v (-want +got):\n%s", tty, diff)
+		}
+	}
+}
+
+func TestTerminalSaysThatAContainerDoesNotRun(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "sleep 100", nil)
+	zero := 0
+	if err := s.cli.ContainerStop(t.Context(), s.id, container.StopOptions{Timeout: &zero}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.eng.Exec(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh"}}); !errors.Is(err, terminal.ErrNotRunning) {
+		t.Errorf("stopped: %v", err)
+	}
+	if err := s.cli.ContainerRemove(t.Context(), s.id, container.RemoveOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.eng.Run(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh"}}); !errors.Is(err, terminal.ErrNoContainer) {
+		t.Errorf("removed: %v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// ErrFenced says that another bot runs the restore by now. Whoever gets it must not touch the engine any more.
+var ErrFenced = errors.New("another bot has taken the restore over")
+
+// Kind tells a restore of a snapshot from the undo of an earlier restore.
+type Kind string
+
+// The kinds of restores.
+const (
+	Restoring Kind = "restore"
+	Undoing   Kind = "undo" // puts the container back that an earlier restore set aside
+)
+
+// Restore is one run of the machine, and its row in the journal. Times are UTC.
+type Restore struct {
+	ID          int64
+	Kind        Kind
+	UndoOf      int64 // with Undoing: the restore that is undone
+	Key         string
+	Container   string // the name that is restored
+	SnapshotID  int64
+	Snapshot    string // its name; with Undoing the kept container's name
+	State       State
+	Epoch       int64 // the fencing token: raised whenever a bot takes the restore over
+	By          By
+	RequestedAt time.Time
+	EnteredAt   time.Time // when it came into its state
+	StartedAt   time.Time // when the replacement was started; zero until then
+	VerifiedAt  time.Time
+	Seen        string // the engine's ID of the container that the person saw; "" when none was named
+	Plan        Plan
+	Phases      []Phase
+	Differences []Difference
+	Error       string   // why it was refused, reverted or failed
+	WhyNot      []string // with Refused: every reason
+	Downtime    time.Duration
+	KeptUntil   time.Time // when the container from before may go; zero once it is gone or back in service
+	UndoneByID  int64     // the undo that has put the container from before back, or 0
+	Proof       string    // how it was verified, in words
+}
+
+// Plan is what preflight and prepare have found out: all that a bot needs to carry on where another one died.
+type Plan struct {
+	OldID       string        `json:"old_id,omitempty"` // "" when no container was there
+	OldPolicy   RestartPolicy `json:"old_policy"`
+	OldRunning  bool          `json:"old_running"`
+	OldWasGone  bool          `json:"old_was_gone,omitempty"`
+	StopTimeout int           `json:"stop_timeout"` // seconds
+	KeptName    string        `json:"kept_name,omitempty"`
+	TempName    string        `json:"temp_name,omitempty"`
+	NewID       string        `json:"new_id,omitempty"`
+	NewPolicy   RestartPolicy `json:"new_policy"`
+	AutoRemove  bool          `json:"auto_remove,omitempty"` // the old one vanishes when it stops; StandInID is its plain copy
+	StandInID   string        `json:"stand_in_id,omitempty"`
+	StandInRef  string        `json:"stand_in_ref,omitempty"`
+	Losses      []string      `json:"losses,omitempty"`
+	Joined      []JoinedPlan  `json:"joined,omitempty"`
+}
+
+// JoinedPlan is a container that shares a namespace with the one being replaced, and has to be made anew after it.
+type JoinedPlan struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Phase is how long a restore was in a state.
+type Phase struct {
+	State State     `json:"state"`
+	At    time.Time `json:"at"`
+	Ms    int64     `json:"ms"`
+}
+
+// InProgressError tells whose restore is running already. It wraps ErrInProgress.
+type InProgressError struct{ Running Restore }
+
+func (e *InProgressError) Error() string {
+	return fmt.Sprintf("%s is being restored to %s by %s since %s",
+		e.Running.Container, e.Running.Snapshot, e.Running.By.Actor.Name, e.Running.RequestedAt.Format("15:04:05 MST"))
+}
+
+// Unwrap makes errors.Is(err, ErrInProgress) hold.
+func (e *InProgressError) Unwrap() error { return ErrInProgress }
+
+// RefusedError carries every reason why a restore was refused. It wraps ErrNotRestorable.
+type RefusedError struct{ Reasons []string }
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("%v: %v", ErrNotRestorable, e.Reasons) }
+
+// Unwrap makes errors.Is(err, ErrNotRestorable) hold.
+func (e *RefusedError) Unwrap() error { return ErrNotRestorable }
+
+// Journal keeps restores so that they outlive the bot that runs them.
+type Journal interface {
+	// Open writes a restore in state Requested together with its audit entry, and returns it with its ID. It returns an
+	// *InProgressError when another one of that container is not over, and the earlier restore when idempotency was
+	// used before.
+	Open(ctx context.Context, r Restore, idempotency string) (opened Restore, fresh bool, err error)
+	// Claim makes bot the one that runs the restore, for lease, and raises its epoch. It returns ErrFenced while
+	// another bot's lease runs.
+	Claim(ctx context.Context, id int64, bot string, lease time.Duration) (Restore, error)
+	// Renew prolongs the lease. It returns ErrFenced when the epoch is no longer the current one.
+	Renew(ctx context.Context, id, epoch int64, lease time.Duration) error
+	// Advance writes r with its new state, the entry, and whatever has to be told, all or nothing. It returns ErrFenced
+	// when the epoch is no longer the current one, and refuses what the transition table refuses.
+	Advance(ctx context.Context, r Restore, to State, entry incidents.Entry) (Restore, error)
+	// Claimable lists restores that are not over and that nobody runs, and those that bot ran when it died.
+	Claimable(ctx context.Context, bot string) ([]int64, error)
+	// Restore reads one. It returns ErrUnknownRestore.
+	Restore(ctx context.Context, id int64) (Restore, error)
+}
+
+// Shelf is where snapshots are kept.
+type Shelf interface {
+	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
+	Snapshot(ctx context.Context, key, name string) (Snapshot, error)
+	// SnapshotByID reads one, also when it was deleted meanwhile: a running restore goes on with what it began with.
+	SnapshotByID(ctx context.Context, id int64) (Snapshot, error)
+	// Snapshots lists a container's, newest first.
+	Snapshots(ctx context.Context, key string) ([]Snapshot, error)
+	// AddSnapshot writes one with its timeline entry. It returns ErrNameTaken.
+	AddSnapshot(ctx context.Context, s Snapshot, by By) (Snapshot, error)
+	// RemoveSnapshot forgets one, with its timeline entry. It returns ErrUnknownSnapshot, and ErrInUse while a restore
+	// from it runs.
+	RemoveSnapshot(ctx context.Context, id int64, by By) error
+}

@@ -1,0 +1,283 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// machine is one bot's run of one restore. Its methods are in the order in which the states are passed.
+type machine struct {
+	*Restorer
+	lease *lease
+	rest  Restore
+	down  time.Time // when the old container was told to stop, if this run saw it
+}
+
+// work does what the current state stands for, and returns the state that follows. It returns an error only when
+// the restore has to be taken up again later: the engine does not answer, another bot has it, the bot stops.
+func (m *machine) work(ctx context.Context) (State, error) {
+	works := map[State]func(context.Context) (State, error){
+		Requested: m.requested,
+		Preflight: m.preflight,
+		Prepared:  m.prepare,
+		Swapping:  m.swap,
+		Started:   m.verify,
+		Reverting: m.revert,
+	}
+	work, ok := works[m.rest.State]
+	if !ok {
+		return "", fmt.Errorf("no work for state %q", m.rest.State)
+	}
+	return work(ctx)
+}
+
+// advance writes the next state. Until it is written, nothing of that state's work is done.
+func (m *machine) advance(ctx context.Context, next State) error {
+	if !m.rest.State.May(next) {
+		return fmt.Errorf("a restore can't go from %s to %s", m.rest.State, next)
+	}
+	then := m.rest
+	then.Phases = append(slices.Clone(then.Phases), Phase{then.State, then.EnteredAt, time.Since(then.EnteredAt).Milliseconds()})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	rest, err := m.Journal.Advance(ctx, then, next, then.entry(next))
+	if err == nil {
+		m.rest = rest
+	}
+	return err
+}
+
+// act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is
+// told half a sentence is worse than one that is waited for.
+func (m *machine) act(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	swapping := m.rest.State == Swapping
+	if ctx.Err() != nil && !swapping {
+		return context.Cause(ctx)
+	}
+	if err := m.lease.guard(context.WithoutCancel(ctx), swapping); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	return do(ctx)
+}
+
+// later says that err is no verdict on the restore: it has to be taken up again.
+func later(err error) bool {
+	return errors.Is(err, ErrEngineAway) || errors.Is(err, ErrFenced) || errors.Is(err, ErrStopping)
+}
+
+// giveUp is where a restore goes whose current work has failed for good.
+func (m *machine) giveUp(err error) (State, error) {
+	if later(err) {
+		return "", err
+	}
+	m.rest.Error = err.Error()
+	return Reverting, nil
+}
+
+func (m *machine) requested(context.Context) (State, error) { return Preflight, nil }
+
+// preflight looks at everything that can fail, and plans the rest, while the broken container still runs.
+func (m *machine) preflight(ctx context.Context) (State, error) {
+	if time.Since(m.rest.RequestedAt) > m.Stale {
+		return m.refuse("it was asked for too long ago: look again, and ask again")
+	}
+	var why []string
+	err := m.act(ctx, 20*time.Second, func(ctx context.Context) (err error) {
+		why, err = m.plan(ctx)
+		return err
+	})
+	if later(err) {
+		return "", err
+	}
+	if err != nil {
+		why = append(why, err.Error())
+	}
+	if len(why) > 0 {
+		return m.refuse(why...)
+	}
+	return Prepared, nil
+}
+
+func (m *machine) refuse(why ...string) (State, error) {
+	m.rest.WhyNot = why
+	m.rest.Error = strings.Join(why, "; ")
+	return Refused, nil
+}
+
+// prepare creates the replacement beside the running container. An undo has its replacement already.
+func (m *machine) prepare(ctx context.Context) (State, error) {
+	if time.Since(m.rest.RequestedAt) > m.Stale {
+		m.rest.Error = "it was asked for too long ago: look again, and ask again"
+		return Reverting, nil
+	}
+	if m.rest.Kind == Undoing {
+		return Swapping, nil
+	}
+	err := m.act(ctx, time.Minute, func(ctx context.Context) error { return m.create(ctx) })
+	if err != nil {
+		return m.giveUp(fmt.Errorf("creating the replacement: %w", err))
+	}
+	return Swapping, nil
+}
+
+func (m *machine) create(ctx context.Context) error {
+	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)
+	if err != nil {
+		return err
+	}
+	if m.rest.Plan.AutoRemove {
+		if err := m.standIn(ctx); err != nil {
+			return err
+		}
+	}
+	m.rest.Plan.NewID, err = m.Engine.Create(ctx, m.rest.Plan.TempName, m.spec(snap))
+	return err
+}
+
+func (m *machine) spec(snap Snapshot) Spec {
+	return Spec{Document: snap.Document, ImageID: snap.ImageID, ImageRef: snap.ImageRef, Replaces: m.rest.Plan.OldID}
+}
+
+// swap is the only downtime: the old one is told not to come back, stopped and set aside; the new one takes the name
+// and starts. Once begun it is not interrupted by a bot that is told to stop.
+func (m *machine) swap(ctx context.Context) (State, error) {
+	p := m.rest.Plan
+	for _, step := range m.swapSteps() {
+		if err := m.act(ctx, step.limit, step.do); err != nil {
+			return m.giveUp(fmt.Errorf("%s: %w", step.name, err))
+		}
+	}
+	return Started, m.act(ctx, 10*time.Second, func(ctx context.Context) error { return m.measure(ctx, p) })
+}
+
+type step struct {
+	name  string
+	limit time.Duration
+	do    func(context.Context) error
+}
+
+func (m *machine) swapSteps() []step {
+	p := m.rest.Plan
+	var steps []step
+	if p.OldID != "" {
+		steps = m.asideSteps(p)
+	}
+	if m.rest.Kind == Undoing {
+		steps = append(steps, step{"arming the container from before", 15 * time.Second, func(ctx context.Context) error {
+			return m.Engine.SetRestartPolicy(ctx, p.NewID, p.NewPolicy)
+		}})
+	}
+	return append(steps,
+		step{"giving the replacement its name", 15 * time.Second, func(ctx context.Context) error {
+			return m.Engine.Rename(ctx, p.NewID, m.rest.Container)
+		}},
+		step{"starting the replacement", time.Minute, func(ctx context.Context) error {
+			return m.Engine.Start(ctx, p.NewID)
+		}})
+}
+
+// asideSteps take the old container out of service, and keep it.
+func (m *machine) asideSteps(p Plan) []step {
+	stop := time.Duration(p.StopTimeout) * time.Second
+	return []step{
+		{"telling the old container not to restart", 15 * time.Second, func(ctx context.Context) error {
+			return m.disarm(ctx, p)
+		}},
+		{"stopping the old container", stop + 30*time.Second, func(ctx context.Context) error {
+			m.down = time.Now()
+			return p.gone(m.Engine.Stop(ctx, p.OldID, stop))
+		}},
+		{"setting the old container aside", 30 * time.Second, func(ctx context.Context) error {
+			if p.AutoRemove {
+				return m.awaitGone(ctx, p.OldID)
+			}
+			return m.Engine.Rename(ctx, p.OldID, p.KeptName)
+		}},
+	}
+}
+
+func (m *machine) disarm(ctx context.Context, p Plan) error {
+	if p.AutoRemove || p.OldPolicy.Name == "" || p.OldPolicy.Name == "no" {
+		return nil
+	}
+	return m.Engine.SetRestartPolicy(ctx, p.OldID, RestartPolicy{Name: "no"})
+}
+
+// gone makes a success of an old container that removed itself when it stopped, which only an auto-remove one does.
+func (p Plan) gone(err error) error {
+	if p.AutoRemove && errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// keptID is the container that is kept as evidence and for the undo.
+func (p Plan) keptID() string {
+	if p.AutoRemove {
+		return p.StandInID
+	}
+	return p.OldID
+}
+
+// measure notes when the replacement started, by the engine's own clock, and how long nothing ran.
+func (m *machine) measure(ctx context.Context, p Plan) error {
+	now, err := m.Engine.Inspect(ctx, p.NewID)
+	if errors.Is(err, ErrUnknownContainer) {
+		return nil // it removed itself; verify will say so
+	}
+	if err != nil {
+		return err
+	}
+	m.rest.StartedAt = now.StartedAt
+	if !m.down.IsZero() {
+		m.rest.Downtime = max(0, now.StartedAt.Sub(m.down))
+	}
+	return nil
+}
+
+// verify waits until the replacement has proved itself, or has failed to.
+func (m *machine) verify(ctx context.Context) (State, error) {
+	how, err := m.prove(ctx)
+	if err != nil {
+		return m.giveUp(err)
+	}
+	m.rest.Proof = how
+	m.rest.VerifiedAt = time.Now().UTC()
+	m.rest.Differences, err = m.compare(ctx)
+	if later(err) {
+		return "", err
+	}
+	if err != nil { // it runs, which is what counts; that nobody could compare is told like a difference
+		m.rest.Differences = []Difference{{Attribute: "comparison", Want: "done", Got: err.Error()}}
+	}
+	if m.rest.Plan.keptID() != "" {
+		m.rest.KeptUntil = m.rest.VerifiedAt.Add(m.Keep)
+	}
+	return Verified, nil
+}
+
+func (m *machine) compare(ctx context.Context) ([]Difference, error) {
+	if m.rest.Kind == Undoing {
+		return nil, nil // it is the very same container
+	}
+	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)
+	if err != nil {
+		return nil, err
+	}
+	now, err := m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+	if err != nil {
+		return nil, err
+	}
+	return m.Engine.Compare(snap.Document, m.spec(snap), now.Document)
+}
+
+// Unexpected are those differences that should not be there.
+func (r Restore) Unexpected() []Difference {
+	return slices.DeleteFunc(slices.Clone(r.Differences), func(d Difference) bool { return d.Expected != "" })
+}

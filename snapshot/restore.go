@@ -1,0 +1,242 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Config is what a Restorer needs. Engine, Journal, Shelf and Bot are required.
+type Config struct {
+	Engine  Engine
+	Journal Journal
+	Shelf   Shelf
+	Bot     string // this bot's name in the journal: the same after a restart, different for every bot
+	Logger  *slog.Logger
+	Zone    *time.Location // for names such as api.before-0347; nil: UTC
+
+	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
+	Window time.Duration // how long a container without a health check must stay up; 0: 2 s
+	Keep   time.Duration // how long the container from before is kept; 0: 24 h
+	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
+	Tries  int           // how often putting the old one back is tried; 0: 6
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.Lease, 6*time.Second)
+	set(&c.Window, 2*time.Second)
+	set(&c.Keep, 24*time.Hour)
+	set(&c.Stale, 15*time.Minute)
+	if c.Tries == 0 {
+		c.Tries = 6
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Restorer runs restores: those that are asked of it, those that it was running when it died, and those of bots that
+// died. Start it once; it stops with Stop.
+type Restorer struct {
+	Config
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex // guards running and changed
+	running map[int64]bool
+	changed chan struct{} // closed, and replaced, whenever a restore here changes state
+}
+
+// NewRestorer returns a Restorer that does nothing until Start.
+func NewRestorer(c Config) *Restorer {
+	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, changed: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	return r
+}
+
+// Start carries on at once with what this bot was doing when it died, and looks for orphaned restores from then on.
+func (r *Restorer) Start() {
+	r.wg.Go(func() {
+		tick := time.NewTicker(r.Lease / 6)
+		defer tick.Stop()
+		for {
+			r.adopt()
+			select {
+			case <-r.ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// ErrStopping is the cause with which running restores are interrupted by Stop; the next Start carries on.
+var ErrStopping = errors.New("the bot is stopping")
+
+// Stop interrupts what runs, between two acts, and waits for it until ctx ends. It can be called twice.
+func (r *Restorer) Stop(ctx context.Context) error {
+	r.cancel(ErrStopping)
+	done := make(chan struct{})
+	go func() { r.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for restores: %w", ctx.Err())
+	}
+}
+
+func (r *Restorer) adopt() {
+	ids, err := r.Journal.Claimable(r.ctx, r.Bot)
+	if err != nil {
+		if r.ctx.Err() == nil {
+			r.Logger.Warn("looking for restores", "err", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		r.begin(id)
+	}
+}
+
+// begin runs a restore in the background, unless this Restorer is running it already.
+func (r *Restorer) begin(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[id] || r.ctx.Err() != nil {
+		return
+	}
+	r.running[id] = true
+	r.wg.Go(func() {
+		err := r.run(id)
+		if err != nil && r.ctx.Err() == nil {
+			r.Logger.Error("restore interrupted", "restore_id", id, "err", err)
+		}
+		r.mu.Lock()
+		delete(r.running, id)
+		r.mu.Unlock()
+		r.announce()
+	})
+}
+
+func (r *Restorer) announce() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// Ask is a wish to restore.
+type Ask struct {
+	Container   Container // as it is now, or as it was last seen when none runs
+	Snapshot    string
+	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
+	By          By
+	Idempotency string // the same wish delivered twice has the same; "": none
+}
+
+// Request records the wish and its audit entry, and starts on it. Nothing has been done to the engine when it
+// returns. It returns ErrUnknownSnapshot, an *InProgressError, ErrReplaced, or what the journal says: when the
+// audit entry can't be written, nothing is done.
+func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
+	snap, err := r.Shelf.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
+	if err != nil {
+		return Restore{}, err
+	}
+	if ask.Seen != "" && !SameOrShort(ask.Container.ID, ask.Seen) {
+		return Restore{}, ErrReplaced
+	}
+	return r.open(ctx, Restore{
+		Kind: Restoring, Key: ask.Container.Key, Container: snap.Container,
+		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By,
+	}, ask.Idempotency)
+}
+
+// Undo asks for the container from before restore id to be put back. It returns ErrUnknownRestore, ErrNothingToUndo
+// when that container is gone or was put back already, and what Request returns.
+func (r *Restorer) Undo(ctx context.Context, id int64, by By, idempotency string) (Restore, error) {
+	undone, err := r.Journal.Restore(ctx, id)
+	if err != nil {
+		return Restore{}, err
+	}
+	if undone.State != Verified || undone.Plan.keptID() == "" || undone.KeptUntil.IsZero() {
+		return Restore{}, fmt.Errorf("%w: the container from before restore %d is not kept", ErrNothingToUndo, id)
+	}
+	return r.open(ctx, Restore{
+		Kind: Undoing, UndoOf: id, Key: undone.Key, Container: undone.Container,
+		SnapshotID: undone.SnapshotID, Snapshot: undone.Plan.KeptName, Seen: undone.Plan.NewID, By: by,
+	}, idempotency)
+}
+
+func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {
+	rest.State, rest.RequestedAt = Requested, time.Now().UTC()
+	opened, fresh, err := r.Journal.Open(ctx, rest, idempotency)
+	if err != nil {
+		return Restore{}, err
+	}
+	if fresh {
+		r.begin(opened.ID)
+	}
+	return opened, nil
+}
+
+// Wait returns the restore once it is over, whichever bot runs it, or what it is when ctx ends, with ctx's error.
+func (r *Restorer) Wait(ctx context.Context, id int64) (Restore, error) {
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		r.mu.Unlock()
+		rest, err := r.Journal.Restore(ctx, id)
+		if err != nil || rest.State.Final() {
+			return rest, err
+		}
+		select {
+		case <-changed:
+		case <-time.After(500 * time.Millisecond): // another bot may be the one that runs it
+		case <-ctx.Done():
+			return rest, context.Cause(ctx)
+		}
+	}
+}
+
+// run is the machine: do the work of the state, write the next state, until it is over. When it returns an error
+// before that, adopt picks the restore up again within a second: the work of every state can be done twice.
+func (r *Restorer) run(id int64) error {
+	rest, err := r.Journal.Claim(r.ctx, id, r.Bot, r.Lease)
+	if errors.Is(err, ErrFenced) || err == nil && rest.State.Final() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	held := &lease{journal: r.Journal, id: id, epoch: rest.Epoch, length: r.Lease, grace: time.Minute, until: time.Now().Add(r.Lease)}
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(nil)
+	r.wg.Go(func() { held.keep(ctx, cancel) })
+
+	m := &machine{Restorer: r, lease: held, rest: rest}
+	for !m.rest.State.Final() {
+		next, err := m.work(ctx)
+		if err == nil {
+			err = m.advance(ctx, next)
+		}
+		if err != nil {
+			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)
+		}
+		r.announce()
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package snapshot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+var noon = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
+
+// kept makes a snapshot that is so many hours old; options say what else is special about it.
+func kept(name string, reason snapshot.Reason, hours int, options ...func(*snapshot.Snapshot)) snapshot.Snapshot {
+	s := snapshot.Snapshot{Name: name, Reason: reason, CreatedAt: noon.Add(-time.Duration(hours) * time.Hour), ID: int64(1000 + hours)}
+	for _, option := range options {
+		option(&s)
+	}
+	return s
+}
+
+func pinned(s *snapshot.Snapshot) { s.Pinned = true }
+
+func expires(hours int) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) { s.ExpiresAt = noon.Add(time.Duration(hours) * time.Hour) }
+}
+
+func missing(hours int) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) { s.MissingSince = noon.Add(-time.Duration(hours) * time.Hour) }
+}
+
+func TestSurplusIsWhatTheRulesSay(t *testing.T) {
+	t.Parallel()
+	const m, p, b, sch = snapshot.Manual, snapshot.PreDeploy, snapshot.Baseline, snapshot.Scheduled
+	tests := []struct {
+		name  string
+		list  []snapshot.Snapshot
+		rules snapshot.KeepRules
+		want  []string
+	}{
+		{"the oldest beyond the number go", []snapshot.Snapshot{kept("a", m, 1), kept("b", sch, 2), kept("c", m, 3)}, snapshot.KeepRules{Keep: 2}, []string{"c"}},
+		{"a pinned one stays, and takes nobody's place", []snapshot.Snapshot{kept("a", m, 1, pinned), kept("b", m, 2), kept("c", m, 3), kept("d", m, 4, pinned)}, snapshot.KeepRules{Keep: 1}, []string{"c"}},
+		{"the newest pre-deploy stays, older ones go", []snapshot.Snapshot{kept("a", m, 1), kept("b", p, 2), kept("c", p, 3)}, snapshot.KeepRules{Keep: 1}, []string{"c"}},
+		{"the newest baseline stays, older ones always go", []snapshot.Snapshot{kept("a", b, 1), kept("b", b, 2), kept("c", m, 3)}, snapshot.KeepRules{Keep: 10}, []string{"b"}},
+		{"what an open incident refers to stays", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 2), kept("c", m, 3)}, snapshot.KeepRules{Keep: 1, Referred: map[int64]bool{1003: true}}, []string{"b"}},
+		{"also an older baseline and one that has expired", []snapshot.Snapshot{kept("a", b, 1), kept("b", b, 2), kept("c", m, 3, expires(-1))}, snapshot.KeepRules{Keep: 1, Referred: map[int64]bool{1002: true, 1003: true}}, nil},
+		{"an expiry of its own is all that counts", []snapshot.Snapshot{kept("a", m, 1, expires(-1)), kept("b", m, 2), kept("c", m, 90, expires(1))}, snapshot.KeepRules{Keep: 1, MaxAge: time.Hour * 48}, []string{"a"}},
+		{"a pinned one does not expire", []snapshot.Snapshot{kept("a", m, 1, expires(-1), pinned)}, snapshot.KeepRules{Keep: 1}, nil},
+		{"age", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 49), kept("c", p, 50), kept("d", b, 60), kept("e", m, 70, pinned)}, snapshot.KeepRules{Keep: 10, MaxAge: 48 * time.Hour}, []string{"b"}},
+		{"no age", []snapshot.Snapshot{kept("a", m, 9999)}, snapshot.KeepRules{Keep: 1}, nil},
+		{"a missing one takes nobody's place", []snapshot.Snapshot{kept("a", m, 1, missing(1)), kept("b", m, 2)}, snapshot.KeepRules{Keep: 1}, nil},
+		{"nor that of the newest pre-deploy", []snapshot.Snapshot{kept("a", p, 1, missing(1)), kept("b", m, 2), kept("c", p, 3)}, snapshot.KeepRules{Keep: 1}, nil},
+		{"and goes when people had a week to see it", []snapshot.Snapshot{kept("a", p, 200, missing(169))}, snapshot.KeepRules{Keep: 1}, []string{"a"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.rules.Now = noon
+			var got []string
+			for _, s := range snapshot.Surplus(test.list, test.rules) {
+				got = append(got, s.Name)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSurplusIsRemovedWithItsTag(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, "--label", "snapback.keep=2", k.image("shop"))
+	key := k.key(api)
+	for n := range 4 {
+		k.takeNamed(api, fmt.Sprint("m", n))
+	}
+	k.watch()
+	k.until("two are left", func() bool { return len(k.of(key, snapshot.Manual)) == 2 })
+	for _, s := range k.of(key, snapshot.Manual) {
+		if s.Name != "m2" && s.Name != "m3" {
+			t.Errorf("%s is left", s.Name)
+		}
+	}
+	k.until("their tags are gone", func() bool {
+		tags := k.tags(api)
+		return !slices.Contains(tags, "m0") && !slices.Contains(tags, "m1") && slices.Contains(tags, "m3")
+	})
+}
+
+func (k *kit) takeNamed(container, name string) snapshot.Snapshot {
+	k.t.Helper()
+	s, err := k.taker.Take(k.t.Context(), k.container(container), snapshot.TakeAsk{Name: name, By: k.by()})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return s
+}
+
+// tags are our tags on the engine for a container.
+func (k *kit) tags(container string) []string {
+	k.t.Helper()
+	return strings.Fields(k.Docker("image", "ls", "--format", "{{.Tag}}", "snapback/"+container))
+}
+
+func TestTagThatAContainerNeedsGoesAfterIt(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, "--label", "snapback.keep=1", k.image("shop"))
+	k.Docker("exec", api, "/app", "touch", "/written")
+	key := k.takeNamed(api, "m").Key
+	user := k.Docker("create", "--name", k.Name("user"), docker.Ref(api, "m"), "/app")
+	k.takeNamed(api, "newer")
+	k.watch()
+	k.until("the older snapshot is gone", func() bool { return len(k.of(key, snapshot.Manual)) == 1 })
+	if !slices.Contains(k.tags(api), "m") {
+		t.Error("the tag is gone that a container needs")
+	}
+	k.Docker("rm", user)
+	k.until("the tag is gone", func() bool { return !slices.Contains(k.tags(api), "m") })
+}
+
+func TestPrunedImageIsMarkedAndSaidOnceByTwoBots(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	k.Docker("exec", api, "/app", "touch", "/written")
+	a, b := k.takeNamed(api, "m1"), k.takeNamed(api, "m2")
+	k.watch()
+	k.watch()
+	k.Docker("rmi", "-f", a.ImageID, b.ImageID)
+	gone := func() bool {
+		return !slices.ContainsFunc(k.of(a.Key, snapshot.Manual), func(s snapshot.Snapshot) bool { return s.MissingSince.IsZero() })
+	}
+	k.until("both are marked", gone)
+	list := k.entries(0, snapshot.KindSnapshotMissing)
+	said := 0
+	for _, e := range list {
+		said += strings.Count(e.Summary, "m1") + strings.Count(e.Summary, "m2")
+	}
+	if said != 2 {
+		t.Errorf("said %d times, want once for each: %+v", said, list)
+	}
+}
+
+func TestContainerFromBeforeGoesAfterItsTimeAndNeverBeforeItsIncidentIsResolved(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	incident := k.incident("P1")
+	k.Run(api, k.image("shop"))
+	k.take(api)
+	k.restorer = snapshot.NewRestorer(snapshot.Config{Engine: k.Engine(), Journal: k.db, Shelf: k.db, Bot: "short", Keep: time.Millisecond})
+	t.Cleanup(func() {
+		if err := k.restorer.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	c := k.container(api)
+	by := k.by()
+	by.Incident = incident
+	r, err := k.restorer.Request(t.Context(), snapshot.Ask{Container: c, Snapshot: k.of(c.Key, snapshot.PreDeploy)[0].Name, By: by})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = k.wait(r.ID)
+	k.watch()
+	k.awaitBaseline(c.Key, r.Plan.NewID) // the watch has had time to tidy
+	k.until("a tidying has come about", func() bool { return time.Since(r.VerifiedAt) > time.Second })
+	if _, there := k.names(api)[r.Plan.KeptName]; !there {
+		t.Fatalf("%s is gone although its incident is open: %v", r.Plan.KeptName, k.names(api))
+	}
+	k.event("P1", incidents.Resolved)
+	k.until("the container from before is gone", func() bool { return len(k.names(api)) == 1 })
+	if list := k.entries(incident, "restore.kept-removed"); len(list) != 1 {
+		t.Errorf("entries %+v, want one", list)
+	}
+}
+
+func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	disk := snapshot.Disk{Used: func(context.Context) (float64, error) { return 0.97, nil }, Audit: k.db, Ticks: k.db}
+	k.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: k.Engine(), Ref: docker.Ref, Shelf: k.db, Audit: k.db, Room: disk.Room})
+	k.takeNamed(api, "cheap")
+	k.Docker("exec", api, "/app", "touch", "/written")
+	for range 2 {
+		_, err := k.taker.Take(t.Context(), k.container(api), snapshot.TakeAsk{By: k.by()})
+		if !errors.Is(err, snapshot.ErrDiskFull) || !strings.Contains(err.Error(), "97 %") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if list := k.entries(0, snapshot.KindDiskFull); len(list) != 1 {
+		t.Errorf("%d warnings, want one", len(list))
+	}
+}
+
+func TestUnknownDiskRefusesNothing(t *testing.T) {
+	t.Parallel()
+	disk := snapshot.Disk{Used: func(context.Context) (float64, error) { return 0, errors.New("the engine is elsewhere") }}
+	if err := disk.Room(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

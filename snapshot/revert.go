@@ -1,0 +1,154 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// revert puts the old container back: the replacement goes, the old one gets its name and its restart policy again,
+// and runs if it ran. It is tried several times, because it is the last thing that stands between this restore and
+// nothing running at all.
+func (m *machine) revert(ctx context.Context) (State, error) {
+	var err error
+	for try := range m.Tries {
+		if try > 0 {
+			select {
+			case <-time.After(time.Duration(try) * time.Second):
+			case <-ctx.Done():
+				return "", context.Cause(ctx)
+			}
+		}
+		if err = m.revertOnce(ctx); err == nil {
+			return Reverted, nil
+		}
+		if later(err) {
+			return "", err
+		}
+		m.Logger.Warn("putting the old container back", "restore_id", m.rest.ID, "container", m.rest.Container, "err", err)
+	}
+	m.rest.Error = fmt.Sprintf("%s; and then the old container could not be put back: %v. %s", m.rest.Error, err, m.advice())
+	return Failed, nil
+}
+
+// advice is what a person does by hand when both ways are barred.
+func (m *machine) advice() string {
+	p, name := m.rest.Plan, m.rest.Container
+	if p.keptID() == "" {
+		return "No container ran under that name before: start one by hand, or restore another snapshot"
+	}
+	id := p.keptID()
+	return fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
+}
+
+func (m *machine) revertOnce(ctx context.Context) error {
+	for _, step := range m.revertSteps() {
+		if err := m.act(ctx, step.limit, step.do); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+func (m *machine) revertSteps() []step {
+	steps := []step{{"taking the replacement away", time.Minute, m.withdraw}}
+	p := m.rest.Plan
+	if p.keptID() == "" {
+		return steps
+	}
+	steps = append(steps, step{"giving the old container its name again", 15 * time.Second, m.rename})
+	if !p.AutoRemove && p.OldPolicy.Name != "" {
+		steps = append(steps, step{"telling the old container to restart as before", 15 * time.Second, func(ctx context.Context) error {
+			return m.Engine.SetRestartPolicy(ctx, p.OldID, p.OldPolicy)
+		}})
+	}
+	if p.OldRunning {
+		steps = append(steps, step{"starting the old container", time.Minute, m.restart})
+	}
+	return steps
+}
+
+// withdraw removes the replacement; the container that an undo had brought back is stopped and set aside again.
+// What the replacement wrote last is kept in the restore's error: it is the only trace of why it did not come up.
+func (m *machine) withdraw(ctx context.Context) error {
+	p := m.rest.Plan
+	id, err := m.replacement(ctx)
+	if id == "" || err != nil {
+		return err
+	}
+	m.lastWords(ctx, id)
+	if m.rest.Kind == Restoring {
+		return m.Engine.Remove(ctx, id)
+	}
+	if err := m.Engine.SetRestartPolicy(ctx, id, RestartPolicy{Name: "no"}); err != nil {
+		return err
+	}
+	if err := m.Engine.Stop(ctx, id, 5*time.Second); err != nil {
+		return err
+	}
+	return m.Engine.Rename(ctx, id, p.TempName)
+}
+
+// replacement finds the replacement also when the bot died between creating it and writing its ID down.
+func (m *machine) replacement(ctx context.Context) (string, error) {
+	ref := m.rest.Plan.NewID
+	if ref == "" {
+		ref = m.rest.Plan.TempName
+	}
+	if ref == "" {
+		return "", nil
+	}
+	c, err := m.Engine.Inspect(ctx, ref)
+	if errors.Is(err, ErrUnknownContainer) {
+		return "", nil
+	}
+	return c.ID, err
+}
+
+func (m *machine) lastWords(ctx context.Context, id string) {
+	const mark = "; its last lines: "
+	if m.rest.StartedAt.IsZero() && m.down.IsZero() || strings.Contains(m.rest.Error, mark) {
+		return
+	}
+	if tail, err := m.Engine.Tail(ctx, id, 5); err == nil && tail != "" {
+		m.rest.Error += mark + tail
+	}
+}
+
+// rename gives the old container its name again, or the stand-in of one that removed itself. While the old one is
+// still there, the stand-in is not needed.
+func (m *machine) rename(ctx context.Context) error {
+	p := m.rest.Plan
+	if p.AutoRemove {
+		return m.renameAutoRemove(ctx)
+	}
+	return m.Engine.Rename(ctx, p.OldID, m.rest.Container)
+}
+
+func (m *machine) restart(ctx context.Context) error {
+	p := m.rest.Plan
+	id := p.OldID
+	now, err := m.Engine.Inspect(ctx, id)
+	if p.AutoRemove && errors.Is(err, ErrUnknownContainer) {
+		id = p.StandInID
+		now, err = m.Engine.Inspect(ctx, id)
+	}
+	if err != nil || alive(now) {
+		return err
+	}
+	if err := m.Engine.Start(ctx, id); err != nil {
+		return err
+	}
+	now, err = m.Engine.Inspect(ctx, id)
+	if err == nil && !alive(now) {
+		return fmt.Errorf("it is %s, exit code %d", now.State, now.ExitCode)
+	}
+	return err
+}
+
+// alive says that the container runs, or will without anybody's help.
+func alive(c Inspection) bool {
+	return c.State == "running" || c.State == "restarting" || c.State == "paused"
+}

@@ -1,0 +1,88 @@
+package snapshot_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+func TestLastDueIsTheLatestOfAllMissedTicks(t *testing.T) {
+	t.Parallel()
+	at := func(s string) time.Time { return must(time.Parse("2006-01-02 15:04:05", s)) }
+	tests := []struct{ name, spec, since, now, tick, next string }{
+		{"not yet", "0 3 * * *", "2026-03-05 03:00:00", "2026-03-06 02:59:59", "", "2026-03-06 03:00:00"},
+		{"to the second", "0 3 * * *", "2026-03-05 03:00:00", "2026-03-06 03:00:00", "2026-03-06 03:00:00", "2026-03-07 03:00:00"},
+		{"a week away", "0 3 * * *", "2026-03-01 03:00:00", "2026-03-08 02:00:00", "2026-03-07 03:00:00", "2026-03-08 03:00:00"},
+		{"a zone of its own", "CRON_TZ=Europe/Berlin 0 3 * * *", "2026-03-05 00:00:00", "2026-03-05 02:30:00", "2026-03-05 02:00:00", "2026-03-06 02:00:00"},
+		{"every six hours", "@every 6h", "2026-03-05 01:00:00", "2026-03-05 14:00:00", "2026-03-05 13:00:00", "2026-03-05 19:00:00"},
+		{"every second after a year away", "@every 1s", "2025-03-05 12:00:00", "2026-03-05 12:00:00", "2026-03-05 12:00:00", "2026-03-05 12:00:01"},
+		{"a day that never comes", "0 0 31 2 *", "2026-03-05 12:00:00", "2027-03-05 12:00:00", "", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			tick, next, err := snapshot.LastDue(test.spec, at(test.since), at(test.now))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := stamp(tick); got != test.tick {
+				t.Errorf("tick %q, want %q", got, test.tick)
+			}
+			if got := stamp(next); got != test.next {
+				t.Errorf("next %q, want %q", got, test.next)
+			}
+		})
+	}
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+func TestScheduleIsTakenOncePerTickByTwoBotsAndRefreshesTheBaseline(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.watch()
+	k.watch()
+	id := k.Run(api, "--label", "snapback.schedule=@every 2s", k.image("shop"))
+	key := k.key(api)
+	k.awaitBaseline(key, id)
+	first := k.of(key, snapshot.Baseline)[0]
+	k.Docker("exec", api, "/app", "touch", "/written")
+	k.until("three ticks have been taken", func() bool { return len(k.of(key, snapshot.Scheduled)) >= 3 })
+	list := k.of(key, snapshot.Scheduled)
+	for i, s := range list[1:] {
+		if apart := list[i].CreatedAt.Sub(s.CreatedAt); apart < time.Second {
+			t.Errorf("%s and %s were taken %s apart: that is the same tick twice", list[i].Name, s.Name, apart)
+		}
+	}
+	k.until("the baseline holds what was written", func() bool {
+		list := k.of(key, snapshot.Baseline)
+		return len(list) == 1 && list[0].ID != first.ID && list[0].Committed && list[0].ContainerID == id
+	})
+}
+
+func TestMissedTicksAreTakenOnceAfterDowntime(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	stop := k.watch()
+	id := k.Run(api, "--label", "snapback.schedule=@every 2s", k.image("shop"))
+	key := k.key(api)
+	k.awaitBaseline(key, id)
+	stop()
+	away := time.Now()
+	before := len(k.of(key, snapshot.Scheduled))
+	k.until("several ticks have been missed", func() bool { return time.Since(away) > 6*time.Second })
+	back := time.Now()
+	stop = k.watch()
+	k.until("a missed tick is taken", func() bool { return len(k.of(key, snapshot.Scheduled)) > before })
+	stop()
+	ticks := int(time.Since(back)/(2*time.Second)) + 1
+	if taken := len(k.of(key, snapshot.Scheduled)) - before; taken > ticks {
+		t.Errorf("%d were taken, want at most %d: one for all that were missed", taken, ticks)
+	}
+}

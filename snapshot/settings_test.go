@@ -1,0 +1,76 @@
+package snapshot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+func TestSettingsReadEveryLabel(t *testing.T) {
+	t.Parallel()
+	got := snapshot.ParseSettings(map[string]string{
+		"snapback.enable": "true", "snapback.service": "shop", "snapback.pagerduty.service": "P1, P2",
+		"snapback.slack.channel": "C1", "snapback.restore.allow": "U111,S222", "snapback.terminal.allow": "none",
+		"snapback.terminal.command": "bash -l", "snapback.schedule": "CRON_TZ=Europe/Berlin 0 3 * * *", "snapback.keep": "3",
+		"snapback.volumes": "true", "snapback.pause": "false", "snapback.stop-timeout": "1",
+		"snapback.errors.pattern": "level=error", "snapback.runbook": "https://wiki/shop",
+	})
+	want := snapshot.Settings{
+		Enabled: true, Service: "shop", PagerDutyServices: []string{"P1", "P2"}, SlackChannel: "C1",
+		RestoreAllow: snapshot.Allow{Rule: "listed", IDs: []string{"U111", "S222"}}, TerminalAllow: snapshot.Allow{Rule: "none"},
+		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
+		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestTerminalFollowsRestoreUnlessSaid(t *testing.T) {
+	t.Parallel()
+	got := snapshot.ParseSettings(map[string]string{"snapback.restore.allow": "oncall"})
+	if got.TerminalAllow.Rule != "oncall" || got.Enabled {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestALabelThatMakesNoSensePermitsNothing(t *testing.T) {
+	t.Parallel()
+	for label, value := range map[string]string{
+		"restore.allow": "everybody", "terminal.allow": "U1;rm", "keep": "-1", "stop-timeout": "soon", "pause": "maybe",
+		"schedule": "every day", "errors.pattern": "(", "runbook": "javascript:alert(1)", "volumes": "yes",
+	} {
+		got := snapshot.ParseSettings(map[string]string{"snapback." + label: value})
+		if len(got.Wrong) != 1 || !strings.Contains(got.Wrong[0], label) {
+			t.Errorf("%s=%s: %v", label, value, got.Wrong)
+		}
+		if label == "restore.allow" && got.RestoreAllow.Rule != "none" {
+			t.Errorf("a label that can't be read permits %+v", got.RestoreAllow)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for name, ok := range map[string]bool{
+		"pre-deploy-2255": true, "a": true, "": false, "A": false, "-a": false, "a/b": false, "..": false, "a b": false,
+		strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a\n": false,
+	} {
+		if err := snapshot.CheckName(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	at := time.Date(2026, 3, 1, 3, 47, 0, 0, time.UTC)
+	for name, ours := range map[string]bool{
+		snapshot.KeptName("api", at, 1): true, snapshot.KeptName("api", at, 2): true, "api.snapback-12": true,
+		"api": false, "api.before": false, "api-before-0347": false, "api.before-0347.x": false,
+	} {
+		if snapshot.OurName(name) != ours {
+			t.Errorf("OurName(%q) is %v", name, !ours)
+		}
+	}
+}

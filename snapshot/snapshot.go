@@ -1,0 +1,188 @@
+// Package snapshot is what Snapback exists for: it keeps the state of a container from before a deploy, and puts it
+// back. Read restore.go for how a restore runs, and doc.go for its states.
+//
+// It knows nothing of Docker (snapshot/docker does), nor of Postgres (store), nor of who asks (bot, api).
+package snapshot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// Errors that callers tell apart. api maps them to an HTTP status, bot to a sentence.
+var (
+	ErrUnknownContainer = errors.New("no such container")
+	ErrAmbiguous        = errors.New("several containers answer to that name")
+	ErrNotEnabled       = errors.New("the container is not labelled snapback.enable=true")
+	ErrUnknownSnapshot  = errors.New("no such snapshot")
+	ErrUnknownRestore   = errors.New("no such restore")
+	ErrBadName          = errors.New("a snapshot's name is 1 to 64 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit")
+	ErrNameTaken        = errors.New("a snapshot of that name exists")
+	ErrInProgress       = errors.New("a restore of this container is running")
+	ErrReplaced         = errors.New("the container is no longer the one that was seen")
+	ErrNotRestorable    = errors.New("the snapshot can't be restored now")
+	ErrNothingToUndo    = errors.New("there is nothing to undo")
+	ErrEngineAway       = errors.New("the container engine does not answer")
+	ErrGone             = errors.New("the engine does not have it any more")
+	ErrInUse            = errors.New("it is in use")
+)
+
+// Container is an enabled container as the engine shows it now. Times are UTC.
+type Container struct {
+	Key       string    `json:"key"`  // identity: outlives every deploy; see docker.Key
+	ID        string    `json:"id"`   // the engine's own, 64 hexadecimal digits: changes at every deploy
+	Name      string    `json:"name"` // without the leading slash
+	Engine    string    `json:"engine"`
+	Service   string    `json:"service"` // what people call it
+	Image     string    `json:"image"`   // as the deploy named it, such as shop:1.42
+	ImageID   string    `json:"image_id"`
+	State     string    `json:"state"`            // created, running, paused, restarting, removing, exited, dead
+	Health    string    `json:"health,omitempty"` // "" (no health check), starting, healthy, unhealthy
+	CreatedAt time.Time `json:"created_at"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	Settings  Settings  `json:"-"`
+}
+
+// Reason is why a snapshot was taken.
+type Reason string
+
+// The reasons for a snapshot.
+const (
+	PreDeploy Reason = "pre-deploy"
+	Scheduled Reason = "scheduled"
+	Manual    Reason = "manual"
+	Baseline  Reason = "baseline"
+)
+
+// ParseReason reads a reason; "" is Manual.
+func ParseReason(s string) (Reason, error) {
+	switch r := Reason(s); r {
+	case "":
+		return Manual, nil
+	case PreDeploy, Scheduled, Manual, Baseline:
+		return r, nil
+	}
+	return "", fmt.Errorf("reason %q: want pre-deploy, scheduled, manual or baseline", s)
+}
+
+// Snapshot is a kept state of a container. Document is the raw inspect document from that moment, in the clear: it
+// holds the environment and must be shown to nobody. Times are UTC.
+type Snapshot struct {
+	ID           int64           `json:"-"`
+	Key          string          `json:"-"` // whose
+	Container    string          `json:"container"`
+	Name         string          `json:"name"`
+	Reason       Reason          `json:"reason"`
+	Note         string          `json:"note,omitempty"`
+	CreatedAt    time.Time       `json:"created_at"`
+	ExpiresAt    time.Time       `json:"expires_at,omitzero"` // zero: as snapback.keep has it
+	Pinned       bool            `json:"pinned"`
+	SizeBytes    int64           `json:"size_bytes"` // of the committed layer; 0 when nothing had been written
+	ImageID      string          `json:"-"`          // the exact image that a restore starts from
+	ImageRef     string          `json:"-"`          // our tag on it
+	Committed    bool            `json:"-"`
+	ContainerID  string          `json:"-"` // the engine's ID of the container it was taken from
+	Document     json.RawMessage `json:"-"`
+	MissingSince time.Time       `json:"-"` // when its image was found to be gone; zero while it is there
+	Changes      []Change        `json:"changes"`
+}
+
+// Change is one attribute that differs between two states of a container, in words for people and with secrets
+// masked. Either side is empty when the attribute was not there.
+type Change struct {
+	Attribute string `json:"attribute"` // such as image, env DB_POOL, mount /data, port 80/tcp
+	Before    string `json:"before,omitempty"`
+	After     string `json:"after,omitempty"`
+	Masked    bool   `json:"masked,omitempty"` // the values are not shown
+}
+
+// String is the change in one line, such as "env DB_POOL: 20 → 2".
+func (c Change) String() string {
+	switch {
+	case c.Masked && c.Before == "" && c.After == "":
+		return c.Attribute + ": changed"
+	case c.Before == "":
+		return c.Attribute + ": added " + c.After
+	case c.After == "":
+		return c.Attribute + ": removed " + c.Before
+	}
+	return c.Attribute + ": " + c.Before + " → " + c.After
+}
+
+// Deploy is one replacement of a container under its identity. Times are UTC.
+type Deploy struct {
+	ID       int64     `json:"id"`
+	Key      string    `json:"-"`
+	At       time.Time `json:"at"` // when it began
+	BeforeID string    `json:"-"`  // the engine's IDs of both containers
+	AfterID  string    `json:"-"`
+	Before   string    `json:"before"` // their images, as they were named
+	After    string    `json:"after"`
+	Snapshot string    `json:"snapshot"` // the state from before, "" when there was none to keep
+	Changes  []Change  `json:"changes"`
+}
+
+// Difference is one attribute in which a restored container is not what the snapshot recorded. Values are masked.
+type Difference struct {
+	Attribute string `json:"attribute"`
+	Want      string `json:"want"`
+	Got       string `json:"got"`
+	Expected  string `json:"expected,omitempty"` // why it can't be the same; empty when it should have been
+}
+
+var nameGrammar = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// CheckName returns ErrBadName unless name may be a snapshot's.
+func CheckName(name string) error {
+	if !nameGrammar.MatchString(name) {
+		return fmt.Errorf("%w: %q", ErrBadName, name)
+	}
+	return nil
+}
+
+// Both kinds of name belong to a restore: the container from before it, and the replacement until the swap.
+var ours = regexp.MustCompile(`^.+\.(before-\d{4}(-\d+)?|snapback-\d+)$`)
+
+// OurName says whether a container's name is one that only a restore gives. Such containers are evidence or work
+// in progress, and are never themselves watched, listed or restored.
+func OurName(name string) bool { return ours.MatchString(name) }
+
+// tempName is the replacement's name until the swap. It holds the restore's ID, so that a container that was
+// created right before a crash is found again.
+func tempName(container string, restore int64) string {
+	return fmt.Sprintf("%s.snapback-%d", container, restore)
+}
+
+// KeptName is the name under which the container from before a restore stays; at is in the zone that people read.
+func KeptName(container string, at time.Time, n int) string {
+	name := container + ".before-" + at.Format("1504")
+	if n > 1 {
+		name += fmt.Sprintf("-%d", n)
+	}
+	return name
+}
+
+// DefaultName is the name of a snapshot that nobody named, such as pre-deploy-2255; at is in the zone that people read.
+func DefaultName(reason Reason, at time.Time) string {
+	return string(reason) + "-" + at.Format("1504")
+}
+
+// SameOrShort says whether id is full or a prefix of it of at least 12 digits, which is how people and tools
+// write an engine's IDs.
+func SameOrShort(full, id string) bool {
+	return id != "" && (full == id || len(id) >= 12 && strings.HasPrefix(full, id))
+}
+
+// By is who asked for something, why, and within which incident (0: none).
+type By struct {
+	Actor    incidents.Actor
+	Incident int64
+	Reason   string
+	Source   incidents.Source
+}

@@ -1,0 +1,210 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// Audit writes timeline entries. Nothing is done to the engine that could not be written down first.
+type Audit interface {
+	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+}
+
+// TakerConfig is what a Taker needs; Engine, Ref, Shelf and Audit are required.
+type TakerConfig struct {
+	Engine interface {
+		Containers
+		Images
+	}
+	Ref    func(container, snapshot string) string // the tag under which the engine keeps a snapshot's image
+	Shelf  Shelf
+	Audit  Audit
+	Logger *slog.Logger   // nil: silent
+	Zone   *time.Location // for names such as manual-0347; nil: UTC
+	Limit  int            // how many commits may run at once; 0: 1, since they compete for the same disk
+
+	// Room is asked before every commit, which does not happen when it returns an error; nil: there is always room.
+	Room func(ctx context.Context) error
+}
+
+// Taker takes snapshots and removes them.
+type Taker struct {
+	TakerConfig
+	slots chan struct{} // a place for every commit that may run
+}
+
+// NewTaker returns a Taker.
+func NewTaker(c TakerConfig) *Taker {
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Taker{c, make(chan struct{}, max(1, c.Limit))}
+}
+
+// TakeAsk is a wish for a snapshot.
+type TakeAsk struct {
+	Name      string // "": the reason and the time, such as pre-deploy-2255
+	Reason    Reason // "": Manual
+	Note      string
+	ExpiresIn time.Duration // 0: as snapback.keep has it
+	Pinned    bool
+	By        By
+}
+
+// Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
+// otherwise, and its inspect document. Volumes keep their contents where they are. It returns ErrBadName, ErrNameTaken
+// (for a name that was asked for), ErrNotEnabled, or what the engine says.
+func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (Snapshot, error) {
+	s, err := t.draft(ctx, c, ask)
+	if err != nil {
+		return s, err
+	}
+	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
+		return s, fmt.Errorf("writing the audit entry: %w", err)
+	}
+	if err := t.keep(ctx, &s); err != nil {
+		return s, err
+	}
+	added, err := t.add(ctx, s, ask)
+	if err != nil { // nobody will ever find what was kept
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		return s, errors.Join(err, t.Engine.Untag(clean, s.ImageRef))
+	}
+	t.Logger.Info("snapshot taken", "container", s.Container, "snapshot", added.Name, "reason", s.Reason,
+		"committed", s.Committed, "size_bytes", s.SizeBytes)
+	return added, nil
+}
+
+// draft is the snapshot as far as it is known before the engine is asked for anything.
+func (t *Taker) draft(ctx context.Context, c Container, ask TakeAsk) (Snapshot, error) {
+	if ask.Reason == "" {
+		ask.Reason = Manual
+	}
+	now := time.Now()
+	s := Snapshot{
+		Key: c.Key, Container: c.Name, Name: ask.Name, Reason: ask.Reason, Note: ask.Note, Pinned: ask.Pinned,
+		CreatedAt: now.UTC(), ContainerID: c.ID,
+	}
+	if ask.ExpiresIn > 0 {
+		s.ExpiresAt = now.Add(ask.ExpiresIn).UTC()
+	}
+	if s.Name == "" {
+		name, err := t.freeName(ctx, c.Key, DefaultName(s.Reason, now.In(t.Zone)))
+		s.Name = name
+		return s, err
+	}
+	if err := CheckName(s.Name); err != nil {
+		return s, err
+	}
+	_, err := t.Shelf.Snapshot(ctx, c.Key, s.Name)
+	if errors.Is(err, ErrUnknownSnapshot) {
+		return s, nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
+	}
+	return s, err
+}
+
+// freeName adds -2, -3, … to a name that is taken.
+func (t *Taker) freeName(ctx context.Context, key, name string) (string, error) {
+	for n := 1; n < 1000; n++ {
+		try := name
+		if n > 1 {
+			try = fmt.Sprintf("%s-%d", name, n)
+		}
+		_, err := t.Shelf.Snapshot(ctx, key, try)
+		if errors.Is(err, ErrUnknownSnapshot) {
+			return try, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", fmt.Errorf("%w: %s, and 999 more of it", ErrNameTaken, name)
+}
+
+// keep makes the engine keep the container's files, one commit at a time.
+func (t *Taker) keep(ctx context.Context, s *Snapshot) error {
+	select {
+	case t.slots <- struct{}{}:
+		defer func() { <-t.slots }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for other commits: %w", context.Cause(ctx))
+	}
+	now, err := t.Engine.Inspect(ctx, s.ContainerID)
+	if err != nil {
+		return err
+	}
+	if !now.Enabled {
+		return ErrNotEnabled
+	}
+	s.Document, s.ImageID = now.Document, now.ImageID
+	s.ImageRef = t.Ref(s.Container, s.Name)
+	s.Committed, err = t.Engine.Written(ctx, s.ContainerID)
+	if err != nil {
+		return err
+	}
+	if !s.Committed {
+		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
+	}
+	if t.Room != nil {
+		if err := t.Room(ctx); err != nil {
+			return err
+		}
+	}
+	pause := now.State == "running" && now.Settings.Pause != "false"
+	s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
+	return err
+}
+
+// add writes the snapshot down. A name that the bot chose itself may have been taken in the meantime.
+func (t *Taker) add(ctx context.Context, s Snapshot, ask TakeAsk) (Snapshot, error) {
+	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
+	if !errors.Is(err, ErrNameTaken) || ask.Name != "" {
+		return added, err
+	}
+	old := s.ImageRef
+	if s.Name, err = t.freeName(ctx, s.Key, s.Name); err != nil {
+		return s, err
+	}
+	s.ImageRef = t.Ref(s.Container, s.Name)
+	if err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
+		return s, err
+	}
+	added, err = t.Shelf.AddSnapshot(ctx, s, ask.By)
+	return added, errors.Join(err, t.Engine.Untag(ctx, old))
+}
+
+// Delete forgets a snapshot, and has the engine remove what only it needed. It returns ErrUnknownSnapshot, or ErrInUse
+// while a restore from it runs.
+func (t *Taker) Delete(ctx context.Context, key, name string, by By) error {
+	s, err := t.Shelf.Snapshot(ctx, key, name)
+	if err != nil {
+		return err
+	}
+	if err := t.Shelf.RemoveSnapshot(ctx, s.ID, by); err != nil {
+		return err
+	}
+	return t.Engine.Untag(ctx, s.ImageRef)
+}
+
+func takeEntry(s Snapshot, by By) incidents.Entry {
+	details, _ := incidents.Details(map[string]any{ // strings: always encodable
+		"container": s.Container, "snapshot": s.Name, "reason": s.Reason, "note": s.Note,
+	})
+	return incidents.Entry{
+		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: incidents.KindSnapshotAsked, Actor: by.Actor, Source: by.Source,
+		Summary: fmt.Sprintf("%s asked for snapshot %s of %s%s", by.Actor.Name, s.Name, s.Container, because(by.Reason)),
+		Details: details,
+	}
+}

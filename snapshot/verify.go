@@ -1,0 +1,72 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	verifyPoll = 100 * time.Millisecond
+	// A health check says "healthy" after start period plus retries at most; a container that takes longer than this
+	// is not what brings production back.
+	healthLimit = 3 * time.Minute
+)
+
+// prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
+// none. It returns in words how it was proved, or an error that says what was seen instead.
+func (m *machine) prove(ctx context.Context) (string, error) {
+	limit := time.Now().Add(healthLimit)
+	for {
+		now, err := m.look(ctx)
+		if err != nil {
+			return "", err
+		}
+		how, done, err := m.verdict(now)
+		if done || err != nil {
+			return how, err
+		}
+		if time.Now().After(limit) {
+			return "", fmt.Errorf("its health check did not say healthy within %s", healthLimit)
+		}
+		select {
+		case <-time.After(verifyPoll):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+func (m *machine) look(ctx context.Context) (now Inspection, err error) {
+	err = m.act(ctx, 15*time.Second, func(ctx context.Context) error {
+		now, err = m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+		return err
+	})
+	if errors.Is(err, ErrUnknownContainer) {
+		err = errors.New("it ended, and the engine removed it (it is an auto-remove container)")
+	}
+	return now, err
+}
+
+// verdict is what one look says. A paused container is not judged: somebody has stopped its clock.
+func (m *machine) verdict(now Inspection) (how string, done bool, err error) {
+	switch now.State {
+	case "running", "paused":
+	default:
+		return "", false, fmt.Errorf("it did not stay up: %s, exit code %d", now.State, now.ExitCode)
+	}
+	if now.Restarts > 0 {
+		return "", false, fmt.Errorf("it did not stay up: the engine had to restart it (exit code %d)", now.ExitCode)
+	}
+	up := time.Since(now.StartedAt)
+	switch {
+	case now.HasCheck && now.Health == "unhealthy":
+		return "", false, errors.New("its health check says unhealthy")
+	case now.HasCheck && now.Health == "healthy":
+		return fmt.Sprintf("healthy by its own check after %s", up.Round(10*time.Millisecond)), true, nil
+	case !now.HasCheck && now.State == "running" && up >= m.Window:
+		return fmt.Sprintf("running for %s without a restart (it has no health check)", up.Round(10*time.Millisecond)), true, nil
+	}
+	return "", false, nil
+}

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// KnownContainers lists the containers of an engine ("" all) as they were last seen, also those that are gone.
+// Those have State "gone".
+func (db *DB) KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error) {
+	rows, err := db.pool.Query(ctx, `SELECT doc, labels, gone_at IS NOT NULL FROM containers
+		WHERE $1 = '' OR engine = $1 ORDER BY name`, engine)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, scanContainer)
+	return list, away(err)
+}
+
+func scanContainer(row pgx.CollectableRow) (c snapshot.Container, err error) {
+	var labels map[string]string
+	var doc []byte
+	var gone bool
+	if err = row.Scan(&doc, &labels, &gone); err != nil {
+		return c, err
+	}
+	if err = json.Unmarshal(doc, &c); err != nil {
+		return c, fmt.Errorf("reading a container: %w", err)
+	}
+	c.Settings = snapshot.ParseSettings(labels)
+	if gone {
+		c.State = "gone"
+	}
+	return c, nil
+}
+
+const deployColumns = `id, key, at, before_id, after_id, before, after, snapshot, changes`
+
+func scanDeploy(row pgx.CollectableRow) (d snapshot.Deploy, err error) {
+	err = row.Scan(&d.ID, &d.Key, &d.At, &d.BeforeID, &d.AfterID, &d.Before, &d.After, &d.Snapshot, &d.Changes)
+	d.At = d.At.UTC()
+	return d, err
+}
+
+// Deploys lists the newest deploys of the given containers (nil: of all), at most limit, newest first.
+func (db *DB) Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+deployColumns+` FROM deploys
+		WHERE $1::text[] IS NULL OR key = ANY($1) ORDER BY at DESC, id DESC LIMIT $2`, keys, limit)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, scanDeploy)
+	return list, away(err)
+}

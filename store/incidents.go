@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// Delivery is one thing that came in, by its sender's own IDs.
+type Delivery struct {
+	Source   string // pagerduty, slack
+	NativeID string // the same for every try of a delivery
+	EventID  string // the same for every delivery of an event; "" when there is none
+	Body     []byte
+}
+
+// ReceiveEvent stores a delivery from PagerDuty, brings its incident up to date, and appends the entry, all or
+// nothing. It returns false when the delivery or its event was here before; then nothing is written. With in.PagerDutyID
+// empty the delivery is kept by itself.
+func (db *DB) ReceiveEvent(ctx context.Context, d Delivery, in incidents.Incident, at time.Time, e incidents.Entry) (fresh bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		id, ok, err := insertDelivery(ctx, tx, d)
+		if err != nil || !ok {
+			return err
+		}
+		fresh = true
+		if in.PagerDutyID == "" {
+			return nil
+		}
+		if e.IncidentID, err = upsertIncident(ctx, tx, in, at); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE deliveries SET incident_id = $2 WHERE id = $1`, id, e.IncidentID); err != nil {
+			return err
+		}
+		_, err = db.record(ctx, tx, e)
+		return err
+	})
+	return fresh, err
+}
+
+// insertDelivery returns false when it was here before.
+func insertDelivery(ctx context.Context, tx pgx.Tx, d Delivery) (id int64, fresh bool, err error) {
+	err = tx.QueryRow(ctx, `
+		INSERT INTO deliveries (source, native_id, event_id, body) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING RETURNING id`, d.Source, d.NativeID, null(d.EventID), d.Body).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	return id, err == nil, err
+}
+
+// upsertIncident brings an incident up to an event of the moment at. An event that comes late, after one that
+// happened later, changes nothing but what was empty; nor does one that does not know the status, such as a note.
+func upsertIncident(ctx context.Context, tx pgx.Tx, in incidents.Incident, at time.Time) (id int64, err error) {
+	err = tx.QueryRow(ctx, `
+		INSERT INTO incidents AS i (pagerduty_id, number, title, service_id, service, status, status_at, urgency, priority, url,
+			opened_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by)
+		VALUES (@pd, @number, @title, @service_id, @service, coalesce(nullif(@status, ''), 'triggered'),
+			CASE WHEN @status = '' THEN '-infinity'::timestamptz ELSE @at END, @urgency, @priority, @url,
+			@opened, @acked, @acked_by, @resolved, @resolved_by)
+		ON CONFLICT (pagerduty_id) DO UPDATE SET
+			number = coalesce(nullif(excluded.number, 0), i.number),
+			title = CASE WHEN excluded.title <> '' AND excluded.status_at >= i.status_at THEN excluded.title ELSE i.title END,
+			service_id = CASE WHEN excluded.service_id <> '' AND excluded.status_at >= i.status_at THEN excluded.service_id ELSE i.service_id END,
+			service = CASE WHEN excluded.service <> '' AND excluded.status_at >= i.status_at THEN excluded.service ELSE i.service END,
+			urgency = CASE WHEN excluded.urgency <> '' AND excluded.status_at >= i.status_at THEN excluded.urgency ELSE i.urgency END,
+			priority = CASE WHEN excluded.status_at >= i.status_at THEN excluded.priority ELSE i.priority END,
+			url = coalesce(nullif(excluded.url, ''), i.url),
+			opened_at = least(i.opened_at, excluded.opened_at),
+			status = CASE WHEN excluded.status_at >= i.status_at THEN excluded.status ELSE i.status END,
+			status_at = greatest(i.status_at, excluded.status_at),
+			acknowledged_at = coalesce(i.acknowledged_at, excluded.acknowledged_at),
+			acknowledged_by = CASE WHEN i.acknowledged_at IS NULL THEN excluded.acknowledged_by ELSE i.acknowledged_by END,
+			resolved_at = CASE WHEN excluded.status_at < i.status_at THEN i.resolved_at
+				WHEN excluded.status = 'resolved' THEN coalesce(i.resolved_at, excluded.resolved_at) END,
+			resolved_by = CASE WHEN excluded.status_at < i.status_at OR i.resolved_at IS NOT NULL THEN i.resolved_by ELSE excluded.resolved_by END
+		RETURNING id`, pgx.NamedArgs{
+		"pd": in.PagerDutyID, "number": in.Number, "title": in.Title, "service_id": in.ServiceID, "service": in.Service,
+		"status": string(in.Status), "at": at, "urgency": in.Urgency, "priority": in.Priority, "url": in.URL, "opened": in.OpenedAt,
+		"acked": null(in.AcknowledgedAt), "acked_by": in.AcknowledgedBy,
+		"resolved": null(in.ResolvedAt), "resolved_by": in.ResolvedBy,
+	}).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("writing incident %s: %w", in.PagerDutyID, err)
+	}
+	return id, nil
+}
+
+const incidentColumns = `id, pagerduty_id, number, title, service_id, service, status, urgency, priority, url,
+	opened_at, acknowledged_at, acknowledged_by, restored_at, flat_at, resolved_at, resolved_by`
+
+func scanIncident(row pgx.CollectableRow) (i incidents.Incident, err error) {
+	var acked, restored, flat, resolved *time.Time
+	err = row.Scan(&i.ID, &i.PagerDutyID, &i.Number, &i.Title, &i.ServiceID, &i.Service, &i.Status, &i.Urgency, &i.Priority, &i.URL,
+		&i.OpenedAt, &acked, &i.AcknowledgedBy, &restored, &flat, &resolved, &i.ResolvedBy)
+	i.OpenedAt = i.OpenedAt.UTC()
+	i.AcknowledgedAt, i.RestoredAt, i.FlatAt, i.ResolvedAt = zero(acked), zero(restored), zero(flat), zero(resolved)
+	return i, err
+}
+
+// Incident reads one by our ID. It returns incidents.ErrUnknown.
+func (db *DB) Incident(ctx context.Context, id int64) (incidents.Incident, error) {
+	return db.oneIncident(ctx, `WHERE id = $1`, id)
+}
+
+// FindIncident reads one by our ID, PagerDuty's ID, or PagerDuty's number; where a number is both ours and
+// PagerDuty's, ours is meant. It returns incidents.ErrUnknown.
+func (db *DB) FindIncident(ctx context.Context, ref string) (incidents.Incident, error) {
+	n, err := strconv.ParseInt(ref, 10, 64)
+	if err != nil {
+		return db.oneIncident(ctx, `WHERE pagerduty_id = $1`, ref)
+	}
+	return db.oneIncident(ctx, `WHERE id = $1 OR number = $1 ORDER BY id = $1 DESC LIMIT 1`, n)
+}
+
+func (db *DB) oneIncident(ctx context.Context, where string, arg any) (incidents.Incident, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+incidentColumns+` FROM incidents `+where, arg)
+	if err != nil {
+		return incidents.Incident{}, away(err)
+	}
+	i, err := pgx.CollectOneRow(rows, scanIncident)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return i, fmt.Errorf("%w: %v", incidents.ErrUnknown, arg)
+	}
+	return i, away(err)
+}
+
+// Incidents lists at most limit of those with an ID below before (0: all), newest first.
+func (db *DB) Incidents(ctx context.Context, before int64, limit int) ([]incidents.Incident, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+incidentColumns+` FROM incidents
+		WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, scanIncident)
+	return list, away(err)
+}
+
+// OpenIncidents lists those of the given PagerDuty services (nil: of all) that are not resolved, newest first.
+func (db *DB) OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+incidentColumns+` FROM incidents
+		WHERE status <> 'resolved' AND ($1::text[] IS NULL OR service_id = ANY($1)) ORDER BY id DESC`, services)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, scanIncident)
+	return list, away(err)
+}

@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/store"
+)
+
+func TestDeliveryTwiceIsOneEntry(t *testing.T) {
+	db := setup(t)
+	in := incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered, OpenedAt: evening}
+	var fresh atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			d := store.Delivery{Source: "pagerduty", NativeID: []string{"W1", "W2"}[i%2], EventID: "E1", Body: []byte("{}")}
+			ok, err := db.ReceiveEvent(t.Context(), d, in, evening, incidents.Entry{Kind: "incident.triggered", Summary: "x"})
+			if err != nil {
+				t.Error(err)
+			}
+			if ok {
+				fresh.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if fresh.Load() != 1 {
+		t.Errorf("%d of 8 deliveries of one event were new", fresh.Load())
+	}
+	got, err := db.FindIncident(t.Context(), "P1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := db.Entries(t.Context(), got.ID, 0); err != nil || len(entries) != 1 {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+}
+
+func TestLateEventDoesNotTurnTheIncidentBack(t *testing.T) {
+	db := setup(t)
+	minute := func(n int) time.Time { return evening.Add(time.Duration(n) * time.Minute) }
+	receive(t, db, "E3", incidents.Incident{PagerDutyID: "P1", Title: "new", Status: incidents.Resolved, ResolvedAt: minute(3), ResolvedBy: "Maria"}, minute(3))
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Title: "old", Status: incidents.Triggered}, minute(1))
+	got, _ := receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Acknowledged, AcknowledgedAt: minute(2), AcknowledgedBy: "Maria"}, minute(2))
+	if got.Status != incidents.Resolved || got.Title != "new" || got.ResolvedBy != "Maria" {
+		t.Errorf("got %+v", got)
+	}
+	if !got.AcknowledgedAt.Equal(minute(2).Truncate(time.Microsecond)) {
+		t.Errorf("acknowledged at %s", got.AcknowledgedAt)
+	}
+}
+
+func TestReopenedIncidentIsOpen(t *testing.T) {
+	db := setup(t)
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, ResolvedAt: evening}, evening)
+	got, _ := receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, evening.Add(time.Minute))
+	if !got.Open() || !got.ResolvedAt.IsZero() {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestNoteDoesNotChangeTheStatus(t *testing.T) {
+	db := setup(t)
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Title: "shop is down", Status: incidents.Acknowledged}, evening)
+	got, _ := receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Title: "Re: shop"}, evening.Add(time.Minute))
+	if got.Status != incidents.Acknowledged || got.Title != "shop is down" {
+		t.Errorf("got %+v", got)
+	}
+	got, _ = receive(t, db, "E3", incidents.Incident{PagerDutyID: "P2"}, evening)
+	if got.Status != incidents.Triggered {
+		t.Errorf("an incident that is known by a note only is %q", got.Status)
+	}
+}
+
+func TestTwoBotsMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t, nil)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if _, err := store.Migrate(t.Context(), dsn); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if _, err := open(t, dsn).Record(t.Context(), incidents.Entry{Kind: "note"}); err != nil {
+		t.Error(err)
+	}
+}

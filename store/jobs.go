@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// slackArgs asks for an incident's Slack message and thread to be brought up to its timeline. A second run finds
+// nothing left to tell.
+type slackArgs struct {
+	IncidentID int64 `json:"incident_id"`
+}
+
+func (slackArgs) Kind() string { return "slack" }
+
+// pagerDutyArgs asks for what people asked of PagerDuty to be carried there. A second run finds the cursor moved on.
+type pagerDutyArgs struct {
+	IncidentID int64 `json:"incident_id"`
+}
+
+func (pagerDutyArgs) Kind() string { return "pagerduty" }
+
+// tapArgs asks for a stored delivery from Slack to be acted on. A second run asks for the same restore with the same
+// idempotency key, or writes the same wish again, which PagerDuty takes for one.
+type tapArgs struct {
+	DeliveryID int64 `json:"delivery_id"`
+}
+
+func (tapArgs) Kind() string { return "tap" }
+
+// Handlers do the work of the jobs. An error means "again later": after its RetryAfter when it has one.
+type Handlers struct {
+	Slack     func(ctx context.Context, incident int64) error
+	PagerDuty func(ctx context.Context, incident int64) error
+	Tap       func(ctx context.Context, body []byte, received time.Time) error
+}
+
+// ErrBusy says that another bot is telling this incident's story right now.
+var ErrBusy = errors.New("another bot is at it")
+
+// retryAfter is what errors carry that know when to try again; 0 is "as usual".
+type retryAfter interface{ RetryAfter() time.Duration }
+
+// permanent is what errors carry that no retry can mend.
+type permanent interface{ Permanent() bool }
+
+// Jobs is the running queue.
+type Jobs struct{ client *river.Client[pgx.Tx] }
+
+const jobTimeout = 30 * time.Second
+
+func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
+	return river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler), MaxAttempts: rivertypeForever})
+}
+
+// rivertypeForever is more attempts than 48 hours of outage take.
+const rivertypeForever = 20000
+
+// Work starts working on jobs until Stop.
+func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[slackArgs]) error {
+		return outcome(h.Slack(ctx, job.Args.IncidentID))
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[pagerDutyArgs]) error {
+		return outcome(h.PagerDuty(ctx, job.Args.IncidentID))
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[tapArgs]) error {
+		body, at, err := db.delivery(ctx, job.Args.DeliveryID)
+		if err != nil {
+			return err
+		}
+		return outcome(h.Tap(ctx, body, at))
+	}))
+	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
+		Logger:               slog.New(quiet{db.log.Handler()}),
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
+		Workers:              workers,
+		FetchCooldown:        5 * time.Millisecond,
+		FetchPollInterval:    500 * time.Millisecond,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: jobTimeout + 5*time.Second,
+		MaxAttempts:          rivertypeForever,
+		RetryPolicy:          backoff{},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting the job queue: %w", err)
+	}
+	if err := client.Start(ctx); err != nil {
+		return nil, fmt.Errorf("starting the job queue: %w", away(err))
+	}
+	return &Jobs{client}, nil
+}
+
+// Stop lets the running jobs finish until ctx ends, and then interrupts them.
+func (j *Jobs) Stop(ctx context.Context) error {
+	if err := j.client.Stop(ctx); err == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return j.client.StopAndCancel(hard)
+}
+
+func outcome(err error) error {
+	var after retryAfter
+	var final permanent
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrBusy):
+		return river.JobSnooze(100 * time.Millisecond)
+	case errors.As(err, &final) && final.Permanent():
+		return river.JobCancel(err)
+	case errors.As(err, &after) && after.RetryAfter() > 0:
+		return river.JobSnooze(after.RetryAfter())
+	}
+	return err
+}
+
+// backoff is 1, 2, 4, 8, 16 and then every 20 s: an outage's end is noticed soon, and nobody is hammered.
+type backoff struct{}
+
+func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
+	wait := 20 * time.Second
+	if n := len(job.Errors); n < 5 {
+		wait = time.Second << n
+	}
+	return time.Now().Add(wait)
+}
+
+// tell queues what an entry makes necessary, within the transaction that writes it.
+func (db *DB) tell(ctx context.Context, tx pgx.Tx, e incidents.Entry) error {
+	if _, err := db.jobs.InsertTx(ctx, tx, slackArgs{e.IncidentID}, nil); err != nil {
+		return fmt.Errorf("queueing the Slack message: %w", err)
+	}
+	if !forPagerDuty(e.Kind) || e.IncidentID == 0 {
+		return nil
+	}
+	if _, err := db.jobs.InsertTx(ctx, tx, pagerDutyArgs{e.IncidentID}, nil); err != nil {
+		return fmt.Errorf("queueing the call to PagerDuty: %w", err)
+	}
+	return nil
+}
+
+// TellAgain queues telling every incident whose timeline has not been told to its end: a net under what a crash
+// between two steps may have dropped.
+func (db *DB) TellAgain(ctx context.Context) error {
+	rows, err := db.pool.Query(ctx, `
+		SELECT t.incident FROM (
+			SELECT coalesce(incident_id, 0) AS incident, max(seq) AS seq FROM timeline
+			WHERE recorded_at > now() - interval '3 days' GROUP BY 1) t
+		LEFT JOIN slack_messages m ON m.incident_id = t.incident
+		WHERE t.seq > coalesce(m.seq, 0)
+		AND NOT EXISTS (SELECT FROM river_job WHERE kind = 'slack' AND (args->>'incident_id')::bigint = t.incident
+			AND state IN ('available', 'retryable', 'scheduled', 'running', 'pending'))`)
+	if err != nil {
+		return away(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return away(err)
+	}
+	for _, id := range ids {
+		if _, err := db.jobs.Insert(ctx, slackArgs{id}, nil); err != nil {
+			return fmt.Errorf("queueing the Slack message: %w", away(err))
+		}
+	}
+	return nil
+}
+
+// Tell queues telling one incident's story, for when what it shows has changed without an entry.
+func (db *DB) Tell(ctx context.Context, incident int64) error {
+	_, err := db.jobs.Insert(ctx, slackArgs{incident}, nil)
+	return away(err)
+}
+
+// quiet lowers River's own information to debug: its jobs say what matters themselves.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Referred implements snapshot.Keeping: what open incidents have restored from, the snapshots of deploys in the day
+// before them and since, that of the last deploy before them, and whatever their timelines name.
+func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) {
+	rows, err := db.pool.Query(ctx, `
+		WITH open AS (SELECT id, opened_at FROM incidents WHERE status <> 'resolved'),
+		named AS (
+			SELECT d.snapshot AS name FROM deploys d JOIN open o ON d.at > o.opened_at - interval '1 day' WHERE d.key = $1
+			UNION SELECT (SELECT d.snapshot FROM deploys d WHERE d.key = $1 AND d.at <= o.opened_at ORDER BY d.at DESC, d.id DESC LIMIT 1) FROM open o
+			UNION SELECT t.details->>'snapshot' FROM timeline t JOIN open o ON t.incident_id = o.id
+				WHERE t.details->>'container' IN (SELECT container FROM snapshots WHERE key = $1))
+		SELECT s.id FROM snapshots s WHERE s.key = $1 AND s.deleted_at IS NULL AND (
+			s.name IN (SELECT name FROM named WHERE name IS NOT NULL)
+			OR EXISTS (SELECT FROM restores r JOIN open o ON r.incident_id = o.id WHERE r.snapshot_id = s.id))`, key)
+	if err != nil {
+		return nil, away(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	out := map[int64]bool{}
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, away(err)
+}
+
+// Held implements snapshot.Keeping.
+func (db *DB) Held(ctx context.Context, engine string) ([]snapshot.Held, error) {
+	return db.held(ctx, `starts_with(key, $1 || '/') AND deleted_at IS NULL`, engine)
+}
+
+// TagsLeft implements snapshot.Keeping.
+func (db *DB) TagsLeft(ctx context.Context, engine string) ([]snapshot.Held, error) {
+	return db.held(ctx, `starts_with(key, $1 || '/') AND tag_left
+		AND NOT EXISTS (SELECT FROM snapshots other WHERE other.image_ref = snapshots.image_ref AND other.deleted_at IS NULL)`, engine)
+}
+
+func (db *DB) held(ctx context.Context, where, engine string) ([]snapshot.Held, error) {
+	rows, err := db.pool.Query(ctx, `SELECT id, key, container, name, image_id, image_ref, missing_since IS NOT NULL
+		FROM snapshots WHERE `+where+` ORDER BY id`, engine)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[snapshot.Held])
+	return list, away(err)
+}
+
+// TagLeft implements snapshot.Keeping.
+func (db *DB) TagLeft(ctx context.Context, id int64, left bool) error {
+	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET tag_left = $2 WHERE id = $1`, id, left)
+	return away(err)
+}
+
+// MarkGone implements snapshot.Keeping.
+func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE snapshots SET missing_since = now()
+			WHERE id = ANY($1) AND deleted_at IS NULL AND missing_since IS NULL`, ids)
+		if err != nil {
+			return fmt.Errorf("marking snapshots as missing: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return nil
+		}
+		_, err = db.record(ctx, tx, e)
+		return err
+	})
+}
+
+// KeptLeft implements snapshot.Keeping.
+func (db *DB) KeptLeft(ctx context.Context) ([]snapshot.Restore, error) {
+	return restores(ctx, db.pool, `WHERE state = 'verified' AND kept_until IS NULL AND undone_by IS NULL
+		AND verified_at > now() - interval '30 days' ORDER BY id`, pgx.NamedArgs{})
+}
+
+// Sweep implements snapshot.Keeping. The last tick of a schedule stays, however long ago it was.
+func (db *DB) Sweep(ctx context.Context, engine string) error {
+	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE engine = $1 AND gone_at < now() - interval '7 days'
+		AND NOT EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.deleted_at IS NULL)`, engine)
+	if err != nil {
+		return fmt.Errorf("forgetting containers: %w", away(err))
+	}
+	_, err = db.pool.Exec(ctx, `DELETE FROM schedule_ticks t WHERE tick < now() - interval '30 days'
+		AND EXISTS (SELECT FROM schedule_ticks newer WHERE newer.key = t.key AND newer.tick > t.tick)`)
+	return away(err)
+}
+
+// Restoring implements snapshot.Keeping.
+func (db *DB) Restoring(ctx context.Context, key string) (running bool, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM restores WHERE key = $1 AND `+stillRunning+`)`, key).Scan(&running)
+	return running, away(err)
+}

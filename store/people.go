@@ -1,0 +1,41 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Person is somebody in Slack and in PagerDuty. They are linked by the e-mail address that both know.
+type Person struct {
+	SlackID     string
+	Name        string
+	Email       string
+	PagerDutyID string
+	SeenAt      time.Time // when Slack was last asked
+}
+
+// SavePerson writes down what is known; what is empty does not overwrite what was known before.
+func (db *DB) SavePerson(ctx context.Context, p Person) error {
+	_, err := db.pool.Exec(ctx, `
+		INSERT INTO people AS p (slack_id, pagerduty_id, email, name) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (slack_id) DO UPDATE SET
+			pagerduty_id = coalesce(nullif(excluded.pagerduty_id, ''), p.pagerduty_id),
+			email = coalesce(nullif(excluded.email, ''), p.email),
+			name = coalesce(nullif(excluded.name, ''), p.name), seen_at = now()`,
+		p.SlackID, p.PagerDutyID, p.Email, p.Name)
+	return away(err)
+}
+
+// Person finds somebody by their Slack ID; false when they are not known.
+func (db *DB) Person(ctx context.Context, slackID string) (Person, bool, error) {
+	p := Person{SlackID: slackID}
+	err := db.pool.QueryRow(ctx, `SELECT pagerduty_id, email, name, seen_at FROM people WHERE slack_id = $1`, slackID).
+		Scan(&p.PagerDutyID, &p.Email, &p.Name, &p.SeenAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, false, nil
+	}
+	return p, err == nil, away(err)
+}

@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// record is the part of a restore that only the machine and people read.
+type restoreRecord struct {
+	Seen        string                `json:"seen,omitempty"`
+	Plan        snapshot.Plan         `json:"plan"`
+	Phases      []snapshot.Phase      `json:"phases,omitempty"`
+	Differences []snapshot.Difference `json:"differences,omitempty"`
+	WhyNot      []string              `json:"why_not,omitempty"`
+	Downtime    time.Duration         `json:"downtime_ns,omitempty"`
+	Proof       string                `json:"proof,omitempty"`
+}
+
+const restoreColumns = `id, kind, coalesce(undo_of, 0), key, container, snapshot_id, snapshot, state, epoch, coalesce(incident_id, 0),
+	requested_by, requested_at, entered_at, started_at, verified_at, kept_until, coalesce(undone_by, 0), error, record`
+
+func scanRestore(row pgx.CollectableRow) (r snapshot.Restore, err error) {
+	var started, verified, kept *time.Time
+	var rec restoreRecord
+	var incident int64
+	err = row.Scan(&r.ID, &r.Kind, &r.UndoOf, &r.Key, &r.Container, &r.SnapshotID, &r.Snapshot, &r.State, &r.Epoch, &incident,
+		&r.By, &r.RequestedAt, &r.EnteredAt, &started, &verified, &kept, &r.UndoneByID, &r.Error, &rec)
+	r.By.Incident = incident
+	r.RequestedAt, r.EnteredAt = r.RequestedAt.UTC(), r.EnteredAt.UTC()
+	r.StartedAt, r.VerifiedAt, r.KeptUntil = zero(started), zero(verified), zero(kept)
+	r.Seen, r.Plan, r.Phases, r.Differences = rec.Seen, rec.Plan, rec.Phases, rec.Differences
+	r.WhyNot, r.Downtime, r.Proof = rec.WhyNot, rec.Downtime, rec.Proof
+	return r, err
+}
+
+func recordOf(r snapshot.Restore) restoreRecord {
+	return restoreRecord{r.Seen, r.Plan, r.Phases, r.Differences, r.WhyNot, r.Downtime, r.Proof}
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func restores(ctx context.Context, q querier, rest string, args pgx.NamedArgs) ([]snapshot.Restore, error) {
+	rows, err := q.Query(ctx, `SELECT `+restoreColumns+` FROM restores `+rest, args)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, scanRestore)
+	return list, away(err)
+}
+
+func oneRestore(ctx context.Context, q querier, rest string, args pgx.NamedArgs) (snapshot.Restore, error) {
+	list, err := restores(ctx, q, rest, args)
+	if err != nil {
+		return snapshot.Restore{}, err
+	}
+	if len(list) == 0 {
+		return snapshot.Restore{}, snapshot.ErrUnknownRestore
+	}
+	return list[0], nil
+}
+
+// Restore implements snapshot.Journal.
+func (db *DB) Restore(ctx context.Context, id int64) (snapshot.Restore, error) {
+	return oneRestore(ctx, db.pool, `WHERE id = @id`, pgx.NamedArgs{"id": id})
+}
+
+// RestoresOf lists an incident's, newest first.
+func (db *DB) RestoresOf(ctx context.Context, incident int64) ([]snapshot.Restore, error) {
+	return restores(ctx, db.pool, `WHERE incident_id = @id ORDER BY id DESC`, pgx.NamedArgs{"id": incident})
+}
+
+// LatestRestore is the last one that was asked for within an incident; false when there was none.
+func (db *DB) LatestRestore(ctx context.Context, incident int64) (snapshot.Restore, bool, error) {
+	r, err := oneRestore(ctx, db.pool, `WHERE incident_id = @id ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"id": incident})
+	if errors.Is(err, snapshot.ErrUnknownRestore) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+const stillRunning = `state NOT IN ('verified', 'refused', 'reverted', 'failed')`
+
+// Open implements snapshot.Journal.
+func (db *DB) Open(ctx context.Context, r snapshot.Restore, idempotency string) (opened snapshot.Restore, fresh bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		opened, fresh, err = db.open(ctx, tx, r, idempotency)
+		return err
+	})
+	if err == nil || !isUnique(err, "restores_one_at_a_time") && !isUnique(err, "restores_idempotency_key") {
+		return opened, fresh, err
+	}
+	// Another one was quicker: the transaction is gone, so look again at whose it is.
+	opened, fresh, err = db.earlier(ctx, db.pool, r, idempotency)
+	if err == nil && opened.ID == 0 {
+		err = fmt.Errorf("%w: ask again", snapshot.ErrInProgress)
+	}
+	return opened, fresh, err
+}
+
+func (db *DB) open(ctx context.Context, tx pgx.Tx, r snapshot.Restore, idempotency string) (snapshot.Restore, bool, error) {
+	if prior, fresh, err := db.earlier(ctx, tx, r, idempotency); err != nil || prior.ID != 0 {
+		return prior, fresh, err
+	}
+	r.EnteredAt = r.RequestedAt
+	err := tx.QueryRow(ctx, `
+		INSERT INTO restores (kind, undo_of, key, container, snapshot_id, snapshot, state, incident_id, requested_by,
+			requested_at, entered_at, record, idempotency)
+		VALUES (@kind, @undo, @key, @container, @sid, @snapshot, @state, @incident, @by, @at, @at, @record, @idempotency)
+		RETURNING id`, pgx.NamedArgs{
+		"kind": r.Kind, "undo": null(r.UndoOf), "key": r.Key, "container": r.Container, "sid": r.SnapshotID, "snapshot": r.Snapshot,
+		"state": r.State, "incident": null(r.By.Incident), "by": r.By, "at": r.RequestedAt, "record": recordOf(r), "idempotency": null(idempotency),
+	}).Scan(&r.ID)
+	if err != nil {
+		return r, false, fmt.Errorf("opening a restore of %s: %w", r.Container, err)
+	}
+	_, err = db.record(ctx, tx, r.RequestEntry())
+	return r, true, err
+}
+
+// earlier finds the restore that the same wish opened before, or the one that stands in its way.
+func (db *DB) earlier(ctx context.Context, q querier, r snapshot.Restore, idempotency string) (snapshot.Restore, bool, error) {
+	if idempotency != "" {
+		prior, err := oneRestore(ctx, q, `WHERE idempotency = @i`, pgx.NamedArgs{"i": idempotency})
+		if !errors.Is(err, snapshot.ErrUnknownRestore) {
+			return prior, false, err
+		}
+	}
+	running, err := oneRestore(ctx, q, `WHERE key = @key AND `+stillRunning, pgx.NamedArgs{"key": r.Key})
+	if errors.Is(err, snapshot.ErrUnknownRestore) {
+		return snapshot.Restore{}, false, nil
+	}
+	if err != nil {
+		return running, false, err
+	}
+	return snapshot.Restore{}, false, &snapshot.InProgressError{Running: running}
+}
+
+// Claim implements snapshot.Journal.
+func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (snapshot.Restore, error) {
+	var r snapshot.Restore
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			UPDATE restores SET epoch = epoch + 1, lease_owner = $2, lease_until = now() + make_interval(secs => $3)
+			WHERE id = $1 AND (lease_until < now() OR lease_owner = $2)`, id, bot, lease.Seconds())
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return snapshot.ErrFenced
+		}
+		r, err = oneRestore(ctx, tx, `WHERE id = @id`, pgx.NamedArgs{"id": id})
+		return err
+	})
+	return r, err
+}
+
+// Renew implements snapshot.Journal.
+func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) error {
+	tag, err := db.pool.Exec(ctx, `UPDATE restores SET lease_until = now() + make_interval(secs => $3)
+		WHERE id = $1 AND epoch = $2`, id, epoch, lease.Seconds())
+	if err == nil && tag.RowsAffected() == 0 {
+		return snapshot.ErrFenced
+	}
+	return away(err)
+}
+
+// Claimable implements snapshot.Journal.
+func (db *DB) Claimable(ctx context.Context, bot string) ([]int64, error) {
+	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+stillRunning+` AND (lease_until < now() OR lease_owner = $1)
+		ORDER BY id`, bot)
+	if err != nil {
+		return nil, away(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	return ids, away(err)
+}
+
+// Advance implements snapshot.Journal.
+func (db *DB) Advance(ctx context.Context, r snapshot.Restore, to snapshot.State, e incidents.Entry) (snapshot.Restore, error) {
+	if !r.State.May(to) {
+		return r, fmt.Errorf("restore %d can't go from %s to %s", r.ID, r.State, to)
+	}
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			UPDATE restores SET state = @to, entered_at = now(), started_at = @started, verified_at = @verified, kept_until = @kept,
+				error = @error, record = @record
+			WHERE id = @id AND epoch = @epoch AND state = @from`, pgx.NamedArgs{
+			"to": to, "started": null(r.StartedAt), "verified": null(r.VerifiedAt), "kept": null(r.KeptUntil), "error": r.Error,
+			"record": recordOf(r), "id": r.ID, "epoch": r.Epoch, "from": r.State,
+		})
+		if err != nil {
+			return fmt.Errorf("writing restore %d: %w", r.ID, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return snapshot.ErrFenced
+		}
+		if to == snapshot.Verified {
+			if err := settle(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		_, err = db.record(ctx, tx, e)
+		return err
+	})
+	if err == nil {
+		r.State, r.EnteredAt = to, time.Now().UTC()
+	}
+	return r, err
+}
+
+// settle is what a success means for others: the incident is restored, and an undone restore has nothing kept any more.
+func settle(ctx context.Context, tx pgx.Tx, r snapshot.Restore) error {
+	if r.Kind == snapshot.Undoing {
+		_, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID)
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE incidents SET restored_at = coalesce(restored_at, $2) WHERE id = $1`, r.By.Incident, r.VerifiedAt)
+	return err
+}
+
+// KeptOver lists restores whose container from before may go: its time is over, and the incident is resolved.
+func (db *DB) KeptOver(ctx context.Context) ([]snapshot.Restore, error) {
+	return restores(ctx, db.pool, `WHERE kept_until < now() AND NOT EXISTS (
+		SELECT FROM incidents i WHERE i.id = restores.incident_id AND i.status <> 'resolved') ORDER BY id`, pgx.NamedArgs{})
+}
+
+// KeptGone notes that the container from before is gone, with its entry.
+func (db *DB) KeptGone(ctx context.Context, id int64, e incidents.Entry) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE restores SET kept_until = NULL WHERE id = $1 AND kept_until IS NOT NULL`, id)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		_, err = db.record(ctx, tx, e)
+		return err
+	})
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// sealInspect is the purpose under which inspect documents are sealed: they hold the environment.
+const sealInspect = "inspect document"
+
+const snapshotColumns = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
+	committed, container_id, document, changes, missing_since`
+
+func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err error) {
+	var expires, missing *time.Time
+	var sealed []byte
+	err = row.Scan(&s.ID, &s.Key, &s.Container, &s.Name, &s.Reason, &s.Note, &s.CreatedAt, &expires, &s.Pinned, &s.SizeBytes, &s.ImageID,
+		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing)
+	if err != nil {
+		return s, err
+	}
+	s.CreatedAt, s.ExpiresAt, s.MissingSince = s.CreatedAt.UTC(), zero(expires), zero(missing)
+	if s.Document, err = db.keys.Open(sealInspect, s.Key, sealed); err != nil {
+		return s, fmt.Errorf("opening the inspect document of snapshot %s of %s: %w", s.Name, s.Container, err)
+	}
+	return s, nil
+}
+
+func (db *DB) snapshots(ctx context.Context, where string, args pgx.NamedArgs) ([]snapshot.Snapshot, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+snapshotColumns+` FROM snapshots `+where, args)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, db.scanSnapshot)
+	return list, away(err)
+}
+
+func (db *DB) oneSnapshot(ctx context.Context, where string, args pgx.NamedArgs) (snapshot.Snapshot, error) {
+	list, err := db.snapshots(ctx, where, args)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	if len(list) == 0 {
+		return snapshot.Snapshot{}, snapshot.ErrUnknownSnapshot
+	}
+	return list[0], nil
+}
+
+// Snapshot implements snapshot.Shelf.
+func (db *DB) Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error) {
+	return db.oneSnapshot(ctx, `WHERE key = @key AND name = @name AND deleted_at IS NULL`, pgx.NamedArgs{"key": key, "name": name})
+}
+
+// SnapshotByID implements snapshot.Shelf.
+func (db *DB) SnapshotByID(ctx context.Context, id int64) (snapshot.Snapshot, error) {
+	return db.oneSnapshot(ctx, `WHERE id = @id`, pgx.NamedArgs{"id": id})
+}
+
+// Snapshots implements snapshot.Shelf.
+func (db *DB) Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error) {
+	return db.snapshots(ctx, `WHERE key = @key AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`, pgx.NamedArgs{"key": key})
+}
+
+// AddSnapshot implements snapshot.Shelf.
+func (db *DB) AddSnapshot(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
+	sealed, err := db.keys.Seal(sealInspect, s.Key, s.Document)
+	if err != nil {
+		return s, fmt.Errorf("sealing the inspect document: %w", err)
+	}
+	if s.Changes == nil {
+		s.Changes = []snapshot.Change{}
+	}
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
+				committed, container_id, document, changes)
+			VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
+				@committed, @cid, @document, @changes) RETURNING id`, pgx.NamedArgs{
+			"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
+			"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
+			"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes,
+		}).Scan(&s.ID)
+		if isUnique(err, "snapshots_name") {
+			return fmt.Errorf("%w: %s", snapshot.ErrNameTaken, s.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("writing snapshot %s: %w", s.Name, err)
+		}
+		_, err = db.record(ctx, tx, snapshotEntry(s, by, incidents.KindSnapshotTaken))
+		return err
+	})
+	return s, err
+}
+
+// RemoveSnapshot implements snapshot.Shelf. The row stays, marked, because restores refer to it.
+func (db *DB) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) error {
+	s, err := db.SnapshotByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE snapshots SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL
+			AND NOT EXISTS (SELECT FROM restores WHERE snapshot_id = $1 AND state NOT IN ('verified', 'refused', 'reverted', 'failed'))`, id)
+		if err != nil {
+			return fmt.Errorf("removing snapshot %s: %w", s.Name, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return whyNotRemoved(ctx, tx, id)
+		}
+		_, err = db.record(ctx, tx, snapshotEntry(s, by, incidents.KindSnapshotDeleted))
+		return err
+	})
+}
+
+func whyNotRemoved(ctx context.Context, tx pgx.Tx, id int64) error {
+	var deleted bool
+	err := tx.QueryRow(ctx, `SELECT deleted_at IS NOT NULL FROM snapshots WHERE id = $1`, id).Scan(&deleted)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && deleted {
+		return snapshot.ErrUnknownSnapshot
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: a restore from it is running", snapshot.ErrInUse)
+}
+
+func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.Entry {
+	verb := "took"
+	if kind == incidents.KindSnapshotDeleted {
+		verb = "deleted"
+	}
+	details, _ := json.Marshal(map[string]any{ // strings and numbers: always encodable
+		"container": s.Container, "snapshot": s.Name, "reason": s.Reason, "note": s.Note, "size_bytes": s.SizeBytes, "committed": s.Committed,
+	})
+	return incidents.Entry{
+		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: kind, Actor: by.Actor, Source: by.Source,
+		Summary: fmt.Sprintf("%s %s snapshot %s of %s", by.Actor.Name, verb, s.Name, s.Container), Details: details,
+	}
+}
+
+// MarkMissing notes that a snapshot's image is gone, or with missing false that it is back. It returns whether that
+// was news.
+func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error) {
+	tag, err := db.pool.Exec(ctx, `UPDATE snapshots SET missing_since = CASE WHEN $2 THEN now() END
+		WHERE id = $1 AND deleted_at IS NULL AND (missing_since IS NOT NULL) <> $2`, id, missing)
+	return tag.RowsAffected() > 0, away(err)
+}

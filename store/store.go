@@ -1,0 +1,129 @@
+// Package store is Postgres: the only package with SQL. Everything that must outlive a bot goes through it, and
+// whatever belongs together is written in one transaction: a change, its timeline entry, and the job that tells it.
+//
+// It implements the small interfaces that incidents, snapshot, bot, api and terminal declare, and decides nothing.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+)
+
+// ErrAway says that Postgres can't be reached. Nothing was written.
+var ErrAway = errors.New("the database does not answer")
+
+// Sealer encrypts what must not be readable at rest; about binds it to what it belongs to.
+type Sealer interface {
+	Seal(purpose, about string, text []byte) ([]byte, error)
+	Open(purpose, about string, sealed []byte) ([]byte, error)
+}
+
+// Config is what a DB needs; all of it is required but Logger.
+type Config struct {
+	URL    string
+	Keys   Sealer
+	Logger *slog.Logger // nil: silent
+}
+
+// DB is a pool of connections and the methods on it. It is safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	keys Sealer
+	log  *slog.Logger
+	jobs *river.Client[pgx.Tx] // inserts; Work starts one that works as well
+}
+
+// Open connects. The schema has to be there: see Migrate.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	pc, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	pc.MaxConns = max(pc.MaxConns, 16)
+	pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	if pc.ConnConfig.RuntimeParams["application_name"] == "" {
+		pc.ConnConfig.RuntimeParams["application_name"] = "snapback"
+	}
+	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", away(err))
+	}
+	db := &DB{pool: pool, keys: c.Keys, log: c.Logger}
+	if db.jobs, err = newInserter(pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// Close ends all connections.
+func (db *DB) Close() { db.pool.Close() }
+
+// Pool is for adapters that bring tables of their own.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// Ping returns nil when Postgres answers, and an error that wraps ErrAway when it does not.
+func (db *DB) Ping(ctx context.Context) error { return away(db.pool.Ping(ctx)) }
+
+// tx runs do in one transaction. An error rolls everything back.
+func (db *DB) tx(ctx context.Context, do func(pgx.Tx) error) error {
+	return away(pgx.BeginFunc(ctx, db.pool, do))
+}
+
+// away marks errors that mean "Postgres is not there" rather than "Postgres says no".
+func away(err error) error {
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	var netErr net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &pg):
+		// 08: connection; 57P01–57P03: shutting down, crashed, starting; 53300: no connection left
+		if pg.Code[:2] != "08" && pg.Code != "57P01" && pg.Code != "57P02" && pg.Code != "57P03" && pg.Code != "53300" {
+			return err
+		}
+	case errors.As(err, &connect), errors.As(err, &netErr), pgconn.SafeToRetry(err), errors.Is(err, net.ErrClosed):
+	case pgconn.Timeout(err):
+	case err.Error() == "unexpected EOF", err.Error() == "conn closed":
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// isUnique says that err is a violation of the named unique constraint or index.
+func isUnique(err error, constraint string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505" && pg.ConstraintName == constraint
+}
+
+// zero turns a null time into the zero time, and makes the others UTC.
+func zero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// null turns a zero value into a null.
+func null[T comparable](v T) *T {
+	var none T
+	if v == none {
+		return nil
+	}
+	return &v
+}

@@ -1,0 +1,283 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/snapback/snapback/terminal"
+)
+
+// TerminalStore keeps links, sessions, shells and recordings. It is terminal.Store.
+type TerminalStore struct{ pool *pgxpool.Pool }
+
+var _ terminal.Store = (*TerminalStore)(nil)
+
+// NewTerminalStore uses a pool that stays the caller's.
+func NewTerminalStore(pool *pgxpool.Pool) *TerminalStore { return &TerminalStore{pool: pool} }
+
+// exec runs a statement of which nothing is read.
+func (s *TerminalStore) exec(ctx context.Context, what, sql string, args pgx.NamedArgs) error {
+	if _, err := s.pool.Exec(ctx, sql, args); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// nullID is how 0, no incident, is stored.
+func nullID(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
+}
+
+// CreateLink keeps a link by the hash of its token.
+func (s *TerminalStore) CreateLink(ctx context.Context, tokenHash []byte, kid string, g terminal.Grant, expires time.Time) error {
+	return s.exec(ctx, "storing a terminal link", `
+		INSERT INTO terminal_links (token_hash, kid, person, incident_id, container_key, container_name, mode, expires_at)
+		VALUES (@token_hash, @kid, @person, @incident, @container, @name, @mode, @expires)`,
+		pgx.NamedArgs{
+			"token_hash": tokenHash, "kid": kid, "person": g.Person, "incident": nullID(g.IncidentID),
+			"container": g.Container, "name": g.Name, "mode": string(g.Mode), "expires": expires,
+		})
+}
+
+// Redeem uses a link up and opens the session in one statement: the row lock lets one of several through, and the
+// others see it used. The session is bound to what the link was stored with, which the token's signature also covers.
+func (s *TerminalStore) Redeem(ctx context.Context, tokenHash, cookieHash []byte, sess terminal.Session) error {
+	tag, err := s.pool.Exec(ctx, `
+		WITH link AS (
+			UPDATE terminal_links SET used_at = @now::timestamptz
+			WHERE token_hash = @token_hash AND used_at IS NULL AND expires_at > @now::timestamptz
+			RETURNING *
+		)
+		INSERT INTO terminal_sessions (id, cookie_hash, token_hash, person, incident_id, container_key, container_name, mode,
+			opened_at, last_seen_at, expires_at)
+		SELECT @id::text, @cookie_hash::bytea, token_hash, person, incident_id, container_key, container_name, mode,
+			@now::timestamptz, @now::timestamptz, @expires::timestamptz
+		FROM link
+		WHERE container_key = @container AND mode = @mode AND incident_id IS NOT DISTINCT FROM @incident::bigint`,
+		pgx.NamedArgs{
+			"now": sess.OpenedAt, "token_hash": tokenHash, "cookie_hash": cookieHash, "id": sess.ID, "expires": sess.ExpiresAt,
+			"container": sess.Container, "mode": string(sess.Mode), "incident": nullID(sess.IncidentID),
+		})
+	if err != nil {
+		return fmt.Errorf("redeeming a terminal link: %w", err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil
+	}
+	return s.whyNot(ctx, tokenHash)
+}
+
+// whyNot finds out why a link was not redeemed.
+func (s *TerminalStore) whyNot(ctx context.Context, tokenHash []byte) error {
+	var used *time.Time
+	err := s.pool.QueryRow(ctx, `SELECT used_at FROM terminal_links WHERE token_hash = $1`, tokenHash).Scan(&used)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return terminal.ErrLinkUnknown
+	case err != nil:
+		return fmt.Errorf("looking up a terminal link: %w", err)
+	case used != nil:
+		return &terminal.UsedError{At: used.UTC()}
+	}
+	return terminal.ErrLinkExpired
+}
+
+const sessionColumns = `id, person, coalesce(incident_id, 0), container_key, container_name, mode, opened_at, last_seen_at,
+	expires_at, ended_at, end_reason`
+
+// scanSession reads sessionColumns.
+func scanSession(row pgx.CollectableRow) (terminal.Session, error) {
+	var s terminal.Session
+	var person []byte
+	var ended *time.Time
+	err := row.Scan(&s.ID, &person, &s.IncidentID, &s.Container, &s.Name, &s.Mode, &s.OpenedAt, &s.LastSeenAt,
+		&s.ExpiresAt, &ended, &s.Reason)
+	if err != nil {
+		return s, err
+	}
+	s.OpenedAt, s.LastSeenAt, s.ExpiresAt = s.OpenedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC()
+	if ended != nil {
+		s.EndedAt = ended.UTC()
+	}
+	return s, json.Unmarshal(person, &s.Person)
+}
+
+func (s *TerminalStore) sessions(ctx context.Context, sql string, args pgx.NamedArgs) ([]terminal.Session, error) {
+	rows, err := s.pool.Query(ctx, sql, args)
+	if err != nil {
+		return nil, fmt.Errorf("reading terminal sessions: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanSession)
+	if err != nil {
+		return nil, fmt.Errorf("reading terminal sessions: %w", err)
+	}
+	return list, nil
+}
+
+// session is sessions where there is one or none.
+func (s *TerminalStore) session(ctx context.Context, sql string, args pgx.NamedArgs) (terminal.Session, error) {
+	list, err := s.sessions(ctx, sql, args)
+	if err != nil {
+		return terminal.Session{}, err
+	}
+	if len(list) == 0 {
+		return terminal.Session{}, terminal.ErrNoSession
+	}
+	return list[0], nil
+}
+
+// SessionByCookie finds a session, open or over.
+func (s *TerminalStore) SessionByCookie(ctx context.Context, cookieHash []byte) (terminal.Session, error) {
+	return s.session(ctx, `SELECT `+sessionColumns+` FROM terminal_sessions WHERE cookie_hash = @hash`,
+		pgx.NamedArgs{"hash": cookieHash})
+}
+
+// Touch notes when the person last did something, never backwards, and returns the session. The zero time only reads.
+func (s *TerminalStore) Touch(ctx context.Context, id string, at time.Time) (terminal.Session, error) {
+	if at.IsZero() {
+		return s.session(ctx, `SELECT `+sessionColumns+` FROM terminal_sessions WHERE id = @id`, pgx.NamedArgs{"id": id})
+	}
+	return s.session(ctx, `UPDATE terminal_sessions SET last_seen_at = greatest(last_seen_at, @at) WHERE id = @id
+		RETURNING `+sessionColumns, pgx.NamedArgs{"id": id, "at": at})
+}
+
+// End ends a session once; of several callers, the first hears true.
+func (s *TerminalStore) End(ctx context.Context, id string, why terminal.Reason, at time.Time) (bool, error) {
+	tag, err := s.pool.Exec(ctx, `
+		UPDATE terminal_sessions SET ended_at = @at, end_reason = @why WHERE id = @id AND ended_at IS NULL`,
+		pgx.NamedArgs{"id": id, "why": string(why), "at": at})
+	if err != nil {
+		return false, fmt.Errorf("ending a terminal session: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// Audited notes that the end of a session is on the timeline.
+func (s *TerminalStore) Audited(ctx context.Context, id string) error {
+	return s.exec(ctx, "noting an audited terminal session", `UPDATE terminal_sessions SET audited = true WHERE id = @id`,
+		pgx.NamedArgs{"id": id})
+}
+
+// Sessions returns those that are open or not audited, oldest first.
+func (s *TerminalStore) Sessions(ctx context.Context) ([]terminal.Session, error) {
+	return s.sessions(ctx, `SELECT `+sessionColumns+` FROM terminal_sessions
+		WHERE ended_at IS NULL OR NOT audited ORDER BY opened_at`, nil)
+}
+
+// PutShell adds or replaces what is needed to end a shell.
+func (s *TerminalStore) PutShell(ctx context.Context, sh terminal.ShellRecord) error {
+	return s.exec(ctx, "storing a shell", `
+		INSERT INTO terminal_shells (id, session_id, container_id, sid, start_time, started_at, seen_at)
+		VALUES (@id, @session, @container, @sid, @start_time, @started, @seen)
+		ON CONFLICT (id) DO UPDATE SET sid = excluded.sid, start_time = excluded.start_time, seen_at = excluded.seen_at`,
+		pgx.NamedArgs{
+			"id": sh.ID, "session": sh.SessionID, "container": sh.ContainerID, "sid": sh.SID,
+			"start_time": sh.StartTime, "started": sh.StartedAt, "seen": sh.SeenAt,
+		})
+}
+
+// ShellSeen notes that a bot holds the shell.
+func (s *TerminalStore) ShellSeen(ctx context.Context, id string, at time.Time) error {
+	return s.exec(ctx, "noting a held shell", `UPDATE terminal_shells SET seen_at = @at WHERE id = @id`,
+		pgx.NamedArgs{"id": id, "at": at})
+}
+
+// ShellGone notes that nothing is left of the shell.
+func (s *TerminalStore) ShellGone(ctx context.Context, id string, at time.Time) error {
+	return s.exec(ctx, "noting a shell that is gone", `UPDATE terminal_shells SET gone_at = @at WHERE id = @id`,
+		pgx.NamedArgs{"id": id, "at": at})
+}
+
+// StaleShells returns those that are there and that no bot holds.
+func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]terminal.ShellRecord, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, session_id, container_id, sid, start_time, started_at, seen_at
+		FROM terminal_shells WHERE gone_at IS NULL AND seen_at < @since ORDER BY started_at`, pgx.NamedArgs{"since": since})
+	if err != nil {
+		return nil, fmt.Errorf("reading stale shells: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[terminal.ShellRecord])
+	if err != nil {
+		return nil, fmt.Errorf("reading stale shells: %w", err)
+	}
+	return list, nil
+}
+
+// BeginRecording makes an empty recording.
+func (s *TerminalStore) BeginRecording(ctx context.Context, r terminal.Recording) error {
+	return s.exec(ctx, "beginning a recording", `
+		INSERT INTO recordings (id, session_id, incident_id, container_name, started_at)
+		VALUES (@id, @session, @incident, @container, @started)`,
+		pgx.NamedArgs{
+			"id": r.ID, "session": r.SessionID, "incident": nullID(r.IncidentID), "container": r.Container, "started": r.StartedAt,
+		})
+}
+
+// AppendRecording adds a chunk. The same number twice is an error.
+func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
+	return s.exec(ctx, "appending to a recording",
+		`INSERT INTO recording_chunks (recording_id, seq, chunk) VALUES (@id, @seq, @chunk)`,
+		pgx.NamedArgs{"id": id, "seq": seq, "chunk": chunk})
+}
+
+// EndRecording notes when it ended, the first time.
+func (s *TerminalStore) EndRecording(ctx context.Context, id string, at time.Time) error {
+	return s.exec(ctx, "ending a recording",
+		`UPDATE recordings SET ended_at = @at WHERE id = @id AND ended_at IS NULL`, pgx.NamedArgs{"id": id, "at": at})
+}
+
+// ReadRecording writes an asciicast, chunk by chunk. terminal.ErrNoRecording when there is none.
+func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Writer) error {
+	rows, err := s.pool.Query(ctx, `SELECT chunk FROM recording_chunks WHERE recording_id = @id ORDER BY seq`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return fmt.Errorf("reading a recording: %w", err)
+	}
+	var chunk []byte
+	tag, err := pgx.ForEachRow(rows, []any{&chunk}, func() error {
+		_, err := w.Write(chunk)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading a recording: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return terminal.ErrNoRecording
+	}
+	return nil
+}
+
+// Recordings lists an incident's recordings, oldest first.
+func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]terminal.Recording, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT r.id, r.session_id, coalesce(r.incident_id, 0), r.container_name, r.started_at, r.ended_at,
+			coalesce((SELECT sum(octet_length(chunk)) FROM recording_chunks c WHERE c.recording_id = r.id), 0)
+		FROM recordings r WHERE r.incident_id IS NOT DISTINCT FROM @incident::bigint ORDER BY r.started_at`,
+		pgx.NamedArgs{"incident": nullID(incidentID)})
+	if err != nil {
+		return nil, fmt.Errorf("listing recordings: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanRecording)
+	if err != nil {
+		return nil, fmt.Errorf("listing recordings: %w", err)
+	}
+	return list, nil
+}
+
+func scanRecording(row pgx.CollectableRow) (terminal.Recording, error) {
+	var r terminal.Recording
+	var ended *time.Time
+	err := row.Scan(&r.ID, &r.SessionID, &r.IncidentID, &r.Container, &r.StartedAt, &ended, &r.Bytes)
+	if r.StartedAt = r.StartedAt.UTC(); ended != nil {
+		r.EndedAt = ended.UTC()
+	}
+	return r, err
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// Record appends an entry to its incident's timeline and queues telling it. It returns incidents.ErrUnknown.
+func (db *DB) Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
+	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
+		e, err = db.record(ctx, tx, e)
+		return err
+	})
+	return e, err
+}
+
+// RecordOnce is Record, unless the timeline has an entry of that kind from that source already: then it returns that one.
+func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
+	if e.Source.NativeID == "" {
+		return db.Record(ctx, e)
+	}
+	err := db.tx(ctx, func(tx pgx.Tx) error {
+		if err := lockChain(ctx, tx, e.IncidentID); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT `+entryColumns+` FROM timeline WHERE incident_id IS NOT DISTINCT FROM $1 AND kind = $2
+			AND source->>'system' = $3 AND source->>'native_id' = $4 LIMIT 1`, null(e.IncidentID), e.Kind, e.Source.System, e.Source.NativeID)
+		if err != nil {
+			return err
+		}
+		earlier, err := pgx.CollectRows(rows, scanEntry)
+		if err != nil || len(earlier) == 1 {
+			if err == nil {
+				e = earlier[0]
+			}
+			return err
+		}
+		e, err = db.record(ctx, tx, e)
+		return err
+	})
+	return e, err
+}
+
+// record appends within tx, which also gets the jobs that tell people. Entries of a chain are written one after
+// another: the incident's row is locked, or for what happens outside any incident, an advisory lock.
+func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
+	if err := lockChain(ctx, tx, e.IncidentID); err != nil {
+		return e, err
+	}
+	var prev []byte
+	err := tx.QueryRow(ctx, `
+		SELECT seq, hash FROM timeline
+		WHERE incident_id IS NOT DISTINCT FROM $1 ORDER BY seq DESC LIMIT 1`, null(e.IncidentID)).Scan(&e.Seq, &prev)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return e, fmt.Errorf("reading the end of the timeline: %w", err)
+	}
+	e.Seq++
+	e.RecordedAt = time.Now()
+	if e.OccurredAt.IsZero() {
+		e.OccurredAt = e.RecordedAt
+	}
+	if err := e.Seal(prev); err != nil {
+		return e, err
+	}
+	if err := insertEntry(ctx, tx, &e); err != nil {
+		return e, err
+	}
+	return e, db.tell(ctx, tx, e)
+}
+
+func insertEntry(ctx context.Context, tx pgx.Tx, e *incidents.Entry) error {
+	actor, err := json.Marshal(e.Actor)
+	if err != nil {
+		return err
+	}
+	source, err := json.Marshal(e.Source)
+	if err != nil {
+		return err
+	}
+	err = tx.QueryRow(ctx, `
+		INSERT INTO timeline (incident_id, seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash)
+		VALUES (@incident, @seq, @occurred, @recorded, @kind, @actor, @source, @summary, @details, @prev, @hash)
+		RETURNING id`, pgx.NamedArgs{
+		"incident": null(e.IncidentID), "seq": e.Seq, "occurred": e.OccurredAt, "recorded": e.RecordedAt, "kind": e.Kind,
+		"actor": actor, "source": source, "summary": e.Summary, "details": e.Details, "prev": e.PrevHash, "hash": e.Hash,
+	}).Scan(&e.ID)
+	if err != nil {
+		return fmt.Errorf("writing the timeline: %w", err)
+	}
+	return nil
+}
+
+func lockChain(ctx context.Context, tx pgx.Tx, incident int64) error {
+	if incident == 0 {
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('snapback timeline'))`)
+		return err
+	}
+	var id int64
+	err := tx.QueryRow(ctx, `SELECT id FROM incidents WHERE id = $1 FOR NO KEY UPDATE`, incident).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%w: %d", incidents.ErrUnknown, incident)
+	}
+	return err
+}
+
+// Entries lists an incident's timeline, oldest first, from after the entry with sequence number after (0: all).
+// Incident 0 is what happened outside any incident.
+func (db *DB) Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline
+		WHERE incident_id IS NOT DISTINCT FROM $1 AND seq > $2 ORDER BY seq`, null(incident), after)
+	if err != nil {
+		return nil, away(err)
+	}
+	entries, err := pgx.CollectRows(rows, scanEntry)
+	return entries, away(err)
+}
+
+const entryColumns = `id, coalesce(incident_id, 0), seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash`
+
+func scanEntry(row pgx.CollectableRow) (e incidents.Entry, err error) {
+	var actor, source, details []byte
+	err = row.Scan(&e.ID, &e.IncidentID, &e.Seq, &e.OccurredAt, &e.RecordedAt, &e.Kind, &actor, &source, &e.Summary, &details, &e.PrevHash, &e.Hash)
+	if err != nil {
+		return e, err
+	}
+	e.OccurredAt, e.RecordedAt, e.Details = e.OccurredAt.UTC(), e.RecordedAt.UTC(), details
+	if err := json.Unmarshal(actor, &e.Actor); err != nil {
+		return e, fmt.Errorf("entry %d: %w", e.ID, err)
+	}
+	if err := json.Unmarshal(source, &e.Source); err != nil {
+		return e, fmt.Errorf("entry %d: %w", e.ID, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,233 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Alone implements snapshot.WatchStore.
+func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) error) error {
+	var inner error
+	err := db.locked(ctx, "watch "+what, 0, func(ctx context.Context) error {
+		inner = do(ctx)
+		return inner
+	})
+	if inner == nil && errors.Is(err, ErrBusy) {
+		return fmt.Errorf("%w: %s", snapshot.ErrElsewhere, what)
+	}
+	return err
+}
+
+// Places implements snapshot.Seats.
+func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, error) {
+	rows, err := db.pool.Query(ctx, `
+		SELECT c.key, c.engine_id, c.seen_at, c.gone_at IS NOT NULL,
+			coalesce((SELECT s.container_id FROM snapshots s WHERE s.key = c.key AND s.reason = 'baseline'
+				AND s.deleted_at IS NULL AND s.missing_since IS NULL ORDER BY s.created_at DESC, s.id DESC LIMIT 1), ''),
+			(SELECT max(tick) FROM schedule_ticks t WHERE t.key = 'schedule ' || c.key)
+		FROM containers c WHERE c.engine = $1`, engine)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p snapshot.Place, err error) {
+		var tick *time.Time
+		err = row.Scan(&p.Key, &p.ContainerID, &p.SeenAt, &p.Gone, &p.Baseline, &tick)
+		p.SeenAt, p.LastTick = p.SeenAt.UTC(), zero(tick)
+		return p, err
+	})
+	return list, away(err)
+}
+
+// Seat implements snapshot.Seats. A row that an earlier release wrote has no document.
+func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error) {
+	var doc, sealed []byte
+	err = db.pool.QueryRow(ctx, `SELECT doc, labels, document FROM containers WHERE key = $1`, key).Scan(&doc, &s.Labels, &sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return s, fmt.Errorf("%w: %q", snapshot.ErrUnknownContainer, key)
+	}
+	if err != nil {
+		return s, away(err)
+	}
+	if err := json.Unmarshal(doc, &s.Container); err != nil {
+		return s, fmt.Errorf("reading a container: %w", err)
+	}
+	s.Settings = snapshot.ParseSettings(s.Labels)
+	if sealed == nil {
+		return s, nil
+	}
+	if s.Document, err = db.keys.Open(sealInspect, key, sealed); err != nil {
+		return s, fmt.Errorf("opening the inspect document of %s: %w", s.Name, err)
+	}
+	return s, nil
+}
+
+// Sit implements snapshot.Seats.
+func (db *DB) Sit(ctx context.Context, s snapshot.Seat) error {
+	return db.tx(ctx, func(tx pgx.Tx) error { return db.sit(ctx, tx, s) })
+}
+
+// sit leaves seen_at alone, which is when the identity was first seen.
+func (db *DB) sit(ctx context.Context, tx pgx.Tx, s snapshot.Seat) error {
+	sealed, err := db.keys.Seal(sealInspect, s.Key, s.Document)
+	if err != nil {
+		return fmt.Errorf("sealing the inspect document: %w", err)
+	}
+	if s.Labels == nil {
+		s.Labels = map[string]string{}
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO containers (key, engine, name, engine_id, doc, labels, document)
+		VALUES (@key, @engine, @name, @id, @doc, @labels, @document)
+		ON CONFLICT (key) DO UPDATE SET name = excluded.name, engine_id = excluded.engine_id, doc = excluded.doc,
+			labels = excluded.labels, document = excluded.document, gone_at = NULL`, pgx.NamedArgs{
+		"key": s.Key, "engine": s.Engine, "name": s.Name, "id": s.ID, "doc": s.Container, "labels": s.Labels, "document": sealed,
+	})
+	if err != nil {
+		return fmt.Errorf("writing container %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// Present implements snapshot.Seats.
+func (db *DB) Present(ctx context.Context, engine string, keys []string) error {
+	_, err := db.pool.Exec(ctx, `
+		UPDATE containers SET gone_at = CASE WHEN key = ANY($2) THEN NULL ELSE now() END
+		WHERE engine = $1 AND (gone_at IS NULL) <> (key = ANY($2))`, engine, keys)
+	return away(err)
+}
+
+// EventsSeen implements snapshot.Seats.
+func (db *DB) EventsSeen(ctx context.Context, engine string) (to time.Time, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT seen_to FROM engine_marks WHERE engine = $1`, engine).Scan(&to)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return to.UTC(), away(err)
+}
+
+// SeeEvents implements snapshot.Seats.
+func (db *DB) SeeEvents(ctx context.Context, engine string, to time.Time) error {
+	_, err := db.pool.Exec(ctx, `INSERT INTO engine_marks (engine, seen_to) VALUES ($1, $2)
+		ON CONFLICT (engine) DO UPDATE SET seen_to = excluded.seen_to WHERE engine_marks.seen_to < excluded.seen_to`, engine, to)
+	return away(err)
+}
+
+// MadeByRestore implements snapshot.Deploys. While a restore runs, and when it was reverted, the old container is where
+// it was put by it as well.
+func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours bool, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
+		SELECT FROM restores WHERE key = $1 AND state <> 'refused' AND (record->'plan'->>'new_id' = $2
+			OR state <> 'verified' AND $2 IN (record->'plan'->>'old_id', record->'plan'->>'stand_in_id')))`, key, containerID).Scan(&ours)
+	return ours, away(err)
+}
+
+// AddDeployed implements snapshot.Deploys.
+func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		fresh = false
+		if err := db.sit(ctx, tx, d.Seat); err != nil {
+			return err
+		}
+		id, err := insertDeploy(ctx, tx, d.Deploy)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("writing a deploy of %s: %w", d.Seat.Name, err)
+		}
+		fresh, d.ID = true, id
+		if err := setChanges(ctx, tx, d); err != nil {
+			return err
+		}
+		return db.tellDeploy(ctx, tx, d)
+	})
+	return fresh && err == nil, err
+}
+
+func insertDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deploy) (id int64, err error) {
+	if d.Changes == nil {
+		d.Changes = []snapshot.Change{}
+	}
+	err = tx.QueryRow(ctx, `
+		INSERT INTO deploys (key, at, before_id, after_id, before, after, snapshot, changes)
+		VALUES (@key, @at, @before_id, @after_id, @before, @after, @snapshot, @changes) ON CONFLICT DO NOTHING RETURNING id`, pgx.NamedArgs{
+		"key": d.Key, "at": d.At, "before_id": d.BeforeID, "after_id": d.AfterID, "before": d.Before, "after": d.After,
+		"snapshot": d.Snapshot, "changes": d.Changes,
+	}).Scan(&id)
+	return id, err
+}
+
+// setChanges attaches to the snapshot what restoring it would change back.
+func setChanges(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
+	if d.WouldUndo == nil {
+		d.WouldUndo = []snapshot.Change{}
+	}
+	_, err := tx.Exec(ctx, `UPDATE snapshots SET changes = $2 WHERE id = $1`, d.SnapshotID, d.WouldUndo)
+	if err != nil {
+		return fmt.Errorf("writing what snapshot %s would undo: %w", d.Snapshot, err)
+	}
+	return nil
+}
+
+// tellDeploy writes the entry to every open incident of the container's services, or outside any.
+func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
+	rows, err := tx.Query(ctx, `SELECT id FROM incidents WHERE status <> 'resolved' AND service_id = ANY($1) ORDER BY id`, d.Services)
+	if err != nil {
+		return err
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 {
+		open = []int64{0}
+	}
+	for _, incident := range open {
+		d.Entry.IncidentID = incident
+		if _, err := db.record(ctx, tx, d.Entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Undone implements snapshot.Deploys.
+func (db *DB) Undone(ctx context.Context, key string) (r snapshot.Restore, d snapshot.Deploy, found bool, err error) {
+	r, err = oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key})
+	if errors.Is(err, snapshot.ErrUnknownRestore) || err == nil && r.Kind != snapshot.Restoring {
+		return r, d, false, nil
+	}
+	if err != nil {
+		return r, d, false, err
+	}
+	rows, err := db.pool.Query(ctx, `SELECT `+deployColumns+` FROM deploys WHERE key = $1 AND after_id = $2 ORDER BY id DESC LIMIT 1`,
+		key, r.Plan.OldID)
+	if err != nil {
+		return r, d, false, away(err)
+	}
+	d, err = pgx.CollectOneRow(rows, scanDeploy)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, d, false, nil
+	}
+	return r, d, err == nil, away(err)
+}
+
+// Once implements snapshot.Ticks.
+func (db *DB) Once(ctx context.Context, what string, at time.Time) (bool, error) {
+	tag, err := db.pool.Exec(ctx, `INSERT INTO schedule_ticks (key, tick) VALUES ($1, $2) ON CONFLICT DO NOTHING`, what, at)
+	return tag.RowsAffected() > 0, away(err)
+}
+
+// LastTick implements snapshot.Ticks.
+func (db *DB) LastTick(ctx context.Context, what string) (time.Time, error) {
+	var at *time.Time
+	err := db.pool.QueryRow(ctx, `SELECT max(tick) FROM schedule_ticks WHERE key = $1`, what).Scan(&at)
+	return zero(at), away(err)
+}

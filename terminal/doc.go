@@ -1,0 +1,29 @@
+// Package terminal opens a terminal for somebody who was paged: a signed link, good once and for minutes, buys a
+// session in a browser that shows a container's logs and, where allowed, a shell in it.
+//
+// A link becomes a session by one POST that follows a tap; looking at the link changes nothing:
+//
+//	minted ──tap──▶ session: open ──▶ ended (ended, idle, expired, resolved, not enabled, not allowed, not recorded)
+//	   └──▶ expired            │
+//	                           └─ per browser connection: viewer ──▶ away ──▶ viewer (reconnected, scrollback replayed)
+//
+// An open session can hold one shell at a time:
+//
+//	none ──▶ starting ──▶ running ──▶ ending ──▶ ended ──▶ (starting …)
+//	             └───────────────────────▲
+//
+// What has to hold, whichever way a session goes:
+//
+//   - The timeline says who does what before it is done. Where it can't be written, nothing happens.
+//   - A shell's output is in the recording before anybody sees it. Input is never recorded: it holds passwords.
+//   - Every way out of a shell ends all of its processes in the container and looks whether they are gone. The engine
+//     does not do that: an exec outlives whoever asked for it. What a crash leaves is found by Sweep.
+//   - Viewers read from a bounded feed at their own pace, so that none can slow the recorder, the container, or
+//     another viewer.
+//
+// The live part of a session (its feed and its shell) is in the memory of the bot that the browser talks to. Another
+// bot that is asked to continue the session shows its logs, and starts a shell of its own; ending a session ends it
+// everywhere, within the polling interval.
+//
+// The package does not decide who may do what (Gate does), and knows neither Docker nor Postgres nor Slack.
+package terminal

@@ -1,0 +1,111 @@
+package terminal_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/terminal"
+)
+
+// clock is the real one, moved forward on request.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// gate lets everybody through until it is told otherwise.
+type gate struct{ refusal atomic.Pointer[error] }
+
+func (g *gate) refuse(err error) { g.refusal.Store(&err) }
+
+func (g *gate) allow() { g.refusal.Store(nil) }
+
+func (g *gate) Check(context.Context, terminal.Session) error {
+	if err := g.refusal.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// entry is what was recorded.
+type entry struct {
+	Incident int64
+	Kind     string
+	Summary  string
+	Details  map[string]any
+}
+
+type timeline struct {
+	mu      sync.Mutex
+	entries []entry
+	err     error
+}
+
+func (tl *timeline) Record(_ context.Context, incident int64, kind, summary string, details map[string]any, _ terminal.Person) error {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	if tl.err != nil {
+		return tl.err
+	}
+	tl.entries = append(tl.entries, entry{incident, kind, summary, details})
+	return nil
+}
+
+func (tl *timeline) fail(err error) {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	tl.err = err
+}
+
+func (tl *timeline) kinds() []string {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	var out []string
+	for _, e := range tl.entries {
+		out = append(out, e.Kind)
+	}
+	return out
+}
+
+func (tl *timeline) last(kind string) entry {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	var found entry
+	for _, e := range tl.entries {
+		if e.Kind == kind {
+			found = e
+		}
+	}
+	return found
+}
+
+// engine is the real one, which counts the commands with a TTY.
+type engine struct {
+	*docker.Terminal
+	execs atomic.Int64
+}
+
+func (e *engine) Exec(ctx context.Context, id string, s terminal.ExecSpec) (terminal.Exec, error) {
+	e.execs.Add(1)
+	return e.Terminal.Exec(ctx, id, s)
+}
+
+// faultyStore is the real one, whose recordings fail on request.
+type faultyStore struct {
+	*store.TerminalStore
+	pool    *pgxpool.Pool
+	failing atomic.Pointer[error]
+}
+
+func (s *faultyStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
+	if err := s.failing.Load(); err != nil {
+		return *err
+	}
+	return s.TerminalStore.AppendRecording(ctx, id, seq, chunk)
+}

@@ -1,0 +1,247 @@
+package terminal_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/terminal"
+)
+
+// phone is a browser of a phone's size that is touched, not clicked.
+type phone struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// eavesdrop collects what the page's policy blocked, and the page's own errors.
+const eavesdrop = `window.said = [];
+addEventListener('securitypolicyviolation', e => said.push('blocked: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
+addEventListener('error', e => said.push('error: ' + e.message));
+addEventListener('unhandledrejection', e => said.push('rejected: ' + e.reason));`
+
+func newPhone(t *testing.T) *phone {
+	t.Helper()
+	bin, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no Chromium on this machine: the page itself is not tested; scripts/setup chromium installs it")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.NoSandbox)
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	p := &phone{t: t, ctx: ctx}
+	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulatePortrait, chromedp.EmulateMobile, chromedp.EmulateTouch),
+		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: eavesdrop})
+			return err
+		}))
+	return p
+}
+
+func (p *phone) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func ask[T any](p *phone, a chromedp.Action[T]) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, a)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v
+}
+
+// tap touches the middle of what a selector finds, once it can be seen.
+func (p *phone) tap(selector string) {
+	p.t.Helper()
+	p.yes("there is "+selector, `document.querySelector(`+quote(selector)+`)?.getBoundingClientRect().height > 0`)
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(` + quote(selector) + `).scrollIntoView({inline: 'center', block: 'nearest'})`))
+	at := ask(p, chromedp.Evaluate[[]float64](`(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector(`+quote(selector)+`).getBoundingClientRect())`))
+	p.do(chromedp.TapXY(at[0], at[1]))
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `\'`) + "'" }
+
+func (p *phone) text(selector string) string {
+	p.t.Helper()
+	return ask(p, chromedp.Evaluate[string](`(document.querySelector(`+quote(selector)+`)?.innerText ?? '').replaceAll('\u00a0', ' ')`))
+}
+
+func (p *phone) wait(what, selector, text string) {
+	p.t.Helper()
+	within(p.t, 20*time.Second, what, func() bool { return strings.Contains(p.text(selector), text) })
+}
+
+func (p *phone) yes(what, expression string) {
+	p.t.Helper()
+	within(p.t, 10*time.Second, what, func() bool { return ask(p, chromedp.Evaluate[bool](`!!(`+expression+`)`)) })
+}
+
+func (p *phone) typeIn(text string) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	}))
+}
+
+func (p *phone) enter() { p.t.Helper(); p.do(chromedp.KeyEvent("\r")) }
+
+// picture is kept where SNAPBACK_PICTURES says, for people to look at.
+func (p *phone) picture(name string) {
+	p.t.Helper()
+	dir := os.Getenv("SNAPBACK_PICTURES")
+	if dir == "" {
+		return
+	}
+	png := ask(p, chromedp.CaptureScreenshot())
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wantQuiet fails on what the page's policy blocked since it was loaded, and on errors of the page.
+func (p *phone) wantQuiet() {
+	p.t.Helper()
+	for _, text := range ask(p, chromedp.Evaluate[[]string](`said`)) {
+		p.t.Errorf("the page said: %s", text)
+	}
+}
+
+func (n *night) open(p *phone, mode terminal.Mode) {
+	n.t.Helper()
+	link, err := n.svc.Mint(n.t.Context(), n.grant(mode), 0)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	p.do(chromedp.Navigate(link.URL))
+	p.yes("the gate is there", `!document.querySelector('#gate').hidden`)
+}
+
+func TestPhoneOpensLogsAndShellWithItsThumb(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.open(p, terminal.ModeShell)
+	if url := ask(p, chromedp.Location()); url != n.url+"/t" {
+		t.Errorf("the address bar still holds %q", url)
+	}
+	p.wait("the gate says for whom", "#gate-person", "Ada Example")
+	p.picture("1-gate")
+	if open, _ := n.store.Sessions(t.Context()); len(open) != 0 {
+		t.Fatal("the page used the link up by itself")
+	}
+	p.tap("#gate-open")
+	p.wait("logs are shown", "#lines", "hello from the first")
+	p.picture("2-logs")
+	p.tap("#tab-shell")
+	p.picture("3-shell-start")
+	p.tap("#start")
+	p.yes("the keys are there", `!document.querySelector('#keys').hidden`)
+	p.wait("a prompt is there", ".xterm-rows", "#")
+	p.typeIn("echo thumb''s up; ls /")
+	p.enter()
+	p.wait("the shell answers", ".xterm-rows", "thumbs up")
+	p.typeIn(`printf '\033[38;2;255;120;40mtrue colour\033[0m \033[42;30m ok \033[0m\n'`)
+	p.enter()
+	p.wait("colours are shown", ".xterm-rows", "true colour")
+	p.picture("4-shell")
+	p.yes("the keyboard's keys fit a thumb", `[...document.querySelectorAll('#keys button')].every(b => b.getBoundingClientRect().height >= 44 && b.getBoundingClientRect().width >= 44)`)
+	p.yes("nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
+	p.typeIn("sleep 1000")
+	p.enter()
+	p.tap(`#keys button[aria-label="Control C"]`)
+	p.typeIn("echo af''ter")
+	p.enter()
+	p.wait("Ctrl-C ended the program", ".xterm-rows", "after")
+	p.tap(`#keys button[aria-label="Up"]`)
+	p.yes("the arrow brings the line back", `document.querySelector('.xterm-rows').innerText.split("echo").length > 3`)
+	p.wantQuiet()
+	p.do(chromedp.Reload())
+	p.wait("after a reload the logs are back", "#lines", "GET /basket")
+	p.tap("#tab-shell")
+	p.wait("and the shell", ".xterm-rows", "after")
+	p.tap("#end")
+	p.wait("the first tap asks", "#end", "End now?")
+	p.tap("#end")
+	p.wait("the second ends", "#over-text", "You ended the session")
+	p.picture("5-over")
+	n.wantNothingLeft()
+	p.wantQuiet()
+}
+
+func TestPhoneReadsLogsInPeace(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.replace(`i=0; while [ $i -lt 300 ]; do i=$((i+1)); printf '\033[32mINFO\033[0m request %s ok\n' $i; done
+		printf '\033[31mERROR\033[0m connection pool exhausted (DB_POOL=2)\n' >&2; echo '<img src=x onerror=document.title=1>'; printf '\033]52;c;aGFjaw==\007\033[2Jcleared?\n'
+		while :; do i=$((i+1)); echo "tick $i"; sleep 0.3; done`)
+	n.open(p, terminal.ModeLogs)
+	p.tap("#gate-open")
+	p.wait("logs are shown", "#lines", "connection pool exhausted")
+	p.wait("markup stays text", "#lines", "<img src=x onerror=document.title=1>")
+	p.yes("no shell is offered", `document.querySelector('#tab-shell').hidden`)
+	p.yes("the newest line is in sight", `(l => l.scrollTop > 0 && l.scrollHeight - l.scrollTop - l.clientHeight < 40)(document.querySelector('#lines'))`)
+	p.picture("6-logs")
+	p.tap("#pause")
+	p.wait("lines that came meanwhile are counted", "#newest", "new")
+	p.picture("7-paused")
+	p.tap("#newest")
+	p.tap("#filter")
+	p.typeIn("POOL")
+	p.yes("the filter hides the rest", `[...document.querySelectorAll('#lines .row:not([hidden]):not(.note)')].map(r => r.innerText).join().match(/^[^,]*DB_POOL=2\)$/) !== null`)
+	p.picture("8-filter")
+	p.wantQuiet()
+}
+
+func TestPhoneIsToldWhatIsWrongWithALink(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	link, err := n.svc.Mint(t.Context(), n.grant(terminal.ModeLogs), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.redeem(link.URL[strings.Index(link.URL, "#")+1:])
+	p.do(chromedp.Navigate(link.URL))
+	p.tap("#gate-open")
+	p.wait("a used link says when", "#gate-error", "This link was already used at ")
+	p.picture("9-used")
+	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link.URL[:len(link.URL)/3]))
+	p.wait("a cut link says so", "#over-text", "cut off")
+	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(n.url+"/t"))
+	p.wait("no link at all", "#over-text", "no open session")
+	p.picture("10-none")
+}
+
+func TestPhoneReconnectsByItself(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.open(p, terminal.ModeShell)
+	p.tap("#gate-open")
+	p.wait("logs are shown", "#lines", "hello from the first")
+	n.gate.refuse(errors.New("away"))
+	n.cut()
+	p.wait("it says so", "#banner", "onnect")
+	p.picture("11-reconnecting")
+	n.gate.allow()
+	p.yes("it is back", `document.querySelector('#banner').hidden`)
+	p.yes("no line is there twice", `document.querySelector('#lines').innerText.split('hello from the first').length === 2`)
+}

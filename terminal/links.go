@@ -1,0 +1,95 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+)
+
+// The lifetimes of a link.
+const (
+	DefaultLinkTTL = 5 * time.Minute
+	MaxLinkTTL     = 10 * time.Minute
+)
+
+// Mint makes a link for a person whose permission the caller has verified. A ttl of 0 is DefaultLinkTTL.
+// ErrBadGrant when the grant is incomplete, or the ttl negative or over MaxLinkTTL. The link is on the timeline before it exists.
+func (s *Service) Mint(ctx context.Context, g Grant, ttl time.Duration) (Link, error) {
+	if ttl == 0 {
+		ttl = DefaultLinkTTL
+	}
+	if !g.valid() || ttl < 0 || ttl > MaxLinkTTL {
+		return Link{}, ErrBadGrant
+	}
+	expires := s.now().Add(ttl).Truncate(time.Second)
+	c := claims{
+		Nonce: rand.Text(), Person: g.Person, Incident: g.IncidentID,
+		Container: g.Container, Name: g.Name, Mode: g.Mode, Expires: expires.Unix(),
+	}
+	// The address is for the timeline, which has it from the person's record; a link travels through chat.
+	c.Person.Email = ""
+	token, kid, err := sign(s.cfg.Ring, c)
+	if err != nil {
+		return Link{}, err
+	}
+	if err := s.recordLink(ctx, g, expires); err != nil {
+		return Link{}, err
+	}
+	if err := s.cfg.Store.CreateLink(ctx, hash(token), kid, g, expires); err != nil {
+		return Link{}, fmt.Errorf("storing the link: %w", err)
+	}
+	return Link{URL: s.origin + "/t#" + token, ExpiresAt: expires}, nil
+}
+
+func (s *Service) recordLink(ctx context.Context, g Grant, expires time.Time) error {
+	what := "logs"
+	if g.Mode == ModeShell {
+		what = "logs and a shell"
+	}
+	summary := fmt.Sprintf("Terminal link for %s: %s of %s, until %s", g.Person.Name, what, g.Name, s.clock(expires))
+	return s.record(ctx, g, KindLink, summary, map[string]any{"container": g.Container, "mode": g.Mode, "expires_at": expires})
+}
+
+// record adds the entry, or says that nothing was done.
+func (s *Service) record(ctx context.Context, g Grant, kind, summary string, details map[string]any) error {
+	err := s.cfg.Timeline.Record(ctx, g.IncidentID, kind, summary, details, g.Person)
+	if err != nil {
+		return fmt.Errorf("recording %s on the timeline: %w", kind, err)
+	}
+	return nil
+}
+
+// redeem uses a link up. It returns the cookie's value, which nobody sees again.
+func (s *Service) redeem(ctx context.Context, token string) (Session, string, error) {
+	c, err := verify(s.cfg.Ring, token)
+	if err != nil {
+		return Session{}, "", err
+	}
+	now := s.now()
+	sess := Session{ID: rand.Text(), Grant: c.grant(), OpenedAt: now, LastSeenAt: now, ExpiresAt: now.Add(s.cfg.MaxLife)}
+	if now.Before(c.expires()) {
+		// An expired link goes on to the store, which knows whether it was used; it can't be redeemed there.
+		if err := s.cfg.Gate.Check(ctx, sess); err != nil {
+			return Session{}, "", fmt.Errorf("checking the permission: %w", err)
+		}
+	}
+	cookie := rand.Text()
+	if err := s.cfg.Store.Redeem(ctx, hash(token), hash(cookie), sess); err != nil {
+		return Session{}, "", fmt.Errorf("redeeming the link: %w", err)
+	}
+	return sess, cookie, s.recordOpened(ctx, sess)
+}
+
+// recordOpened ends the session again when the timeline can't have it.
+func (s *Service) recordOpened(ctx context.Context, sess Session) error {
+	summary := fmt.Sprintf("%s opened the terminal of %s", sess.Person.Name, sess.Name)
+	err := s.record(ctx, sess.Grant, KindOpened, summary, map[string]any{"session": sess.ID, "container": sess.Container, "mode": sess.Mode})
+	if err == nil {
+		return nil
+	}
+	if _, endErr := s.cfg.Store.End(context.WithoutCancel(ctx), sess.ID, ReasonNotRecorded, s.now()); endErr != nil {
+		s.log.Error("session not ended", "session", sess.ID, "err", endErr)
+	}
+	return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+}

@@ -1,0 +1,206 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+)
+
+// checkGrace is how long a session goes on while its permission can't be looked up, as when Postgres is away.
+const checkGrace = 30 * time.Second
+
+// live is the part of a session that is in this bot's memory. It lasts as long as somebody looks, and a little longer.
+type live struct {
+	svc  *Service
+	sess Session
+	feed *feed
+	// epoch tells a browser whether what it has been shown was counted by this feed, or by one before a restart.
+	epoch string
+	ctx   context.Context // ended with an endCause, errAway, or errStopping
+	stop  context.CancelCauseFunc
+
+	work sync.WaitGroup // the log follower and the shell
+
+	mu       sync.Mutex // guards all below
+	viewers  int
+	away     time.Time // since when there is no viewer
+	touched  time.Time // the person's last doing that is not stored yet
+	checked  time.Time // when the permission was last known to hold
+	target   Target
+	retarget context.CancelFunc // ends the log stream that is being followed
+	shell    *shell             // nil: none
+}
+
+// endCause carries why a session ended to whoever waits on its context.
+type endCause struct{ why Reason }
+
+func (e endCause) Error() string { return e.why.String() }
+
+var errAway = errors.New("nobody is looking")
+
+func newLive(s *Service, sess Session) *live {
+	l := &live{svc: s, sess: sess, epoch: rand.Text(), away: s.now(), checked: s.now(), retarget: func() {}}
+	l.feed = newFeed(status{Container: sess.Name, State: "unknown", Shell: "none"})
+	l.ctx, l.stop = context.WithCancelCause(s.background)
+	return l
+}
+
+// run lasts until the session ends here, and returns when nothing of it is left.
+func (l *live) run() {
+	defer l.stop(nil)
+	l.work.Go(func() { l.followLogs(l.ctx) })
+	l.watch()
+	l.svc.leave(l)
+	l.work.Wait()
+}
+
+// watch looks at everything that can end a session.
+func (l *live) watch() {
+	tick := time.NewTicker(l.svc.cfg.Poll)
+	defer tick.Stop()
+	for {
+		l.look()
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (l *live) look() {
+	why, err := l.verdict(l.ctx)
+	if l.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		l.svc.log.Warn("terminal session not checked", "session", l.sess.ID, "err", err)
+	}
+	if why != "" {
+		l.end(why)
+		return
+	}
+	if l.awayTooLong() {
+		l.stop(errAway)
+	}
+}
+
+// end ends the session for good.
+func (l *live) end(why Reason) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), 10*time.Second)
+	defer cancel()
+	if err := l.svc.end(ctx, l.sess, why); err != nil {
+		l.svc.log.Error("end of terminal session not recorded", "session", l.sess.ID, "err", err)
+	}
+	l.stop(endCause{why})
+}
+
+// verdict returns why the session has to end, or nothing. An error is one that says neither.
+func (l *live) verdict(ctx context.Context) (Reason, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	sess, err := l.sync(ctx)
+	if err != nil {
+		return l.grace(), err
+	}
+	if !sess.EndedAt.IsZero() {
+		return sess.Reason, nil
+	}
+	if why := l.svc.overdue(sess); why != "" {
+		return why, nil
+	}
+	if err := l.svc.cfg.Gate.Check(ctx, sess); err != nil {
+		return l.refusal(err), err
+	}
+	if err := l.lookAtContainer(ctx); err != nil && !errors.Is(err, ErrNoContainer) {
+		return l.refusal(err), err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.checked = l.svc.now()
+	return "", nil
+}
+
+// sync exchanges what the store and the memory know: the person's last doing, the shell's holder, and an end
+// that another bot has put there.
+func (l *live) sync(ctx context.Context) (Session, error) {
+	l.mu.Lock()
+	touched, sh := l.touched, l.shell
+	l.touched = time.Time{}
+	l.mu.Unlock()
+	if sh != nil {
+		if err := l.svc.cfg.Store.ShellSeen(ctx, sh.rec.ID, l.svc.now()); err != nil {
+			return Session{}, err
+		}
+	}
+	return l.svc.cfg.Store.Touch(ctx, l.sess.ID, touched)
+}
+
+// refusal maps an error to the reason that it stands for, or, for an unknown one, waits a while.
+func (l *live) refusal(err error) Reason {
+	switch {
+	case errors.Is(err, ErrIncidentResolved):
+		return ReasonResolved
+	case errors.Is(err, ErrNotAllowed):
+		return ReasonNotAllowed
+	case errors.Is(err, ErrNotEnabled):
+		return ReasonNotEnabled
+	}
+	return l.grace()
+}
+
+func (l *live) grace() Reason {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.svc.now().Sub(l.checked) > checkGrace {
+		return ReasonUnchecked
+	}
+	return ""
+}
+
+// lookAtContainer notices state changes, and a replacement while the old container still writes.
+func (l *live) lookAtContainer(ctx context.Context) error {
+	t, err := l.svc.cfg.Engine.Resolve(ctx, l.sess.Container)
+	if errors.Is(err, ErrNoContainer) {
+		l.feed.update(func(s *status) { s.State = "gone" })
+	}
+	if err != nil {
+		return err
+	}
+	l.feed.update(func(s *status) { s.State, s.Image = t.State, t.Image })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.target.ID != "" && l.target.ID != t.ID {
+		l.retarget()
+	}
+	return nil
+}
+
+func (l *live) awayTooLong() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.viewers == 0 && l.svc.now().Sub(l.away) >= l.svc.cfg.Away
+}
+
+// enter counts a viewer in, which keeps the live part of the session.
+func (l *live) enter() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.viewers++
+}
+
+func (l *live) exit() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.viewers--
+	l.away = l.svc.now()
+}
+
+// touch notes that the person did something.
+func (l *live) touch() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.touched = l.svc.now()
+}

@@ -1,0 +1,104 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// tailLines is how much of a container's log is shown from before the session.
+const tailLines = 500
+
+// follower follows the log of whatever container stands under the session's identity.
+type follower struct {
+	l       *live
+	current Target
+	last    time.Time // of the newest line of the current container
+	said    string    // the last note, which is not repeated
+}
+
+func (l *live) followLogs(ctx context.Context) {
+	f := &follower{l: l}
+	for ctx.Err() == nil {
+		if f.next(ctx) {
+			f.stream(ctx)
+		}
+		pause(ctx, l.svc.cfg.Poll/3)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// next finds the container to follow, and says whether there is something to follow.
+func (f *follower) next(ctx context.Context) bool {
+	t, err := f.l.svc.cfg.Engine.Resolve(ctx, f.l.sess.Container)
+	switch {
+	case errors.Is(err, ErrNoContainer):
+		f.note("No container under this name now; waiting for the next one")
+		return false
+	case err != nil:
+		// Also ErrNotEnabled, which ends the session at the next poll.
+		return false
+	case t.ID == f.current.ID && !t.Running():
+		f.note(fmt.Sprintf("Container is %s; waiting for it to start or to be replaced", t.State))
+		return false
+	}
+	f.turnTo(t)
+	return true
+}
+
+func (f *follower) turnTo(t Target) {
+	switch {
+	case f.current.ID == "":
+	case f.current.ID == t.ID:
+		f.note("Following again")
+	default:
+		f.last = time.Time{}
+		f.note(fmt.Sprintf("Container replaced: following %.12s, %s, from here on", t.ID, t.Image))
+	}
+	f.current = t
+	f.l.feed.update(func(s *status) { s.State, s.Image = t.State, t.Image })
+}
+
+// note says something between the lines.
+func (f *follower) note(text string) {
+	if f.said == text {
+		return
+	}
+	f.said = text
+	f.l.feed.addLine(shownLine{At: f.l.svc.now(), Kind: "note", Text: text})
+}
+
+// stream returns when the container stops, is replaced, or the session ends.
+func (f *follower) stream(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.l.mu.Lock()
+	f.l.target, f.l.retarget = f.current, cancel
+	f.l.mu.Unlock()
+	o := LogOptions{Tail: tailLines}
+	if !f.last.IsZero() {
+		o = LogOptions{Since: f.last.Add(time.Nanosecond)}
+	}
+	err := f.l.svc.cfg.Engine.Logs(ctx, f.current.ID, o, f.emit)
+	if err != nil && ctx.Err() == nil {
+		f.l.svc.log.Warn("following logs interrupted", "container", f.l.sess.Name, "err", err)
+	}
+}
+
+func (f *follower) emit(line LogLine) error {
+	f.last, f.said = line.At, ""
+	kind := ""
+	if line.Stderr {
+		kind = "err"
+	}
+	f.l.feed.addLine(shownLine{At: line.At, Kind: kind, Text: strings.ToValidUTF8(string(line.Text), "\uFFFD")})
+	return nil
+}

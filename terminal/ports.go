@@ -1,0 +1,115 @@
+package terminal
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Ring signs and verifies with keys that have IDs. What is signed for one purpose verifies for no other.
+type Ring interface {
+	Sign(purpose string, msg []byte) (kid string, mac []byte)
+	Verify(purpose, kid string, msg, mac []byte) bool
+}
+
+// Engine is the container engine. Every method checks the label snapback.enable=true by ID right before it acts, and
+// returns ErrNotEnabled without it, ErrNoContainer when there is no such container.
+type Engine interface {
+	// Resolve finds the container that stands under an identity.
+	Resolve(ctx context.Context, container string) (Target, error)
+	// Logs follows what a container writes until ctx ends, the container does, or emit returns an error.
+	Logs(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error
+	// Exec starts a command with a TTY. ErrNotRunning when the container does not run.
+	Exec(ctx context.Context, id string, s ExecSpec) (Exec, error)
+	// Run runs a command to its end and returns what it wrote to its standard output. ErrNotRunning as in Exec.
+	Run(ctx context.Context, id string, s ExecSpec) ([]byte, error)
+}
+
+// Exec is a command with a TTY. Closing it does not end the command.
+type Exec interface {
+	io.ReadWriteCloser
+	Resize(ctx context.Context, cols, rows int) error
+	// ExitCode is the command's; ok is false while it runs, and when the engine can't tell.
+	ExitCode(ctx context.Context) (code int, ok bool, err error)
+}
+
+// Gate says whether a session may be, now. It is asked before a link is used up, when a browser connects, before a
+// shell starts, and every few seconds.
+type Gate interface {
+	// Check returns nil, ErrIncidentResolved, ErrNotAllowed, ErrNotEnabled, or another error where it could not find
+	// out. Mode and person are in the session; a session that is about to be opened has no ID yet.
+	Check(ctx context.Context, s Session) error
+}
+
+// Timeline keeps who did what.
+type Timeline interface {
+	// Record appends an entry. IncidentID 0 is what happened outside any incident.
+	Record(ctx context.Context, incidentID int64, kind, summary string, details map[string]any, actor Person) error
+}
+
+// The kinds of entries that this package writes.
+const (
+	KindLink   = "terminal.link"
+	KindOpened = "terminal.opened"
+	KindShell  = "terminal.shell"
+	KindEnded  = "terminal.ended"
+)
+
+// Store keeps links, sessions, shells and recordings.
+type Store interface {
+	LinkStore
+	SessionStore
+	ShellStore
+	RecordingStore
+}
+
+// LinkStore keeps links by the hash of their token.
+type LinkStore interface {
+	CreateLink(ctx context.Context, tokenHash []byte, kid string, g Grant, expires time.Time) error
+	// Redeem uses a link up and opens s, both or neither. Of several at once, one wins. The others get a *UsedError;
+	// ErrLinkUnknown and ErrLinkExpired (at s.OpenedAt) are the other refusals.
+	Redeem(ctx context.Context, tokenHash, cookieHash []byte, s Session) error
+}
+
+// UsedError says when a link was used. It is ErrLinkUsed.
+type UsedError struct{ At time.Time }
+
+func (e *UsedError) Error() string { return ErrLinkUsed.Error() }
+
+// Is makes errors.Is(err, ErrLinkUsed) true.
+func (e *UsedError) Is(target error) bool { return target == ErrLinkUsed }
+
+// SessionStore keeps sessions.
+type SessionStore interface {
+	// SessionByCookie returns ErrNoSession when none has that cookie; one that is over is returned.
+	SessionByCookie(ctx context.Context, cookieHash []byte) (Session, error)
+	// Touch notes that the person did something, and returns the session as it is now. The zero time only reads.
+	Touch(ctx context.Context, id string, at time.Time) (Session, error)
+	// End ends a session, and says whether this call was the one that did.
+	End(ctx context.Context, id string, why Reason, at time.Time) (bool, error)
+	// Audited notes that the end of a session is on the timeline.
+	Audited(ctx context.Context, id string) error
+	// Sessions returns those that are open, and those that ended without a word on the timeline.
+	Sessions(ctx context.Context) ([]Session, error)
+}
+
+// ShellStore keeps what is needed to end a shell.
+type ShellStore interface {
+	// PutShell adds or replaces it.
+	PutShell(ctx context.Context, s ShellRecord) error
+	// ShellSeen notes that a bot still holds it.
+	ShellSeen(ctx context.Context, id string, at time.Time) error
+	// ShellGone notes that its processes are gone.
+	ShellGone(ctx context.Context, id string, at time.Time) error
+	// StaleShells returns those that are not gone and that nobody has held since.
+	StaleShells(ctx context.Context, since time.Time) ([]ShellRecord, error)
+}
+
+// RecordingStore keeps recordings. Their chunks are only ever appended.
+type RecordingStore interface {
+	BeginRecording(ctx context.Context, r Recording) error
+	AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error
+	EndRecording(ctx context.Context, id string, at time.Time) error
+	// ReadRecording writes the asciicast. ErrNoRecording when there is none.
+	ReadRecording(ctx context.Context, id string, w io.Writer) error
+}

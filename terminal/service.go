@@ -1,0 +1,241 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Config is what a Service needs. The first six are required.
+type Config struct {
+	PublicURL string // https://host[:port], or http:// with a loopback host; a path is not possible
+	Ring      Ring
+	Store     Store
+	Engine    Engine
+	Gate      Gate
+	Timeline  Timeline
+
+	Logger       *slog.Logger                // nil: slog's default
+	Location     *time.Location              // of the times that people read; nil: the machine's
+	Now          func() time.Time            // nil: time.Now
+	Source       func(*http.Request) string  // whom a refusal counts against; nil: the peer's address
+	Idle         time.Duration               // without a tap or a key; 0: 15 minutes
+	MaxLife      time.Duration               // of a session; 0: 2 hours
+	Away         time.Duration               // how long a shell waits for its viewer to reconnect; 0: 2 minutes
+	Poll         time.Duration               // how often permission and container are looked at; 0: 3 seconds
+	SweepEvery   time.Duration               // 0: 30 seconds
+	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
+	PerPerson    int                         // open browsers; 0: 4
+	PerContainer int                         // open browsers; 0: 8
+	MaxRecording int64                       // bytes after which a shell ends; 0: 64 MiB
+	Observe      func(event, outcome string) // for metrics, both from bounded sets; nil: nothing
+}
+
+func (c *Config) defaults() {
+	set(&c.Idle, 15*time.Minute)
+	set(&c.MaxLife, 2*time.Hour)
+	set(&c.Away, 2*time.Minute)
+	set(&c.Poll, 3*time.Second)
+	set(&c.SweepEvery, 30*time.Second)
+	set(&c.Ping, 20*time.Second)
+	set(&c.PerPerson, 4)
+	set(&c.PerContainer, 8)
+	set(&c.MaxRecording, 64<<20)
+	set(&c.Location, time.Local)
+	set(&c.Logger, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Source == nil {
+		c.Source = peer
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, string) {}
+	}
+}
+
+// set gives a setting its default.
+func set[T comparable](p *T, v T) {
+	if zero := *new(T); *p == zero {
+		*p = v
+	}
+}
+
+// Service mints links and serves what is behind them. Start and Stop may each be called more than once.
+type Service struct {
+	cfg      Config
+	log      *slog.Logger
+	origin   string
+	host     string
+	secure   bool
+	refusals *limiter
+
+	mu      sync.Mutex // guards all below
+	live    map[string]*live
+	viewers map[string]int // open browsers, per person and per container
+	stopped bool
+
+	running    sync.WaitGroup // every live session, viewer and the sweeper
+	sweeping   context.CancelFunc
+	background context.Context // ended by Stop; the parent of live sessions
+	cancel     context.CancelCauseFunc
+}
+
+var errStopping = errors.New("the bot is stopping")
+
+// New checks the configuration. The service answers at once; Start adds the sweeping.
+func New(cfg Config) (*Service, error) {
+	u, err := url.Parse(cfg.PublicURL)
+	if err != nil || u.Host == "" || (u.Path != "" && u.Path != "/") {
+		return nil, fmt.Errorf("public URL %q: want https://host", cfg.PublicURL)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return nil, fmt.Errorf("public URL %q: a terminal needs https; plain http is for localhost alone", cfg.PublicURL)
+	}
+	if cfg.Ring == nil || cfg.Store == nil || cfg.Engine == nil || cfg.Gate == nil || cfg.Timeline == nil {
+		return nil, errors.New("ring, store, engine, gate and timeline are all required")
+	}
+	cfg.defaults()
+	s := &Service{
+		cfg: cfg, log: cfg.Logger, origin: u.Scheme + "://" + u.Host, host: u.Host, secure: u.Scheme == "https",
+		refusals: newLimiter(cfg.Now), live: map[string]*live{}, viewers: map[string]int{},
+	}
+	s.background, s.cancel = context.WithCancelCause(context.Background())
+	return s, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+
+// clock is how a time is said to people.
+func (s *Service) clock(t time.Time) string { return t.In(s.cfg.Location).Format("15:04") }
+
+// Start sweeps now and at intervals, until Stop.
+func (s *Service) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sweeping != nil || s.stopped {
+		return
+	}
+	ctx, cancel := context.WithCancel(s.background)
+	s.sweeping = cancel
+	s.running.Go(func() { s.sweepLoop(ctx) })
+}
+
+// Stop ends every shell, tells the browsers that they may reconnect, and waits for both until ctx ends.
+// Sessions stay open: whoever has one can go on when the bot is back.
+func (s *Service) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.cancel(errStopping)
+	done := make(chan struct{})
+	go func() { // ends when the last of what it waits for does; the caller waits for it below
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stopping the terminals: %w", ctx.Err())
+	}
+}
+
+// EndForIncident ends every session of an incident that is resolved, on this bot at once, on others within seconds.
+func (s *Service) EndForIncident(ctx context.Context, incidentID int64) error {
+	sessions, err := s.cfg.Store.Sessions(ctx)
+	if err != nil {
+		return fmt.Errorf("listing the sessions: %w", err)
+	}
+	var errs []error
+	for _, sess := range sessions {
+		if sess.IncidentID == incidentID && incidentID != 0 {
+			errs = append(errs, s.end(ctx, sess, ReasonResolved))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// end ends a session wherever it lives, and puts that on the timeline once.
+func (s *Service) end(ctx context.Context, sess Session, why Reason) error {
+	first, err := s.cfg.Store.End(ctx, sess.ID, why, s.now())
+	if err != nil {
+		return fmt.Errorf("ending session %s: %w", sess.ID, err)
+	}
+	s.mu.Lock()
+	l := s.live[sess.ID]
+	s.mu.Unlock()
+	if l != nil {
+		l.stop(endCause{why})
+	}
+	if !first {
+		return nil
+	}
+	s.cfg.Observe("session_ended", string(why))
+	return s.auditEnd(ctx, sess, why)
+}
+
+// auditEnd may find the timeline away; a sweep catches up on it.
+func (s *Service) auditEnd(ctx context.Context, sess Session, why Reason) error {
+	summary := fmt.Sprintf("Terminal of %s (%s) ended: %s", sess.Name, sess.Person.Name, why)
+	if err := s.record(ctx, sess.Grant, KindEnded, summary, map[string]any{"session": sess.ID, "reason": why}); err != nil {
+		return err
+	}
+	return s.cfg.Store.Audited(ctx, sess.ID)
+}
+
+// join returns the live part of a session, which it starts if need be.
+func (s *Service) join(sess Session) (*live, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil, errStopping
+	}
+	if l := s.live[sess.ID]; l != nil {
+		return l, nil
+	}
+	l := newLive(s, sess)
+	s.live[sess.ID] = l
+	s.running.Go(l.run)
+	return l, nil
+}
+
+func (s *Service) leave(l *live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, l.sess.ID)
+}
+
+// admit counts a browser in. ErrTooMany when the person or the container has its fill.
+func (s *Service) admit(sess Session) (release func(), err error) {
+	person, container := "p:"+sess.Person.key(), "c:"+sess.Container
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.viewers[person] >= s.cfg.PerPerson || s.viewers[container] >= s.cfg.PerContainer {
+		return nil, ErrTooMany
+	}
+	s.viewers[person]++
+	s.viewers[container]++
+	return func() { s.release(person, container) }, nil
+}
+
+func (s *Service) release(keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		if s.viewers[k]--; s.viewers[k] == 0 {
+			delete(s.viewers, k)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package terminal_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/terminal"
+)
+
+func TestWebSocketTakesItsOwnOriginAlone(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *terminal.Config) { c.Source = unlimited() })
+	_, have := n.session(terminal.ModeShell)
+	for name, origin := range map[string][]string{
+		"missing": nil, "foreign": {"https://evil.example"}, "null": {"null"}, "other scheme": {strings.Replace(n.url, "http", "https", 1)},
+		"other port": {n.url + "1"}, "subdomain": {strings.Replace(n.url, "//", "//x.", 1)}, "two": {n.url, n.url}, "slash": {n.url + "/"},
+	} {
+		h := have.Clone()
+		h.Del("Origin")
+		for _, o := range origin {
+			h.Add("Origin", o)
+		}
+		_, resp, err := websocket.Dial(t.Context(), n.url+"/t/ws", &websocket.DialOptions{HTTPHeader: h, Subprotocols: []string{terminal.Subprotocol}})
+		if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWebSocketNeedsCookieAndSubprotocol(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	_, have := n.session(terminal.ModeLogs)
+	bare, forged := http.Header{"Origin": {n.url}}, have.Clone()
+	forged.Set("Cookie", strings.Split(have.Get("Cookie"), "=")[0]+"=AAAAAAAAAAAAAAAAAAAAAAAAAA")
+	for name, o := range map[string]websocket.DialOptions{
+		"no cookie":         {HTTPHeader: bare, Subprotocols: []string{terminal.Subprotocol}},
+		"forged cookie":     {HTTPHeader: forged, Subprotocols: []string{terminal.Subprotocol}},
+		"no subprotocol":    {HTTPHeader: have},
+		"other subprotocol": {HTTPHeader: have, Subprotocols: []string{"chat"}},
+	} {
+		if _, resp, err := websocket.Dial(t.Context(), n.url+"/t/ws", &o); err == nil || resp == nil || resp.StatusCode < 400 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPostsNeedOurOriginAndJSON(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *terminal.Config) { c.Source = unlimited() })
+	body := `{"token":"` + n.mint(terminal.ModeLogs) + `"}`
+	for name, c := range map[string]struct {
+		header http.Header
+		want   int
+	}{
+		"no origin":      {http.Header{"Content-Type": {"application/json"}}, http.StatusForbidden},
+		"foreign origin": {http.Header{"Content-Type": {"application/json"}, "Origin": {"https://evil.example"}}, http.StatusForbidden},
+		"a form":         {http.Header{"Content-Type": {"text/plain"}, "Origin": {n.url}}, http.StatusUnsupportedMediaType},
+	} {
+		for _, path := range []string{"/t/redeem", "/t/end"} {
+			if a := n.do("POST", path, body, c.header); a.status != c.want {
+				t.Errorf("%s to %s: %d", name, path, a.status)
+			}
+		}
+	}
+	if a := n.do("POST", "/t/redeem", strings.Repeat("x", 1<<20), n.fromPage()); a.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large body: %d", a.status)
+	}
+}
+
+func TestEveryAnswerCarriesTheHeaders(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	for _, path := range []string{"/t", "/t/assets/app.js", "/t/assets/none", "/t/session", "/t/ws", "/t/redeem", "/t/nowhere"} {
+		h := n.do("GET", path, "", nil).header
+		got := map[string]string{}
+		for _, k := range []string{"Referrer-Policy", "Cache-Control", "X-Content-Type-Options", "Cross-Origin-Opener-Policy"} {
+			got[k] = h.Get(k)
+		}
+		want := map[string]string{
+			"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+		if csp := h.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("%s: policy %q", path, csp)
+		}
+	}
+}
+
+func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	c := n.redeem(n.mint(terminal.ModeLogs)).cookies[0]
+	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || strings.HasPrefix(c.Name, "__Host-") {
+		t.Errorf("on plain localhost: %+v", c)
+	}
+	s := setup(t, func(c *terminal.Config) { c.PublicURL = "https://snapback.example" })
+	c = s.do("POST", "/t/redeem", `{"token":"`+s.mintAt("https://snapback.example")+`"}`,
+		http.Header{"Origin": {"https://snapback.example"}, "Content-Type": {"application/json"}}).cookies[0]
+	if c.Name != "__Host-snapback-terminal" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Domain != "" {
+		t.Errorf("with https: %+v", c)
+	}
+}
+
+func (n *night) mintAt(origin string) string {
+	n.t.Helper()
+	link, err := n.svc.Mint(n.t.Context(), n.grant(terminal.ModeLogs), 0)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return strings.TrimPrefix(link.URL, origin+"/t#")
+}
+
+func TestPlainHTTPIsForLocalhostAlone(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]bool{
+		"http://localhost:8080": true, "http://127.0.0.1:80": true, "https://bot.example": true,
+		"http://bot.example": false, "http://192.168.1.7": false, "http://localhost.evil.example": false, "bot.example": false, "ftp://x": false,
+	} {
+		_, err := terminal.New(terminal.Config{
+			PublicURL: url, Ring: ring(t), Store: &faultyStore{}, Engine: &engine{}, Gate: &gate{}, Timeline: &timeline{},
+		})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestRefusedSourceIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	for range 20 {
+		n.redeem("x.y.z")
+	}
+	if a := n.redeem("x.y.z"); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+		t.Errorf("got %d", a.status)
+	}
+}
+
+func TestResolvingEndsTheSessionsOfThatIncidentAlone(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+	if err := n.svc.EndForIncident(t.Context(), n.incident+1); err != nil {
+		t.Fatal(err)
+	}
+	if a := n.do("GET", "/t/session", "", have); a.status != http.StatusOK {
+		t.Errorf("another incident's end ended it: %d %s", a.status, a.detail)
+	}
+	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
+		t.Fatal(err)
+	}
+	n.wantClosed(b, 4001, "resolved")
+	if a := n.do("GET", "/t/session", "", have); a.code != "session_over" {
+		t.Errorf("the cookie still opens: %d %s", a.status, a.code)
+	}
+	want := []string{terminal.KindLink, terminal.KindOpened, terminal.KindEnded}
+	if diff := cmp.Diff(want, n.timeline.kinds()); diff != "" {
+		t.Errorf("timeline (-want +got):\n%s", diff)
+	}
+}
+
+func (n *night) wantClosed(b *browser, code websocket.StatusCode, word string) {
+	n.t.Helper()
+	var c websocket.CloseError
+	within(n.t, 10*time.Second, "the server hangs up", func() bool { got, ok := b.closed(); c = got; return ok })
+	if c.Code != code || !strings.Contains(c.Reason, word) {
+		n.t.Errorf("closed with %d %q", c.Code, c.Reason)
+	}
+}
+
+func TestSessionEndsWhen(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		happens func(*night)
+		word    string
+	}{
+		"idle":             {func(n *night) { n.clock.advance(16 * time.Minute) }, "Nothing was tapped"},
+		"not allowed":      {func(n *night) { n.gate.refuse(terminal.ErrNotAllowed) }, "no longer use"},
+		"label gone":       {func(n *night) { n.gate.refuse(terminal.ErrNotEnabled) }, "snapback.enable"},
+		"can't be checked": {func(n *night) { n.gate.refuse(errors.New("away")); n.clock.advance(time.Minute) }, "could not be checked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			id, have := n.session(terminal.ModeLogs)
+			b := n.connect(id, have)
+			within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+			c.happens(n)
+			n.wantClosed(b, 4001, c.word)
+		})
+	}
+}
+
+func TestSessionLastsTwoHoursAtMost(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	for range 12 {
+		n.clock.advance(10 * time.Minute)
+		now := n.clock.now()
+		if _, err := n.store.Touch(t.Context(), id, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.wantClosed(b, 4001, "longest")
+}
+
+func TestSweepEndsWhatNobodyLooksAtAndSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.session(terminal.ModeLogs)
+	n.clock.advance(16 * time.Minute)
+	n.timeline.fail(errors.New("away"))
+	if err := n.svc.Sweep(t.Context()); err == nil {
+		t.Error("an end that could not be recorded went unnoticed")
+	}
+	n.timeline.fail(nil)
+	for range 2 {
+		if err := n.svc.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{terminal.KindLink, terminal.KindOpened, terminal.KindEnded}
+	if diff := cmp.Diff(want, n.timeline.kinds()); diff != "" {
+		t.Errorf("timeline (-want +got):\n%s", diff)
+	}
+}
+
+func TestBrowsersAreCapped(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *terminal.Config) { c.PerPerson = 1 })
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+	_, resp, err := websocket.Dial(t.Context(), n.url+"/t/ws", &websocket.DialOptions{HTTPHeader: have, Subprotocols: []string{terminal.Subprotocol}})
+	if err == nil || resp == nil || resp.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a second one: %v", err)
+	}
+}
+
+func TestTabOfAnotherSessionIsToldSo(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	_, have := n.session(terminal.ModeLogs)
+	n.wantClosed(n.connect("another", have), 4001, "another terminal")
+}
+
+func TestLogsFollowTheContainerThatTakesTheName(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	within(t, 10*time.Second, "the first one's log is shown", func() bool { return b.saw("hello from the first") })
+	second := n.replace(`echo hello from the second; echo oops >&2; sleep 1000`)
+	within(t, 10*time.Second, "the second one's log is shown", func() bool { return b.saw("hello from the second") && b.saw("oops") })
+	if !b.saw("Container replaced: following " + second[:12]) {
+		t.Error("the replacement was not said")
+	}
+}

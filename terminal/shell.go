@@ -1,0 +1,273 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+const (
+	handshakeTime = 15 * time.Second // for the wrapper to say who it is
+	finishTime    = 30 * time.Second // for the processes of a shell to be ended and looked after
+	inputQueue    = 256              // key strokes and pastes that a program has not read yet
+)
+
+// shell is one shell of a session. Its pump is the only reader of the exec and the only user of the recorder.
+type shell struct {
+	l    *live
+	rec  ShellRecord
+	cast *recorder
+	ex   Exec
+	in   chan []byte // never closed
+	size chan [2]int // never closed; holds the newest size
+	rest []byte      // output that came with the handshake
+}
+
+// startShell starts one unless there is one. What comes of it is in the status.
+func (l *live) startShell(cols, rows int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shell != nil || l.ctx.Err() != nil {
+		return
+	}
+	sh := &shell{l: l, in: make(chan []byte, inputQueue), size: make(chan [2]int, 1)}
+	now := l.svc.now()
+	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, StartedAt: now, SeenAt: now}
+	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
+	l.shell = sh
+	l.work.Go(func() { l.runShell(sh, cols, rows) })
+}
+
+// input never waits: a program that does not read its input must not keep a viewer from reading.
+func (l *live) input(p []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shell == nil {
+		return true
+	}
+	select {
+	case l.shell.in <- p:
+		return true
+	default:
+		return false
+	}
+}
+
+// resize keeps the newest size alone.
+func (l *live) resize(cols, rows int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shell == nil {
+		return
+	}
+	select {
+	case <-l.shell.size:
+	default:
+	}
+	l.shell.size <- [2]int{cols, rows} // room was made above, and mu keeps others out
+}
+
+// runShell is a shell's whole life. It returns when its processes are gone, or left to the sweep.
+func (l *live) runShell(sh *shell, cols, rows int) {
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	l.say("starting", "Starting the shell")
+	err := sh.start(ctx, cols, rows)
+	if err == nil {
+		l.say("running", "")
+		err = sh.pump(ctx)
+	}
+	message := sh.finish(err)
+	l.mu.Lock()
+	l.shell = nil
+	l.mu.Unlock()
+	l.say("ended", message)
+	l.svc.cfg.Observe("shell", outcome(err))
+	if errors.Is(err, ErrNotRecorded) {
+		l.svc.log.Error("shell ended for want of a recording", "session", l.sess.ID, "err", err)
+	}
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "exited"
+	case errors.Is(err, ErrNotRecorded):
+		return "not_recorded"
+	case errors.Is(err, context.Canceled):
+		return "ended"
+	}
+	return "refused"
+}
+
+func (l *live) say(state, message string) {
+	l.feed.update(func(s *status) { s.Shell, s.Message = state, message })
+}
+
+// start is a straight line: permission, container, journal, recording, timeline, and only then the engine.
+func (sh *shell) start(ctx context.Context, cols, rows int) error {
+	cfg := sh.l.svc.cfg
+	if sh.l.sess.Mode != ModeShell {
+		return ErrNotAllowed
+	}
+	if err := cfg.Gate.Check(ctx, sh.l.sess); err != nil {
+		return err
+	}
+	t, err := cfg.Engine.Resolve(ctx, sh.l.sess.Container)
+	if err != nil {
+		return err
+	}
+	if t.NoShell {
+		return ErrNotAllowed
+	}
+	if !t.Running() {
+		return ErrNotRunning
+	}
+	sh.rec.ContainerID = t.ID
+	if err := sh.announce(ctx, cols, rows); err != nil {
+		return err
+	}
+	sh.ex, err = cfg.Engine.Exec(ctx, t.ID, ExecSpec{
+		Cmd: []string{"sh", "-c", wrapper, "snapback", t.Command},
+		Env: []string{markVar + "=" + sh.rec.ID, "TERM=xterm-256color"},
+	})
+	if err != nil {
+		return err
+	}
+	return sh.handshake(ctx, cols, rows)
+}
+
+// announce writes everything that has to be there before the shell is.
+func (sh *shell) announce(ctx context.Context, cols, rows int) error {
+	s, sess := sh.l.svc, sh.l.sess
+	head := Recording{ID: sh.rec.ID, SessionID: sess.ID, IncidentID: sess.IncidentID, Container: sess.Name, StartedAt: sh.rec.StartedAt}
+	if err := sh.cast.begin(ctx, head, cols, rows); err != nil {
+		return err
+	}
+	summary := fmt.Sprintf("%s started a shell in %s", sess.Person.Name, sess.Name)
+	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container, "container_id": sh.rec.ContainerID}
+	if err := s.record(ctx, sess.Grant, KindShell, summary, details); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+	if err := s.cfg.Store.PutShell(ctx, sh.rec); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+	return nil
+}
+
+// handshake learns the shell's kernel session, stores it, and only then lets the wrapper become the shell.
+func (sh *shell) handshake(ctx context.Context, cols, rows int) error {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = sh.ex.Close() })()
+	m, rest, err := sh.readUntil(nil, markPID)
+	if err != nil {
+		return err
+	}
+	sh.rec.SID, _ = strconv.Atoi(string(m[1])) // digits, and few of them, as the pattern says
+	sh.rec.StartTime = string(m[2])
+	if err := sh.l.svc.cfg.Store.PutShell(ctx, sh.rec); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+	// A container on its way out refuses the size; the shell then has its default one.
+	_ = sh.ex.Resize(ctx, cols, rows)
+	if _, err := sh.ex.Write([]byte("go\n")); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoShell, err)
+	}
+	_, sh.rest, err = sh.readUntil(rest, markReady)
+	return err
+}
+
+// readUntil returns the match and what followed it. ErrNoShell when the output ends before, or is something else.
+func (sh *shell) readUntil(buf []byte, mark *regexp.Regexp) (match [][]byte, rest []byte, err error) {
+	chunk := make([]byte, 4096)
+	for {
+		if loc := mark.FindIndex(buf); loc != nil {
+			return mark.FindSubmatch(buf), buf[loc[1]:], nil
+		}
+		if err != nil || len(buf) > 64<<10 {
+			return nil, nil, fmt.Errorf("%w: %q", ErrNoShell, clip(string(buf), 200))
+		}
+		var n int
+		n, err = sh.ex.Read(chunk)
+		buf = append(buf, chunk[:n]...)
+	}
+}
+
+// pump records, then shows, until the shell exits (nil), can't be recorded, or its session ends.
+func (sh *shell) pump(ctx context.Context) error {
+	writing, stop := context.WithCancel(ctx)
+	defer context.AfterFunc(ctx, func() { _ = sh.ex.Close() })()
+	sh.l.work.Go(func() { sh.write(writing) })
+	defer stop()
+	chunk := make([]byte, batchOutput)
+	for p := sh.rest; ; {
+		if len(p) > 0 {
+			if err := sh.cast.write(ctx, p); err != nil {
+				return err
+			}
+			sh.l.feed.addOutput(p)
+		}
+		n, err := sh.ex.Read(chunk)
+		if p = chunk[:n]; n == 0 && err != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// write passes on what is typed, and the size of the window.
+func (sh *shell) write(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case size := <-sh.size:
+			_ = sh.ex.Resize(ctx, size[0], size[1]) // cosmetic: a shell that just ended refuses
+		case p := <-sh.in:
+			if _, err := sh.ex.Write(p); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// finish ends what is left of the shell, and returns what the person is told.
+func (sh *shell) finish(cause error) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(sh.l.ctx), finishTime)
+	defer cancel()
+	message := sh.epitaph(ctx, cause)
+	if sh.ex != nil {
+		_ = sh.ex.Close()
+	}
+	if sh.rec.ContainerID == "" {
+		return message
+	}
+	sh.l.say("ending", "Ending the shell's processes")
+	if err := sh.l.svc.finishShell(ctx, sh.rec); err != nil {
+		sh.l.svc.log.Error("shell not ended", "session", sh.l.sess.ID, "container", sh.l.sess.Name, "err", err)
+		message += " Its processes could not all be ended yet; the bot keeps trying."
+	}
+	return message
+}
+
+// epitaph says how it ended. 126 is what the engine says when it could not run the command, so it is nobody's.
+func (sh *shell) epitaph(ctx context.Context, cause error) string {
+	if cause != nil {
+		return words(cause)
+	}
+	for range 20 {
+		code, ok, err := sh.ex.ExitCode(ctx)
+		if ok && err == nil && code != 126 {
+			return fmt.Sprintf("The shell exited with code %d.", code)
+		}
+		if ok || err != nil {
+			break
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+	return "The shell ended."
+}

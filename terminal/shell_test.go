@@ -1,0 +1,333 @@
+package terminal_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/snapback/snapback/terminal"
+)
+
+// processes lists what runs in the test's container besides its own command.
+func (n *night) processes() []string {
+	n.t.Helper()
+	top, err := n.cli.ContainerTop(context.Background(), n.name, []string{"-eo", "pid,ppid,args"})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range top.Processes {
+		if args := p[len(p)-1]; !strings.Contains(args, "hello from the") && !strings.HasPrefix(args, "sleep 0.2") && !strings.Contains(args, "<defunct>") {
+			out = append(out, args)
+		}
+	}
+	return out
+}
+
+func (n *night) wantNothingLeft() {
+	n.t.Helper()
+	var left []string
+	within(n.t, 20*time.Second, "the shell's processes are gone", func() bool { left = n.processes(); return len(left) == 0 })
+	within(n.t, 20*time.Second, "the store knows that they are gone", func() bool {
+		var here int
+		err := n.store.pool.QueryRow(context.Background(), `SELECT count(*) FROM terminal_shells WHERE gone_at IS NULL`).Scan(&here)
+		return err == nil && here == 0
+	})
+}
+
+// busy leaves behind what a shell can leave: a job of its own process group, one without a hang-up, and one that has
+// left the kernel's session.
+const busy = "sleep 1111 & setsid sleep 3333 & (trap '' HUP TERM; sleep 4444) & echo st''arted\n"
+
+func (n *night) busyShell(b *browser) {
+	n.t.Helper()
+	b.startShell()
+	b.typeIn(busy)
+	defer func() {
+		if n.t.Failed() {
+			n.t.Logf("output %q, processes %q", b.shown(), n.processes())
+		}
+	}()
+	within(n.t, 10*time.Second, "the jobs run", func() bool { return b.saw("started") && len(n.processes()) >= 4 })
+}
+
+func TestEveryWayOutEndsEveryProcess(t *testing.T) {
+	t.Parallel()
+	ways := map[string]func(n *night, b *browser, tap func()){
+		"the person taps End":      func(_ *night, _ *browser, tap func()) { tap() },
+		"the person types exit":    func(_ *night, b *browser, _ func()) { b.typeIn("exit 7\n") },
+		"the incident is resolved": func(n *night, _ *browser, _ func()) { _ = n.svc.EndForIncident(context.Background(), n.incident) },
+		"the permission is gone":   func(n *night, _ *browser, _ func()) { n.gate.refuse(terminal.ErrNotAllowed) },
+		"the label is gone":        func(n *night, _ *browser, _ func()) { n.gate.refuse(terminal.ErrNotEnabled) },
+		"nobody types for a while": func(n *night, _ *browser, _ func()) { n.clock.advance(16 * time.Minute) },
+		"the recording can't be kept": func(n *night, b *browser, _ func()) {
+			err := errors.New("away")
+			n.store.failing.Store(&err)
+			b.typeIn("echo x\n")
+		},
+		"the browser stays away": func(n *night, b *browser, _ func()) { _ = b.conn.CloseNow(); n.after(3 * time.Minute) },
+		"the bot stops":          func(n *night, _ *browser, _ func()) { _ = n.svc.Stop(context.Background()) },
+	}
+	for name, leave := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			id, have := n.session(terminal.ModeShell)
+			b := n.connect(id, have)
+			n.busyShell(b)
+			leave(n, b, func() { n.do("POST", "/t/end", "{}", have) })
+			n.wantNothingLeft()
+		})
+	}
+}
+
+// after waits until the server has noticed that the browser is gone, and moves the clock.
+func (n *night) after(d time.Duration) {
+	within(n.t, 5*time.Second, "the session has no viewer", func() bool { n.clock.advance(d); return len(n.processes()) < 4 })
+}
+
+func TestSweepEndsTheShellOfABotThatCrashed(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	n.busyShell(n.connect(id, have))
+	// Another bot on the same database, to which this one's shells have not been seen for two minutes. The mark and the
+	// kernel's session are all that it knows.
+	other, err := terminal.New(terminal.Config{
+		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
+		Now: func() time.Time { return time.Now().Add(2 * time.Minute) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.wantNothingLeft()
+}
+
+func TestExitCodeIsReported(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.typeIn("exit 7\n")
+	within(t, 20*time.Second, "the shell has ended", func() bool { return b.shellIs("ended") })
+	if got := b.message(); got != "The shell exited with code 7." {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestControlPReachesTheShell(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.typeIn("stty raw -echo; echo set''up; head -c 2 | cat -v; stty sane\n")
+	within(t, 10*time.Second, "the line is raw", func() bool { return b.saw("setup") })
+	b.typeIn("\x10\x11")
+	within(t, 10*time.Second, "Ctrl-P and Ctrl-Q arrive", func() bool { return b.saw("^P^Q") })
+}
+
+func TestWindowSizeReachesTheShell(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.say(`{"type":"resize","cols":57,"rows":33}`)
+	within(t, 10*time.Second, "the new size is there", func() bool { b.typeIn("stty size\n"); return b.saw("33 57") })
+}
+
+func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.typeIn("stty -echo; read secret; stty echo; echo got it: ${#secret} 漢字\n")
+	within(t, 10*time.Second, "the prompt is silent", func() bool { return strings.Contains(n.recording(), "got it: $") })
+	b.typeIn("hunter2\n")
+	within(t, 10*time.Second, "the answer is shown", func() bool { return b.saw("got it: 7 漢字") })
+	cast := n.recording()
+	if !strings.Contains(cast, "got it: 7 漢字") || strings.Contains(cast, "hunter2") {
+		t.Errorf("recording:\n%s", cast)
+	}
+	wantAsciicast(t, cast)
+}
+
+func (n *night) recording() string {
+	n.t.Helper()
+	id, _ := n.timeline.last(terminal.KindShell).Details["recording"].(string)
+	var out bytes.Buffer
+	if err := n.store.ReadRecording(n.t.Context(), id, &out); err != nil {
+		n.t.Fatal(err)
+	}
+	return out.String()
+}
+
+func wantAsciicast(t *testing.T, cast string) {
+	t.Helper()
+	lines := bufio.NewScanner(strings.NewReader(cast))
+	lines.Scan()
+	var head struct{ Version, Width, Height int }
+	if err := json.Unmarshal(lines.Bytes(), &head); err != nil || head.Version != 2 || head.Width != 80 || head.Height != 24 {
+		t.Errorf("header %s: %v", lines.Text(), err)
+	}
+	last := -1.0
+	for lines.Scan() {
+		var event []any
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil || len(event) != 3 || event[0].(float64) < last {
+			t.Fatalf("event %s: %v", lines.Text(), err)
+		}
+		last = event[0].(float64)
+	}
+}
+
+func TestRecordingIsAppendOnly(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	n.connect(id, have).startShell()
+	for _, sql := range []string{`UPDATE recording_chunks SET chunk = ''`, `DELETE FROM recording_chunks`, `TRUNCATE recording_chunks`} {
+		if _, err := n.store.pool.Exec(t.Context(), sql); err == nil {
+			t.Errorf("%s succeeded", sql)
+		}
+	}
+}
+
+func TestNoShellIsStartedThatCantBeAudited(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(*night){
+		"timeline away":  func(n *night) { n.timeline.fail(errors.New("away")) },
+		"recording away": func(n *night) { err := errors.New("away"); n.store.failing.Store(&err) },
+		"not allowed":    func(n *night) { n.gate.refuse(errors.New("can't tell")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			id, have := n.session(terminal.ModeShell)
+			b := n.connect(id, have)
+			within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+			fail(n)
+			b.say(`{"type":"shell","cols":80,"rows":24}`)
+			within(t, 10*time.Second, "the shell is refused", func() bool { return b.shellIs("ended") })
+			if n.engine.execs.Load() != 0 {
+				t.Error("the engine was asked to run something")
+			}
+		})
+	}
+}
+
+func TestLogsModeHasNoShell(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	b.typeIn("echo x\n")
+	within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+	if n.engine.execs.Load() != 0 || !b.shellIs("none") {
+		t.Error("a shell was started")
+	}
+}
+
+func TestStoppedContainerSaysSoInsteadOfAShell(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	zero := 0
+	if err := n.cli.ContainerStop(t.Context(), n.name, container.StopOptions{Timeout: &zero}); err != nil {
+		t.Fatal(err)
+	}
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	within(t, 10*time.Second, "it says why not", func() bool { return strings.Contains(b.message(), "not running") })
+}
+
+func TestContainerWithoutAShellSaysSo(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace(`/bin/busybox rm /bin/sh; echo bare; exec /bin/busybox sleep 1000`)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("bare") })
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	within(t, 20*time.Second, "it says why not", func() bool { return b.shellIs("ended") })
+	if got := b.message(); got != "This container has no shell that could be started. Its logs are still there." {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestReconnectedBrowserFindsTheSameShell(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.typeIn("x=remem''bered\n")
+	within(t, 10*time.Second, "the variable is set", func() bool { return b.saw("x=remem''bered") })
+	_ = b.conn.CloseNow()
+	again := n.connect(id, have)
+	within(t, 10*time.Second, "the scrollback is back", func() bool { return again.saw("ready") })
+	again.typeIn("echo $x\n")
+	within(t, 10*time.Second, "the shell is the same", func() bool { return again.saw("remembered\r\n") })
+}
+
+func TestSlowViewerHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	// One that says hello and then reads nothing at all.
+	slow := n.dial(have)
+	defer func() { _ = slow.CloseNow() }()
+	if err := slow.Write(t.Context(), websocket.MessageText, fmt.Appendf(nil, `{"type":"hello","session":%q}`, id)); err != nil {
+		t.Fatal(err)
+	}
+	b := n.connect(id, have)
+	b.startShell()
+	began := time.Now()
+	b.typeIn("yes 0123456789012345678901234567890123456789 | head -c 12000000; echo al''l of it\n")
+	within(t, 30*time.Second, "12 MB are recorded", func() bool { return n.recorded() > 12_000_000 })
+	t.Logf("12 MB recorded in %v", time.Since(began))
+	within(t, 20*time.Second, "the end is recorded", func() bool { return n.recordedEnd("all of it") })
+	b = n.connect(id, have) // the fast one may have been dropped as well
+	within(t, 10*time.Second, "another viewer sees the end", func() bool { return b.saw("all of it") })
+}
+
+func (n *night) recordedEnd(text string) bool {
+	var found bool
+	err := n.store.pool.QueryRow(context.Background(), `SELECT bool_or(convert_from(chunk, 'UTF8') LIKE '%' || $1 || '%')
+		FROM recording_chunks WHERE seq > (SELECT max(seq) - 3 FROM recording_chunks)`, text).Scan(&found)
+	return err == nil && found
+}
+
+func (n *night) recorded() (size int64) {
+	_ = n.store.pool.QueryRow(context.Background(), `SELECT coalesce(sum(octet_length(chunk)), 0) FROM recording_chunks`).Scan(&size)
+	return size
+}
+
+func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *terminal.Config) { c.MaxRecording = 100_000 })
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.typeIn("yes\n")
+	n.wantNothingLeft()
+	if size := n.recorded(); size > 100_000 {
+		t.Errorf("%d bytes are recorded", size)
+	}
+}

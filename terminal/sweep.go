@@ -1,0 +1,81 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// staleAfter is how long a shell may go unseen by the bot that holds it. Live sessions say so at every poll.
+const staleAfter = time.Minute
+
+func (s *Service) sweepLoop(ctx context.Context) {
+	tick := time.NewTicker(s.cfg.SweepEvery)
+	defer tick.Stop()
+	for {
+		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("terminal sweep incomplete", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Sweep does what nobody else is there to do: it ends sessions past their time, says on the timeline what could not
+// be said before, and ends the processes of shells whose bot is gone. What it can't do now it does the next time.
+func (s *Service) Sweep(ctx context.Context) error {
+	return errors.Join(s.sweepSessions(ctx), s.sweepShells(ctx))
+}
+
+func (s *Service) sweepSessions(ctx context.Context) error {
+	sessions, err := s.cfg.Store.Sessions(ctx)
+	if err != nil {
+		return fmt.Errorf("listing the sessions: %w", err)
+	}
+	var errs []error
+	for _, sess := range sessions {
+		if !sess.EndedAt.IsZero() {
+			errs = append(errs, s.auditEnd(ctx, sess, sess.Reason))
+		} else if why := s.overdue(sess); why != "" {
+			errs = append(errs, s.end(ctx, sess, why))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// overdue returns why a session's time is up, or nothing.
+func (s *Service) overdue(sess Session) Reason {
+	switch now := s.now(); {
+	case !now.Before(sess.ExpiresAt):
+		return ReasonExpired
+	case now.Sub(sess.LastSeenAt) >= s.cfg.Idle:
+		return ReasonIdle
+	}
+	return ""
+}
+
+func (s *Service) sweepShells(ctx context.Context) error {
+	stale, err := s.cfg.Store.StaleShells(ctx, s.now().Add(-staleAfter))
+	if err != nil {
+		return fmt.Errorf("listing stale shells: %w", err)
+	}
+	var errs []error
+	for _, sh := range stale {
+		errs = append(errs, s.finishShell(ctx, sh))
+	}
+	return errors.Join(errs...)
+}
+
+// finishShell ends a shell's processes and closes its recording.
+func (s *Service) finishShell(ctx context.Context, sh ShellRecord) error {
+	if err := endProcesses(ctx, s.cfg.Engine, sh); err != nil {
+		s.cfg.Observe("shell_ended", "left_running")
+		return err
+	}
+	s.cfg.Observe("shell_ended", "gone")
+	return errors.Join(s.cfg.Store.EndRecording(ctx, sh.ID, s.now()), s.cfg.Store.ShellGone(ctx, sh.ID, s.now()))
+}

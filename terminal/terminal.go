@@ -1,0 +1,173 @@
+package terminal
+
+import (
+	"errors"
+	"time"
+)
+
+// The refusals that a person can meet. Stores, engines and gates return them, wrapped or not.
+var (
+	ErrLinkUnknown      = errors.New("the link is unknown")
+	ErrLinkForged       = errors.New("the link does not carry a valid signature")
+	ErrLinkExpired      = errors.New("the link has expired")
+	ErrLinkUsed         = errors.New("the link was used already")
+	ErrNoSession        = errors.New("no session")
+	ErrSessionOver      = errors.New("the session is over")
+	ErrOtherSession     = errors.New("the browser has opened another session since")
+	ErrIncidentResolved = errors.New("the incident is resolved")
+	ErrNotAllowed       = errors.New("not allowed")
+	ErrNotEnabled       = errors.New("the container does not carry the label snapback.enable=true")
+	ErrNoContainer      = errors.New("no container stands under that identity")
+	ErrNotRunning       = errors.New("the container is not running")
+	ErrNoShell          = errors.New("the container has no shell")
+	ErrTooMany          = errors.New("too many terminals are open")
+	ErrNotRecorded      = errors.New("the recording can't be written")
+	ErrNoRecording      = errors.New("no such recording")
+	ErrBadGrant         = errors.New("not a grant that a link can be made for")
+)
+
+// Mode is what a link allows.
+type Mode string
+
+// A shell includes the logs.
+const (
+	ModeLogs  Mode = "logs"
+	ModeShell Mode = "shell"
+)
+
+// Person is whom a link is made for. IDs are empty where the person is unknown to that system.
+type Person struct {
+	SlackID     string `json:"slack_id,omitempty"`
+	PagerDutyID string `json:"pagerduty_id,omitempty"`
+	Name        string `json:"name"`
+	Email       string `json:"email,omitempty"`
+}
+
+// key tells people apart; an API token's person has but a name.
+func (p Person) key() string {
+	for _, k := range []string{p.SlackID, p.PagerDutyID, p.Email} {
+		if k != "" {
+			return k
+		}
+	}
+	return p.Name
+}
+
+// Grant is what a link is bound to.
+type Grant struct {
+	Person     Person
+	IncidentID int64  // 0: none
+	Container  string // the identity, which outlives replacements; never the engine's ID
+	Name       string // what people call the container
+	Mode       Mode
+}
+
+func (g Grant) valid() bool {
+	return g.Person.key() != "" && g.Container != "" && (g.Mode == ModeLogs || g.Mode == ModeShell) && g.IncidentID >= 0
+}
+
+// Link is what is handed to the person, and to nobody else.
+type Link struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"` // UTC
+}
+
+// Session is what a redeemed link bought. Times are UTC; the zero EndedAt means open.
+type Session struct {
+	ID string
+	Grant
+	OpenedAt   time.Time
+	LastSeenAt time.Time // of the person's doing, not of the browser's heartbeat
+	ExpiresAt  time.Time
+	EndedAt    time.Time
+	Reason     Reason
+}
+
+// Reason is why a session ended. It is stored, and part of what the timeline says.
+type Reason string
+
+// The reasons. Nothing else ends a session.
+const (
+	ReasonTapped      Reason = "ended"
+	ReasonIdle        Reason = "idle"
+	ReasonExpired     Reason = "expired"
+	ReasonResolved    Reason = "resolved"
+	ReasonNotEnabled  Reason = "not_enabled"
+	ReasonNotAllowed  Reason = "not_allowed"
+	ReasonNotRecorded Reason = "not_recorded"
+	ReasonUnchecked   Reason = "unchecked" // the permission could not be looked up for too long
+)
+
+// String is the reason in words for the person.
+func (r Reason) String() string {
+	if s, ok := reasonWords[r]; ok {
+		return s
+	}
+	return "The session is over."
+}
+
+var reasonWords = map[Reason]string{
+	ReasonTapped:      "You ended the session.",
+	ReasonIdle:        "Nothing was tapped or typed for a while, so the session was ended.",
+	ReasonExpired:     "The session has reached its longest duration.",
+	ReasonResolved:    "The incident is resolved, which ends its terminals.",
+	ReasonNotEnabled:  "The container no longer carries the label snapback.enable=true.",
+	ReasonNotAllowed:  "You may no longer use this terminal.",
+	ReasonNotRecorded: "The session could not be recorded, so it was ended.",
+	ReasonUnchecked:   "The permission could not be checked, so the session was ended.",
+}
+
+// Target is the container that stands under an identity at this moment.
+type Target struct {
+	ID      string
+	Name    string
+	Image   string
+	State   string // the engine's word: running, exited, paused, restarting, …
+	Command string // of the shell, from the label snapback.terminal.command; empty: the first of bash, sh
+	NoShell bool   // the label snapback.terminal.allow says none
+}
+
+// Running says whether a shell can be started in it.
+func (t Target) Running() bool { return t.State == "running" }
+
+// LogLine is one line that the container wrote, without its line break.
+type LogLine struct {
+	At     time.Time
+	Stderr bool
+	Text   []byte
+}
+
+// LogOptions choose where to begin. Logs are always followed.
+type LogOptions struct {
+	Tail  int       // this many lines from before; 0: none
+	Since time.Time // only lines after; zero: from the tail on
+}
+
+// ExecSpec is what to run in a container.
+type ExecSpec struct {
+	Cmd  []string
+	Env  []string
+	User string // empty: the container's own
+}
+
+// ShellRecord is what has to be known to end a shell's processes, also by a bot that did not start it.
+type ShellRecord struct {
+	ID          string // also the recording's; each process of the shell has it in its environment as SNAPBACK_SHELL
+	SessionID   string
+	ContainerID string
+	SID         int    // the kernel session of the processes, in the container's PID namespace; 0: not known yet
+	StartTime   string // of that session's leader, in the kernel's ticks, against reused PIDs
+	StartedAt   time.Time
+	SeenAt      time.Time // the bot that holds the shell says at intervals that it still does
+}
+
+// Recording is the head of an asciicast v2 recording; its text is appended in chunks.
+type Recording struct {
+	ID         string
+	SessionID  string
+	IncidentID int64 // 0: none
+	Container  string
+	StartedAt  time.Time
+	EndedAt    time.Time
+	Bytes      int64
+}

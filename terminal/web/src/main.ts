@@ -1,0 +1,103 @@
+import "@xterm/xterm/css/xterm.css";
+import "./app.css";
+import { allowStyles } from "./nonce";
+import { Refused, current, redeem } from "./connection";
+import { clock, el, recall, remember, show, showOver } from "./dom";
+import { Screen } from "./screen";
+import { readClaims, type Claims, type Session } from "./protocol";
+import { followViewport } from "./viewport";
+
+// The token leaves the address bar before anything else happens: no history entry, no screenshot, no shared tab has it.
+function takeToken(): string {
+  const token = location.hash.slice(1);
+  if (token) history.replaceState(null, "", location.pathname);
+  return token;
+}
+
+function open(session: Session): void {
+  remember("session", "snapback.session", session.id);
+  show("main");
+  new Screen(session);
+}
+
+// offer shows what the link is for. Nothing is sent until the tap, so that nothing but a person uses it up.
+function offer(token: string, claims: Claims): void {
+  const expires = new Date(claims.e * 1000);
+  el("gate-title").textContent = `Terminal for ${claims.d}`;
+  el("gate-person").textContent = claims.p.name;
+  el("gate-container").textContent = claims.d;
+  el("gate-mode").textContent = claims.m === "shell" ? "Logs and a shell" : "Logs";
+  el("gate-incident-row").hidden = !claims.i;
+  el("gate-incident").textContent = claims.i ? `#${claims.i}` : "";
+  el("gate-note").textContent =
+    "The link works once, and is yours alone. " + (claims.m === "shell" ? "What a shell shows is recorded onto the timeline." : "That you opened it is noted on the timeline.");
+  const button = el<HTMLButtonElement>("gate-open");
+  const timer = setInterval(() => countdown(expires, button, timer), 1000);
+  countdown(expires, button, timer);
+  button.addEventListener("click", () => void tapped(token, button, timer));
+  show("gate");
+}
+
+function countdown(expires: Date, button: HTMLButtonElement, timer: number): void {
+  const left = Math.ceil((expires.getTime() - Date.now()) / 1000);
+  if (left > 0) {
+    el("gate-expiry").textContent = `${clock(expires)} (${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} left)`;
+    return;
+  }
+  clearInterval(timer);
+  el("gate-expiry").textContent = `${clock(expires)} (expired)`;
+  refuse(button, "This link has expired. Tap Terminal in Slack again.");
+}
+
+function refuse(button: HTMLButtonElement, text: string): void {
+  button.disabled = true;
+  button.textContent = "Can't be opened";
+  el("gate-error").textContent = text;
+  el("gate-error").hidden = false;
+}
+
+async function tapped(token: string, button: HTMLButtonElement, timer: number): Promise<void> {
+  button.disabled = true;
+  button.textContent = "Opening…";
+  try {
+    const session = await redeem(token);
+    clearInterval(timer);
+    open(session);
+  } catch (err) {
+    const final = err instanceof Refused && !["not_recorded", "internal", "slow_down", "restarting"].includes(err.problem.code);
+    if (final) clearInterval(timer);
+    refuse(button, err instanceof Refused ? err.message : "Snapback can't be reached. Check your connection and tap again.");
+    if (final) return;
+    button.disabled = false;
+    button.textContent = "Try again";
+  }
+}
+
+// resume is what a reload does: the cookie is still there.
+async function resume(): Promise<void> {
+  try {
+    const session = await current();
+    const mine = recall("session", "snapback.session");
+    if (mine && mine !== session.id) {
+      showOver("Another terminal is open", "This browser has opened another terminal since. Tap Terminal in Slack again for this one.");
+      return;
+    }
+    open(session);
+  } catch (err) {
+    showOver("No terminal here", err instanceof Refused ? err.message : "Snapback can't be reached. Check your connection and reload.");
+  }
+}
+
+function main(): void {
+  const token = takeToken();
+  allowStyles();
+  followViewport();
+  // A second link that is opened in the same tab changes the fragment alone.
+  addEventListener("hashchange", () => location.hash.length > 1 && location.reload());
+  const claims = token ? readClaims(token) : null;
+  if (claims) offer(token, claims);
+  else if (token) showOver("This link is not complete", "It was probably cut off when it was copied. Tap Terminal in Slack again.");
+  else void resume();
+}
+
+main();

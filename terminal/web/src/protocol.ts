@@ -1,0 +1,71 @@
+// What travels over the WebSocket, subprotocol snapback.terminal.v1. Binary frames carry the shell: what is typed, as
+// it is; its output behind an eight-byte offset since the session began.
+
+export const subprotocol = "snapback.terminal.v1";
+
+// The session is over: reconnecting is of no use. Every other close code is a reason to come back.
+export const closeOver = 4001;
+
+export interface Session {
+  id: string;
+  person: string;
+  container: string;
+  incident?: number;
+  mode: "logs" | "shell";
+  expires_at: string;
+  idle_after: number;
+}
+
+export type ShellState = "none" | "starting" | "running" | "ending" | "ended";
+
+export interface Status {
+  container: string;
+  image: string;
+  state: string;
+  shell: ShellState;
+  message?: string;
+}
+
+export interface Line {
+  at?: string;
+  kind?: "err" | "note";
+  text: string;
+}
+
+export type Told =
+  | { type: "hello"; session: Session; epoch: string }
+  | { type: "status"; status: Status }
+  | { type: "lines"; lines: Line[]; next: number; skipped?: number }
+  | { type: "notice"; text: string };
+
+export interface Have {
+  lines: number;
+  output: number;
+}
+
+export type Said =
+  | { type: "hello"; session: string; epoch: string; have: Have }
+  | { type: "shell"; cols: number; rows: number }
+  | { type: "resize"; cols: number; rows: number }
+  | { type: "active" };
+
+// Claims are the readable part of a link. The server alone decides whether they are true.
+export interface Claims {
+  p: { name: string };
+  i?: number;
+  c: string;
+  d: string;
+  m: "logs" | "shell";
+  e: number;
+}
+
+export function readClaims(token: string): Claims | null {
+  try {
+    const b64 = (token.split(".")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Claims;
+    return typeof claims.e === "number" && typeof claims.d === "string" ? claims : null;
+  } catch {
+    return null;
+  }
+}

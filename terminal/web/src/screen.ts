@@ -1,0 +1,164 @@
+import { Connection, Refused, endSession, type Listener } from "./connection";
+import { clock, el, recall, remember, showOver } from "./dom";
+import { Logs } from "./logs";
+import type { Session, ShellState, Status, Told } from "./protocol";
+import { Shell } from "./shell";
+
+const sizes = [10, 11, 12, 13, 14, 16, 18, 20];
+
+// Screen is the page while a session is open.
+export class Screen implements Listener {
+  private readonly logs = new Logs();
+  private readonly shell: Shell;
+  private readonly connection: Connection;
+  private shellState: ShellState = "none";
+  private fontSize = Number(recall("local", "snapback.font")) || 12;
+  private activeAt = 0;
+  private shellTab = false;
+
+  constructor(private readonly session: Session) {
+    this.shell = new Shell({ input: (b) => this.connection.input(b), resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }) }, this.fontSize);
+    el("name").textContent = session.container;
+    el("detail").textContent = this.detail("");
+    document.title = `${session.container} · Snapback`;
+    el("tab-shell").hidden = session.mode !== "shell";
+    this.listen();
+    this.setFont(0);
+    this.setShell("none", "");
+    this.connection = new Connection(session, this);
+  }
+
+  told(message: Told): void {
+    if (message.type === "lines") this.logs.add(message.lines, message.skipped);
+    else if (message.type === "status") this.setStatus(message.status);
+    else if (message.type === "notice") this.banner(message.text, 4000);
+  }
+
+  output(bytes: Uint8Array, lost: boolean): void {
+    if (lost) this.shell.reset();
+    this.shell.write(bytes);
+  }
+
+  fresh(): void {
+    this.logs.clear();
+    this.shell.reset();
+  }
+
+  connected(yes: boolean, why: string): void {
+    if (yes) this.banner("");
+    else this.banner(why || "Connection lost. Reconnecting…");
+    document.body.classList.toggle("offline", !yes);
+    if (yes && this.shellState === "running") this.connection.say({ type: "resize", ...this.shell.size });
+  }
+
+  over(text: string): void {
+    showOver("Session ended", text || "The session is over. Tap Terminal in Slack for a new one.");
+  }
+
+  private listen(): void {
+    el("tab-logs").addEventListener("click", () => this.choose(false));
+    el("tab-shell").addEventListener("click", () => this.choose(true));
+    el("smaller").addEventListener("click", () => this.setFont(-1));
+    el("larger").addEventListener("click", () => this.setFont(1));
+    el("start").addEventListener("click", () => this.startShell());
+    el("end").addEventListener("click", () => this.endTapped());
+    new ResizeObserver(() => this.shell.refit()).observe(el("term"));
+    for (const kind of ["pointerdown", "scroll", "keydown"]) document.addEventListener(kind, () => this.active(), { passive: true, capture: true });
+  }
+
+  // active keeps the session from going idle while somebody reads.
+  private active(): void {
+    if (Date.now() - this.activeAt < 20000) return;
+    this.activeAt = Date.now();
+    this.connection.say({ type: "active" });
+  }
+
+  private choose(shell: boolean): void {
+    this.shellTab = shell;
+    el("tab-logs").setAttribute("aria-selected", String(!shell));
+    el("tab-shell").setAttribute("aria-selected", String(shell));
+    el("logs").hidden = shell;
+    el("shell").hidden = !shell;
+    if (!shell) return this.logs.shown();
+    this.shell.shown();
+    if (this.shellState === "running") this.shell.focus();
+  }
+
+  private startShell(): void {
+    this.shell.shown();
+    this.connection.say({ type: "shell", ...this.shell.size });
+    this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
+  }
+
+  private setStatus(s: Status): void {
+    el("state").textContent = s.state;
+    el("dot").dataset["state"] = s.state;
+    el("detail").textContent = this.detail(s.image);
+    this.setShell(s.shell, s.message ?? "");
+  }
+
+  private detail(image: string): string {
+    const until = `until ${clock(new Date(this.session.expires_at))}`;
+    return [until, this.session.person, image].filter(Boolean).join(" · ");
+  }
+
+  private setShell(state: ShellState, message: string): void {
+    const before = this.shellState;
+    this.shellState = state;
+    const running = state === "running";
+    el("shell-dot").hidden = !running;
+    el("keys").hidden = !running;
+    el("shell-start").hidden = running;
+    el("shell").classList.toggle("over", state === "ended");
+    const button = el<HTMLButtonElement>("start");
+    button.disabled = state === "starting" || state === "ending";
+    button.textContent = state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
+    el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
+    if (state === "starting" && before !== "starting") this.shell.reset();
+    if (running && before !== "running" && this.shellTab) this.shell.shown();
+    if (running && before !== "running") this.connection.say({ type: "resize", ...this.shell.size });
+    if (!running && before === "running") this.shell.blur();
+  }
+
+  private setFont(step: number): void {
+    const at = Math.max(0, sizes.findIndex((s) => s >= this.fontSize));
+    this.fontSize = sizes[Math.min(sizes.length - 1, Math.max(0, at + step))] ?? 12;
+    remember("local", "snapback.font", String(this.fontSize));
+    el("lines").style.fontSize = `${this.fontSize}px`;
+    this.shell.setFontSize(this.fontSize);
+  }
+
+  private bannerTimer = 0;
+
+  private banner(text: string, ms = 0): void {
+    const b = el("banner");
+    clearTimeout(this.bannerTimer);
+    b.textContent = text;
+    b.hidden = text === "";
+    if (ms) this.bannerTimer = window.setTimeout(() => this.banner(""), ms);
+  }
+
+  // The second tap within three seconds is the one that counts.
+  private endTapped(): void {
+    const button = el<HTMLButtonElement>("end");
+    if (button.dataset["armed"]) return void this.end(button);
+    button.dataset["armed"] = "yes";
+    button.textContent = "End now?";
+    setTimeout(() => {
+      delete button.dataset["armed"];
+      button.textContent = "End";
+    }, 3000);
+  }
+
+  private async end(button: HTMLButtonElement): Promise<void> {
+    button.disabled = true;
+    try {
+      await endSession();
+      this.connection.stop();
+      this.over("You ended the session. Tap Terminal in Slack for a new one.");
+    } catch (err) {
+      button.disabled = false;
+      this.banner(err instanceof Refused ? err.message : "Snapback can't be reached; the session is still open.", 5000);
+    }
+  }
+}

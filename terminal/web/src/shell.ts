@@ -1,0 +1,118 @@
+import { FitAddon } from "@xterm/addon-fit";
+import { Terminal } from "@xterm/xterm";
+import { el } from "./dom";
+import { Keys } from "./keys";
+
+export interface ShellWire {
+  input(bytes: Uint8Array): void;
+  resize(cols: number, rows: number): void;
+}
+
+// Shell is the terminal emulator. What it shows comes from a container that may be hostile: nothing that it is told can
+// read or write the clipboard, open anything but http(s) links, resize or move windows, or set markup.
+export class Shell {
+  private readonly term: Terminal;
+  private readonly fit = new FitAddon();
+  private readonly box = el("term");
+  private readonly encoder = new TextEncoder();
+  private opened = false;
+
+  constructor(
+    private readonly wire: ShellWire,
+    fontSize: number,
+  ) {
+    this.term = new Terminal({
+      fontSize,
+      fontFamily: 'ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace',
+      cursorBlink: true,
+      scrollback: 5000,
+      macOptionIsMeta: true,
+      linkHandler: { activate: (_event, uri) => openLink(uri), allowNonHttpProtocols: false },
+      theme: { background: "#0b0f14", foreground: "#d7dee7", cursor: "#5eead4", cursorAccent: "#0b0f14", selectionBackground: "#2b4a57" },
+    });
+    this.term.loadAddon(this.fit);
+    this.term.parser.registerOscHandler(52, () => true); // the clipboard: swallowed
+    const keys = new Keys((data) => this.send(data), () => this.term.modes.applicationCursorKeysMode);
+    this.term.onData((data) => this.send(keys.typed(data)));
+    this.term.onResize(({ cols, rows }) => wire.resize(cols, rows));
+    this.term.onTitleChange((title) => this.setTitle(title));
+    touchScrolling(this.box, this.term, (data) => this.send(data));
+  }
+
+  get size(): { cols: number; rows: number } {
+    return { cols: this.term.cols, rows: this.term.rows };
+  }
+
+  // shown is called when the tab is, since what is hidden can't be measured.
+  shown(): void {
+    if (!this.opened) {
+      this.term.open(this.box);
+      this.opened = true;
+    }
+    this.refit();
+  }
+
+  refit(): void {
+    if (this.opened && this.box.clientHeight > 0) this.fit.fit();
+  }
+
+  focus(): void {
+    this.term.focus();
+  }
+
+  blur(): void {
+    this.term.blur();
+  }
+
+  write(bytes: Uint8Array): void {
+    this.term.write(bytes);
+  }
+
+  reset(): void {
+    this.term.reset();
+    this.setTitle("");
+  }
+
+  setFontSize(px: number): void {
+    this.term.options.fontSize = px;
+    this.refit();
+  }
+
+  private send(data: string): void {
+    if (data) this.wire.input(this.encoder.encode(data));
+  }
+
+  private setTitle(title: string): void {
+    const bar = el("title");
+    bar.textContent = title.slice(0, 120);
+    bar.hidden = title === "";
+  }
+}
+
+function openLink(uri: string): void {
+  let url: URL;
+  try {
+    url = new URL(uri);
+  } catch {
+    return;
+  }
+  if (url.protocol !== "https:" && url.protocol !== "http:") return;
+  if (confirm(`The container's output wants to open:\n\n${url.href}`)) window.open(url.href, "_blank", "noopener,noreferrer");
+}
+
+// A finger scrolls the scrollback; in a full-screen program, which has none, it moves the cursor.
+function touchScrolling(box: HTMLElement, term: Terminal, send: (data: string) => void): void {
+  let y = 0;
+  box.addEventListener("touchstart", (e) => { y = e.touches[0]?.clientY ?? 0; }, { passive: true });
+  box.addEventListener("touchmove", (e) => {
+    const touch = e.touches[0];
+    if (!touch || e.touches.length > 1) return;
+    e.preventDefault();
+    const row = box.clientHeight / Math.max(term.rows, 1);
+    const lines = Math.trunc((y - touch.clientY) / row);
+    if (lines === 0) return;
+    y -= lines * row;
+    if (term.buffer.active.type === "alternate") send((lines > 0 ? "\x1b[B" : "\x1b[A").repeat(Math.abs(lines)));
+    else term.scrollLines(lines);
+  }, { passive: false });
+}

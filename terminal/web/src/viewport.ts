@@ -1,0 +1,14 @@
+// The on-screen keyboard covers part of the page on some phones instead of shrinking it. The visual viewport is what is
+// left; the page is made as high as that.
+export function followViewport(): void {
+  const view = window.visualViewport;
+  if (!view) return;
+  const follow = (): void => {
+    document.documentElement.style.setProperty("--height", `${view.height}px`);
+    if (view.scale === 1) window.scrollTo(0, 0);
+    document.body.classList.toggle("keyboard", view.height < window.screen.height * 0.6);
+  };
+  view.addEventListener("resize", follow);
+  view.addEventListener("scroll", follow);
+  follow();
+}
