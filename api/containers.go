@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func (a *API) listContainers(w http.ResponseWriter, r *http.Request) error {
+	p, err := pageOf(r, "containers")
+	if err != nil {
+		return err
+	}
+	all, err := a.containers(r.Context())
+	if err != nil {
+		return err
+	}
+	list, next := cut(p, all, func(c snapshot.Container) position { return position{at: micros(c.CreatedAt), id: c.ID} })
+	return respond(w, http.StatusOK, wire.Containers{Containers: shapeAll(list, shapeContainer), NextCursor: next})
+}
+
+func (a *API) getContainer(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.container(r)
+	if err != nil {
+		return err
+	}
+	tag(w, c)
+	return respond(w, http.StatusOK, shapeContainer(c))
+}
+
+// containers never has those that a restore has set aside: they are evidence.
+func (a *API) containers(ctx context.Context) ([]snapshot.Container, error) {
+	all, err := a.deps.Containers.Containers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing containers: %w", err)
+	}
+	return choose(all, func(c snapshot.Container) bool { return !snapshot.OurName(c.Name) }), nil
+}
+
+// container is the one that the request's path names.
+func (a *API) container(r *http.Request) (snapshot.Container, error) {
+	all, err := a.containers(r.Context())
+	if err != nil {
+		return snapshot.Container{}, err
+	}
+	return Resolve(all, r.PathValue("id"))
+}
+
+// tag names the container that the answer is about, for If-Match. It is no validator of the answer's body, and nothing
+// is cached by it: answers are no-store.
+func tag(w http.ResponseWriter, c snapshot.Container) {
+	if c.ID != "" {
+		w.Header().Set("ETag", `"`+c.ID+`"`)
+	}
+}
+
+// seen is the container ID in If-Match, or "": any will do. Of several, it is the one that runs now, if that is among
+// them. A weak tag says nothing of identity, and a short ID is taken bare, as people write it.
+func seen(r *http.Request, c snapshot.Container) (string, error) {
+	header := strings.Join(r.Header.Values("If-Match"), ",")
+	if strings.TrimSpace(header) == "" || strings.TrimSpace(header) == "*" {
+		return "", nil
+	}
+	first := ""
+	for tag := range strings.SplitSeq(header, ",") {
+		id := strings.Trim(strings.TrimSpace(tag), `"`)
+		if len(id) < 12 || len(id) > 64 || strings.Trim(id, "0123456789abcdef") != "" {
+			return "", malformed(`If-Match is the container's ID in quotes, as ETag gives it, or at least its first 12 digits.`)
+		}
+		if snapshot.SameOrShort(c.ID, id) {
+			return id, nil
+		}
+		first = id
+	}
+	return first, nil
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// healthz says that the program runs, and no more: a database that is away is no reason to restart it.
+func (a *API) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return respond(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// readyz says what the bot can reach. What keeps a check from passing is in the log: anybody may ask here.
+func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
+	answers, ready := a.ask(r.Context())
+	answer := struct {
+		Status string            `json:"status"`
+		Checks map[string]string `json:"checks"`
+	}{"ready", answers}
+	status := http.StatusOK
+	if !ready {
+		status, answer.Status = http.StatusServiceUnavailable, "not ready"
+	}
+	return respond(w, status, answer)
+}
+
+// ask asks all checks at once.
+func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	errs := make([]error, len(a.deps.Checks))
+	var all sync.WaitGroup
+	for i, check := range a.deps.Checks {
+		all.Go(func() { errs[i] = check.Ask(ctx) })
+	}
+	all.Wait()
+	answers, ready = map[string]string{}, true
+	for i, check := range a.deps.Checks {
+		answers[check.Name] = "ok"
+		if errs[i] != nil {
+			answers[check.Name], ready = "not answering", false
+			a.log.WarnContext(ctx, "not ready", "check", check.Name, "err", errs[i])
+		}
+	}
+	return answers, ready
+}

@@ -1,0 +1,155 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+const idempotencyHeader = "Idempotency-Key"
+
+// idempotencyKey is the request's key, bound to its token, as a digest; "" when it has none. Two clients that choose
+// the same key never see each other's answers.
+func idempotencyKey(r *http.Request) string {
+	key := r.Header.Get(idempotencyHeader)
+	if key == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(traceOf(r).token.ID + "\x00" + key))
+	return hex.EncodeToString(sum[:])
+}
+
+func checkKey(key string) error {
+	for _, c := range []byte(key) {
+		if c <= ' ' || c > '~' {
+			return malformed("An Idempotency-Key is 1 to 255 visible ASCII characters.")
+		}
+	}
+	if len(key) > 255 {
+		return malformed("An Idempotency-Key is 1 to 255 visible ASCII characters.")
+	}
+	return nil
+}
+
+// once makes a request that is delivered twice act once, and both be answered alike.
+func (a *API) once(rt route, next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		key := idempotencyKey(r)
+		if key == "" {
+			return next(w, r)
+		}
+		if err := checkKey(r.Header.Get(idempotencyHeader)); err != nil {
+			return err
+		}
+		body, err := readBody(r)
+		if err != nil {
+			return err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		done, err := a.deps.Idempotency.Begin(r.Context(), key, fingerprint(r, body))
+		if err != nil {
+			return err
+		}
+		if done != nil {
+			return a.replay(rt, w, *done)
+		}
+		return a.first(rt, key, next, w, r)
+	}
+}
+
+// fingerprint tells requests apart that must not share a key.
+func fingerprint(r *http.Request, body []byte) []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s\n", r.Method, r.URL.RequestURI())
+	h.Write(body)
+	return h.Sum(nil)
+}
+
+// first runs the request, keeps its answer, and then gives it: a client that knows of an answer finds it again.
+func (a *API) first(rt route, key string, next handler, w http.ResponseWriter, r *http.Request) error {
+	kept := &keptWriter{header: w.Header(), status: http.StatusOK}
+	settled := false
+	defer func() {
+		if !settled { // a panic: whoever asks again is a new request
+			a.settle(r.Context(), key, nil)
+		}
+	}()
+	if err := next(kept, r); err != nil {
+		a.refuse(kept, r, err)
+	}
+	answer := kept.answer()
+	settled = true
+	if !final(answer.Status) {
+		a.settle(r.Context(), key, nil)
+	} else {
+		a.settle(r.Context(), key, rt.keepable(answer))
+	}
+	w.WriteHeader(kept.status)
+	_, _ = w.Write(kept.body.Bytes()) // a client that has gone finds the answer by its key
+	return nil
+}
+
+// keepable is the answer as far as it may be kept. A secret is handed out once: its twin learns that it was.
+func (rt route) keepable(answer Answer) *Answer {
+	if rt.secret && answer.Status < 300 {
+		return &Answer{Status: answer.Status}
+	}
+	return &answer
+}
+
+// final says that the same request would get the same answer for ever. After any other, nothing was done.
+func final(status int) bool { return status < 300 || status == http.StatusUnprocessableEntity }
+
+// settle keeps the answer, or gives the key back when there is none to keep, also when the client has gone.
+func (a *API) settle(ctx context.Context, key string, answer *Answer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var err error
+	if answer == nil {
+		err = a.deps.Idempotency.Release(ctx, key)
+	} else {
+		err = a.deps.Idempotency.Finish(ctx, key, *answer)
+	}
+	if err != nil {
+		a.log.ErrorContext(ctx, "idempotency key not settled", "key", key, "err", err)
+	}
+}
+
+func (a *API) replay(rt route, w http.ResponseWriter, done Answer) error {
+	if rt.secret && done.Status < 300 {
+		return errHandedOut
+	}
+	for name, value := range done.Header {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set("Idempotency-Replayed", "true")
+	w.WriteHeader(done.Status)
+	_, _ = w.Write(done.Body)
+	return nil
+}
+
+// keptWriter holds an answer back until it is kept.
+type keptWriter struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *keptWriter) Header() http.Header         { return w.header }
+func (w *keptWriter) WriteHeader(status int)      { w.status = status }
+func (w *keptWriter) Write(p []byte) (int, error) { return w.body.Write(p) }
+
+func (w *keptWriter) answer() Answer {
+	a := Answer{Status: w.status, Header: map[string]string{}, Body: w.body.Bytes()}
+	for _, name := range []string{"Content-Type", "Location", "ETag", "Preference-Applied"} {
+		if v := w.header.Get(name); v != "" {
+			a.Header[name] = v
+		}
+	}
+	return a
+}

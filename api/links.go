@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// maxLink is the longest life of a link.
+const maxLink = 10 * time.Minute
+
+func (a *API) mintLink(w http.ResponseWriter, r *http.Request) error {
+	ask, container, err := linkAsk(r)
+	if err != nil {
+		return err
+	}
+	if ask.Incident, err = a.incident(r); err != nil {
+		return err
+	}
+	if !ask.Incident.Open() {
+		return errResolved
+	}
+	if ask.Container, err = a.linkContainer(r.Context(), ask.Incident, container); err != nil {
+		return err
+	}
+	ask.By = by(r, ask.Incident.ID, "")
+	url, expires, err := a.deps.Terminals.Mint(r.Context(), ask)
+	if err != nil {
+		return fmt.Errorf("making a terminal link: %w", err)
+	}
+	return respond(w, http.StatusCreated, wire.Link{URL: url, ExpiresAt: expires.UTC()})
+}
+
+func linkAsk(r *http.Request) (ask LinkAsk, container string, err error) {
+	var in wire.LinkAsk
+	if err := decode(r, &in); err != nil {
+		return ask, "", err
+	}
+	if in.Mode != "" && in.Mode != "logs" && in.Mode != "shell" {
+		return ask, "", malformed("mode is logs or shell.")
+	}
+	ask.Shell = in.Mode == "shell"
+	if ask.Person, err = linkPerson(r, in.Person); err != nil {
+		return ask, "", err
+	}
+	ask.TTL, err = duration("expires_in", in.ExpiresIn, 10*time.Second, maxLink)
+	return ask, in.Container, err
+}
+
+// linkPerson is whom the link is for: a named person, or whoever holds the token.
+func linkPerson(r *http.Request, p *wire.Person) (incidents.Actor, error) {
+	if p == nil {
+		return incidents.Actor{Kind: incidents.Token, Name: traceOf(r).token.Name}, nil
+	}
+	if p.SlackID == "" && p.PagerDutyID == "" {
+		return incidents.Actor{}, malformed("person needs a slack_id or a pagerduty_id: a name alone is nobody.")
+	}
+	for _, s := range []string{p.SlackID, p.PagerDutyID, p.Name} {
+		if err := sentence("person", s); err != nil {
+			return incidents.Actor{}, err
+		}
+	}
+	return incidents.Actor{Kind: incidents.Person, SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name}, nil
+}
+
+// linkContainer is the named container, or the only one that names the incident's PagerDuty service.
+func (a *API) linkContainer(ctx context.Context, i incidents.Incident, ref string) (snapshot.Container, error) {
+	all, err := a.containers(ctx)
+	if err != nil {
+		return snapshot.Container{}, err
+	}
+	if ref != "" {
+		return Resolve(all, ref)
+	}
+	found := choose(all, func(c snapshot.Container) bool { return slices.Contains(c.Settings.PagerDutyServices, i.ServiceID) })
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return snapshot.Container{}, &refusal{
+			err: snapshot.ErrUnknownContainer, names: names(all),
+			detail: "No enabled container names the incident's PagerDuty service. Say which one in container. " + listing("There are", names(all)),
+		}
+	}
+	return snapshot.Container{}, &refusal{
+		err: snapshot.ErrAmbiguous, names: names(found),
+		detail: fmt.Sprintf("Several containers name the incident's PagerDuty service. Say which one in container: %s.", strings.Join(names(found), ", ")),
+	}
+}

@@ -1,0 +1,110 @@
+package api_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/api"
+)
+
+func keyed(method, path, body, key string) request {
+	return request{method: method, path: path, body: body, header: map[string]string{"Idempotency-Key": key}}
+}
+
+func TestARequestDeliveredTwiceActsOnceAndIsAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, q := range []request{
+		keyed("POST", "/containers/api/snapshots", `{"note":"x"}`, "a"),
+		keyed("PATCH", target, "", "b"),
+		keyed("POST", "/incidents/4711/notes", `{"text":"hello"}`, "c"),
+	} {
+		first, second := b.do(t, q), b.do(t, q)
+		if first.Code >= 300 || second.Code != first.Code || second.Body.String() != first.Body.String() {
+			t.Errorf("%s %s: answered %d %s, then %d %s", q.method, q.path, first.Code, first.Body, second.Code, second.Body)
+		}
+		for _, name := range []string{"Content-Type", "Location", "ETag"} {
+			if first.Header().Get(name) != second.Header().Get(name) {
+				t.Errorf("%s %s: %s differs", q.method, q.path, name)
+			}
+		}
+		if second.Header().Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s %s: the second answer doesn't say that it is one", q.method, q.path)
+		}
+	}
+	if len(b.takes) != 1 || len(b.asks) != 1 || len(b.entries[1]) != 1 {
+		t.Errorf("%d snapshots, %d restores, %d notes", len(b.takes), len(b.asks), len(b.entries[1]))
+	}
+	if b.asks[0].Idempotency == "" || b.asks[0].By.Source.NativeID != "key/"+b.asks[0].Idempotency {
+		t.Errorf("the restorer does not know the key: %+v", b.asks[0])
+	}
+}
+
+func TestAKeyUsedForAnotherRequestIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	wantStatus(t, b.do(t, keyed("POST", "/containers/api/snapshots", `{"note":"x"}`, "k")), http.StatusCreated)
+	wantCode(t, b.do(t, keyed("POST", "/containers/api/snapshots", `{"note":"y"}`, "k")), 422, "idempotency_key_reused")
+	wantCode(t, b.do(t, keyed("PATCH", target, `{"reason":"x"}`, "k")), 422, "idempotency_key_reused")
+	other := keyed("POST", "/containers/api/snapshots", `{"note":"y"}`, "k")
+	other.token = b.token(t, api.WriteSnapshots)
+	wantStatus(t, b.do(t, other), http.StatusCreated)
+}
+
+func TestATwinOfARunningRequestIsToldToWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })
+	q := keyed("PATCH", target, "", "k")
+	rec, done := httptest.NewRecorder(), make(chan struct{})
+	go func() {
+		defer close(done)
+		b.h.ServeHTTP(rec, q.build(t.Context()))
+	}()
+	<-b.asked
+	twin := b.do(t, q)
+	wantCode(t, twin, 409, "idempotency_key_in_flight")
+	if twin.Header().Get("Retry-After") == "" {
+		t.Error("it does not say how long")
+	}
+	close(b.hold)
+	<-done
+	wantStatus(t, rec, http.StatusOK)
+}
+
+func TestAKeyIsFreeAgainAfterARequestThatDidNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	q := keyed("POST", "/containers/api/snapshots", `{"name":"pre-deploy-2255"}`, "k")
+	wantCode(t, b.do(t, q), 409, "name_taken")
+	wantStatus(t, b.do(t, request{method: "DELETE", path: target}), http.StatusNoContent)
+	wantStatus(t, b.do(t, q), http.StatusCreated)
+
+	b = setup(t, func(w *world, _ *api.Config) { w.panics = true })
+	wantStatus(t, b.do(t, keyed("PATCH", target, "", "k")), http.StatusInternalServerError)
+	if len(b.kept) != 0 {
+		t.Error("a panic keeps the key")
+	}
+}
+
+func TestATerminalLinkIsHandedOutOnceAndNeverKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	q := keyed("POST", "/incidents/PT4KHLK/terminal-links", `{"mode":"shell"}`, "k")
+	first := b.do(t, q)
+	wantStatus(t, first, http.StatusCreated)
+	if diff := cmp.Diff(`{"url":"https://bot.example/t#secret","expires_at":"2026-03-01T03:47:00Z"}`+"\n", first.Body.String()); diff != "" {
+		t.Error(diff)
+	}
+	wantCode(t, b.do(t, q), 409, "link_handed_out")
+	for _, kept := range b.kept {
+		if len(kept.answer.Body) != 0 || len(kept.answer.Header) != 0 {
+			t.Errorf("kept: %+v", kept.answer)
+		}
+	}
+	if len(b.links) != 1 || !b.links[0].Shell || b.links[0].Container.Name != "api" || b.links[0].Incident.ID != 1 {
+		t.Errorf("asked for %+v", b.links)
+	}
+}

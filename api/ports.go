@@ -1,0 +1,161 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Errors that those behind the interfaces return, wrapped or not. Those of snapshot and incidents are understood too.
+var (
+	ErrUnavailable         = errors.New("the database does not answer")
+	ErrNotAllowed          = errors.New("not allowed")
+	ErrUnknownToken        = errors.New("no such token")
+	ErrKeyReused           = errors.New("the idempotency key was used for another request")
+	ErrKeyInFlight         = errors.New("the request with that idempotency key is not over")
+	ErrWebhookUnsigned     = errors.New("the webhook is not signed")
+	ErrWebhookBadSignature = errors.New("the webhook's signature does not match")
+	ErrWebhookMalformed    = errors.New("the webhook is not an event")
+	ErrTooManyTerminals    = errors.New("too many terminals are open")
+)
+
+// Deps is everything that the API asks of the rest. All are required but DatabaseAway, Checks and PagerDuty.
+type Deps struct {
+	Containers  Containers
+	Shelf       Shelf
+	Taker       Taker
+	Restorer    Restorer
+	Restores    Restores
+	Incidents   Incidents
+	Exporter    Exporter
+	Terminals   TerminalLinks
+	Tokens      TokenStore
+	Idempotency Idempotency
+	PagerDuty   WebhookReceiver // nil: POST /webhooks/pagerduty answers 503
+
+	// DatabaseAway says whether an error means that the database does not answer, which is told as 503. nil: only
+	// what wraps ErrUnavailable.
+	DatabaseAway func(error) bool
+	Checks       []Check // what /readyz asks, such as database and engine
+}
+
+// Containers finds what a request may be about.
+type Containers interface {
+	// Containers returns every enabled container, and those last seen whose snapshots are kept though none runs now.
+	// It returns snapshot.ErrEngineAway when that can't be known.
+	Containers(ctx context.Context) ([]snapshot.Container, error)
+}
+
+// Shelf reads snapshots; every snapshot.Shelf is one. key is a container's identity.
+type Shelf interface {
+	// Snapshots lists all of a container's, in any order.
+	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
+	// Snapshot reads one. It returns snapshot.ErrUnknownSnapshot.
+	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
+}
+
+// Taker takes and removes snapshots; *snapshot.Taker is one, and says there what it returns.
+type Taker interface {
+	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	Delete(ctx context.Context, key, name string, by snapshot.By) error
+}
+
+// Restorer puts snapshots back; *snapshot.Restorer is one, and says there what it returns.
+type Restorer interface {
+	Request(ctx context.Context, ask snapshot.Ask) (snapshot.Restore, error)
+	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (snapshot.Restore, error)
+	Wait(ctx context.Context, id int64) (snapshot.Restore, error)
+	Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (snapshot.Offer, error)
+}
+
+// Restores reads the journal; every snapshot.Journal is one.
+type Restores interface {
+	// Restore returns snapshot.ErrUnknownRestore.
+	Restore(ctx context.Context, id int64) (snapshot.Restore, error)
+}
+
+// Incidents reads incidents and their timelines, and appends to those.
+type Incidents interface {
+	// Incidents lists at most limit of those with an ID below before (0: the newest), newest first.
+	Incidents(ctx context.Context, before int64, limit int) ([]incidents.Incident, error)
+	// FindIncident looks up by our ID, PagerDuty's ID or its number. It returns incidents.ErrUnknown.
+	FindIncident(ctx context.Context, ref string) (incidents.Incident, error)
+	// OpenIncidents lists those of PagerDuty's services that are not resolved.
+	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
+	// Entries lists a timeline from after that sequence number, oldest first; incident 0 is what happened outside any.
+	Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error)
+	// Record appends an entry and returns it sealed.
+	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+}
+
+// Exporter writes a post-mortem. format is one that incidents.FindFormat knows.
+type Exporter interface {
+	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident) error
+}
+
+// LinkAsk is the wish for a terminal link. The person's permission is the receiver's to check.
+type LinkAsk struct {
+	Incident  incidents.Incident
+	Container snapshot.Container
+	Person    incidents.Actor // kind Token when nobody was named
+	Shell     bool            // otherwise logs only
+	TTL       time.Duration   // 0: the default
+	By        snapshot.By
+}
+
+// TerminalLinks makes signed links.
+type TerminalLinks interface {
+	// Mint returns ErrNotAllowed when that person may not, and ErrTooManyTerminals.
+	Mint(ctx context.Context, ask LinkAsk) (url string, expires time.Time, err error)
+}
+
+// TokenStore keeps API tokens; it never sees a secret.
+type TokenStore interface {
+	// FindToken returns ErrUnknownToken; a revoked one is returned as such.
+	FindToken(ctx context.Context, id string) (Token, error)
+	// TouchToken notes that it was used.
+	TouchToken(ctx context.Context, id string, at time.Time) error
+	CreateToken(ctx context.Context, t Token) error
+	ListTokens(ctx context.Context) ([]Token, error)
+	// RevokeToken returns ErrUnknownToken. Revoking twice is a success, and keeps the first time.
+	RevokeToken(ctx context.Context, id string, at time.Time) error
+}
+
+// Answer is what a request was answered with, as far as a twin of it needs to know.
+type Answer struct {
+	Status int               `json:"status"`
+	Header map[string]string `json:"header"`
+	Body   []byte            `json:"body"`
+}
+
+// Idempotency remembers answers, for a day or longer. key is a digest: it tells nothing of the token or the client's key.
+type Idempotency interface {
+	// Begin claims key for a request. It returns the answer if the same request was answered before, ErrKeyReused when
+	// fingerprint differs from the first one, and ErrKeyInFlight while the first request runs: for 15 minutes from its
+	// Begin, after which the bot that ran it is taken for dead and the key can be claimed again.
+	Begin(ctx context.Context, key string, fingerprint []byte) (done *Answer, err error)
+	// Finish keeps the answer.
+	Finish(ctx context.Context, key string, a Answer) error
+	// Release gives the key back, for a request after which nothing was done, or that can safely be done again.
+	Release(ctx context.Context, key string) error
+}
+
+// WebhookReceiver takes PagerDuty's webhooks in.
+type WebhookReceiver interface {
+	// Receive verifies the signature, de-duplicates and stores; nil means that the event is stored, now or earlier.
+	// It returns ErrWebhookUnsigned or ErrWebhookBadSignature. ErrWebhookMalformed says that the body is PagerDuty's but
+	// no event that can be read; it was stored all the same, as a delivery without an incident. Any other error means
+	// that nothing was stored, and makes PagerDuty try again.
+	Receive(ctx context.Context, header http.Header, body []byte) error
+}
+
+// Check is one thing that /readyz asks. What it returns is logged, and not shown.
+type Check struct {
+	Name string
+	Ask  func(ctx context.Context) error
+}

@@ -1,0 +1,171 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func TestRestoreAnswersWhenTheContainerIsVerified(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"PATCH", "PUT"} {
+		b := setup(t)
+		rec := b.do(t, request{method: method, path: target, body: `{"reason":"checkout answers 500"}`, header: map[string]string{"If-Match": `"` + idOfAPI + `"`}})
+		wantStatus(t, rec, http.StatusOK)
+		got := decodeBody[wire.Restore](t, rec)
+		if got.State != snapshot.Verified || got.Container != "api" || got.Snapshot != "pre-deploy-2255" || !strings.Contains(got.Summary, "back on pre-deploy-2255") {
+			t.Errorf("%s: got %+v", method, got)
+		}
+		ask := b.asks[0]
+		want := snapshot.By{
+			Actor: incidents.Actor{Kind: incidents.Token, Name: "bootstrap"}, Incident: 1, Reason: "checkout answers 500",
+			Source: incidents.Source{System: "api", NativeID: "request/" + rec.Header().Get("X-Request-Id")},
+		}
+		if diff := cmp.Diff(want, ask.By); diff != "" {
+			t.Errorf("%s: who asked (-want +got):\n%s", method, diff)
+		}
+		if ask.Seen != idOfAPI || rec.Header().Get("Location") != "/restores/1" {
+			t.Errorf("%s: seen %q, location %q", method, ask.Seen, rec.Header().Get("Location"))
+		}
+	}
+}
+
+func TestRestoreHasTheShapeOfTheDesign(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.do(t, request{method: "PATCH", path: target})
+	rec := b.do(t, request{path: "/restores/1"})
+	wantStatus(t, rec, http.StatusOK)
+	got := decodeBody[map[string]json.RawMessage](t, rec)
+	for _, field := range []string{"id", "container", "snapshot", "state", "requested_by", "reason", "requested_at", "verified_at", "downtime_ms", "phases", "differences", "error"} {
+		if _, ok := got[field]; !ok {
+			t.Errorf("%s is missing in %s", field, rec.Body)
+		}
+	}
+	if string(got["phases"]) != "[]" || string(got["differences"]) != "[]" {
+		t.Errorf("an empty list is null: %s", rec.Body)
+	}
+}
+
+func TestRestoreAnswersAtOnceWhenTheClientPrefersIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })
+	rec := b.do(t, request{method: "PATCH", path: target, header: map[string]string{"Prefer": "return=minimal, respond-async; wait=1"}})
+	wantStatus(t, rec, http.StatusAccepted)
+	if got := decodeBody[wire.Restore](t, rec); got.State != snapshot.Requested {
+		t.Errorf("state %s", got.State)
+	}
+	if rec.Header().Get("Location") != "/restores/1" || rec.Header().Get("Preference-Applied") != "respond-async" {
+		t.Errorf("headers %v", rec.Header())
+	}
+}
+
+func TestRestoreThatTakesTooLongIsAnsweredByWhereToLook(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w *world, c *api.Config) { w.hold, c.MaxWait = make(chan struct{}), 10*time.Millisecond })
+	rec := b.do(t, request{method: "PATCH", path: target})
+	wantStatus(t, rec, http.StatusAccepted)
+	if rec.Header().Get("Location") != "/restores/1" {
+		t.Errorf("location %q", rec.Header().Get("Location"))
+	}
+}
+
+func TestRestoreOutlivesItsClientAndItsTwinIsToldWhereToLook(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })
+	q := request{method: "PATCH", path: target, header: map[string]string{"Idempotency-Key": "k1", "If-Match": `"` + idOfAPI + `"`}}
+	ctx, leave := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.h.ServeHTTP(httptest.NewRecorder(), q.build(ctx))
+	}()
+	<-b.asked
+	leave()
+	<-done
+	rec := b.do(t, q)
+	wantStatus(t, rec, http.StatusAccepted)
+	if len(b.asks) != 1 || rec.Header().Get("Location") != "/restores/1" {
+		t.Errorf("%d restores were asked for, location %q", len(b.asks), rec.Header().Get("Location"))
+	}
+	close(b.hold)
+	if over, err := b.Wait(t.Context(), 1); err != nil || over.State != snapshot.Verified {
+		t.Errorf("the restore came to %v, %v", over.State, err)
+	}
+}
+
+// The server's read time-out is for reading: it must not cancel a request that waits.
+func TestRestoreIsWaitedForLongerThanTheServerReads(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = api.Server(b.h, nil)
+	srv.Config.ReadTimeout = 50 * time.Millisecond
+	srv.Start()
+	defer srv.Close()
+	for _, body := range []string{"", `{"reason":"x"}`} {
+		restart := time.AfterFunc(300*time.Millisecond, func() { close(b.hold) })
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, srv.URL+target, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+bootstrap)
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("body %q: status %d", body, resp.StatusCode)
+		}
+		restart.Stop()
+		b.hold = make(chan struct{})
+	}
+}
+
+func TestUndoBelongsToTheIncidentOfItsRestore(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	wantStatus(t, b.do(t, request{method: "PATCH", path: target, body: `{"incident":4712}`}), http.StatusOK)
+	rec := b.do(t, request{method: "POST", path: "/restores/1/undo", body: `{"reason":"worse"}`})
+	wantStatus(t, rec, http.StatusOK)
+	if by := b.asks[1].By; by.Incident != 2 || by.Reason != "worse" {
+		t.Errorf("asked by %+v", by)
+	}
+}
+
+func TestOnlyASingleOpenIncidentIsAttachedUnasked(t *testing.T) {
+	t.Parallel()
+	open := func(id int64) incidents.Incident {
+		return incidents.Incident{ID: id, PagerDutyID: "P" + strings.Repeat("X", int(id)), ServiceID: "PSVC1", Status: incidents.Triggered}
+	}
+	for name, c := range map[string]struct {
+		open []incidents.Incident
+		body string
+		want int64
+	}{
+		"none":           {nil, "", 0},
+		"one":            {[]incidents.Incident{open(3)}, "", 3},
+		"two":            {[]incidents.Incident{open(3), open(4)}, "", 0},
+		"one of two":     {[]incidents.Incident{open(3), open(4)}, `{"incident":"PXXX"}`, 3},
+		"number as text": {[]incidents.Incident{open(3), open(4)}, `{"incident":"4"}`, 4},
+	} {
+		b := setup(t, func(w *world, _ *api.Config) { w.incs = c.open })
+		wantStatus(t, b.do(t, request{method: "PATCH", path: target, body: c.body}), http.StatusOK)
+		if got := b.asks[0].By.Incident; got != c.want {
+			t.Errorf("%s: incident %d, want %d", name, got, c.want)
+		}
+	}
+}

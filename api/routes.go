@@ -1,0 +1,118 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// handler answers, or returns why not.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one row of the table of what the API answers.
+type route struct {
+	method  string
+	pattern string
+	scopes  []Scope // any one of these; none: open to everybody
+	handle  handler
+	limit   time.Duration // how long it may take
+	once    bool          // Idempotency-Key is honoured
+	secret  bool          // the answer is for one pair of eyes, and is never kept
+	health  bool          // on the metrics address as well
+}
+
+const (
+	quick = 30 * time.Second
+	long  = 15 * time.Minute // for commits, which take as long as a layer is large
+)
+
+// routes is the one table. openapi.json says the same, and a test holds the two against each other.
+func (a *API) routes() []route {
+	read, write := []Scope{ReadSnapshots}, []Scope{WriteSnapshots}
+	restore, look := []Scope{RestoreScope}, []Scope{ReadSnapshots, RestoreScope}
+	waiting := a.MaxWait + quick
+	return []route{
+		{method: "GET", pattern: "/containers", scopes: read, handle: a.listContainers, limit: quick},
+		{method: "GET", pattern: "/containers/{id}", scopes: read, handle: a.getContainer, limit: quick},
+		{method: "GET", pattern: "/containers/{id}/snapshots", scopes: read, handle: a.listSnapshots, limit: quick},
+		{method: "POST", pattern: "/containers/{id}/snapshots", scopes: write, handle: a.takeSnapshot, limit: long, once: true},
+		{method: "GET", pattern: "/containers/{id}/snapshots/{name}", scopes: read, handle: a.getSnapshot, limit: quick},
+		{method: "PATCH", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
+		{method: "PUT", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
+		{method: "DELETE", pattern: "/containers/{id}/snapshots/{name}", scopes: write, handle: a.deleteSnapshot, limit: quick},
+		{method: "GET", pattern: "/restores/{id}", scopes: look, handle: a.getRestore, limit: quick},
+		{method: "POST", pattern: "/restores/{id}/undo", scopes: restore, handle: a.undoRestore, limit: waiting, once: true},
+		{method: "GET", pattern: "/incidents", scopes: []Scope{ReadIncidents}, handle: a.listIncidents, limit: quick},
+		{method: "GET", pattern: "/incidents/{id}", scopes: []Scope{ReadIncidents}, handle: a.getIncident, limit: quick},
+		{method: "GET", pattern: "/incidents/{id}/timeline", scopes: []Scope{ReadIncidents}, handle: a.incidentTimeline, limit: quick},
+		{method: "GET", pattern: "/incidents/{id}/export", scopes: []Scope{ReadIncidents}, handle: a.exportIncident, limit: 2 * time.Minute},
+		{method: "POST", pattern: "/incidents/{id}/notes", scopes: []Scope{WriteIncidents}, handle: a.addNote, limit: quick, once: true},
+		{method: "POST", pattern: "/incidents/{id}/terminal-links", scopes: []Scope{TerminalScope}, handle: a.mintLink, limit: quick, once: true, secret: true},
+		{method: "GET", pattern: "/timeline", scopes: []Scope{ReadIncidents}, handle: a.looseTimeline, limit: quick},
+		{method: "POST", pattern: "/webhooks/pagerduty", handle: a.receivePagerDuty, limit: webhookLimit},
+		{method: "GET", pattern: "/openapi.json", handle: a.openAPI, limit: quick},
+		{method: "GET", pattern: "/healthz", handle: a.healthz, limit: quick, health: true},
+		{method: "GET", pattern: "/readyz", handle: a.readyz, limit: quick, health: true},
+	}
+}
+
+func byPattern(routes []route) map[string][]route {
+	grouped := map[string][]route{}
+	for _, rt := range routes {
+		grouped[rt.pattern] = append(grouped[rt.pattern], rt)
+	}
+	return grouped
+}
+
+// methods chooses by method. HEAD is answered as GET is; net/http leaves the body out.
+func (a *API) methods(routes []route) http.Handler {
+	handlers := map[string]http.Handler{}
+	var allow []string
+	for _, rt := range routes {
+		h := a.serve(rt)
+		handlers[rt.method], allow = h, append(allow, rt.method)
+		if rt.method == http.MethodGet {
+			handlers[http.MethodHead], allow = h, append(allow, http.MethodHead)
+		}
+	}
+	slices.Sort(allow)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		traceOf(r).route = routes[0].pattern
+		if h := handlers[r.Method]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allow, ", "))
+		a.refuse(w, r, errMethod)
+	})
+}
+
+// serve is what a route's requests pass: deadline, token, twin, handler.
+func (a *API) serve(rt route) http.Handler {
+	h := rt.handle
+	if rt.once {
+		h = a.once(rt, h)
+	}
+	if len(rt.scopes) > 0 {
+		h = a.authorize(rt.scopes, h)
+	}
+	return limitTime(rt.limit, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		traceOf(r).route = rt.pattern
+		if err := h(w, r); err != nil {
+			a.refuse(w, r, err)
+		}
+	}))
+}
+
+// mounted is another package's handler.
+func (a *API) mounted(pattern string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		traceOf(r).route = pattern
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *API) unknown() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, errUnknownPath) })
+}

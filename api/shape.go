@@ -1,0 +1,51 @@
+package api
+
+import (
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func shapeContainer(c snapshot.Container) wire.Container {
+	return wire.Container{ID: c.ID, Name: c.Name, Service: c.Service, Engine: c.Engine, Image: c.Image, State: c.State}
+}
+
+func shapeSnapshot(s snapshot.Snapshot, whyNot []string) wire.Snapshot {
+	return wire.Snapshot{
+		Name: s.Name, Container: s.Container, Reason: s.Reason, Note: s.Note, CreatedAt: s.CreatedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+		Pinned: s.Pinned, SizeBytes: s.SizeBytes, Restorable: len(whyNot) == 0, WhyNot: full(whyNot), Changes: full(s.Changes),
+	}
+}
+
+func shapeRestore(r snapshot.Restore) *wire.Restore {
+	return &wire.Restore{
+		ID: r.ID, Kind: r.Kind, UndoOf: r.UndoOf, Container: r.Container, Snapshot: r.Snapshot, State: r.State,
+		Summary: r.Sentence(r.State), RequestedBy: r.By.Actor, Reason: r.By.Reason,
+		RequestedAt: r.RequestedAt.UTC(), StartedAt: r.StartedAt.UTC(), VerifiedAt: r.VerifiedAt.UTC(),
+		DowntimeMs: r.Downtime.Milliseconds(), Phases: full(r.Phases), Differences: full(r.Differences),
+		WhyNot: full(r.WhyNot), Kept: r.Plan.KeptName, Error: r.Error,
+	}
+}
+
+func shapeIncident(i incidents.Incident) wire.Incident {
+	return wire.Incident{
+		ID: i.ID, PagerDutyID: i.PagerDutyID, Number: i.Number, Title: i.Title, Service: i.Service, Status: i.Status, Urgency: i.Urgency,
+		OpenedAt: i.OpenedAt, AcknowledgedAt: i.AcknowledgedAt, RestoredAt: i.RestoredAt, FlatAt: i.FlatAt, ResolvedAt: i.ResolvedAt,
+	}
+}
+
+// full is list, and never null in JSON.
+func full[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func shapeAll[T, W any](list []T, shape func(T) W) []W {
+	shaped := make([]W, 0, len(list))
+	for _, v := range list {
+		shaped = append(shaped, shape(v))
+	}
+	return shaped
+}

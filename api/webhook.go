@@ -1,0 +1,79 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// webhookLimit is within the 5 s after which PagerDuty takes a delivery for lost.
+const webhookLimit = 4 * time.Second
+
+// The reasons in snapback_webhooks_refused_total.
+const (
+	webhookUnsigned  = "unsigned"
+	webhookSignature = "bad_signature"
+	webhookMalformed = "malformed"
+	webhookTooLarge  = "too_large"
+	webhookDisabled  = "disabled"
+	webhookNotStored = "not_stored"
+)
+
+func webhookReasons() []string {
+	return []string{webhookUnsigned, webhookSignature, webhookMalformed, webhookTooLarge, webhookDisabled, webhookNotStored}
+}
+
+// receivePagerDuty answers 202 once the webhook is stored.
+//
+// PagerDuty's "Webhooks V3" documentation: a 4xx other than 429 drops the event for good, and three in a row turn the
+// subscription off for a day. So 401 and 413 are kept for what can't be PagerDuty's. What bears a right signature is
+// never answered 4xx, not even when it can't be read; and while nothing can be stored it is 503, to be tried again.
+// The content type is not looked at, for the same reason: the signature says whose it is.
+func (a *API) receivePagerDuty(w http.ResponseWriter, r *http.Request) error {
+	err := a.receive(r)
+	if err == nil {
+		a.metrics.WebhooksStored.Inc()
+		return respond(w, http.StatusAccepted, map[string]string{"status": "stored"})
+	}
+	reason := webhookReason(err)
+	a.metrics.WebhooksRefused.WithLabelValues(reason).Inc()
+	a.log.ErrorContext(r.Context(), "pagerduty webhook refused", "request_id", traceOf(r).id, "reason", reason, "err", err,
+		"webhook_id", clip(r.Header.Get("X-Webhook-Id")), "source", host(r.RemoteAddr))
+	if errors.Is(err, ErrWebhookMalformed) {
+		return respond(w, http.StatusAccepted, map[string]string{"status": "stored", "detail": "It is not an event that can be read."})
+	}
+	return err
+}
+
+// receive makes a 503 of everything that could be another time.
+func (a *API) receive(r *http.Request) error {
+	if a.deps.PagerDuty == nil {
+		return errWebhookDisabled
+	}
+	body, err := readBody(r)
+	if err == nil {
+		err = a.deps.PagerDuty.Receive(r.Context(), r.Header, body)
+	}
+	for _, last := range []error{nil, errTooLarge, ErrWebhookMalformed, ErrWebhookUnsigned, ErrWebhookBadSignature} {
+		if errors.Is(err, last) {
+			return err
+		}
+	}
+	return &refusal{err: errors.Join(ErrUnavailable, err), detail: "The webhook was not stored. Deliver it again."}
+}
+
+func webhookReason(err error) string {
+	switch {
+	case errors.Is(err, ErrWebhookUnsigned):
+		return webhookUnsigned
+	case errors.Is(err, ErrWebhookBadSignature):
+		return webhookSignature
+	case errors.Is(err, errTooLarge):
+		return webhookTooLarge
+	case errors.Is(err, errWebhookDisabled):
+		return webhookDisabled
+	case errors.Is(err, ErrWebhookMalformed):
+		return webhookMalformed
+	}
+	return webhookNotStored
+}

@@ -1,0 +1,153 @@
+// Package wire holds the shapes that the HTTP API speaks: what api writes and api/client reads. It has no behaviour.
+//
+// Times are RFC 3339 in UTC, and left out while they are not known. Lists are never null. Timeline entries travel as
+// incidents.Entry, unchanged, so that whoever reads them can recompute their hashes.
+package wire
+
+import (
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Container is an enabled container as it is now.
+type Container struct {
+	ID      string `json:"id"` // the engine's own: what If-Match takes
+	Name    string `json:"name"`
+	Service string `json:"service"`
+	Engine  string `json:"engine"`
+	Image   string `json:"image"`
+	State   string `json:"state"`
+}
+
+// Containers is a page of containers, the newest first.
+type Containers struct {
+	Containers []Container `json:"containers"`
+	NextCursor string      `json:"next_cursor,omitempty"` // empty on the last page
+}
+
+// Snapshot is a kept state of a container.
+type Snapshot struct {
+	Name       string            `json:"name"`
+	Container  string            `json:"container"`
+	Reason     snapshot.Reason   `json:"reason"`
+	Note       string            `json:"note,omitempty"`
+	CreatedAt  time.Time         `json:"created_at"`
+	ExpiresAt  time.Time         `json:"expires_at,omitzero"` // left out: as snapback.keep has it
+	Pinned     bool              `json:"pinned"`
+	SizeBytes  int64             `json:"size_bytes"`
+	Restorable bool              `json:"restorable"`
+	WhyNot     []string          `json:"why_not"`
+	Changes    []snapshot.Change `json:"changes"`
+}
+
+// Snapshots is a page of a container's snapshots, the newest first.
+type Snapshots struct {
+	Snapshots  []Snapshot `json:"snapshots"`
+	NextCursor string     `json:"next_cursor,omitempty"`
+}
+
+// NewSnapshot is the wish for a snapshot. Every field is optional.
+type NewSnapshot struct {
+	Name      string `json:"name,omitempty"`       // empty: after the reason and the time
+	Reason    string `json:"reason,omitempty"`     // pre-deploy or manual; empty: manual
+	Note      string `json:"note,omitempty"`       // a sentence for people, without secrets
+	ExpiresIn string `json:"expires_in,omitempty"` // such as 90m, 72h or 14d; empty: as snapback.keep has it
+	Pinned    bool   `json:"pinned,omitempty"`
+}
+
+// RestoreAsk is the wish for a restore or an undo. Every field is optional.
+type RestoreAsk struct {
+	Reason   string `json:"reason,omitempty"`   // a sentence for people
+	Incident any    `json:"incident,omitempty"` // our ID or the number, PagerDuty's ID; nil: the only open one, if there is just one
+}
+
+// Restore is one restore, or the undo of one.
+type Restore struct {
+	ID          int64                 `json:"id"`
+	Kind        snapshot.Kind         `json:"kind"`
+	UndoOf      int64                 `json:"undo_of,omitempty"`
+	Container   string                `json:"container"`
+	Snapshot    string                `json:"snapshot"`
+	State       snapshot.State        `json:"state"`
+	Summary     string                `json:"summary"` // the state in one sentence
+	RequestedBy incidents.Actor       `json:"requested_by"`
+	Reason      string                `json:"reason"`
+	RequestedAt time.Time             `json:"requested_at"`
+	StartedAt   time.Time             `json:"started_at,omitzero"`
+	VerifiedAt  time.Time             `json:"verified_at,omitzero"`
+	DowntimeMs  int64                 `json:"downtime_ms"`
+	Phases      []snapshot.Phase      `json:"phases"`
+	Differences []snapshot.Difference `json:"differences"`
+	WhyNot      []string              `json:"why_not"`
+	Kept        string                `json:"kept,omitempty"` // the name under which the container from before stays
+	Error       string                `json:"error"`
+}
+
+// Incident is one of PagerDuty's incidents.
+type Incident struct {
+	ID             int64            `json:"id"`
+	PagerDutyID    string           `json:"pagerduty_id"`
+	Number         int64            `json:"number"`
+	Title          string           `json:"title"`
+	Service        string           `json:"service"`
+	Status         incidents.Status `json:"status"`
+	Urgency        string           `json:"urgency"`
+	OpenedAt       time.Time        `json:"opened_at,omitzero"`
+	AcknowledgedAt time.Time        `json:"acknowledged_at,omitzero"`
+	RestoredAt     time.Time        `json:"restored_at,omitzero"`
+	FlatAt         time.Time        `json:"flat_at,omitzero"`
+	ResolvedAt     time.Time        `json:"resolved_at,omitzero"`
+}
+
+// Incidents is a page of incidents, the newest first.
+type Incidents struct {
+	Incidents  []Incident `json:"incidents"`
+	NextCursor string     `json:"next_cursor,omitempty"`
+}
+
+// Entries is a page of a timeline.
+type Entries struct {
+	Entries    []incidents.Entry `json:"entries"`
+	NextCursor string            `json:"next_cursor,omitempty"`
+}
+
+// Note is a remark for the timeline.
+type Note struct {
+	Text string `json:"text"`
+}
+
+// Person is whom a terminal link is for. IDs are those of the named system.
+type Person struct {
+	SlackID     string `json:"slack_id,omitempty"`
+	PagerDutyID string `json:"pagerduty_id,omitempty"`
+	Name        string `json:"name,omitempty"`
+}
+
+// LinkAsk is the wish for a terminal link.
+type LinkAsk struct {
+	Container string  `json:"container,omitempty"`  // empty: the only one that names the incident's service
+	Mode      string  `json:"mode,omitempty"`       // logs or shell; empty: logs
+	Person    *Person `json:"person,omitempty"`     // nil: the token itself
+	ExpiresIn string  `json:"expires_in,omitempty"` // at most 10m; empty: 5m
+}
+
+// Link is a signed link, to be handed to the person that it is for.
+type Link struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Problem is a refusal, as application/problem+json (RFC 9457).
+type Problem struct {
+	Type      string   `json:"type"` // urn:snapback:problem: and the code
+	Title     string   `json:"title"`
+	Status    int      `json:"status"`
+	Detail    string   `json:"detail"` // a sentence that says what to do
+	Code      string   `json:"code"`   // stable
+	RequestID string   `json:"request_id"`
+	Reasons   []string `json:"reasons,omitempty"` // every reason why it can't be restored
+	Names     []string `json:"names,omitempty"`   // those that exist, or that are meant
+	Restore   *Restore `json:"restore,omitempty"` // the one that runs, or that did not work out
+}

@@ -1,0 +1,350 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// The domain's own types are what the API asks for.
+var (
+	_ api.Restorer = (*snapshot.Restorer)(nil)
+	_ api.Taker    = (*snapshot.Taker)(nil)
+	_ api.Shelf    = snapshot.Shelf(nil)
+	_ api.Restores = snapshot.Journal(nil)
+)
+
+const bootstrap = "bootstrap-token-for-tests"
+
+var (
+	idOfAPI    = strings.Repeat("a1b2c3d4", 8)
+	idOfWeb    = strings.Repeat("b1b2c3d4", 8)
+	night      = time.Date(2026, 3, 1, 3, 42, 0, 0, time.UTC)
+	errNetwork = errors.New("dial tcp 10.0.0.7:5432: connection refused")
+)
+
+// world is everything that the API asks of the rest, in memory. Its methods are safe for concurrent use; the fields
+// above mu are set before the first request.
+type world struct {
+	ends     snapshot.Restore // what a restore comes to: State, WhyNot, Error
+	hold     chan struct{}    // not nil: restores end when it is closed
+	asked    chan struct{}    // gets a value for every restore that was asked for
+	failAll  error            // what the store says to everything
+	offerErr error
+	webhook  error
+	panics   bool
+
+	mu       sync.Mutex
+	running  *snapshot.Restore
+	restores map[int64]snapshot.Restore
+	byKey    map[string]int64
+	asks     []snapshot.Ask
+	takes    []snapshot.TakeAsk
+	shelf    []snapshot.Snapshot
+	incs     []incidents.Incident
+	entries  map[int64][]incidents.Entry
+	tokens   map[string]api.Token
+	touched  []string
+	kept     map[string]keptAnswer
+	links    []api.LinkAsk
+	bodies   [][]byte
+}
+
+type keptAnswer struct {
+	fingerprint []byte
+	answer      *api.Answer
+}
+
+func newWorld() *world {
+	w := &world{
+		ends: snapshot.Restore{State: snapshot.Verified}, asked: make(chan struct{}, 100),
+		restores: map[int64]snapshot.Restore{}, byKey: map[string]int64{}, entries: map[int64][]incidents.Entry{},
+		tokens: map[string]api.Token{}, kept: map[string]keptAnswer{},
+	}
+	w.incs = []incidents.Incident{
+		{ID: 1, PagerDutyID: "PT4KHLK", Number: 4711, Title: "Checkout is down", ServiceID: "PSVC1", Status: incidents.Triggered, OpenedAt: night},
+		{ID: 2, PagerDutyID: "PDONE01", Number: 4712, Title: "Over", ServiceID: "PSVC2", Status: incidents.Resolved, OpenedAt: night},
+	}
+	for i, name := range []string{"manual-0100", "pre-deploy-2255"} {
+		w.shelf = append(w.shelf, snapshot.Snapshot{ID: int64(i + 1), Key: "key-api", Container: "api", Name: name, Reason: snapshot.Manual, CreatedAt: night.Add(time.Duration(i) * time.Minute)})
+	}
+	return w
+}
+
+func (w *world) Containers(context.Context) ([]snapshot.Container, error) {
+	if w.panics {
+		panic("a secret that only the log may have")
+	}
+	if errors.Is(w.failAll, snapshot.ErrEngineAway) {
+		return nil, w.failAll
+	}
+	return []snapshot.Container{
+		{Key: "key-api", ID: idOfAPI, Name: "api", Engine: "local", Service: "checkout", Image: "shop:1.42", State: "running", CreatedAt: night, Settings: snapshot.Settings{PagerDutyServices: []string{"PSVC1"}}},
+		{Key: "key-w1", ID: idOfWeb, Name: "web-1", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour)},
+		{Key: "key-w2", ID: strings.Repeat("c", 64), Name: "web-2", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour)},
+		{Key: "key-api", ID: strings.Repeat("d", 64), Name: "api.before-0347", Engine: "local", State: "exited"},
+	}, nil
+}
+
+func (w *world) Snapshots(_ context.Context, key string) ([]snapshot.Snapshot, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.shelf), func(s snapshot.Snapshot) bool { return s.Key != key }), w.failAll
+}
+
+func (w *world) Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error) {
+	all, err := w.Snapshots(ctx, key)
+	for _, s := range all {
+		if s.Name == name {
+			return s, err
+		}
+	}
+	return snapshot.Snapshot{}, errors.Join(err, snapshot.ErrUnknownSnapshot)
+}
+
+func (w *world) Take(_ context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.takes = append(w.takes, ask)
+	if ask.Name == "" {
+		ask.Name = fmt.Sprintf("manual-%d", len(w.takes))
+	}
+	for _, s := range w.shelf {
+		if s.Key == c.Key && s.Name == ask.Name {
+			return s, snapshot.ErrNameTaken
+		}
+	}
+	s := snapshot.Snapshot{Key: c.Key, Container: c.Name, Name: ask.Name, Reason: ask.Reason, Note: ask.Note, CreatedAt: night.Add(time.Hour), Pinned: ask.Pinned}
+	w.shelf = append(w.shelf, s)
+	return s, nil
+}
+
+func (w *world) Delete(_ context.Context, key, name string, _ snapshot.By) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if name == "manual-0100" {
+		return snapshot.ErrInUse
+	}
+	w.shelf = slices.DeleteFunc(w.shelf, func(s snapshot.Snapshot) bool { return s.Key == key && s.Name == name })
+	return nil
+}
+
+func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asks = append(w.asks, ask)
+	if id, ok := w.byKey[ask.Idempotency]; ok && ask.Idempotency != "" {
+		return w.restores[id], nil
+	}
+	if ask.Seen != "" && !snapshot.SameOrShort(ask.Container.ID, ask.Seen) {
+		return snapshot.Restore{}, snapshot.ErrReplaced
+	}
+	if w.running != nil {
+		return snapshot.Restore{}, fmt.Errorf("opening: %w", &snapshot.InProgressError{Running: *w.running})
+	}
+	r := snapshot.Restore{ID: int64(len(w.restores) + 1), Kind: snapshot.Restoring, Key: ask.Container.Key, Container: ask.Container.Name, Snapshot: ask.Snapshot, State: snapshot.Requested, By: ask.By, RequestedAt: night}
+	w.restores[r.ID], w.byKey[ask.Idempotency] = r, r.ID
+	w.asked <- struct{}{}
+	return r, nil
+}
+
+func (w *world) Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (snapshot.Restore, error) {
+	r, err := w.Restore(ctx, id)
+	if err != nil || r.State != snapshot.Verified {
+		return r, errors.Join(err, snapshot.ErrNothingToUndo)
+	}
+	return w.Request(ctx, snapshot.Ask{Container: snapshot.Container{Key: r.Key, Name: r.Container}, Snapshot: "api.before-0347", By: by, Idempotency: idempotency})
+}
+
+func (w *world) Wait(ctx context.Context, id int64) (snapshot.Restore, error) {
+	select {
+	case <-w.held():
+	case <-ctx.Done():
+		return snapshot.Restore{}, context.Cause(ctx)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.restores[id]
+	r.State, r.WhyNot, r.Error, r.Proof = w.ends.State, w.ends.WhyNot, w.ends.Error, "healthy"
+	r.VerifiedAt = night.Add(2 * time.Second)
+	w.restores[id] = r
+	return r, nil
+}
+
+func (w *world) held() <-chan struct{} {
+	if w.hold != nil {
+		return w.hold
+	}
+	open := make(chan struct{})
+	close(open)
+	return open
+}
+
+func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, ok := w.restores[id]
+	if !ok {
+		return r, snapshot.ErrUnknownRestore
+	}
+	return r, nil
+}
+
+func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
+	offer := snapshot.Offer{Snapshot: s}
+	if s.Name == "manual-0100" {
+		offer.WhyNot = []string{"the image was pruned"}
+	}
+	return offer, w.offerErr
+}
+
+func (w *world) Incidents(_ context.Context, before int64, limit int) ([]incidents.Incident, error) {
+	var list []incidents.Incident
+	for _, i := range slices.Backward(w.incs) {
+		if (before == 0 || i.ID < before) && len(list) < limit {
+			list = append(list, i)
+		}
+	}
+	return list, w.failAll
+}
+
+func (w *world) FindIncident(_ context.Context, ref string) (incidents.Incident, error) {
+	for _, i := range w.incs {
+		if ref == i.PagerDutyID || ref == fmt.Sprint(i.ID) || ref == fmt.Sprint(i.Number) {
+			return i, w.failAll
+		}
+	}
+	return incidents.Incident{}, errors.Join(w.failAll, incidents.ErrUnknown)
+}
+
+func (w *world) OpenIncidents(_ context.Context, services []string) ([]incidents.Incident, error) {
+	var list []incidents.Incident
+	for _, i := range w.incs {
+		if i.Open() && slices.Contains(services, i.ServiceID) {
+			list = append(list, i)
+		}
+	}
+	return list, w.failAll
+}
+
+func (w *world) Entries(_ context.Context, incident, after int64) ([]incidents.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.entries[incident]), func(e incidents.Entry) bool { return e.Seq <= after }), w.failAll
+}
+
+func (w *world) Record(_ context.Context, e incidents.Entry) (incidents.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var prev []byte
+	chain := w.entries[e.IncidentID]
+	if len(chain) > 0 {
+		prev = chain[len(chain)-1].Hash
+	}
+	e.Seq, e.RecordedAt = int64(len(chain)+1), time.Now()
+	e.ID = e.Seq
+	err := e.Seal(prev)
+	w.entries[e.IncidentID] = append(chain, e)
+	return e, errors.Join(err, w.failAll)
+}
+
+func (w *world) Export(_ context.Context, out io.Writer, format string, i incidents.Incident) error {
+	return incidents.Export(out, format, incidents.Report{Incident: i, Generated: night})
+}
+
+func (w *world) Mint(_ context.Context, ask api.LinkAsk) (string, time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.links = append(w.links, ask)
+	if ask.Person.SlackID == "UNOBODY" {
+		return "", time.Time{}, api.ErrNotAllowed
+	}
+	return "https://bot.example/t#secret", night.Add(5 * time.Minute), nil
+}
+
+func (w *world) FindToken(_ context.Context, id string) (api.Token, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, ok := w.tokens[id]
+	if w.failAll == nil && !ok {
+		return t, api.ErrUnknownToken
+	}
+	return t, w.failAll
+}
+
+func (w *world) TouchToken(_ context.Context, id string, at time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tokens[id]
+	t.LastUsedAt = at
+	w.tokens[id] = t
+	w.touched = append(w.touched, id)
+	return nil
+}
+
+func (w *world) CreateToken(_ context.Context, t api.Token) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tokens[t.ID] = t
+	return nil
+}
+
+func (w *world) ListTokens(context.Context) ([]api.Token, error) { return nil, nil }
+
+func (w *world) RevokeToken(_ context.Context, id string, at time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tokens[id]
+	t.RevokedAt = at
+	w.tokens[id] = t
+	return nil
+}
+
+func (w *world) Begin(_ context.Context, key string, fingerprint []byte) (*api.Answer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept, ok := w.kept[key]
+	switch {
+	case !ok:
+		w.kept[key] = keptAnswer{fingerprint: fingerprint}
+		return nil, nil
+	case !bytes.Equal(kept.fingerprint, fingerprint):
+		return nil, api.ErrKeyReused
+	case kept.answer == nil:
+		return nil, api.ErrKeyInFlight
+	}
+	return kept.answer, nil
+}
+
+func (w *world) Finish(_ context.Context, key string, a api.Answer) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a.Body = slices.Clone(a.Body)
+	w.kept[key] = keptAnswer{w.kept[key].fingerprint, &a}
+	return nil
+}
+
+func (w *world) Release(_ context.Context, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.kept, key)
+	return nil
+}
+
+func (w *world) Receive(_ context.Context, _ http.Header, body []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bodies = append(w.bodies, body)
+	return w.webhook
+}

@@ -1,0 +1,202 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// container finds the one that a button is for, as it is now.
+func (b *Bot) container(ctx context.Context, hash string) (snapshot.Container, error) {
+	all, err := b.Containers.List(ctx)
+	if err != nil {
+		return snapshot.Container{}, err
+	}
+	i := slices.IndexFunc(all, func(c snapshot.Container) bool { return keyHash(c.Key) == hash })
+	if i < 0 {
+		return snapshot.Container{}, snapshot.ErrUnknownContainer
+	}
+	return all[i], nil
+}
+
+// open returns the incident of a button, or a denial when it is over. Without one it returns the zero incident.
+func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, error) {
+	if id == 0 {
+		return incidents.Incident{}, nil
+	}
+	in, err := h.Incidents.Incident(ctx, id)
+	if err == nil && !in.Open() {
+		err = &denial{"Nothing was done: the incident is resolved. To restore all the same, use `/snapback restore <container> <snapshot>`."}
+	}
+	return in, err
+}
+
+// allowed checks a permission, and puts a refusal on the timeline.
+func (h *handling) allowed(ctx context.Context, rule snapshot.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
+	what := verb + " " + c.Name
+	err := h.may(ctx, rule, h.who, where{
+		posted: h.in.Kind == inTap, channel: h.in.Channel, home: h.channelOf(c),
+		services: servicesFor(c, in), what: verb + " " + quote(c.Name, 120),
+	})
+	if errors.Is(err, ErrDenied) {
+		return h.refused(ctx, in.ID, what, err)
+	}
+	return err
+}
+
+// servicesFor are the PagerDuty services whose people count as on call for a container: the incident's, if the
+// container names it, and else those that it names. Being on call for another service permits nothing.
+func servicesFor(c snapshot.Container, in incidents.Incident) []string {
+	named := c.Settings.PagerDutyServices
+	if in.ServiceID != "" && slices.Contains(named, in.ServiceID) {
+		return []string{in.ServiceID}
+	}
+	return named
+}
+
+func (h *handling) restore(ctx context.Context, v value) error {
+	in, err := h.open(ctx, v.Incident)
+	if err != nil {
+		return err
+	}
+	c, err := h.container(ctx, v.Key)
+	if err != nil {
+		return err
+	}
+	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
+		return err
+	}
+	err = snapshot.ErrReplaced
+	if v.Seen == seen(c) {
+		_, err = h.Restorer.Request(ctx, snapshot.Ask{
+			Container: c, Snapshot: v.Snapshot, Seen: v.Seen, By: h.by(v.Incident), Idempotency: "slack|" + h.in.Native,
+		})
+	}
+	if errors.Is(err, snapshot.ErrReplaced) {
+		return h.replaced(ctx, v, c)
+	}
+	if err == nil {
+		h.begun(ctx, c, v)
+	}
+	return err
+}
+
+// replaced refuses, and shows the message as it has to be now. A tap that is handled for the second time finds the
+// container replaced by its own restore: that is no refusal.
+func (h *handling) replaced(ctx context.Context, v value, c snapshot.Container) error {
+	last, ok, err := h.Restores.LatestRestore(ctx, v.Incident)
+	if err != nil || ok && last.By.Source == h.source() {
+		return err
+	}
+	err = h.refused(ctx, v.Incident, "restore "+c.Name+" (it was replaced meanwhile)", snapshot.ErrReplaced)
+	if again := h.Deliver(ctx, v.Incident); again != nil {
+		h.log.Warn("refreshing a message", "incident_id", v.Incident, "err", again)
+	}
+	return err
+}
+
+// begun answers where the message of an incident does not.
+func (h *handling) begun(ctx context.Context, c snapshot.Container, v value) {
+	if !h.in.Ephemeral {
+		return
+	}
+	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Name, 120), quote(v.Snapshot, 64), h.channelOf(c))))
+}
+
+func (h *handling) undo(ctx context.Context, v value) error {
+	r, err := h.Restores.Restore(ctx, v.Restore)
+	if err != nil {
+		return err
+	}
+	in := incidents.Incident{}
+	if v.Incident != 0 {
+		if in, err = h.Incidents.Incident(ctx, v.Incident); err != nil {
+			return err
+		}
+	}
+	c, err := h.container(ctx, keyHash(r.Key))
+	if err != nil {
+		return err
+	}
+	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "undo the restore of"); err != nil {
+		return err
+	}
+	_, err = h.Restorer.Undo(ctx, r.ID, h.by(v.Incident), "slack|"+h.in.Native)
+	return err
+}
+
+func (h *handling) acknowledge(ctx context.Context, v value) error {
+	in, err := h.Incidents.Incident(ctx, v.Incident)
+	switch {
+	case err != nil:
+		return err
+	case in.Status == incidents.Resolved:
+		return &denial{"It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
+	case in.Status == incidents.Acknowledged:
+		return &denial{"It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
+	}
+	return h.ask(ctx, in, Acknowledge)
+}
+
+func (h *handling) resolve(ctx context.Context, v value) error {
+	in, err := h.Incidents.Incident(ctx, v.Incident)
+	if err != nil {
+		return err
+	}
+	if in.Status == incidents.Resolved {
+		return &denial{"It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
+	}
+	return h.ask(ctx, in, Resolve)
+}
+
+func byWhom(name string) string {
+	if name == "" {
+		return ""
+	}
+	return ", by " + quote(name, 80)
+}
+
+func (h *handling) ask(ctx context.Context, in incidents.Incident, kind ActKind) error {
+	return h.Acts.Ask(ctx, Act{IncidentID: in.ID, Kind: kind, By: h.actor(), Email: h.who.Email, Source: h.source()})
+}
+
+// terminal hands a link over so that only this person sees it. The shell is a permission of its own; logs go with
+// the restore.
+func (h *handling) terminal(ctx context.Context, v value) error {
+	if h.Terminal == nil {
+		return &denial{"Terminals are turned off here."}
+	}
+	in, err := h.open(ctx, v.Incident)
+	if err != nil {
+		return err
+	}
+	c, err := h.container(ctx, v.Key)
+	if err != nil {
+		return err
+	}
+	mode, err := h.mode(ctx, c, in)
+	if err != nil {
+		return err
+	}
+	url, until, err := h.Terminal.Mint(ctx, in.ID, c, h.who, mode)
+	if err != nil {
+		return err
+	}
+	h.say(ctx, terminalAnswer(c, mode, url, until.In(h.cfg.Zone)))
+	return nil
+}
+
+func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (string, error) {
+	place := where{posted: true, channel: h.in.Channel, home: h.channelOf(c), services: servicesFor(c, in), what: "open a shell"}
+	switch err := h.may(ctx, c.Settings.TerminalAllow, h.who, place); {
+	case err == nil:
+		return ModeShell, nil
+	case !errors.Is(err, ErrDenied):
+		return "", err
+	}
+	return ModeLogs, h.allowed(ctx, c.Settings.RestoreAllow, c, in, "see the logs of")
+}

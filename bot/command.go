@@ -1,0 +1,171 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+const help = "*What I understand*\n" +
+	"• `/snapback status`: open incidents\n" +
+	"• `/snapback list`: the containers that I watch\n" +
+	"• `/snapback snapshots <container>`: what can be restored\n" +
+	"• `/snapback restore <container> <snapshot>`: shows what would happen, and asks\n" +
+	"• `/snapback help`: this"
+
+// command carries out what was typed after /snapback. Nothing typed acts by itself: a restore is asked for with the
+// button that the answer has.
+func (h *handling) command(ctx context.Context) error {
+	words := strings.Fields(h.in.Text)
+	verb := "help"
+	if len(words) > 0 {
+		verb, words = strings.ToLower(words[0]), words[1:]
+	}
+	switch {
+	case verb == "status" && len(words) == 0:
+		return h.status(ctx)
+	case verb == "list" && len(words) == 0:
+		return h.list(ctx)
+	case verb == "snapshots" && len(words) == 1:
+		return h.snapshots(ctx, words[0])
+	case verb == "restore" && len(words) == 2:
+		return h.restoreCommand(ctx, words[0], words[1])
+	}
+	return h.tell(ctx, "Help", help)
+}
+
+// tell shows text, which is mrkdwn with sections parted by newlines.
+func (h *handling) tell(ctx context.Context, title string, all ...string) error {
+	h.say(ctx, Rendering{Text: title, Blocks: []slack.Block{section(lines(maxSection, all...))}})
+	return nil
+}
+
+func (h *handling) status(ctx context.Context) error {
+	open, err := h.Incidents.OpenIncidents(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 {
+		return h.tell(ctx, "Status", "No incident is open.")
+	}
+	var out []string
+	for _, in := range open[:min(len(open), 20)] {
+		label := fmt.Sprintf("#%d %s", in.Number, quote(in.Title, 120))
+		line := mark(in) + " " + link(in.URL, strings.ReplaceAll(label, "|", "¦")) + " · " + quote(in.Service, 80) + " · " + string(in.Status)
+		out = append(out, line+byWhom(in.AcknowledgedBy))
+	}
+	return h.tell(ctx, "Status", out...)
+}
+
+func (h *handling) list(ctx context.Context) error {
+	all, err := h.Containers.List(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return h.tell(ctx, "Containers", "I watch no container. Label one with `snapback.enable=true`.")
+	}
+	slices.SortFunc(all, func(x, y snapshot.Container) int { return strings.Compare(x.Name, y.Name) })
+	var out []string
+	for _, c := range all[:min(len(all), 40)] {
+		line := "`" + quote(c.Name, 100) + "` " + quote(c.Image, 120) + " · " + quote(c.State, 20)
+		if c.Health != "" && c.Health != "healthy" {
+			line += ", " + quote(c.Health, 20)
+		}
+		out = append(out, line)
+	}
+	if n := len(all) - 40; n > 0 {
+		out = append(out, fmt.Sprintf("… and %d more", n))
+	}
+	return h.tell(ctx, "Containers", out...)
+}
+
+func (h *handling) snapshots(ctx context.Context, ref string) error {
+	c, err := h.named(ctx, ref)
+	if err != nil {
+		return err
+	}
+	kept, err := h.Snapshots.Snapshots(ctx, c.Key)
+	if err != nil {
+		return err
+	}
+	if len(kept) == 0 {
+		return h.tell(ctx, "Snapshots", "No snapshot of "+quote(c.Name, 120)+" is kept.")
+	}
+	out := []string{"Snapshots of *" + quote(c.Name, 120) + "*, newest first:"}
+	now := h.cfg.Now()
+	for _, s := range kept[:min(len(kept), 30)] {
+		line := fmt.Sprintf("`%s` %s · %s (%s ago)", quote(s.Name, 64), s.Reason, clock(s.CreatedAt, now, h.cfg.Zone), span(now.Sub(s.CreatedAt)))
+		if !s.MissingSince.IsZero() {
+			line += " · can't be restored: its image is gone"
+		}
+		out = append(out, line)
+	}
+	return h.tell(ctx, "Snapshots", out...)
+}
+
+func (h *handling) restoreCommand(ctx context.Context, ref, name string) error {
+	c, err := h.named(ctx, ref)
+	if err != nil {
+		return err
+	}
+	in, err := h.incidentOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
+		return err
+	}
+	return h.propose(ctx, c, name, in.ID)
+}
+
+// incidentOf is the newest open incident of the container's services; the zero incident when there is none.
+func (h *handling) incidentOf(ctx context.Context, c snapshot.Container) (incidents.Incident, error) {
+	if len(c.Settings.PagerDutyServices) == 0 {
+		return incidents.Incident{}, nil
+	}
+	open, err := h.Incidents.OpenIncidents(ctx, c.Settings.PagerDutyServices)
+	if err != nil || len(open) == 0 {
+		return incidents.Incident{}, err
+	}
+	return open[0], nil
+}
+
+// named finds a container by name, service, or the engine's ID.
+func (h *handling) named(ctx context.Context, ref string) (snapshot.Container, error) {
+	all, err := h.Containers.List(ctx)
+	if err != nil {
+		return snapshot.Container{}, err
+	}
+	for _, match := range []func(snapshot.Container) bool{
+		func(c snapshot.Container) bool { return c.Name == ref },
+		func(c snapshot.Container) bool { return c.Service == ref },
+		func(c snapshot.Container) bool { return snapshot.SameOrShort(c.ID, ref) },
+	} {
+		found := slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !match(c) })
+		if len(found) == 1 {
+			return found[0], nil
+		}
+		if len(found) > 1 {
+			return snapshot.Container{}, snapshot.ErrAmbiguous
+		}
+	}
+	return snapshot.Container{}, unknownContainer(all, ref)
+}
+
+func unknownContainer(all []snapshot.Container, ref string) error {
+	var names []string
+	for _, c := range all[:min(len(all), 15)] {
+		names = append(names, "`"+quote(c.Name, 100)+"`")
+	}
+	if len(names) == 0 {
+		return &denial{"I watch no container. Label one with `snapback.enable=true`."}
+	}
+	return &denial{"I know no container " + quote(ref, 100) + ". There are: " + strings.Join(names, ", ") + "."}
+}

@@ -1,0 +1,185 @@
+package bot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// Deliver brings Slack up to what is written: the message of an incident, and the entries of its thread, in order. It
+// may be called at any time, twice, and by several bots. Incident 0 is the chain of what happened outside incidents.
+// The error is an *Error; whatever it says, what was posted is not posted again.
+//
+// Once, also across crashes: what is about to be posted is noted before (Message.Attempt), and every post carries
+// metadata that tells which it is. When a note is found at the next call, nobody knows how the attempt ended, so the
+// channel is searched for that metadata before it is posted again.
+func (b *Bot) Deliver(ctx context.Context, incidentID int64) error {
+	err := b.Messages.WithMessage(ctx, incidentID, func(ctx context.Context, m Message, save func(Message) error) error {
+		d := &delivery{Bot: b, m: m, save: save}
+		if incidentID == 0 {
+			return d.outside(ctx)
+		}
+		return d.incident(ctx, incidentID)
+	})
+	if err == nil {
+		b.cfg.Observe("deliver", "ok")
+		return nil
+	}
+	var known *Error
+	if !errors.As(err, &known) {
+		known = &Error{Retry: true, Reason: "store", Err: err}
+	}
+	b.cfg.Observe("deliver", known.Reason)
+	return known
+}
+
+// delivery is one call of Deliver, while it holds the chain's lock.
+type delivery struct {
+	*Bot
+	m    Message
+	save func(Message) error
+}
+
+func (d *delivery) incident(ctx context.Context, id int64) error {
+	in, err := d.Incidents.Incident(ctx, id)
+	if errors.Is(err, incidents.ErrUnknown) {
+		return &Error{Reason: "unknown_incident", Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	entries, err := d.Timeline.Entries(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	v, err := d.view(ctx, in, entries)
+	if err != nil {
+		return err
+	}
+	if err := d.settleIncident(ctx); err != nil {
+		return err
+	}
+	if err := d.root(ctx, v); err != nil {
+		return err
+	}
+	if err := d.thread(ctx, entries); err != nil {
+		return err
+	}
+	if v.Problem != "" {
+		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
+	}
+	return nil
+}
+
+// root posts the message, or edits it when it reads otherwise by now.
+func (d *delivery) root(ctx context.Context, v View) error {
+	r := Render(v)
+	hash := r.hash()
+	if d.m.TS != "" {
+		if slices.Equal(hash, d.m.Rendered) {
+			return nil
+		}
+		moved, err := d.edit(ctx, r, hash)
+		if !moved {
+			return err
+		}
+	}
+	p := post{seq: 0, rendering: r}
+	ts, err := d.place(ctx, p, d.rootChannels(v))
+	if err != nil {
+		return err
+	}
+	d.m.TS, d.m.Rendered, d.m.Attempt = ts, hash, -1
+	return d.save(d.m)
+}
+
+// edit returns moved when the message can't be edited any more, so that a new one is needed.
+func (d *delivery) edit(ctx context.Context, r Rendering, hash []byte) (moved bool, err error) {
+	err = d.update(ctx, d.m.Channel, d.m.TS, r)
+	switch code := slackCode(err); {
+	case err == nil:
+		d.m.Rendered = hash
+		return false, d.save(d.m)
+	case slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed"}, code):
+		d.log.Warn("the message of an incident is gone: posting a new one", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
+	case slices.Contains(homeless, code) && d.m.Channel != d.cfg.Channel && d.cfg.Channel != "":
+		d.log.Error("a channel is closed to the bot: moving to the default channel", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
+		d.m.Channel = d.cfg.Channel
+	default:
+		return false, err
+	}
+	d.m.TS, d.m.Rendered = "", nil
+	return true, nil
+}
+
+// rootChannels are where the message may go, in order of preference.
+func (d *delivery) rootChannels(v View) []string {
+	if d.m.Channel != "" {
+		return []string{d.m.Channel, d.cfg.Channel}
+	}
+	var out []string
+	for _, c := range v.Containers {
+		if !v.Suspects && c.Container.Settings.SlackChannel != "" {
+			out = append(out, c.Container.Settings.SlackChannel)
+		}
+	}
+	return append(out[:min(len(out), 1)], d.cfg.Channel)
+}
+
+// thread posts what has been written since, in order.
+func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error {
+	before := d.m.Seq
+	for _, e := range entries {
+		if e.Seq <= d.m.Seq {
+			continue
+		}
+		if mark, ok := told(e); ok {
+			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: shouted(e)}
+			if _, err := d.place(ctx, p, []string{d.m.Channel}); err != nil && !d.unpostable(err, e) {
+				return err
+			}
+			d.m.Attempt, d.m.Seq = -1, e.Seq
+			if err := d.save(d.m); err != nil {
+				return err
+			}
+			before = e.Seq
+		}
+		d.m.Seq = e.Seq
+	}
+	if d.m.Seq == before {
+		return nil
+	}
+	return d.save(d.m)
+}
+
+// unpostable says that Slack will never take an entry as it is. It is logged and left out, because everything after
+// it would wait for ever.
+func (d *delivery) unpostable(err error, e incidents.Entry) bool {
+	code := slackCode(err)
+	if !slices.Contains([]string{"no_text", "msg_too_long", "invalid_blocks", "cannot_reply_to_message", "metadata_too_large"}, code) {
+		return false
+	}
+	d.log.Error("Slack refuses an entry for good: leaving it out", "incident_id", e.IncidentID, "seq", e.Seq, "kind", e.Kind, "reason", code)
+	return true
+}
+
+// hash tells renderings apart.
+func (r Rendering) hash() []byte {
+	doc, err := json.Marshal(struct {
+		Text   string
+		Blocks []slack.Block
+	}{r.Text, r.Blocks})
+	if err != nil {
+		doc = fmt.Appendf(nil, "%v", r) // blocks are plain structs, so this is not reached; a hash of anything is safe
+	}
+	sum := sha256.Sum256(doc)
+	return sum[:]
+}

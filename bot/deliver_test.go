@@ -1,0 +1,323 @@
+package bot_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func note(incident int64, n int) incidents.Entry {
+	return incidents.Entry{IncidentID: incident, Kind: incidents.KindNote, Summary: fmt.Sprintf("note %d", n), OccurredAt: at("03:43")}
+}
+
+func TestAlertSaysWhatWasDeployedAndWhatCanBeDone(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	m := n.alert(t)
+	if !m.Contains("🚨 Checkout error rate above 5 %", "*Shop checkout*", "Last deploy 22:55 (4 h 47 min before): image 1.41 → 1.42 · env DB_POOL: 20 → 2 · env API_KEY: changed") {
+		t.Errorf("the message reads:\n%s", m)
+	}
+	var labels []string
+	for _, c := range m.Controls() {
+		labels = append(labels, c.Label)
+	}
+	want := []string{"Restore pre-deploy-2255", "Acknowledge", "Terminal", "Restore scheduled-0000 …", "Details", "Runbook", "Resolve"}
+	if d := cmp.Diff(want, labels); d != "" {
+		t.Errorf("buttons (-want +got):\n%s", d)
+	}
+	if m.UnfurlLinks || m.UnfurlMedia || m.Text == "" {
+		t.Errorf("unfurling %v %v, fallback %q", m.UnfurlLinks, m.UnfurlMedia, m.Text)
+	}
+}
+
+func TestMessageIsPostedOnceAndEditedWhenItChanges(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	m := n.alert(t)
+	n.deliver(t, 7)
+	if got := len(n.shop.Messages()); got != 1 || n.slack.Calls("chat.update") != 0 {
+		t.Fatalf("%d messages, %d edits", got, n.slack.Calls("chat.update"))
+	}
+	in := theIncident()
+	in.Status, in.AcknowledgedAt, in.AcknowledgedBy = incidents.Acknowledged, at("03:43"), "Ann Lee"
+	n.do(func() { n.incidents[7] = in })
+	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindPagerDutyAcked, Summary: "Acknowledged by Ann Lee"})
+	n.deliver(t, 7)
+	m = m.ExpectUpdate(t, "Acknowledged by Ann Lee at 03:43")
+	m.ExpectReply(t, "Acknowledged by Ann Lee")
+	if m.Button("Acknowledge").Exists() {
+		t.Error("the Acknowledge button is still there")
+	}
+}
+
+func TestResolvedIncidentHasNoButtons(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	m := n.alert(t)
+	in := theIncident()
+	in.Status, in.ResolvedAt, in.ResolvedBy = incidents.Resolved, at("04:10"), "Ann Lee"
+	n.do(func() { n.incidents[7] = in })
+	n.deliver(t, 7)
+	m = m.ExpectUpdate(t, "Resolved by Ann Lee at 04:10, after 28 min")
+	if c := m.Controls(); len(c) != 0 {
+		t.Errorf("these can be tapped: %+v", c)
+	}
+}
+
+func TestThreadHasEachEntryOnceInOrder(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	for i := range 4 {
+		n.write(t, note(7, i))
+		n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindRestoreState, Summary: "an intermediate state"})
+	}
+	m := n.alert(t)
+	n.deliver(t, 7)
+	wantReplies(t, m, "📝 note 0", "📝 note 1", "📝 note 2", "📝 note 3")
+}
+
+func wantReplies(t *testing.T, m slackfake.Message, want ...string) {
+	t.Helper()
+	var got []string
+	for _, r := range m.Now().Replies {
+		got = append(got, r.String())
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("replies (-want +got):\n%s", d)
+	}
+}
+
+func TestNothingIsPostedTwiceWhenAnAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.write(t, note(7, 1))
+	n.slack.DropResponse("chat.postMessage", 1)
+	if err := n.bot.Deliver(t.Context(), 7); err == nil {
+		t.Fatal("a lost answer was taken for a success")
+	}
+	n.slack.DropResponse("chat.postMessage", 1)
+	if err := n.bot.Deliver(t.Context(), 7); err == nil { // finds the message; now the reply's answer is lost
+		t.Fatal("a lost answer was taken for a success")
+	}
+	n.deliver(t, 7)
+	if got := len(n.shop.Messages()); got != 1 {
+		t.Fatalf("%d messages:\n%s", got, n.shop)
+	}
+	wantReplies(t, n.shop.Messages()[0], "📝 note 1")
+}
+
+// A crash is a save that never happens: the bot that comes after finds what the one before has left.
+func TestNothingIsPostedTwiceOrLostWhereverItCrashes(t *testing.T) {
+	t.Parallel()
+	for crash := 1; crash <= 6; crash++ {
+		t.Run(fmt.Sprint(crash), func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.write(t, note(7, 1))
+			n.write(t, note(7, 2))
+			n.do(func() { n.failSave = crash })
+			if err := n.bot.Deliver(t.Context(), 7); err == nil {
+				t.Fatal("the database was away, and nobody noticed")
+			}
+			n.deliver(t, 7)
+			if got := len(n.shop.Messages()); got != 1 {
+				t.Fatalf("%d messages:\n%s", got, n.shop)
+			}
+			wantReplies(t, n.shop.Messages()[0], "📝 note 1", "📝 note 2")
+		})
+	}
+}
+
+func TestRefusedPostIsNotLookedForAndComesLater(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.slack.RateLimit("chat.postMessage", 1, 7*time.Second)
+	err := n.bot.Deliver(t.Context(), 7)
+	var e *bot.Error
+	if !errors.As(err, &e) || !e.Retry || e.After != 7*time.Second || e.Reason != "rate_limited" {
+		t.Fatalf("got %+v", err)
+	}
+	n.alert(t)
+	if n.slack.Calls("conversations.history") != 0 {
+		t.Error("the channel was searched although Slack had said no")
+	}
+}
+
+func TestOutageDelaysAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.write(t, note(7, 1))
+	n.slack.Outage(true)
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry {
+		t.Fatalf("got %+v", err)
+	}
+	n.slack.Outage(false)
+	wantReplies(t, n.alert(t), "📝 note 1")
+}
+
+func TestClosedChannelsFallBackToTheDefault(t *testing.T) {
+	t.Parallel()
+	for name, closeIt := range map[string]func(*night){
+		"archived": func(n *night) { n.shop.Archive() },
+		"left":     func(n *night) { n.shop.RemoveApp() },
+		"unknown":  func(n *night) { n.do(func() { n.containers[0].Settings.SlackChannel = "C0NOWHERE" }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			closeIt(n)
+			n.deliver(t, 7)
+			n.ops.ExpectMessage(t, "Checkout error rate")
+		})
+	}
+}
+
+func TestMessageMovesWhenItsChannelIsClosedOrItIsDeleted(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.alert(t)
+	n.shop.Archive()
+	in := theIncident()
+	in.Title = "Checkout error rate above 9 %"
+	n.do(func() { n.incidents[7] = in })
+	n.write(t, note(7, 1))
+	n.deliver(t, 7)
+	wantReplies(t, n.ops.ExpectMessage(t, "above 9 %"), "📝 note 1")
+}
+
+func TestBlocksThatSlackRefusesStillArriveAsText(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.slack.Refuse("chat.postMessage", 1, "invalid_blocks")
+	n.deliver(t, 7)
+	m := n.shop.ExpectMessage(t, "Checkout error rate above 5 %")
+	if len(m.Controls()) != 0 || n.count(func() int { return n.observed["render refused"] }) != 1 {
+		t.Errorf("it reads:\n%s", m)
+	}
+}
+
+func TestAlertArrivesWhileTheEngineIsAway(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() { n.engineErr = snapshot.ErrEngineAway })
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry || e.Reason != "incomplete" {
+		t.Fatalf("got %+v", err)
+	}
+	m := n.ops.ExpectMessage(t, "Checkout error rate", "The container engine does not answer")
+	n.do(func() { n.engineErr = nil })
+	n.deliver(t, 7)
+	if m = m.Now(); !m.Button("Restore pre-deploy-2255").Exists() {
+		t.Errorf("the engine is back, and the message reads:\n%s", m)
+	}
+}
+
+func TestUnrestorableSnapshotHasNoButtonAndSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() { n.whyNot["pre-deploy-2255"] = []string{"its image is gone"} })
+	m := n.alert(t)
+	if m.Button("Restore pre-deploy-2255").Exists() || !m.Contains("can't be restored: its image is gone") || !m.Button("Restore scheduled-0000").Exists() {
+		t.Errorf("it reads:\n%s", m)
+	}
+}
+
+func TestUnknownServiceIsPostedWithSuspects(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	in := theIncident()
+	in.ServiceID = "PELSE"
+	n.do(func() { n.incidents[7] = in })
+	n.deliver(t, 7)
+	m := n.ops.ExpectMessage(t, "Checkout error rate", "No container names this service. Deployed last:", "*api* · Last deploy 22:55")
+	if !m.Button("Restore pre-deploy-2255 (api)").Exists() {
+		t.Errorf("it reads:\n%s", m)
+	}
+}
+
+func TestUnknownIncidentIsNotRetried(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 99); !errors.As(err, &e) || e.Retry || e.Reason != "unknown_incident" {
+		t.Fatalf("got %+v", err)
+	}
+}
+
+func TestRestoreOutsideAnIncidentGetsAThreadInTheContainersChannel(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	for i, kind := range []string{incidents.KindRestoreRequested, incidents.KindRestoreState, incidents.KindRestoreVerified} {
+		details, _ := json.Marshal(map[string]any{"restore_id": 5, "container": "api"})
+		n.write(t, incidents.Entry{Kind: kind, Summary: fmt.Sprintf("step %d", i), Details: details})
+	}
+	n.write(t, incidents.Entry{Kind: incidents.KindSnapshotTaken, Summary: "routine"})
+	n.do(func() { n.failSave = 4 }) // after the second post
+	if err := n.bot.Deliver(t.Context(), 0); err == nil {
+		t.Fatal("the database was away, and nobody noticed")
+	}
+	n.deliver(t, 0)
+	n.deliver(t, 0)
+	if got := len(n.shop.Messages()); got != 1 {
+		t.Fatalf("%d messages:\n%s", got, n.shop)
+	}
+	wantReplies(t, n.shop.ExpectMessage(t, "▶️ step 0"), "✅ step 2")
+}
+
+func TestOutsideTextPingsNobody(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	in := theIncident()
+	in.Title, in.Service = "<!channel> <https://evil.example|click> *bold*", "<!here> & <@U0ANN>"
+	n.do(func() { n.incidents[7] = in })
+	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindNote, Summary: "<!everyone> `code`"})
+	n.deliver(t, 7)
+	m := n.shop.Messages()[0]
+	doc := m.Text + string(m.Blocks) + m.Replies[0].Text + string(m.Replies[0].Blocks)
+	for _, bad := range []string{"<!channel", "<!here", "<!everyone", "<@", "<https://evil", `\u003c!c`, `\u003c!h`, `\u003c!e`, `\u003c@`, `\u003chttps://evil`, "`code`"} {
+		if strings.Contains(doc, bad) {
+			t.Errorf("%q got through:\n%s", bad, doc)
+		}
+	}
+}
+
+func TestDeletedMessageIsPostedAnew(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.alert(t)
+	in := theIncident()
+	in.Title = "Checkout error rate above 9 %"
+	n.do(func() { n.incidents[7] = in })
+	n.slack.Refuse("chat.update", 1, "message_not_found")
+	n.write(t, note(7, 1))
+	n.deliver(t, 7)
+	wantReplies(t, n.shop.ExpectMessage(t, "above 9 %"), "📝 note 1")
+}
+
+func TestPostsKeepSlacksPaceAndTheirOrder(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *bot.Config, _ *world) { c.Gap = time.Hour })
+	for i := range 6 {
+		n.write(t, note(7, i))
+	}
+	for range 2 { // five posts at once, and then one an hour
+		var e *bot.Error
+		if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry || e.After != time.Hour {
+			t.Fatalf("got %+v", err)
+		}
+		n.do(func() { n.now = n.now.Add(time.Hour) })
+	}
+	n.deliver(t, 7)
+	wantReplies(t, n.shop.Messages()[0], "📝 note 0", "📝 note 1", "📝 note 2", "📝 note 3", "📝 note 4", "📝 note 5")
+}

@@ -1,0 +1,161 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Error is why something could not be brought to Slack. Reason is one of a bounded set, for metrics: rate_limited,
+// unreachable, unavailable, incomplete, no_channel, unknown_incident, store, or a code of Slack's own.
+type Error struct {
+	Retry  bool
+	After  time.Duration // at least so long before the next try; 0: as the queue has it
+	Reason string
+	Err    error
+
+	maybe bool // it may have been done all the same
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Reason
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Slack's documentation of these codes says that some of the operation may have been done.
+var ambiguous = []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+
+// A person has to mend these; the queue tries again meanwhile, slowly, so that nothing is lost.
+var mendable = []string{
+	"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
+	"channel_not_found", "not_in_channel", "is_archived", "restricted_action", "org_login_required", "ekm_access_denied",
+	"team_access_not_granted", "access_denied", "no_permission",
+}
+
+// wrap makes an *Error of what slack-go returned. op names what was tried.
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := judge(err)
+	e.Err = fmt.Errorf("%s: %w", op, err)
+	return e
+}
+
+func judge(err error) *Error {
+	var known *Error
+	var limited *slack.RateLimitedError
+	var status slack.StatusCodeError
+	code := slackCode(err)
+	switch {
+	case errors.As(err, &known):
+		return &Error{Retry: known.Retry, After: known.After, Reason: known.Reason, maybe: known.maybe}
+	case errors.As(err, &limited):
+		return &Error{Retry: true, After: max(limited.RetryAfter, time.Second), Reason: "rate_limited"}
+	case code == "ratelimited" || code == "rate_limited":
+		return &Error{Retry: true, After: 10 * time.Second, Reason: "rate_limited"}
+	case slices.Contains(ambiguous, code):
+		return &Error{Retry: true, Reason: code, maybe: true}
+	case code != "":
+		return refusedBySlack(code)
+	case errors.As(err, &status):
+		return &Error{Retry: true, Reason: "unavailable", maybe: status.Code >= http.StatusInternalServerError}
+	}
+	return &Error{Retry: true, Reason: "unreachable", maybe: !neverSent(err)}
+}
+
+func refusedBySlack(code string) *Error {
+	if slices.Contains(mendable, code) {
+		return &Error{Retry: true, After: time.Minute, Reason: code}
+	}
+	return &Error{Reason: code}
+}
+
+// neverSent says that not even a connection was made.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// slackCode is the error code of Slack's answer, or "".
+func slackCode(err error) string {
+	var answer slack.SlackErrorResponse
+	if errors.As(err, &answer) {
+		return answer.Err
+	}
+	return ""
+}
+
+// ErrDenied says that a person may not do something. Every *denial is one.
+var ErrDenied = errors.New("that person may not do this")
+
+// denial is a refusal in words for the person who is refused.
+type denial struct{ sentence string }
+
+func (d *denial) Error() string { return d.sentence }
+
+// Is makes errors.Is(err, ErrDenied) true.
+func (d *denial) Is(target error) bool { return target == ErrDenied }
+
+// sentences tell what to do next. The first that matches holds.
+var sentences = []struct {
+	err      error
+	sentence string
+}{
+	{snapshot.ErrReplaced, "Nothing was done: the container was replaced after that message was posted. The message shows the new one now: look at it, and tap again if you still want to."},
+	{snapshot.ErrUnknownContainer, "Nothing was done: no such container is there any more. `/snapback list` shows those that are."},
+	{snapshot.ErrAmbiguous, "Nothing was done: several containers answer to that name. Use the exact name from `/snapback list`."},
+	{snapshot.ErrNotEnabled, "Nothing was done: the container is not labelled `snapback.enable=true` any more, so it is not mine to touch."},
+	{snapshot.ErrUnknownSnapshot, "Nothing was done: that snapshot has been removed. Details in the ⋯ menu lists those that are left."},
+	{snapshot.ErrUnknownRestore, "Nothing was done: I don't know that restore any more."},
+	{snapshot.ErrNothingToUndo, "There is nothing to undo: the container from before is gone, or was put back already. A snapshot can be restored instead: see Details in the ⋯ menu."},
+	{snapshot.ErrGone, "Nothing was done: the engine does not have the image of that snapshot any more. Try another one: see Details in the ⋯ menu."},
+	{snapshot.ErrEngineAway, "Nothing was done: the container engine does not answer. Try again in a minute; if it stays like this, somebody has to look at the engine's host."},
+	{incidents.ErrUnknown, "Nothing was done: I don't know that incident any more."},
+}
+
+// sentence says what err means for the person who tapped, as mrkdwn. Ours are written here; what is quoted is escaped.
+func (b *Bot) sentence(err error) (text string, known bool) {
+	var denied *denial
+	var running *snapshot.InProgressError
+	var refused *snapshot.RefusedError
+	switch {
+	case errors.As(err, &denied):
+		return denied.sentence, true
+	case errors.As(err, &running):
+		return b.whose(running.Running), true
+	case errors.Is(err, snapshot.ErrInProgress):
+		return "A restore of that container is running already. Nothing else was started; watch its message.", true
+	case errors.As(err, &refused):
+		return "It can't be restored now: " + quote(strings.Join(refused.Reasons, "; "), 1000) + ". Nothing was changed.", true
+	}
+	for _, s := range sentences {
+		if errors.Is(err, s.err) {
+			return s.sentence, true
+		}
+	}
+	return "", false
+}
+
+func (b *Bot) whose(r snapshot.Restore) string {
+	who := quote(r.By.Actor.Name, 80)
+	if who == "" {
+		who = "Somebody"
+	}
+	return fmt.Sprintf("%s is restoring %s to %s already, since %s. Nothing else was started; watch the message.",
+		who, quote(r.Container, 120), quote(r.Snapshot, 64), r.RequestedAt.In(b.cfg.Zone).Format("15:04:05"))
+}

@@ -1,0 +1,433 @@
+package bot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/snapshot"
+)
+
+const (
+	token  = "xoxb-test"
+	secret = "signing-secret"
+)
+
+// at is a time on the night of the incident; it was opened at 03:42.
+func at(clock string) time.Time {
+	day := "2026-11-24 "
+	if clock > "12:00" {
+		day = "2026-11-23 "
+	}
+	t, err := time.Parse("2006-01-02 15:04:05", day+clock+":00")
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// world is everything that the bot asks, in memory, with the queue of what was accepted.
+type world struct {
+	mu         sync.Mutex // guards all below
+	now        time.Time
+	incidents  map[int64]incidents.Incident
+	entries    map[int64][]incidents.Entry
+	messages   map[int64]bot.Message
+	saves      int
+	failSave   int // the nth save from now fails; 0: none
+	accepted   map[string]bool
+	queue      []job
+	acceptErr  error
+	people     map[string]bot.Person
+	containers []snapshot.Container
+	engineErr  error
+	snapshots  map[string][]snapshot.Snapshot
+	deploys    []snapshot.Deploy
+	whyNot     map[string][]string
+	losses     []string
+	asks       []snapshot.Ask
+	askErr     error
+	undos      []int64
+	undoErr    error
+	restores   []snapshot.Restore
+	acts       []bot.Act
+	onCall     map[string][]bot.Responder
+	onCallErr  error
+	mints      []string
+	observed   map[string]int
+	chain      sync.Mutex // the lock that WithMessage holds
+}
+
+type job struct {
+	body []byte
+	at   time.Time
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) do(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *world) Incident(_ context.Context, id int64) (incidents.Incident, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in, ok := w.incidents[id]
+	if !ok {
+		return in, incidents.ErrUnknown
+	}
+	return in, nil
+}
+
+func (w *world) OpenIncidents(_ context.Context, services []string) ([]incidents.Incident, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []incidents.Incident
+	for _, in := range w.incidents {
+		if in.Open() && (services == nil || slices.Contains(services, in.ServiceID)) {
+			out = append(out, in)
+		}
+	}
+	slices.SortFunc(out, func(a, b incidents.Incident) int { return int(b.ID - a.ID) })
+	return out, nil
+}
+
+func (w *world) Entries(_ context.Context, id, after int64) ([]incidents.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.entries[id]
+	return slices.Clone(all[min(int(after), len(all)):]), nil
+}
+
+func (w *world) RecordOnce(_ context.Context, e incidents.Entry) (incidents.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, old := range w.entries[e.IncidentID] {
+		if e.Source.NativeID != "" && old.Kind == e.Kind && old.Source.NativeID == e.Source.NativeID {
+			return old, nil
+		}
+	}
+	e.Seq = int64(len(w.entries[e.IncidentID]) + 1)
+	w.entries[e.IncidentID] = append(w.entries[e.IncidentID], e)
+	return e, nil
+}
+
+func (w *world) WithMessage(ctx context.Context, id int64, do func(context.Context, bot.Message, func(bot.Message) error) error) error {
+	w.chain.Lock()
+	defer w.chain.Unlock()
+	w.mu.Lock()
+	m, ok := w.messages[id]
+	w.mu.Unlock()
+	if !ok {
+		m = bot.Message{IncidentID: id, Attempt: -1}
+	}
+	return do(ctx, m, w.save)
+}
+
+func (w *world) save(m bot.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failSave > 0 {
+		if w.failSave--; w.failSave == 0 {
+			return errors.New("the database is away")
+		}
+	}
+	w.saves++
+	m.Threads = slices.Clone(m.Threads)
+	w.messages[m.IncidentID] = m
+	return nil
+}
+
+func (w *world) Accept(_ context.Context, source, nativeID string, body []byte) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.acceptErr != nil {
+		return false, w.acceptErr
+	}
+	if w.accepted[source+nativeID] {
+		return false, nil
+	}
+	w.accepted[source+nativeID] = true
+	w.queue = append(w.queue, job{body, w.now})
+	return true, nil
+}
+
+func (w *world) Person(_ context.Context, id string) (bot.Person, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p, ok := w.people[id]
+	return p, ok, nil
+}
+
+func (w *world) SavePerson(_ context.Context, p bot.Person) error {
+	w.do(func() { w.people[p.SlackID] = p })
+	return nil
+}
+
+func (w *world) List(context.Context) ([]snapshot.Container, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.containers), w.engineErr
+}
+
+func (w *world) ContainersFor(ctx context.Context, service string) ([]snapshot.Container, error) {
+	all, err := w.List(ctx)
+	return slices.DeleteFunc(all, func(c snapshot.Container) bool { return !slices.Contains(c.Settings.PagerDutyServices, service) }), err
+}
+
+func (w *world) Snapshots(_ context.Context, key string) ([]snapshot.Snapshot, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.snapshots[key], nil
+}
+
+func (w *world) Deploys(_ context.Context, keys []string, limit int) ([]snapshot.Deploy, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := slices.DeleteFunc(slices.Clone(w.deploys), func(d snapshot.Deploy) bool { return keys != nil && !slices.Contains(keys, d.Key) })
+	return out[:min(limit, len(out))], nil
+}
+
+func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return snapshot.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Losses: w.losses}, w.engineErr
+}
+
+func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.askErr != nil {
+		return snapshot.Restore{}, w.askErr
+	}
+	if ask.Seen != "" && !snapshot.SameOrShort(ask.Container.ID, ask.Seen) {
+		return snapshot.Restore{}, snapshot.ErrReplaced
+	}
+	for i, earlier := range w.asks {
+		if earlier.Idempotency == ask.Idempotency {
+			return w.restores[i], nil
+		}
+	}
+	w.asks = append(w.asks, ask)
+	r := snapshot.Restore{
+		ID: int64(len(w.asks)), Kind: snapshot.Restoring, Key: ask.Container.Key, Container: ask.Container.Name,
+		Snapshot: ask.Snapshot, State: snapshot.Requested, By: ask.By, RequestedAt: w.now, Seen: ask.Seen,
+	}
+	w.restores = append(w.restores, r)
+	return r, nil
+}
+
+func (w *world) Undo(_ context.Context, id int64, _ snapshot.By, _ string) (snapshot.Restore, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.undos = append(w.undos, id)
+	return snapshot.Restore{}, w.undoErr
+}
+
+func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.restores {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return snapshot.Restore{}, snapshot.ErrUnknownRestore
+}
+
+func (w *world) LatestRestore(_ context.Context, incident int64) (snapshot.Restore, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range slices.Backward(w.restores) {
+		if r.By.Incident == incident {
+			return r, true, nil
+		}
+	}
+	return snapshot.Restore{}, false, nil
+}
+
+func (w *world) Ask(_ context.Context, a bot.Act) error {
+	w.do(func() { w.acts = append(w.acts, a) })
+	return nil
+}
+
+func (w *world) OnCall(_ context.Context, service string) ([]bot.Responder, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.onCall[service], w.onCallErr
+}
+
+func (w *world) Mint(_ context.Context, incident int64, c snapshot.Container, p bot.Person, mode string) (string, time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mints = append(w.mints, fmt.Sprintf("%d %s %s %s", incident, c.Name, p.SlackID, mode))
+	return "https://snapback.example.com/t#very-secret", w.now.Add(5 * time.Minute), nil
+}
+
+// night is the world on the night of the story, with the bot and Slack around it.
+type night struct {
+	*world
+	bot       *bot.Bot
+	slack     *slackfake.Server
+	ops, shop *slackfake.Channel
+	ann, bob  *slackfake.User
+	url       string
+}
+
+const apiID = "1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100"
+
+func setup(t *testing.T, change ...func(*bot.Config, *world)) *night {
+	t.Helper()
+	w := story()
+	c := bot.Config{BotToken: token, SigningSecret: secret, Channel: "C0OPS", Zone: time.UTC, Now: w.clock, Gap: time.Millisecond}
+	c.Observe = func(event, outcome string) { w.do(func() { w.observed[event+" "+outcome]++ }) }
+	for _, f := range change {
+		f(&c, w)
+	}
+	slack := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, AppToken: c.AppToken, Clock: w.clock, AckTimeout: 3 * time.Second})
+	n := &night{world: w, slack: slack}
+	n.ann = slack.AddUser("U0ANN", "Ann Lee", "ann@example.com")
+	n.bob = slack.AddUser("U0BOB", "Bob", "bob@example.com")
+	n.ops, n.shop = slack.AddChannel("C0OPS", "ops"), slack.AddChannel("C0SHOP", "shop")
+	c.APIURL = slack.APIURL()
+	n.bot = start(t, c, w)
+	server := httptest.NewServer(n.bot.Handler())
+	t.Cleanup(server.Close)
+	n.url = server.URL
+	slack.SetEndpoints(slackfake.Endpoints{
+		Interactions: server.URL + "/slack/interactions", Commands: server.URL + "/slack/commands", Events: server.URL + "/slack/events",
+	})
+	return n
+}
+
+func start(t *testing.T, c bot.Config, w *world) *bot.Bot {
+	t.Helper()
+	b, err := bot.New(c, bot.Deps{
+		Incidents: w, Timeline: w, Messages: w, Inbox: w, People: w, Containers: w, Snapshots: w, Deploys: w,
+		Offers: w, Restorer: w, Restores: w, Acts: w, OnCall: w, Terminal: w,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := b.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// story is the night as the design tells it: a deploy at 22:55, an alert at 03:42.
+func story() *world {
+	w := &world{
+		now: at("03:42"), accepted: map[string]bool{}, people: map[string]bot.Person{}, messages: map[int64]bot.Message{},
+		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{},
+		onCall: map[string][]bot.Responder{},
+	}
+	w.incidents = map[int64]incidents.Incident{7: theIncident()}
+	w.entries[7] = []incidents.Entry{{IncidentID: 7, Seq: 1, Kind: incidents.KindPagerDutyTriggered, Summary: "Triggered", OccurredAt: at("03:42")}}
+	w.containers = []snapshot.Container{theContainer()}
+	w.deploys = []snapshot.Deploy{theDeploy()}
+	w.snapshots = map[string][]snapshot.Snapshot{"k/api": {
+		{ID: 2, Key: "k/api", Container: "api", Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")},
+		{ID: 1, Key: "k/api", Container: "api", Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")},
+	}}
+	return w
+}
+
+func theIncident() incidents.Incident {
+	return incidents.Incident{
+		ID: 7, PagerDutyID: "PINC7", Number: 1234, Title: "Checkout error rate above 5 %", ServiceID: "PSHOP", Service: "Shop checkout",
+		Status: incidents.Triggered, Urgency: "high", URL: "https://example.pagerduty.com/incidents/PINC7", OpenedAt: at("03:42"),
+	}
+}
+
+func theContainer() snapshot.Container {
+	return snapshot.Container{
+		Key: "k/api", ID: apiID, Name: "api", Service: "api", Image: "shop:1.42", State: "running",
+		Settings: snapshot.Settings{
+			Enabled: true, PagerDutyServices: []string{"PSHOP"}, SlackChannel: "C0SHOP", Runbook: "https://example.com/runbook",
+			RestoreAllow: snapshot.Allow{Rule: "channel"}, TerminalAllow: snapshot.Allow{Rule: "channel"},
+		},
+	}
+}
+
+func theDeploy() snapshot.Deploy {
+	return snapshot.Deploy{
+		ID: 1, Key: "k/api", At: at("22:55"), Before: "shop:1.41", After: "shop:1.42", Snapshot: "pre-deploy-2255",
+		Changes: []snapshot.Change{
+			{Attribute: "env DB_POOL", Before: "20", After: "2"},
+			{Attribute: "image", Before: "shop:1.41", After: "shop:1.42"},
+			{Attribute: "env API_KEY", Masked: true},
+		},
+	}
+}
+
+// deliver brings Slack up to date and fails the test when that fails.
+func (n *night) deliver(t *testing.T, incident int64) {
+	t.Helper()
+	if err := n.bot.Deliver(t.Context(), incident); err != nil {
+		t.Fatalf("delivering incident %d: %v", incident, err)
+	}
+}
+
+// alert posts the incident and returns its message.
+func (n *night) alert(t *testing.T) slackfake.Message {
+	t.Helper()
+	n.deliver(t, 7)
+	return n.shop.ExpectMessage(t, "Checkout error rate")
+}
+
+// work handles everything that was accepted.
+func (n *night) work(t *testing.T) {
+	t.Helper()
+	for _, j := range n.drain() {
+		if err := n.bot.Handle(t.Context(), j.body, j.at); err != nil {
+			t.Fatalf("handling %s: %v", j.body, err)
+		}
+	}
+}
+
+func (n *night) drain() (all []job) {
+	n.do(func() { all, n.queue = n.queue, nil })
+	return all
+}
+
+// tap taps, and has the tap handled.
+func (n *night) tap(t *testing.T, who *slackfake.User, c slackfake.Control) {
+	t.Helper()
+	if a := who.Tap(c); !a.OK() {
+		t.Fatalf("the tap was answered %d, %v", a.Status, a.Err)
+	}
+	n.work(t)
+}
+
+// write appends to a timeline.
+func (n *night) write(t *testing.T, e incidents.Entry) {
+	t.Helper()
+	if _, err := n.RecordOnce(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (n *night) count(f func() int) (v int) {
+	n.do(func() { v = f() })
+	return v
+}

@@ -1,0 +1,97 @@
+package bot_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func TestWhoMayRestore(t *testing.T) {
+	t.Parallel()
+	oncall := snapshot.Allow{Rule: "oncall"}
+	ann := bot.Responder{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}
+	for name, c := range map[string]struct {
+		rule   snapshot.Allow
+		given  func(*night)
+		denied string // "": Ann may
+	}{
+		"channel":                        {rule: snapshot.Allow{Rule: "channel"}},
+		"nobody":                         {rule: snapshot.Allow{Rule: "none"}, denied: "nobody may restore api"},
+		"a rule that is unknown":         {rule: snapshot.Allow{Rule: "everyone"}, denied: "nobody may restore api"},
+		"no rule":                        {denied: "nobody may restore api"},
+		"on call, by e-mail in any case": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{ann} }},
+		"on call, by ID": {rule: oncall, given: func(n *night) {
+			n.people["U0ANN"] = bot.Person{SlackID: "U0ANN", PagerDutyID: "PANN"}
+			n.onCall["PSHOP"] = []bot.Responder{{PagerDutyID: "PANN"}}
+		}},
+		"only the name is the same":    {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{{Name: "Ann Lee", Email: "other@example.com"}} }, denied: "ask Ann Lee"},
+		"on call for another service":  {rule: oncall, given: func(n *night) { n.onCall["PELSE"] = []bot.Responder{ann} }, denied: "only who is on call may restore api"},
+		"nobody has an e-mail address": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{{Name: "Bob"}} }, denied: "only who is on call"},
+		"PagerDuty is away":            {rule: oncall, given: func(n *night) { n.onCallErr = errors.New("away") }, denied: "PagerDuty does not tell me who that is"},
+		"listed":                       {rule: snapshot.Allow{Rule: "listed", IDs: []string{"U0BOB", "U0ANN"}}},
+		"not listed":                   {rule: snapshot.Allow{Rule: "listed", IDs: []string{"U0BOB"}}, denied: "only these may restore api: <@U0BOB>"},
+		"nobody is listed":             {rule: snapshot.Allow{Rule: "listed"}, denied: "only these may"},
+		"in a group":                   {rule: snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, given: func(n *night) { n.slack.AddUserGroup("S0SRE", n.bob, n.ann) }},
+		"not in the group":             {rule: snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, given: func(n *night) { n.slack.AddUserGroup("S0SRE", n.bob) }, denied: "group `S0SRE`"},
+		"the group can't be looked up": {rule: snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, denied: "Slack does not tell me who is in the groups"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = c.rule })
+			if c.given != nil {
+				c.given(n)
+			}
+			n.tap(t, n.ann, n.alert(t).Button("Restore pre-deploy-2255"))
+			if c.denied == "" {
+				if len(n.asked()) != 1 {
+					t.Fatalf("she may, and got %v", n.ann.Ephemerals(n.shop))
+				}
+				return
+			}
+			n.ann.ExpectEphemeral(t, n.shop, c.denied)
+			n.wantRefusal(t, 7)
+			if len(n.asked()) != 0 {
+				t.Error("it was executed all the same")
+			}
+		})
+	}
+}
+
+func TestCommandFromAnotherChannelMayNotRestore(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	other := n.slack.AddChannel("C0ELSE", "random")
+	n.ann.Command(other, "/snapback", "restore api pre-deploy-2255")
+	n.work(t)
+	n.ann.ExpectEphemeral(t, other, "to restore api, ask me in <#C0SHOP>")
+}
+
+func TestWithoutPermissionForTheLogsThereIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) {
+		w.containers[0].Settings.RestoreAllow, w.containers[0].Settings.TerminalAllow = snapshot.Allow{Rule: "none"}, snapshot.Allow{Rule: "none"}
+	})
+	n.tap(t, n.ann, n.alert(t).Button("Terminal"))
+	n.ann.ExpectEphemeral(t, n.shop, "nobody may see the logs of api")
+	if len(n.mints) != 0 {
+		t.Errorf("minted %v", n.mints)
+	}
+}
+
+func TestUserGroupsAreRememberedForAMinute(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) {
+		w.containers[0].Settings.RestoreAllow = snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}
+	})
+	n.slack.AddUserGroup("S0SRE", n.bob)
+	tap := func(m slackfake.Message) { n.tap(t, n.ann, m.Button("Restore pre-deploy-2255")) }
+	m := n.alert(t)
+	tap(m)
+	tap(m)
+	if got := n.slack.Calls("usergroups.users.list"); got != 1 {
+		t.Errorf("asked %d times", got)
+	}
+}

@@ -1,0 +1,191 @@
+package bot
+
+import (
+	"context"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Deps is what the bot needs from the rest of the program. All are required but OnCall and Terminal.
+type Deps struct {
+	Incidents  Incidents
+	Timeline   Timeline
+	Messages   Messages
+	Inbox      Inbox
+	People     People
+	Containers Containers
+	Snapshots  Snapshots
+	Deploys    Deploys
+	Offers     Offers
+	Restorer   Restorer
+	Restores   Restores
+	Acts       Acts
+	OnCall     OnCall   // nil: nobody is on call, so whatever needs it is refused
+	Terminal   Terminal // nil: there is no Terminal button
+}
+
+// Incidents reads incidents.
+type Incidents interface {
+	// Incident reads one by our own ID. It returns incidents.ErrUnknown.
+	Incident(ctx context.Context, id int64) (incidents.Incident, error)
+	// OpenIncidents lists those of the given PagerDuty services (nil: of all) that are not resolved, newest first.
+	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
+}
+
+// Timeline reads a chain of entries and appends to it. Chain 0 is what happened outside any incident.
+type Timeline interface {
+	// Entries lists the chain's entries whose seq is greater than after, oldest first.
+	Entries(ctx context.Context, incidentID, after int64) ([]incidents.Entry, error)
+	// RecordOnce appends e, unless the chain has an entry of that kind from that source already: it returns that one then.
+	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+}
+
+// Message is what has been posted of one chain. Times are UTC.
+type Message struct {
+	IncidentID  int64
+	Channel     string
+	TS          string // Slack's ID of the message; "" before it is posted
+	Rendered    []byte // hash of the last rendering
+	Seq         int64  // the last timeline entry that was dealt with
+	Attempt     int64  // what is being posted: -1 nothing, 0 the message itself, n the entry with that seq
+	AttemptedAt time.Time
+	Threads     []Thread // with incident 0 only: the messages of recent restores
+}
+
+// Thread is the message under which the entries of a restore outside any incident are posted.
+type Thread struct {
+	Restore int64  `json:"restore"`
+	Channel string `json:"channel"`
+	TS      string `json:"ts"`
+}
+
+// Messages keeps what has been posted.
+type Messages interface {
+	// WithMessage calls do while no other bot is in a WithMessage of the same chain. A chain of which nothing is known
+	// yet has Attempt -1. What save is given is committed when it returns, whatever do returns later. It returns
+	// what do returns, unwrapped or not.
+	WithMessage(ctx context.Context, incidentID int64, do func(ctx context.Context, m Message, save func(Message) error) error) error
+}
+
+// Inbox keeps what came in until it has been handled.
+type Inbox interface {
+	// Accept stores body and has Handle called with it and with the time of now. fresh is false, and nothing is stored,
+	// when this source has delivered nativeID before.
+	Accept(ctx context.Context, source, nativeID string, body []byte) (fresh bool, err error)
+}
+
+// Person is somebody in Slack and, as far as it is known, in PagerDuty.
+type Person struct {
+	SlackID     string
+	Name        string
+	Email       string
+	PagerDutyID string
+	SeenAt      time.Time // when Slack was last asked
+}
+
+// People remembers who is who.
+type People interface {
+	// Person reads one; ok is false when nothing is known.
+	Person(ctx context.Context, slackID string) (p Person, ok bool, err error)
+	// SavePerson keeps name, e-mail and SeenAt. It leaves a known PagerDutyID alone when p has none.
+	SavePerson(ctx context.Context, p Person) error
+}
+
+// Containers finds enabled containers.
+type Containers interface {
+	// List returns every enabled container as it is now. One that is gone although snapshots of it are kept may be among
+	// them, as it was last seen and with State "gone". It returns snapshot.ErrEngineAway.
+	List(ctx context.Context) ([]snapshot.Container, error)
+	// ContainersFor returns those of List whose label names this PagerDuty service.
+	ContainersFor(ctx context.Context, serviceID string) ([]snapshot.Container, error)
+}
+
+// Snapshots lists what is kept.
+type Snapshots interface {
+	// Snapshots lists a container's, newest first.
+	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
+}
+
+// Deploys tells what was deployed.
+type Deploys interface {
+	// Deploys lists the newest of the given containers (nil: of all), at most limit, newest first.
+	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
+}
+
+// Offers runs the preflight of a restore that nobody has asked for. snapshot.Restorer does.
+type Offers interface {
+	Offer(ctx context.Context, c snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error)
+}
+
+// Restorer starts restores. snapshot.Restorer does; its errors are those documented there.
+type Restorer interface {
+	Request(ctx context.Context, ask snapshot.Ask) (snapshot.Restore, error)
+	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (snapshot.Restore, error)
+}
+
+// Restores reads restores.
+type Restores interface {
+	// Restore reads one. It returns snapshot.ErrUnknownRestore.
+	Restore(ctx context.Context, id int64) (snapshot.Restore, error)
+	// LatestRestore is the last one that was asked for within an incident; ok is false when there was none.
+	LatestRestore(ctx context.Context, incidentID int64) (r snapshot.Restore, ok bool, err error)
+}
+
+// ActKind is something that PagerDuty is asked to do.
+type ActKind string
+
+// The kinds of acts.
+const (
+	Acknowledge ActKind = "acknowledge"
+	Resolve     ActKind = "resolve"
+)
+
+// Act is a wish that PagerDuty has to fulfil.
+type Act struct {
+	IncidentID int64
+	Kind       ActKind
+	By         incidents.Actor
+	Email      string           // of the person, to act as them; "" when Slack doesn't tell
+	Source     incidents.Source // NativeID is the tap's: the same tap twice asks once
+}
+
+// Acts passes wishes on to PagerDuty.
+type Acts interface {
+	// Ask writes the timeline entry (incidents.KindAcknowledgeAsked, KindResolveAsked) together with the job that does
+	// it. When PagerDuty refuses for good, an entry of kind KindAcknowledgeFailed or KindResolveFailed has to follow.
+	Ask(ctx context.Context, a Act) error
+}
+
+// Kinds of entries that follow an act which PagerDuty refused; their summary says why. Every kind that ends in
+// ".failed" is posted in the thread.
+const (
+	KindAcknowledgeFailed = "acknowledge.failed"
+	KindResolveFailed     = "resolve.failed"
+)
+
+// Responder is somebody who is on call.
+type Responder struct {
+	PagerDutyID string
+	Name        string
+	Email       string
+}
+
+// OnCall asks PagerDuty.
+type OnCall interface {
+	// OnCall returns who is on call for a service now, at any level.
+	OnCall(ctx context.Context, serviceID string) ([]Responder, error)
+}
+
+// Modes of a terminal.
+const (
+	ModeLogs  = "logs"
+	ModeShell = "shell"
+)
+
+// Terminal makes links that open a terminal once, for one person.
+type Terminal interface {
+	// Mint writes its own timeline entry. Permission has been checked.
+	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p Person, mode string) (url string, expiresAt time.Time, err error)
+}

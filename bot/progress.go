@@ -1,0 +1,107 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// phases say what each state of a restore means to somebody who is waiting: while it lasts, and once it is over.
+var phases = map[snapshot.State]struct{ doing, done string }{
+	snapshot.Requested: {"starting", ""},
+	snapshot.Preflight: {"checking", "checked"},
+	snapshot.Prepared:  {"preparing the replacement", "replacement ready"},
+	snapshot.Swapping:  {"swapping", "swapped"},
+	snapshot.Started:   {"making sure that it stays up", "stays up"},
+	snapshot.Reverting: {"putting the container from before back", "container from before is back"},
+}
+
+// progress is the restore in two lines: what and for whom, and how far it is or how it ended.
+func progress(v View) string {
+	r := *v.Restore
+	if !r.State.Final() {
+		return lines(maxSection, "⏳ *"+doing(r)+"*"+forWhom(r), steps(r))
+	}
+	return lines(maxSection, outcome(r), steps(r), undone(r))
+}
+
+func doing(r snapshot.Restore) string {
+	if r.Kind == snapshot.Undoing {
+		return "Undoing: putting " + quote(r.Snapshot, 120) + " back as " + quote(r.Container, 120)
+	}
+	return "Restoring " + quote(r.Container, 120) + " to " + quote(r.Snapshot, 64)
+}
+
+func forWhom(r snapshot.Restore) string {
+	if r.By.Actor.Name == "" {
+		return ""
+	}
+	return " for " + quote(r.By.Actor.Name, 80)
+}
+
+// outcome is who, what, how long, and the downtime.
+func outcome(r snapshot.Restore) string {
+	who := strings.Replace(forWhom(r), " for ", " · by ", 1)
+	sentence := quote(r.Sentence(r.State), 1500)
+	switch r.State {
+	case snapshot.Verified:
+		return success(r) + who
+	case snapshot.Refused:
+		return "✋ " + sentence + who
+	case snapshot.Reverted:
+		return "↩️ *The restore did not work.* " + sentence + who
+	}
+	return "🆘 *" + quote(r.Container, 120) + " needs you.* " + quote(r.Error, 1500) + who
+}
+
+func success(r snapshot.Restore) string {
+	what := fmt.Sprintf("✅ *%s is back on %s*", quote(r.Container, 120), quote(r.Snapshot, 120))
+	took := " · " + span(r.VerifiedAt.Sub(r.RequestedAt))
+	if r.Downtime > 0 {
+		took += ", down for " + span(r.Downtime)
+	}
+	if r.Proof != "" {
+		took += " · " + quote(r.Proof, 200)
+	}
+	if n := len(r.Unexpected()); n > 0 {
+		took += fmt.Sprintf(" · ⚠️ not as it was in %d ways: see Details", n)
+	}
+	return what + took
+}
+
+// steps are the phases that are over, with their times, and the one that lasts.
+func steps(r snapshot.Restore) string {
+	var out []string
+	for i, p := range r.Phases {
+		if done := phases[p.State].done; done != "" && passed(r, i) {
+			out = append(out, fmt.Sprintf("✓ %s %d ms", done, p.Ms))
+		}
+	}
+	if !r.State.Final() {
+		out = append(out, "⏳ "+phases[r.State].doing+" …")
+	}
+	return strings.Join(out, " · ")
+}
+
+// passed says whether the phase with index i ended well. The one that led to a refusal or to reverting did not, and a
+// restore that failed could not even revert.
+func passed(r snapshot.Restore, i int) bool {
+	last := len(r.Phases) - 1
+	switch r.State {
+	case snapshot.Refused, snapshot.Reverting:
+		return i != last
+	case snapshot.Reverted:
+		return i != last-1
+	case snapshot.Failed:
+		return i < last-1
+	}
+	return true
+}
+
+func undone(r snapshot.Restore) string {
+	if r.UndoneByID == 0 {
+		return ""
+	}
+	return "Undone since: the container from before runs again"
+}

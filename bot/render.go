@@ -1,0 +1,250 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Rendering is a message as Slack takes it. Text is what notifications and old clients show.
+type Rendering struct {
+	Text   string
+	Blocks []slack.Block
+}
+
+// Render draws the message of an incident. It is written for a phone that is looked at with one eye open: the first
+// five lines say what is wrong, what was changed before it, and what can be done.
+func Render(v View) Rendering {
+	blocks := []slack.Block{
+		slack.NewHeaderBlock(plain(headline(v.Incident), maxHeader)),
+		section(lines(maxSection, facts(v), standing(v), flat(v))),
+	}
+	if v.Incident.Open() {
+		blocks = append(blocks, containers(v)...)
+	}
+	if v.Restore != nil {
+		blocks = append(blocks, section(progress(v)))
+	}
+	if actions := actionsOf(v); len(actions) > 0 {
+		blocks = append(blocks, slack.NewActionBlock("", actions...))
+	}
+	if small := smallPrint(v); small != "" {
+		blocks = append(blocks, note(small))
+	}
+	return Rendering{Text: fallback(v), Blocks: blocks[:min(len(blocks), maxMessageBlocks)]}
+}
+
+// headline is outside text: plain escapes it.
+func headline(in incidents.Incident) string {
+	title := oneLine(in.Title)
+	if title == "" {
+		title = "Incident without a title"
+	}
+	return mark(in) + " " + title
+}
+
+func mark(in incidents.Incident) string {
+	switch {
+	case in.Status == incidents.Resolved:
+		return "✅"
+	case in.Status == incidents.Acknowledged:
+		return "👀"
+	case in.Urgency == "low":
+		return "⚠️"
+	}
+	return "🚨"
+}
+
+// facts is the line of service, urgency, time and link.
+func facts(v View) string {
+	in := v.Incident
+	var parts []string
+	if in.Service != "" {
+		parts = append(parts, "*"+quote(in.Service, 100)+"*")
+	}
+	if in.Urgency != "" {
+		parts = append(parts, quote(in.Urgency, 20)+" urgency")
+	}
+	if in.Priority != "" {
+		parts = append(parts, quote(in.Priority, 20))
+	}
+	if !in.OpenedAt.IsZero() {
+		parts = append(parts, slackTime(in.OpenedAt, v.Zone))
+	}
+	label := "PagerDuty"
+	if in.Number > 0 {
+		label = fmt.Sprintf("PagerDuty #%d", in.Number)
+	}
+	return strings.Join(append(parts, link(in.URL, label)), " · ")
+}
+
+// standing says who has it, or who has asked to.
+func standing(v View) string {
+	in := v.Incident
+	by := func(name string) string {
+		if name == "" {
+			return ""
+		}
+		return " by " + quote(name, 80)
+	}
+	switch {
+	case in.Status == incidents.Resolved:
+		return fmt.Sprintf("Resolved%s at %s, after %s", by(in.ResolvedBy), clock(in.ResolvedAt, in.OpenedAt, v.Zone), span(in.ResolvedAt.Sub(in.OpenedAt)))
+	case v.Asked[Resolve] != "":
+		return "⏳ Resolving for " + quote(v.Asked[Resolve], 80) + " …"
+	case in.Status == incidents.Acknowledged:
+		return fmt.Sprintf("Acknowledged%s at %s", by(in.AcknowledgedBy), clock(in.AcknowledgedAt, in.OpenedAt, v.Zone))
+	case v.Asked[Acknowledge] != "":
+		return "⏳ Acknowledging for " + quote(v.Asked[Acknowledge], 80) + " …"
+	}
+	return ""
+}
+
+// flat is there once it was measured that the errors are back to what they were.
+func flat(v View) string {
+	if v.Incident.FlatAt.IsZero() {
+		return ""
+	}
+	return "📉 Errors are flat since " + clock(v.Incident.FlatAt, v.Incident.OpenedAt, v.Zone)
+}
+
+// containers has one section for each; all but the first carry their Restore button themselves.
+func containers(v View) []slack.Block {
+	var out []slack.Block
+	if v.Suspects && len(v.Containers) > 0 {
+		out = append(out, section("No container names this service. Deployed last:"))
+	}
+	for i, c := range v.Containers {
+		s := section(lines(maxSection, deployLine(v, c), dueLine(c.Container)))
+		if best, ok := c.Best(); i > 0 && ok && offering(v) {
+			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
+			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best, c.Deploy))
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// offering says whether restores may be offered now.
+func offering(v View) bool {
+	if !v.Incident.Open() || v.Restore == nil {
+		return v.Incident.Open()
+	}
+	return v.Restore.State.Final() && !inPlace(v.Restore)
+}
+
+// inPlace says that a restore has worked and is what runs now.
+func inPlace(r *snapshot.Restore) bool {
+	return r != nil && r.State == snapshot.Verified && r.Kind == snapshot.Restoring && r.UndoneByID == 0
+}
+
+func deployLine(v View, c ContainerView) string {
+	name := ""
+	if len(v.Containers) > 1 || v.Suspects {
+		name = "*" + quote(c.Container.Name, 100) + "* · "
+	}
+	if c.Deploy == nil {
+		return name + "No deploy seen; " + quote(c.Container.Name, 100) + " runs " + quote(c.Container.Image, 120)
+	}
+	what := changesLine(c.Deploy.Changes)
+	if what == "" {
+		what = imageChange(c.Deploy.Before, c.Deploy.After)
+	}
+	return name + "Last deploy " + when(v, *c.Deploy) + ": " + quote(what, 600)
+}
+
+func when(v View, d snapshot.Deploy) string {
+	opened := v.Incident.OpenedAt
+	if opened.IsZero() {
+		return d.At.In(v.Zone).Format("Jan 2 15:04")
+	}
+	side := "before"
+	if d.At.After(opened) {
+		side = "after the alert"
+	}
+	return fmt.Sprintf("%s (%s %s)", clock(d.At, opened, v.Zone), span(opened.Sub(d.At)), side)
+}
+
+// dueLine is there only when the container is visibly unwell.
+func dueLine(c snapshot.Container) string {
+	switch {
+	case c.State != "" && c.State != "running":
+		return "⚠️ " + quote(c.Name, 100) + " is " + quote(c.State, 20)
+	case c.Health == "unhealthy":
+		return "⚠️ " + quote(c.Name, 100) + " is unhealthy by its own check"
+	}
+	return ""
+}
+
+// changesLine is what changed in one line, image first. It is outside text: quote it.
+func changesLine(all []snapshot.Change) string {
+	const shown = 4
+	var first, rest []string
+	for _, c := range all {
+		if c.Attribute == "image" {
+			first = append(first, imageChange(c.Before, c.After))
+		} else {
+			rest = append(rest, cut(c.String(), 70))
+		}
+	}
+	parts := append(first, rest...)
+	if n := len(parts) - shown; n > 0 {
+		parts = append(parts[:shown], fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// imageChange leaves the repository out when only the tag changed: image 1.41 → 1.42.
+func imageChange(before, after string) string {
+	repo, tag, ok := cutTag(before)
+	repo2, tag2, ok2 := cutTag(after)
+	switch {
+	case before == after:
+		return "same image name"
+	case ok && ok2 && repo == repo2:
+		return "image " + cut(tag, 60) + " → " + cut(tag2, 60)
+	case before == "":
+		return "image " + cut(after, 120)
+	}
+	return "image " + cut(before, 120) + " → " + cut(after, 120)
+}
+
+// cutTag splits shop:1.41; a colon before a slash belongs to a registry's port.
+func cutTag(ref string) (repo, tag string, ok bool) {
+	i := strings.LastIndexByte(ref, ':')
+	if i < 0 || strings.ContainsAny(ref[i:], "/@") || strings.Contains(ref, "@") {
+		return ref, "", false
+	}
+	return ref[:i], ref[i+1:], true
+}
+
+// cut shortens outside text that has not been escaped yet.
+func cut(s string, limit int) string {
+	runes := []rune(oneLine(s))
+	if len(runes) <= limit {
+		return string(runes)
+	}
+	return string(runes[:limit-1]) + "…"
+}
+
+// fallback is the message in one line, as a lock screen shows it.
+func fallback(v View) string {
+	in := v.Incident
+	text := quote(headline(in), 300)
+	if in.Service != "" {
+		text += " · " + quote(in.Service, 100)
+	}
+	switch {
+	case in.Status == incidents.Resolved:
+		text += " · resolved"
+	case v.Restore != nil:
+		text += " · " + quote(v.Restore.Sentence(v.Restore.State), 400)
+	case len(v.Containers) > 0 && !v.Suspects:
+		text += " · " + deployLine(v, v.Containers[0])
+	}
+	return clip(text, maxFallback)
+}

@@ -1,0 +1,213 @@
+package bot_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/snapshot"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// theView is the message as it is posted first.
+func theView() bot.View {
+	d := theDeploy()
+	return bot.View{
+		Incident: theIncident(), Zone: time.UTC, Terminal: true,
+		Containers: []bot.ContainerView{{
+			Container: theContainer(), Deploy: &d, Kept: 2,
+			Offers: []snapshot.Offer{
+				{Snapshot: snapshot.Snapshot{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")}, Losses: []string{"volume shop-data stays as it is"}},
+				{Snapshot: snapshot.Snapshot{Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")}},
+				{Snapshot: snapshot.Snapshot{Name: "baseline-2100", Reason: snapshot.Baseline, CreatedAt: at("21:00")}, WhyNot: []string{"its image is gone"}},
+			},
+		}},
+	}
+}
+
+func acked(v *bot.View) {
+	v.Incident.Status, v.Incident.AcknowledgedBy, v.Incident.AcknowledgedAt = incidents.Acknowledged, "Ann Lee", at("03:43")
+}
+
+func restoring(state snapshot.State, phases int) func(*bot.View) {
+	return func(v *bot.View) {
+		r := restored()
+		r.State, r.Phases, r.VerifiedAt, r.Downtime, r.Proof = state, r.Phases[:phases], time.Time{}, 0, ""
+		acked(v)
+		v.Restore = &r
+	}
+}
+
+var renderings = map[string]func(*bot.View){
+	"triggered":    func(*bot.View) {},
+	"low":          func(v *bot.View) { v.Incident.Urgency = "low"; v.Incident.Priority = "P3" },
+	"acknowledged": acked,
+	"asked":        func(v *bot.View) { v.Asked = map[bot.ActKind]string{bot.Acknowledge: "Ann Lee"} },
+	"checking":     restoring(snapshot.Preflight, 1),
+	"swapping":     restoring(snapshot.Swapping, 3),
+	"verified":     func(v *bot.View) { acked(v); r := restored(); v.Restore = &r },
+	"verified_with_differences": func(v *bot.View) {
+		r := restored()
+		r.Differences = []snapshot.Difference{{Attribute: "env A", Want: "1", Got: "2"}}
+		v.Restore = &r
+	},
+	"undone": func(v *bot.View) { r := restored(); r.UndoneByID = 32; v.Restore = &r },
+	"refused": func(v *bot.View) {
+		restoring(snapshot.Refused, 2)(v)
+		v.Restore.Error = "port 80/tcp is taken by web"
+	},
+	"reverted": func(v *bot.View) {
+		restoring(snapshot.Reverted, 5)(v)
+		v.Restore.Phases = append(v.Restore.Phases, snapshot.Phase{State: snapshot.Reverting, Ms: 900})
+		v.Restore.Error = "it did not stay up: exited, exit code 1"
+	},
+	"failed": func(v *bot.View) {
+		restoring(snapshot.Failed, 5)(v)
+		v.Restore.Phases = append(v.Restore.Phases, snapshot.Phase{State: snapshot.Reverting, Ms: 900})
+		v.Restore.Error = "it did not stay up; and then the old container could not be put back. On the engine's host: docker start 1f1e1d1c1b1a"
+	},
+	"flat": func(v *bot.View) { acked(v); v.Incident.FlatAt = at("03:49"); r := restored(); v.Restore = &r },
+	"resolved": func(v *bot.View) {
+		v.Incident.Status, v.Incident.ResolvedBy, v.Incident.ResolvedAt = incidents.Resolved, "Ann Lee", at("04:10")
+	},
+	"engine_away": func(v *bot.View) {
+		v.Containers, v.Problem = nil, "The container engine does not answer in time, so not everything could be checked. I keep looking."
+	},
+	"no_containers": func(v *bot.View) { v.Containers = nil },
+	"no_deploy":     func(v *bot.View) { v.Containers[0].Deploy, v.Containers[0].Offers = nil, nil },
+	"unhealthy":     func(v *bot.View) { v.Containers[0].Container.Health = "unhealthy" },
+	"two_suspects": func(v *bot.View) {
+		second := v.Containers[0]
+		second.Container.Key, second.Container.Name = "k/web", "web"
+		v.Suspects, v.More, v.Containers = true, 2, append(v.Containers, second)
+	},
+	"hostile": func(v *bot.View) {
+		v.Incident.Title = "<!channel> *now*\n> `x` & \u202egnp.exe"
+		v.Incident.Service, v.Incident.URL = "<@U1> _s_ a_b", "javascript:alert(1)"
+		v.Containers[0].Deploy.Changes[0] = snapshot.Change{Attribute: "env X", Before: "<!here>", After: "a|b>"}
+	},
+}
+
+func TestRendering(t *testing.T) {
+	t.Parallel()
+	for name, change := range renderings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := theView()
+			change(&v)
+			r := bot.Render(v)
+			got := drawn(t, r)
+			path := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			refusedBySlack(t, r)
+		})
+	}
+}
+
+// drawn is a rendering as the golden files have it: what people read, with values and dialogs of what can be tapped.
+func drawn(t *testing.T, r bot.Rendering) string {
+	t.Helper()
+	doc, err := json.Marshal(r.Blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := slackfake.Message{Blocks: doc}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n%s\n", r.Text, m)
+	for _, c := range m.Controls() {
+		fmt.Fprintf(&b, "\n%s %q style=%q url=%q\n  %s\n", c.ActionID, c.Label, c.Style, c.URL, c.Value)
+		if c.Confirm != nil {
+			fmt.Fprintf(&b, "  %s | %s | %s | %s\n", c.Confirm.Title, c.Confirm.Text, c.Confirm.Confirm, c.Confirm.Deny)
+		}
+	}
+	return b.String()
+}
+
+// refusedBySlack posts a rendering to the stand-in, which is as strict as Slack about limits.
+func refusedBySlack(t *testing.T, r bot.Rendering) {
+	t.Helper()
+	s := slackfake.New(slackfake.Config{BotToken: token, SigningSecret: secret})
+	s.AddChannel("C1", "c")
+	doc, err := json.Marshal(map[string]any{"channel": "C1", "text": r.Text, "blocks": r.Blocks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodPost, "/api/chat.postMessage", bytes.NewReader(doc))
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, req)
+	if !strings.Contains(w.Body.String(), `"ok":true`) {
+		t.Errorf("refused: %s", w.Body)
+	}
+}
+
+// FuzzRendering finds texts that break Slack's limits, its escaping, or UTF-8.
+func FuzzRendering(f *testing.F) {
+	long := strings.Repeat("ä&<>😀_*", 900)
+	f.Add("title", "api", "pre-deploy-2255", "env A", "20", int64(1))
+	f.Add(long, long, long, long, long, int64(1)<<62)
+	f.Add("", "", "", "", "", int64(0))
+	f.Add("<!channel>", "<@U1>", "\xff\xfe", "a\x00b", "`*_~", int64(-1))
+	f.Add(strings.Repeat("<", 200), strings.Repeat("&", 300), "x", strings.Repeat("😀", 400), "|>", int64(9))
+	f.Fuzz(func(t *testing.T, title, name, snap, attribute, value string, id int64) {
+		for _, change := range renderings {
+			v := theView()
+			change(&v)
+			fill(&v, title, name, snap, attribute, value, id)
+			r := bot.Render(v)
+			refusedBySlack(t, r)
+			doc, _ := json.Marshal(r.Blocks)
+			for _, bad := range []string{`\u003c!channel`, `\u003c!here`, `\u003c!everyone`, `\u003c@`, `\u003c#`} {
+				if strings.Contains(string(doc), bad) {
+					t.Errorf("%s got through: %s", bad, doc)
+				}
+			}
+		}
+	})
+}
+
+func fill(v *bot.View, title, name, snap, attribute, value string, id int64) {
+	v.Incident.ID, v.Incident.Title, v.Incident.Service, v.Incident.AcknowledgedBy, v.Incident.Number = id, title, name, name, id
+	v.Incident.URL, v.Incident.Urgency, v.Incident.ResolvedBy = value, value, name
+	for i := range v.Containers {
+		c := &v.Containers[i]
+		c.Container.Name, c.Container.Image, c.Container.Settings.Runbook = name, value, "https://example.com/"+value
+		if c.Deploy != nil {
+			c.Deploy.Changes = append(c.Deploy.Changes[:1:1], snapshot.Change{Attribute: attribute, Before: value, After: title}, snapshot.Change{Attribute: "image", Before: value, After: name})
+			c.Deploy.Snapshot = snap
+		}
+		for j := range c.Offers {
+			c.Offers[j].Snapshot.Name, c.Offers[j].Losses = snap, []string{attribute, value, title}
+		}
+	}
+	if v.Restore != nil {
+		v.Restore.Container, v.Restore.Snapshot, v.Restore.Error, v.Restore.By.Actor.Name, v.Restore.Proof = name, snap, title, name, value
+		v.Restore.ID = id
+	}
+}

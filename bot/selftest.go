@@ -1,0 +1,70 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+)
+
+// Scopes are what the app needs in Slack, each with what doesn't work without it.
+func Scopes() map[string]string {
+	return map[string]string{
+		"chat:write":       "posting anything",
+		"commands":         "/snapback",
+		"users:read":       "telling who tapped",
+		"users:read.email": "acting in PagerDuty as the person who tapped",
+		"usergroups:read":  "permissions for user groups",
+		"channels:read":    "checking the channel",
+		"channels:history": "posting once after a crash, in public channels",
+		"groups:history":   "posting once after a crash, in private channels",
+		"groups:read":      "checking a private channel",
+	}
+}
+
+// SelfTest checks the token, its scopes, and the default channel. Its error has one line for each thing to mend.
+func (b *Bot) SelfTest(ctx context.Context) error {
+	who, err := b.api.AuthTestContext(ctx)
+	if err != nil {
+		return fmt.Errorf("slack does not take the bot token (%s): set SLACK_BOT_TOKEN to the Bot User OAuth Token", judge(err).Reason)
+	}
+	return errors.Join(scopesMissing(who.Header.Get("X-OAuth-Scopes")), b.channelTest(ctx))
+}
+
+// scopesMissing says nothing when Slack did not say which scopes there are.
+func scopesMissing(header string) error {
+	if header == "" {
+		return nil
+	}
+	have := strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })
+	var out []string
+	for scope, what := range Scopes() {
+		if !slices.Contains(have, scope) {
+			out = append(out, scope+" ("+what+")")
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	slices.Sort(out)
+	return fmt.Errorf("slack scopes are missing: %s: add them and install the app again", strings.Join(out, ", "))
+}
+
+func (b *Bot) channelTest(ctx context.Context) error {
+	if b.cfg.Channel == "" {
+		return errors.New("no default channel: alerts of containers that name no channel can't be posted: set SLACK_CHANNEL")
+	}
+	c, err := b.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: b.cfg.Channel})
+	switch {
+	case err != nil:
+		return fmt.Errorf("channel %s can't be looked at (%s): check SLACK_CHANNEL, and invite the app if it is private", b.cfg.Channel, judge(err).Reason)
+	case c.IsArchived:
+		return fmt.Errorf("channel %s is archived: set SLACK_CHANNEL to another", b.cfg.Channel)
+	case !c.IsMember && !c.IsIM:
+		return fmt.Errorf("the app is not in channel %s: type /invite @snapback there", b.cfg.Channel)
+	}
+	return nil
+}

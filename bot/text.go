@@ -1,0 +1,167 @@
+package bot
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of Slack's Block Kit reference, in characters.
+const (
+	maxSection       = 3000
+	maxHeader        = 150
+	maxButton        = 75
+	maxButtonValue   = 2000
+	maxConfirmTitle  = 100
+	maxConfirmText   = 300
+	maxOption        = 75
+	maxOptionValue   = 150
+	maxOptions       = 5
+	maxFallback      = 3000
+	maxMessageBlocks = 50
+	maxLink          = 3000
+)
+
+// size counts as the strictest reading of Slack's limits would: UTF-16 units.
+func size(s string) int {
+	n := 0
+	for _, r := range s {
+		n += width(r)
+	}
+	return n
+}
+
+func width(r rune) int {
+	if r > math.MaxUint16 {
+		return 2
+	}
+	return 1
+}
+
+// oneLine makes any text valid UTF-8 without control characters, line breaks, or marks that turn the reading direction.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r) && r != '\u200d': // the joiner makes emoji of several
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Join(strings.Fields(s), " ")
+}
+
+var entities = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}
+
+// fit escapes &, < and >, and cuts so that the result has at most limit characters; an entity is never cut in two.
+func fit(s string, limit int) string {
+	whole, cut := new(strings.Builder), ""
+	n := 0
+	for _, r := range s {
+		piece, wide := string(r), width(r)
+		if e := entities[r]; e != "" {
+			piece, wide = e, len(e)
+		}
+		if n+wide > limit {
+			return cut + "…"
+		}
+		if n+wide <= limit-1 {
+			cut += piece
+		}
+		whole.WriteString(piece)
+		n += wide
+	}
+	return whole.String()
+}
+
+// literal is outside text for a plain_text object.
+func literal(s string, limit int) string { return fit(oneLine(s), limit) }
+
+// quote is outside text for mrkdwn: it can't format, link, or ping. What would format at a word's edge is replaced by
+// a look-alike; within a word, such as in DB_POOL, Slack leaves it alone.
+func quote(s string, limit int) string { return fit(unformat(oneLine(s)), limit) }
+
+var lookalikes = map[rune]rune{'*': '∗', '~': '∼', '`': 'ˋ', '_': 'ˍ'}
+
+func unformat(s string) string {
+	var out strings.Builder
+	prev := ' '
+	for i, r := range s {
+		next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+		if like, ok := lookalikes[r]; ok && (r != '_' || !wordy(prev) || !wordy(next)) {
+			out.WriteRune(like)
+		} else {
+			out.WriteRune(r)
+		}
+		prev = r
+	}
+	return out.String()
+}
+
+func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
+
+// lines joins as many whole lines as fit.
+func lines(limit int, all ...string) string {
+	var out strings.Builder
+	for _, l := range all {
+		if l == "" || size(out.String())+1+size(l) > limit {
+			continue
+		}
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(l)
+	}
+	return out.String()
+}
+
+// span is a length of time as people say it: 8 s, 12 min, 4 h 47 min, 3 days.
+func span(d time.Duration) string {
+	d = d.Abs()
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		if m := int(d.Minutes()) % 60; m > 0 {
+			return fmt.Sprintf("%d h %d min", int(d.Hours()), m)
+		}
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// clock is a time of day in zone, with the date when it is not within a day of near.
+func clock(t, near time.Time, zone *time.Location) string {
+	if near.Sub(t).Abs() < 24*time.Hour {
+		return t.In(zone).Format("15:04")
+	}
+	return t.In(zone).Format("Jan 2 15:04")
+}
+
+// slackTime lets each reader's client show the time in its own zone; zone is for clients that can't.
+func slackTime(t time.Time, zone *time.Location) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), t.In(zone).Format("Jan 2 15:04 MST"))
+}
+
+// link is mrkdwn for an outside URL, or just the label when it is no such thing.
+func link(url, label string) string {
+	if !linkable(url) {
+		return label
+	}
+	return "<" + url + "|" + label + ">"
+}
+
+// linkable says whether url may stand in mrkdwn and on a button.
+func linkable(url string) bool {
+	web := strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
+	return web && size(url) <= maxLink && utf8.ValidString(url) && !strings.ContainsAny(url, "<>|\" \t\r\n") &&
+		!strings.ContainsFunc(url, unicode.IsControl)
+}

@@ -1,0 +1,218 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+const (
+	maxContainers = 3 // in one message; a phone shows no more
+	maxOffers     = 3 // examined for each container
+	offerBudget   = 2 * time.Second
+	askPending    = 2 * time.Minute // how long an act that was asked of PagerDuty is shown as being under way
+)
+
+// View is everything that the message of an incident shows.
+type View struct {
+	Incident   incidents.Incident
+	Containers []ContainerView
+	Suspects   bool // no container names the incident's service; these are those that were deployed last
+	More       int  // containers that are not shown
+	Restore    *snapshot.Restore
+	Asked      map[ActKind]string // who has asked for what PagerDuty has not confirmed yet
+	Problem    string             // why something is missing here; it is looked for again
+	Zone       *time.Location     // of the times that people read
+	Terminal   bool               // terminals can be opened
+}
+
+// ContainerView is one container of it.
+type ContainerView struct {
+	Container snapshot.Container
+	Deploy    *snapshot.Deploy
+	Offers    []snapshot.Offer // pre-deploy first, newest first; those with WhyNot can't be restored
+	Kept      int              // how many snapshots there are
+}
+
+// Best is the first offer that can be restored.
+func (c ContainerView) Best() (snapshot.Offer, bool) {
+	i := slices.IndexFunc(c.Offers, restorable)
+	if i < 0 {
+		return snapshot.Offer{}, false
+	}
+	return c.Offers[i], true
+}
+
+// restorable also refuses a name that no button could carry; only one from outside the product would be such.
+func restorable(o snapshot.Offer) bool {
+	return len(o.WhyNot) == 0 && snapshot.CheckName(o.Snapshot.Name) == nil
+}
+
+// view looks everything up. What can't be found out is said in Problem, because an alert without a button is better
+// than none. It returns an error only when the incident's own data can't be read.
+func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []incidents.Entry) (View, error) {
+	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, Asked: b.asked(in, entries)}
+	rest, ok, err := b.Restores.LatestRestore(ctx, in.ID)
+	if err != nil {
+		return v, err
+	}
+	if ok {
+		v.Restore = &rest
+	}
+	if !in.Open() {
+		return v, nil // nothing is offered any more
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.Budget)
+	defer cancel()
+	if err := b.fill(ctx, &v); err != nil {
+		b.log.Warn("looking at containers for a message", "incident_id", in.ID, "err", err)
+		v.Problem = problem(err)
+	}
+	return v, nil
+}
+
+func problem(err error) string {
+	if errors.Is(err, snapshot.ErrEngineAway) || errors.Is(err, context.DeadlineExceeded) {
+		return "The container engine does not answer in time, so not everything could be checked. I keep looking."
+	}
+	return "Not everything could be looked up. I keep looking."
+}
+
+func (b *Bot) fill(ctx context.Context, v *View) error {
+	found, suspects, err := b.concerned(ctx, v.Incident)
+	if err != nil {
+		return err
+	}
+	v.Suspects = suspects
+	var errs []error
+	for _, c := range found {
+		cv, err := b.containerView(ctx, c)
+		v.Containers = append(v.Containers, cv)
+		errs = append(errs, err)
+	}
+	byDeploy(v.Containers)
+	if n := len(v.Containers); n > maxContainers {
+		v.More, v.Containers = n-maxContainers, v.Containers[:maxContainers]
+	}
+	if v.Restore == nil || v.Restore.State.Final() { // while it runs there is nothing to offer
+		errs = append(errs, b.offer(ctx, v.Containers))
+	}
+	return errors.Join(errs...)
+}
+
+// concerned are the containers of the incident's service, or else the suspects.
+func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.Container, bool, error) {
+	if in.ServiceID != "" {
+		found, err := b.Containers.ContainersFor(ctx, in.ServiceID)
+		if err != nil || len(found) > 0 {
+			return found, false, err
+		}
+	}
+	all, err := b.Containers.List(ctx)
+	if err != nil {
+		return nil, true, err
+	}
+	recent, err := b.Deploys.Deploys(ctx, nil, 50)
+	if err != nil {
+		return nil, true, err
+	}
+	return suspects(all, recent), true, nil
+}
+
+// suspects are those of all that were deployed last.
+func suspects(all []snapshot.Container, recent []snapshot.Deploy) []snapshot.Container {
+	var out []snapshot.Container
+	for _, d := range recent {
+		i := slices.IndexFunc(all, func(c snapshot.Container) bool { return c.Key == d.Key })
+		seen := slices.ContainsFunc(out, func(c snapshot.Container) bool { return c.Key == d.Key })
+		if i >= 0 && !seen && len(out) < maxContainers {
+			out = append(out, all[i])
+		}
+	}
+	return out
+}
+
+func (b *Bot) containerView(ctx context.Context, c snapshot.Container) (ContainerView, error) {
+	cv := ContainerView{Container: c}
+	last, err := b.Deploys.Deploys(ctx, []string{c.Key}, 1)
+	if len(last) > 0 {
+		cv.Deploy = &last[0]
+	}
+	return cv, err
+}
+
+// byDeploy puts the container that was deployed last first: it is the likeliest cause.
+func byDeploy(all []ContainerView) {
+	at := func(c ContainerView) time.Time {
+		if c.Deploy == nil {
+			return time.Time{}
+		}
+		return c.Deploy.At
+	}
+	slices.SortStableFunc(all, func(x, y ContainerView) int {
+		return cmp.Or(at(y).Compare(at(x)), strings.Compare(x.Container.Name, y.Container.Name))
+	})
+}
+
+// offer runs the preflight of the likeliest snapshots, so that a button is there only for what can be restored.
+func (b *Bot) offer(ctx context.Context, all []ContainerView) error {
+	for i := range all {
+		kept, err := b.Snapshots.Snapshots(ctx, all[i].Container.Key)
+		if err != nil {
+			return err
+		}
+		all[i].Kept = len(kept)
+		for _, s := range likeliest(kept, maxOffers) {
+			o, err := b.Offers.Offer(ctx, all[i].Container, s)
+			if err != nil {
+				return err
+			}
+			all[i].Offers = append(all[i].Offers, o)
+		}
+	}
+	return nil
+}
+
+// likeliest sorts newest first, with those from before a deploy ahead of the others.
+func likeliest(kept []snapshot.Snapshot, n int) []snapshot.Snapshot {
+	kept = slices.Clone(kept)
+	rank := func(s snapshot.Snapshot) int {
+		if s.Reason == snapshot.PreDeploy {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(kept, func(x, y snapshot.Snapshot) int {
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), y.CreatedAt.Compare(x.CreatedAt))
+	})
+	return kept[:min(n, len(kept))]
+}
+
+// asked finds out from the timeline what PagerDuty has been asked to do and has neither done nor refused.
+func (b *Bot) asked(in incidents.Incident, entries []incidents.Entry) map[ActKind]string {
+	pending := map[ActKind]string{}
+	for _, e := range entries {
+		fresh := b.cfg.Now().Sub(e.OccurredAt) < askPending
+		switch e.Kind {
+		case incidents.KindAcknowledgeAsked:
+			if fresh && in.Status == incidents.Triggered {
+				pending[Acknowledge] = e.Actor.Name
+			}
+		case incidents.KindResolveAsked:
+			if fresh && in.Open() {
+				pending[Resolve] = e.Actor.Name
+			}
+		case KindAcknowledgeFailed, "incident.unacknowledged":
+			delete(pending, Acknowledge)
+		case KindResolveFailed, "incident.reopened":
+			clear(pending)
+		}
+	}
+	return pending
+}

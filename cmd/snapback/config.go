@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/internal/keyring"
+)
+
+// config is what the environment says; README.md lists the names. A value that is wrong or missing is an error in
+// one line that names it.
+type config struct {
+	DatabaseURL   string // "": a private server under DataDir
+	DataDir       string
+	Listen        string
+	MetricsListen string
+	PublicURL     string // without a trailing slash
+	SecretKeys    string // "": a file in DataDir
+	KeysFile      string // where SecretKeys came from, to read it again; "": not from a file
+	APIToken      string
+	Zone          *time.Location
+	BaselineAfter time.Duration
+	PrometheusURL string
+
+	SlackBotToken      string
+	SlackSigningSecret string
+	SlackAppToken      string
+	SlackChannel       string
+	SlackAPIURL        string
+
+	PagerDutyToken     string
+	PagerDutyFrom      string
+	PagerDutySecrets   []string
+	PagerDutyAPIURL    string
+	PagerDutyEventsURL string
+}
+
+// reader reads settings, and remembers the first thing that is wrong.
+type reader struct {
+	getenv func(string) string
+	err    error
+}
+
+func (r *reader) fail(name, format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...))
+	}
+}
+
+// get reads NAME, or the file that NAME_FILE names.
+func (r *reader) get(name string) string {
+	value, path := r.getenv(name), r.getenv(name+"_FILE")
+	if path == "" {
+		return strings.TrimSpace(value)
+	}
+	if value != "" {
+		r.fail(name, "set it or %s_FILE, not both", name)
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		r.fail(name+"_FILE", "%v", err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (r *reader) or(name, fallback string) string {
+	if v := r.get(name); v != "" {
+		return v
+	}
+	return fallback
+}
+
+func (r *reader) required(name, what string) string {
+	v := r.get(name)
+	if v == "" {
+		r.fail(name, "is missing: %s", what)
+	}
+	return v
+}
+
+func (r *reader) prefixed(name, v, prefix string) {
+	if v != "" && !strings.HasPrefix(v, prefix) {
+		r.fail(name, "does not start with %q", prefix)
+	}
+}
+
+func (r *reader) httpURL(name, v string) string {
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		r.fail(name, "want a URL such as https://snapback.example.com")
+		return ""
+	}
+	return strings.TrimRight(v, "/")
+}
+
+func (r *reader) address(name, fallback string) string {
+	v := r.or(name, fallback)
+	if _, _, err := net.SplitHostPort(v); err != nil {
+		r.fail(name, "want host:port or :port, got %q", v)
+	}
+	return v
+}
+
+func readConfig(getenv func(string) string) (config, error) {
+	r := &reader{getenv: getenv}
+	c := config{
+		DatabaseURL:   r.get("DATABASE_URL"),
+		DataDir:       r.or("SNAPBACK_DATA_DIR", defaultDataDir(getenv)),
+		Listen:        r.address("SNAPBACK_LISTEN", ":8080"),
+		MetricsListen: r.address("SNAPBACK_METRICS_LISTEN", "127.0.0.1:9090"),
+		SecretKeys:    r.get("SNAPBACK_SECRET_KEYS"),
+		KeysFile:      getenv("SNAPBACK_SECRET_KEYS_FILE"),
+		APIToken:      r.get("SNAPBACK_API_TOKEN"),
+		Zone:          r.zone("SNAPBACK_TIMEZONE"),
+		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
+		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
+	}
+	c.PublicURL = r.httpURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
+	r.checkKeys(c)
+	r.slack(&c)
+	r.pagerDuty(&c)
+	if r.err != nil {
+		return c, usageError{r.err}
+	}
+	return c, nil
+}
+
+func (r *reader) checkKeys(c config) {
+	if c.SecretKeys != "" {
+		if _, err := keyring.Parse(c.SecretKeys); err != nil {
+			r.fail("SNAPBACK_SECRET_KEYS", "%v", err)
+		}
+	}
+	if c.APIToken != "" && len(c.APIToken) < 20 {
+		r.fail("SNAPBACK_API_TOKEN", "is too short to be a secret: want 20 characters or more (openssl rand -base64 32)")
+	}
+	if u, err := url.Parse(c.DatabaseURL); c.DatabaseURL != "" && strings.Contains(c.DatabaseURL, "://") && (err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		r.fail("DATABASE_URL", "want postgres://user:password@host/database")
+	}
+}
+
+func (r *reader) slack(c *config) {
+	c.SlackAppToken = r.get("SLACK_APP_TOKEN")
+	c.SlackBotToken = r.required("SLACK_BOT_TOKEN", "the bot token of your Slack app (xoxb-…), under OAuth & Permissions")
+	if c.SlackSigningSecret = r.get("SLACK_SIGNING_SECRET"); c.SlackSigningSecret == "" && c.SlackAppToken == "" {
+		r.fail("SLACK_SIGNING_SECRET", "is missing: the signing secret of your Slack app, under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)")
+	}
+	c.SlackChannel = r.required("SLACK_CHANNEL", "the ID (C…) of the channel for alerts whose container names no channel")
+	c.SlackAPIURL = r.httpURL("SLACK_API_URL", r.or("SLACK_API_URL", "https://slack.com/api")) + "/"
+	r.prefixed("SLACK_BOT_TOKEN", c.SlackBotToken, "xoxb-")
+	r.prefixed("SLACK_APP_TOKEN", c.SlackAppToken, "xapp-")
+}
+
+func (r *reader) pagerDuty(c *config) {
+	c.PagerDutyToken = r.required("PAGERDUTY_API_TOKEN", "a REST API token of PagerDuty, under Integrations, API Access Keys")
+	c.PagerDutyFrom = r.required("PAGERDUTY_FROM", "the e-mail address of a PagerDuty user, for what nobody else can be named for")
+	for part := range strings.SplitSeq(r.required("PAGERDUTY_WEBHOOK_SECRETS", "the secret of your webhook subscription in PagerDuty"), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			c.PagerDutySecrets = append(c.PagerDutySecrets, part)
+		}
+	}
+	c.PagerDutyAPIURL = r.httpURL("PAGERDUTY_API_URL", r.get("PAGERDUTY_API_URL"))
+	c.PagerDutyEventsURL = r.httpURL("PAGERDUTY_EVENTS_URL", r.get("PAGERDUTY_EVENTS_URL"))
+	if c.PagerDutyFrom != "" && !strings.Contains(c.PagerDutyFrom, "@") {
+		r.fail("PAGERDUTY_FROM", "is not an e-mail address")
+	}
+}
+
+func (r *reader) zone(name string) *time.Location {
+	v := r.get(name)
+	if v == "" {
+		return time.Local
+	}
+	zone, err := time.LoadLocation(v)
+	if err != nil {
+		r.fail(name, "unknown time zone %q: want one such as Europe/Berlin", v)
+		return time.UTC
+	}
+	return zone
+}
+
+func (r *reader) duration(name string, fallback time.Duration) time.Duration {
+	v := r.get(name)
+	if v == "" {
+		return fallback
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		r.fail(name, "want a duration such as 1m or 90s, got %q", v)
+	}
+	return d
+}
+
+func defaultDataDir(getenv func(string) string) string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/snapback"
+	}
+	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "snapback")
+	}
+	return filepath.Join(getenv("HOME"), ".local", "state", "snapback")
+}
+
+// keys is the key ring of the setting, or the one in the data folder.
+func (c config) keys() (*keyring.Ring, error) {
+	if c.SecretKeys != "" {
+		return keyring.Parse(c.SecretKeys)
+	}
+	return keyring.Load(filepath.Join(c.DataDir, "secret-keys"))
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/store"
+)
+
+func newDoctorCmd(e env) *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
+		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, PagerDuty's token and
+webhook subscription. Nothing is changed. The exit code is 1 when something would not work at night.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := readConfig(e.getenv)
+			if err != nil {
+				return err
+			}
+			return examine(cmd.Context(), e.stdout, checks(c))
+		},
+	}
+}
+
+type check struct {
+	name string
+	ask  func(context.Context) (finding string, err error)
+}
+
+var errUnwell = errors.New("something would not work at night")
+
+func examine(ctx context.Context, w io.Writer, checks []check) error {
+	ill := false
+	for _, c := range checks {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		found, err := c.ask(ctx)
+		cancel()
+		mark := "ok  "
+		if err != nil {
+			ill, mark, found = true, "FAIL", err.Error()
+		}
+		fmt.Fprintf(w, "%s  %-22s %s\n", mark, c.name, found)
+	}
+	if ill {
+		return errUnwell
+	}
+	return nil
+}
+
+func checks(c config) []check {
+	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
+	return []check{
+		{"engine", checkEngine},
+		{"enabled containers", checkContainers},
+		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
+		{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
+		{"PagerDuty user", func(ctx context.Context) (string, error) {
+			user, err := pd.UserByEmail(ctx, c.PagerDutyFrom)
+			return user.Name, err
+		}},
+		{"PagerDuty webhook", func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }},
+	}
+}
+
+func checkEngine(ctx context.Context) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{})
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	if err := engine.Ping(ctx); err != nil {
+		return "", err
+	}
+	return engine.ID(ctx)
+}
+
+func checkContainers(ctx context.Context) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{})
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	list, err := engine.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(list) == 0 {
+		return "", errors.New("no container has the label snapback.enable=true")
+	}
+	found := ""
+	for _, c := range list {
+		found += c.Name + " "
+		if len(c.Settings.PagerDutyServices) == 0 {
+			found += "(no snapback.pagerduty.service) "
+		}
+		for _, wrong := range c.Settings.Wrong {
+			err = errors.Join(err, fmt.Errorf("%s: %s", c.Name, wrong))
+		}
+	}
+	return found, err
+}
+
+func checkDatabase(ctx context.Context, c config) (string, error) {
+	if c.DatabaseURL == "" {
+		return "private, under " + c.DataDir, nil
+	}
+	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL})
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	return "answers", db.Ping(ctx)
+}
+
+func checkSlack(ctx context.Context, c config) (string, error) {
+	b, err := bot.New(bot.Config{
+		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL, Channel: c.SlackChannel,
+	}, bot.Deps{})
+	if err != nil {
+		return "", err
+	}
+	return "token, scopes and channel " + c.SlackChannel, b.SelfTest(ctx)
+}
+
+// checkSubscription finds the subscription that calls this bot: PagerDuty disables one after three refusals in a row.
+func checkSubscription(ctx context.Context, pd *pagerduty.Client, c config) (string, error) {
+	list, err := pd.Subscriptions(ctx)
+	if err != nil {
+		return "", err
+	}
+	want := c.PublicURL + "/webhooks/pagerduty"
+	for _, s := range list {
+		if s.URL != want {
+			continue
+		}
+		if s.Disabled {
+			return "", fmt.Errorf("subscription %s is disabled, since this bot refused its calls: check PAGERDUTY_WEBHOOK_SECRETS, then enable it in PagerDuty", s.ID)
+		}
+		return "subscription " + s.ID + " calls " + want, nil
+	}
+	return "", fmt.Errorf("no webhook subscription calls %s: add one in PagerDuty, under Integrations, Generic Webhooks (v3)", want)
+}

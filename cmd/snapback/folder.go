@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/snapback/snapback/internal/keyring"
+)
+
+// folder is the data folder, held by this bot alone: it has the bot's name, under which it takes up what it was doing
+// when it died, and that must not be done by two.
+type folder struct {
+	bot  string
+	lock *os.File
+}
+
+func openFolder(dir string) (*folder, error) {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("another snapback uses %s: stop it, or name another folder", dir)
+	}
+	name, err := botName(filepath.Join(dir, "bot-name"))
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &folder{name, lock}, nil
+}
+
+// Close lets another bot use the folder.
+func (f *folder) Close() { f.lock.Close() }
+
+func botName(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if name := strings.TrimSpace(string(text)); err == nil && name != "" {
+		return name, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	host, _ := os.Hostname() // for people only: the random part makes it unique
+	name := host + "-" + strings.ToLower(rand.Text()[:8])
+	return name, os.WriteFile(path, []byte(name+"\n"), 0o600)
+}
+
+// rotateKeys reads the key ring again whenever its file changes, so that keys are rotated without a restart. It returns
+// what ends that.
+func rotateKeys(ring *keyring.Ring, path string, log *slog.Logger) func(context.Context) error {
+	if path == "" {
+		return func(context.Context) error { return nil }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		last, _ := os.ReadFile(path)
+		tick := time.NewTicker(5 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || string(text) == string(last) {
+				continue
+			}
+			last = text
+			if err := ring.Replace(strings.TrimSpace(string(text))); err != nil {
+				log.Error("the key file is not used", "err", err)
+				continue
+			}
+			log.Info("keys rotated")
+		}
+	}()
+	return func(context.Context) error { cancel(); <-done; return nil }
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/terminal"
+)
+
+// What follows lets the store and the terminal serve as what package api asks for. Nothing is decided here.
+
+type exporter struct {
+	db   *store.DB
+	zone *time.Location
+}
+
+func (e exporter) Export(ctx context.Context, w io.Writer, format string, in incidents.Incident) error {
+	entries, err := e.db.Entries(ctx, in.ID, 0)
+	if err != nil {
+		return err
+	}
+	chain := "verified"
+	if err := incidents.Verify(entries); err != nil {
+		chain = err.Error()
+	}
+	return incidents.Export(w, format, incidents.Report{
+		Incident: in, Entries: entries, Zone: e.zone, Generated: time.Now(), Chain: chain,
+	})
+}
+
+type apiTerminals struct{ service *terminal.Service }
+
+func (a apiTerminals) Mint(ctx context.Context, ask api.LinkAsk) (string, time.Time, error) {
+	mode := terminal.ModeLogs
+	if ask.Shell {
+		mode = terminal.ModeShell
+	}
+	if err := allowedMode(ask.Container, mode); err != nil {
+		return "", time.Time{}, api.ErrNotAllowed
+	}
+	link, err := a.service.Mint(ctx, terminal.Grant{
+		Person:     terminal.Person{SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name},
+		IncidentID: ask.Incident.ID, Container: ask.Container.Key, Name: ask.Container.Name, Mode: mode,
+	}, ask.TTL)
+	if errors.Is(err, terminal.ErrTooMany) {
+		err = api.ErrTooManyTerminals
+	}
+	return link.URL, link.ExpiresAt, err
+}
+
+type apiTokens struct{ db *store.DB }
+
+func tokenOf(t store.Token) api.Token {
+	scopes := make([]api.Scope, 0, len(t.Scopes))
+	for _, s := range t.Scopes {
+		scopes = append(scopes, api.Scope(s))
+	}
+	return api.Token{ID: t.ID, Name: t.Name, Scopes: scopes, Hash: t.Hash, CreatedAt: t.CreatedAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
+}
+
+func tokenError(err error) error {
+	if errors.Is(err, store.ErrUnknownToken) {
+		return api.ErrUnknownToken
+	}
+	return err
+}
+
+func (a apiTokens) FindToken(ctx context.Context, id string) (api.Token, error) {
+	t, err := a.db.FindToken(ctx, id)
+	return tokenOf(t), tokenError(err)
+}
+
+func (a apiTokens) TouchToken(ctx context.Context, id string, at time.Time) error {
+	return a.db.TouchToken(ctx, id, at)
+}
+
+func (a apiTokens) CreateToken(ctx context.Context, t api.Token) error {
+	row := store.Token{ID: t.ID, Name: t.Name, Hash: t.Hash, CreatedAt: t.CreatedAt}
+	for _, s := range t.Scopes {
+		row.Scopes = append(row.Scopes, string(s))
+	}
+	return a.db.CreateToken(ctx, row)
+}
+
+func (a apiTokens) ListTokens(ctx context.Context) ([]api.Token, error) {
+	rows, err := a.db.ListTokens(ctx)
+	var list []api.Token
+	for _, row := range rows {
+		list = append(list, tokenOf(row))
+	}
+	return list, err
+}
+
+func (a apiTokens) RevokeToken(ctx context.Context, id string, at time.Time) error {
+	return tokenError(a.db.RevokeToken(ctx, id, at))
+}
+
+type apiIdempotency struct{ db *store.DB }
+
+func (a apiIdempotency) Begin(ctx context.Context, key string, fingerprint []byte) (*api.Answer, error) {
+	doc, err := a.db.BeginRequest(ctx, key, fingerprint)
+	switch {
+	case errors.Is(err, store.ErrKeyReused):
+		return nil, api.ErrKeyReused
+	case errors.Is(err, store.ErrKeyInFlight):
+		return nil, api.ErrKeyInFlight
+	case err != nil || doc == nil:
+		return nil, err
+	}
+	var answer api.Answer
+	return &answer, json.Unmarshal(doc, &answer)
+}
+
+func (a apiIdempotency) Finish(ctx context.Context, key string, answer api.Answer) error {
+	doc, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	return a.db.FinishRequest(ctx, key, doc)
+}
+
+func (a apiIdempotency) Release(ctx context.Context, key string) error {
+	return a.db.ReleaseRequest(ctx, key)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNight is the story from the alert to the post-mortem.
+func TestNight(t *testing.T) {
+	n := newNight(t)
+	shop := n.Name("shop")
+	n.Run(shop, n.labels("--env", "DB_POOL=20", n.Image("v1", `CMD ["/app"]`))...)
+	n.start()
+
+	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
+		t.Fatalf("taking a snapshot: %d %v", status, answer)
+	}
+	n.Docker("rm", "-f", shop)
+	n.Run(shop, n.labels("--env", "DB_POOL=2", n.Image("v2", `CMD ["/app"]`))...)
+
+	incident := n.service.Trigger("High error rate on shop")
+	alert := n.channel.ExpectMessage(t, "High error rate on shop", "pre-deploy-2255")
+	if answer := n.maria.Tap(alert.Button("Acknowledge")); answer.Status != 200 {
+		t.Fatalf("tapping Acknowledge: %+v", answer)
+	}
+	incident.ExpectStatus(t, "acknowledged")
+	if by, _ := incident.AcknowledgedBy(); by.Email != "maria@example.com" {
+		t.Errorf("acknowledged by %+v", by)
+	}
+	alert = alert.ExpectUpdate(t, "Maria")
+
+	if answer := n.maria.Tap(alert.Button("Terminal")); answer.Status != 200 {
+		t.Fatalf("tapping Terminal: %+v", answer)
+	}
+	n.maria.ExpectEphemeral(t, n.channel, "/t#")
+
+	if answer := n.maria.Tap(alert.Button("Restore pre-deploy-2255")); answer.Status != 200 {
+		t.Fatalf("tapping Restore: %+v", answer)
+	}
+	alert = alert.ExpectUpdate(t, "Undo")
+	alert.ExpectReply(t, "is back on pre-deploy-2255")
+	if env := n.Docker("inspect", "--format", "{{.Config.Env}}", shop); !strings.Contains(env, "DB_POOL=20") {
+		t.Errorf("env is %s", env)
+	}
+
+	if answer := n.maria.Tap(alert.Overflow("Resolve")); answer.Status != 200 {
+		t.Fatalf("tapping Resolve: %+v", answer)
+	}
+	incident.ExpectStatus(t, "resolved")
+	alert.ExpectUpdate(t, "Resolved")
+
+	_, answer := n.call("GET", "/incidents/"+incident.ID()+"/export?format=md", "")
+	postMortem, _ := answer["text"].(string)
+	for _, want := range []string{"High error rate on shop", "Maria", "is back on pre-deploy-2255", "Timeline: verified"} {
+		if !strings.Contains(postMortem, want) {
+			t.Errorf("the post-mortem does not say %q:\n%s", want, postMortem)
+		}
+	}
+}

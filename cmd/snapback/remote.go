@@ -1,0 +1,45 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/snapback/snapback/api/client"
+)
+
+// remote is the running bot, as SNAPBACK_URL and SNAPBACK_TOKEN name it.
+func remote(e env) (*client.Client, error) {
+	r := &reader{getenv: e.getenv}
+	address, token := r.required("SNAPBACK_URL", "the bot's address, such as https://snapback.example.com"), ""
+	if r.err == nil {
+		token = r.required("SNAPBACK_TOKEN", "snapback token create makes one")
+	}
+	if r.err != nil {
+		return nil, usageError{r.err}
+	}
+	c, err := client.New(address, token)
+	if errors.Is(err, client.ErrConfig) {
+		return nil, usageError{err}
+	}
+	return c, err
+}
+
+// plain keeps what others have written from steering the terminal that it is printed on.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTheCommandLineDoesWhatSlackDoes takes, lists, restores, undoes, exports and verifies through a running bot.
+func TestTheCommandLineDoesWhatSlackDoes(t *testing.T) {
+	n := newNight(t)
+	shop := n.Name("shop")
+	n.Run(shop, n.labels("--env", "DB_POOL=20", n.Image("v1", `CMD ["/app"]`))...)
+	bot := n.start()
+	vars := map[string]string{"SNAPBACK_URL": bot.url, "SNAPBACK_TOKEN": apiToken}
+	snapback := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		err := run(t.Context(), args, func(k string) string { return vars[k] }, strings.NewReader(""), &out, &out)
+		return out.String(), err
+	}
+	expect := func(want string, args ...string) {
+		t.Helper()
+		if out, err := snapback(args...); err != nil || !strings.Contains(out, want) {
+			t.Fatalf("snapback %v: %v, and no %q in\n%s", args, err, want, out)
+		}
+	}
+	pool := func() string { return n.Docker("inspect", "--format", "{{.Config.Env}}", shop) }
+
+	expect("v1 of "+shop+" is kept", "snapshot", "create", shop, "--name", "v1", "--pre-deploy")
+	n.Docker("rm", "-f", shop)
+	n.Run(shop, n.labels("--env", "DB_POOL=2", n.Image("v2", `CMD ["/app"]`))...)
+	expect("pre-deploy", "snapshot", "list", shop)
+	expect("is back on v1", "snapshot", "restore", shop, "v1", "--reason", "errors")
+	if !strings.Contains(pool(), "DB_POOL=20") {
+		t.Errorf("env is %s", pool())
+	}
+	status, undone := n.call("POST", "/restores/1/undo", "", "Idempotency-Key", "once")
+	again, replayed := n.call("POST", "/restores/1/undo", "", "Idempotency-Key", "once")
+	if status != 200 || again != 200 || undone["state"] != "verified" || undone["id"] != replayed["id"] || strings.Contains(pool(), "DB_POOL=20") {
+		t.Errorf("undo: %d %v, %d %v, env %s", status, undone, again, replayed, pool())
+	}
+	if status, p := n.call("PATCH", "/containers/"+shop+"/snapshots/v1", "", "If-Match", `"`+strings.Repeat("0", 64)+`"`); status != 412 {
+		t.Errorf("another container was seen: %d %v", status, p)
+	}
+
+	incident := n.service.Trigger("High error rate on shop")
+	n.channel.ExpectMessage(t, "High error rate on shop")
+	file := filepath.Join(t.TempDir(), "night.zip")
+	expect("", "export", incident.ID(), "--format", "zip", "--output", file)
+	expect("High error rate on shop", "export", incident.ID())
+	expect("outside any incident", "verify")
+	if out, err := snapback("snapshot", "restore", shop, "nope"); exitCode(err) != 1 || !strings.Contains(out, "It has: ") || !strings.Contains(out, "v1") {
+		t.Errorf("a snapshot that is not there: %v\n%s", err, out)
+	}
+	expect("is deleted", "snapshot", "delete", shop, "v1")
+}

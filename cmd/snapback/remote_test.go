@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// call runs one command against a bot that answers with h, and returns what it printed.
+func call(ctx context.Context, t *testing.T, h http.HandlerFunc, newCmd func(env) *cobra.Command, args ...string) (string, error) {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	vars := map[string]string{"SNAPBACK_URL": srv.URL, "SNAPBACK_TOKEN": "t"}
+	var out bytes.Buffer
+	cmd := newCmd(env{getenv: func(k string) string { return vars[k] }, stdin: strings.NewReader(""), stdout: &out, stderr: &out})
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	err := cmd.ExecuteContext(ctx)
+	return out.String(), err
+}
+
+func answer(t *testing.T, w http.ResponseWriter, status int, v any) {
+	t.Helper()
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCommandsWithoutABotAreUsageErrors(t *testing.T) {
+	t.Parallel()
+	for _, newCmd := range []func(env) *cobra.Command{newExportCmd, newVerifyCmd} {
+		for _, vars := range []map[string]string{{}, {"SNAPBACK_URL": "http://x"}, {"SNAPBACK_URL": "x", "SNAPBACK_TOKEN": "t"}} {
+			cmd := newCmd(env{getenv: func(k string) string { return vars[k] }, stdout: &bytes.Buffer{}})
+			cmd.SilenceErrors, cmd.SilenceUsage = true, true
+			cmd.SetArgs([]string{"1"})
+			err := cmd.ExecuteContext(t.Context())
+			if exitCode(err) != 2 || !strings.Contains(err.Error(), "SNAPBACK_") {
+				t.Errorf("%s with %v: exit code %d, %v", cmd.Name(), vars, exitCode(err), err)
+			}
+		}
+	}
+	for _, args := range [][]string{{"restore", "api"}, {"list"}, {"delete", "api"}, {"create"}} {
+		if _, err := call(t.Context(), t, http.NotFound, newSnapshotCmd, args...); exitCode(err) != 2 {
+			t.Errorf("%v: exit code %d, %v", args, exitCode(err), err)
+		}
+	}
+	if _, err := call(t.Context(), t, http.NotFound, newExportCmd, "1", "--format", "pdf"); exitCode(err) != 2 {
+		t.Errorf("format pdf: %v", err)
+	}
+}
+
+func TestSnapshotListIsReadableAtThreeInTheMorning(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 3, 42, 0, 0, time.UTC)
+	list := []wire.Snapshot{
+		{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: now.Add(-287 * time.Minute), SizeBytes: 12_345_678, Restorable: true},
+		{Name: "manual-0341", Reason: snapshot.Manual, CreatedAt: now.Add(-59 * time.Second), Restorable: true, Pinned: true},
+		{Name: "old", Reason: snapshot.Baseline, CreatedAt: now.Add(-30 * 24 * time.Hour), SizeBytes: 12, WhyNot: []string{"the image\x1b[2J was pruned", "port 80 is taken"}},
+	}
+	var out bytes.Buffer
+	if err := printSnapshots(&out, list, now); err != nil {
+		t.Fatal(err)
+	}
+	want := `NAME             AGE  REASON          SIZE             RESTORABLE
+pre-deploy-2255  4h   pre-deploy      12.3 MB          yes
+manual-0341      59s  manual, pinned  nothing written  yes
+old              30d  baseline        12 B             no: the image [2J was pruned; port 80 is taken
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	got, err := call(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) { answer(t, w, 200, wire.Snapshots{}) }, newSnapshotCmd, "list", "api", "--json")
+	if err != nil || got != "{\n  \"snapshots\": []\n}\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestSnapshotCreateAsksForWhatTheFlagsSay(t *testing.T) {
+	t.Parallel()
+	out, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {
+		var ask wire.NewSnapshot
+		if err := json.NewDecoder(r.Body).Decode(&ask); err != nil {
+			t.Error(err)
+		}
+		want := wire.NewSnapshot{Name: "x", Reason: "pre-deploy", ExpiresIn: "14d", Pinned: true}
+		if diff := cmp.Diff(want, ask); diff != "" || r.URL.Path != "/containers/api/snapshots" {
+			t.Errorf("%s (-want +got):\n%s", r.URL, diff)
+		}
+		answer(t, w, 201, wire.Snapshot{Name: "x", Container: "api"})
+	}, newSnapshotCmd, "create", "api", "--name", "x", "--pre-deploy", "--expires-in", "14d", "--pin")
+	if err != nil || out != "x of api is kept (nothing written)\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
+
+// restoring answers a restore that goes through states, one at every look.
+func restoring(t *testing.T, states ...wire.Restore) http.HandlerFunc {
+	var n atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch {
+			answer(t, w, 202, wire.Restore{ID: 7, Container: "api", Snapshot: "x", State: snapshot.Requested})
+			return
+		}
+		answer(t, w, 200, states[min(int(n.Add(1)), len(states))-1])
+	}
+}
+
+func TestSnapshotRestorePrintsPhasesAndEndsWithTheSentence(t *testing.T) {
+	t.Parallel()
+	phases := []snapshot.Phase{{State: snapshot.Requested, Ms: 1}, {State: snapshot.Preflight, Ms: 42}, {State: snapshot.Swapping, Ms: 900}}
+	out, err := call(t.Context(), t, restoring(t,
+		wire.Restore{ID: 7, State: snapshot.Preflight, Phases: phases[:1]},
+		wire.Restore{ID: 7, State: snapshot.Preflight, Phases: phases[:1]},
+		wire.Restore{ID: 7, State: snapshot.Verified, Phases: phases, Summary: "api is back on x"},
+	), newSnapshotCmd, "restore", "api", "x", "--reason", "y")
+	want := `restore 7 of api to x: asked for
+  requested       1 ms
+  preflight …
+  preflight      42 ms
+  swapping      900 ms
+api is back on x
+`
+	if diff := cmp.Diff(want, out); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+func TestSnapshotRestoreFailsWhenTheContainerIsNotRestored(t *testing.T) {
+	t.Parallel()
+	_, err := call(t.Context(), t, restoring(t, wire.Restore{ID: 7, State: snapshot.Reverted, Summary: "api is as it was before: unhealthy"}), newSnapshotCmd, "restore", "api", "x")
+	if exitCode(err) != 1 || !strings.Contains(err.Error(), "as it was before: unhealthy") {
+		t.Errorf("exit code %d, %v", exitCode(err), err)
+	}
+	_, err = call(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
+		answer(t, w, 409, wire.Problem{Status: 409, Code: "restore_in_progress", Detail: "api is being restored by Ana."})
+	}, newSnapshotCmd, "restore", "api", "x")
+	if exitCode(err) != 1 || err.Error() != "api is being restored by Ana." {
+		t.Errorf("exit code %d, %v", exitCode(err), err)
+	}
+	out, err := call(t.Context(), t, restoring(t), newSnapshotCmd, "restore", "api", "x", "--async")
+	if err != nil || !strings.Contains(out, "restore 7") {
+		t.Errorf("async: %q, %v", out, err)
+	}
+}
+
+func TestCtrlCEndsTheWatchingAndSaysThatTheRestoreGoesOn(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	h := restoring(t, wire.Restore{ID: 7, State: snapshot.Swapping})
+	_, err := call(ctx, t, func(w http.ResponseWriter, r *http.Request) {
+		h(w, r)
+		if r.Method == http.MethodGet {
+			interrupt()
+		}
+	}, newSnapshotCmd, "restore", "api", "x")
+	if exitCode(err) != 1 || !strings.Contains(err.Error(), "restore 7 goes on") {
+		t.Errorf("exit code %d, %v", exitCode(err), err)
+	}
+}
+
+// timelines answers as a bot with these entries on incident 1, and none outside.
+func timelines(t *testing.T, entries []incidents.Entry) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/incidents":
+			answer(t, w, 200, wire.Incidents{Incidents: []wire.Incident{{ID: 1, PagerDutyID: "PX"}}})
+		case "/incidents/4711":
+			answer(t, w, 200, wire.Incident{ID: 1, PagerDutyID: "PX"})
+		case "/incidents/1/timeline":
+			answer(t, w, 200, wire.Entries{Entries: entries})
+		case "/timeline":
+			answer(t, w, 200, wire.Entries{})
+		default:
+			t.Errorf("asked for %s", r.URL)
+		}
+	}
+}
+
+func sealed(t *testing.T, n int) []incidents.Entry {
+	t.Helper()
+	var entries []incidents.Entry
+	var prev []byte
+	for i := range n {
+		e := incidents.Entry{IncidentID: 1, Seq: int64(i + 1), OccurredAt: time.Now(), Kind: "note", Summary: fmt.Sprint("<", i, ">"), Details: json.RawMessage(`{"b": "&", "a":1}`)}
+		if err := e.Seal(prev); err != nil {
+			t.Fatal(err)
+		}
+		prev, entries = e.Hash, append(entries, e)
+	}
+	return entries
+}
+
+func TestVerifyRecomputesEveryHashHere(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"4711"}} {
+		good := sealed(t, 3)
+		out, err := call(t.Context(), t, timelines(t, good), newVerifyCmd, args...)
+		if err != nil || !strings.Contains(out, fmt.Sprintf("ok      incident 1 (PX): 3 entries, last hash %x", good[2].Hash)) {
+			t.Errorf("%v: %q, %v", args, out, err)
+		}
+		for name, change := range map[string]func([]incidents.Entry) []incidents.Entry{
+			"changed":            func(e []incidents.Entry) []incidents.Entry { e[1].Summary = "nothing happened"; return e },
+			"removed":            func(e []incidents.Entry) []incidents.Entry { return append(e[:1], e[2]) },
+			"begins later":       func(e []incidents.Entry) []incidents.Entry { return e[1:] },
+			"another incident's": func(e []incidents.Entry) []incidents.Entry { e[0].IncidentID = 2; return e },
+		} {
+			out, err := call(t.Context(), t, timelines(t, change(sealed(t, 3))), newVerifyCmd, args...)
+			if !errors.Is(err, errBrokenChains) || exitCode(err) != 1 || !strings.Contains(out, "BROKEN  incident 1") {
+				t.Errorf("%s: %q, %v", name, out, err)
+			}
+		}
+	}
+}
+
+func TestExportLeavesAWholeFileOrNone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "night.md")
+	_, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		fmt.Fprint(w, "# half")
+	}, newExportCmd, "1", "--output", path)
+	if exitCode(err) != 1 {
+		t.Errorf("half an answer: exit code %d, %v", exitCode(err), err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if _, err := call(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "# whole") }, newExportCmd, "1", "-o", path); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(path); string(text) != "# whole" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	out, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.RequestURI()) }, newExportCmd, "PX", "--format", "zip")
+	if err != nil || out != "/incidents/PX/export?format=zip" {
+		t.Errorf("got %q, %v", out, err)
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/terminal"
+)
+
+func newServeCmd(e env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the bot",
+		Long:  "Run the bot until it is told to stop. Everything is set in the environment; README.md lists the names.",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := readConfig(e.getenv)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(e.stderr, nil))
+			return serve(cmd.Context(), c, log, nil)
+		},
+	}
+}
+
+// stops are what has to be stopped, the last one started first, also when starting fails midway.
+type stops []func(context.Context) error
+
+func (s *stops) add(stop func(context.Context) error) { *s = append(*s, stop) }
+
+// all stops everything within a bounded time, and reports what did not stop well.
+func (s stops) all(log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	defer cancel()
+	for i := len(s) - 1; i >= 0; i-- {
+		if err := s[i](ctx); err != nil {
+			log.Warn("stopping", "err", err)
+		}
+	}
+}
+
+func closing(do func()) func(context.Context) error {
+	return func(context.Context) error { do(); return nil }
+}
+
+// serve is the bot, wired in one straight line: what is lowest starts first and stops last. It runs until ctx ends.
+// ready, when not nil, is called with the addresses once everything answers.
+func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, metrics net.Addr)) (err error) {
+	var stop stops
+	defer func() { stop.all(log) }()
+
+	// The data folder: the key ring, this bot's name, and perhaps the private Postgres.
+	folder, err := openFolder(c.DataDir)
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
+	}
+	stop.add(closing(folder.Close))
+	keys, err := c.keys()
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_SECRET_KEYS: %w", err)}
+	}
+	stop.add(rotateKeys(keys, c.KeysFile, log))
+
+	// Postgres: the private one when no other is named, then the schema, then the pool.
+	if c.DatabaseURL == "" {
+		server, err := pgserver.Start(ctx, pgserver.Config{Dir: filepath.Join(c.DataDir, "postgres"), Logger: log})
+		if err != nil {
+			return fmt.Errorf("starting the private PostgreSQL: %w", err)
+		}
+		stop.add(server.Stop)
+		c.DatabaseURL = server.URL()
+	}
+	if _, err := store.Migrate(ctx, c.DatabaseURL); err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Keys: keys, Logger: log})
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	stop.add(closing(db.Close))
+
+	// The engine, and what is done with it.
+	engine, err := docker.New(ctx, docker.Config{Logger: log})
+	if err != nil {
+		return usageError{fmt.Errorf("DOCKER_HOST: %w", err)}
+	}
+	stop.add(func(context.Context) error { return engine.Close() })
+	fleet := fleet{engine, db}
+	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db, Logger: log, Zone: c.Zone})
+	restorer := snapshot.NewRestorer(snapshot.Config{
+		Engine: engine, Journal: db, Shelf: db, Bot: folder.bot, Logger: log, Zone: c.Zone,
+	})
+
+	// The terminal.
+	metrics := api.NewMetrics()
+	term, err := terminal.New(terminal.Config{
+		PublicURL: c.PublicURL, Ring: keys, Store: store.NewTerminalStore(db.Pool()), Engine: engine.Terminal(fleet.resolve),
+		Gate: gate{db, fleet}, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone,
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
+	}
+
+	// PagerDuty and Slack.
+	pd := pagerduty.New(pagerduty.Config{
+		Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL, EventsURL: c.PagerDutyEventsURL, Logger: log,
+	})
+	carrier := carrier{db, pd, log}
+	adapted := botStore{db}
+	slackBot, err := bot.New(bot.Config{
+		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL,
+		Channel: c.SlackChannel, Zone: c.Zone, Logger: log, Observe: metrics.Slack,
+	}, bot.Deps{
+		Incidents: adapted, Timeline: adapted, Messages: botMessages{db}, Inbox: db, People: adapted, Containers: fleet,
+		Snapshots: db, Deploys: adapted, Offers: restorer, Restorer: restorer, Restores: db, Acts: adapted,
+		OnCall: botOnCall{pd}, Terminal: botTerminal{term},
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
+	}
+
+	// The API, with the others' handlers beside its own.
+	web := api.New(api.Config{
+		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken,
+		Mount: map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
+	}, api.Deps{
+		Containers: fleet, Shelf: db, Taker: taker, Restorer: restorer, Restores: db,
+		Incidents: db, Exporter: exporter{db, c.Zone}, Terminals: apiTerminals{term},
+		Tokens: apiTokens{db}, Idempotency: apiIdempotency{db},
+		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
+		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
+		Checks:       []api.Check{{Name: "database", Ask: db.Ping}, {Name: "engine", Ask: engine.Ping}},
+	})
+
+	// Everything is there: listen, and set to work.
+	mainAddr, err := listen(ctx, c.Listen, web.Handler(), log, &stop)
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_LISTEN: %w", err)}
+	}
+	metricsAddr, err := listen(ctx, c.MetricsListen, web.MetricsHandler(), log, &stop)
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)}
+	}
+	restorer.Start()
+	stop.add(restorer.Stop)
+	term.Start()
+	stop.add(term.Stop)
+	slackBot.Start()
+	stop.add(slackBot.Stop)
+	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{
+		Slack:     func(ctx context.Context, id int64) error { return jobError(slackBot.Deliver(ctx, id)) },
+		PagerDuty: carrier.Carry,
+		Tap: func(ctx context.Context, body []byte, at time.Time) error {
+			return jobError(slackBot.Handle(ctx, body, at))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	stop.add(jobs.Stop)
+	stop.add(chores(fleet, db, log))
+
+	log.Info("snapback is ready", "version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String())
+	if ready != nil {
+		ready(mainAddr, metricsAddr)
+	}
+	<-ctx.Done()
+	log.Info("stopping")
+	return nil
+}
+
+// listen serves handler on addr until it is stopped.
+func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Logger, stop *stops) (net.Addr, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	server := api.Server(handler, log)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("serving", "addr", addr, "err", err)
+		}
+	}()
+	stop.add(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		err := server.Shutdown(ctx)
+		if err != nil {
+			err = server.Close() // what still runs after five seconds waits for a restore, which goes on without it
+		}
+		<-done
+		return err
+	})
+	return l.Addr(), nil
+}
+
+// chores is what has to be done now and then: note what runs, and catch what a crash between two steps has dropped.
+func chores(f fleet, db *store.DB, log *slog.Logger) func(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(15 * time.Second)
+		defer tick.Stop()
+		for {
+			if err := errors.Join(db.TellAgain(ctx), db.ForgetDeliveries(ctx, 14*24*time.Hour), db.ForgetRequests(ctx, 48*time.Hour)); err != nil && ctx.Err() == nil {
+				log.Warn("chores", "err", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func(context.Context) error { cancel(); <-done; return nil }
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api/client"
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func newSnapshotCmd(e env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "snapshot", Short: "Take, list, restore and delete snapshots", Args: usageArgs(cobra.NoArgs),
+		Long: `Take, list, restore and delete snapshots of a container, over the HTTP API of a running bot (SNAPBACK_URL,
+SNAPBACK_TOKEN). CONTAINER is its name, its snapback.service, its ID, or at least the first 12 digits of that.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSnapshotCreateCmd(e), newSnapshotListCmd(e), newSnapshotRestoreCmd(e), newSnapshotDeleteCmd(e))
+	return cmd
+}
+
+func newSnapshotCreateCmd(e env) *cobra.Command {
+	var ask wire.NewSnapshot
+	var preDeploy bool
+	cmd := &cobra.Command{
+		Use: "create CONTAINER", Short: "Keep the state of a container", Args: usageArgs(cobra.ExactArgs(1)),
+		Example: "  snapback snapshot create api --pre-deploy\n  snapback snapshot create api --name before-migration --expires-in 14d",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if preDeploy {
+				ask.Reason = string(snapshot.PreDeploy)
+			}
+			c, err := remote(e)
+			if err != nil {
+				return err
+			}
+			s, err := c.TakeSnapshot(cmd.Context(), args[0], ask)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)\n", plain(s.Name), plain(s.Container), size(s.SizeBytes))
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&ask.Name, "name", "", "its name; default after the reason and the time, such as pre-deploy-2255")
+	f.StringVar(&ask.Reason, "reason", "", "manual (default) or pre-deploy")
+	f.StringVar(&ask.Note, "note", "", "one line for people")
+	f.BoolVar(&preDeploy, "pre-deploy", false, "the same as --reason pre-deploy: a deploy follows")
+	f.StringVar(&ask.ExpiresIn, "expires-in", "", "when it may go, such as 90m, 72h or 14d; default as snapback.keep has it")
+	f.BoolVar(&ask.Pinned, "pin", false, "keep it until it is deleted")
+	cmd.MarkFlagsMutuallyExclusive("pre-deploy", "reason")
+	return cmd
+}
+
+func newSnapshotListCmd(e env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list CONTAINER", Short: "List a container's snapshots, the newest first", Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := remote(e)
+			if err != nil {
+				return err
+			}
+			list, err := c.Snapshots(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(e.stdout, wire.Snapshots{Snapshots: append([]wire.Snapshot{}, list...)})
+			}
+			return printSnapshots(e.stdout, list, time.Now())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as the API has it")
+	return cmd
+}
+
+func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tAGE\tREASON\tSIZE\tRESTORABLE")
+	for _, s := range list {
+		restorable := "yes"
+		if !s.Restorable {
+			restorable = "no: " + plain(strings.Join(s.WhyNot, "; "))
+		}
+		reason := string(s.Reason)
+		if s.Pinned {
+			reason += ", pinned"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable)
+	}
+	return w.Flush()
+}
+
+// age is a duration in its largest unit, rounded down.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// size is that of the committed layer; a snapshot of a container that had written nothing needs none.
+func size(bytes int64) string {
+	switch {
+	case bytes == 0:
+		return "nothing written"
+	case bytes < 1000:
+		return fmt.Sprintf("%d B", bytes)
+	case bytes < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+	case bytes < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+}
+
+func newSnapshotDeleteCmd(e env) *cobra.Command {
+	return &cobra.Command{
+		Use: "delete CONTAINER NAME", Short: "Delete a snapshot", Args: usageArgs(cobra.ExactArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := remote(e)
+			if err != nil {
+				return err
+			}
+			if err := c.DeleteSnapshot(cmd.Context(), args[0], args[1]); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(e.stdout, "%s of %s is deleted\n", plain(args[1]), plain(args[0]))
+			return err
+		},
+	}
+}
+
+// restoreFlags are how a restore is asked for.
+type restoreFlags struct {
+	ask     wire.RestoreAsk
+	async   bool
+	ifMatch string
+}
+
+func newSnapshotRestoreCmd(e env) *cobra.Command {
+	var flags restoreFlags
+	var incident string
+	cmd := &cobra.Command{
+		Use: "restore CONTAINER NAME", Short: "Put a container back to a snapshot", Args: usageArgs(cobra.ExactArgs(2)),
+		Long: `Put a container back to a snapshot, and see it through. The restore is the bot's: Ctrl-C ends the watching, not the
+restore. Exit code 1 means that it was refused, reverted, or failed.`,
+		Example: `  snapback snapshot restore api pre-deploy-2255 --reason "checkout answers 500"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if incident != "" {
+				flags.ask.Incident = incident
+			}
+			c, err := remote(e)
+			if err != nil {
+				return err
+			}
+			return restoreAndWatch(cmd.Context(), c, e.stdout, args[0], args[1], flags)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.ask.Reason, "reason", "", "one line for the timeline")
+	f.StringVar(&incident, "incident", "", "whose timeline gets it: its ID or number; default the only open one")
+	f.BoolVar(&flags.async, "async", false, "ask for it, and don't watch")
+	f.StringVar(&flags.ifMatch, "if-match", "", "the ID of the container that you saw: refused when another one runs by now")
+	return cmd
+}
+
+const (
+	pollEvery = 200 * time.Millisecond
+	patience  = time.Minute // for a bot that is being restarted
+)
+
+var errNotRestored = errors.New("not restored")
+
+func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, container, name string, flags restoreFlags) error {
+	rest, err := c.Restore(ctx, container, name, flags.ifMatch, flags.ask)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "restore %d of %s to %s: asked for\n", rest.ID, plain(rest.Container), plain(rest.Snapshot))
+	if flags.async {
+		return nil
+	}
+	phases := &phasePrinter{out: out}
+	over, err := c.Await(ctx, rest.ID, pollEvery, patience, phases.print)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("no longer watching: restore %d goes on. GET /restores/%d tells how it ends", rest.ID, rest.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("restore %d was asked for, and nothing is heard of it: %w", rest.ID, err)
+	}
+	if over.State != snapshot.Verified {
+		return fmt.Errorf("%w: %s", errNotRestored, plain(over.Summary))
+	}
+	_, err = fmt.Fprintln(out, plain(over.Summary))
+	return err
+}
+
+// phasePrinter prints every phase once it is over, and the one that runs when it begins to.
+type phasePrinter struct {
+	out   io.Writer
+	over  int
+	begun snapshot.State
+}
+
+func (p *phasePrinter) print(r wire.Restore) {
+	for _, phase := range r.Phases[min(p.over, len(r.Phases)):] {
+		fmt.Fprintf(p.out, "  %-10s %6d ms\n", phase.State, phase.Ms)
+	}
+	p.over = max(p.over, len(r.Phases))
+	if r.State != p.begun && !r.State.Final() {
+		fmt.Fprintf(p.out, "  %s …\n", r.State)
+	}
+	p.begun = r.State
+}

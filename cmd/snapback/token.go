@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/store"
+)
+
+func newTokenCmd(e env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "token", Short: "Make, list and revoke API tokens", Args: usageArgs(cobra.NoArgs),
+		Long: `Make, list and revoke API tokens. These commands open the bot's database themselves (DATABASE_URL, or the private one
+under SNAPBACK_DATA_DIR), so run them where the bot runs.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newTokenCreateCmd(e), newTokenListCmd(e), newTokenRevokeCmd(e))
+	return cmd
+}
+
+func newTokenCreateCmd(e env) *cobra.Command {
+	var scopes []string
+	cmd := &cobra.Command{
+		Use: "create NAME", Short: "Make a token and print it, once", Args: usageArgs(cobra.ExactArgs(1)),
+		Example: "  snapback token create ci --scope snapshots:write",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			parsed, err := api.ParseScopes(scopes)
+			if err != nil {
+				return usageError{err}
+			}
+			token, secret, err := api.NewToken(args[0], parsed)
+			if err != nil {
+				return usageError{err}
+			}
+			return withTokens(cmd.Context(), e, func(tokens apiTokens) error {
+				if err := tokens.CreateToken(cmd.Context(), token); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(e.stdout, secret)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do; can be given several times: "+scopeNames())
+	_ = cmd.MarkFlagRequired("scope") // it exists
+	return cmd
+}
+
+func scopeNames() string {
+	var names []string
+	for _, s := range api.Scopes() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+func newTokenListCmd(e env) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List all tokens, without their secrets", Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withTokens(cmd.Context(), e, func(tokens apiTokens) error {
+				list, err := tokens.ListTokens(cmd.Context())
+				if err != nil {
+					return err
+				}
+				w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
+				fmt.Fprintln(w, "ID\tNAME\tSCOPES\tMADE\tLAST USED\tREVOKED")
+				for _, t := range list {
+					fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\t%s\n", t.ID, t.Name, t.Scopes, day(t.CreatedAt), day(t.LastUsedAt), day(t.RevokedAt))
+				}
+				return w.Flush()
+			})
+		},
+	}
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Format("2006-01-02 15:04Z")
+}
+
+func newTokenRevokeCmd(e env) *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke ID", Short: "End a token at once", Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withTokens(cmd.Context(), e, func(tokens apiTokens) error {
+				err := tokens.RevokeToken(cmd.Context(), args[0], time.Now())
+				if errors.Is(err, api.ErrUnknownToken) {
+					return fmt.Errorf("no token has the ID %q: see snapback token list", args[0])
+				}
+				return err
+			})
+		},
+	}
+}
+
+// withTokens opens the bot's database beside it; the private one is joined when the bot has it running.
+func withTokens(ctx context.Context, e env, do func(apiTokens) error) error {
+	r := &reader{getenv: e.getenv}
+	url, dir := r.get("DATABASE_URL"), r.or("SNAPBACK_DATA_DIR", defaultDataDir(e.getenv))
+	if r.err != nil {
+		return usageError{r.err}
+	}
+	if url == "" {
+		server, err := pgserver.Start(ctx, pgserver.Config{Dir: filepath.Join(dir, "postgres")})
+		if err != nil {
+			return fmt.Errorf("starting the private PostgreSQL: %w", err)
+		}
+		defer server.Stop(context.WithoutCancel(ctx)) //nolint:errcheck // it is read from the disk again next time
+		url = server.URL()
+	}
+	if _, err := store.Migrate(ctx, url); err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	db, err := store.Open(ctx, store.Config{URL: url})
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	defer db.Close()
+	return do(apiTokens{db})
+}
