@@ -105,6 +105,7 @@ const (
 	KindRestoreVerified    = "restore.verified"
 	KindRestoreReverted    = "restore.reverted"
 	KindRestoreFailed      = "restore.failed"
+	KindEvidence           = "restore.evidence" // what is kept of a container that a restore replaced
 	KindSnapshotAsked      = "snapshot.requested"
 	KindSnapshotTaken      = "snapshot.taken"
 	KindSnapshotDeleted    = "snapshot.deleted"

@@ -156,7 +156,20 @@ func (w *Watcher) arrived(ctx context.Context, s Sighting) error {
 	if err != nil || before.ID == now.ID {
 		return err
 	}
-	ours, err := w.Store.MadeByRestore(ctx, s.Key, now.ID)
+	return w.replaced(ctx, before, now)
+}
+
+// replaced waits for the end of a restore that is under way: until then nobody knows which of the two will stay.
+func (w *Watcher) replaced(ctx context.Context, before Seat, now Inspection) error {
+	running, err := w.Store.Restoring(ctx, before.Key)
+	if err != nil {
+		return err
+	}
+	if running {
+		w.askIn(500 * time.Millisecond)
+		return nil
+	}
+	ours, err := w.Store.MadeByRestore(ctx, before.Key, now.ID)
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,9 @@ type Swapper interface {
 type Describer interface {
 	// Compare lists what a restored container has otherwise than the document of its snapshot says.
 	Compare(want json.RawMessage, spec Spec, got json.RawMessage) ([]Difference, error)
+	// AsBefore is the document of a container that a restore has renamed and disarmed, with the name and the restart policy
+	// that it had.
+	AsBefore(document json.RawMessage, name string, policy RestartPolicy) (json.RawMessage, error)
 	// Changes lists what differs between two documents, secrets masked.
 	Changes(before, after json.RawMessage) ([]Change, error)
 	// Tail returns the last lines that a container wrote, secrets of its environment masked.

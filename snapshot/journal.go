@@ -63,14 +63,18 @@ type Plan struct {
 	AutoRemove  bool          `json:"auto_remove,omitempty"` // the old one vanishes when it stops; StandInID is its plain copy
 	StandInID   string        `json:"stand_in_id,omitempty"`
 	StandInRef  string        `json:"stand_in_ref,omitempty"`
+	AdoptID     string        `json:"adopt_id,omitempty"`  // with Undoing: the kept container that takes the name; "" makes one from the snapshot
+	BeforeID    int64         `json:"before_id,omitempty"` // the snapshot that the old container has become; 0 while it is a container
 	Losses      []string      `json:"losses,omitempty"`
 	Joined      []JoinedPlan  `json:"joined,omitempty"`
 }
 
 // JoinedPlan is a container that shares a namespace with the one being replaced, and has to be made anew after it.
 type JoinedPlan struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	Key     string `json:"key"`
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Enabled bool   `json:"enabled"`
 }
 
 // Phase is how long a restore was in a state.

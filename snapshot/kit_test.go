@@ -53,7 +53,7 @@ func setup(t *testing.T) *kit {
 }
 
 func (k *kit) newRestorer(bot string) *snapshot.Restorer {
-	r := snapshot.NewRestorer(snapshot.Config{Engine: k.Engine(), Journal: k.db, Shelf: k.db, Bot: bot})
+	r := snapshot.NewRestorer(snapshot.Config{Engine: k.Engine(), Journal: k.db, Shelf: k.db, Taker: k.taker, Bot: bot})
 	r.Start()
 	k.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

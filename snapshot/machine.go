@@ -110,16 +110,17 @@ func (m *machine) refuse(why ...string) (State, error) {
 	return Refused, nil
 }
 
-// prepare creates the replacement beside the running container. An undo has its replacement already.
+// prepare creates the replacement beside the running container, unless it is there already: an undo adopts the
+// container that was set aside.
 func (m *machine) prepare(ctx context.Context) (State, error) {
 	if time.Since(m.rest.RequestedAt) > m.Stale {
 		m.rest.Error = "it was asked for too long ago: look again, and ask again"
 		return Reverting, nil
 	}
-	if m.rest.Kind == Undoing {
-		return Swapping, nil
+	err := m.act(ctx, 5*time.Minute, m.keepJoined)
+	if err == nil && m.rest.Plan.AdoptID == "" {
+		err = m.act(ctx, time.Minute, m.create)
 	}
-	err := m.act(ctx, time.Minute, func(ctx context.Context) error { return m.create(ctx) })
 	if err != nil {
 		return m.giveUp(fmt.Errorf("creating the replacement: %w", err))
 	}
@@ -168,7 +169,7 @@ func (m *machine) swapSteps() []step {
 	if p.OldID != "" {
 		steps = m.asideSteps(p)
 	}
-	if m.rest.Kind == Undoing {
+	if p.AdoptID != "" {
 		steps = append(steps, step{"arming the container from before", 15 * time.Second, func(ctx context.Context) error {
 			return m.Engine.SetRestartPolicy(ctx, p.NewID, p.NewPolicy)
 		}})
@@ -256,6 +257,12 @@ func (m *machine) verify(ctx context.Context) (State, error) {
 	if err != nil { // it runs, which is what counts; that nobody could compare is told like a difference
 		m.rest.Differences = []Difference{{Attribute: "comparison", Want: "done", Got: err.Error()}}
 	}
+	if err := m.rejoin(ctx); err != nil {
+		return "", err
+	}
+	if err := m.act(ctx, 5*time.Minute, m.retire); err != nil && later(err) {
+		return "", err
+	}
 	if m.rest.Plan.keptID() != "" {
 		m.rest.KeptUntil = m.rest.VerifiedAt.Add(m.Keep)
 	}
@@ -263,7 +270,7 @@ func (m *machine) verify(ctx context.Context) (State, error) {
 }
 
 func (m *machine) compare(ctx context.Context) ([]Difference, error) {
-	if m.rest.Kind == Undoing {
+	if m.rest.Plan.AdoptID != "" {
 		return nil, nil // it is the very same container
 	}
 	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)

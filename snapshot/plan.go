@@ -34,7 +34,7 @@ func (m *machine) plan(ctx context.Context) ([]string, error) {
 
 // source is what the replacement is made from: a snapshot, or for an undo the container that was set aside.
 func (m *machine) source(ctx context.Context) (Spec, []string, error) {
-	if m.rest.Kind == Undoing {
+	if m.rest.Plan.AdoptID != "" {
 		return m.keptSource(ctx)
 	}
 	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)
@@ -49,7 +49,7 @@ func (m *machine) keptSource(ctx context.Context) (Spec, []string, error) {
 	if err != nil {
 		return Spec{}, nil, err
 	}
-	kept, err := m.Engine.Inspect(ctx, undone.Plan.keptID())
+	kept, err := m.Engine.Inspect(ctx, m.rest.Plan.AdoptID)
 	if errors.Is(err, ErrUnknownContainer) {
 		return Spec{}, []string{"the container from before, " + undone.Plan.KeptName + ", has been removed"}, nil
 	}
@@ -104,7 +104,7 @@ func (m *machine) settle(ctx context.Context, old Inspection, found bool, findin
 	p := &m.rest.Plan
 	p.Losses, p.Joined = finding.Losses, nil
 	for _, c := range finding.Joined {
-		p.Joined = append(p.Joined, JoinedPlan{ID: c.ID, Name: c.Name})
+		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled})
 	}
 	if p.TempName == "" {
 		p.TempName = tempName(m.rest.Container, m.rest.ID)

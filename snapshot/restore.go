@@ -14,6 +14,7 @@ type Config struct {
 	Engine  Engine
 	Journal Journal
 	Shelf   Shelf
+	Taker   *Taker // nil: containers that share a namespace with a restored one are named, and not made anew
 	Bot     string // this bot's name in the journal: the same after a restart, different for every bot
 	Logger  *slog.Logger
 	Zone    *time.Location // for names such as api.before-0347; nil: UTC
@@ -172,13 +173,18 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by By, idempotency string
 	if err != nil {
 		return Restore{}, err
 	}
-	if undone.State != Verified || undone.Plan.keptID() == "" || undone.KeptUntil.IsZero() {
+	p := undone.Plan
+	if undone.State != Verified || p.keptID() == "" || undone.KeptUntil.IsZero() {
 		return Restore{}, fmt.Errorf("%w: the container from before restore %d is not kept", ErrNothingToUndo, id)
 	}
-	return r.open(ctx, Restore{
+	undo := Restore{
 		Kind: Undoing, UndoOf: id, Key: undone.Key, Container: undone.Container,
-		SnapshotID: undone.SnapshotID, Snapshot: undone.Plan.KeptName, Seen: undone.Plan.NewID, By: by,
-	}, idempotency)
+		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Plan: Plan{AdoptID: p.keptID()},
+	}
+	if p.BeforeID != 0 {
+		undo.SnapshotID, undo.Plan.AdoptID = p.BeforeID, ""
+	}
+	return r.open(ctx, undo, idempotency)
 }
 
 func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {

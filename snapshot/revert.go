@@ -79,7 +79,7 @@ func (m *machine) withdraw(ctx context.Context) error {
 		return err
 	}
 	m.lastWords(ctx, id)
-	if m.rest.Kind == Restoring {
+	if p.AdoptID == "" {
 		return m.Engine.Remove(ctx, id)
 	}
 	if err := m.Engine.SetRestartPolicy(ctx, id, RestartPolicy{Name: "no"}); err != nil {

@@ -447,7 +447,7 @@ func (k *kit) event(service string, status incidents.Status) {
 	}
 }
 
-const composeFile = `version: "2.4"
+const scaledFile = `version: "2.4"
 services:
   web:
     image: %s
@@ -465,7 +465,7 @@ func TestComposeUpIsADeployAndScalingIsNot(t *testing.T) {
 	up := func(round, scale int) {
 		t.Helper()
 		file := filepath.Join(dir, "docker-compose.yml")
-		if err := os.WriteFile(file, fmt.Appendf(nil, composeFile, image, round), 0o600); err != nil {
+		if err := os.WriteFile(file, fmt.Appendf(nil, scaledFile, image, round), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		compose(t, file, project, "up", "-d", "--scale", fmt.Sprint("web=", scale))
@@ -580,5 +580,25 @@ func TestClashOfNamesGetsANumber(t *testing.T) {
 			t.Errorf("deploy at %s was kept as %q", d.At, d.Snapshot)
 		}
 		names[d.Snapshot] = true
+	}
+}
+
+func TestRevertedRestoreIsNoDeploy(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.Run(api, image, "/app", "crash")
+	k.take(api)
+	k.Docker("rm", "-f", api)
+	good := k.Run(api, image)
+	key := k.key(api)
+	k.watch()
+	k.awaitBaseline(key, good)
+	if r := k.restore(k.container(api), k.of(key, snapshot.PreDeploy)[0].Name); r.State != snapshot.Reverted {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	k.Docker("rm", "-f", api)
+	next := k.Run(api, image)
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != good || d.AfterID != next {
+		t.Errorf("deploy %+v, want from the one that was put back", d)
 	}
 }

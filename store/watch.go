@@ -119,8 +119,8 @@ func (db *DB) SeeEvents(ctx context.Context, engine string, to time.Time) error 
 	return away(err)
 }
 
-// MadeByRestore implements snapshot.Deploys. While a restore runs, and when it was reverted, the old container is where
-// it was put by it as well.
+// MadeByRestore implements snapshot.Deploys. When a restore was reverted, the old container, or its stand-in, is where it
+// is by that restore.
 func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
 		SELECT FROM restores WHERE key = $1 AND state <> 'refused' AND (record->'plan'->>'new_id' = $2

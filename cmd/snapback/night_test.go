@@ -43,7 +43,7 @@ func TestNight(t *testing.T) {
 		t.Errorf("env is %s", env)
 	}
 
-	if answer := n.maria.Tap(alert.Overflow("Resolve")); answer.Status != 200 {
+	if answer := n.maria.Tap(alert.Button("Resolve")); answer.Status != 200 {
 		t.Fatalf("tapping Resolve: %+v", answer)
 	}
 	incident.ExpectStatus(t, "resolved")

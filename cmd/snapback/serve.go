@@ -104,7 +104,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	fleet := fleet{engine, db}
 	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db, Logger: log, Zone: c.Zone})
 	restorer := snapshot.NewRestorer(snapshot.Config{
-		Engine: engine, Journal: db, Shelf: db, Bot: folder.bot, Logger: log, Zone: c.Zone,
+		Engine: engine, Journal: db, Shelf: db, Taker: taker, Bot: folder.bot, Logger: log, Zone: c.Zone,
 	})
 
 	// The terminal.

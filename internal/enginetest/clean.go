@@ -20,7 +20,7 @@ func (s *Scope) clean() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cli := s.engine.Client()
-	var volumes []string
+	volumes := slices.Clone(s.volumes)
 	rows, err := cli.ContainerList(ctx, container.ListOptions{All: true})
 	s.note(err)
 	for _, row := range rows {

@@ -29,6 +29,8 @@ type Scope struct {
 	t      testing.TB
 	token  string
 	engine *docker.Engine
+
+	volumes []string // anonymous ones of the containers that Docker made: they outlive a container that a test removes
 }
 
 // Engine connects to the engine, and fails the test when it does not answer.
@@ -75,6 +77,9 @@ func (s *Scope) Docker(args ...string) string {
 	if err != nil {
 		s.t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	if args[0] == "run" || args[0] == "create" {
+		s.remember(out)
+	}
 	return out
 }
 
@@ -95,6 +100,20 @@ func (s *Scope) Try(args ...string) (string, error) {
 func (s *Scope) Run(name string, args ...string) string {
 	s.t.Helper()
 	return s.Docker(append([]string{"run", "--detach", "--name", name, "--label", "snapback.enable=true"}, args...)...)
+}
+
+// remember notes a new container's anonymous volumes, since nothing about them tells later whose they were. One that has
+// ended and removed itself has taken them along.
+func (s *Scope) remember(id string) {
+	made, err := s.engine.Client().ContainerInspect(s.t.Context(), id)
+	if err != nil {
+		return
+	}
+	for _, m := range made.Mounts {
+		if m.Type == "volume" && len(m.Name) == 64 {
+			s.volumes = append(s.volumes, m.Name)
+		}
+	}
 }
 
 // Raw is the inspect document of a container as the engine gives it.

@@ -59,6 +59,9 @@ func walk(path string, v any, shortID string, out map[string]string) {
 			walk(strings.TrimPrefix(path+"."+key, "."), member, shortID, out)
 		}
 	case []any:
+		if strings.HasSuffix(path, ".Aliases") { // a set; the engine puts the short ID last, Compose puts it anywhere
+			slices.SortFunc(v, func(x, y any) int { return strings.Compare(fmt.Sprint(x == shortID, x), fmt.Sprint(y == shortID, y)) })
+		}
 		out[path+"[]"] = fmt.Sprint(len(v))
 		for i, element := range v {
 			walk(fmt.Sprintf("%s[%d]", path, i), element, shortID, out)

@@ -1,0 +1,183 @@
+package snapshot_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// project is a Compose project in a folder of its own.
+type project struct {
+	*kit
+	name, dir string
+}
+
+func (k *kit) project(yaml string) project {
+	k.t.Helper()
+	p := project{k, strings.ReplaceAll(k.Name("proj"), "-", ""), k.t.TempDir()}
+	p.write(yaml)
+	k.t.Cleanup(func() { _, _ = p.try("down", "--timeout", "1", "--volumes") })
+	return p
+}
+
+func (p project) write(yaml string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, "docker-compose.yml"), []byte(yaml), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p project) try(args ...string) (string, error) {
+	name, first := "docker-compose", []string{"--project-name", p.name}
+	if exec.Command("docker", "compose", "version").Run() == nil {
+		name, first = "docker", []string{"compose", "--project-name", p.name}
+	}
+	cmd := exec.Command(name, append(first, args...)...)
+	cmd.Dir = p.dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (p project) compose(args ...string) string {
+	p.t.Helper()
+	out, err := p.try(args...)
+	if err != nil {
+		p.t.Fatalf("compose %v: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+// service is the container of a service as the bot sees it.
+func (p project) service(name string) snapshot.Container {
+	p.t.Helper()
+	all, err := p.Engine().List(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(c snapshot.Container) bool {
+		return strings.Contains(c.Name, p.name) && strings.Contains(c.Name, name)
+	})
+	if i < 0 {
+		p.t.Fatalf("no container of %s", name)
+	}
+	return all[i]
+}
+
+func (p project) containers() []string {
+	return strings.Fields(p.Docker("ps", "-a", "--filter", "label=com.docker.compose.project="+p.name, "--format", "{{.Names}}"))
+}
+
+const projectYAML = `
+version: "2.4"
+services:
+  api:
+    image: IMAGE
+    environment: {V: "VERSION"}
+    labels: {snapback.enable: "true"}
+  side:
+    image: IMAGE
+    command: ["/app", "serve", "-addr", ""]
+    network_mode: "service:api"
+    labels: {snapback.enable: "true"}
+`
+
+func projectFile(image, version string) string {
+	return strings.NewReplacer("IMAGE", image, "VERSION", version).Replace(projectYAML)
+}
+
+func TestComposeSeesItsOwnContainerAfterARestore(t *testing.T) {
+	k := setup(t)
+	image := k.Image("good", `CMD ["/app"]`)
+	p := k.project(projectFile(image, "1"))
+	p.compose("up", "-d")
+	first := p.service("api")
+	snap, err := k.taker.Take(t.Context(), first, snapshot.TakeAsk{By: k.by()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(projectFile(image, "2"))
+	p.compose("up", "-d")
+	broken := p.service("api")
+	before := p.containers()
+
+	r := k.restore(broken, snap.Name)
+	if r.State != snapshot.Verified || len(r.Unexpected()) > 0 {
+		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
+	}
+	restored := p.service("api")
+	if !slices.Contains(k.env(restored.ID), "V=1") {
+		t.Errorf("env is %v", k.env(restored.ID))
+	}
+	if diff := cmp.Diff(before, p.containers()); diff != "" {
+		t.Errorf("Compose sees other containers than before (-before +after):\n%s", diff)
+	}
+	if out := p.compose("ps"); strings.Contains(out, "before-") || !strings.Contains(out, restored.Name) {
+		t.Errorf("compose ps:\n%s", out)
+	}
+	if out := p.compose("logs", "api"); !strings.Contains(out, "V=1") {
+		t.Errorf("compose logs:\n%s", out)
+	}
+	p.compose("up", "-d", "--no-recreate")
+	if now := p.service("api"); now.ID != restored.ID || now.State != "running" {
+		t.Errorf("up --no-recreate left %s %s, not %s", now.ID, now.State, restored.ID)
+	}
+
+	undo, err := k.restorer.Undo(t.Context(), r.ID, k.by(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo = k.wait(undo.ID); undo.State != snapshot.Verified {
+		t.Fatalf("undo %s: %s", undo.State, undo.Error)
+	}
+	if now := p.service("api"); !slices.Contains(k.env(now.ID), "V=2") {
+		t.Errorf("after the undo env is %v", k.env(now.ID))
+	}
+}
+
+func TestContainersThatShareItsNetworkAreMadeAnew(t *testing.T) {
+	k := setup(t)
+	image := k.Image("good", `CMD ["/app"]`)
+	api, side := k.Name("api"), k.Name("side")
+	k.Run(api, image)
+	oldSide := k.Run(side, "--network", "container:"+api, image, "/app", "serve", "-addr", "")
+	snap := k.take(api)
+	c := k.container(api)
+	offer, err := k.restorer.Offer(t.Context(), c, snap)
+	if err != nil || !slices.Contains(offer.Joined, side) {
+		t.Errorf("the offer names %v, %v", offer.Joined, err)
+	}
+	if r := k.restore(c, snap.Name); r.State != snapshot.Verified || len(r.Unexpected()) > 0 {
+		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
+	}
+	in, err := k.Engine().Inspect(t.Context(), side)
+	if err != nil || in.State != "running" || in.ID == oldSide {
+		t.Errorf("%s is %s, %v", side, in.State, err)
+	}
+	want := k.Docker("inspect", "--format", "{{.Id}}", api)
+	if mode := k.Docker("inspect", "--format", "{{.HostConfig.NetworkMode}}", side); mode != "container:"+want {
+		t.Errorf("its network is %s, not %s", mode, want)
+	}
+}
+
+func TestUnlabelledContainerThatSharesItsNetworkIsToldAndLeftAlone(t *testing.T) {
+	k := setup(t)
+	image := k.Image("good", `CMD ["/app"]`)
+	api, side := k.Name("api"), k.Name("side")
+	k.Run(api, image)
+	id := k.Docker("run", "--detach", "--name", side, "--network", "container:"+api, image, "/app", "serve", "-addr", "")
+	snap := k.take(api)
+	r := k.restore(k.container(api), snap.Name)
+	if r.State != snapshot.Verified || len(r.Unexpected()) != 1 || !strings.Contains(r.Unexpected()[0].Got, "not labelled") {
+		t.Errorf("%s: %s %+v", r.State, r.Error, r.Unexpected())
+	}
+	if now := k.Docker("inspect", "--format", "{{.Id}} {{.State.Running}}", side); now != id+" true" {
+		t.Errorf("it is %s now", now)
+	}
+}
