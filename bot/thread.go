@@ -49,7 +49,11 @@ func told(e incidents.Entry) (mark string, ok bool) {
 
 // troubled says that something is wrong with a snapshot: everything about snapshots but what is routine.
 func troubled(kind string) bool {
-	return strings.HasPrefix(kind, "snapshot.") && kind != incidents.KindSnapshotTaken && kind != incidents.KindSnapshotDeleted
+	switch kind {
+	case incidents.KindSnapshotAsked, incidents.KindSnapshotTaken, incidents.KindSnapshotDeleted:
+		return false
+	}
+	return strings.HasPrefix(kind, "snapshot.")
 }
 
 // shouted are also shown in the channel: people look there.

@@ -20,7 +20,7 @@ type Config struct {
 	Zone    *time.Location // for names such as api.before-0347; nil: UTC
 
 	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
-	Window time.Duration // how long a container without a health check must stay up; 0: 2 s
+	Window time.Duration // how long a container without a health check must stay up; 0: 1.5 s
 	Keep   time.Duration // how long the container from before is kept; 0: 24 h
 	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
 	Tries  int           // how often putting the old one back is tried; 0: 6
@@ -33,7 +33,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Lease, 6*time.Second)
-	set(&c.Window, 2*time.Second)
+	set(&c.Window, 1500*time.Millisecond)
 	set(&c.Keep, 24*time.Hour)
 	set(&c.Stale, 15*time.Minute)
 	if c.Tries == 0 {
