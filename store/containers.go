@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -45,6 +46,20 @@ func scanDeploy(row pgx.CollectableRow) (d snapshot.Deploy, err error) {
 	err = row.Scan(&d.ID, &d.Key, &d.At, &d.BeforeID, &d.AfterID, &d.Before, &d.After, &d.Snapshot, &d.Changes)
 	d.At = d.At.UTC()
 	return d, err
+}
+
+// DeployBefore is the newest deploy of the given containers until at; false when there was none.
+func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+deployColumns+` FROM deploys WHERE key = ANY($1) AND at <= $2
+		ORDER BY at DESC, id DESC LIMIT 1`, keys, at)
+	if err != nil {
+		return snapshot.Deploy{}, false, away(err)
+	}
+	list, err := pgx.CollectRows(rows, scanDeploy)
+	if err != nil || len(list) == 0 {
+		return snapshot.Deploy{}, false, away(err)
+	}
+	return list[0], true, nil
 }
 
 // Deploys lists the newest deploys of the given containers (nil: of all), at most limit, newest first.

@@ -10,8 +10,9 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Referred implements snapshot.Keeping: what open incidents have restored from, the snapshots of deploys in the day
-// before them and since, that of the last deploy before them, and whatever their timelines name.
+// Referred implements snapshot.Keeping: what open incidents have restored from and what that has replaced, the snapshots
+// of deploys in the day before them and since, that of the last deploy before them, and whatever their timelines name.
+// What an undo would need is referred to as well.
 func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) {
 	rows, err := db.pool.Query(ctx, `
 		WITH open AS (SELECT id, opened_at FROM incidents WHERE status <> 'resolved'),
@@ -22,7 +23,9 @@ func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) 
 				WHERE t.details->>'container' IN (SELECT container FROM snapshots WHERE key = $1))
 		SELECT s.id FROM snapshots s WHERE s.key = $1 AND s.deleted_at IS NULL AND (
 			s.name IN (SELECT name FROM named WHERE name IS NOT NULL)
-			OR EXISTS (SELECT FROM restores r JOIN open o ON r.incident_id = o.id WHERE r.snapshot_id = s.id))`, key)
+			OR EXISTS (SELECT FROM restores r JOIN open o ON r.incident_id = o.id WHERE r.snapshot_id = s.id)
+			OR EXISTS (SELECT FROM restores r WHERE r.key = $1 AND (r.record->'plan'->>'before_id')::bigint = s.id
+				AND (r.kept_until IS NOT NULL OR r.incident_id IN (SELECT id FROM open))))`, key)
 	if err != nil {
 		return nil, away(err)
 	}

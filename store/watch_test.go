@@ -127,7 +127,7 @@ func shelve(t *testing.T, db *store.DB, name string) int64 {
 func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 	db := setup(t)
 	id := map[string]int64{}
-	for _, name := range []string{"long-before", "last-before", "since", "restored", "named", "other"} {
+	for _, name := range []string{"long-before", "last-before", "since", "restored", "replaced", "named", "other"} {
 		id[name] = shelve(t, db, name)
 	}
 	for at, name := range map[int]string{-96: "long-before", -48: "last-before", 1: "since"} {
@@ -156,11 +156,12 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 	_, _, err := db.Open(t.Context(), snapshot.Restore{
 		Kind: snapshot.Restoring, Key: key, Container: "api", SnapshotID: id["restored"], Snapshot: "restored", State: snapshot.Requested,
 		RequestedAt: evening, By: snapshot.By{Incident: in.ID, Actor: incidents.Self()},
+		Plan: snapshot.Plan{BeforeID: id["replaced"]},
 	}, "")
 	check(t, err)
 	_, err = db.Record(t.Context(), incidents.Entry{IncidentID: in.ID, Kind: incidents.KindNote, Summary: "x", Details: []byte(`{"container":"api","snapshot":"named"}`)})
 	check(t, err)
-	if diff := cmp.Diff([]string{"last-before", "named", "restored", "since"}, referred()); diff != "" {
+	if diff := cmp.Diff([]string{"last-before", "named", "replaced", "restored", "since"}, referred()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, ResolvedAt: evening}, evening.Add(time.Hour))

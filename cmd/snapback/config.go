@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type config struct {
 	APIToken      string
 	Zone          *time.Location
 	BaselineAfter time.Duration
+	Only          string  // a label that narrows the enabled containers down; "": all of them
+	DiskLimit     float64 // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string
 
 	SlackBotToken      string
@@ -122,6 +125,8 @@ func readConfig(getenv func(string) string) (config, error) {
 		APIToken:      r.get("SNAPBACK_API_TOKEN"),
 		Zone:          r.zone("SNAPBACK_TIMEZONE"),
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
+		Only:          r.get("SNAPBACK_ONLY"),
+		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
 	c.PublicURL = r.httpURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
@@ -198,6 +203,16 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 		r.fail(name, "want a duration such as 1m or 90s, got %q", v)
 	}
 	return d
+}
+
+// percent reads 1 to 100, with or without the sign, as 0.01 to 1.
+func (r *reader) percent(name string, fallback int) float64 {
+	v := strings.TrimSuffix(r.or(name, strconv.Itoa(fallback)), "%")
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 100 {
+		r.fail(name, "want a percentage from 1 to 100, got %q", v)
+	}
+	return float64(n) / 100
 }
 
 func defaultDataDir(getenv func(string) string) string {

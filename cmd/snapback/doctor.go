@@ -59,7 +59,7 @@ func checks(c config) []check {
 	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
 	return []check{
 		{"engine", checkEngine},
-		{"enabled containers", checkContainers},
+		{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, c) }},
 		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
 		{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
 		{"PagerDuty user", func(ctx context.Context) (string, error) {
@@ -82,8 +82,8 @@ func checkEngine(ctx context.Context) (string, error) {
 	return engine.ID(ctx)
 }
 
-func checkContainers(ctx context.Context) (string, error) {
-	engine, err := docker.New(ctx, docker.Config{})
+func checkContainers(ctx context.Context, c config) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only})
 	if err != nil {
 		return "", err
 	}

@@ -85,6 +85,7 @@ func newNight(t *testing.T) *night {
 		"SNAPBACK_PUBLIC_URL": "http://localhost:8080",
 		"SNAPBACK_API_TOKEN":  apiToken,
 		"SNAPBACK_TIMEZONE":   "UTC",
+		"SNAPBACK_ONLY":       n.Only(),
 		"SLACK_BOT_TOKEN":     "xoxb-test", "SLACK_SIGNING_SECRET": "signing", "SLACK_CHANNEL": "C0ALERTS", "SLACK_API_URL": n.slack.APIURL(),
 		"PAGERDUTY_API_TOKEN": "pd-token", "PAGERDUTY_FROM": "bot@example.com", "PAGERDUTY_WEBHOOK_SECRETS": hookSecret,
 		"PAGERDUTY_API_URL": n.pd.URL(), "PAGERDUTY_EVENTS_URL": n.pd.URL(),

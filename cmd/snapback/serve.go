@@ -96,15 +96,22 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(closing(db.Close))
 
 	// The engine, and what is done with it.
-	engine, err := docker.New(ctx, docker.Config{Logger: log})
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only, Logger: log})
 	if err != nil {
 		return usageError{fmt.Errorf("DOCKER_HOST: %w", err)}
 	}
 	stop.add(func(context.Context) error { return engine.Close() })
 	fleet := fleet{engine, db}
-	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db, Logger: log, Zone: c.Zone})
+	disk := snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Ticks: db}
+	taker := snapshot.NewTaker(snapshot.TakerConfig{
+		Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db, Logger: log, Zone: c.Zone, Room: disk.Room,
+	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
 		Engine: engine, Journal: db, Shelf: db, Taker: taker, Bot: folder.bot, Logger: log, Zone: c.Zone,
+	})
+
+	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
+		Engine: engine, Store: db, Taker: taker, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter,
 	})
 
 	// The terminal.
@@ -159,12 +166,19 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	restorer.Start()
 	stop.add(restorer.Stop)
+	watcher.Start()
+	stop.add(watcher.Stop)
 	term.Start()
 	stop.add(term.Stop)
 	slackBot.Start()
 	stop.add(slackBot.Stop)
 	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{
-		Slack:     func(ctx context.Context, id int64) error { return jobError(slackBot.Deliver(ctx, id)) },
+		Slack: func(ctx context.Context, id int64) error {
+			if err := (suspects{db, fleet}).note(ctx, id); err != nil {
+				log.Warn("looking for the last deploy", "incident_id", id, "err", err)
+			}
+			return jobError(slackBot.Deliver(ctx, id))
+		},
 		PagerDuty: carrier.Carry,
 		Tap: func(ctx context.Context, body []byte, at time.Time) error {
 			return jobError(slackBot.Handle(ctx, body, at))

@@ -98,7 +98,7 @@ func (n *night) play(ctx context.Context) error {
 		{"opening the page", n.openWorld},
 		{"opening the shop", n.openShop},
 		{"starting Snapback", n.startSnapback},
-		{"taking the snapshot", n.takeSnapshot},
+		{"waiting for the baseline", n.awaitBaseline},
 		{"deploying", n.deployBadly},
 		{"alerting", n.alert},
 	} {

@@ -12,17 +12,24 @@ import (
 
 const answerLimit = 8 << 20 // bytes of an answer that are read
 
-// snapshotByPipeline asks for a snapshot the way that a pipeline does, with curl.
-func (n *night) snapshotByPipeline(ctx context.Context) (string, error) {
-	doc, err := n.call(ctx, http.MethodPost, "/containers/"+n.shop.Name+"/snapshots", `{"reason":"pre-deploy"}`, http.StatusCreated)
+// baseline is the snapshot that Snapback has taken of the shop by itself; "" while there is none.
+func (n *night) baseline(ctx context.Context) (string, error) {
+	doc, err := n.call(ctx, http.MethodGet, "/containers/"+n.shop.Name+"/snapshots", "", http.StatusOK)
 	if err != nil {
 		return "", err
 	}
-	var snap struct{ Name string }
-	if err := json.Unmarshal(doc, &snap); err != nil || snap.Name == "" {
-		return "", fmt.Errorf("reading the snapshot: %w in %.200s", err, doc)
+	var list struct {
+		Snapshots []struct{ Name, Reason string }
 	}
-	return snap.Name, nil
+	if err := json.Unmarshal(doc, &list); err != nil {
+		return "", fmt.Errorf("reading the snapshots: %w", err)
+	}
+	for _, s := range list.Snapshots {
+		if s.Reason == "baseline" {
+			return s.Name, nil
+		}
+	}
+	return "", nil
 }
 
 // restored asks when the incident's container was restored.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -18,6 +19,7 @@ const (
 	goodVersion, goodPool = "1.41", "20"
 	badVersion, badPool   = "1.42", "2"
 	busybox               = "/bin/busybox"
+	baselineAfter         = 5 * time.Second // a minute, outside of a demo
 )
 
 // openShop makes the images, runs the good version, and sends it customers.
@@ -96,11 +98,16 @@ func (n *night) healthy(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// takeSnapshot is what a pipeline does before it deploys.
-func (n *night) takeSnapshot(ctx context.Context) error {
-	name, err := n.snapshotByPipeline(ctx)
-	if err == nil {
-		n.say(info, "The pipeline is about to deploy and asks for a snapshot: %s", name)
+// awaitBaseline waits until Snapback has kept the good state, as it does by itself. Nobody tells it of the deploy that follows.
+func (n *night) awaitBaseline(ctx context.Context) error {
+	var name string
+	var err error
+	waited := until(ctx, "a baseline of the shop", 30*time.Second, func() bool {
+		name, err = n.baseline(ctx)
+		return name != "" || err != nil
+	})
+	if err = errors.Join(err, waited); err == nil {
+		n.say(info, "The shop has been well for %s, so Snapback keeps its state: %s", baselineAfter, name)
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func (u *understudy) start(_ context.Context, env map[string]string) (func(conte
 	u.env = env
 	u.api = slack.New(env["SLACK_BOT_TOKEN"], slack.OptionAPIURL(env["SLACK_API_URL"]))
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /containers/{name}/snapshots", u.snapshot)
+	mux.HandleFunc("GET /containers/{name}/snapshots", u.snapshots)
 	mux.HandleFunc("POST /webhooks/pagerduty", u.webhook)
 	mux.HandleFunc("POST /slack/interactions", u.tap)
 	mux.HandleFunc("GET /incidents/{id}", u.get)
@@ -56,7 +56,7 @@ func (u *understudy) start(_ context.Context, env map[string]string) (func(conte
 	return stop, env["SNAPBACK_PUBLIC_URL"], nil
 }
 
-func (u *understudy) snapshot(w http.ResponseWriter, r *http.Request) {
+func (u *understudy) snapshots(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer "+u.env["SNAPBACK_API_TOKEN"] {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -64,8 +64,7 @@ func (u *understudy) snapshot(w http.ResponseWriter, r *http.Request) {
 	u.mu.Lock()
 	u.shop = r.PathValue("name")
 	u.mu.Unlock()
-	w.WriteHeader(http.StatusCreated)
-	fmt.Fprint(w, `{"name":"pre-deploy-2255"}`)
+	fmt.Fprint(w, `{"snapshots":[{"name":"baseline-2250","reason":"baseline"}]}`)
 }
 
 func (u *understudy) webhook(w http.ResponseWriter, r *http.Request) {

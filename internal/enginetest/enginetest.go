@@ -96,10 +96,13 @@ func (s *Scope) Try(args ...string) (string, error) {
 	return strings.TrimSuffix(out.String(), "\n"), nil
 }
 
+// Only is the label that all containers of Run bear in this scope: a bot that looks at no others leaves other tests alone.
+func (s *Scope) Only() string { return "snapback.test=" + s.token }
+
 // Run starts a container that is enabled, and returns its ID. Args are docker run's after the name.
 func (s *Scope) Run(name string, args ...string) string {
 	s.t.Helper()
-	return s.Docker(append([]string{"run", "--detach", "--name", name, "--label", "snapback.enable=true"}, args...)...)
+	return s.Docker(append([]string{"run", "--detach", "--name", name, "--label", "snapback.enable=true", "--label", s.Only()}, args...)...)
 }
 
 // remember notes a new container's anonymous volumes, since nothing about them tells later whose they were. One that has

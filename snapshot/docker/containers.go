@@ -27,7 +27,7 @@ func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", enableLabel)))
+	rows, err := e.rows(ctx, e.ours())
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (e *Engine) listed(ctx context.Context, engineID, id string, to **snapshot.
 	if err != nil {
 		return err
 	}
-	if d.enabled() && !snapshot.OurName(d.Name) {
+	if e.enabled(d) && !snapshot.OurName(d.Name) {
 		c := d.container(engineID)
 		*to = &c
 	}
@@ -69,6 +69,22 @@ func present(found []*snapshot.Container) []snapshot.Container {
 		}
 	}
 	return out
+}
+
+// ours filters for the containers that this bot may touch.
+func (e *Engine) ours() filters.Args {
+	args := filters.NewArgs(filters.Arg("label", enableLabel))
+	if e.only != "" {
+		args.Add("label", e.only)
+	}
+	return args
+}
+
+// enabled says whether this bot may touch the container.
+func (e *Engine) enabled(d document) bool {
+	key, value, hasValue := strings.Cut(e.only, "=")
+	got, has := d.Config.Labels[key]
+	return d.Config.Labels["snapback.enable"] == "true" && (e.only == "" || has && (!hasValue || got == value))
 }
 
 // rows is the engine's own list, of all states.
@@ -112,7 +128,7 @@ func (e *Engine) Inspect(ctx context.Context, idOrName string) (snapshot.Inspect
 	if d.Name != idOrName && !snapshot.SameOrShort(d.ID, idOrName) {
 		return snapshot.Inspection{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownContainer, idOrName)
 	}
-	if !d.enabled() {
+	if !e.enabled(d) {
 		return snapshot.Inspection{Container: d.container(engineID), StopTimeout: -1, Labels: d.Config.Labels}, nil
 	}
 	if raw, err = e.enrich(ctx, d, raw); err != nil {
@@ -144,7 +160,7 @@ func (e *Engine) allowed(ctx context.Context, id string) (document, error) {
 	if err != nil {
 		return document{}, err
 	}
-	if !d.enabled() {
+	if !e.enabled(d) {
 		return document{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, d.Name)
 	}
 	return d, nil

@@ -66,7 +66,7 @@ func (e *Engine) readSpec(name string, spec snapshot.Spec) (document, error) {
 	if err := d.check(); err != nil {
 		return document{}, err
 	}
-	if !d.enabled() {
+	if !e.enabled(d) {
 		return document{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, d.Name)
 	}
 	return d, nil

@@ -24,6 +24,7 @@ import (
 // Config is how to reach an engine.
 type Config struct {
 	Host   string       // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
+	Only   string       // a label, as key or key=value, that an enabled container must bear as well; zero: none
 	Logger *slog.Logger // zero: nothing is logged
 }
 
@@ -32,6 +33,7 @@ type Engine struct {
 	cli  *client.Client
 	http *http.Client
 	base string // scheme and host of requests that the client has no method for
+	only string
 	log  *slog.Logger
 
 	mu    sync.Mutex
@@ -56,7 +58,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the engine's address: %w", err)
 	}
-	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, log: cfg.Logger, modes: map[string]namespaces{}}
+	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, log: cfg.Logger, modes: map[string]namespaces{}}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -121,8 +121,6 @@ func parse(raw json.RawMessage) (document, error) {
 	return d, nil
 }
 
-func (d document) enabled() bool { return d.Config.Labels["snapback.enable"] == "true" }
-
 // shortID is what the engine derives host names and aliases from.
 func (d document) shortID() string { return d.ID[:min(len(d.ID), 12)] }
 

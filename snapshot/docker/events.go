@@ -23,7 +23,7 @@ var followed = []string{"create", "start", "die", "destroy", "rename", "health_s
 func (e *Engine) Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the client's own goroutine
-	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(since), Filters: eventFilter()})
+	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(since), Filters: e.eventFilter()})
 	for {
 		select {
 		case m := <-messages:
@@ -37,8 +37,9 @@ func (e *Engine) Follow(ctx context.Context, since time.Time, see func(snapshot.
 	}
 }
 
-func eventFilter() filters.Args {
-	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("label", enableLabel))
+func (e *Engine) eventFilter() filters.Args {
+	args := e.ours()
+	args.Add("type", "container")
 	for _, action := range followed {
 		args.Add("event", action)
 	}
@@ -67,7 +68,7 @@ func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", enableLabel)))
+	rows, err := e.rows(ctx, e.ours())
 	if err != nil {
 		return nil, err
 	}

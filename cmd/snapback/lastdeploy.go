@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/store"
+)
+
+// suspicion is how long before an alert a deploy may have been to go onto its timeline.
+const suspicion = 7 * 24 * time.Hour
+
+// suspects puts the deploy nearest before an alert onto the incident's timeline, which the post-mortem begins with.
+type suspects struct {
+	db    *store.DB
+	fleet fleet
+}
+
+// note writes the entry, once. Deploys that come later are written by the watch.
+func (s suspects) note(ctx context.Context, incident int64) error {
+	if incident == 0 {
+		return nil
+	}
+	in, err := s.db.Incident(ctx, incident)
+	if err != nil || in.ServiceID == "" {
+		return err
+	}
+	containers, err := s.fleet.ContainersFor(ctx, in.ServiceID)
+	if err != nil || len(containers) == 0 {
+		return err
+	}
+	names := map[string]string{}
+	var keys []string
+	for _, c := range containers {
+		names[c.Key] = c.Name
+		keys = append(keys, c.Key)
+	}
+	d, found, err := s.db.DeployBefore(ctx, keys, in.OpenedAt)
+	if err != nil || !found || in.OpenedAt.Sub(d.At) > suspicion {
+		return err
+	}
+	e, err := deployBefore(in, d, names[d.Key])
+	if err != nil {
+		return err
+	}
+	_, err = s.db.RecordOnce(ctx, e)
+	return err
+}
+
+func deployBefore(in incidents.Incident, d snapshot.Deploy, container string) (incidents.Entry, error) {
+	details, err := incidents.Details(struct {
+		Container string `json:"container"`
+		snapshot.Deploy
+	}{container, d})
+	var changes []string
+	for _, c := range d.Changes[:min(3, len(d.Changes))] {
+		changes = append(changes, c.String())
+	}
+	return incidents.Entry{
+		IncidentID: in.ID, OccurredAt: d.At, Kind: incidents.KindDeploy,
+		Actor: incidents.Actor{Kind: incidents.Engine, Name: "docker"}, Source: incidents.Source{System: "engine", NativeID: d.AfterID},
+		Summary: fmt.Sprintf("The last deploy before the alert, %s before it: %s, %s",
+			in.OpenedAt.Sub(d.At).Round(time.Second), container, strings.Join(changes, " · ")),
+		Details: details,
+	}, err
+}

@@ -1,0 +1,289 @@
+package snapshot_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+func lines(changes []snapshot.Change) []string {
+	var out []string
+	for _, c := range changes {
+		if c.Attribute != "image ID" {
+			out = append(out, c.String())
+		}
+	}
+	return out
+}
+
+func TestReplacedContainerIsADeployAndTheStateFromBeforeIsKept(t *testing.T) {
+	k := setup(t)
+	one, two, api := k.image("shop:1.41"), k.image("shop:1.42"), k.Name("api")
+	k.watch()
+	first := k.Run(api, "-e", "DB_POOL=20", "-e", "API_KEY=a1b2c3", one)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	base := k.of(key, snapshot.Baseline)[0]
+	began := time.Now()
+	k.Docker("rm", "-f", api)
+	second := k.Run(api, "-e", "DB_POOL=2", "-e", "API_KEY=d4e5f6", two)
+	d := k.awaitDeploys(key, 1)[0]
+
+	kept := k.of(key, snapshot.PreDeploy)
+	if len(kept) != 1 || kept[0].Name != "pre-deploy-"+d.At.Format("1504") || kept[0].ImageID != base.ImageID || kept[0].ContainerID != first {
+		t.Fatalf("kept %+v, want one named after the deploy at %s, with the baseline's image", kept, d.At)
+	}
+	if d.Snapshot != kept[0].Name || d.BeforeID != first || d.AfterID != second || d.Before != one || d.After != two {
+		t.Errorf("deploy %+v", d)
+	}
+	if d.At.Before(began) || d.At.After(began.Add(2*time.Second)) {
+		t.Errorf("it began at %s, want right after %s, when the old one was removed", d.At, began)
+	}
+	want := []string{"image: " + one + " → " + two, "env API_KEY: changed", "env DB_POOL: 20 → 2"}
+	if diff := cmp.Diff(want, lines(d.Changes)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(d.Changes, kept[0].Changes); diff != "" {
+		t.Errorf("the snapshot says otherwise (-deploy +snapshot):\n%s", diff)
+	}
+	k.checkEntry(k.entries(0, incidents.KindDeploy), d)
+	if r := k.restore(k.container(api), kept[0].Name); r.State != snapshot.Verified {
+		t.Errorf("restoring what was kept: %s: %s", r.State, r.Error)
+	}
+}
+
+func (k *kit) checkEntry(list []incidents.Entry, d snapshot.Deploy) {
+	k.t.Helper()
+	if len(list) != 1 {
+		k.t.Fatalf("%d entries, want one: %+v", len(list), list)
+	}
+	var told snapshot.Deploy
+	if err := json.Unmarshal(list[0].Details, &told); err != nil {
+		k.t.Fatal(err)
+	}
+	if told.Before != d.Before || told.After != d.After || told.Snapshot != d.Snapshot || !cmp.Equal(told.Changes, d.Changes) || told.Changes == nil {
+		k.t.Errorf("the entry says %+v, want %+v", told, d)
+	}
+	if strings.Contains(string(list[0].Details), "d4e5f6") || !strings.Contains(list[0].Summary, "DB_POOL") && len(d.Changes) > 0 {
+		k.t.Errorf("the entry: %s %s", list[0].Summary, list[0].Details)
+	}
+}
+
+func TestRestartsAndStopsAreNoDeploys(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("restart", "-t", "1", api)
+	k.Docker("stop", "-t", "1", api)
+	k.Docker("start", api)
+	k.Docker("pause", api)
+	k.Docker("unpause", api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, image)
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != first || len(d.Changes) != 0 {
+		t.Errorf("deploy %+v", d)
+	}
+	if n := len(k.of(key, snapshot.Baseline)); n != 1 {
+		t.Errorf("%d baselines, want one", n)
+	}
+}
+
+func TestRenameDanceIsADeploy(t *testing.T) {
+	k := setup(t)
+	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
+	k.watch()
+	first := k.Run(api, one)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rename", api, api+"-old")
+	second := k.Docker("create", "--name", api, "--label", "snapback.enable=true", two)
+	k.Docker("stop", "-t", "1", api+"-old")
+	k.Docker("start", api)
+	k.Docker("rm", api+"-old")
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != first || d.AfterID != second || d.Snapshot == "" {
+		t.Errorf("deploy %+v", d)
+	}
+	if list := k.deploys(k.key(api + "-old")); len(list) != 0 {
+		t.Errorf("making room was taken for a deploy: %+v", list)
+	}
+}
+
+func TestReplacementThatCannotStartIsADeploy(t *testing.T) {
+	k := setup(t)
+	one, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, one)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rm", "-f", api)
+	if _, err := k.Try("run", "-d", "--name", api, "--label", "snapback.enable=true", one, "/no-such-program"); err == nil {
+		t.Fatal("it started")
+	}
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != first || d.Snapshot == "" {
+		t.Errorf("deploy %+v", d)
+	}
+}
+
+func TestReplacementWithoutTheLabelIsNoDeploy(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rm", "-f", api)
+	k.Docker("run", "-d", "--name", api, image)
+	k.until("the identity is gone", func() bool {
+		return slices.ContainsFunc(must(k.db.KnownContainers(t.Context(), "")), func(c snapshot.Container) bool { return c.Key == key && c.State == "gone" })
+	})
+	k.Docker("rm", "-f", api)
+	third := k.Run(api, image)
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != first || d.AfterID != third {
+		t.Errorf("deploy %+v, want from the last enabled one to the next", d)
+	}
+}
+
+func TestOldContainerIsKeptAsItIsWhenThereWasNoBaseline(t *testing.T) {
+	k := setup(t)
+	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
+	long := func(c *snapshot.WatchConfig) { c.BaselineAfter = 1500 * time.Millisecond }
+	stop := k.watch(long)
+	first := k.Run(api, one)
+	key := k.key(api)
+	k.until("the container is known", func() bool { return len(must(k.db.KnownContainers(t.Context(), ""))) == 1 })
+	stop()
+	k.Docker("exec", api, "/app", "touch", "/written")
+	up := time.Now()
+	k.until("it has been up long enough", func() bool { return time.Since(up) > 1600*time.Millisecond })
+	k.Docker("stop", "-t", "1", api)
+	k.Docker("rename", api, api+"-old")
+	k.Run(api, two)
+	k.watch(long)
+	d := k.awaitDeploys(key, 1)[0]
+	kept := k.of(key, snapshot.PreDeploy)
+	if len(kept) != 1 || kept[0].ContainerID != first || !kept[0].Committed || kept[0].Container != api || d.Snapshot != kept[0].Name {
+		t.Errorf("kept %+v for %+v", kept, d)
+	}
+}
+
+func TestExplicitPreDeploySnapshotTakesPrecedence(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	explicit, err := k.taker.Take(t.Context(), k.container(api), snapshot.TakeAsk{Name: "release-7", Reason: snapshot.PreDeploy, By: k.by()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "NEW=1", image)
+	d := k.awaitDeploys(key, 1)[0]
+	kept := k.of(key, snapshot.PreDeploy)
+	if d.Snapshot != explicit.Name || len(kept) != 1 {
+		t.Fatalf("deploy %+v, kept %+v", d, kept)
+	}
+	if diff := cmp.Diff([]string{"env NEW: added 1"}, lines(kept[0].Changes)); diff != "" {
+		t.Errorf("its changes (-want +got):\n%s", diff)
+	}
+}
+
+func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
+	k := setup(t)
+	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
+	k.watch()
+	first := k.Run(api, "-e", "DB_POOL=20", one)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "DB_POOL=2", two)
+	d := k.awaitDeploys(key, 1)[0]
+	r := k.restore(k.container(api), d.Snapshot)
+	if r.State != snapshot.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	k.awaitBaseline(key, r.Plan.NewID)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "DB_POOL=2", two)
+	again := k.awaitDeploys(key, 2)[0]
+	if again.BeforeID != r.Plan.NewID {
+		t.Errorf("deploy %+v, want one that follows the restored container", again)
+	}
+	list := k.entries(0, incidents.KindDeployReturned)
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "DB_POOL: 20 → 2") || !strings.Contains(list[0].Summary, d.Snapshot) {
+		t.Errorf("entries %+v", list)
+	}
+	if n := len(k.entries(0, incidents.KindDeploy)); n != 1 {
+		t.Errorf("%d entries of plain deploys, want one", n)
+	}
+}
+
+func TestDeployGoesToTheOpenIncidentsOfItsService(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	mine, other := k.incident("P1"), k.incident("P2")
+	k.watch()
+	first := k.Run(api, "--label", "snapback.pagerduty.service=P1,P3", image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--label", "snapback.pagerduty.service=P1,P3", image)
+	d := k.awaitDeploys(key, 1)[0]
+	k.checkEntry(k.entries(mine, incidents.KindDeploy), d)
+	if n := len(k.entries(other, incidents.KindDeploy)) + len(k.entries(0, incidents.KindDeploy)); n != 0 {
+		t.Errorf("%d entries elsewhere", n)
+	}
+}
+
+func TestClashOfNamesGetsANumber(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	last := k.Run(api, image)
+	key := k.key(api)
+	for n := 1; n <= 3; n++ {
+		k.awaitBaseline(key, last)
+		k.Docker("rm", "-f", api)
+		last = k.Run(api, image)
+		k.awaitDeploys(key, n)
+	}
+	names := map[string]bool{}
+	for _, d := range k.deploys(key) {
+		name := "pre-deploy-" + d.At.Format("1504")
+		if names[d.Snapshot] || d.Snapshot != name && !strings.HasPrefix(d.Snapshot, name+"-") {
+			t.Errorf("deploy at %s was kept as %q", d.At, d.Snapshot)
+		}
+		names[d.Snapshot] = true
+	}
+}
+
+func TestRevertedRestoreIsNoDeploy(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.Run(api, image, "/app", "crash")
+	k.take(api)
+	k.Docker("rm", "-f", api)
+	good := k.Run(api, image)
+	key := k.key(api)
+	k.watch()
+	k.awaitBaseline(key, good)
+	if r := k.restore(k.container(api), k.of(key, snapshot.PreDeploy)[0].Name); r.State != snapshot.Reverted {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	k.Docker("rm", "-f", api)
+	next := k.Run(api, image)
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != good || d.AfterID != next {
+		t.Errorf("deploy %+v, want from the one that was put back", d)
+	}
+}
