@@ -59,8 +59,9 @@ var told = []string{
 
 var toldKinds = []string{"bind ", "mount-mode ", "mount-option ", "network id ", "label com.docker.compose.", "label desktop.docker.io/"}
 
-// first is the order in which changes are told: what most often breaks things comes first.
-var first = []string{"image", "image ID", "version", "revision", "env", "command", "entrypoint", "mount", "network", "port"}
+// first is the order in which changes are told: what most often breaks things comes first. Another image under the same
+// name is news; under another name its ID repeats the name, and comes with the rest.
+var first = []string{"image", "env", "command", "entrypoint", "mount", "network", "port", "version", "revision"}
 
 // Changes lists what differs between two documents, secrets masked.
 func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, error) {
@@ -79,11 +80,18 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 			out = append(out, change(name, was, is, secrets))
 		}
 	}
-	slices.SortStableFunc(out, func(x, y snapshot.Change) int { return cmp.Compare(rank(x), rank(y)) })
+	renamed := slices.ContainsFunc(out, func(c snapshot.Change) bool { return c.Attribute == "image" })
+	slices.SortStableFunc(out, func(x, y snapshot.Change) int { return cmp.Compare(rank(x, renamed), rank(y, renamed)) })
 	return out, nil
 }
 
-func rank(c snapshot.Change) int {
+func rank(c snapshot.Change, renamed bool) int {
+	switch {
+	case c.Attribute == "image ID" && renamed:
+		return len(first)
+	case c.Attribute == "image ID":
+		return 0
+	}
 	kind, _, _ := strings.Cut(c.Attribute, " ")
 	for _, name := range []string{c.Attribute, kind} {
 		if at := slices.Index(first, name); at >= 0 {

@@ -30,8 +30,6 @@ func TestChangesTellWhatADeployDid(t *testing.T) {
 	}
 	want := []string{
 		"image: " + s.Name("shop") + " → " + s.Name("shop2"),
-		"image ID: " + before.ImageID[7:19] + " → " + after.ImageID[7:19],
-		"version: 1.41 → 1.42",
 		"env API_KEY: changed",
 		"env DB_PASSWORD: added [masked]",
 		"env DB_POOL: 20 → 2",
@@ -42,9 +40,11 @@ func TestChangesTellWhatADeployDid(t *testing.T) {
 		"network bridge: removed connected",
 		"network " + s.Name("back") + ": added connected",
 		"port 80/tcp: removed 28441",
+		"version: 1.41 → 1.42",
 		"memory limit: 64 MiB → 128 MiB",
 		"memory and swap limit: 128 MiB → 256 MiB",
 		"restart policy: no → always",
+		"image ID: " + before.ImageID[7:19] + " → " + after.ImageID[7:19],
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
