@@ -43,10 +43,6 @@ func (r *recorder) write(ctx context.Context, p []byte) error {
 	return r.event(ctx, "o", strings.ToValidUTF8(string(buf[:n]), "\uFFFD"))
 }
 
-func (r *recorder) resize(ctx context.Context, cols, rows int) error {
-	return r.event(ctx, "r", fmt.Sprintf("%dx%d", cols, rows))
-}
-
 func (r *recorder) event(ctx context.Context, code, data string) error {
 	return r.append(ctx, []any{r.now().Sub(r.start).Seconds(), code, data})
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
@@ -149,7 +150,7 @@ func (n *night) startContainer() {
 
 func (n *night) resolve(ctx context.Context, key string) (string, error) {
 	c, err := n.cli.ContainerInspect(ctx, key)
-	if client.IsErrNotFound(err) {
+	if cerrdefs.IsNotFound(err) {
 		return "", terminal.ErrNoContainer
 	}
 	if err != nil {
