@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
 	"github.com/snapback/snapback/internal/pgtest"
@@ -194,4 +196,49 @@ func (n *night) call(method, path, body string, header ...string) (int, map[stri
 		answer["text"] = string(text)
 	}
 	return resp.StatusCode, answer
+}
+
+// dump is everything that is in the database, as text.
+func (n *night) dump() string {
+	n.t.Helper()
+	conn, err := pgx.Connect(n.t.Context(), n.env["DATABASE_URL"])
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer conn.Close(n.t.Context())
+	rows, err := conn.Query(n.t.Context(), `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, table := range tables {
+		rows, err := conn.Query(n.t.Context(), `SELECT to_jsonb(t)::text || encode(convert_to(t::text, 'UTF8'), 'escape') FROM `+pgx.Identifier{table}.Sanitize()+` t`)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		all.WriteString(strings.Join(lines, "\n"))
+	}
+	return all.String()
+}
+
+// failedJobs is how many jobs have failed at least once.
+func (n *night) failedJobs() (count int) {
+	n.t.Helper()
+	conn, err := pgx.Connect(n.t.Context(), n.env["DATABASE_URL"])
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer conn.Close(n.t.Context())
+	if err := conn.QueryRow(n.t.Context(), `SELECT count(*) FROM river_job WHERE cardinality(errors) > 0`).Scan(&count); err != nil {
+		n.t.Fatal(err)
+	}
+	return count
 }

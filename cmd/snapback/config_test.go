@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func settings() map[string]string {
+	return map[string]string{
+		"SNAPBACK_PUBLIC_URL": "https://snapback.example.com", "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s",
+		"SLACK_CHANNEL": "C1", "PAGERDUTY_API_TOKEN": "t", "PAGERDUTY_FROM": "a@example.com", "PAGERDUTY_WEBHOOK_SECRETS": "one, two",
+		"HOME": "/nowhere",
+	}
+}
+
+func TestWrongSettingStopsServeWithOneLineThatNamesIt(t *testing.T) {
+	t.Parallel()
+	wrong := map[string]string{
+		"SNAPBACK_PUBLIC_URL": "snapback.example.com", "SNAPBACK_LISTEN": "8080", "SNAPBACK_METRICS_LISTEN": "9090",
+		"SNAPBACK_SECRET_KEYS": "k:short", "SNAPBACK_API_TOKEN": "short", "SNAPBACK_TIMEZONE": "Mars/Olympus",
+		"SNAPBACK_BASELINE_AFTER": "soon", "SNAPBACK_DISK_LIMIT": "101", "SLACK_BOT_TOKEN": "xoxp-1", "SLACK_APP_TOKEN": "xoxb-1",
+		"SLACK_API_URL": "ftp://x", "PAGERDUTY_FROM": "nobody", "PAGERDUTY_API_URL": "x", "DATABASE_URL": "mysql://x/y",
+		"SLACK_SIGNING_SECRET": "", "SLACK_CHANNEL": "", "PAGERDUTY_API_TOKEN": "", "PAGERDUTY_WEBHOOK_SECRETS": "",
+		"SLACK_BOT_TOKEN_FILE": "/does/not/exist",
+	}
+	for name, value := range wrong {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := settings()
+			env[name] = value
+			var stderr bytes.Buffer
+			err := run(context.Background(), []string{"serve"}, func(k string) string { return env[k] }, strings.NewReader(""), io.Discard, &stderr)
+			if exitCode(err) != 2 {
+				t.Errorf("exit code %d, %v", exitCode(err), err)
+			}
+			if text := stderr.String(); !strings.Contains(text, strings.TrimSuffix(name, "_FILE")) || strings.Count(text, "\n") != 1 {
+				t.Errorf("it says:\n%s", text)
+			}
+		})
+	}
+}
+
+func TestSecretsCanComeFromFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("xoxb-from-a-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := settings()
+	maps.Copy(env, map[string]string{"SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": path})
+	c, err := readConfig(func(k string) string { return env[k] })
+	if err != nil || c.SlackBotToken != "xoxb-from-a-file" {
+		t.Errorf("got %q, %v", c.SlackBotToken, err)
+	}
+	if strings.Join(c.PagerDutySecrets, "|") != "one|two" {
+		t.Errorf("secrets %q", c.PagerDutySecrets)
+	}
+}
+
+func TestWrongCallIsAUsageError(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"serve", "now"}, {"--no-such-flag"}, {"token", "create"}, {"token", "create", "x", "--scope", "everything"}} {
+		err := run(context.Background(), args, func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
+		if exitCode(err) != 2 {
+			t.Errorf("%v: exit code %d, %v", args, exitCode(err), err)
+		}
+	}
+}
+
+func TestTwoBotsCannotUseOneDataFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := openFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openFolder(dir); err == nil || !strings.Contains(err.Error(), "another snapback") {
+		t.Errorf("the second got in: %v", err)
+	}
+	first.Close()
+	again, err := openFolder(dir)
+	if err != nil || again.bot != first.bot {
+		t.Errorf("after a restart the bot is %+v, %v", again, err)
+	}
+	again.Close()
+}
