@@ -101,7 +101,7 @@ func (h *handling) actor() incidents.Actor {
 }
 
 func (h *handling) source() incidents.Source {
-	return incidents.Source{System: "slack", NativeID: h.in.Native}
+	return incidents.Source{System: "slack", NativeID: h.in.Native, URL: h.in.permalink()}
 }
 
 func (h *handling) by(incident int64) snapshot.By {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -28,6 +29,7 @@ type inbound struct {
 	UserName    string `json:"user_name,omitempty"`
 	Channel     string `json:"channel,omitempty"`
 	MessageTS   string `json:"message_ts,omitempty"`
+	Workspace   string `json:"workspace,omitempty"` // its domain, for links to the message
 	ThreadTS    string `json:"thread_ts,omitempty"`
 	Ephemeral   bool   `json:"ephemeral,omitempty"` // the tapped message is one that only this person sees
 	Action      string `json:"action,omitempty"`
@@ -65,6 +67,9 @@ type interaction struct {
 	Message struct {
 		TS string `json:"ts"`
 	} `json:"message"`
+	Team struct {
+		Domain string `json:"domain"`
+	} `json:"team"`
 	Container slack.Container `json:"container"`
 	Actions   []struct {
 		ActionID string `json:"action_id"`
@@ -95,7 +100,7 @@ func tap(c interaction) (inbound, error) {
 	a := c.Actions[0]
 	in := inbound{
 		Kind: inTap, User: c.User.ID, UserName: c.User.Name, Channel: c.Container.ChannelID, MessageTS: c.Container.MessageTs,
-		ThreadTS: c.Container.ThreadTs, Ephemeral: c.Container.IsEphemeral, Action: a.ActionID, Value: a.Value, ResponseURL: c.ResponseURL,
+		Workspace: c.Team.Domain, ThreadTS: c.Container.ThreadTs, Ephemeral: c.Container.IsEphemeral, Action: a.ActionID, Value: a.Value, ResponseURL: c.ResponseURL,
 	}
 	if in.Channel == "" {
 		in.Channel = c.Channel.ID
@@ -146,4 +151,14 @@ func (b *Bot) accept(ctx context.Context, in inbound) error {
 		b.cfg.Observe("inbound", "duplicate")
 	}
 	return err
+}
+
+var workspaceDomain = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// permalink leads to the message that was tapped; "" when it is one that only that person saw.
+func (in inbound) permalink() string {
+	if in.Ephemeral || in.MessageTS == "" || in.Channel == "" || !workspaceDomain.MatchString(in.Workspace) {
+		return ""
+	}
+	return fmt.Sprintf("https://%s.slack.com/archives/%s/p%s", in.Workspace, url.PathEscape(in.Channel), url.PathEscape(strings.ReplaceAll(in.MessageTS, ".", "")))
 }

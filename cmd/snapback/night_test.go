@@ -51,7 +51,7 @@ func TestNight(t *testing.T) {
 
 	_, answer := n.call("GET", "/incidents/"+incident.ID()+"/export?format=md", "")
 	postMortem, _ := answer["text"].(string)
-	for _, want := range []string{"High error rate on shop", "Maria", "is back on pre-deploy-2255", "Timeline: verified"} {
+	for _, want := range []string{"High error rate on shop", "Maria", "is back on pre-deploy-2255", "Timeline: verified", ".slack.com/archives/C0ALERTS/p"} {
 		if !strings.Contains(postMortem, want) {
 			t.Errorf("the post-mortem does not say %q:\n%s", want, postMortem)
 		}
