@@ -29,6 +29,7 @@ type Deps struct {
 	Containers  Containers
 	Shelf       Shelf
 	Taker       Taker
+	Rebuilder   Rebuilder
 	Restorer    Restorer
 	Restores    Restores
 	Incidents   Incidents
@@ -63,6 +64,11 @@ type Shelf interface {
 type Taker interface {
 	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
 	Delete(ctx context.Context, key, name string, by snapshot.By) error
+}
+
+// Rebuilder finds snapshots again that the database has lost; *snapshot.Duplicator is one.
+type Rebuilder interface {
+	Rebuild(ctx context.Context, by snapshot.By) (snapshot.Rebuilt, error)
 }
 
 // Restorer puts snapshots back; *snapshot.Restorer is one, and says there what it returns.

@@ -41,6 +41,7 @@ func (a *API) routes() []route {
 		{method: "PATCH", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "PUT", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "DELETE", pattern: "/containers/{id}/snapshots/{name}", scopes: write, handle: a.deleteSnapshot, limit: quick},
+		{method: "POST", pattern: "/snapshots/rebuild", scopes: []Scope{Admin}, handle: a.rebuildSnapshots, limit: long, once: true},
 		{method: "GET", pattern: "/restores/{id}", scopes: look, handle: a.getRestore, limit: quick},
 		{method: "POST", pattern: "/restores/{id}/undo", scopes: restore, handle: a.undoRestore, limit: waiting, once: true},
 		{method: "GET", pattern: "/incidents", scopes: []Scope{ReadIncidents}, handle: a.listIncidents, limit: quick},

@@ -39,11 +39,20 @@ type tapArgs struct {
 
 func (tapArgs) Kind() string { return "tap" }
 
+// changeArgs asks for a deploy, as its entry tells it, to be sent to PagerDuty. A second run sends it a second time, and
+// PagerDuty then shows it twice: there is nothing by which it would take the two for one.
+type changeArgs struct {
+	EntryID int64 `json:"entry_id"`
+}
+
+func (changeArgs) Kind() string { return "change" }
+
 // Handlers do the work of the jobs. An error means "again later": after its RetryAfter when it has one.
 type Handlers struct {
 	Slack     func(ctx context.Context, incident int64) error
 	PagerDuty func(ctx context.Context, incident int64) error
 	Tap       func(ctx context.Context, body []byte, received time.Time) error
+	Change    func(ctx context.Context, deploy incidents.Entry) error // nil: nobody wants to hear of deploys
 }
 
 // ErrBusy says that another bot is telling this incident's story right now.
@@ -82,6 +91,16 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 			return err
 		}
 		return outcome(h.Tap(ctx, body, at))
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[changeArgs]) error {
+		if h.Change == nil {
+			return nil
+		}
+		e, err := db.entry(ctx, job.Args.EntryID)
+		if err != nil {
+			return err
+		}
+		return outcome(h.Change(ctx, e))
 	}))
 	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
 		Logger:               slog.New(quiet{db.log.Handler()}),

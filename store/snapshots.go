@@ -71,23 +71,11 @@ func (db *DB) Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, e
 
 // AddSnapshot implements snapshot.Shelf.
 func (db *DB) AddSnapshot(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
-	sealed, err := db.keys.Seal(sealInspect, s.Key, s.Document)
-	if err != nil {
-		return s, fmt.Errorf("sealing the inspect document: %w", err)
-	}
 	if s.Changes == nil {
 		s.Changes = []snapshot.Change{}
 	}
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `
-			INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-				committed, container_id, document, changes)
-			VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
-				@committed, @cid, @document, @changes) RETURNING id`, pgx.NamedArgs{
-			"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
-			"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
-			"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes,
-		}).Scan(&s.ID)
+	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
+		s.ID, err = db.insertSnapshot(ctx, tx, s, "")
 		if isUnique(err, "snapshots_name") {
 			return fmt.Errorf("%w: %s", snapshot.ErrNameTaken, s.Name)
 		}
@@ -98,6 +86,28 @@ func (db *DB) AddSnapshot(ctx context.Context, s snapshot.Snapshot, by snapshot.
 		return err
 	})
 	return s, err
+}
+
+// insertSnapshot writes the row. onConflict says what to do about one that is there; without a new row it returns
+// pgx.ErrNoRows.
+func (db *DB) insertSnapshot(ctx context.Context, tx pgx.Tx, s snapshot.Snapshot, onConflict string) (id int64, err error) {
+	sealed, err := db.keys.Seal(sealInspect, s.Key, s.Document)
+	if err != nil {
+		return 0, fmt.Errorf("sealing the inspect document: %w", err)
+	}
+	if s.Changes == nil {
+		s.Changes = []snapshot.Change{}
+	}
+	err = tx.QueryRow(ctx, `
+		INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
+			committed, container_id, document, changes)
+		VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
+			@committed, @cid, @document, @changes) `+onConflict+` RETURNING id`, pgx.NamedArgs{
+		"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
+		"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
+		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes,
+	}).Scan(&id)
+	return id, err
 }
 
 // RemoveSnapshot implements snapshot.Shelf. The row stays, marked, because restores refer to it.

@@ -122,6 +122,16 @@ func (db *DB) Entries(ctx context.Context, incident, after int64) ([]incidents.E
 	return entries, away(err)
 }
 
+// entry reads one by its ID.
+func (db *DB) entry(ctx context.Context, id int64) (incidents.Entry, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline WHERE id = $1`, id)
+	if err != nil {
+		return incidents.Entry{}, away(err)
+	}
+	e, err := pgx.CollectOneRow(rows, scanEntry)
+	return e, away(err)
+}
+
 const entryColumns = `id, coalesce(incident_id, 0), seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash`
 
 func scanEntry(row pgx.CollectableRow) (e incidents.Entry, err error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -176,7 +177,8 @@ func setChanges(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
 	return nil
 }
 
-// tellDeploy writes the entry to every open incident of the container's services, or outside any.
+// tellDeploy writes the entry to every open incident of the container's services, or outside any, and queues sending it to
+// PagerDuty, once.
 func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
 	rows, err := tx.Query(ctx, `SELECT id FROM incidents WHERE status <> 'resolved' AND service_id = ANY($1) ORDER BY id`, d.Services)
 	if err != nil {
@@ -189,11 +191,15 @@ func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) er
 	if len(open) == 0 {
 		open = []int64{0}
 	}
+	var told incidents.Entry
 	for _, incident := range open {
 		d.Entry.IncidentID = incident
-		if _, err := db.record(ctx, tx, d.Entry); err != nil {
+		if told, err = db.record(ctx, tx, d.Entry); err != nil {
 			return err
 		}
+	}
+	if _, err := db.jobs.InsertTx(ctx, tx, changeArgs{told.ID}, nil); err != nil {
+		return fmt.Errorf("queueing the change event: %w", err)
 	}
 	return nil
 }

@@ -197,6 +197,12 @@ func (c *Client) DeleteSnapshot(ctx context.Context, container, name string) err
 	return c.do(ctx, call{method: http.MethodDelete, path: []string{"containers", container, "snapshots", name}})
 }
 
+// RebuildSnapshots has the bot look for lost snapshots on the engine.
+func (c *Client) RebuildSnapshots(ctx context.Context) (r wire.Rebuilt, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"snapshots", "rebuild"}, out: &r})
+	return r, err
+}
+
 // Restore asks for a restore and returns at once; Await sees it through. ifMatch is the ID of the container that was
 // seen, "" for any.
 func (c *Client) Restore(ctx context.Context, container, name, ifMatch string, ask wire.RestoreAsk) (r wire.Restore, err error) {

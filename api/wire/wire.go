@@ -57,6 +57,29 @@ type NewSnapshot struct {
 	Pinned    bool   `json:"pinned,omitempty"`
 }
 
+// Rebuilt is what was found of lost snapshots.
+type Rebuilt struct {
+	Found   int          `json:"found"`    // on the engine
+	Known   int          `json:"known"`    // of them, those that the database knew of
+	Added   []Kept       `json:"added"`    // those that it knows now
+	LeftOut []KeptButNot `json:"left_out"` // those of which nothing could be made
+}
+
+// Kept names a snapshot.
+type Kept struct {
+	Container string          `json:"container"`
+	Name      string          `json:"name"`
+	Reason    snapshot.Reason `json:"reason"`
+	CreatedAt time.Time       `json:"created_at"`
+}
+
+// KeptButNot names one that could not be read, or must not be.
+type KeptButNot struct {
+	Container string `json:"container"`
+	Name      string `json:"name"`
+	Why       string `json:"why"`
+}
+
 // RestoreAsk is the wish for a restore or an undo. Every field is optional.
 type RestoreAsk struct {
 	Reason   string `json:"reason,omitempty"`   // a sentence for people

@@ -26,8 +26,9 @@ type config struct {
 	APIToken      string
 	Zone          *time.Location
 	BaselineAfter time.Duration
-	Only          string  // a label that narrows the enabled containers down; "": all of them
-	DiskLimit     float64 // how full the engine's disk may be for a commit, from 0 to 1
+	MaxAge        time.Duration // snapshots that are older go; 0: never for their age
+	Only          string        // a label that narrows the enabled containers down; "": all of them
+	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string
 
 	SlackBotToken      string
@@ -39,6 +40,7 @@ type config struct {
 	PagerDutyToken     string
 	PagerDutyFrom      string
 	PagerDutySecrets   []string
+	PagerDutyRouting   string // of the service that shows deploys; "": none does
 	PagerDutyAPIURL    string
 	PagerDutyEventsURL string
 }
@@ -125,6 +127,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		APIToken:      r.get("SNAPBACK_API_TOKEN"),
 		Zone:          r.zone("SNAPBACK_TIMEZONE"),
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
+		MaxAge:        r.duration("SNAPBACK_MAX_AGE", 0),
 		Only:          r.get("SNAPBACK_ONLY"),
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
@@ -173,6 +176,7 @@ func (r *reader) pagerDuty(c *config) {
 			c.PagerDutySecrets = append(c.PagerDutySecrets, part)
 		}
 	}
+	c.PagerDutyRouting = r.get("PAGERDUTY_ROUTING_KEY")
 	c.PagerDutyAPIURL = r.httpURL("PAGERDUTY_API_URL", r.get("PAGERDUTY_API_URL"))
 	c.PagerDutyEventsURL = r.httpURL("PAGERDUTY_EVENTS_URL", r.get("PAGERDUTY_EVENTS_URL"))
 	if c.PagerDutyFrom != "" && !strings.Contains(c.PagerDutyFrom, "@") {

@@ -103,15 +103,16 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(func(context.Context) error { return engine.Close() })
 	fleet := fleet{engine, db}
 	disk := snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Ticks: db}
+	duplicator := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
 	taker := snapshot.NewTaker(snapshot.TakerConfig{
-		Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db, Logger: log, Zone: c.Zone, Room: disk.Room,
+		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Room: disk.Room,
 	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
 		Engine: engine, Journal: db, Shelf: db, Taker: taker, Bot: folder.bot, Logger: log, Zone: c.Zone,
 	})
 
 	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
-		Engine: engine, Store: db, Taker: taker, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter,
+		Engine: engine, Store: duplicator.Watched(db), Taker: taker, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge,
 	})
 
 	// The terminal.
@@ -147,7 +148,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken,
 		Mount: map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
 	}, api.Deps{
-		Containers: fleet, Shelf: db, Taker: taker, Restorer: restorer, Restores: db,
+		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Incidents: db, Exporter: exporter{db, c.Zone}, Terminals: apiTerminals{term},
 		Tokens: apiTokens{db}, Idempotency: apiIdempotency{db},
 		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
@@ -166,6 +167,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	restorer.Start()
 	stop.add(restorer.Stop)
+	duplicator.Start()
+	stop.add(duplicator.Stop)
 	watcher.Start()
 	stop.add(watcher.Stop)
 	term.Start()
@@ -180,6 +183,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 			return jobError(slackBot.Deliver(ctx, id))
 		},
 		PagerDuty: carrier.Carry,
+		Change:    deploys{pd, c.PagerDutyRouting, log}.send,
 		Tap: func(ctx context.Context, body []byte, at time.Time) error {
 			return jobError(slackBot.Handle(ctx, body, at))
 		},

@@ -18,12 +18,12 @@ import (
 
 func newSnapshotCmd(e env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "snapshot", Short: "Take, list, restore and delete snapshots", Args: usageArgs(cobra.NoArgs),
+		Use: "snapshot", Short: "Take, list, restore, delete and rebuild snapshots", Args: usageArgs(cobra.NoArgs),
 		Long: `Take, list, restore and delete snapshots of a container, over the HTTP API of a running bot (SNAPBACK_URL,
 SNAPBACK_TOKEN). CONTAINER is its name, its snapback.service, its ID, or at least the first 12 digits of that.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSnapshotCreateCmd(e), newSnapshotListCmd(e), newSnapshotRestoreCmd(e), newSnapshotDeleteCmd(e))
+	cmd.AddCommand(newSnapshotCreateCmd(e), newSnapshotListCmd(e), newSnapshotRestoreCmd(e), newSnapshotDeleteCmd(e), newSnapshotRebuildCmd(e))
 	return cmd
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 	"github.com/docker/go-connections/nat"
 )
@@ -134,7 +135,8 @@ func (e *Engine) containers(ctx context.Context) ([]container.Summary, error) {
 
 func (e *Engine) ours() filters.Args { return filters.NewArgs(filters.Arg("label", Label+"="+e.run)) }
 
-// Cleanup removes what this run has made: containers first, then the images that they used. It goes on after an error.
+// Cleanup removes what this run has made: containers first, then the images that they used, and
+// volumes. It goes on after an error.
 func (e *Engine) Cleanup(ctx context.Context) error {
 	all, err := e.containers(ctx)
 	errs := []error{err}
@@ -147,6 +149,13 @@ func (e *Engine) Cleanup(ctx context.Context) error {
 		_, err := e.cli.ImageRemove(ctx, i.ID, image.RemoveOptions{Force: true, PruneChildren: true})
 		if err != nil && !errdefs.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("removing image %.19s: %w", i.ID, err))
+		}
+	}
+	volumes, err := e.cli.VolumeList(ctx, volume.ListOptions{Filters: e.ours()}) // the duplicates of the bot's snapshots
+	errs = append(errs, err)
+	for _, v := range volumes.Volumes {
+		if err := e.cli.VolumeRemove(ctx, v.Name, false); err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("removing volume %s: %w", v.Name, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/internal/demo/engine"
@@ -113,6 +114,9 @@ func TestADeployReplacesTheShopAndCleanupLeavesNothing(t *testing.T) {
 		}
 	}
 	keep(t, raw, e, name)
+	if _, err := raw.VolumeCreate(t.Context(), volume.CreateOptions{Name: "duplicate-" + run, Labels: map[string]string{engine.Label: run}}); err != nil {
+		t.Fatal(err)
+	}
 	if err := e.Cleanup(ctx); err != nil {
 		t.Error(err)
 	}
@@ -141,6 +145,10 @@ func nothingLeft(t *testing.T, raw *client.Client, run string) {
 	images, err := raw.ImageList(t.Context(), image.ListOptions{Filters: ours})
 	if err != nil || len(images) > 0 {
 		t.Errorf("images left: %v, %v", images, err)
+	}
+	volumes, err := raw.VolumeList(t.Context(), volume.ListOptions{Filters: ours})
+	if err != nil || len(volumes.Volumes) > 0 {
+		t.Errorf("volumes left: %v, %v", volumes.Volumes, err)
 	}
 }
 

@@ -1,0 +1,273 @@
+package snapshot_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/store"
+)
+
+// narrowSafe is an engine on which only one test's duplicates are to be seen. While it is closed it takes no new ones.
+type narrowSafe struct {
+	*docker.Engine
+	token  string
+	closed atomic.Bool
+}
+
+func (s *narrowSafe) Duplicates(ctx context.Context) ([]snapshot.Duplicate, error) {
+	all, err := s.Engine.Duplicates(ctx)
+	return slices.DeleteFunc(all, func(d snapshot.Duplicate) bool { return !strings.Contains(d.Container, s.token) }), err
+}
+
+func (s *narrowSafe) KeepDuplicate(ctx context.Context, d snapshot.Duplicate) error {
+	if s.closed.Load() {
+		return errors.New("the safe is closed")
+	}
+	return s.Engine.KeepDuplicate(ctx, d)
+}
+
+// newRing is a key ring that no other test has.
+func newRing(t *testing.T) *keyring.Ring {
+	t.Helper()
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return must(keyring.Parse("t:" + base64.StdEncoding.EncodeToString(secret)))
+}
+
+// duplicate makes the kit one whose taker keeps duplicates.
+func (k *kit) duplicate(ring *keyring.Ring) (*snapshot.Duplicator, *narrowSafe) {
+	k.t.Helper()
+	safe := &narrowSafe{Engine: k.Engine(), token: k.Name("")}
+	d := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: safe, Store: k.db, Keys: ring, Ref: docker.Ref, Every: 100 * time.Millisecond})
+	k.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: k.Engine(), Ref: docker.Ref, Shelf: d.Shelf(), Audit: k.db})
+	k.restorer = k.newRestorer("duplicating")
+	return d, safe
+}
+
+// loseDatabase goes on with an empty one, and the same keys.
+func (k *kit) loseDatabase(ring *keyring.Ring) *snapshot.Duplicator {
+	k.t.Helper()
+	db, err := store.Open(k.t.Context(), store.Config{URL: pgtest.New(k.t, migrate), Keys: ring})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.t.Cleanup(db.Close)
+	k.db = db
+	d, _ := k.duplicate(ring)
+	return d
+}
+
+func (k *kit) duplicates(safe *narrowSafe) []string {
+	names := []string{}
+	for _, d := range must(safe.Duplicates(k.t.Context())) {
+		names = append(names, d.Snapshot)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (k *kit) mending(d *snapshot.Duplicator) {
+	d.Start()
+	k.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := d.Stop(ctx); err != nil {
+			k.t.Error(err)
+		}
+	})
+}
+
+func TestSnapshotsAreFoundAgainWhenTheDatabaseIsLost(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	d, safe := k.duplicate(ring)
+	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
+	stop := k.watch(func(c *snapshot.WatchConfig) { c.Store = d.Watched(k.db) })
+	id := k.Run(api, "--env", "API_KEY=topsecret4711", one)
+	k.awaitBaseline(k.key(api), id)
+	k.Docker("exec", api, "/app", "touch", "/tmp/written")
+	_, err := k.taker.Take(t.Context(), k.container(api), snapshot.TakeAsk{
+		Name: "by-hand", Note: "before the migration", Pinned: true, ExpiresIn: time.Hour, By: k.by(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--env", "DB_POOL=2", two)
+	kept := k.awaitDeploys(k.key(api), 1)[0].Snapshot
+	k.until("what the deploy changed is duplicated", func() bool { // the older duplicate stays until the next mending
+		return len(slices.DeleteFunc(k.duplicates(safe), func(name string) bool { return name != kept })) == 2
+	})
+	stop()
+	want := must(k.db.Snapshots(t.Context(), k.key(api)))
+	if all := k.Docker("volume", "ls", "-q", "--filter", "name="+api); strings.Contains(k.Docker(append([]string{"volume", "inspect"}, strings.Fields(all)...)...), "topsecret") {
+		t.Error("a secret lies on the engine in the clear")
+	}
+
+	d = k.loseDatabase(ring)
+	got, err := d.Rebuild(t.Context(), k.by())
+	if err != nil || len(got.Added) != len(want) || len(got.Left) != 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if diff := cmp.Diff(want, must(k.db.Snapshots(t.Context(), k.key(api))), cmpopts.IgnoreFields(snapshot.Snapshot{}, "ID")); diff != "" {
+		t.Errorf("snapshots before and after (-want +got):\n%s", diff)
+	}
+	again, err := d.Rebuild(t.Context(), k.by())
+	if err != nil || len(again.Added) != 0 || again.Known != again.Found {
+		t.Errorf("the second time: %+v, %v", again, err)
+	}
+	if diff := cmp.Diff([]string{snapshot.KindRebuilt}, k.kinds()); diff != "" {
+		t.Errorf("the timeline (-want +got):\n%s", diff)
+	}
+	rest := k.restore(k.container(api), kept)
+	if rest.State != snapshot.Verified || len(rest.Unexpected()) != 0 {
+		t.Errorf("restored: %s %s %+v", rest.State, rest.Error, rest.Unexpected())
+	}
+	if !slices.Contains(k.env(api), "API_KEY=topsecret4711") {
+		t.Error("it is not the container from before")
+	}
+}
+
+func TestSnapshotsOfAContainerThatIsGoneCanBeRestoredAfterALoss(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	s := k.take(api)
+	k.Docker("rm", "-f", api)
+	d := k.loseDatabase(ring)
+	if got, err := d.Rebuild(t.Context(), k.by()); err != nil || len(got.Added) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	known := must(k.db.KnownContainers(t.Context(), ""))
+	if len(known) != 1 || known[0].Name != api || known[0].State != "gone" {
+		t.Fatalf("known: %+v", known)
+	}
+	if rest := k.restore(snapshot.Container{Key: known[0].Key, Name: known[0].Name}, s.Name); rest.State != snapshot.Verified {
+		t.Errorf("restored: %s %s", rest.State, rest.Error)
+	}
+}
+
+func TestRebuildSaysWhatItCannotUse(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	k.takeNamed(api, "still-there")
+	k.Docker("exec", api, "/app", "touch", "/tmp/written")
+	gone := k.takeNamed(api, "gone")
+	k.Docker("rmi", gone.ImageRef)
+
+	stranger := k.loseDatabase(newRing(t))
+	got, err := stranger.Rebuild(t.Context(), k.by())
+	if err != nil || len(got.Added) != 0 || len(got.Left) != 2 || !strings.Contains(got.Left[0].Why, "can't be opened") {
+		t.Errorf("with other keys: %+v, %v", got, err)
+	}
+	if kinds := k.kinds(); len(kinds) != 0 {
+		t.Errorf("nothing was added, and the timeline has %v", kinds)
+	}
+	d := k.loseDatabase(ring)
+	if got, err = d.Rebuild(t.Context(), k.by()); err != nil {
+		t.Fatal(err)
+	}
+	want := []snapshot.LeftOut{{Container: api, Snapshot: "gone", Why: "its image is not on the engine any more"}}
+	if diff := cmp.Diff(want, got.Left); diff != "" || len(got.Added) != 1 {
+		t.Errorf("added %d (-want +got):\n%s", len(got.Added), diff)
+	}
+}
+
+func TestNameGivenAnewKeepsBothSnapshots(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, "--env", "ROUND=1", k.image("shop:1"))
+	old := k.takeNamed(api, "golden")
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--env", "ROUND=2", k.image("shop:2"))
+	d := k.loseDatabase(ring)
+	k.takeNamed(api, "golden")
+	for range 2 {
+		if _, err := d.Rebuild(t.Context(), k.by()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := must(k.db.Snapshots(t.Context(), k.key(api)))
+	if len(list) != 2 || list[1].Name != "golden-2" || list[1].ImageID != old.ImageID || list[1].CreatedAt != old.CreatedAt.Truncate(time.Microsecond) {
+		t.Fatalf("snapshots: %+v", list)
+	}
+	if tags := k.tags(api); !slices.Contains(tags, "golden") || !slices.Contains(tags, "golden-2") {
+		t.Errorf("tags: %v", tags)
+	}
+	k.mending(d)
+	k.until("its duplicate has the new name", func() bool {
+		return slices.Equal(k.duplicates(&narrowSafe{Engine: k.Engine(), token: k.Name("")}), []string{"golden", "golden-2"})
+	})
+}
+
+func TestDuplicateGoesWithItsSnapshotAndComesBackWhenSomebodyRemovesIt(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	d, safe := k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	k.takeNamed(api, "a")
+	k.takeNamed(api, "b")
+	if err := k.taker.Delete(t.Context(), k.key(api), "a", k.by()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"b"}, k.duplicates(safe)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	volume := k.Docker("volume", "ls", "-q", "--filter", "name="+api)
+	k.Docker("volume", "rm", volume)
+	k.mending(d)
+	k.until("the duplicate is there again", func() bool { return k.Docker("volume", "ls", "-q", "--filter", "name="+api) == volume })
+}
+
+func TestSnapshotIsTakenAlthoughItsDuplicateCannotBeKept(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	d, safe := k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	safe.closed.Store(true)
+	k.takeNamed(api, "a")
+	if got := k.duplicates(safe); len(got) != 0 {
+		t.Fatalf("duplicates: %v", got)
+	}
+	k.mending(d)
+	safe.closed.Store(false)
+	k.until("the duplicate is kept after all", func() bool { return len(k.duplicates(safe)) == 1 })
+}
+
+func TestMendingLeavesTheDuplicatesOfALostDatabaseAlone(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	_, safe := k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	k.takeNamed(api, "of-the-lost-one")
+	d := k.loseDatabase(ring)
+	k.mending(d)
+	k.takeNamed(api, "of-the-new-one")
+	for range 5 { // each is a whole round of mending, since it brings the duplicate back
+		mine := must(safe.Duplicates(t.Context()))
+		i := slices.IndexFunc(mine, func(d snapshot.Duplicate) bool { return d.Snapshot == "of-the-new-one" })
+		if err := safe.DropDuplicate(t.Context(), mine[i].Name); err != nil {
+			t.Fatal(err)
+		}
+		k.until("both are there", func() bool {
+			return slices.Equal(k.duplicates(safe), []string{"of-the-lost-one", "of-the-new-one"})
+		})
+	}
+}
