@@ -52,6 +52,12 @@ test: ## all tests, against a real engine, Postgres and browser
 	@$(MAKE) web
 	@go test -race -timeout 25m ./...
 
+.PHONY: crash
+crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRASHES=100: that many random moments)
+	@scripts/setup cc engine postgres node
+	@$(MAKE) web
+	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies' ./cmd/snapback
+
 .PHONY: lint
 lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)); \
@@ -62,10 +68,11 @@ lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@scripts/audit $(GOVULNCHECK)
 
 .PHONY: bench
-bench: ## benchmarks (ARGS=-benchtime=3x and the like)
+bench: ## benchmarks, some twelve minutes; the figures are kept in bin/bench.out (ARGS=-benchtime=3x and the like)
 	@scripts/setup engine postgres node busybox
 	@$(MAKE) web
-	@go test -run '^$$' -bench . -timeout 60m $(ARGS) ./...
+	@mkdir -p bin
+	@go test -run '^$$' -bench . -timeout 60m $(ARGS) ./... | grep --line-buffered -v 'no test files' | tee -a bin/bench.out
 
 .PHONY: e2e
 e2e: ## the tests with a browser

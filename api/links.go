@@ -31,11 +31,38 @@ func (a *API) mintLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ask.By = by(r, ask.Incident.ID, "")
+	if err := a.recordLinkAsk(r.Context(), ask); err != nil {
+		return err
+	}
 	url, expires, err := a.deps.Terminals.Mint(r.Context(), ask)
 	if err != nil {
 		return fmt.Errorf("making a terminal link: %w", err)
 	}
 	return respond(w, http.StatusCreated, wire.Link{URL: url, ExpiresAt: expires.UTC()})
+}
+
+// kindLinkAsked is the entry that says which token wanted a link. The link's own entries name the person it is for, whom
+// the token's holder has chosen.
+const kindLinkAsked = "terminal.requested"
+
+func (a *API) recordLinkAsk(ctx context.Context, ask LinkAsk) error {
+	mode := "logs"
+	if ask.Shell {
+		mode = "shell"
+	}
+	details, err := incidents.Details(map[string]any{"container": ask.Container.Name, "mode": mode, "person": ask.Person})
+	if err != nil {
+		return err
+	}
+	_, err = a.deps.Incidents.Record(ctx, incidents.Entry{
+		IncidentID: ask.Incident.ID, OccurredAt: time.Now(), Kind: kindLinkAsked, Actor: ask.By.Actor, Source: ask.By.Source,
+		Summary: fmt.Sprintf("The token %s asked for a terminal link to %s (%s)", ask.By.Actor.Name, ask.Container.Name, mode),
+		Details: details,
+	})
+	if err != nil {
+		return fmt.Errorf("writing who asked for a terminal link: %w", err)
+	}
+	return nil
 }
 
 func linkAsk(r *http.Request) (ask LinkAsk, container string, err error) {

@@ -3,11 +3,13 @@ package api_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/incidents"
 )
 
 func keyed(method, path, body, key string) request {
@@ -106,5 +108,18 @@ func TestATerminalLinkIsHandedOutOnceAndNeverKept(t *testing.T) {
 	}
 	if len(b.links) != 1 || !b.links[0].Shell || b.links[0].Container.Name != "api" || b.links[0].Incident.ID != 1 {
 		t.Errorf("asked for %+v", b.links)
+	}
+}
+
+// The link's own entries name whom it is for, which the token's holder has chosen.
+func TestATerminalLinkIsOnTheTimelineUnderTheTokenThatAskedForIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	before := len(b.entries[1])
+	q := request{method: "POST", path: "/incidents/1/terminal-links", body: `{"person":{"slack_id":"UBOSS","name":"Boss"}}`}
+	wantStatus(t, b.do(t, q), http.StatusCreated)
+	added := b.entries[1][before:]
+	if len(added) != 1 || added[0].Actor != b.links[0].By.Actor || added[0].Actor.Kind != incidents.Token || !strings.Contains(string(added[0].Details), "UBOSS") {
+		t.Errorf("the timeline has %+v", added)
 	}
 }

@@ -20,7 +20,7 @@ func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask := snapshot.Ask{Container: c, Snapshot: snap.Name, Idempotency: idempotencyKey(r)}
+	ask := snapshot.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Idempotency: idempotencyKey(r)}
 	if ask.Seen, err = seen(r, c); err != nil {
 		return err
 	}
@@ -116,6 +116,9 @@ func (a *API) undoRestore(w http.ResponseWriter, r *http.Request) error {
 	in, err := restoreAsk(r)
 	if err != nil {
 		return err
+	}
+	if in.Volumes {
+		return malformed("volumes is for restores: an undo puts back whatever its restore replaced.")
 	}
 	undone, err := a.restore(r)
 	if err != nil {

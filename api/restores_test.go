@@ -169,3 +169,37 @@ func TestOnlyASingleOpenIncidentIsAttachedUnasked(t *testing.T) {
 		}
 	}
 }
+
+func TestVolumesAreRestoredOnlyWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.do(t, request{method: "PATCH", path: target})
+	wantStatus(t, b.do(t, request{method: "PATCH", path: target, body: `{"volumes":true}`}), http.StatusOK)
+	if b.asks[0].Volumes || !b.asks[1].Volumes {
+		t.Errorf("asked for %v and %v", b.asks[0].Volumes, b.asks[1].Volumes)
+	}
+	rec := b.do(t, request{method: "POST", path: "/restores/1/undo", body: `{"volumes":true}`})
+	if wantStatus(t, rec, http.StatusBadRequest); !strings.Contains(rec.Body.String(), "undo puts back") {
+		t.Errorf("got %s", rec.Body)
+	}
+}
+
+func TestSnapshotTellsOfItsVolumes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if got := decodeBody[wire.Snapshot](t, b.do(t, request{path: target})); got.Volumes != nil {
+		t.Errorf("of one without: %+v", got.Volumes)
+	}
+	b.volumes = &snapshot.VolumeOffer{WhyNot: []string{"the archive is damaged"}, Set: snapshot.VolumeSet{
+		ID: "s", TakenAt: night, Consistency: snapshot.CrashConsistent, Left: []string{"/ro is mounted read-only"},
+		Archives: []snapshot.Archive{{Mount: snapshot.Mount{Path: "/data", Source: "secret-name"}, Bytes: 5, Left: []string{"a.sock is a socket"}}},
+	}}
+	rec := b.do(t, request{path: target})
+	want := &wire.Volumes{
+		TakenAt: night.UTC(), Consistency: snapshot.CrashConsistent, Paths: []string{"/data"}, SizeBytes: 5,
+		WhyNot: []string{"the archive is damaged"}, Left: []string{"/ro is mounted read-only", "/data: a.sock is a socket"},
+	}
+	if diff := cmp.Diff(want, decodeBody[wire.Snapshot](t, rec).Volumes); diff != "" {
+		t.Errorf("volumes (-want +got):\n%s", diff)
+	}
+}

@@ -17,6 +17,24 @@ func shapeSnapshot(s snapshot.Snapshot, whyNot []string) wire.Snapshot {
 	}
 }
 
+// shapeVolumes is nil for a snapshot without contents of volumes.
+func shapeVolumes(offer snapshot.Offer) *wire.Volumes {
+	if offer.Volumes == nil {
+		return nil
+	}
+	set, whyNot := offer.Volumes.Set, append(full(offer.Volumes.WhyNot), offer.WhyNot...)
+	v := &wire.Volumes{
+		TakenAt: set.TakenAt.UTC(), Consistency: set.Consistency, Paths: full(set.Paths()), SizeBytes: set.Bytes(),
+		Restorable: len(whyNot) == 0, WhyNot: whyNot, Left: full(set.Left),
+	}
+	for _, a := range set.Archives {
+		for _, left := range a.Left {
+			v.Left = append(v.Left, a.Path+": "+left)
+		}
+	}
+	return v
+}
+
 func shapeRestore(r snapshot.Restore) *wire.Restore {
 	return &wire.Restore{
 		ID: r.ID, Kind: r.Kind, UndoOf: r.UndoOf, Container: r.Container, Snapshot: r.Snapshot, State: r.State,

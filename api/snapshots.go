@@ -97,7 +97,9 @@ func (a *API) offer(ctx context.Context, c snapshot.Container, s snapshot.Snapsh
 		a.log.WarnContext(ctx, "preflight not done", "container", c.Name, "snapshot", s.Name, "err", err)
 		return shapeSnapshot(s, []string{"it can't be checked now: " + strings.TrimSuffix(a.judge(err).sentence, ".")})
 	}
-	return shapeSnapshot(s, offer.WhyNot)
+	shaped := shapeSnapshot(s, offer.WhyNot)
+	shaped.Volumes = shapeVolumes(offer)
+	return shaped
 }
 
 func (a *API) takeSnapshot(w http.ResponseWriter, r *http.Request) error {

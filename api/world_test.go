@@ -37,10 +37,11 @@ var (
 // world is everything that the API asks of the rest, in memory. Its methods are safe for concurrent use; the fields
 // above mu are set before the first request.
 type world struct {
-	ends     snapshot.Restore // what a restore comes to: State, WhyNot, Error
-	hold     chan struct{}    // not nil: restores end when it is closed
-	asked    chan struct{}    // gets a value for every restore that was asked for
-	failAll  error            // what the store says to everything
+	volumes  *snapshot.VolumeOffer // what every offer says of volumes
+	ends     snapshot.Restore      // what a restore comes to: State, WhyNot, Error
+	hold     chan struct{}         // not nil: restores end when it is closed
+	asked    chan struct{}         // gets a value for every restore that was asked for
+	failAll  error                 // what the store says to everything
 	offerErr error
 	webhook  error
 	panics   bool
@@ -202,7 +203,7 @@ func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
 }
 
 func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
-	offer := snapshot.Offer{Snapshot: s}
+	offer := snapshot.Offer{Snapshot: s, Volumes: w.volumes}
 	if s.Name == "manual-0100" {
 		offer.WhyNot = []string{"the image was pruned"}
 	}

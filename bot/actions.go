@@ -83,6 +83,9 @@ func mended(v View) bool {
 func overflow(v View) *slack.OverflowBlockElement {
 	in := v.Incident
 	options := others(v)
+	if o := volumesOption(v); o != nil { // there is room for five
+		options = append(options[:min(len(options), 1)], o)
+	}
 	options = append(options, option(value{Act: actDetails, Incident: in.ID}, "Details"))
 	if url := runbook(v); url != "" {
 		o := option(value{Act: actLink}, "Runbook")

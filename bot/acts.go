@@ -39,13 +39,20 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 func (h *handling) allowed(ctx context.Context, rule snapshot.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
 	what := verb + " " + c.Name
 	err := h.may(ctx, rule, h.who, where{
-		posted: h.in.Kind == inTap, channel: h.in.Channel, home: h.channelOf(c),
+		posted: h.posted(c, in), channel: h.in.Channel, home: h.channelOf(c),
 		services: servicesFor(c, in), what: verb + " " + quote(c.Name, 120),
 	})
 	if errors.Is(err, ErrDenied) {
 		return h.refused(ctx, in.ID, what, err)
 	}
 	return err
+}
+
+// posted says that the bot puts a button for the container where this one was tapped, if that is neither the container's
+// channel nor the default one: with an alert of a service that the container names. What a button carries has been
+// through the client of whoever tapped it, and may name any container.
+func (h *handling) posted(c snapshot.Container, in incidents.Incident) bool {
+	return h.in.Kind == inTap && in.ServiceID != "" && slices.Contains(c.Settings.PagerDutyServices, in.ServiceID)
 }
 
 // servicesFor are the PagerDuty services whose people count as on call for a container: the incident's, if the
@@ -73,7 +80,7 @@ func (h *handling) restore(ctx context.Context, v value) error {
 	err = snapshot.ErrReplaced
 	if v.Seen == seen(c) {
 		_, err = h.Restorer.Request(ctx, snapshot.Ask{
-			Container: c, Snapshot: v.Snapshot, Seen: v.Seen, By: h.by(v.Incident), Idempotency: "slack|" + h.in.Native,
+			Container: c, Snapshot: v.Snapshot, Seen: v.Seen, Volumes: v.Volumes, By: h.by(v.Incident), Idempotency: "slack|" + h.in.Native,
 		})
 	}
 	if errors.Is(err, snapshot.ErrReplaced) {
@@ -191,7 +198,7 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 }
 
 func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (string, error) {
-	place := where{posted: true, channel: h.in.Channel, home: h.channelOf(c), services: servicesFor(c, in), what: "open a shell"}
+	place := where{posted: h.posted(c, in), channel: h.in.Channel, home: h.channelOf(c), services: servicesFor(c, in), what: "open a shell"}
 	switch err := h.may(ctx, c.Settings.TerminalAllow, h.who, place); {
 	case err == nil:
 		return ModeShell, nil

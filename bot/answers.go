@@ -47,16 +47,16 @@ func (h *handling) pick(ctx context.Context, v value) error {
 	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
 		return err
 	}
-	return h.propose(ctx, c, v.Snapshot, v.Incident)
+	return h.propose(ctx, c, v)
 }
 
 // propose shows what a restore would do, with the button that does it.
-func (h *handling) propose(ctx context.Context, c snapshot.Container, name string, incident int64) error {
+func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) error {
 	kept, err := h.Snapshots.Snapshots(ctx, c.Key)
 	if err != nil {
 		return err
 	}
-	s, ok := byName(kept, name)
+	s, ok := byName(kept, v.Snapshot)
 	if !ok {
 		return snapshot.ErrUnknownSnapshot
 	}
@@ -71,7 +71,14 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, name strin
 	if err != nil {
 		return err
 	}
-	h.say(ctx, proposal(c, o, deploy.Deploy, incident))
+	if !v.Volumes {
+		h.say(ctx, proposal(c, o, deploy.Deploy, v.Incident))
+		return nil
+	}
+	if !withVolumes(o) {
+		return &snapshot.RefusedError{Reasons: volumesWhyNot(o)}
+	}
+	h.say(ctx, proposalWithVolumes(c, o, deploy.Deploy, v.Incident, h.cfg.Zone))
 	return nil
 }
 

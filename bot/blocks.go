@@ -60,6 +60,9 @@ func undoButton(incident int64, c snapshot.Container, r snapshot.Restore) *slack
 	v := valueFor(incident, c)
 	v.Restore = r.ID
 	text := "The container from before the restore, " + r.Plan.KeptName + ", takes its place again. What runs now is kept, stopped."
+	if r.Plan.Volumes != nil {
+		text += " Its volumes go back as well; what they hold now is kept."
+	}
 	return button(actUndo, "Undo", v).WithConfirm(confirm("Undo the restore of "+r.Container+"?", literal(text, maxConfirmText), "Undo"))
 }
 

@@ -122,7 +122,7 @@ func (h *handling) restoreCommand(ctx context.Context, ref, name string) error {
 	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
 		return err
 	}
-	return h.propose(ctx, c, name, in.ID)
+	return h.propose(ctx, c, value{Snapshot: name, Incident: in.ID})
 }
 
 // incidentOf is the newest open incident of the container's services; the zero incident when there is none.

@@ -53,6 +53,7 @@ type world struct {
 	deploys    []snapshot.Deploy
 	whyNot     map[string][]string
 	losses     []string
+	volumes    *snapshot.VolumeOffer
 	asks       []snapshot.Ask
 	askErr     error
 	undos      []int64
@@ -205,7 +206,7 @@ func (w *world) Deploys(_ context.Context, keys []string, limit int) ([]snapshot
 func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return snapshot.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Losses: w.losses}, w.engineErr
+	return snapshot.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Losses: w.losses, Volumes: w.volumes}, w.engineErr
 }
 
 func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, error) {

@@ -14,7 +14,7 @@ import (
 
 // where is what a permission is asked for: the place of the tap, and whose services count for "oncall".
 type where struct {
-	posted   bool     // tapped on a message that the bot itself has put there
+	posted   bool     // tapped with an alert of the container's own service, which may be posted elsewhere
 	channel  string   // where it was tapped or typed
 	home     string   // where the container's alerts go
 	services []string // PagerDuty services
@@ -34,7 +34,8 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 	return &denial{"Nothing was done: nobody may " + w.what + ", as the container's labels have it."}
 }
 
-// mayInChannel trusts the buttons, because the bot has put them where they are; a command can be typed anywhere.
+// mayInChannel lets everybody act who is where the container's alerts go; a command can be typed anywhere, and what a
+// button carries can be made up.
 func (b *Bot) mayInChannel(w where) error {
 	if w.posted || w.channel != "" && (w.channel == w.home || w.channel == b.cfg.Channel) {
 		return nil

@@ -1,7 +1,9 @@
 package bot_test
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/snapback/snapback/bot"
@@ -67,6 +69,31 @@ func TestCommandFromAnotherChannelMayNotRestore(t *testing.T) {
 	n.ann.Command(other, "/snapback", "restore api pre-deploy-2255")
 	n.work(t)
 	n.ann.ExpectEphemeral(t, other, "to restore api, ask me in <#C0SHOP>")
+}
+
+// What a button carries has been through the client of whoever taps it.
+func TestButtonMadeUpForAContainerOfAnotherChannelDoesNothing(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) {
+		pay := theContainer()
+		pay.Key, pay.Name, pay.Settings.SlackChannel, pay.Settings.PagerDutyServices = "k/pay", "pay", "C0PAY", []string{"PPAY"}
+		w.containers = append(w.containers, pay)
+		w.snapshots["k/pay"] = []snapshot.Snapshot{{ID: 3, Key: "k/pay", Container: "pay", Name: "good", Reason: snapshot.Manual, CreatedAt: at("00:00")}}
+	})
+	sum := sha256.Sum256([]byte("k/pay"))
+	alert := n.alert(t)
+	for _, button := range []string{"Restore pre-deploy-2255", "Terminal"} {
+		for _, incident := range []int{0, 7} {
+			c := alert.Button(button)
+			c.Value = fmt.Sprintf(`{"i":%d,"k":"%x","c":"%s","s":"good"}`, incident, sum[:8], apiID[:12])
+			n.tap(t, n.ann, c)
+		}
+	}
+	n.ann.ExpectEphemeral(t, n.shop, "to restore pay, ask me in <#C0PAY>")
+	n.ann.ExpectEphemeral(t, n.shop, "to see the logs of pay, ask me in <#C0PAY>")
+	if len(n.asked()) != 0 || len(n.mints) != 0 {
+		t.Errorf("restores %v, links %v", n.asked(), n.mints)
+	}
 }
 
 func TestWithoutPermissionForTheLogsThereIsNoTerminal(t *testing.T) {

@@ -30,6 +30,7 @@ type value struct {
 	Seen     string `json:"c,omitempty"` // the first 12 digits of the engine's ID
 	Snapshot string `json:"s,omitempty"`
 	Restore  int64  `json:"r,omitempty"`
+	Volumes  bool   `json:"v,omitempty"` // with the contents of volumes
 }
 
 func (v value) String() string {

@@ -3,7 +3,7 @@ package snapshot
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 )
 
@@ -18,14 +18,45 @@ func (m *machine) standIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.StandInRef = strings.ToLower("snapback/stand-in:" + tempName("r", m.rest.ID))
-	image, _, err := m.Engine.Commit(ctx, p.OldID, p.StandInRef, false)
+	p.StandInRef = fmt.Sprintf("snapback/stand-in:%.12s-%d", p.OldID, m.rest.ID) // restores of another database have the same IDs
+	image, err := m.standInImage(ctx)
 	if err != nil {
 		return err
 	}
 	spec := Spec{Document: old.Document, ImageID: image, ImageRef: p.StandInRef, Replaces: p.OldID, Plain: true}
 	p.StandInID, err = m.Engine.Create(ctx, p.KeptName, spec)
 	return err
+}
+
+// standInImage is the image of a copy that an earlier try has left, or a new one: another commit would be another image,
+// and the copy not made from it.
+func (m *machine) standInImage(ctx context.Context) (string, error) {
+	p := m.rest.Plan
+	made, err := m.Engine.Inspect(ctx, p.KeptName)
+	if err == nil || !errors.Is(err, ErrUnknownContainer) {
+		return made.ImageID, err
+	}
+	if err := m.Engine.Untag(ctx, p.StandInRef); err != nil { // of a commit whose answer was lost
+		return "", err
+	}
+	image, _, err := m.Engine.Commit(ctx, p.OldID, p.StandInRef, false)
+	return image, err
+}
+
+// dropStandIn removes what there is of a copy that was not finished, while the old container runs on.
+func (m *machine) dropStandIn(ctx context.Context) error {
+	p := &m.rest.Plan
+	if p.StandInRef == "" {
+		return nil
+	}
+	made, err := m.Engine.Inspect(ctx, p.KeptName)
+	if err == nil {
+		err = m.Engine.Remove(ctx, made.ID)
+	}
+	if err != nil && !errors.Is(err, ErrUnknownContainer) {
+		return err
+	}
+	return m.Engine.Untag(ctx, p.StandInRef)
 }
 
 // awaitGone waits until the engine has removed a container that removes itself: only then its name is free.

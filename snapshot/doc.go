@@ -25,15 +25,17 @@ it can be done twice, by this bot or by another.
 	preflight   changes nothing: finds the container, checks the image, networks, volumes, ports and names
 	prepared    creates the replacement as <name>.snapback-<restore>, so that it is found again after a crash
 	swapping    restart policy of the old one off · stop it · rename it to <name>.before-0347 · rename the
-	            replacement to <name> · start it. The only downtime is between the stop and the start
+	            replacement to <name> · start it. The only downtime is between the stop and the start. With volumes:
+	            before the rename, what they hold is kept, and they are filled (see contents.go)
 	started     waits for the health check, or for the container to stay up
-	reverting   removes the replacement · renames the old one back · restart policy as it was · start it if it ran
+	reverting   fills the volumes with what they held · removes the replacement · renames the old one back · restart policy as it was · start it if it ran
 
 Who may act. A restore has one runner at a time: the bot that holds its lease, under an epoch that rises whenever the
 restore changes hands. Every write to the journal names its epoch and is refused when that is no longer the current one
 (ErrFenced). The engine knows nothing of epochs, so before every act on it the runner checks that its lease has not run
-out by its own clock, which started before the journal's. An act that was begun in time can still end late; that does no
-harm, because acts name containers by ID and have the same meaning whoever does them.
+out by its own clock, which started before the journal's. An act that was begun in time can still arrive late. Acts name
+containers by ID and have the same meaning whoever does them, so that mostly does no harm; where it does, the bot whose
+act it was makes it good (mend.go).
 
 What can go missing, and what happens then:
 
@@ -42,7 +44,9 @@ What can go missing, and what happens then:
 	              claim it without the journal, and a stopped container must not wait for a database (see lease.go)
 	the engine    acts return ErrEngineAway; the restore stays where it is and is taken up again every second
 	the new one   reverting puts the old one back, several times if need be
-	the old one   when neither comes up, the restore has failed, and says in words what a person can do
+	the old one   when somebody has removed it, the replacement stays, whatever it is like (barred.go)
+	both          when somebody runs another container under the name, that one is left alone
+	the way back  when neither comes up, the restore has failed, and says in words what a person can do
 
 What is not here: who may ask (bot, api), how a container is copied to the letter (snapshot/docker), and where the journal
 is kept (store).

@@ -21,7 +21,7 @@ func (m *machine) keepJoined(ctx context.Context) error {
 		c := Container{Key: j.Key, ID: j.ID, Name: j.Name}
 		_, err := m.Taker.Take(ctx, c, TakeAsk{
 			Name: m.joinedName(), Note: fmt.Sprintf("before restore %d of %s, whose namespace it shares", m.rest.ID, m.rest.Container),
-			ExpiresIn: m.Keep, By: By{Actor: m.rest.By.Actor, Incident: m.rest.By.Incident, Source: m.rest.By.Source},
+			ExpiresIn: m.Keep, NoVolumes: true, By: By{Actor: m.rest.By.Actor, Incident: m.rest.By.Incident, Source: m.rest.By.Source},
 		})
 		if err != nil && !errors.Is(err, ErrNameTaken) {
 			return fmt.Errorf("keeping %s, which shares a namespace with it: %w", j.Name, err)
@@ -70,7 +70,7 @@ func (m *machine) rejoinOne(ctx context.Context, j JoinedPlan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, healthLimit+time.Minute, fmt.Errorf("restore %d of %s takes too long", child.ID, j.Name))
+	ctx, cancel := context.WithTimeoutCause(ctx, m.Health+time.Minute, fmt.Errorf("restore %d of %s takes too long", child.ID, j.Name))
 	defer cancel()
 	if child, err = m.Wait(ctx, child.ID); err != nil {
 		return "", err

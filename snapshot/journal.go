@@ -67,6 +67,7 @@ type Plan struct {
 	BeforeID    int64         `json:"before_id,omitempty"` // the snapshot that the old container has become; 0 while it is a container
 	Losses      []string      `json:"losses,omitempty"`
 	Joined      []JoinedPlan  `json:"joined,omitempty"`
+	Volumes     *VolumePlan   `json:"volumes,omitempty"` // nil: their contents stay as they are
 }
 
 // JoinedPlan is a container that shares a namespace with the one being replaced, and has to be made anew after it.
@@ -117,7 +118,8 @@ type Journal interface {
 	// Advance writes r with its new state, the entry, and whatever has to be told, all or nothing. It returns ErrFenced
 	// when the epoch is no longer the current one, and refuses what the transition table refuses.
 	Advance(ctx context.Context, r Restore, to State, entry incidents.Entry) (Restore, error)
-	// Claimable lists restores that are not over and that nobody runs, and those that bot ran when it died.
+	// Claimable lists restores that are not over and that nobody runs, and those that bot ran when it died; less those
+	// with contents of volumes in another bot's vault.
 	Claimable(ctx context.Context, bot string) ([]int64, error)
 	// Restore reads one. It returns ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (Restore, error)

@@ -15,6 +15,8 @@ type machine struct {
 	lease *lease
 	rest  Restore
 	down  time.Time // when the old container was told to stop, if this run saw it
+
+	wasLate bool // an act may have reached the engine after the lease had run out; see mend.go
 }
 
 // work does what the current state stands for, and returns the state that follows. It returns an error only when
@@ -63,7 +65,11 @@ func (m *machine) act(ctx context.Context, limit time.Duration, do func(context.
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	return do(ctx)
+	err := do(ctx)
+	if left, lost := m.lease.state(); lost || left <= 0 {
+		m.wasLate = true
+	}
+	return err
 }
 
 // later says that err is no verdict on the restore: it has to be taken up again.
@@ -92,6 +98,12 @@ func (m *machine) preflight(ctx context.Context) (State, error) {
 		why, err = m.plan(ctx)
 		return err
 	})
+	if err == nil && len(why) == 0 {
+		err = m.act(ctx, 10*time.Minute, func(ctx context.Context) (err error) {
+			why, err = m.checkVolumes(ctx)
+			return err
+		})
+	}
 	if later(err) {
 		return "", err
 	}
@@ -149,6 +161,9 @@ func (m *machine) spec(snap Snapshot) Spec {
 // and starts. Once begun it is not interrupted by a bot that is told to stop.
 func (m *machine) swap(ctx context.Context) (State, error) {
 	p := m.rest.Plan
+	if err := m.act(ctx, 15*time.Second, m.checkHolder); err != nil {
+		return m.giveUp(err)
+	}
 	for _, step := range m.swapSteps() {
 		if err := m.act(ctx, step.limit, step.do); err != nil {
 			return m.giveUp(fmt.Errorf("%s: %w", step.name, err))
@@ -169,6 +184,7 @@ func (m *machine) swapSteps() []step {
 	if p.OldID != "" {
 		steps = m.asideSteps(p)
 	}
+	steps = append(steps, m.volumeSteps()...)
 	if p.AdoptID != "" {
 		steps = append(steps, step{"arming the container from before", 15 * time.Second, func(ctx context.Context) error {
 			return m.Engine.SetRestartPolicy(ctx, p.NewID, p.NewPolicy)
@@ -188,17 +204,17 @@ func (m *machine) asideSteps(p Plan) []step {
 	stop := time.Duration(p.StopTimeout) * time.Second
 	return []step{
 		{"telling the old container not to restart", 15 * time.Second, func(ctx context.Context) error {
-			return m.disarm(ctx, p)
+			return gone(m.disarm(ctx, p))
 		}},
 		{"stopping the old container", stop + 30*time.Second, func(ctx context.Context) error {
 			m.down = time.Now()
-			return p.gone(m.Engine.Stop(ctx, p.OldID, stop))
+			return gone(m.Engine.Stop(ctx, p.OldID, stop))
 		}},
 		{"setting the old container aside", 30 * time.Second, func(ctx context.Context) error {
 			if p.AutoRemove {
 				return m.awaitGone(ctx, p.OldID)
 			}
-			return m.Engine.Rename(ctx, p.OldID, p.KeptName)
+			return gone(m.Engine.Rename(ctx, p.OldID, p.KeptName))
 		}},
 	}
 }
@@ -210,9 +226,10 @@ func (m *machine) disarm(ctx context.Context, p Plan) error {
 	return m.Engine.SetRestartPolicy(ctx, p.OldID, RestartPolicy{Name: "no"})
 }
 
-// gone makes a success of an old container that removed itself when it stopped, which only an auto-remove one does.
-func (p Plan) gone(err error) error {
-	if p.AutoRemove && errors.Is(err, ErrGone) {
+// gone makes a success of an old container that is not there any more: an auto-remove one removes itself when it stops,
+// and people remove the others. Nothing is in the replacement's way then.
+func gone(err error) error {
+	if errors.Is(err, ErrGone) {
 		return nil
 	}
 	return err

@@ -102,7 +102,7 @@ func (m *machine) judge(old Inspection, found bool) []string {
 
 func (m *machine) settle(ctx context.Context, old Inspection, found bool, finding Finding) error {
 	p := &m.rest.Plan
-	p.Losses, p.Joined = finding.Losses, nil
+	p.Losses, p.Joined = p.keeps(finding.Losses), nil
 	for _, c := range finding.Joined {
 		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled})
 	}
@@ -152,6 +152,7 @@ type Offer struct {
 	WhyNot   []string
 	Losses   []string
 	Joined   []string
+	Volumes  *VolumeOffer // nil: without volumes only
 }
 
 // Offer runs the preflight of a restore that nobody has asked for yet. It changes nothing. It returns an error only
@@ -167,6 +168,9 @@ func (r *Restorer) Offer(ctx context.Context, c Container, snap Snapshot) (Offer
 		why = append(why, err.Error())
 	}
 	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.rest.Plan.Losses}
+	if offer.Volumes, err = r.offerVolumes(ctx, c, snap); err != nil {
+		return Offer{}, err
+	}
 	for _, j := range m.rest.Plan.Joined {
 		offer.Joined = append(offer.Joined, j.Name)
 	}

@@ -14,13 +14,15 @@ type Config struct {
 	Engine  Engine
 	Journal Journal
 	Shelf   Shelf
-	Taker   *Taker // nil: containers that share a namespace with a restored one are named, and not made anew
-	Bot     string // this bot's name in the journal: the same after a restart, different for every bot
+	Taker   *Taker   // nil: containers that share a namespace with a restored one are named, and not made anew
+	Volumes *Volumes // nil: contents of volumes stay as they are; else the Taker's
+	Bot     string   // this bot's name in the journal: the same after a restart, different for every bot
 	Logger  *slog.Logger
 	Zone    *time.Location // for names such as api.before-0347; nil: UTC
 
 	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
 	Window time.Duration // how long a container without a health check must stay up; 0: 1.5 s
+	Health time.Duration // how long its health check may take to say healthy; 0: 3 min
 	Keep   time.Duration // how long the container from before is kept; 0: 24 h
 	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
 	Tries  int           // how often putting the old one back is tried; 0: 6
@@ -34,6 +36,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.Lease, 6*time.Second)
 	set(&c.Window, 1500*time.Millisecond)
+	set(&c.Health, 3*time.Minute)
 	set(&c.Keep, 24*time.Hour)
 	set(&c.Stale, 15*time.Minute)
 	if c.Tries == 0 {
@@ -144,6 +147,7 @@ func (r *Restorer) announce() {
 type Ask struct {
 	Container   Container // as it is now, or as it was last seen when none runs
 	Snapshot    string
+	Volumes     bool   // with the contents of its volumes; what they hold now is kept for the undo
 	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
 	By          By
 	Idempotency string // the same wish delivered twice has the same; "": none
@@ -160,10 +164,16 @@ func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	if ask.Seen != "" && !SameOrShort(ask.Container.ID, ask.Seen) {
 		return Restore{}, ErrReplaced
 	}
-	return r.open(ctx, Restore{
+	rest := Restore{
 		Kind: Restoring, Key: ask.Container.Key, Container: snap.Container,
 		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By,
-	}, ask.Idempotency)
+	}
+	if ask.Volumes {
+		if rest.Plan.Volumes, err = r.volumePlan(snap); err != nil {
+			return Restore{}, err
+		}
+	}
+	return r.open(ctx, rest, ask.Idempotency)
 }
 
 // Undo asks for the container from before restore id to be put back. It returns ErrUnknownRestore, ErrNothingToUndo
@@ -183,6 +193,9 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by By, idempotency string
 	}
 	if p.BeforeID != 0 {
 		undo.SnapshotID, undo.Plan.AdoptID = p.BeforeID, ""
+	}
+	if undo.Plan.Volumes, err = r.undoPlan(undone); err != nil {
+		return Restore{}, err
 	}
 	return r.open(ctx, undo, idempotency)
 }
@@ -221,6 +234,7 @@ func (r *Restorer) Wait(ctx context.Context, id int64) (Restore, error) {
 // run is the machine: do the work of the state, write the next state, until it is over. When it returns an error
 // before that, adopt picks the restore up again within a second: the work of every state can be done twice.
 func (r *Restorer) run(id int64) error {
+	asked := time.Now() // the journal's clock starts no earlier than this
 	rest, err := r.Journal.Claim(r.ctx, id, r.Bot, r.Lease)
 	if errors.Is(err, ErrFenced) || err == nil && rest.State.Final() {
 		return nil
@@ -228,7 +242,7 @@ func (r *Restorer) run(id int64) error {
 	if err != nil {
 		return err
 	}
-	held := &lease{journal: r.Journal, id: id, epoch: rest.Epoch, length: r.Lease, grace: time.Minute, until: time.Now().Add(r.Lease)}
+	held := &lease{journal: r.Journal, id: id, epoch: rest.Epoch, length: r.Lease, grace: time.Minute, until: asked.Add(r.Lease)}
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
 	r.wg.Go(func() { held.keep(ctx, cancel) })
@@ -238,6 +252,9 @@ func (r *Restorer) run(id int64) error {
 		next, err := m.work(ctx)
 		if err == nil {
 			err = m.advance(ctx, next)
+		}
+		if errors.Is(err, ErrFenced) && m.wasLate {
+			return m.mend(r.ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)

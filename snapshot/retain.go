@@ -114,11 +114,19 @@ func (w *Watcher) tidy(ctx context.Context) {
 		{"removing tags that were left", w.removeTags},
 		{"removing containers from before", w.removeKept},
 		{"forgetting what is long gone", w.Store.Sweep},
+		{"removing surplus archives of volumes", w.tidyVolumes},
 	} {
 		if err := chore.do(ctx, engine); err != nil && ctx.Err() == nil {
 			w.Logger.Error("tidying", "chore", chore.name, "err", err)
 		}
 	}
+}
+
+func (w *Watcher) tidyVolumes(ctx context.Context, _ string) error {
+	if w.Taker.Volumes == nil {
+		return nil
+	}
+	return errors.Join(w.Taker.Volumes.Recover(ctx), w.Taker.Volumes.Tidy(ctx))
 }
 
 func (w *Watcher) keepAll(ctx context.Context, engine string) error {

@@ -21,8 +21,9 @@ func (m *machine) revert(ctx context.Context) (State, error) {
 				return "", context.Cause(ctx)
 			}
 		}
-		if err = m.revertOnce(ctx); err == nil {
-			return Reverted, nil
+		var next State
+		if next, err = m.revertOnce(ctx); err == nil {
+			return next, nil
 		}
 		if later(err) {
 			return "", err
@@ -40,21 +41,52 @@ func (m *machine) advice() string {
 		return "No container ran under that name before: start one by hand, or restore another snapshot"
 	}
 	id := p.keptID()
-	return fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
+	return m.volumesAdvice() + fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
 }
 
-func (m *machine) revertOnce(ctx context.Context) error {
-	for _, step := range m.revertSteps() {
+// volumesAdvice warns of volumes that may hold half of each.
+func (m *machine) volumesAdvice() string {
+	plan := m.rest.Plan.Volumes
+	if plan == nil {
+		return ""
+	}
+	return fmt.Sprintf("Its volumes (%s) may be incomplete; what they held before is kept as %s in the data folder of %s: keep a copy of that. ",
+		strings.Join(plan.From.Paths(), ", "), plan.Keep, plan.Bot)
+}
+
+func (m *machine) revertOnce(ctx context.Context) (State, error) {
+	var barred string
+	err := m.act(ctx, 15*time.Second, func(ctx context.Context) (err error) {
+		barred, err = m.barred(ctx)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	steps, end := m.revertSteps(), Reverted
+	if barred != "" {
+		steps, end = m.barredSteps(), Failed
+	}
+	for _, step := range steps {
 		if err := m.act(ctx, step.limit, step.do); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+			return "", fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	return nil
+	if barred != "" {
+		m.rest.Error += "; " + barred
+	}
+	return end, nil
 }
 
 func (m *machine) revertSteps() []step {
-	steps := []step{{"taking the replacement away", time.Minute, m.withdraw}}
+	steps := []step{
+		{"filling the volumes with what they held before", moveLimit, m.putBack},
+		{"taking the replacement away", time.Minute, m.withdraw},
+	}
 	p := m.rest.Plan
+	if p.AutoRemove && p.StandInID == "" {
+		return append(steps, step{"removing the unfinished copy", time.Minute, m.dropStandIn})
+	}
 	if p.keptID() == "" {
 		return steps
 	}

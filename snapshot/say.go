@@ -55,13 +55,13 @@ func (r Restore) Sentence(to State) string {
 	what := fmt.Sprintf("%s to %s", r.Container, r.Snapshot)
 	switch to {
 	case Requested:
-		return fmt.Sprintf("%s asked to %s %s%s", r.By.Actor.Name, r.verb(), what, because(r.By.Reason))
+		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC), because(r.By.Reason))
 	case Preflight:
 		return fmt.Sprintf("Checking that %s can go back to %s", r.Container, r.Snapshot)
 	case Prepared:
 		return "Checked; creating the replacement beside the running " + r.Container
 	case Swapping:
-		return "Replacement ready; stopping the running " + r.Container
+		return "Replacement ready; stopping the running " + r.Container + r.moving()
 	case Started:
 		return fmt.Sprintf("%s runs from %s; making sure that it stays up", r.Container, r.Snapshot)
 	case Verified:
@@ -74,6 +74,14 @@ func (r Restore) Sentence(to State) string {
 		return fmt.Sprintf("%s is as it was before: %s", r.Container, r.Error)
 	}
 	return fmt.Sprintf("%s needs you: %s", r.Container, r.Error)
+}
+
+// moving says why it will be down for longer.
+func (r Restore) moving() string {
+	if r.Plan.Volumes == nil {
+		return ""
+	}
+	return ", then keeping what its volumes hold and filling them; it is down until that is done"
 }
 
 func (r Restore) verb() string {
@@ -95,7 +103,7 @@ func (r Restore) success() string {
 	if r.Downtime > 0 {
 		s += fmt.Sprintf(", down for %.1f s", r.Downtime.Seconds())
 	}
-	s += ": " + r.Proof
+	s += r.volumesPhrase(time.UTC) + ": " + r.Proof
 	if n := len(r.Unexpected()); n > 0 {
 		s += fmt.Sprintf("; %d attributes are not as they were", n)
 	}
@@ -119,11 +127,12 @@ func (r Restore) details(to State) any {
 		Phases      []Phase      `json:"phases,omitempty"`
 		Differences []Difference `json:"differences,omitempty"`
 		Losses      []string     `json:"losses,omitempty"`
+		Volumes     *VolumePlan  `json:"volumes,omitempty"`
 		Error       string       `json:"error,omitempty"`
 	}{
 		Restore: r.ID, State: to, Container: r.Container, Snapshot: r.Snapshot, Kind: r.Kind,
 		Reason: r.By.Reason, Seen: r.Seen, WhyNot: r.WhyNot, Kept: r.Plan.KeptName,
-		DowntimeMs: r.Downtime.Milliseconds(), Proof: r.Proof, Losses: r.Plan.Losses, Error: r.Error,
+		DowntimeMs: r.Downtime.Milliseconds(), Proof: r.Proof, Losses: r.Plan.Losses, Volumes: r.Plan.Volumes, Error: r.Error,
 	}
 	if to.Final() {
 		d.Phases, d.Differences = r.Phases, r.Differences

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,8 +22,9 @@ type Settings struct {
 	TerminalAllow     Allow
 	TerminalCommand   []string
 	Schedule          string
-	Keep              int  // how many snapshots; 10 when not set
-	Volumes           bool // archive the volumes' contents as well
+	Keep              int      // how many snapshots; 10 when not set
+	Volumes           bool     // archive the volumes' contents as well
+	VolumePaths       []string // with Volumes: only what is mounted at these paths, which may be binds; nil: all volumes
 	Pause             string
 	StopTimeout       time.Duration // -1: the smaller of the container's own and 10 s
 	ErrorsQuery       string
@@ -57,7 +59,7 @@ func ParseSettings(labels map[string]string) Settings {
 	p.schedule()
 	p.number("keep", 1, 1000, func(n int) { s.Keep = n })
 	p.number("stop-timeout", 0, 3600, func(n int) { s.StopTimeout = time.Duration(n) * time.Second })
-	p.oneOf("volumes", []string{"true", "false"}, func(v string) { s.Volumes = v == "true" })
+	p.volumes()
 	p.oneOf("pause", []string{"auto", "true", "false"}, func(v string) { s.Pause = v })
 	s.ErrorsQuery = labels[labelPrefix+"errors.query"]
 	p.pattern()
@@ -98,6 +100,27 @@ func (p parser) oneOf(name string, values []string, set func(string)) {
 		}
 	}
 	p.wrong(name, strings.Join(values, " or "))
+}
+
+// volumes reads true, false, or absolute paths.
+func (p parser) volumes() {
+	v := p.labels[labelPrefix+"volumes"]
+	if v == "" || v == "false" {
+		return
+	}
+	if v == "true" {
+		p.s.Volumes = true
+		return
+	}
+	var paths []string
+	for _, at := range list(v) {
+		if !path.IsAbs(at) {
+			p.wrong("volumes", "true, false, or paths in the container, separated by commas")
+			return
+		}
+		paths = append(paths, path.Clean(at))
+	}
+	p.s.Volumes, p.s.VolumePaths = len(paths) > 0, paths
 }
 
 func (p parser) url(name string) string {

@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,23 @@ func TestNames(t *testing.T) {
 	} {
 		if snapshot.OurName(name) != ours {
 			t.Errorf("OurName(%q) is %v", name, !ours)
+		}
+	}
+}
+
+func TestVolumesCanBeListedByTheirPaths(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]snapshot.Settings{
+		"":                     {},
+		"false":                {},
+		"true":                 {Volumes: true},
+		"/data":                {Volumes: true, VolumePaths: []string{"/data"}},
+		"/data/, /srv/../host": {Volumes: true, VolumePaths: []string{"/data", "/host"}},
+		"/data,relative":       {},
+	} {
+		got := snapshot.ParseSettings(map[string]string{"snapback.volumes": value})
+		if got.Volumes != want.Volumes || !slices.Equal(got.VolumePaths, want.VolumePaths) || (len(got.Wrong) > 0) != strings.Contains(value, "relative") {
+			t.Errorf("%q: %v %q %q", value, got.Volumes, got.VolumePaths, got.Wrong)
 		}
 	}
 }

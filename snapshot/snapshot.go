@@ -91,6 +91,7 @@ type Snapshot struct {
 	Document     json.RawMessage `json:"-"`
 	MissingSince time.Time       `json:"-"` // when its image was found to be gone; zero while it is there
 	Changes      []Change        `json:"changes"`
+	Volumes      *VolumeSet      `json:"volumes,omitempty"` // nil: they were not asked for, or there are none
 }
 
 // Change is one attribute that differs between two states of a container, in words for people and with secrets

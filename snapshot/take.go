@@ -30,6 +30,8 @@ type TakerConfig struct {
 
 	// Room is asked before every commit, which does not happen when it returns an error; nil: there is always room.
 	Room func(ctx context.Context) error
+
+	Volumes *Volumes // nil: contents of volumes are not archived, whatever the label says
 }
 
 // Taker takes snapshots and removes them.
@@ -57,10 +59,11 @@ type TakeAsk struct {
 	ExpiresIn time.Duration // 0: as snapback.keep has it
 	Pinned    bool
 	By        By
+	NoVolumes bool // leave their contents out, whatever the label says
 }
 
 // Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
-// otherwise, and its inspect document. Volumes keep their contents where they are. It returns ErrBadName, ErrNameTaken
+// otherwise, its inspect document, and the contents of its volumes if its label asks for them. It returns ErrBadName, ErrNameTaken
 // (for a name that was asked for), ErrNotEnabled, or what the engine says.
 func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (Snapshot, error) {
 	s, err := t.draft(ctx, c, ask)
@@ -70,14 +73,14 @@ func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (Snapshot, e
 	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
 		return s, fmt.Errorf("writing the audit entry: %w", err)
 	}
-	if err := t.keep(ctx, &s); err != nil {
+	if err := t.keep(ctx, &s, ask); err != nil {
 		return s, err
 	}
 	added, err := t.add(ctx, s, ask)
 	if err != nil { // nobody will ever find what was kept
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
-		return s, errors.Join(err, t.Engine.Untag(clean, s.ImageRef))
+		return s, errors.Join(err, t.Engine.Untag(clean, s.ImageRef), t.dropVolumes(clean, s))
 	}
 	t.Logger.Info("snapshot taken", "container", s.Container, "snapshot", added.Name, "reason", s.Reason,
 		"committed", s.Committed, "size_bytes", s.SizeBytes)
@@ -134,7 +137,7 @@ func (t *Taker) freeName(ctx context.Context, key, name string) (string, error) 
 }
 
 // keep makes the engine keep the container's files, one commit at a time.
-func (t *Taker) keep(ctx context.Context, s *Snapshot) error {
+func (t *Taker) keep(ctx context.Context, s *Snapshot, ask TakeAsk) error {
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
@@ -150,6 +153,24 @@ func (t *Taker) keep(ctx context.Context, s *Snapshot) error {
 	}
 	s.Document, s.ImageID = now.Document, now.ImageID
 	s.ImageRef = t.Ref(s.Container, s.Name)
+	if t.Volumes == nil || !now.Settings.Volumes || ask.NoVolumes {
+		return t.keepImage(ctx, s, now)
+	}
+	volumes, err := t.Volumes.keepVolumes(ctx, now)
+	if err != nil {
+		s.Volumes = t.Volumes.problem(now.Name, err)
+		return t.keepImage(ctx, s, now)
+	}
+	if err := t.keepImage(ctx, s, now); err != nil {
+		_, thawErr := volumes.still.thaw()
+		return errors.Join(err, thawErr)
+	}
+	s.Volumes = volumes.finish(ctx)
+	return nil
+}
+
+// keepImage tags the container's image, or commits what was written to its own layer.
+func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) (err error) {
 	s.Committed, err = t.Engine.Written(ctx, s.ContainerID)
 	if err != nil {
 		return err
@@ -195,7 +216,14 @@ func (t *Taker) Delete(ctx context.Context, key, name string, by By) error {
 	if err := t.Shelf.RemoveSnapshot(ctx, s.ID, by); err != nil {
 		return err
 	}
-	return t.Engine.Untag(ctx, s.ImageRef)
+	return errors.Join(t.Engine.Untag(ctx, s.ImageRef), t.dropVolumes(ctx, s))
+}
+
+func (t *Taker) dropVolumes(ctx context.Context, s Snapshot) error {
+	if t.Volumes == nil || s.Volumes == nil || s.Volumes.ID == "" {
+		return nil
+	}
+	return t.Volumes.release(ctx, s.Volumes.ID)
 }
 
 func takeEntry(s Snapshot, by By) incidents.Entry {

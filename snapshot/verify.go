@@ -7,17 +7,12 @@ import (
 	"time"
 )
 
-const (
-	verifyPoll = 100 * time.Millisecond
-	// A health check says "healthy" after start period plus retries at most; a container that takes longer than this
-	// is not what brings production back.
-	healthLimit = 3 * time.Minute
-)
+const verifyPoll = 100 * time.Millisecond
 
 // prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
 // none. It returns in words how it was proved, or an error that says what was seen instead.
 func (m *machine) prove(ctx context.Context) (string, error) {
-	limit := time.Now().Add(healthLimit)
+	limit := time.Now().Add(m.Health)
 	for {
 		now, err := m.look(ctx)
 		if err != nil {
@@ -28,7 +23,7 @@ func (m *machine) prove(ctx context.Context) (string, error) {
 			return how, err
 		}
 		if time.Now().After(limit) {
-			return "", fmt.Errorf("its health check did not say healthy within %s", healthLimit)
+			return "", fmt.Errorf("its health check did not say healthy within %s", m.Health)
 		}
 		select {
 		case <-time.After(verifyPoll):
@@ -44,7 +39,10 @@ func (m *machine) look(ctx context.Context) (now Inspection, err error) {
 		return err
 	})
 	if errors.Is(err, ErrUnknownContainer) {
-		err = errors.New("it ended, and the engine removed it (it is an auto-remove container)")
+		err = errors.New("it is gone: it ended and removed itself (--rm), or somebody has removed it")
+	}
+	if err == nil && now.Name != m.rest.Container {
+		err = fmt.Errorf("%w: it is called %s now", ErrTaken, now.Name)
 	}
 	return now, err
 }

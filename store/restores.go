@@ -177,7 +177,7 @@ func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) e
 // Claimable implements snapshot.Journal.
 func (db *DB) Claimable(ctx context.Context, bot string) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+stillRunning+` AND (lease_until < now() OR lease_owner = $1)
-		ORDER BY id`, bot)
+		AND coalesce(record->'plan'->'volumes'->>'bot', $1) = $1 ORDER BY id`, bot)
 	if err != nil {
 		return nil, away(err)
 	}

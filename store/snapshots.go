@@ -17,13 +17,13 @@ import (
 const sealInspect = "inspect document"
 
 const snapshotColumns = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-	committed, container_id, document, changes, missing_since`
+	committed, container_id, document, changes, missing_since, volumes`
 
 func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err error) {
 	var expires, missing *time.Time
 	var sealed []byte
 	err = row.Scan(&s.ID, &s.Key, &s.Container, &s.Name, &s.Reason, &s.Note, &s.CreatedAt, &expires, &s.Pinned, &s.SizeBytes, &s.ImageID,
-		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing)
+		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes)
 	if err != nil {
 		return s, err
 	}
@@ -100,12 +100,12 @@ func (db *DB) insertSnapshot(ctx context.Context, tx pgx.Tx, s snapshot.Snapshot
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-			committed, container_id, document, changes)
+			committed, container_id, document, changes, volumes)
 		VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
-			@committed, @cid, @document, @changes) `+onConflict+` RETURNING id`, pgx.NamedArgs{
+			@committed, @cid, @document, @changes, @volumes) `+onConflict+` RETURNING id`, pgx.NamedArgs{
 		"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
 		"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
-		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes,
+		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes, "volumes": s.Volumes,
 	}).Scan(&id)
 	return id, err
 }
@@ -142,17 +142,32 @@ func whyNotRemoved(ctx context.Context, tx pgx.Tx, id int64) error {
 	return fmt.Errorf("%w: a restore from it is running", snapshot.ErrInUse)
 }
 
+// volumesPhrase says what became of the volumes, where they were asked for.
+func volumesPhrase(s snapshot.Snapshot, kind string) string {
+	switch {
+	case s.Volumes == nil || kind != incidents.KindSnapshotTaken:
+		return ""
+	case s.Volumes.Problem != "":
+		return ", without its volumes: " + s.Volumes.Problem
+	}
+	return ", with " + s.Volumes.Sentence(time.UTC)
+}
+
 func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.Entry {
 	verb := "took"
 	if kind == incidents.KindSnapshotDeleted {
 		verb = "deleted"
 	}
-	details, _ := json.Marshal(map[string]any{ // strings and numbers: always encodable
+	about := map[string]any{
 		"container": s.Container, "snapshot": s.Name, "reason": s.Reason, "note": s.Note, "size_bytes": s.SizeBytes, "committed": s.Committed,
-	})
+	}
+	if s.Volumes != nil {
+		about["volumes"] = s.Volumes
+	}
+	details, _ := json.Marshal(about) // strings and numbers: always encodable
 	return incidents.Entry{
 		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: kind, Actor: by.Actor, Source: by.Source,
-		Summary: fmt.Sprintf("%s %s snapshot %s of %s", by.Actor.Name, verb, s.Name, s.Container), Details: details,
+		Summary: fmt.Sprintf("%s %s snapshot %s of %s%s", by.Actor.Name, verb, s.Name, s.Container, volumesPhrase(s, kind)), Details: details,
 	}
 }
 

@@ -36,19 +36,17 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-// answer sets the headers of every response, and says refusals in words.
+// answer sets the headers of every response, and says refusals in words. Only a refusal is ever slowed down: behind a
+// proxy everybody has one source, and a stranger must not be able to lock out whoever holds a link or a cookie.
 func (s *Service) answer(h handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.headers(w.Header())
-		source := s.cfg.Source(r)
-		err := errSlowDown
-		if s.refusals.allow(source) {
-			if err = h(w, r); err == nil {
-				return
-			}
-			if describe(err).Status < http.StatusInternalServerError {
-				s.refusals.refuse(source)
-			}
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		if describe(err).Status < http.StatusInternalServerError && !s.refusals.refuse(s.cfg.Source(r)) {
+			err = errSlowDown
 		}
 		s.refuse(w, r, err)
 	})

@@ -12,8 +12,7 @@ const (
 	maxSources        = 10000
 )
 
-// limiter counts refusals per source and minute. Only what is refused counts, so that nobody who holds a good link
-// or cookie is kept out by it at a normal pace.
+// limiter counts refusals per source and minute. It has no say in what is not refused.
 type limiter struct {
 	now func() time.Time
 
@@ -34,18 +33,13 @@ func (l *limiter) turn() {
 	}
 }
 
-func (l *limiter) allow(source string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.turn()
-	return l.refused[source] < refusalsPerMinute
-}
-
-func (l *limiter) refuse(source string) {
+// refuse counts a refusal, and says whether the source may still be told why.
+func (l *limiter) refuse(source string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.turn()
 	l.refused[source]++
+	return l.refused[source] <= refusalsPerMinute
 }
 
 // peer is the address without its port; of IPv6, the network that one customer has.

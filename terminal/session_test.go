@@ -145,6 +145,29 @@ func TestRefusedSourceIsSlowedDown(t *testing.T) {
 	}
 }
 
+// Behind a proxy everybody has one source.
+func TestStrangersRefusalsLockNobodyOut(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	_, have := n.session(terminal.ModeLogs)
+	token := n.mint(terminal.ModeLogs)
+	for range 25 {
+		n.redeem("x.y.z")
+	}
+	if a := n.do("GET", "/t", "", nil); a.status != http.StatusOK {
+		t.Errorf("the page: %d", a.status)
+	}
+	if a := n.do("GET", "/t/session", "", have); a.status != http.StatusOK {
+		t.Errorf("the open session: %d %s", a.status, a.code)
+	}
+	if a := n.redeem(token); a.status != http.StatusOK {
+		t.Errorf("a good link: %d %s", a.status, a.code)
+	}
+	if a := n.redeem("x.y.z"); a.status != http.StatusTooManyRequests {
+		t.Errorf("one more that is refused: %d", a.status)
+	}
+}
+
 func TestResolvingEndsTheSessionsOfThatIncidentAlone(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

@@ -40,6 +40,18 @@ type Snapshot struct {
 	Restorable bool              `json:"restorable"`
 	WhyNot     []string          `json:"why_not"`
 	Changes    []snapshot.Change `json:"changes"`
+	Volumes    *Volumes          `json:"volumes,omitempty"` // left out: it has none
+}
+
+// Volumes are the contents of a snapshot's volumes.
+type Volumes struct {
+	TakenAt     time.Time            `json:"taken_at"`
+	Consistency snapshot.Consistency `json:"consistency,omitempty"` // stopped, paused or crash-consistent
+	Paths       []string             `json:"paths"`                 // where the container has them
+	SizeBytes   int64                `json:"size_bytes"`            // compressed
+	Restorable  bool                 `json:"restorable"`
+	WhyNot      []string             `json:"why_not"`
+	Left        []string             `json:"left"` // what is not in them
 }
 
 // Snapshots is a page of a container's snapshots, the newest first.
@@ -83,6 +95,7 @@ type KeptButNot struct {
 // RestoreAsk is the wish for a restore or an undo. Every field is optional.
 type RestoreAsk struct {
 	Reason   string `json:"reason,omitempty"`   // a sentence for people
+	Volumes  bool   `json:"volumes,omitempty"`  // restores only: with the contents of its volumes; an undo puts back what its restore replaced
 	Incident any    `json:"incident,omitempty"` // our ID or the number, PagerDuty's ID; nil: the only open one, if there is just one
 }
 

@@ -75,7 +75,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServeCmd(e), newDemoCmd(e), newDemoShopCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
+		newServeCmd(e), newDemoCmd(e), newDemoShopCmd(e), newVolumeHelperCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
 		newMigrateCmd(e), newTokenCmd(e), newVersionCmd(e),
 	)
 	return root

@@ -95,6 +95,44 @@ old              30d  baseline        12 B             no: the image [2J was pru
 	}
 }
 
+func TestSnapshotListSaysWhetherVolumesCanComeBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 3, 42, 0, 0, time.UTC)
+	list := []wire.Snapshot{
+		{Name: "a", Reason: snapshot.Manual, CreatedAt: now, Restorable: true, Volumes: &wire.Volumes{Restorable: true, SizeBytes: 5_000_000, Consistency: snapshot.Frozen}},
+		{Name: "b", Reason: snapshot.Manual, CreatedAt: now, Restorable: true, Volumes: &wire.Volumes{WhyNot: []string{"the archive is damaged"}}},
+	}
+	var out bytes.Buffer
+	if err := printSnapshots(&out, list, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"yes, also with volumes (5.0 MB, paused)\n", "yes; without volumes only: the archive is damaged\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestSnapshotRestoreWithVolumesAsksForThem(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []bool{false, true} {
+		var asked wire.RestoreAsk
+		args := []string{"restore", "api", "x", "--async"}
+		if flag {
+			args = append(args, "--with-volumes")
+		}
+		_, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {
+			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+				t.Error(err)
+			}
+			answer(t, w, 202, wire.Restore{ID: 7, State: snapshot.Requested})
+		}, newSnapshotCmd, args...)
+		if err != nil || asked.Volumes != flag {
+			t.Errorf("with %q: asked for %+v, %v", args, asked, err)
+		}
+	}
+}
+
 func TestSnapshotCreateAsksForWhatTheFlagsSay(t *testing.T) {
 	t.Parallel()
 	out, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ import (
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/vault"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
@@ -103,12 +104,20 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(func(context.Context) error { return engine.Close() })
 	fleet := fleet{engine, db}
 	disk := snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Ticks: db}
+	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
+	}
+	volumes := snapshot.NewVolumes(snapshot.VolumesConfig{Engine: engine, Vault: archives, Used: db.VolumeSets, Logger: log})
+	if err := volumes.Recover(ctx); err != nil {
+		log.Warn("looking for containers that were left paused", "err", err) // the watch tries again
+	}
 	duplicator := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
 	taker := snapshot.NewTaker(snapshot.TakerConfig{
-		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Room: disk.Room,
+		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Room: disk.Room, Volumes: volumes,
 	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
-		Engine: engine, Journal: db, Shelf: db, Taker: taker, Bot: folder.bot, Logger: log, Zone: c.Zone,
+		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Logger: log, Zone: c.Zone,
 	})
 
 	watcher := snapshot.NewWatcher(snapshot.WatchConfig{

@@ -87,7 +87,7 @@ func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tAGE\tREASON\tSIZE\tRESTORABLE")
 	for _, s := range list {
-		restorable := "yes"
+		restorable := "yes" + withVolumes(s.Volumes)
 		if !s.Restorable {
 			restorable = "no: " + plain(strings.Join(s.WhyNot, "; "))
 		}
@@ -98,6 +98,17 @@ func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable)
 	}
 	return w.Flush()
+}
+
+// withVolumes says in the list what --with-volumes would bring.
+func withVolumes(v *wire.Volumes) string {
+	switch {
+	case v == nil:
+		return ""
+	case v.Restorable:
+		return fmt.Sprintf(", also with volumes (%s, %s)", size(v.SizeBytes), v.Consistency)
+	}
+	return "; without volumes only: " + plain(strings.Join(v.WhyNot, "; "))
 }
 
 // age is a duration in its largest unit, rounded down.
@@ -173,6 +184,7 @@ restore. Exit code 1 means that it was refused, reverted, or failed.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.ask.Reason, "reason", "", "one line for the timeline")
+	f.BoolVar(&flags.ask.Volumes, "with-volumes", false, "put the contents of its volumes back as well; what they hold now is kept for the undo")
 	f.StringVar(&incident, "incident", "", "whose timeline gets it: its ID or number; default the only open one")
 	f.BoolVar(&flags.async, "async", false, "ask for it, and don't watch")
 	f.StringVar(&flags.ifMatch, "if-match", "", "the ID of the container that you saw: refused when another one runs by now")

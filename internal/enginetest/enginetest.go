@@ -153,6 +153,20 @@ func (s *Scope) Image(name string, changes ...string) string {
 	return ref
 }
 
+// Program is the path of /app on this machine.
+func (s *Scope) Program() string {
+	s.t.Helper()
+	binary, err := app()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	path := filepath.Join(s.t.TempDir(), "app")
+	if err := os.WriteFile(path, binary, 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
 // app builds the program once in a test process.
 var app = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "snapback-app-")

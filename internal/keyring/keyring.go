@@ -183,3 +183,27 @@ func (k key) aead(purpose string) (cipher.AEAD, error) {
 	}
 	return cipher.NewGCMWithRandomNonce(block)
 }
+
+// Derive returns a key of 32 bytes for purpose and salt from the first key of the ring, and that key's ID, for seals
+// that are too large for Seal. The salt must be used once: 32 random bytes.
+func (r *Ring) Derive(purpose string, salt []byte) (kid string, secret []byte) {
+	k := r.first()
+	return k.id, k.deriveSalted(purpose, salt)
+}
+
+// DeriveWith returns what Derive did when kid was the first key. It returns ErrUnknownKey.
+func (r *Ring) DeriveWith(kid, purpose string, salt []byte) ([]byte, error) {
+	k, ok := r.find(kid)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownKey, kid)
+	}
+	return k.deriveSalted(purpose, salt), nil
+}
+
+func (k key) deriveSalted(purpose string, salt []byte) []byte {
+	sub, err := hkdf.Key(sha256.New, k.secret, salt, "snapback stream "+purpose, 32)
+	if err != nil {
+		panic(err) // only for lengths that HKDF can't give
+	}
+	return sub
+}

@@ -74,6 +74,9 @@ var patterns = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+[A-Za-z0-9+/_.~-]{8,}=*`),
 }
 
+// secretFlag is how a command line names a secret, up to the name's end: --token-ttl is none.
+const secretFlag = `(?:^|[\s"'\[,])--?[a-z0-9_.-]*(?:passw(?:or)?d|passphrase|requirepass|masterauth|secret|token|api-?key|access-?key|private-?key)`
+
 // withSecret are looks of which a part is the secret: the first group and the last are kept when found in a text.
 var withSecret = []*regexp.Regexp{
 	regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(@)`),                                       // scheme://user:password@
@@ -81,6 +84,9 @@ var withSecret = []*regexp.Regexp{
 	regexp.MustCompile(`((?:^|[\s"'=])[A-Za-z0-9_.-]+:)[^\s:@/]+(@(?:tcp|unix|udp)?\()`),                          // user:password@tcp(
 	regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|key|sig|signature))=)[^\s&;]+()`), // query, SAS
 	regexp.MustCompile(`(?i)((?:^|[\s;,"'{])(?:pwd|pass|passwd|password|secret|api_?key|accountkey|sharedaccesskey|access_?token|auth_?token)["']?\s*[=:]\s*["']?)[^\s;,"'}]+()`),
+	regexp.MustCompile(`(?i)(` + secretFlag + `(?:=|[\s]+))(?:"(?:[^"\\]|\\.)+"|[^\s"',-][^\s"',]*)()`), // --password x, -Ddb.password=x
+	regexp.MustCompile(`(?i)(` + secretFlag + `"\s*,\s*")[^"]+()`),                                      // "--password","x"
+	regexp.MustCompile(`(\bcurl\b[^|;&\n]*?\s(?:-u|--user)[\s=]*["']?[^\s:"',]+:)[^\s"',]+()`),          // curl -u user:password
 }
 
 // Value says whether a value looks like a secret.

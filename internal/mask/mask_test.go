@@ -148,3 +148,20 @@ func TestTextLosesSecretsInEveryForm(t *testing.T) {
 		t.Errorf("masked text (-want +got):\n%s", diff)
 	}
 }
+
+func TestCommandLinesLoseTheirSecrets(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		`redis-server --requirepass hunter2 --port 6379`:                                             `redis-server --requirepass [masked] --port 6379`,
+		`app --token=hunter2 -v`:                                                                     `app --token=[masked] -v`,
+		`app --db-password "two words" -v`:                                                           `app --db-password [masked] -v`,
+		`java -Dspring.datasource.password=hunter2 -jar`:                                             `java -Dspring.datasource.password=[masked] -jar`,
+		`["app","--api-key","hunter2","--port","80"]`:                                                `["app","--api-key","[masked]","--port","80"]`,
+		`curl -f -u admin:hunter2 http://x`:                                                          `curl -f -u admin:[masked] http://x`,
+		`app --token-ttl 5m --max-tokens 500 --no-password --host db --password-file /run/secrets/x`: `app --token-ttl 5m --max-tokens 500 --no-password --host db --password-file /run/secrets/x`,
+	} {
+		if got := mask.Text(line, nil); got != want {
+			t.Errorf("Text(%q) = %q, want %q", line, got, want)
+		}
+	}
+}

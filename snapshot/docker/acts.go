@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -28,11 +29,26 @@ func (e *Engine) SetRestartPolicy(ctx context.Context, id string, policy snapsho
 	if d.HostConfig.RestartPolicy == policy {
 		return nil
 	}
-	body := map[string]any{"RestartPolicy": policy}
-	if err := e.post(ctx, "/containers/"+id+"/update", nil, body, nil); err != nil {
+	if err := e.update(ctx, id, map[string]any{"RestartPolicy": policy}); err != nil {
 		return fmt.Errorf("setting the restart policy of %s: %w", d.Name, known(err, snapshot.ErrGone))
 	}
 	return nil
+}
+
+// update tries again when the container died just then: the engine holds it for running, and what runs it does not. One
+// that is crash-looping dies all the time.
+func (e *Engine) update(ctx context.Context, id string, body any) error {
+	for try := 1; ; try++ {
+		err := e.post(ctx, "/containers/"+id+"/update", nil, body, nil)
+		if err == nil || try == 20 || !strings.Contains(err.Error(), "cannot update a stopped container") {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // Stop asks the container to end, and kills it after timeout (whole seconds, rounded up). A paused one is resumed first:

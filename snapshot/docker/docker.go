@@ -8,6 +8,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,11 @@ type Config struct {
 	Host   string       // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
 	Only   string       // a label, as key or key=value, that an enabled container must bear as well; zero: none
 	Logger *slog.Logger // zero: nothing is logged
+
+	// HelperProgram is a static program that runs volumetar.Run when called with volumetar.Command, and moves the contents
+	// of volumes from within a container; zero: this very program. HelperImage is the name of its image, to which a tag
+	// is added, and the beginning of its containers' names; zero: snapback-helper.
+	HelperProgram, HelperImage string
 }
 
 // Engine is one Docker engine. It can be used from several goroutines at once.
@@ -35,6 +41,9 @@ type Engine struct {
 	base string // scheme and host of requests that the client has no method for
 	only string
 	log  *slog.Logger
+
+	helperProgram, helperRepo string // as Config has them
+	helper                    helper
 
 	mu    sync.Mutex
 	id    string                // guarded by mu; the engine's own ID, "" until it was asked for
@@ -59,6 +68,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("reading the engine's address: %w", err)
 	}
 	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, log: cfg.Logger, modes: map[string]namespaces{}}
+	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/snapback/snapback/internal/volumetar"
 )
 
 func main() {
@@ -19,7 +21,7 @@ func main() {
 	}
 }
 
-// run knows three commands: touch FILE…, check (for health checks: succeeds unless /unhealthy exists) and serve.
+// run knows touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, and the volume helper.
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
 		args = []string{"serve"}
@@ -37,6 +39,8 @@ func run(args []string, out io.Writer) error {
 			return fmt.Errorf("unhealthy")
 		}
 		return nil
+	case volumetar.Command:
+		return volumetar.Run(args[1:], volumetar.Mount, os.Stdin, out, os.Stderr)
 	case "serve":
 		return serve(args[1:], out)
 	}

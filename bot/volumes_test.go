@@ -1,0 +1,80 @@
+package bot_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// archived is the offer of volumes that were archived at 22:54.
+func archived(whyNot ...string) *snapshot.VolumeOffer {
+	return &snapshot.VolumeOffer{WhyNot: whyNot, Set: snapshot.VolumeSet{
+		ID: "s", TakenAt: at("22:54"), Consistency: snapshot.Frozen,
+		Archives: []snapshot.Archive{{Mount: snapshot.Mount{Path: "/data", Type: "volume", Source: "shop-data"}}},
+	}}
+}
+
+func labels(m slackfake.Message) (all []string) {
+	for _, c := range m.Controls() {
+		all = append(all, c.Label)
+	}
+	return all
+}
+
+func TestRestoreWithVolumesAsksInAMessageAndAButtonOfItsOwn(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() {
+		n.volumes, n.losses = archived(), []string{"/data keeps what is in it now", "/cache keeps what is in it now"}
+	})
+	m := n.alert(t)
+	if c := m.Button("Restore pre-deploy-2255"); !strings.Contains(c.Confirm.Text, "/data keeps what is in it now") {
+		t.Errorf("the button without volumes says %q", c.Confirm.Text)
+	}
+	if all := labels(m); !slices.Contains(all, "Resolve") || !slices.Contains(all, "Runbook") {
+		t.Errorf("something has no place any more: %q", all)
+	}
+	n.tap(t, n.ann, m.Overflow("Restore pre-deploy-2255 with volumes"))
+	if len(n.asked()) != 0 {
+		t.Fatal("it was done without asking")
+	}
+	ask := n.ann.ExpectEphemeral(t, n.shop, "with volumes?", "/data as of Nov 23 22:54", "paused while they were read", "kept for Undo", "/cache keeps")
+	if ask.Contains("/data keeps") {
+		t.Errorf("it says that the volume stays as it is:\n%s", ask)
+	}
+	yes := ask.Button("Restore pre-deploy-2255 with volumes")
+	if yes.Style != "danger" || !strings.Contains(yes.Confirm.Text, "What was written since Nov 23 22:54 is replaced") {
+		t.Errorf("%+v, %+v", yes, yes.Confirm)
+	}
+	n.tap(t, n.ann, yes)
+	if asks := n.asked(); len(asks) != 1 || !asks[0].Volumes || asks[0].Snapshot != "pre-deploy-2255" {
+		t.Errorf("asked for %+v", asks)
+	}
+}
+
+func TestRestoreLeavesVolumesAloneUnlessAskedTo(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() { n.volumes = archived() })
+	n.tap(t, n.ann, n.alert(t).Button("Restore pre-deploy-2255"))
+	if asks := n.asked(); len(asks) != 1 || asks[0].Volumes {
+		t.Errorf("asked for %+v", asks)
+	}
+}
+
+func TestVolumesThatCannotBeRestoredAreNotOffered(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() { n.volumes = archived() })
+	old := n.alert(t).Overflow("Restore pre-deploy-2255 with volumes")
+	n.do(func() { n.volumes = archived("the archive is damaged") })
+	n.tap(t, n.ann, old)
+	n.ann.ExpectEphemeral(t, n.shop, "It can't be restored now", "the archive is damaged")
+	n.deliver(t, 7)
+	if all := labels(n.alert(t)); slices.ContainsFunc(all, func(l string) bool { return strings.Contains(l, "with volumes") }) {
+		t.Errorf("offered: %q", all)
+	}
+}

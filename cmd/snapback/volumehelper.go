@@ -1,0 +1,17 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/internal/volumetar"
+)
+
+// newVolumeHelperCmd is what this program does inside the helper container that snapshot/docker makes of it.
+func newVolumeHelperCmd(e env) *cobra.Command {
+	return &cobra.Command{
+		Use: volumetar.Command, Hidden: true, Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return volumetar.Run(args, volumetar.Mount, e.stdin, e.stdout, e.stderr)
+		},
+	}
+}
