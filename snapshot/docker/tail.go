@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -34,7 +35,18 @@ func (e *Engine) Tail(ctx context.Context, id string, lines int) (string, error)
 	if err = errors.Join(err, logs.Close()); err != nil {
 		return "", fmt.Errorf("reading the log of %s: %w", d.Name, known(err, nil))
 	}
-	return mask.Text(strings.ToValidUTF8(text, "\uFFFD"), mask.Secrets(d.Config.Env)), nil
+	return mask.Text(readableText(text), mask.Secrets(d.Config.Env)), nil
+}
+
+// readableText keeps line breaks and tabs of what controls a terminal. PostgreSQL takes no NUL, so that one would keep the
+// restore that quotes it from ever being over.
+func readableText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // readLog takes the two streams apart unless the container has a terminal, which has only one.
