@@ -56,7 +56,7 @@ test: ## all tests, against a real engine, Postgres and browser
 crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRASHES=100: that many random moments)
 	@scripts/setup cc engine postgres node
 	@$(MAKE) web
-	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies' ./cmd/snapback
+	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies|Deploy|Tap' ./cmd/snapback
 
 .PHONY: lint
 lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
