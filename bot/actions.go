@@ -180,7 +180,7 @@ func whatHappens(c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy) str
 		text += " Recreated with it: " + strings.Join(o.Joined, ", ") + "."
 	}
 	if d != nil && d.Snapshot == o.Snapshot.Name && len(d.Changes) > 0 {
-		text += " Takes back: " + changesLine(d.Changes) + "."
+		text += " Takes back: " + changesLine(backwards(d.Changes)) + "."
 	}
 	return literal(text, maxConfirmText)
 }

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +101,15 @@ func proposal(c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy, incide
 	}}
 }
 
+// backwards is what a restore does with a deploy's changes.
+func backwards(changes []snapshot.Change) []snapshot.Change {
+	out := slices.Clone(changes)
+	for i := range out {
+		out[i].Before, out[i].After = out[i].After, out[i].Before
+	}
+	return out
+}
+
 // consequences are what doesn't come back, what is recreated as well, and what is taken back.
 func consequences(o snapshot.Offer, d *snapshot.Deploy) []string {
 	var out []string
@@ -110,7 +120,7 @@ func consequences(o snapshot.Offer, d *snapshot.Deploy) []string {
 		out = append(out, "• Recreated with it: "+quote(strings.Join(o.Joined, ", "), 500))
 	}
 	if d != nil && d.Snapshot == o.Snapshot.Name {
-		for _, c := range d.Changes[:min(len(d.Changes), 15)] {
+		for _, c := range backwards(d.Changes[:min(len(d.Changes), 15)]) {
 			out = append(out, "• Takes back: "+quote(c.String(), 200))
 		}
 	}

@@ -328,7 +328,7 @@ func TestRestoreCommandAsksAndThenRestoresWithinTheIncident(t *testing.T) {
 	n := setup(t)
 	n.ann.Command(n.shop, "/snapback", "restore api pre-deploy-2255")
 	n.work(t)
-	e := n.ann.ExpectEphemeral(t, n.shop, "Restore api to `pre-deploy-2255`?", "Takes back: env DB_POOL: 20 → 2")
+	e := n.ann.ExpectEphemeral(t, n.shop, "Restore api to `pre-deploy-2255`?", "Takes back: env DB_POOL: 2 → 20")
 	if len(n.asked()) != 0 {
 		t.Fatal("a command acted by itself")
 	}

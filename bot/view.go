@@ -168,7 +168,7 @@ func (b *Bot) offer(ctx context.Context, all []ContainerView) error {
 			return err
 		}
 		all[i].Kept = len(kept)
-		for _, s := range likeliest(kept, maxOffers) {
+		for _, s := range likeliest(worthOffering(kept, all[i].Container), maxOffers) {
 			o, err := b.Offers.Offer(ctx, all[i].Container, s)
 			if err != nil {
 				return err
@@ -177,6 +177,17 @@ func (b *Bot) offer(ctx context.Context, all []ContainerView) error {
 		}
 	}
 	return nil
+}
+
+// worthOffering leaves out the baseline of what runs now, unless there is nothing else: what is broken is no way back.
+func worthOffering(kept []snapshot.Snapshot, now snapshot.Container) []snapshot.Snapshot {
+	others := slices.DeleteFunc(slices.Clone(kept), func(s snapshot.Snapshot) bool {
+		return s.Reason == snapshot.Baseline && s.ContainerID == now.ID
+	})
+	if len(others) == 0 {
+		return kept
+	}
+	return others
 }
 
 // likeliest sorts newest first, with those from before a deploy ahead of the others.
