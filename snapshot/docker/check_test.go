@@ -42,6 +42,7 @@ func TestPreflightFindsWhatCannotBe(t *testing.T) {
 			want:   []string{"port 28431/tcp is taken by container @thief", "port 28432/udp is taken by container @thief"},
 		},
 		{name: "port of another address or protocol", flags: "--publish 127.0.0.1:28433:80", deploy: []string{"rm -f @api", "run -d --name @polite --publish 127.0.0.2:28433:80 --publish 28433:80/udp @dbimage"}},
+		{name: "port of the other IP version", flags: "--publish 0.0.0.0:28434:80", deploy: []string{"rm -f @api", "run -d --name @six --publish [::]:28434:80 @dbimage"}},
 		{
 			name: "namespace", prepare: []string{"run -d --name @db @dbimage"}, flags: "--network container:@db --pid container:@db", deploy: []string{"rm -f @api", "stop @db"},
 			want: []string{"it shares the network namespace of container @db, which does not run", "it shares the process namespace of container @db, which does not run"},

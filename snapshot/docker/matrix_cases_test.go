@@ -1,10 +1,11 @@
 package docker_test
 
 import (
-	"encoding/json"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
 )
@@ -143,7 +144,7 @@ var healthy = []string{`ENTRYPOINT ["/app"]`, `HEALTHCHECK --interval=5s --timeo
 type inspected struct {
 	Mounts          []struct{ Name, Source, Destination string }
 	NetworkSettings struct {
-		Ports    map[string][]struct{ HostIp, HostPort string } //nolint:revive // the engine's own spelling
+		Ports    published
 		Networks map[string]struct{ IPAddress, GlobalIPv6Address, MacAddress string }
 	}
 	HostConfig struct{ NetworkMode, PidMode, IpcMode string }
@@ -163,17 +164,9 @@ func writtenIsBack(t *testing.T, r *restored) {
 func samePorts(t *testing.T, r *restored) {
 	t.Helper()
 	before, after := both(r)
-	want, got := asJSON(t, before.NetworkSettings.Ports), asJSON(t, after.NetworkSettings.Ports)
-	if want != got {
-		t.Errorf("ports: want %s, got %s", want, got)
+	if diff := cmp.Diff(before.NetworkSettings.Ports.sorted(), after.NetworkSettings.Ports.sorted()); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
 	}
-}
-
-func asJSON(t *testing.T, v any) string {
-	t.Helper()
-	doc, err := json.Marshal(v)
-	must(t, err)
-	return string(doc)
 }
 
 func sameAddresses(t *testing.T, r *restored) {

@@ -17,31 +17,52 @@ func (d document) ports() map[string][]portBinding {
 	if d.HostConfig.PublishAllPorts {
 		for port, seen := range d.NetworkSettings.Ports {
 			if len(out[port]) == 0 && len(seen) > 0 {
-				out[port] = []portBinding{{HostPort: seen[0].HostPort}}
+				out[port] = observed([]portBinding{{}}, seen)
 			}
 		}
 	}
 	return out
 }
 
-// observed fills in the ports that bindings leave open. One that names no address shows as one for IPv4 and one for
-// IPv6; the first is taken.
+// observed fills in the ports that bindings leave open.
 func observed(bindings, seen []portBinding) []portBinding {
-	out := slices.Clone(bindings)
+	var out []portBinding
 	left := slices.Clone(seen)
-	for i, b := range out {
-		if fixedPort(b.HostPort) {
-			continue
-		}
-		at := slices.IndexFunc(left, func(s portBinding) bool { return sameAddress(b.HostIP, s.HostIP) && drawnFrom(b.HostPort, s.HostPort) })
-		if at < 0 {
-			continue
-		}
-		out[i].HostPort = left[at].HostPort
-		left = slices.DeleteFunc(left, func(s portBinding) bool { return s.HostPort == out[i].HostPort })
+	for _, b := range bindings {
+		drawn := b.drawn(left)
+		out = append(out, drawn...)
+		left = slices.DeleteFunc(left, func(s portBinding) bool {
+			return slices.ContainsFunc(drawn, func(d portBinding) bool { return d.HostPort == s.HostPort && (d.HostIP == "" || d.HostIP == s.HostIP) })
+		})
 	}
 	return out
 }
+
+// drawn is the binding with the port that the engine chose for it, out of those that were seen. One that names no address
+// shows as one for IPv4 and one for IPv6. An engine such as 20.10 draws for each by itself, and when the two ports are
+// not the same, it takes two bindings to say so.
+func (b portBinding) drawn(seen []portBinding) []portBinding {
+	if fixedPort(b.HostPort) {
+		return []portBinding{b}
+	}
+	fits := slices.DeleteFunc(slices.Clone(seen), func(s portBinding) bool {
+		return !sameAddress(b.HostIP, s.HostIP) || !drawnFrom(b.HostPort, s.HostPort)
+	})
+	if len(fits) == 0 {
+		return []portBinding{b}
+	}
+	first := fits[0]
+	same := func(s portBinding) bool {
+		return version6(s.HostIP) != version6(first.HostIP) && s.HostPort == first.HostPort
+	}
+	other := slices.IndexFunc(fits, func(s portBinding) bool { return version6(s.HostIP) != version6(first.HostIP) })
+	if b.HostIP != "" || other < 0 || slices.ContainsFunc(fits, same) {
+		return []portBinding{{HostIP: b.HostIP, HostPort: first.HostPort}}
+	}
+	return []portBinding{first, fits[other]}
+}
+
+func version6(ip string) bool { return strings.Contains(ip, ":") }
 
 // fixedPort says that a host port is one number, and not for the engine to choose.
 func fixedPort(p string) bool { return p != "" && p != "0" && !strings.Contains(p, "-") }
@@ -78,7 +99,15 @@ type hostPort struct {
 }
 
 func (p hostPort) clashes(q hostPort) bool {
-	return p.protocol == q.protocol && p.port == q.port && (p.ip == q.ip || everywhere(p.ip) || everywhere(q.ip))
+	return p.protocol == q.protocol && p.port == q.port && overlap(p.ip, q.ip)
+}
+
+// overlap: without an address, a port is taken for IPv4 and IPv6; 0.0.0.0 and :: are all addresses of one of the two.
+func overlap(a, b string) bool {
+	if a == "" || b == "" || a == b {
+		return true
+	}
+	return version6(a) == version6(b) && (everywhere(a) || everywhere(b))
 }
 
 // hostPorts lists the host's ports that the bindings name.

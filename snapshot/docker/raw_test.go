@@ -20,8 +20,9 @@ var cantBeSame = regexp.MustCompile(`^(?:Id|Created|State\..*|(?:ResolvConf|Host
 	`NetworkSettings\.(?:SandboxID|SandboxKey|EndpointID|Gateway|IPAddress|MacAddress)|` +
 	`NetworkSettings\.Networks\.[^.]+\.(?:EndpointID|Gateway|IPAddress|MacAddress))$`)
 
-// rawDifferences compares leaf by leaf. The container's own short ID is written as <short ID>, wherever it stands alone,
-// and mounts are sorted by where they are, since the engine keeps them in a map.
+// rawDifferences compares leaf by leaf. The container's own short ID is written as <short ID>, wherever it stands alone.
+// Mounts are sorted by where they are, since the engine keeps them in a map, and published ports by their address: the
+// engine lists them in an order of its own, which depends on the numbers that it has drawn.
 func rawDifferences(before, after json.RawMessage) map[string]string {
 	a, b := leaves(before), leaves(after)
 	all := maps.Clone(a)
@@ -44,6 +45,11 @@ func leaves(raw json.RawMessage) map[string]string {
 	}
 	if mounts, ok := doc["Mounts"].([]any); ok {
 		slices.SortFunc(mounts, func(x, y any) int { return strings.Compare(destination(x), destination(y)) })
+	}
+	for _, bindings := range doc["NetworkSettings"].(map[string]any)["Ports"].(map[string]any) {
+		if list, ok := bindings.([]any); ok {
+			slices.SortFunc(list, func(x, y any) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+		}
 	}
 	out := map[string]string{}
 	walk("", doc, doc["Id"].(string)[:12], out)
