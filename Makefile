@@ -78,7 +78,7 @@ bench: ## benchmarks, some twelve minutes; the figures are kept in bin/bench.out
 e2e: ## the tests with a browser
 	@scripts/setup cc engine postgres node chromium busybox
 	@$(MAKE) web
-	@go test -race -timeout 15m -run 'Browser' $(ARGS) ./...
+	@go test -race -timeout 15m -run 'Browser|Phone' $(ARGS) ./...
 
 .PHONY: image
 image: ## a container image of the bot: snapback:VERSION
