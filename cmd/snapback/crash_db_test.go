@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -72,8 +73,10 @@ func TestTapThatCanNotBeWrittenDownChangesNothing(t *testing.T) {
 	c.awaitServer()
 	link.mend()
 	c.settle(0)
-	if calls := c.proxy.Calls(); len(calls) > 0 {
-		t.Errorf("the engine was called: %+v", calls)
+	for _, call := range c.proxy.Calls() {
+		if call.Kind != enginefault.OtherWrite { // the deploy's bookkeeping may be under way
+			t.Errorf("the engine was called: %+v", call)
+		}
 	}
 	c.compare("a tap without a database")
 	if id := c.latest(); id != 0 {
