@@ -17,7 +17,8 @@ type Ring interface {
 type Engine interface {
 	// Resolve finds the container that stands under an identity.
 	Resolve(ctx context.Context, container string) (Target, error)
-	// Logs follows what a container writes until ctx ends, the container does, or emit returns an error.
+	// Logs follows what a container writes until ctx ends, the container does, or emit returns an error. Secrets of the
+	// container's environment are masked: logs are for more people than its environment.
 	Logs(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error
 	// Exec starts a command with a TTY. ErrNotRunning when the container does not run.
 	Exec(ctx context.Context, id string, s ExecSpec) (Exec, error)

@@ -1,13 +1,11 @@
 package docker
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
@@ -40,8 +38,7 @@ func (e *Engine) Terminal(resolve func(ctx context.Context, key string) (string,
 const (
 	// noDetach is a sequence that nobody types. Unset, it would be Ctrl-P Ctrl-Q, and a shell would not see Ctrl-P.
 	noDetach = "ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^,ctrl-^"
-	maxRun   = 1 << 20  // of what Run's commands may write
-	maxLine  = 64 << 10 // after which a line that does not end is cut
+	maxRun   = 1 << 20 // of what Run's commands may write
 )
 
 // Resolve finds the container that stands under an identity, and refuses one without the label.
@@ -89,7 +86,8 @@ func terminalError(err error) error {
 	return err
 }
 
-// Logs follows the container's log. It never attaches: a reader that stalls would freeze the container.
+// Logs follows the container's log, secrets of its environment masked. It never attaches: a reader that stalls would freeze
+// the container.
 func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, emit func(terminal.LogLine) error) error {
 	c, err := t.enabled(ctx, id)
 	if err != nil {
@@ -100,12 +98,7 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 		return fmt.Errorf("reading the log of %.12s: %w", id, terminalError(err))
 	}
 	defer func() { _ = body.Close() }()
-	if c.Config.Tty {
-		err = plainLines(body, emit)
-	} else {
-		_, err = stdcopy.StdCopy(&frames{emit: emit}, &frames{emit: emit, stderr: true}, body)
-	}
-	if ctx.Err() != nil {
+	if err = readLines(body, c.Config.Tty, newVeil(c.Config.Env, emit)); ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
@@ -122,59 +115,6 @@ func logsOptions(o terminal.LogOptions) container.LogsOptions {
 		out.Since = fmt.Sprintf("%d.%09d", o.Since.Unix(), o.Since.Nanosecond())
 	}
 	return out
-}
-
-// frames is one of the two streams. The engine sends a frame for each message, with its time in front; a message that
-// does not end in a line break is the beginning of a line longer than the log driver's buffer.
-type frames struct {
-	emit   func(terminal.LogLine) error
-	stderr bool
-	line   terminal.LogLine
-	began  bool
-}
-
-func (f *frames) Write(p []byte) (int, error) {
-	at, text := stamped(p)
-	if !f.began {
-		f.line, f.began = terminal.LogLine{At: at, Stderr: f.stderr}, true
-	}
-	whole := bytes.HasSuffix(text, []byte("\n"))
-	f.line.Text = append(f.line.Text, bytes.TrimRight(text, "\r\n")...)
-	if !whole && len(f.line.Text) < maxLine {
-		return len(p), nil
-	}
-	f.began = false
-	return len(p), f.emit(f.line)
-}
-
-// stamped takes the time off the front.
-func stamped(p []byte) (time.Time, []byte) {
-	stamp, rest, found := bytes.Cut(p, []byte(" "))
-	at, err := time.Parse(time.RFC3339Nano, string(stamp))
-	if !found || err != nil {
-		return time.Time{}, p
-	}
-	return at.UTC(), rest
-}
-
-// plainLines reads the log of a container with a TTY, which has no frames.
-func plainLines(r io.Reader, emit func(terminal.LogLine) error) error {
-	in := bufio.NewReaderSize(r, maxLine)
-	for {
-		p, err := in.ReadSlice('\n')
-		if len(p) > 0 {
-			at, text := stamped(bytes.TrimRight(p, "\r\n"))
-			if err := emit(terminal.LogLine{At: at, Text: bytes.Clone(text)}); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil && err != bufio.ErrBufferFull {
-			return err
-		}
-	}
 }
 
 // Exec starts a command with a TTY. It is neither privileged nor another user's than the container's own, unless s says so.

@@ -97,17 +97,28 @@ var errEnough = errors.New("enough")
 // firstLines follows the log until there are n lines.
 func (s *shop) firstLines(n int, o terminal.LogOptions) []terminal.LogLine {
 	s.t.Helper()
+	return s.follow(o, func(lines []terminal.LogLine) bool { return len(lines) == n })
+}
+
+// linesUntil follows the log up to a line.
+func (s *shop) linesUntil(last string) []terminal.LogLine {
+	s.t.Helper()
+	return s.follow(terminal.LogOptions{Tail: 100}, func(lines []terminal.LogLine) bool { return string(lines[len(lines)-1].Text) == last })
+}
+
+func (s *shop) follow(o terminal.LogOptions, enough func([]terminal.LogLine) bool) []terminal.LogLine {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer cancel()
 	var lines []terminal.LogLine
 	err := s.eng.Logs(ctx, s.id, o, func(l terminal.LogLine) error {
-		if lines = append(lines, l); len(lines) == n {
+		if lines = append(lines, l); enough(lines) {
 			return errEnough
 		}
 		return nil
 	})
 	if !errors.Is(err, errEnough) {
-		s.t.Fatalf("got %d of %d lines: %v", len(lines), n, err)
+		s.t.Fatalf("got %d lines, which are not enough: %v", len(lines), err)
 	}
 	return lines
 }
@@ -193,5 +204,35 @@ func TestTerminalSaysThatAContainerDoesNotRun(t *testing.T) {
 	}
 	if _, err := s.eng.Run(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh"}}); !errors.Is(err, terminal.ErrNoContainer) {
 		t.Errorf("removed: %v", err)
+	}
+}
+
+// The secret lies across the parts into which the engine cuts a long line, and across those into which it is cut here.
+func TestTerminalLogsShowNoSecretOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	const script = `echo "connecting to $DATABASE_URL"; echo "with $API_KEY" >&2
+for n in 16380 65530 131060; do head -c $n /dev/zero | tr '\0' x; echo "$API_KEY"; done
+echo over; sleep 100`
+	for _, tty := range []bool{false, true} {
+		s := openShop(t, script, func(c *container.Config) {
+			c.Tty = tty
+			c.Env = append(c.Env, "DATABASE_URL=postgres://shop:hunter2@db/shop", "API_KEY=horse-battery-staple")
+		})
+		var shown strings.Builder
+		for _, l := range s.linesUntil("over") {
+			shown.Write(l.Text)
+		}
+		for _, secret := range []string{"hunter2", "horse", "battery", "staple"} {
+			if strings.Contains(shown.String(), secret) {
+				t.Errorf("tty %v: %q is shown", tty, secret)
+			}
+		}
+		rest := strings.NewReplacer("x", "", "[masked]", "*").Replace(shown.String())
+		if !strings.Contains(rest, "connecting to *") || !strings.Contains(rest, "with *") || strings.Count(rest, "*") != 5 {
+			t.Errorf("tty %v: left of the lines is %q", tty, rest)
+		}
+		if got := strings.Count(shown.String(), "x"); got != 16380+65530+131060 {
+			t.Errorf("tty %v: %d of the other bytes are shown", tty, got)
+		}
 	}
 }
