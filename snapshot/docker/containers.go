@@ -81,10 +81,13 @@ func (e *Engine) ours() filters.Args {
 }
 
 // enabled says whether this bot may touch the container.
-func (e *Engine) enabled(d document) bool {
-	key, value, hasValue := strings.Cut(e.only, "=")
-	got, has := d.Config.Labels[key]
-	return d.Config.Labels["snapback.enable"] == "true" && (e.only == "" || has && (!hasValue || got == value))
+func (e *Engine) enabled(d document) bool { return enabledBy(d.Config.Labels, e.only) }
+
+// enabledBy is the one place that decides it. Only is as in Config.
+func enabledBy(labels map[string]string, only string) bool {
+	key, value, hasValue := strings.Cut(only, "=")
+	got, has := labels[key]
+	return labels["snapback.enable"] == "true" && (only == "" || has && (!hasValue || got == value))
 }
 
 // rows is the engine's own list, of all states.

@@ -20,6 +20,7 @@ import (
 type Terminal struct {
 	cli     *client.Client
 	resolve func(ctx context.Context, key string) (id string, err error)
+	only    string // as in Config
 }
 
 var _ terminal.Engine = (*Terminal)(nil)
@@ -30,9 +31,9 @@ func NewTerminal(cli *client.Client, resolve func(ctx context.Context, key strin
 	return &Terminal{cli: cli, resolve: resolve}
 }
 
-// Terminal is the same engine as the terminal package sees it.
+// Terminal is the same engine, with the same containers, as the terminal package sees it.
 func (e *Engine) Terminal(resolve func(ctx context.Context, key string) (string, error)) *Terminal {
-	return NewTerminal(e.cli, resolve)
+	return &Terminal{cli: e.cli, resolve: resolve, only: e.only}
 }
 
 const (
@@ -67,7 +68,7 @@ func (t *Terminal) enabled(ctx context.Context, id string) (container.InspectRes
 	if err != nil {
 		return c, fmt.Errorf("inspecting %.12s: %w", id, terminalError(err))
 	}
-	if c.Config == nil || c.State == nil || c.Config.Labels["snapback.enable"] != "true" {
+	if c.Config == nil || c.State == nil || !enabledBy(c.Config.Labels, t.only) {
 		return c, terminal.ErrNotEnabled
 	}
 	return c, nil

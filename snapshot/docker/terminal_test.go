@@ -128,18 +128,34 @@ func TestTerminalTouchesNothingWithoutTheLabel(t *testing.T) {
 	for name, labels := range map[string]map[string]string{"none": nil, "false": {"snapback.enable": "false"}, "TRUE": {"snapback.enable": "TRUE"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := openShop(t, "echo secret; sleep 100", func(c *container.Config) { c.Labels = labels })
-			ctx := t.Context()
-			_, resolving := s.eng.Resolve(ctx, "any")
-			logging := s.eng.Logs(ctx, s.id, terminal.LogOptions{Tail: 10}, func(terminal.LogLine) error { t.Error("a line was read"); return nil })
-			_, executing := s.eng.Exec(ctx, s.id, terminal.ExecSpec{Cmd: []string{"sh"}})
-			_, running := s.eng.Run(ctx, s.id, terminal.ExecSpec{Cmd: []string{"sh"}})
-			for i, err := range []error{resolving, logging, executing, running} {
-				if !errors.Is(err, terminal.ErrNotEnabled) {
-					t.Errorf("act %d: %v", i, err)
-				}
-			}
+			openShop(t, "echo secret; sleep 100", func(c *container.Config) { c.Labels = labels }).touchesNothing()
 		})
+	}
+}
+
+func TestTerminalTouchesNothingOfAnotherBots(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "echo secret; sleep 100", nil)
+	engine, err := docker.New(t.Context(), docker.Config{Only: "stage=blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	s.eng = engine.Terminal(func(context.Context, string) (string, error) { return s.id, nil })
+	s.touchesNothing()
+}
+
+func (s *shop) touchesNothing() {
+	s.t.Helper()
+	ctx := s.t.Context()
+	_, resolving := s.eng.Resolve(ctx, "any")
+	logging := s.eng.Logs(ctx, s.id, terminal.LogOptions{Tail: 10}, func(terminal.LogLine) error { return errEnough })
+	_, executing := s.eng.Exec(ctx, s.id, terminal.ExecSpec{Cmd: []string{"sh"}})
+	_, running := s.eng.Run(ctx, s.id, terminal.ExecSpec{Cmd: []string{"sh"}})
+	for i, err := range []error{resolving, logging, executing, running} {
+		if !errors.Is(err, terminal.ErrNotEnabled) {
+			s.t.Errorf("act %d: %v", i, err)
+		}
 	}
 }
 
