@@ -177,18 +177,34 @@ func (e *Engine) createHelper(ctx context.Context, name, act string, m snapshot.
 	return made.ID, nil
 }
 
+// removeFormer removes the helper that was at the same work before. A name is anybody's to take: what bears it goes only
+// if it is a helper, and by its ID.
+func (e *Engine) removeFormer(ctx context.Context, name string) error {
+	d, _, err := e.look(ctx, name)
+	if errors.Is(err, snapshot.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if d.Config.Labels[helperLabel] == "" || d.Name != name {
+		return fmt.Errorf("container %s has a helper's name and is none: rename or remove it", name)
+	}
+	return e.removeHelper(ctx, d.ID)
+}
+
 // removeHelper also works when ctx is over, which may be why.
-func (e *Engine) removeHelper(ctx context.Context, idOrName string) error {
+func (e *Engine) removeHelper(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	err := e.cli.ContainerRemove(ctx, idOrName, container.RemoveOptions{Force: true})
+	err := e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
 	if err == nil || notFound(err) {
 		return nil
 	}
 	if !cerrdefs.IsConflict(err) {
 		return fmt.Errorf("removing a helper: %w", known(err, nil))
 	}
-	done, errs := e.cli.ContainerWait(ctx, idOrName, container.WaitConditionRemoved)
+	done, errs := e.cli.ContainerWait(ctx, id, container.WaitConditionRemoved)
 	select {
 	case <-done:
 		return nil

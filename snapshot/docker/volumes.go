@@ -161,7 +161,7 @@ func (e *Engine) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.R
 	}
 	sum := sha256.Sum256([]byte(m.Type + " " + m.Source))
 	name := e.helperRepo + "-unpack-" + hex.EncodeToString(sum[:8])
-	if err := e.removeHelper(ctx, name); err != nil {
+	if err := e.removeFormer(ctx, name); err != nil {
 		return err
 	}
 	if _, err := e.move(ctx, name, "unpack", m, r, io.Discard); err != nil {

@@ -3,6 +3,8 @@ package docker_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -132,6 +134,20 @@ func TestContentsOfContainersThatAreNotOursAreNotTouched(t *testing.T) {
 	users, err := e.Users(t.Context(), []snapshot.Mount{m, secret}, id)
 	if diff := cmp.Diff([]string{s.Name("strange")}, users); diff != "" || err != nil {
 		t.Errorf("users (-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestAContainerWithTheHelpersNameIsNotRemoved(t *testing.T) {
+	t.Parallel()
+	s, e, id, m := mover(t)
+	sum := sha256.Sum256([]byte(m.Type + " " + m.Source))
+	name := s.Name("helper") + "-unpack-" + hex.EncodeToString(sum[:8])
+	strange := s.Docker("create", "--name", name, s.Image("good", `ENTRYPOINT ["/app"]`))
+	if err := e.Unpack(t.Context(), id, m, strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "rename or remove it") {
+		t.Errorf("unpacking: %v", err)
+	}
+	if got := s.Docker("inspect", "-f", "{{.Id}}", name); got != strange {
+		t.Errorf("%s is there, not %s", got, strange)
 	}
 }
 
