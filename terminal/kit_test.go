@@ -159,12 +159,16 @@ func (n *night) resolve(ctx context.Context, key string) (string, error) {
 	return c.ID, nil
 }
 
-func (n *night) run(script string) string {
+func (n *night) run(script string, tune ...func(*container.Config, *container.HostConfig)) string {
 	n.t.Helper()
 	ctx := context.Background()
-	c, err := n.cli.ContainerCreate(ctx, &container.Config{
+	cfg, host := &container.Config{
 		Image: n.image, Cmd: []string{"sh", "-c", script}, Labels: map[string]string{"snapback.enable": "true"}, Env: []string{"PATH=/bin"},
-	}, nil, nil, nil, n.name)
+	}, &container.HostConfig{}
+	for _, f := range tune {
+		f(cfg, host)
+	}
+	c, err := n.cli.ContainerCreate(ctx, cfg, host, nil, nil, n.name)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -176,7 +180,7 @@ func (n *night) run(script string) string {
 }
 
 // replace does what a restore does: the old one is stopped and renamed, another takes the name.
-func (n *night) replace(script string) string {
+func (n *night) replace(script string, tune ...func(*container.Config, *container.HostConfig)) string {
 	n.t.Helper()
 	ctx, now := context.Background(), 0
 	if err := n.cli.ContainerStop(ctx, n.name, container.StopOptions{Timeout: &now}); err != nil {
@@ -185,7 +189,7 @@ func (n *night) replace(script string) string {
 	if err := n.cli.ContainerRename(ctx, n.name, n.name+".before"); err != nil {
 		n.t.Fatal(err)
 	}
-	return n.run(script)
+	return n.run(script, tune...)
 }
 
 func (n *night) importBusybox() {

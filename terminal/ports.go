@@ -22,7 +22,8 @@ type Engine interface {
 	Logs(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error
 	// Exec starts a command with a TTY. ErrNotRunning when the container does not run.
 	Exec(ctx context.Context, id string, s ExecSpec) (Exec, error)
-	// Run runs a command to its end and returns what it wrote to its standard output. ErrNotRunning as in Exec.
+	// Run runs a command to its end and returns what it wrote to its standard output. ErrNotRunning as in Exec;
+	// ErrHostProcesses for another user than the container's own, where what it might signal is the host's.
 	Run(ctx context.Context, id string, s ExecSpec) ([]byte, error)
 }
 

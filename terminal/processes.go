@@ -55,6 +55,9 @@ var counted = regexp.MustCompile(`(?m)^left=(\d+)$`)
 // errLeft is what endProcesses returns when processes outlive everything.
 var errLeft = errors.New("processes of the shell are still there")
 
+// root comes second in endProcesses, where the engine lets it.
+const root = "0"
+
 // endProcesses hangs up, then kills, then looks. The container's own user comes first, as it may signal its own even
 // where root's capabilities were dropped; root comes second, for what became another user's in the meantime.
 // No container, or one that does not run, has no processes either.
@@ -63,18 +66,25 @@ func endProcesses(ctx context.Context, e Engine, sh ShellRecord) error {
 		return gone(err, sh)
 	}
 	for range 5 {
-		for _, user := range []string{"", "0"} {
-			if _, err := reap(ctx, e, sh, "KILL", user); err != nil {
-				return gone(err, sh)
+		for _, user := range []string{"", root} {
+			left, err := kill(ctx, e, sh, user)
+			if user == root && (errors.Is(err, ErrHostProcesses) || errors.Is(err, ErrNoShell)) {
+				continue
 			}
-			// The mark can be read by the same user alone, so the last word is the container's own user's.
-			left, err := reap(ctx, e, sh, "", user)
 			if err != nil || left == 0 {
 				return gone(err, sh)
 			}
 		}
 	}
 	return fmt.Errorf("ending shell %s in %.12s: %w", sh.ID, sh.ContainerID, errLeft)
+}
+
+func kill(ctx context.Context, e Engine, sh ShellRecord, user string) (left int, err error) {
+	if _, err := reap(ctx, e, sh, "KILL", user); err != nil {
+		return 0, err
+	}
+	// The mark can be read by the same user alone, so the last word is the container's own user's.
+	return reap(ctx, e, sh, "", user)
 }
 
 // gone drops the errors which say that there is nothing to end. A container without a sh never ran the wrapper either.
@@ -86,15 +96,23 @@ func gone(err error, sh ShellRecord) error {
 	return err
 }
 
+// reap runs the image's own shell: one that was put into a folder of PATH must not get to run as another user. An image that
+// has it elsewhere is looked through as the container's own user, whose PATH it is.
 func reap(ctx context.Context, e Engine, sh ShellRecord, signal, user string) (left int, err error) {
+	left, err = reapWith(ctx, e, sh, signal, ExecSpec{Cmd: []string{"/bin/sh"}, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, User: user})
+	if user == "" && errors.Is(err, ErrNoShell) {
+		return reapWith(ctx, e, sh, signal, ExecSpec{Cmd: []string{"sh"}})
+	}
+	return left, err
+}
+
+func reapWith(ctx context.Context, e Engine, sh ShellRecord, signal string, spec ExecSpec) (left int, err error) {
 	sid := "none"
 	if sh.SID > 0 {
 		sid = strconv.Itoa(sh.SID)
 	}
-	out, err := e.Run(ctx, sh.ContainerID, ExecSpec{
-		Cmd:  []string{"sh", "-c", reaper, "snapback", sid, sh.StartTime, sh.ID, signal},
-		User: user,
-	})
+	spec.Cmd = append(spec.Cmd, "-c", reaper, "snapback", sid, sh.StartTime, sh.ID, signal)
+	out, err := e.Run(ctx, sh.ContainerID, spec)
 	if err != nil {
 		return 0, fmt.Errorf("looking after shell %s: %w", sh.ID, err)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/snapback/snapback/terminal"
@@ -38,6 +38,12 @@ func (n *night) wantNothingLeft() {
 	n.t.Helper()
 	var left []string
 	within(n.t, 20*time.Second, "the shell's processes are gone", func() bool { left = n.processes(); return len(left) == 0 })
+	n.wantNoShell()
+}
+
+// wantNoShell waits until the store knows that nothing is left of any shell.
+func (n *night) wantNoShell() {
+	n.t.Helper()
 	within(n.t, 20*time.Second, "the store knows that they are gone", func() bool {
 		var here int
 		err := n.store.pool.QueryRow(context.Background(), `SELECT count(*) FROM terminal_shells WHERE gone_at IS NULL`).Scan(&here)
@@ -94,6 +100,37 @@ func TestEveryWayOutEndsEveryProcess(t *testing.T) {
 // after waits until the server has noticed that the browser is gone, and moves the clock.
 func (n *night) after(d time.Duration) {
 	within(n.t, 5*time.Second, "the session has no viewer", func() bool { n.clock.advance(d); return len(n.processes()) < 4 })
+}
+
+// Somebody who may write to a folder of the image's PATH plants a sh there, which notes that it was asked to end processes.
+func TestNoPlantedShellEndsProcesses(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace(`b=/bin/busybox; $b mkdir /mine; printf '#!/bin/sh\ncase $2 in *left=*) : >/mine/ran;; esac\nexec /bin/sh "$@"\n' >/mine/sh
+$b chmod 755 /mine/sh; echo hello from the second; exec $b sleep 1000`,
+		func(c *container.Config, _ *container.HostConfig) { c.Env = []string{"PATH=/mine:/bin"} })
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	b.startShell()
+	b.typeIn("exit\n")
+	within(t, 20*time.Second, "the shell has ended", func() bool { return b.shellIs("ended") })
+	if _, err := n.cli.ContainerStatPath(t.Context(), n.name, "/mine/ran"); !cerrdefs.IsNotFound(err) {
+		t.Errorf("the planted shell was run: %v", err)
+	}
+}
+
+func TestAShellFromAnotherFolderIsEndedToo(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace(`b=/bin/busybox; $b mkdir /busybox; $b ln -s $b /busybox/sh; $b rm /bin/sh; echo hello from the second; exec $b sleep 1000`,
+		func(c *container.Config, _ *container.HostConfig) { c.Env = []string{"PATH=/bin:/busybox"} })
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	b.startShell()
+	b.typeIn("sleep 3333 & exit\n")
+	n.wantNoShell()
 }
 
 func TestSweepEndsTheShellOfABotThatCrashed(t *testing.T) {

@@ -20,6 +20,7 @@ var (
 	ErrNoContainer      = errors.New("no container stands under that identity")
 	ErrNotRunning       = errors.New("the container is not running")
 	ErrNoShell          = errors.New("the container has no shell")
+	ErrHostProcesses    = errors.New("the container sees the host's processes")
 	ErrTooMany          = errors.New("too many terminals are open")
 	ErrNotRecorded      = errors.New("the recording can't be written")
 	ErrNoRecording      = errors.New("no such recording")
@@ -147,7 +148,7 @@ type LogOptions struct {
 type ExecSpec struct {
 	Cmd  []string
 	Env  []string
-	User string // empty: the container's own
+	User string // empty: the container's own; no other in a container that sees the host's processes
 }
 
 // ShellRecord is what has to be known to end a shell's processes, also by a bot that did not start it.

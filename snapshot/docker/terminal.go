@@ -140,6 +140,9 @@ func (t *Terminal) start(ctx context.Context, id string, o container.ExecOptions
 	if !c.State.Running {
 		return "", none, terminal.ErrNotRunning
 	}
+	if o.User != "" && (c.HostConfig == nil || c.HostConfig.PidMode.IsHost()) {
+		return "", none, terminal.ErrHostProcesses
+	}
 	ex, err := t.cli.ContainerExecCreate(ctx, id, o)
 	if err != nil {
 		return "", none, fmt.Errorf("preparing a command in %.12s: %w", id, terminalError(err))

@@ -30,7 +30,7 @@ type shop struct {
 	eng *docker.Terminal
 }
 
-func openShop(t testing.TB, script string, change func(*container.Config)) *shop {
+func openShop(t testing.TB, script string, change func(*container.Config), host ...func(*container.HostConfig)) *shop {
 	t.Helper()
 	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -46,15 +46,19 @@ func openShop(t testing.TB, script string, change func(*container.Config)) *shop
 	if change != nil {
 		change(cfg)
 	}
-	s.start(name, cfg)
+	h := &container.HostConfig{}
+	for _, f := range host {
+		f(h)
+	}
+	s.start(name, cfg, h)
 	s.eng = docker.NewTerminal(cli, func(context.Context, string) (string, error) { return s.id, nil })
 	return s
 }
 
-func (s *shop) start(name string, cfg *container.Config) {
+func (s *shop) start(name string, cfg *container.Config, host *container.HostConfig) {
 	s.t.Helper()
 	ctx := context.Background()
-	c, err := s.cli.ContainerCreate(ctx, cfg, nil, nil, nil, name)
+	c, err := s.cli.ContainerCreate(ctx, cfg, host, nil, nil, name)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -155,6 +159,19 @@ func (s *shop) touchesNothing() {
 	for i, err := range []error{resolving, logging, executing, running} {
 		if !errors.Is(err, terminal.ErrNotEnabled) {
 			s.t.Errorf("act %d: %v", i, err)
+		}
+	}
+}
+
+func TestTerminalRunsNothingAsAnotherUserAmongTheHostsProcesses(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[container.PidMode]error{"host": terminal.ErrHostProcesses, "": nil} {
+		s := openShop(t, "sleep 100", nil, func(h *container.HostConfig) { h.PidMode = mode })
+		if _, err := s.eng.Run(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh"}, User: "0"}); !errors.Is(err, want) {
+			t.Errorf("root, mode %q: %v", mode, err)
+		}
+		if _, err := s.eng.Run(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh"}}); err != nil {
+			t.Errorf("its own user, mode %q: %v", mode, err)
 		}
 	}
 }
