@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,12 +13,17 @@ import (
 )
 
 // TerminalStore keeps links, sessions, shells and recordings. It is terminal.Store.
-type TerminalStore struct{ pool *pgxpool.Pool }
+type TerminalStore struct {
+	pool *pgxpool.Pool
+	keys Sealer
+}
 
 var _ terminal.Store = (*TerminalStore)(nil)
 
-// NewTerminalStore uses a pool that stays the caller's.
-func NewTerminalStore(pool *pgxpool.Pool) *TerminalStore { return &TerminalStore{pool: pool} }
+// NewTerminalStore uses a pool that stays the caller's, and seals recordings with keys.
+func NewTerminalStore(pool *pgxpool.Pool, keys Sealer) *TerminalStore {
+	return &TerminalStore{pool: pool, keys: keys}
+}
 
 // exec runs a statement of which nothing is read.
 func (s *TerminalStore) exec(ctx context.Context, what, sql string, args pgx.NamedArgs) error {
@@ -210,74 +214,4 @@ func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]ter
 		return nil, fmt.Errorf("reading stale shells: %w", err)
 	}
 	return list, nil
-}
-
-// BeginRecording makes an empty recording.
-func (s *TerminalStore) BeginRecording(ctx context.Context, r terminal.Recording) error {
-	return s.exec(ctx, "beginning a recording", `
-		INSERT INTO recordings (id, session_id, incident_id, container_name, started_at)
-		VALUES (@id, @session, @incident, @container, @started)`,
-		pgx.NamedArgs{
-			"id": r.ID, "session": r.SessionID, "incident": nullID(r.IncidentID), "container": r.Container, "started": r.StartedAt,
-		})
-}
-
-// AppendRecording adds a chunk. The same number twice is an error.
-func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
-	return s.exec(ctx, "appending to a recording",
-		`INSERT INTO recording_chunks (recording_id, seq, chunk) VALUES (@id, @seq, @chunk)`,
-		pgx.NamedArgs{"id": id, "seq": seq, "chunk": chunk})
-}
-
-// EndRecording notes when it ended, the first time.
-func (s *TerminalStore) EndRecording(ctx context.Context, id string, at time.Time) error {
-	return s.exec(ctx, "ending a recording",
-		`UPDATE recordings SET ended_at = @at WHERE id = @id AND ended_at IS NULL`, pgx.NamedArgs{"id": id, "at": at})
-}
-
-// ReadRecording writes an asciicast, chunk by chunk. terminal.ErrNoRecording when there is none.
-func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Writer) error {
-	rows, err := s.pool.Query(ctx, `SELECT chunk FROM recording_chunks WHERE recording_id = @id ORDER BY seq`, pgx.NamedArgs{"id": id})
-	if err != nil {
-		return fmt.Errorf("reading a recording: %w", err)
-	}
-	var chunk []byte
-	tag, err := pgx.ForEachRow(rows, []any{&chunk}, func() error {
-		_, err := w.Write(chunk)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("reading a recording: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return terminal.ErrNoRecording
-	}
-	return nil
-}
-
-// Recordings lists an incident's recordings, oldest first.
-func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]terminal.Recording, error) {
-	rows, err := s.pool.Query(ctx, `
-		SELECT r.id, r.session_id, coalesce(r.incident_id, 0), r.container_name, r.started_at, r.ended_at,
-			coalesce((SELECT sum(octet_length(chunk)) FROM recording_chunks c WHERE c.recording_id = r.id), 0)
-		FROM recordings r WHERE r.incident_id IS NOT DISTINCT FROM @incident::bigint ORDER BY r.started_at`,
-		pgx.NamedArgs{"incident": nullID(incidentID)})
-	if err != nil {
-		return nil, fmt.Errorf("listing recordings: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, scanRecording)
-	if err != nil {
-		return nil, fmt.Errorf("listing recordings: %w", err)
-	}
-	return list, nil
-}
-
-func scanRecording(row pgx.CollectableRow) (terminal.Recording, error) {
-	var r terminal.Recording
-	var ended *time.Time
-	err := row.Scan(&r.ID, &r.SessionID, &r.IncidentID, &r.Container, &r.StartedAt, &ended, &r.Bytes)
-	if r.StartedAt = r.StartedAt.UTC(); ended != nil {
-		r.EndedAt = ended.UTC()
-	}
-	return r, err
 }

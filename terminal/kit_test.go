@@ -125,7 +125,7 @@ func (n *night) openStore() {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(pool.Close)
-	n.store = &faultyStore{TerminalStore: store.NewTerminalStore(pool), pool: pool}
+	n.store = &faultyStore{TerminalStore: store.NewTerminalStore(pool, ring(n.t)), pool: pool}
 	err = pool.QueryRow(ctx, `INSERT INTO incidents (pagerduty_id, status, status_at, opened_at)
 		VALUES ('Q1', 'triggered', now(), now()) RETURNING id`).Scan(&n.incident)
 	if err != nil {

@@ -170,5 +170,5 @@ type Recording struct {
 	Container  string
 	StartedAt  time.Time
 	EndedAt    time.Time
-	Bytes      int64
+	Bytes      int64 // as stored
 }

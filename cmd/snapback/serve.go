@@ -126,8 +126,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 
 	// The terminal.
 	metrics := api.NewMetrics()
+	terminals := store.NewTerminalStore(db.Pool(), keys)
 	term, err := terminal.New(terminal.Config{
-		PublicURL: c.PublicURL, Ring: keys, Store: store.NewTerminalStore(db.Pool()), Engine: engine.Terminal(fleet.resolve),
+		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.resolve),
 		Gate: gate{db, fleet}, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone,
 	})
 	if err != nil {

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/terminal"
+)
+
+// BeginRecording makes an empty recording.
+func (s *TerminalStore) BeginRecording(ctx context.Context, r terminal.Recording) error {
+	return s.exec(ctx, "beginning a recording", `
+		INSERT INTO recordings (id, session_id, incident_id, container_name, started_at)
+		VALUES (@id, @session, @incident, @container, @started)`,
+		pgx.NamedArgs{
+			"id": r.ID, "session": r.SessionID, "incident": nullID(r.IncidentID), "container": r.Container, "started": r.StartedAt,
+		})
+}
+
+// sealRecording is the purpose under which chunks are sealed: nobody can tell what a shell has shown.
+const sealRecording = "recording"
+
+// chunkOf is what a chunk's seal is bound to, so that none can stand in another recording or in another place.
+func chunkOf(id string, seq int) string { return fmt.Sprintf("%s/%d", id, seq) }
+
+// AppendRecording adds a chunk. The same number twice is an error.
+func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
+	sealed, err := s.keys.Seal(sealRecording, chunkOf(id, seq), chunk)
+	if err != nil {
+		return fmt.Errorf("sealing a recording: %w", err)
+	}
+	return s.exec(ctx, "appending to a recording",
+		`INSERT INTO recording_chunks (recording_id, seq, chunk) VALUES (@id, @seq, @chunk)`,
+		pgx.NamedArgs{"id": id, "seq": seq, "chunk": sealed})
+}
+
+// EndRecording notes when it ended, the first time.
+func (s *TerminalStore) EndRecording(ctx context.Context, id string, at time.Time) error {
+	return s.exec(ctx, "ending a recording",
+		`UPDATE recordings SET ended_at = @at WHERE id = @id AND ended_at IS NULL`, pgx.NamedArgs{"id": id, "at": at})
+}
+
+// ReadRecording writes an asciicast, chunk by chunk. terminal.ErrNoRecording when there is none.
+func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Writer) error {
+	rows, err := s.pool.Query(ctx, `SELECT seq, chunk FROM recording_chunks WHERE recording_id = @id ORDER BY seq`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return fmt.Errorf("reading recording %s: %w", id, err)
+	}
+	var seq int
+	var sealed []byte
+	tag, err := pgx.ForEachRow(rows, []any{&seq, &sealed}, func() error {
+		chunk, err := s.keys.Open(sealRecording, chunkOf(id, seq), sealed)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(chunk)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading recording %s: %w", id, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return terminal.ErrNoRecording
+	}
+	return nil
+}
+
+// Recordings lists an incident's recordings, oldest first.
+func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]terminal.Recording, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT r.id, r.session_id, coalesce(r.incident_id, 0), r.container_name, r.started_at, r.ended_at,
+			coalesce((SELECT sum(octet_length(chunk)) FROM recording_chunks c WHERE c.recording_id = r.id), 0)
+		FROM recordings r WHERE r.incident_id IS NOT DISTINCT FROM @incident::bigint ORDER BY r.started_at`,
+		pgx.NamedArgs{"incident": nullID(incidentID)})
+	if err != nil {
+		return nil, fmt.Errorf("listing recordings: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanRecording)
+	if err != nil {
+		return nil, fmt.Errorf("listing recordings: %w", err)
+	}
+	return list, nil
+}
+
+func scanRecording(row pgx.CollectableRow) (terminal.Recording, error) {
+	var r terminal.Recording
+	var ended *time.Time
+	err := row.Scan(&r.ID, &r.SessionID, &r.IncidentID, &r.Container, &r.StartedAt, &ended, &r.Bytes)
+	if r.StartedAt = r.StartedAt.UTC(); ended != nil {
+		r.EndedAt = ended.UTC()
+	}
+	return r, err
+}
