@@ -46,6 +46,26 @@ func TestATokenOpensWhatItsScopesSay(t *testing.T) {
 	}
 }
 
+func TestWhatShellsHaveShownTakesTheScopeOfAShell(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		scopes []api.Scope
+		want   bool
+	}{
+		{[]api.Scope{api.ReadIncidents}, false},
+		{[]api.Scope{api.ReadIncidents, api.WriteIncidents, api.RestoreScope}, false},
+		{[]api.Scope{api.ReadIncidents, api.TerminalScope}, true},
+		{[]api.Scope{api.Admin}, true},
+	} {
+		b := setup(t)
+		rec := b.do(t, request{path: "/incidents/1/export?format=zip", token: b.token(t, c.scopes...)})
+		wantStatus(t, rec, http.StatusOK)
+		if got := strings.Contains(rec.Body.String(), "recordings/QRSTUV.cast"); got != c.want {
+			t.Errorf("with %v: recordings %v", c.scopes, got)
+		}
+	}
+}
+
 func TestARevokedTokenIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

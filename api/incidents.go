@@ -152,6 +152,7 @@ func (a *API) entries(ctx context.Context, p page, incident int64, oldest bool) 
 
 // exportIncident is made completely before the first byte is sent, so that a post-mortem is whole or not there. It is
 // a download in every form: a page with what people and programs have written is not opened on the API's own origin.
+// What shells have shown is as good as a shell, so that it takes the scope of one as well.
 func (a *API) exportIncident(w http.ResponseWriter, r *http.Request) error {
 	name := r.URL.Query().Get("format")
 	if name == "" {
@@ -166,7 +167,8 @@ func (a *API) exportIncident(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var whole bytes.Buffer
-	if err := a.deps.Exporter.Export(r.Context(), &whole, name, i); err != nil {
+	recordings := traceOf(r).token.May([]Scope{TerminalScope})
+	if err := a.deps.Exporter.Export(r.Context(), &whole, name, i, recordings); err != nil {
 		return fmt.Errorf("exporting incident %s: %w", i.PagerDutyID, err)
 	}
 	w.Header().Set("Content-Type", format.MediaType)

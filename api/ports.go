@@ -99,9 +99,10 @@ type Incidents interface {
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
-// Exporter writes a post-mortem. format is one that incidents.FindFormat knows.
+// Exporter writes a post-mortem. format is one that incidents.FindFormat knows; with recordings, it holds what the
+// incident's shells have shown, where the format can.
 type Exporter interface {
-	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident) error
+	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident, recordings bool) error
 }
 
 // LinkAsk is the wish for a terminal link. The person's permission is the receiver's to check.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -22,6 +23,27 @@ type Report struct {
 	Generated   time.Time
 	Chain       string // "verified", or why not
 	Environment string // where the service runs, for CDEvents; empty: production
+
+	// Recordings are those of the incident's shells. Only the zip holds them; nil where they are not for the reader, since
+	// what a shell has shown is not masked.
+	Recordings []Recording
+}
+
+// Recording is what a shell has shown, as an asciicast v2.
+type Recording struct {
+	ID        string // as in the details of its terminal.shell entry
+	StartedAt time.Time
+	Write     func(io.Writer) error
+}
+
+var recordingID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// recordingFile is the name of a recording within the zip; empty for what is no recording's ID.
+func recordingFile(id string) string {
+	if !recordingID.MatchString(id) {
+		return ""
+	}
+	return "recordings/" + id + ".cast"
 }
 
 // Format is one form of an export.
@@ -54,7 +76,7 @@ func FindFormat(name string) (Format, error) {
 	return Format{}, fmt.Errorf("%w: %.20q; there are %s", ErrFormat, name, strings.Join(names, ", "))
 }
 
-// Export writes r to w as md, html, json, cdevents, or zip (all of them). Nothing is written unless all of it can be
+// Export writes r to w as md, html, json, cdevents, or zip (all of them, and r's recordings). Nothing is written unless all of it can be
 // made. It returns an error that wraps ErrFormat for any other format.
 func Export(w io.Writer, format string, r Report) error {
 	f, err := FindFormat(format)
@@ -90,19 +112,32 @@ func document(w io.Writer, r Report) error {
 	}{r.Incident, Durations(r.Incident), r.Chain, r.Zone.String(), r.Generated.UTC(), entries})
 }
 
-// archive is a zip of every other form, in a folder of its own.
+// archive is a zip of every other form and the recordings, in a folder of its own.
 func archive(w io.Writer, r Report) error {
 	z := zip.NewWriter(w)
-	folder := fmt.Sprintf("incident-%d/", r.Incident.Number)
 	for _, f := range Formats() {
-		header := &zip.FileHeader{Name: folder + f.FileName, Method: zip.Deflate, Modified: r.Generated.UTC()}
-		file, err := z.CreateHeader(header)
-		if err != nil {
+		if err := r.pack(z, f.FileName, r.Generated, func(w io.Writer) error { return f.render(w, r) }); err != nil {
 			return err
 		}
-		if err := f.render(file, r); err != nil {
-			return fmt.Errorf("%s: %w", f.FileName, err)
+	}
+	for _, rec := range r.Recordings {
+		if name := recordingFile(rec.ID); name != "" {
+			if err := r.pack(z, name, rec.StartedAt, rec.Write); err != nil {
+				return err
+			}
 		}
 	}
 	return z.Close()
+}
+
+func (r Report) pack(z *zip.Writer, name string, modified time.Time, write func(io.Writer) error) error {
+	folder := fmt.Sprintf("incident-%d/", r.Incident.Number)
+	file, err := z.CreateHeader(&zip.FileHeader{Name: folder + name, Method: zip.Deflate, Modified: modified.UTC()})
+	if err != nil {
+		return err
+	}
+	if err := write(file); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }

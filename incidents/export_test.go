@@ -66,6 +66,10 @@ func night(t *testing.T) incidents.Report {
 				Summary: "Anna acknowledged the incident.",
 			},
 			incidents.Entry{
+				OccurredAt: at("02:44:30"), Kind: incidents.KindTerminalShell, Actor: anna, Source: incidents.Source{System: "snapback"}, Summary: "Anna started a shell in api",
+				Details: json.RawMessage(`{"recording":"QRSTUV","container":"api"}`),
+			},
+			incidents.Entry{
 				OccurredAt: at("02:46:03"), Kind: incidents.KindRestoreVerified, Actor: anna, Source: incidents.Source{System: "engine"}, Summary: "api runs as in pre-deploy-2255 again.",
 				Details: json.RawMessage(`{"container":"api","snapshot":"pre-deploy-2255","image":"ghcr.io/acme/shop:1.41","downtime_ms":812,"phases":[{"state":"preflight","at":"2026-03-05T02:46:00Z","ms":90},{"state":"swapping","at":"2026-03-05T02:46:01Z","ms":812}],"differences":[{"attribute":"env TZ","want":"UTC","got":""},{"attribute":"hostname","want":"a","got":"b","expected":"it follows the ID"}]}`),
 			},
@@ -96,6 +100,7 @@ func hostile(t *testing.T) incidents.Report {
 		t,
 		incidents.Entry{OccurredAt: at("02:41:00"), Kind: incidents.KindDeploy, Actor: actor, Summary: evil, Source: incidents.Source{System: evil, URL: "https://ok.example/a(b)|c?d=<e>&f=`g`"}, Details: changes},
 		incidents.Entry{OccurredAt: at("02:42:00"), Kind: evil, Actor: actor, Summary: evil, Source: incidents.Source{System: "slack", URL: "javascript:alert(1)"}, Details: json.RawMessage(`[1,2]`)},
+		incidents.Entry{OccurredAt: at("02:42:30"), Kind: incidents.KindTerminalShell, Actor: actor, Summary: evil, Details: json.RawMessage(`{"recording":"../../x | <img src=x>"}`)},
 		incidents.Entry{OccurredAt: at("02:43:00"), Kind: incidents.KindRestoreFailed, Actor: actor, Summary: evil, Details: json.RawMessage(`{"phases":"odd"}`)},
 	)
 	return r
@@ -145,7 +150,7 @@ func TestMarkdownLetsNoMarkupThrough(t *testing.T) {
 		}
 	}
 	rows := regexp.MustCompile(`(?m)^\| 2026.*$`).FindAllString(md, -1)
-	if len(rows) != 3 {
+	if len(rows) != 4 {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for _, row := range rows {
@@ -173,7 +178,7 @@ func TestTheJSONExportVerifies(t *testing.T) {
 	if err := json.Unmarshal(export(t, "json", night(t)), &got); err != nil {
 		t.Fatal(err)
 	}
-	if err := incidents.Verify(got.Entries); err != nil || len(got.Entries) != 6 {
+	if err := incidents.Verify(got.Entries); err != nil || len(got.Entries) != 7 {
 		t.Errorf("%d entries: %v", len(got.Entries), err)
 	}
 }
@@ -209,14 +214,18 @@ func TestCDEventsKeepTheirIDs(t *testing.T) {
 	}
 }
 
-func TestTheZipHoldsEveryOtherForm(t *testing.T) {
+func TestTheZipHoldsEveryOtherFormAndTheRecordings(t *testing.T) {
 	t.Parallel()
-	doc := export(t, "zip", night(t))
+	r := night(t)
+	const cast = `{"version":2}`
+	write := func(w io.Writer) error { _, err := io.WriteString(w, cast); return err }
+	r.Recordings = []incidents.Recording{{ID: "QRSTUV", StartedAt: at("02:44:30"), Write: write}, {ID: "../../up", Write: write}}
+	doc := export(t, "zip", r)
 	z, err := zip.NewReader(bytes.NewReader(doc), int64(len(doc)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, want := map[string]string{}, map[string]string{}
+	got, want := map[string]string{}, map[string]string{"incident-42/recordings/QRSTUV.cast": cast}
 	for _, f := range z.File {
 		file, err := f.Open()
 		if err != nil {
@@ -233,6 +242,16 @@ func TestTheZipHoldsEveryOtherForm(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAZipWithoutOneOfItsRecordingsIsNotMade(t *testing.T) {
+	t.Parallel()
+	r, away := night(t), errors.New("away")
+	r.Recordings = []incidents.Recording{{ID: "QRSTUV", Write: func(io.Writer) error { return away }}}
+	var b bytes.Buffer
+	if err := incidents.Export(&b, "zip", r); !errors.Is(err, away) || b.Len() > 0 {
+		t.Errorf("%d bytes, %v", b.Len(), err)
 	}
 }
 

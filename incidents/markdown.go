@@ -87,8 +87,16 @@ func (r restore) write(b *strings.Builder) {
 func (s story) writeTimeline(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## Timeline\n\n| UTC | %s | Who | What | Source |\n|---|---|---|---|---|\n", text(s.Zone))
 	for _, l := range s.Lines {
-		row(b, text(l.UTC), text(l.Local), text(l.Actor), text(l.Summary), linkTo(l.Source, l.URL))
+		row(b, text(l.UTC), text(l.Local), text(l.Actor), text(l.told()), linkTo(l.Source, l.URL))
 	}
+}
+
+// told is what happened, and where that can be watched.
+func (l line) told() string {
+	if l.Recording == "" {
+		return l.Summary
+	}
+	return l.Summary + " (recorded: " + l.Recording + ")"
 }
 
 func row(b *strings.Builder, cells ...string) {

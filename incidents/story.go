@@ -29,6 +29,7 @@ type namedSpan struct{ Name, Took string }
 type line struct {
 	UTC, Local, Kind, Summary, Actor string
 	Source, URL                      string
+	Recording                        string // the file within the zip that shows it; "": none
 }
 
 type deploy struct {
@@ -82,10 +83,21 @@ func (s *story) add(e Entry, r Report) {
 
 func (r Report) line(e Entry) line {
 	return line{
-		UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
+		Recording: e.recording(), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
 		Kind: oneLine(e.Kind), Summary: oneLine(e.Summary), Actor: actorName(e.Actor),
 		Source: either(oneLine(e.Source.System), "snapback"), URL: safeURL(e.Source.URL),
 	}
+}
+
+// recording is the file of what the shell that e tells of has shown.
+func (e Entry) recording() string {
+	var details struct {
+		Recording string `json:"recording"`
+	}
+	if e.Kind == KindTerminalShell {
+		readDetails(e, &details)
+	}
+	return recordingFile(details.Recording)
 }
 
 // deployDetails are the details of a deploy entry that an export reads. Others, and details of another shape, are

@@ -18,7 +18,7 @@ func newExportCmd(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "export INCIDENT", Short: "Write an incident's post-mortem", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: `Write an incident's post-mortem, from a running bot (SNAPBACK_URL, SNAPBACK_TOKEN). INCIDENT is our ID, PagerDuty's
-ID or its number.`,
+ID or its number. A zip holds every other form, and the recordings of the incident's shells if the token has the scope terminal.`,
 		Example: "  snapback export 4711 --format zip --output night.zip",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := incidents.FindFormat(format); err != nil {

@@ -16,11 +16,12 @@ import (
 // What follows lets the store and the terminal serve as what package api asks for. Nothing is decided here.
 
 type exporter struct {
-	db   *store.DB
-	zone *time.Location
+	db        *store.DB
+	terminals *store.TerminalStore
+	zone      *time.Location
 }
 
-func (e exporter) Export(ctx context.Context, w io.Writer, format string, in incidents.Incident) error {
+func (e exporter) Export(ctx context.Context, w io.Writer, format string, in incidents.Incident, recordings bool) error {
 	entries, err := e.db.Entries(ctx, in.ID, 0)
 	if err != nil {
 		return err
@@ -29,9 +30,27 @@ func (e exporter) Export(ctx context.Context, w io.Writer, format string, in inc
 	if err := incidents.Verify(entries); err != nil {
 		chain = err.Error()
 	}
-	return incidents.Export(w, format, incidents.Report{
-		Incident: in, Entries: entries, Zone: e.zone, Generated: time.Now(), Chain: chain,
-	})
+	report := incidents.Report{Incident: in, Entries: entries, Zone: e.zone, Generated: time.Now(), Chain: chain}
+	if recordings {
+		if report.Recordings, err = e.recordings(ctx, in.ID); err != nil {
+			return err
+		}
+	}
+	return incidents.Export(w, format, report)
+}
+
+// recordings leaves out one that was begun and never written to: its shell was never started.
+func (e exporter) recordings(ctx context.Context, incident int64) ([]incidents.Recording, error) {
+	list, err := e.terminals.Recordings(ctx, incident)
+	var out []incidents.Recording
+	for _, r := range list {
+		if r.Bytes == 0 {
+			continue
+		}
+		write := func(w io.Writer) error { return e.terminals.ReadRecording(ctx, r.ID, w) }
+		out = append(out, incidents.Recording{ID: r.ID, StartedAt: r.StartedAt, Write: write})
+	}
+	return out, err
 }
 
 type apiTerminals struct{ service *terminal.Service }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/terminal"
+)
+
+func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
+	t.Parallel()
+	keys, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+	must(t, err)
+	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err }), Keys: keys})
+	must(t, err)
+	t.Cleanup(db.Close)
+	now := time.Now()
+	for _, id := range []string{"PNIGHT1", "PNIGHT2"} {
+		in := incidents.Incident{PagerDutyID: id, Status: incidents.Triggered, OpenedAt: now}
+		_, err := db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: id, Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
+		must(t, err)
+	}
+	terminals := store.NewTerminalStore(db.Pool(), keys)
+	records(t, terminals, "ONE", 1, "first\n", "second\n")
+	records(t, terminals, "NEVERBEGUN", 1)
+	records(t, terminals, "ANOTHERNIGHT", 2, "third\n")
+	in, err := db.Incident(t.Context(), 1)
+	must(t, err)
+	for _, c := range []struct {
+		allowed bool
+		want    map[string]string
+	}{{false, map[string]string{}}, {true, map[string]string{"ONE.cast": "first\nsecond\n"}}} {
+		var doc bytes.Buffer
+		must(t, exporter{db, terminals, time.UTC}.Export(t.Context(), &doc, "zip", in, c.allowed))
+		if diff := cmp.Diff(c.want, recordingsIn(t, doc.Bytes())); diff != "" {
+			t.Errorf("recordings, allowed %v (-want +got):\n%s", c.allowed, diff)
+		}
+	}
+}
+
+// records is a shell of an incident that has shown something.
+func records(t *testing.T, s *store.TerminalStore, id string, incident int64, chunks ...string) {
+	t.Helper()
+	hash, now := bytes.Repeat([]byte(id[:1]), 32), time.Now()
+	g := terminal.Grant{Person: terminal.Person{Name: "Ada"}, IncidentID: incident, Container: "k", Name: "api", Mode: terminal.ModeShell}
+	must(t, s.CreateLink(t.Context(), hash, "a", g, now.Add(time.Minute)))
+	must(t, s.Redeem(t.Context(), hash, hash, terminal.Session{ID: id, Grant: g, OpenedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	must(t, s.BeginRecording(t.Context(), terminal.Recording{ID: id, SessionID: id, IncidentID: incident, Container: "api", StartedAt: now}))
+	for seq, chunk := range chunks {
+		must(t, s.AppendRecording(t.Context(), id, seq, []byte(chunk)))
+	}
+}
+
+func recordingsIn(t *testing.T, doc []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(doc), int64(len(doc)))
+	must(t, err)
+	found := map[string]string{}
+	for _, f := range z.File {
+		_, name, ok := strings.Cut(f.Name, "/recordings/")
+		if !ok {
+			continue
+		}
+		file, err := f.Open()
+		must(t, err)
+		text, err := io.ReadAll(file)
+		must(t, err)
+		found[name] = string(text)
+	}
+	return found
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
