@@ -24,8 +24,10 @@ type phone struct {
 	ctx context.Context
 }
 
-// eavesdrop collects what the page's policy blocked, and the page's own errors.
-const eavesdrop = `window.said = [];
+// eavesdrop collects what the page's policy blocked, the page's own errors, and the messages that it sends.
+const eavesdrop = `window.said = []; window.sent = [];
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (m) { if (typeof m === 'string') sent.push(JSON.parse(m).type); return send.call(this, m); };
 addEventListener('securitypolicyviolation', e => said.push('blocked: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
 addEventListener('error', e => said.push('error: ' + e.message));
 addEventListener('unhandledrejection', e => said.push('rejected: ' + e.reason));`
@@ -190,7 +192,12 @@ func TestPhoneReadsLogsInPeace(t *testing.T) {
 	p.yes("no shell is offered", `document.querySelector('#tab-shell').hidden`)
 	p.yes("the newest line is in sight", `(l => l.scrollTop > 0 && l.scrollHeight - l.scrollTop - l.clientHeight < 40)(document.querySelector('#lines'))`)
 	p.picture("6-logs")
+	p.wait("lines come by themselves", "#lines", "tick 310")
+	if ask(p, chromedp.Evaluate[bool](`sent.includes('active')`)) {
+		t.Error("lines that come count as somebody who reads")
+	}
 	p.tap("#pause")
+	p.yes("a tap does count", `sent.includes('active')`)
 	p.wait("lines that came meanwhile are counted", "#newest", "new")
 	p.picture("7-paused")
 	p.tap("#newest")

@@ -225,6 +225,34 @@ func TestSessionEndsWhen(t *testing.T) {
 	}
 }
 
+// A shell's program may ask its terminal something, which the page answers by itself, over and over.
+func TestOnlyAPersonKeepsASessionFromGoingIdle(t *testing.T) {
+	t.Parallel()
+	for sign, kept := range map[string]bool{`{"type":"active"}`: true, "\x1b[24;80R": false} {
+		n := setup(t)
+		id, have := n.session(terminal.ModeShell)
+		b := n.connect(id, have)
+		b.startShell()
+		n.clock.advance(10 * time.Minute)
+		kind := websocket.MessageBinary
+		if kept {
+			kind = websocket.MessageText
+		}
+		if err := b.conn.Write(t.Context(), kind, []byte(sign)); err != nil {
+			t.Fatal(err)
+		}
+		b.typeIn("echo af''ter\n")
+		within(t, 10*time.Second, "both have arrived", func() bool { return b.saw("after") })
+		n.clock.advance(6 * time.Minute)
+		if !kept {
+			n.wantClosed(b, 4001, "Nothing was tapped")
+			continue
+		}
+		b.typeIn("echo sti''ll here\n")
+		within(t, 10*time.Second, "the session goes on", func() bool { return b.saw("still here") })
+	}
+}
+
 func TestSessionLastsTwoHoursAtMost(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

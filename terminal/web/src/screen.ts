@@ -63,10 +63,11 @@ export class Screen implements Listener {
     el("start").addEventListener("click", () => this.startShell());
     el("end").addEventListener("click", () => this.endTapped());
     new ResizeObserver(() => this.shell.refit()).observe(el("term"));
-    for (const kind of ["pointerdown", "scroll", "keydown"]) document.addEventListener(kind, () => this.active(), { passive: true, capture: true });
+    for (const kind of ["pointerdown", "touchmove", "wheel", "keydown", "input"]) document.addEventListener(kind, () => this.active(), { passive: true, capture: true });
   }
 
-  // active keeps the session from going idle while somebody reads.
+  // active keeps the session from going idle while somebody reads. It goes by what only a person causes: the page scrolls by
+  // itself when lines come, and answers by itself when a program asks the terminal something.
   private active(): void {
     if (Date.now() - this.activeAt < 20000) return;
     this.activeAt = Date.now();
