@@ -208,6 +208,43 @@ func TestPhoneReadsLogsInPeace(t *testing.T) {
 	p.wantQuiet()
 }
 
+func TestPausedLogsDoNotGrowForEver(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	id := n.replace(`echo quiet; while [ ! -e /go ]; do sleep 0.1; done
+		i=0; while [ $i -lt 80 ]; do i=$((i+1)); seq 1 100; sleep 0.05; [ $i = 55 ] && while [ ! -e /on ]; do sleep 0.1; done; done; echo over; sleep 1000`)
+	n.open(p, terminal.ModeLogs)
+	p.tap("#gate-open")
+	p.wait("logs are shown", "#lines", "quiet")
+	p.tap("#pause")
+	n.touch(id, "/go")
+	rows := func(is string) func() bool {
+		return func() bool {
+			return ask(p, chromedp.Evaluate[bool](`document.querySelector('#lines').childElementCount`+is))
+		}
+	}
+	within(t, time.Minute, "many lines have come", rows(` >= 5500`))
+	p.do(chromedp.Evaluate[chromedp.Void](`window.read = document.querySelectorAll('#lines .row')[5000]; read.scrollIntoView(); window.at = read.getBoundingClientRect().y`))
+	n.touch(id, "/on")
+	within(t, time.Minute, "the last line has come", func() bool {
+		return ask(p, chromedp.Evaluate[bool](`document.querySelector('#lines').lastElementChild.textContent.endsWith('over')`))
+	})
+	if !rows(` <= 6001`)() {
+		t.Errorf("%d rows are kept", ask(p, chromedp.Evaluate[int](`document.querySelector('#lines').childElementCount`)))
+	}
+	p.wait("it says that lines are gone", "#lines .gone", "older lines are no longer kept")
+	p.yes("what is read stays where it was", `read.isConnected && Math.abs(read.getBoundingClientRect().y - at) < 2`)
+	p.wantQuiet()
+}
+
+func (n *night) touch(id, file string) {
+	n.t.Helper()
+	if _, err := n.engine.Run(n.t.Context(), id, terminal.ExecSpec{Cmd: []string{"sh", "-c", ": >" + file}}); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 func TestPhoneIsToldWhatIsWrongWithALink(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

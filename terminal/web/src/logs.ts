@@ -2,7 +2,7 @@ import { plain, render } from "./ansi";
 import { clock, el } from "./dom";
 import type { Line } from "./protocol";
 
-const keep = 3000;
+const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones
 
 // Logs is the list of lines. It follows the newest until somebody scrolls up or pauses.
 export class Logs {
@@ -14,6 +14,7 @@ export class Logs {
   private following = true;
   private paused = false;
   private unseen = 0;
+  private gone = 0;
 
   constructor() {
     this.list.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -27,7 +28,7 @@ export class Logs {
     if (skipped > 0) batch.append(this.row({ kind: "note", text: `${skipped} lines came too fast for this connection and were left out` }));
     for (const line of lines) batch.append(this.row(line));
     this.list.append(batch);
-    while (this.list.childElementCount > keep && this.following) this.list.firstElementChild?.remove();
+    this.trim();
     if (this.following) this.toEnd();
     else this.count(lines.length);
     this.tellEmpty();
@@ -35,6 +36,20 @@ export class Logs {
 
   clear(): void {
     this.list.replaceChildren();
+    this.gone = 0;
+  }
+
+  // trim lets the oldest lines go, says so in their place, and leaves what is being read where it is.
+  private trim(): void {
+    const over = this.list.childElementCount - (this.gone > 0 ? 1 : 0) - (this.following ? keep : 2 * keep);
+    if (over <= 0) return;
+    const height = this.list.scrollHeight;
+    for (let i = this.gone > 0 ? -1 : 0; i < over; i++) this.list.firstElementChild?.remove();
+    this.gone += over;
+    const note = this.row({ kind: "note", text: `${this.gone} older lines are no longer kept here` });
+    note.classList.add("gone");
+    this.list.prepend(note);
+    if (!this.following) this.list.scrollTop -= height - this.list.scrollHeight;
   }
 
   // shown is called when the tab is: a hidden list can't be scrolled.
@@ -69,7 +84,7 @@ export class Logs {
   }
 
   private tellEmpty(): void {
-    const any = this.list.querySelector(".row:not([hidden])") !== null;
+    const any = this.list.querySelector(".row:not([hidden], .gone)") !== null;
     this.nomatch.hidden = any;
     this.nomatch.textContent = this.filter.value ? "No line matches the filter." : "Nothing has been logged yet.";
   }
