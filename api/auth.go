@@ -82,8 +82,8 @@ func (a *API) touch(ctx context.Context, t Token) {
 func by(r *http.Request, incident int64, reason string) snapshot.By {
 	t := traceOf(r)
 	native := "request/" + t.id
-	if key := idempotencyKey(r); key != "" {
-		native = "key/" + key
+	if key := wishKey(r); key != "" {
+		native = key
 	}
 	return snapshot.By{
 		Actor:    incidents.Actor{Kind: incidents.Token, Name: t.token.Name},

@@ -24,6 +24,14 @@ func idempotencyKey(r *http.Request) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// wishKey is the key as restores and the timeline keep it, apart from what taps are known by; "" when there is none.
+func wishKey(r *http.Request) string {
+	if key := idempotencyKey(r); key != "" {
+		return "key/" + key
+	}
+	return ""
+}
+
 func checkKey(key string) error {
 	for _, c := range []byte(key) {
 		if c <= ' ' || c > '~' {

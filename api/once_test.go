@@ -40,7 +40,7 @@ func TestARequestDeliveredTwiceActsOnceAndIsAnsweredAlike(t *testing.T) {
 	if len(b.takes) != 1 || len(b.asks) != 1 || len(b.entries[1]) != 1 {
 		t.Errorf("%d snapshots, %d restores, %d notes", len(b.takes), len(b.asks), len(b.entries[1]))
 	}
-	if b.asks[0].Idempotency == "" || b.asks[0].By.Source.NativeID != "key/"+b.asks[0].Idempotency {
+	if b.asks[0].Idempotency == "" || b.asks[0].By.Source.NativeID != b.asks[0].Idempotency {
 		t.Errorf("the restorer does not know the key: %+v", b.asks[0])
 	}
 }

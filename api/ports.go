@@ -16,7 +16,7 @@ var (
 	ErrUnavailable         = errors.New("the database does not answer")
 	ErrNotAllowed          = errors.New("not allowed")
 	ErrUnknownToken        = errors.New("no such token")
-	ErrKeyReused           = errors.New("the idempotency key was used for another request")
+	ErrKeyReused           = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
 	ErrKeyInFlight         = errors.New("the request with that idempotency key is not over")
 	ErrWebhookUnsigned     = errors.New("the webhook is not signed")
 	ErrWebhookBadSignature = errors.New("the webhook's signature does not match")

@@ -20,7 +20,7 @@ func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask := snapshot.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Idempotency: idempotencyKey(r)}
+	ask := snapshot.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Idempotency: wishKey(r)}
 	if ask.Seen, err = seen(r, c); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (a *API) undoRestore(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	rest, err := a.deps.Restorer.Undo(r.Context(), undone.ID, by(r, incident, in.Reason), idempotencyKey(r))
+	rest, err := a.deps.Restorer.Undo(r.Context(), undone.ID, by(r, incident, in.Reason), wishKey(r))
 	if err != nil {
 		return fmt.Errorf("undoing restore %d: %w", undone.ID, err)
 	}

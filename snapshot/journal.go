@@ -49,6 +49,15 @@ type Restore struct {
 	Proof       string    // how it was verified, in words
 }
 
+// SameWish says whether o was asked for as r is: the same container to be as in the same snapshot, or the same restore to
+// be undone.
+func (r Restore) SameWish(o Restore) bool {
+	if r.Key != o.Key || r.Kind != o.Kind || r.UndoOf != o.UndoOf {
+		return false
+	}
+	return r.Kind == Undoing || r.SnapshotID == o.SnapshotID && (r.Plan.Volumes == nil) == (o.Plan.Volumes == nil)
+}
+
 // Plan is what preflight and prepare have found out: all that a bot needs to carry on where another one died.
 type Plan struct {
 	OldID       string        `json:"old_id,omitempty"` // "" when no container was there
@@ -107,8 +116,8 @@ func (e *RefusedError) Unwrap() error { return ErrNotRestorable }
 // Journal keeps restores so that they outlive the bot that runs them.
 type Journal interface {
 	// Open writes a restore in state Requested together with its audit entry, and returns it with its ID. It returns an
-	// *InProgressError when another one of that container is not over, and the earlier restore when idempotency was
-	// used before.
+	// *InProgressError when another one of that container is not over, the earlier restore when idempotency was used
+	// before for the same wish, and ErrKeyReused when it was for another one.
 	Open(ctx context.Context, r Restore, idempotency string) (opened Restore, fresh bool, err error)
 	// Claim makes bot the one that runs the restore, for lease, and raises its epoch. It returns ErrFenced while
 	// another bot's lease runs.

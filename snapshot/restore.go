@@ -150,12 +150,12 @@ type Ask struct {
 	Volumes     bool   // with the contents of its volumes; what they hold now is kept for the undo
 	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
 	By          By
-	Idempotency string // the same wish delivered twice has the same; "": none
+	Idempotency string // the same wish delivered twice has the same, and no other wish; "": none
 }
 
 // Request records the wish and its audit entry, and starts on it. Nothing has been done to the engine when it
-// returns. It returns ErrUnknownSnapshot, an *InProgressError, ErrReplaced, or what the journal says: when the
-// audit entry can't be written, nothing is done.
+// returns. It returns ErrUnknownSnapshot, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
+// the audit entry can't be written, nothing is done.
 func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	snap, err := r.Shelf.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
 	if err != nil {

@@ -31,6 +31,7 @@ var (
 	ErrEngineAway       = errors.New("the container engine does not answer")
 	ErrGone             = errors.New("the engine does not have it any more")
 	ErrInUse            = errors.New("it is in use")
+	ErrKeyReused        = errors.New("the idempotency key was used for another request")
 )
 
 // Container is an enabled container as the engine shows it now. Times are UTC.

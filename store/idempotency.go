@@ -58,8 +58,17 @@ func (db *DB) ReleaseRequest(ctx context.Context, key string) error {
 	return away(err)
 }
 
-// ForgetRequests removes keys that are older than age.
+// ForgetRequests removes keys that are older than age, also from the restores that were asked for with them: otherwise the
+// answer to whoever uses one again would be a restore of long ago. The API's begin with
+// "key/"; taps keep theirs, since a queue may try them for longer.
 func (db *DB) ForgetRequests(ctx context.Context, age time.Duration) error {
-	_, err := db.pool.Exec(ctx, `DELETE FROM idempotency WHERE created_at < now() - make_interval(secs => $1)`, age.Seconds())
-	return away(err)
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM idempotency WHERE created_at < now() - make_interval(secs => $1)`, age.Seconds())
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE restores SET idempotency = NULL
+			WHERE idempotency LIKE 'key/%' AND requested_at < now() - make_interval(secs => $1)`, age.Seconds())
+		return err
+	})
 }

@@ -131,6 +131,9 @@ func (db *DB) open(ctx context.Context, tx pgx.Tx, r snapshot.Restore, idempoten
 func (db *DB) earlier(ctx context.Context, q querier, r snapshot.Restore, idempotency string) (snapshot.Restore, bool, error) {
 	if idempotency != "" {
 		prior, err := oneRestore(ctx, q, `WHERE idempotency = @i`, pgx.NamedArgs{"i": idempotency})
+		if err == nil && !prior.SameWish(r) {
+			return snapshot.Restore{}, false, snapshot.ErrKeyReused
+		}
 		if !errors.Is(err, snapshot.ErrUnknownRestore) {
 			return prior, false, err
 		}

@@ -1,0 +1,81 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/store"
+)
+
+// shelved adds a snapshot.
+func shelved(t *testing.T, db *store.DB, key, name string) snapshot.Snapshot {
+	t.Helper()
+	s, err := db.AddSnapshot(t.Context(), snapshot.Snapshot{
+		Key: key, Container: key, Name: name, Reason: snapshot.Manual, CreatedAt: evening, Document: []byte("{}"),
+	}, snapshot.By{Actor: incidents.Self()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func wish(s snapshot.Snapshot) snapshot.Restore {
+	return snapshot.Restore{
+		Kind: snapshot.Restoring, Key: s.Key, Container: s.Container, SnapshotID: s.ID, Snapshot: s.Name,
+		State: snapshot.Requested, RequestedAt: time.Now(), By: snapshot.By{Actor: incidents.Self()},
+	}
+}
+
+func TestAKeyStandsForOneWish(t *testing.T) {
+	db := setup(t)
+	good, older, other := shelved(t, db, "api", "good"), shelved(t, db, "api", "older"), shelved(t, db, "web", "good")
+	first, fresh, err := db.Open(t.Context(), wish(good), "key/k")
+	if err != nil || !fresh {
+		t.Fatalf("fresh %v, %v", fresh, err)
+	}
+	if again, fresh, err := db.Open(t.Context(), wish(good), "key/k"); err != nil || fresh || again.ID != first.ID {
+		t.Errorf("the same wish: restore %d, fresh %v, %v", again.ID, fresh, err)
+	}
+	undo, withVolumes := wish(good), wish(good)
+	undo.Kind, undo.UndoOf = snapshot.Undoing, first.ID
+	withVolumes.Plan.Volumes = &snapshot.VolumePlan{Bot: "a"}
+	for what, r := range map[string]snapshot.Restore{
+		"another snapshot": wish(older), "another container": wish(other), "an undo": undo, "with volumes": withVolumes,
+	} {
+		if got, _, err := db.Open(t.Context(), r, "key/k"); !errors.Is(err, snapshot.ErrKeyReused) || got.ID != 0 {
+			t.Errorf("%s: restore %d, %v", what, got.ID, err)
+		}
+	}
+}
+
+func TestARestoreForgetsItsKeyWithTheRequest(t *testing.T) {
+	db := setup(t)
+	good, other := shelved(t, db, "api", "good"), shelved(t, db, "web", "good")
+	for _, s := range []struct {
+		wish snapshot.Snapshot
+		key  string
+	}{{good, "key/k"}, {other, "slack|tap"}} {
+		if _, _, err := db.Open(t.Context(), wish(s.wish), s.key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.ForgetRequests(t.Context(), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, fresh, err := db.Open(t.Context(), wish(good), "key/k"); fresh || err != nil {
+		t.Errorf("within the hour: fresh %v, %v", fresh, err)
+	}
+	if err := db.ForgetRequests(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	var running *snapshot.InProgressError
+	if _, _, err := db.Open(t.Context(), wish(good), "key/k"); !errors.As(err, &running) {
+		t.Errorf("after it: %v, want what stands in the way of any wish", err)
+	}
+	if _, fresh, err := db.Open(t.Context(), wish(other), "slack|tap"); fresh || err != nil {
+		t.Errorf("a tap: fresh %v, %v", fresh, err)
+	}
+}
