@@ -21,18 +21,22 @@ type Delivery struct {
 }
 
 // ReceiveEvent stores a delivery from PagerDuty, brings its incident up to date, and appends the entry, all or
-// nothing. It returns false when the delivery or its event was here before; then nothing is written. With in.PagerDutyID
-// empty the delivery is kept by itself.
+// nothing. It returns false when the delivery or its event was here before; then neither is written again. With
+// in.PagerDutyID empty the delivery is kept by itself.
 func (db *DB) ReceiveEvent(ctx context.Context, d Delivery, in incidents.Incident, at time.Time, e incidents.Entry) (fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		id, ok, err := insertDelivery(ctx, tx, d)
 		if err != nil || !ok {
 			return err
 		}
-		fresh = true
 		if in.PagerDutyID == "" {
+			fresh = true
 			return nil
 		}
+		if told, err := isTold(ctx, tx, in.PagerDutyID, e.Source); err != nil || told {
+			return err
+		}
+		fresh = true
 		if e.IncidentID, err = upsertIncident(ctx, tx, in, at); err != nil {
 			return err
 		}
@@ -43,6 +47,19 @@ func (db *DB) ReceiveEvent(ctx context.Context, d Delivery, in incidents.Inciden
 		return err
 	})
 	return fresh, err
+}
+
+// isTold says whether an event is on the incident's timeline. Deliveries are forgotten, timelines are not: what is sent again
+// after months, with a signature that carries no time, is not appended a second time.
+func isTold(ctx context.Context, tx pgx.Tx, pagerDutyID string, from incidents.Source) (told bool, err error) {
+	if from.NativeID == "" {
+		return false, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT EXISTS (
+		SELECT FROM timeline t JOIN incidents i ON i.id = t.incident_id
+		WHERE i.pagerduty_id = $1 AND t.source->>'system' = $2 AND t.source->>'native_id' = $3)`,
+		pagerDutyID, from.System, from.NativeID).Scan(&told)
+	return told, err
 }
 
 // insertDelivery returns false when it was here before.

@@ -41,6 +41,28 @@ func TestDeliveryTwiceIsOneEntry(t *testing.T) {
 	}
 }
 
+func TestEventThatIsSentAgainMuchLaterIsNotToldAgain(t *testing.T) {
+	db := setup(t)
+	in := incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered, OpenedAt: evening}
+	for i, want := range []bool{true, false} {
+		d := store.Delivery{Source: "pagerduty", NativeID: []string{"W1", "W2"}[i], EventID: "E1", Body: []byte("{}")}
+		e := incidents.Entry{Kind: "incident.triggered", Summary: "x", Source: incidents.Source{System: "pagerduty", NativeID: "E1"}}
+		if fresh, err := db.ReceiveEvent(t.Context(), d, in, evening, e); err != nil || fresh != want {
+			t.Errorf("delivery %d: fresh %v, %v", i, fresh, err)
+		}
+		if err := db.ForgetDeliveries(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := db.FindIncident(t.Context(), "P1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := db.Entries(t.Context(), got.ID, 0); err != nil || len(entries) != 1 {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+}
+
 func TestLateEventDoesNotTurnTheIncidentBack(t *testing.T) {
 	db := setup(t)
 	minute := func(n int) time.Time { return evening.Add(time.Duration(n) * time.Minute) }
