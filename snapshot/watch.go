@@ -58,8 +58,8 @@ func (s Sighting) alive() bool {
 // Seat is an identity, with the container that was last seen to have run under it.
 type Seat struct {
 	Container
-	Labels   map[string]string
-	Document json.RawMessage // its inspect document, in the clear
+	Labels   map[string]string // a Store keeps those of ours alone
+	Document json.RawMessage   // its inspect document, in the clear
 }
 
 // Place is what is known of an identity without looking at documents.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -80,20 +81,28 @@ func (db *DB) sit(ctx context.Context, tx pgx.Tx, s snapshot.Seat) error {
 	if err != nil {
 		return fmt.Errorf("sealing the inspect document: %w", err)
 	}
-	if s.Labels == nil {
-		s.Labels = map[string]string{}
-	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO containers (key, engine, name, engine_id, doc, labels, document)
 		VALUES (@key, @engine, @name, @id, @doc, @labels, @document)
 		ON CONFLICT (key) DO UPDATE SET name = excluded.name, engine_id = excluded.engine_id, doc = excluded.doc,
 			labels = excluded.labels, document = excluded.document, gone_at = NULL`, pgx.NamedArgs{
-		"key": s.Key, "engine": s.Engine, "name": s.Name, "id": s.ID, "doc": s.Container, "labels": s.Labels, "document": sealed,
+		"key": s.Key, "engine": s.Engine, "name": s.Name, "id": s.ID, "doc": s.Container, "labels": settings(s.Labels), "document": sealed,
 	})
 	if err != nil {
 		return fmt.Errorf("writing container %s: %w", s.Name, err)
 	}
 	return nil
+}
+
+// settings are the labels that are kept in the clear. People put secrets into other labels, such as a proxy's passwords.
+func settings(labels map[string]string) map[string]string {
+	ours := map[string]string{}
+	for name, value := range labels {
+		if strings.HasPrefix(name, "snapback.") {
+			ours[name] = value
+		}
+	}
+	return ours
 }
 
 // Present implements snapshot.Seats.

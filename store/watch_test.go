@@ -33,7 +33,9 @@ func seat(id string) snapshot.Seat {
 
 func TestSeatIsReadBackAndItsDocumentIsSealed(t *testing.T) {
 	db := setup(t)
-	check(t, db.Sit(t.Context(), seat("a")))
+	sits := seat("a")
+	sits.Labels["traefik.http.middlewares.auth.basicauth.users"] = "admin:topsecret"
+	check(t, db.Sit(t.Context(), sits))
 	got, err := db.Seat(t.Context(), key)
 	check(t, err)
 	want := seat("a")
