@@ -21,8 +21,8 @@ type config struct {
 	Listen        string
 	MetricsListen string
 	PublicURL     string // without a trailing slash
-	SecretKeys    string // "": a file in DataDir
-	KeysFile      string // where SecretKeys came from, to read it again; "": not from a file
+	SecretKeys    string // "": those of KeysFile, which is made when it is not there
+	KeysFile      string // where the keys come from, to read it again; "": not from a file
 	APIToken      string
 	Zone          *time.Location
 	BaselineAfter time.Duration
@@ -133,7 +133,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
 	c.PublicURL = r.httpURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
-	r.checkKeys(c)
+	r.checkKeys(&c)
 	r.slack(&c)
 	r.pagerDuty(&c)
 	if r.err != nil {
@@ -142,11 +142,18 @@ func readConfig(getenv func(string) string) (config, error) {
 	return c, nil
 }
 
-func (r *reader) checkKeys(c config) {
-	if c.SecretKeys != "" {
+func (r *reader) checkKeys(c *config) {
+	if c.KeysFile != "" {
+		if err := keyring.Private(c.KeysFile); err != nil {
+			r.fail("SNAPBACK_SECRET_KEYS_FILE", "%v", err)
+		}
+	}
+	if c.SecretKeys != "" || c.KeysFile != "" {
 		if _, err := keyring.Parse(c.SecretKeys); err != nil {
 			r.fail("SNAPBACK_SECRET_KEYS", "%v", err)
 		}
+	} else {
+		c.KeysFile = filepath.Join(c.DataDir, "secret-keys")
 	}
 	if c.APIToken != "" && len(c.APIToken) < 20 {
 		r.fail("SNAPBACK_API_TOKEN", "is too short to be a secret: want 20 characters or more (openssl rand -base64 32)")
@@ -229,10 +236,10 @@ func defaultDataDir(getenv func(string) string) string {
 	return filepath.Join(getenv("HOME"), ".local", "state", "snapback")
 }
 
-// keys is the key ring of the setting, or the one in the data folder.
+// keys is the key ring of the setting, or the one of the file in the data folder.
 func (c config) keys() (*keyring.Ring, error) {
 	if c.SecretKeys != "" {
 		return keyring.Parse(c.SecretKeys)
 	}
-	return keyring.Load(filepath.Join(c.DataDir, "secret-keys"))
+	return keyring.Load(c.KeysFile)
 }

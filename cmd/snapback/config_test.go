@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -61,6 +63,37 @@ func TestSecretsCanComeFromFiles(t *testing.T) {
 	if strings.Join(c.PagerDutySecrets, "|") != "one|two" {
 		t.Errorf("secrets %q", c.PagerDutySecrets)
 	}
+}
+
+func TestAKeyFileThatOthersMayReadStopsServe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	for text, mode := range map[string]os.FileMode{"a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=": 0o644, "": 0o600} {
+		must(t, os.WriteFile(path, []byte(text), mode))
+		must(t, os.Chmod(path, mode))
+		env := settings()
+		env["SNAPBACK_SECRET_KEYS_FILE"] = path
+		if _, err := readConfig(func(k string) string { return env[k] }); err == nil || !strings.Contains(err.Error(), "SNAPBACK_SECRET_KEYS") {
+			t.Errorf("%q with mode %o: %v", text, mode, err)
+		}
+	}
+}
+
+func TestKeysOfTheDataFolderAreRotatedWithoutARestart(t *testing.T) {
+	n := newNight(t)
+	n.start()
+	path := filepath.Join(n.env["SNAPBACK_DATA_DIR"], "secret-keys")
+	old, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path+".new", fmt.Appendf(nil, "new:%s,%s", base64.StdEncoding.EncodeToString(make([]byte, 32)), old), 0o644))
+	must(t, os.Chmod(path+".new", 0o644))
+	must(t, os.Rename(path+".new", path))
+	says := func(text string) func() bool {
+		return func() bool { log, _ := n.bot.log.read(); return strings.Contains(log, text) }
+	}
+	waitFor(t, "a file that others may read is not used", says("chmod 600 "+path))
+	must(t, os.Chmod(path, 0o600))
+	waitFor(t, "the keys are rotated", says("keys rotated"))
 }
 
 func TestWrongCallIsAUsageError(t *testing.T) {

@@ -67,9 +67,10 @@ func rotateKeys(ring *keyring.Ring, path string, log *slog.Logger) func(context.
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	used, _ := os.ReadFile(path)
+	file := &keyFile{ring: ring, path: path, log: log, used: string(used)}
 	go func() {
 		defer close(done)
-		last, _ := os.ReadFile(path)
 		tick := time.NewTicker(5 * time.Second)
 		defer tick.Stop()
 		for {
@@ -77,18 +78,35 @@ func rotateKeys(ring *keyring.Ring, path string, log *slog.Logger) func(context.
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+				file.look()
 			}
-			text, err := os.ReadFile(path)
-			if err != nil || string(text) == string(last) {
-				continue
-			}
-			last = text
-			if err := ring.Replace(strings.TrimSpace(string(text))); err != nil {
-				log.Error("the key file is not used", "err", err)
-				continue
-			}
-			log.Info("keys rotated")
 		}
 	}()
 	return func(context.Context) error { cancel(); <-done; return nil }
+}
+
+// keyFile is where the keys of a ring come from.
+type keyFile struct {
+	ring *keyring.Ring
+	path string
+	log  *slog.Logger
+	used string // its text when it was last taken over
+	said string // what was wrong with it, which is said once
+}
+
+func (f *keyFile) look() {
+	text, err := os.ReadFile(f.path)
+	if err != nil || string(text) == f.used {
+		return
+	}
+	if err = keyring.Private(f.path); err == nil {
+		err = f.ring.Replace(strings.TrimSpace(string(text)))
+	}
+	if err == nil {
+		f.used, f.said = string(text), ""
+		f.log.Info("keys rotated")
+	} else if f.said != err.Error() {
+		f.said = err.Error()
+		f.log.Error("the key file is not used", "err", err)
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // Errors of a ring.
@@ -28,6 +29,7 @@ var (
 	ErrMalformed  = errors.New(`keys must be "id:base64" pairs, separated by commas, of 32 bytes or more each`)
 	ErrUnknownKey = errors.New("sealed with a key that is not in the ring any more")
 	ErrTampered   = errors.New("sealed data was changed, or is not for this")
+	ErrExposed    = errors.New("can be read by others than its owner")
 )
 
 type key struct {
@@ -64,7 +66,7 @@ func (r *Ring) Replace(text string) error {
 }
 
 // Load reads the keys from a file, and makes the file with one new key when there is none. It is readable by its
-// owner only, and complete or not there at all.
+// owner only, and complete or not there at all. It returns what Private does.
 func Load(path string) (*Ring, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,11 +75,31 @@ func Load(path string) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the key file: %w", err)
 	}
+	if err := Private(path); err != nil {
+		return nil, err
+	}
 	ring, err := Parse(strings.TrimSpace(string(text)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return ring, nil
+}
+
+// Private returns ErrExposed, and what to do, unless only its owner may read a key file. A group may where the owner is
+// somebody else, as of secrets that an orchestrator mounts: who reads it then is that one's decision.
+func Private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("looking at the key file: %w", err)
+	}
+	others := fs.FileMode(0o077)
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		others = 0o007
+	}
+	if info.Mode().Perm()&others != 0 {
+		return fmt.Errorf("%s %w (mode %04o): chmod 600 %[1]s", path, ErrExposed, info.Mode().Perm())
+	}
+	return nil
 }
 
 func create(path string) ([]byte, error) {

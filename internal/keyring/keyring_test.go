@@ -85,6 +85,23 @@ func TestMalformedKeysAreRefused(t *testing.T) {
 	}
 }
 
+func TestAKeyFileThatOthersMayReadIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	if _, err := keyring.Load(path); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]error{0o600: nil, 0o400: nil, 0o640: keyring.ErrExposed, 0o604: keyring.ErrExposed, 0o644: keyring.ErrExposed} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := keyring.Load(path)
+		if !errors.Is(err, want) || err != nil && !strings.HasSuffix(err.Error(), "chmod 600 "+path) {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+}
+
 func TestTwoThatStartAtOnceUseTheSameKey(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
