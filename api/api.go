@@ -31,10 +31,12 @@ type Config struct {
 // API answers requests. It is safe for concurrent use, and has nothing to stop.
 type API struct {
 	Config
-	deps    Deps
-	log     *slog.Logger
-	metrics *Metrics
-	limiter *limiter
+	deps     Deps
+	log      *slog.Logger
+	metrics  *Metrics
+	limiter  *limiter
+	familiar *familiar
+	ready    readiness
 }
 
 // New makes an API.
@@ -48,7 +50,7 @@ func New(c Config, d Deps) *API {
 	if c.MaxWait == 0 {
 		c.MaxWait = 5 * time.Minute
 	}
-	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter()}
+	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter(), familiar: &familiar{}}
 }
 
 // Handler answers everything that is reached from outside.

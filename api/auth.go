@@ -19,6 +19,9 @@ func (a *API) authorize(scopes []Scope, next handler) handler {
 		if errors.Is(err, errUnauthorized) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="snapback"`)
 		}
+		if errors.Is(err, errTooMany) {
+			setRetryAfter(w, a.limiter.wait(r.RemoteAddr, time.Now()))
+		}
 		if err != nil {
 			return err
 		}
@@ -32,15 +35,19 @@ func (a *API) authorize(scopes []Scope, next handler) handler {
 }
 
 // authenticate finds the token that the request bears. Why one is refused is for the log alone: an attacker need not
-// know whether it was revoked or never was.
+// know whether it was revoked or never was. From where too much was refused, a token that has not worked here is not even
+// looked up: what is tried from there costs neither the database nor the log.
 func (a *API) authenticate(r *http.Request) (Token, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
+	if t, ok := a.bootstrap(); ok && strings.EqualFold(scheme, "Bearer") && t.matches(secret) {
+		return t, nil
+	}
+	if a.limiter.wait(r.RemoteAddr, time.Now()) > 0 && !a.familiar.has(secret) {
+		return Token{}, errTooMany
+	}
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return Token{}, a.unauthorized(r, "missing", "")
-	}
-	if t, ok := a.bootstrap(); ok && t.matches(secret) {
-		return t, nil
 	}
 	id := tokenID(secret)
 	if id == "" {
@@ -55,8 +62,10 @@ func (a *API) authenticate(r *http.Request) (Token, error) {
 	case !token.matches(secret):
 		return Token{}, a.unauthorized(r, "wrong_secret", id)
 	case !token.RevokedAt.IsZero():
+		a.familiar.drop(token)
 		return Token{}, a.unauthorized(r, "revoked", id)
 	}
+	a.familiar.add(token)
 	a.touch(r.Context(), token)
 	return token, nil
 }

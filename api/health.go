@@ -14,7 +14,7 @@ func (a *API) healthz(w http.ResponseWriter, _ *http.Request) error {
 
 // readyz says what the bot can reach. What keeps a check from passing is in the log: anybody may ask here.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
-	answers, ready := a.ask(r.Context())
+	answers, ready := a.ready.get(func() (map[string]string, bool) { return a.ask(r.Context()) })
 	answer := struct {
 		Status string            `json:"status"`
 		Checks map[string]string `json:"checks"`
@@ -26,9 +26,27 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, status, answer)
 }
 
-// ask asks all checks at once.
+// readiness keeps what was found out for a second, so that whoever asks all the time asks the database once in a while.
+type readiness struct {
+	mu      sync.Mutex // guards all below, and is held while it is found out
+	at      time.Time
+	answers map[string]string
+	ready   bool
+}
+
+func (r *readiness) get(ask func() (map[string]string, bool)) (map[string]string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.at) >= time.Second {
+		r.answers, r.ready = ask()
+		r.at = time.Now()
+	}
+	return r.answers, r.ready
+}
+
+// ask asks all checks at once. It does not end with the request, since others are answered with it as well.
 func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	errs := make([]error, len(a.deps.Checks))
 	var all sync.WaitGroup

@@ -15,7 +15,8 @@ const (
 )
 
 // limitRefusals answers 429 in place of a refusal once a source has caused too many. A request that is not refused
-// is never limited: behind a proxy everybody has one source, and an attacker must not be able to silence PagerDuty.
+// is never limited: behind a proxy everybody has one source, and an attacker must not be able to silence PagerDuty. The one
+// exception are tokens that have never been seen to work: see authenticate.
 func (a *API) limitRefusals(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limited := &limitedWriter{ResponseWriter: w, api: a, request: r}
@@ -99,15 +100,28 @@ func (l *limiter) charge(addr string, now time.Time) time.Duration {
 	defer l.mu.Unlock()
 	source := sourceOf(addr)
 	b := l.find(source, now)
+	wait := b.wait(now)
 	b.left, b.at = b.now(now), now
-	wait := time.Duration(0)
-	if b.left < 1 {
-		wait = time.Duration((1 - b.left) / refusalRefill * float64(time.Second))
-	} else {
+	if wait == 0 {
 		b.left--
 	}
 	l.young[source] = b
 	return wait
+}
+
+// wait is how long until addr has a refusal again, without taking one; 0: it has.
+func (l *limiter) wait(addr string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	source := sourceOf(addr)
+	b, known := l.young[source]
+	if !known {
+		b, known = l.old[source]
+	}
+	if !known {
+		return 0
+	}
+	return b.wait(now)
 }
 
 // find returns source's bucket, having made room for it among the young.
@@ -127,6 +141,46 @@ func (l *limiter) find(source netip.Prefix, now time.Time) bucket {
 
 func (b bucket) now(now time.Time) float64 {
 	return math.Min(refusalBurst, b.left+now.Sub(b.at).Seconds()*refusalRefill)
+}
+
+func (b bucket) wait(now time.Time) time.Duration {
+	if left := b.now(now); left < 1 {
+		return time.Duration((1 - left) / refusalRefill * float64(time.Second))
+	}
+	return 0
+}
+
+// familiar are the tokens that were let through since the start, by the hash of their secret. Behind a proxy everybody has
+// one source, and whoever guesses there must not lock those out who need not guess. As with the sources, memory is bounded
+// by forgetting the older half.
+type familiar struct {
+	mu         sync.Mutex // guards young and old
+	young, old map[string]bool
+}
+
+const maxFamiliar = 1024 // tokens
+
+func (f *familiar) has(secret string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	hash := hashSecret(secret)
+	return f.young[string(hash)] || f.old[string(hash)]
+}
+
+func (f *familiar) add(t Token) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.young == nil || len(f.young) >= maxFamiliar/2 && !f.young[string(t.Hash)] {
+		f.young, f.old = map[string]bool{}, f.young
+	}
+	f.young[string(t.Hash)] = true
+}
+
+func (f *familiar) drop(t Token) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.young, string(t.Hash))
+	delete(f.old, string(t.Hash))
 }
 
 // sourceOf is an IPv4 address, or the /64 that a provider gives to one customer. What is neither shares one bucket.

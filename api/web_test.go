@@ -100,6 +100,63 @@ func TestRefusalsAreLimitedPerSourceAndNothingElseIs(t *testing.T) {
 	})
 }
 
+func TestGuessesCostNothingOnceTheyAreLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		familiar, fresh := b.token(t, api.ReadSnapshots), b.token(t, api.ReadSnapshots)
+		wantStatus(t, b.do(t, request{path: "/containers", token: familiar}), http.StatusOK)
+		guess := request{path: "/containers", token: "snapback_0123456789abcdef_" + strings.Repeat("0", 64)}
+		for range 30 {
+			wantStatus(t, b.do(t, guess), http.StatusUnauthorized)
+		}
+		finds, warnings := b.finds.Load(), strings.Count(b.log.String(), "token refused")
+		for _, q := range []request{guess, {path: "/containers", token: "-"}, {path: "/containers", token: "guess"}, {path: "/containers", token: fresh}} {
+			rec := b.do(t, q)
+			wantCode(t, rec, 429, "too_many_refusals")
+			if rec.Header().Get("Retry-After") != "2" {
+				t.Errorf("it is to be tried again after %q seconds", rec.Header().Get("Retry-After"))
+			}
+		}
+		if n := b.finds.Load() - finds; n != 0 {
+			t.Errorf("%d tokens were looked up", n)
+		}
+		if n := strings.Count(b.log.String(), "token refused") - warnings; n != 0 {
+			t.Errorf("%d warnings were written", n)
+		}
+		wantStatus(t, b.do(t, request{path: "/containers", token: familiar}), http.StatusOK)
+		wantStatus(t, b.do(t, request{path: "/containers"}), http.StatusOK)
+		if err := b.RevokeToken(t.Context(), strings.Split(familiar, "_")[1], time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		finds = b.finds.Load()
+		for range 3 {
+			wantStatus(t, b.do(t, request{path: "/containers", token: familiar}), http.StatusTooManyRequests)
+		}
+		if n := b.finds.Load() - finds; n != 1 {
+			t.Errorf("a revoked token was looked up %d times", n)
+		}
+		time.Sleep(2 * time.Second) // of synctest's time: one more is due
+		wantStatus(t, b.do(t, request{path: "/containers", token: fresh}), http.StatusOK)
+	})
+}
+
+func TestReadyzAsksOnceASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		for range 10 {
+			wantStatus(t, b.do(t, request{path: "/readyz", token: "-"}), http.StatusOK)
+		}
+		if n := b.checks.Load(); n != 1 {
+			t.Errorf("asked %d times at once", n)
+		}
+		b.failAll = errNetwork
+		time.Sleep(time.Second) // of synctest's time
+		wantStatus(t, b.do(t, request{path: "/readyz", token: "-"}), http.StatusServiceUnavailable)
+	})
+}
+
 func TestEveryAnswerIsUselessToABrowserThatWasLedAstray(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

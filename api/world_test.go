@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/snapback/snapback/api"
@@ -45,6 +46,9 @@ type world struct {
 	offerErr error
 	webhook  error
 	panics   bool
+
+	checks atomic.Int64 // of /readyz
+	finds  atomic.Int64 // of tokens
 
 	mu       sync.Mutex
 	running  *snapshot.Restore
@@ -279,6 +283,7 @@ func (w *world) Mint(_ context.Context, ask api.LinkAsk) (string, time.Time, err
 }
 
 func (w *world) FindToken(_ context.Context, id string) (api.Token, error) {
+	w.finds.Add(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t, ok := w.tokens[id]
