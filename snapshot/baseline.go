@@ -133,14 +133,19 @@ func (w *Watcher) good(now Inspection) (again time.Time, ok bool) {
 
 // Copy keeps what a snapshot holds under another name and for another reason: the same image gets another tag. A name
 // that is taken gets -2, -3, …. It returns ErrGone when the image is not there any more.
-func (t *Taker) Copy(ctx context.Context, from Snapshot, ask TakeAsk) (Snapshot, error) {
+func (t *Taker) Copy(ctx context.Context, from Snapshot, ask TakeAsk) (s Snapshot, err error) {
+	ask.Numbered = true
+	err = t.named(ctx, from.Key, ask, func(ctx context.Context, name string) error {
+		s, err = t.copy(ctx, from, name, ask)
+		return err
+	})
+	return s, err
+}
+
+func (t *Taker) copy(ctx context.Context, from Snapshot, name string, ask TakeAsk) (Snapshot, error) {
 	s := from
-	s.ID, s.Reason, s.Note, s.Changes = 0, ask.Reason, ask.Note, nil
+	s.ID, s.Name, s.Reason, s.Note, s.Changes = 0, name, ask.Reason, ask.Note, nil
 	s.CreatedAt, s.ExpiresAt, s.Pinned, s.MissingSince = time.Now().UTC(), time.Time{}, ask.Pinned, time.Time{}
-	var err error
-	if s.Name, err = t.freeName(ctx, s.Key, ask.Name); err != nil {
-		return s, err
-	}
 	s.ImageRef = t.Ref(s.Container, s.Name)
 	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
 		return s, fmt.Errorf("writing the audit entry: %w", err)
@@ -150,9 +155,7 @@ func (t *Taker) Copy(ctx context.Context, from Snapshot, ask TakeAsk) (Snapshot,
 	}
 	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
 	if err != nil {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		return s, errors.Join(err, t.Engine.Untag(clean, s.ImageRef))
+		return s, errors.Join(err, t.discard(ctx, s))
 	}
 	t.Logger.Info("snapshot kept", "container", s.Container, "snapshot", added.Name, "reason", s.Reason, "from", from.Name)
 	return added, nil

@@ -147,4 +147,7 @@ type Shelf interface {
 	// RemoveSnapshot forgets one, with its timeline entry. It returns ErrUnknownSnapshot, and ErrInUse while a restore
 	// from it runs.
 	RemoveSnapshot(ctx context.Context, id int64, by By) error
+	// Alone runs do unless somebody is at the same thing right now, which also may be another part of this bot; then it
+	// returns ErrElsewhere at once. What a bot was at when it died is free at once.
+	Alone(ctx context.Context, what string, do func(context.Context) error) error
 }

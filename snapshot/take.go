@@ -53,7 +53,8 @@ func NewTaker(c TakerConfig) *Taker {
 
 // TakeAsk is a wish for a snapshot.
 type TakeAsk struct {
-	Name      string // "": the reason and the time, such as pre-deploy-2255
+	Name      string // "": the reason and the time, such as pre-deploy-2255, numbered
+	Numbered  bool   // a Name that is taken gets -2, -3, …
 	Reason    Reason // "": Manual
 	Note      string
 	ExpiresIn time.Duration // 0: as snapback.keep has it
@@ -64,23 +65,51 @@ type TakeAsk struct {
 
 // Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
 // otherwise, its inspect document, and the contents of its volumes if its label asks for them. It returns ErrBadName, ErrNameTaken
-// (for a name that was asked for), ErrNotEnabled, or what the engine says.
-func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (Snapshot, error) {
-	s, err := t.draft(ctx, c, ask)
+// (for a name that is not to be numbered), ErrNotEnabled, or what the engine says.
+func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (s Snapshot, err error) {
+	if ask.Reason == "" {
+		ask.Reason = Manual
+	}
+	if ask.Name == "" {
+		ask.Name, ask.Numbered = DefaultName(ask.Reason, time.Now().In(t.Zone)), true
+	}
+	if err := CheckName(ask.Name); err != nil {
+		return s, err
+	}
+	if !ask.Numbered { // rather now than after others
+		if err := t.free(ctx, c.Key, ask.Name); err != nil {
+			return s, err
+		}
+	}
+	select {
+	case t.slots <- struct{}{}:
+		defer func() { <-t.slots }()
+	case <-ctx.Done():
+		return s, fmt.Errorf("waiting for other commits: %w", context.Cause(ctx))
+	}
+	err = t.named(ctx, c.Key, ask, func(ctx context.Context, name string) error {
+		s, err = t.take(ctx, draft(c, name, ask), ask)
+		return err
+	})
+	return s, err
+}
+
+// take does it all, under a name that nobody else takes meanwhile.
+func (t *Taker) take(ctx context.Context, s Snapshot, ask TakeAsk) (Snapshot, error) {
+	now, err := t.look(ctx, &s)
 	if err != nil {
 		return s, err
 	}
 	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
 		return s, fmt.Errorf("writing the audit entry: %w", err)
 	}
-	if err := t.keep(ctx, &s, ask); err != nil {
-		return s, err
+	s.ImageRef = t.Ref(s.Container, s.Name)
+	if err := t.keep(ctx, &s, now, ask); err != nil {
+		return s, errors.Join(err, t.discard(ctx, s))
 	}
-	added, err := t.add(ctx, s, ask)
-	if err != nil { // nobody will ever find what was kept
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		return s, errors.Join(err, t.Engine.Untag(clean, s.ImageRef), t.dropVolumes(clean, s))
+	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
+	if err != nil {
+		return s, errors.Join(err, t.discard(ctx, s))
 	}
 	t.Logger.Info("snapshot taken", "container", s.Container, "snapshot", added.Name, "reason", s.Reason,
 		"committed", s.Committed, "size_bytes", s.SizeBytes)
@@ -88,71 +117,33 @@ func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (Snapshot, e
 }
 
 // draft is the snapshot as far as it is known before the engine is asked for anything.
-func (t *Taker) draft(ctx context.Context, c Container, ask TakeAsk) (Snapshot, error) {
-	if ask.Reason == "" {
-		ask.Reason = Manual
-	}
+func draft(c Container, name string, ask TakeAsk) Snapshot {
 	now := time.Now()
 	s := Snapshot{
-		Key: c.Key, Container: c.Name, Name: ask.Name, Reason: ask.Reason, Note: ask.Note, Pinned: ask.Pinned,
+		Key: c.Key, Container: c.Name, Name: name, Reason: ask.Reason, Note: ask.Note, Pinned: ask.Pinned,
 		CreatedAt: now.UTC(), ContainerID: c.ID,
 	}
 	if ask.ExpiresIn > 0 {
 		s.ExpiresAt = now.Add(ask.ExpiresIn).UTC()
 	}
-	if s.Name == "" {
-		name, err := t.freeName(ctx, c.Key, DefaultName(s.Reason, now.In(t.Zone)))
-		s.Name = name
-		return s, err
-	}
-	if err := CheckName(s.Name); err != nil {
-		return s, err
-	}
-	_, err := t.Shelf.Snapshot(ctx, c.Key, s.Name)
-	if errors.Is(err, ErrUnknownSnapshot) {
-		return s, nil
-	}
-	if err == nil {
-		err = fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
-	}
-	return s, err
+	return s
 }
 
-// freeName adds -2, -3, … to a name that is taken.
-func (t *Taker) freeName(ctx context.Context, key, name string) (string, error) {
-	for n := 1; n < 1000; n++ {
-		try := name
-		if n > 1 {
-			try = fmt.Sprintf("%s-%d", name, n)
-		}
-		_, err := t.Shelf.Snapshot(ctx, key, try)
-		if errors.Is(err, ErrUnknownSnapshot) {
-			return try, nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	return "", fmt.Errorf("%w: %s, and 999 more of it", ErrNameTaken, name)
-}
-
-// keep makes the engine keep the container's files, one commit at a time.
-func (t *Taker) keep(ctx context.Context, s *Snapshot, ask TakeAsk) error {
-	select {
-	case t.slots <- struct{}{}:
-		defer func() { <-t.slots }()
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for other commits: %w", context.Cause(ctx))
-	}
+// look finds out what there is to keep.
+func (t *Taker) look(ctx context.Context, s *Snapshot) (Inspection, error) {
 	now, err := t.Engine.Inspect(ctx, s.ContainerID)
 	if err != nil {
-		return err
+		return now, err
 	}
 	if !now.Enabled {
-		return ErrNotEnabled
+		return now, ErrNotEnabled
 	}
 	s.Document, s.ImageID = now.Document, now.ImageID
-	s.ImageRef = t.Ref(s.Container, s.Name)
+	return now, nil
+}
+
+// keep makes the engine keep the container's files, and archives its volumes if that is wanted.
+func (t *Taker) keep(ctx context.Context, s *Snapshot, now Inspection, ask TakeAsk) error {
 	if t.Volumes == nil || !now.Settings.Volumes || ask.NoVolumes {
 		return t.keepImage(ctx, s, now)
 	}
@@ -188,22 +179,19 @@ func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) (err
 	return err
 }
 
-// add writes the snapshot down. A name that the bot chose itself may have been taken in the meantime.
-func (t *Taker) add(ctx context.Context, s Snapshot, ask TakeAsk) (Snapshot, error) {
-	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
-	if !errors.Is(err, ErrNameTaken) || ask.Name != "" {
-		return added, err
+// discard removes what was kept of a snapshot that could not be written down, since nobody would ever find it. Should
+// another one bear its name by now, which takes a database that was lost in between, that one gets its tag back.
+func (t *Taker) discard(ctx context.Context, s Snapshot) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	owner, err := t.Shelf.Snapshot(ctx, s.Key, s.Name)
+	switch {
+	case err == nil:
+		err = t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef)
+	case errors.Is(err, ErrUnknownSnapshot):
+		err = t.Engine.Untag(ctx, s.ImageRef)
 	}
-	old := s.ImageRef
-	if s.Name, err = t.freeName(ctx, s.Key, s.Name); err != nil {
-		return s, err
-	}
-	s.ImageRef = t.Ref(s.Container, s.Name)
-	if err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
-		return s, err
-	}
-	added, err = t.Shelf.AddSnapshot(ctx, s, ask.By)
-	return added, errors.Join(err, t.Engine.Untag(ctx, old))
+	return errors.Join(err, t.dropVolumes(ctx, s))
 }
 
 // Delete forgets a snapshot, and has the engine remove what only it needed. It returns ErrUnknownSnapshot, or ErrInUse

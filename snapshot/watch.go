@@ -12,7 +12,7 @@ How a deploy is seen.
 The events only say when to look, and when things happened. What has happened is told by comparing: Postgres knows which
 container was last seen to have run under each identity, the engine knows which one is there. So an event that was missed,
 or a bot that was away, costs nothing, and two bots that look at once come to the same answer. Whoever gets the identity's
-lock first (WatchStore.Alone) writes it down, and the other one then finds nothing left to do.
+lock first (Shelf.Alone) writes it down, and the other one then finds nothing left to do.
 
 A deploy's state from before is, in this order, what a pipeline has kept explicitly, the baseline, or what is left of the
 old container (before.go). The baseline is the reason why nothing has to be left of it: it is taken while all is well.
@@ -118,9 +118,6 @@ type WatchStore interface {
 	Deploys
 	Ticks
 	Keeping
-	// Alone runs do unless somebody is at the same thing right now, which also may be another part of this bot; then it
-	// returns ErrElsewhere at once. What a bot was at when it died is free at once.
-	Alone(ctx context.Context, what string, do func(context.Context) error) error
 }
 
 // WatchConfig is what a Watcher needs. Engine, Store and Taker are required.

@@ -14,7 +14,7 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Alone implements snapshot.WatchStore.
+// Alone implements snapshot.Shelf.
 func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) error) error {
 	var inner error
 	err := db.locked(ctx, "watch "+what, 0, func(ctx context.Context) error {

@@ -1,0 +1,113 @@
+package snapshot_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+// eventful is an engine on which something happens right before a commit.
+type eventful struct {
+	*docker.Engine
+	before func()
+}
+
+func (e eventful) Commit(ctx context.Context, id, ref string, pause bool) (string, int64, error) {
+	e.before()
+	return e.Engine.Commit(ctx, id, ref, pause)
+}
+
+// bot is a taker of another bot's, on the same engine and database.
+func (k *kit) bot(beforeCommit func()) *snapshot.Taker {
+	return snapshot.NewTaker(snapshot.TakerConfig{
+		Engine: eventful{k.Engine(), beforeCommit}, Ref: docker.Ref, Shelf: k.db, Audit: k.db,
+	})
+}
+
+// written starts a container that has written into its own layer, whose every commit is another image.
+func (k *kit) written(name string) snapshot.Container {
+	k.t.Helper()
+	k.Run(name, k.image("shop"))
+	k.Docker("exec", name, "/app", "touch", "/written")
+	return k.container(name)
+}
+
+// checkTags: each snapshot's tag is on its own image, and can be restored.
+func (k *kit) checkTags(c snapshot.Container, names ...string) {
+	k.t.Helper()
+	for _, name := range names {
+		s, err := k.db.Snapshot(k.t.Context(), c.Key, name)
+		if err != nil {
+			k.t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if image, err := k.Try("image", "inspect", "--format", "{{.Id}}", s.ImageRef); err != nil || image != s.ImageID {
+			k.t.Errorf("%s is on %q, want its own image %s (%v)", s.ImageRef, image, s.ImageID, err)
+		}
+		if o, err := k.restorer.Offer(k.t.Context(), c, s); err != nil || len(o.WhyNot) > 0 {
+			k.t.Errorf("%s can't be restored: %v, %v", name, o.WhyNot, err)
+		}
+	}
+	if tags := k.tags(c.Name); len(tags) != len(names) {
+		k.t.Errorf("tags %v, want those of %v", tags, names)
+	}
+}
+
+func TestTwoBotsThatTakeTheSameNameAtOnceKeepBothSnapshots(t *testing.T) {
+	k := setup(t)
+	c := k.written(k.Name("api"))
+	var both, done sync.WaitGroup
+	both.Add(2)
+	for range 2 {
+		taker := k.bot(sync.OnceFunc(func() { both.Done(); both.Wait() })) // both have a name, and neither is written down
+		done.Go(func() {
+			if _, err := taker.Take(t.Context(), c, snapshot.TakeAsk{Name: "x", Numbered: true, Reason: snapshot.PreDeploy, By: k.by()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	k.checkTags(c, "x", "x-2")
+}
+
+func TestNameThatIsJustBeingTakenIsRefusedAndItsTagStays(t *testing.T) {
+	k := setup(t)
+	c := k.written(k.Name("api"))
+	other, take := k.bot(func() {}), snapshot.TakeAsk{Name: "release-7", By: k.by()}
+	taker := k.bot(func() {
+		if _, err := other.Take(t.Context(), c, take); !errors.Is(err, snapshot.ErrNameTaken) {
+			t.Errorf("got %v, want that the name is taken", err)
+		}
+	})
+	if _, err := taker.Take(t.Context(), c, take); err != nil {
+		t.Error(err)
+	}
+	k.checkTags(c, "release-7")
+}
+
+// late is a shelf on which the lock on a name is of no use, as when the connection that holds it is lost.
+type late struct{ snapshot.Shelf }
+
+func (l late) Alone(ctx context.Context, _ string, do func(context.Context) error) error {
+	return do(ctx)
+}
+
+func TestTagGoesBackToItsOwnerWhenTheLockOnTheNameWasLost(t *testing.T) {
+	k := setup(t)
+	c := k.written(k.Name("api"))
+	other, take := k.bot(func() {}), snapshot.TakeAsk{Name: "x", Numbered: true, By: k.by()}
+	once := sync.OnceFunc(func() {
+		if _, err := other.Take(t.Context(), c, take); err != nil {
+			t.Error(err)
+		}
+	})
+	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: eventful{k.Engine(), once}, Ref: docker.Ref, Shelf: late{k.db}, Audit: k.db})
+	if _, err := taker.Take(t.Context(), c, take); err != nil {
+		t.Error(err)
+	}
+	k.checkTags(c, "x", "x-2")
+}
