@@ -86,28 +86,17 @@ func (w *Watcher) baseline(ctx context.Context, s Sighting) error {
 		w.postpone(s.ID, again)
 		return nil
 	}
-	return w.takeBaseline(ctx, now, list)
+	return w.takeBaseline(ctx, now)
 }
 
-func (w *Watcher) takeBaseline(ctx context.Context, now Inspection, older []Snapshot) error {
+func (w *Watcher) takeBaseline(ctx context.Context, now Inspection) error {
 	w.postpone(now.ID, time.Now().Add(w.Every)) // also when it can't be taken: then again, but not at every pulse
 	_, err := w.Taker.Take(ctx, now.Container, TakeAsk{Reason: Baseline, By: w.self("up and healthy for " + w.BaselineAfter.String())})
 	if err != nil {
 		return fmt.Errorf("taking the baseline of %s: %w", now.Name, err)
 	}
 	w.ask()
-	return w.dropBaselines(ctx, older)
-}
-
-// dropBaselines removes those that a newer one stands in for. One that a restore is using stays until the next tidying.
-func (w *Watcher) dropBaselines(ctx context.Context, older []Snapshot) error {
-	var errs error
-	for _, s := range older {
-		if s.Reason == Baseline {
-			errs = errors.Join(errs, w.drop(ctx, s, "a newer baseline stands in for it"))
-		}
-	}
-	return errs
+	return w.keepFor(ctx, now.Container) // older baselines, but for those that somebody still needs
 }
 
 func (w *Watcher) self(why string) By {

@@ -184,6 +184,38 @@ func TestContainerFromBeforeGoesAfterItsTimeAndNeverBeforeItsIncidentIsResolved(
 	}
 }
 
+func TestNewBaselineLeavesTheOneThatAnOpenIncidentWasRestoredFrom(t *testing.T) {
+	k := setup(t)
+	api, incident := k.Name("api"), k.incident("P1")
+	stop := k.watch()
+	first := k.Run(api, "--label", "snapback.keep=1", k.image("shop"))
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	stop()
+	base, by := k.of(key, snapshot.Baseline)[0], k.by()
+	by.Incident = incident
+	r, err := k.restorer.Request(t.Context(), snapshot.Ask{Container: k.container(api), Snapshot: base.Name, By: by})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r = k.wait(r.ID); r.State != snapshot.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	k.watch()
+	there := func(id int64) bool {
+		return slices.ContainsFunc(k.of(key, snapshot.Baseline), func(s snapshot.Snapshot) bool { return s.ID == id })
+	}
+	k.until("the restored container has a baseline of its own", func() bool { return k.of(key, snapshot.Baseline)[0].ContainerID == r.Plan.NewID })
+	k.takeNamed(api, "older")
+	k.takeNamed(api, "newer")
+	k.until("what is surplus now has been removed", func() bool { return len(k.of(key, snapshot.Manual)) == 1 })
+	if !there(base.ID) {
+		t.Error("the baseline is gone that the open incident was restored from")
+	}
+	k.event("P1", incidents.Resolved)
+	k.until("it goes when the incident is resolved", func() bool { return !there(base.ID) })
+}
+
 func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 	k := setup(t)
 	api := k.Name("api")

@@ -69,7 +69,7 @@ func (w *Watcher) scheduled(ctx context.Context, p standing, tick time.Time) err
 		return err
 	}
 	if !takenSince(list, tick) {
-		err = w.takeScheduled(ctx, p, list)
+		err = w.takeScheduled(ctx, p)
 	}
 	if err != nil && (ctx.Err() != nil || later(err)) {
 		return err
@@ -89,7 +89,7 @@ func takenSince(list []Snapshot, tick time.Time) bool {
 }
 
 // takeScheduled also refreshes the baseline, if the container is good: from then on it holds what was written until now.
-func (w *Watcher) takeScheduled(ctx context.Context, p standing, list []Snapshot) error {
+func (w *Watcher) takeScheduled(ctx context.Context, p standing) error {
 	now, err := w.Engine.Inspect(ctx, p.Now.ID)
 	if errors.Is(err, ErrUnknownContainer) {
 		return nil
@@ -105,9 +105,6 @@ func (w *Watcher) takeScheduled(ctx context.Context, p standing, list []Snapshot
 		name := DefaultName(Baseline, time.Now().In(w.Zone))
 		if _, err := w.Taker.Copy(ctx, taken, TakeAsk{Name: name, Reason: Baseline, By: w.self("refreshed by its schedule")}); err != nil {
 			return fmt.Errorf("refreshing the baseline of %s: %w", now.Name, err)
-		}
-		if err := w.dropBaselines(ctx, list); err != nil {
-			return err
 		}
 	}
 	return w.keepFor(ctx, now.Container)
