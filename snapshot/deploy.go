@@ -169,6 +169,9 @@ func (w *Watcher) replaced(ctx context.Context, before Seat, now Inspection) err
 		w.askIn(500 * time.Millisecond)
 		return nil
 	}
+	if err := w.beginSchedule(ctx, before, now); err != nil {
+		return err
+	}
 	ours, err := w.Store.MadeByRestore(ctx, before.Key, now.ID)
 	if err != nil {
 		return err

@@ -54,6 +54,16 @@ func (w *Watcher) tickDue(p standing, now time.Time) (time.Time, bool) {
 	return tick, !now.Before(tick.Add(wait))
 }
 
+// beginSchedule notes that the ticks of a schedule that the container before did not have count from its creation on: what
+// was due before that, nobody has missed.
+func (w *Watcher) beginSchedule(ctx context.Context, before Seat, now Inspection) error {
+	if now.Settings.Schedule == "" || now.Settings.Schedule == before.Settings.Schedule {
+		return nil
+	}
+	_, err := w.Store.Once(ctx, tickName(now.Key), now.CreatedAt)
+	return err
+}
+
 // scheduled takes the snapshot for a tick, unless another bot has, or this one had before it died.
 func (w *Watcher) scheduled(ctx context.Context, p standing, tick time.Time) error {
 	last, err := w.Store.LastTick(ctx, tickName(p.Key))

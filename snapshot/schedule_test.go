@@ -86,3 +86,21 @@ func TestMissedTicksAreTakenOnceAfterDowntime(t *testing.T) {
 		t.Errorf("%d were taken, want at most %d: one for all that were missed", taken, ticks)
 	}
 }
+
+func TestScheduleThatADeployBringsHasMissedNothing(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	known := time.Now()
+	k.until("a tick would have come", func() bool { return time.Since(known) > 3*time.Second })
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--label", "snapback.schedule=@every 3s", image)
+	began := k.container(api).CreatedAt
+	k.until("a tick is taken", func() bool { return len(k.of(key, snapshot.Scheduled)) > 0 })
+	if at := k.of(key, snapshot.Scheduled)[0].CreatedAt; at.Sub(began) < 2*time.Second { // ticks are on whole seconds
+		t.Errorf("it was taken %s after the deploy, want at its first tick, after 3s", at.Sub(began))
+	}
+}
