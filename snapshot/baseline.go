@@ -90,13 +90,31 @@ func (w *Watcher) baseline(ctx context.Context, s Sighting) error {
 }
 
 func (w *Watcher) takeBaseline(ctx context.Context, now Inspection) error {
-	w.postpone(now.ID, time.Now().Add(w.Every)) // also when it can't be taken: then again, but not at every pulse
+	w.postpone(now.ID, time.Now().Add(w.nextTry(now.ID))) // when it can't be taken: then again, but ever less often
 	_, err := w.Taker.Take(ctx, now.Container, TakeAsk{Reason: Baseline, By: w.self("up and healthy for " + w.BaselineAfter.String())})
 	if err != nil {
 		return fmt.Errorf("taking the baseline of %s: %w", now.Name, err)
 	}
+	w.taken(now.ID)
 	w.ask()
 	return w.keepFor(ctx, now.Container) // older baselines, but for those that somebody still needs
+}
+
+// rarest is how long a baseline that can't be taken waits at most for the next try.
+const rarest = time.Hour
+
+func (w *Watcher) nextTry(id string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wait := min(max(w.Every, 2*w.waits[id]), rarest)
+	w.waits[id] = wait
+	return wait
+}
+
+func (w *Watcher) taken(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.waits, id)
 }
 
 func (w *Watcher) self(why string) By {

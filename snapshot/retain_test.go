@@ -233,6 +233,30 @@ func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 	if list := k.entries(0, snapshot.KindDiskFull); len(list) != 1 {
 		t.Errorf("%d warnings, want one", len(list))
 	}
+	if list := k.entries(0, incidents.KindSnapshotAsked); len(list) != 1 {
+		t.Errorf("%d entries of snapshots that were about to be taken, want that of the one that was", len(list))
+	}
+}
+
+func TestBaselineThatThereIsNoRoomForIsTriedEverLessOften(t *testing.T) {
+	k := setup(t)
+	c := k.written(k.Name("api"))
+	const every = 400 * time.Millisecond
+	tried := make(chan time.Time, 100)
+	room := func(context.Context) error { tried <- time.Now(); return snapshot.ErrDiskFull }
+	k.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: k.Engine(), Ref: docker.Ref, Shelf: k.db, Audit: k.db, Room: room})
+	k.watch(func(w *snapshot.WatchConfig) { w.Every = every })
+	last := <-tried
+	for want := every; want <= 4*every; want *= 2 {
+		at := <-tried
+		if at.Sub(last) < want*3/4 { // what comes before the disk is looked at takes its time as well, now more, now less
+			t.Errorf("tried again after %s, want %s", at.Sub(last), want)
+		}
+		last = at
+	}
+	if list := k.entries(0, incidents.KindSnapshotAsked); len(list) != 0 || len(k.of(c.Key, snapshot.Baseline)) != 0 {
+		t.Errorf("%d entries, want none of what was never begun", len(list))
+	}
 }
 
 func TestUnknownDiskRefusesNothing(t *testing.T) {

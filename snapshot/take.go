@@ -129,7 +129,8 @@ func draft(c Container, name string, ask TakeAsk) Snapshot {
 	return s
 }
 
-// look finds out what there is to keep.
+// look finds out what there is to keep, and whether there is room for it. It changes nothing: what can't be taken is not
+// to fill the timeline with entries that say that it was about to be.
 func (t *Taker) look(ctx context.Context, s *Snapshot) (Inspection, error) {
 	now, err := t.Engine.Inspect(ctx, s.ContainerID)
 	if err != nil {
@@ -139,7 +140,20 @@ func (t *Taker) look(ctx context.Context, s *Snapshot) (Inspection, error) {
 		return now, ErrNotEnabled
 	}
 	s.Document, s.ImageID = now.Document, now.ImageID
-	return now, nil
+	return now, t.written(ctx, s)
+}
+
+// written notes whether a commit is needed, and returns an error when there is no room for it. What has been written
+// stays written.
+func (t *Taker) written(ctx context.Context, s *Snapshot) (err error) {
+	if s.Committed {
+		return nil
+	}
+	s.Committed, err = t.Engine.Written(ctx, s.ContainerID)
+	if err != nil || !s.Committed || t.Room == nil {
+		return err
+	}
+	return t.Room(ctx)
 }
 
 // keep makes the engine keep the container's files, and archives its volumes if that is wanted.
@@ -161,20 +175,15 @@ func (t *Taker) keep(ctx context.Context, s *Snapshot, now Inspection, ask TakeA
 }
 
 // keepImage tags the container's image, or commits what was written to its own layer.
-func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) (err error) {
-	s.Committed, err = t.Engine.Written(ctx, s.ContainerID)
-	if err != nil {
+func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) error {
+	if err := t.written(ctx, s); err != nil { // something may have been, meanwhile
 		return err
 	}
 	if !s.Committed {
 		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
-	if t.Room != nil {
-		if err := t.Room(ctx); err != nil {
-			return err
-		}
-	}
 	pause := now.State == "running" && now.Settings.Pause != "false"
+	var err error
 	s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
 	return err
 }

@@ -172,14 +172,15 @@ type Watcher struct {
 	urgent chan struct{} // a place for every deploy that may be worked on at once
 	calm   chan struct{} // the same for what can wait: baselines and schedules
 
-	mu      sync.Mutex           // guards what follows
-	busy    map[string]bool      // identities that are being worked on; true: something else came up meanwhile
-	ended   map[string]time.Time // by the engine's ID: when a container stopped, went or was renamed
-	seenTo  time.Time            // the newest event's moment
-	due     map[string]time.Time // by the engine's ID: when next to see whether it is good enough for a baseline
-	noticed map[string]time.Time // by the engine's ID: when a container was first seen under another identity than before
-	tries   map[string]int       // by the engine's ID of a new container: how often keeping the state from before it was tried
-	places  []standing           // what the last look showed
+	mu      sync.Mutex               // guards what follows
+	busy    map[string]bool          // identities that are being worked on; true: something else came up meanwhile
+	ended   map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
+	seenTo  time.Time                // the newest event's moment
+	due     map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
+	waits   map[string]time.Duration // by the engine's ID: how long the last try of a baseline has put off the next one
+	noticed map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
+	tries   map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
+	places  []standing               // what the last look showed
 }
 
 // standing is an identity as both the engine and Postgres have it.
@@ -192,7 +193,8 @@ type standing struct {
 func NewWatcher(c WatchConfig) *Watcher {
 	w := &Watcher{
 		WatchConfig: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2),
-		busy: map[string]bool{}, ended: map[string]time.Time{}, due: map[string]time.Time{}, noticed: map[string]time.Time{}, tries: map[string]int{},
+		busy: map[string]bool{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
+		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	return w
@@ -377,6 +379,7 @@ func (w *Watcher) forget() {
 	gone := func(id string, _ time.Time) bool { return !there[id] }
 	maps.DeleteFunc(w.due, gone)
 	maps.DeleteFunc(w.noticed, gone)
+	maps.DeleteFunc(w.waits, func(id string, _ time.Duration) bool { return !there[id] })
 	maps.DeleteFunc(w.tries, func(id string, _ int) bool { return !there[id] })
 	maps.DeleteFunc(w.ended, func(_ string, at time.Time) bool { return time.Since(at) > time.Hour })
 }
