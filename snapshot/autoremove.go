@@ -29,7 +29,8 @@ func (m *machine) standIn(ctx context.Context) error {
 }
 
 // standInImage is the image of a copy that an earlier try has left, or a new one: another commit would be another image,
-// and the copy not made from it.
+// and the copy not made from it. The limit of the disk does not hold for it, and it waits for no other commit: without the
+// copy there is no restore, and what the limit leaves free is for nights like this one.
 func (m *machine) standInImage(ctx context.Context) (string, error) {
 	p := m.rest.Plan
 	made, err := m.Engine.Inspect(ctx, p.KeptName)

@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,6 +139,28 @@ func TestComposeSeesItsOwnContainerAfterARestore(t *testing.T) {
 	}
 	if now := p.service("api"); !slices.Contains(k.env(now.ID), "V=2") {
 		t.Errorf("after the undo env is %v", k.env(now.ID))
+	}
+}
+
+func TestFullDiskLeavesComposesOldContainerAContainer(t *testing.T) {
+	k := setup(t)
+	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	k.Run(api, append(labels, image)...)
+	snap := k.take(api)
+	k.Docker("exec", api, "/app", "touch", "/written")
+	disk := snapshot.Disk{Used: func(context.Context) (float64, error) { return 0.97, nil }, Audit: k.db, Ticks: k.db}
+	k.taker.Room = disk.Room
+	r := k.restore(k.container(api), snap.Name)
+	if r.State != snapshot.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	if diff := cmp.Diff(map[string]string{api: "running", r.Plan.KeptName: "exited"}, k.names(api)); diff != "" {
+		t.Errorf("containers (-want +got):\n%s", diff)
+	}
+	if list, err := k.db.Snapshots(t.Context(), snap.Key); err != nil || len(list) != 1 {
+		t.Errorf("snapshots %+v, %v, want only the one from before", list, err)
 	}
 }
 

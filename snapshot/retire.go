@@ -88,11 +88,12 @@ func (m *machine) evidence(ctx context.Context, old Inspection) error {
 	return err
 }
 
-// keepStopped keeps a container that has ended, under a document that the caller gives.
+// keepStopped keeps a container that has ended, under a document that the caller gives. Unlike others it waits for no
+// place: at the end of a restore somebody waits, and what is read is not written any more.
 func (t *Taker) keepStopped(ctx context.Context, s Snapshot, by By) (Snapshot, error) {
 	s.ImageRef = t.Ref(s.Container, s.Name)
-	var err error
-	if s.Committed, err = t.Engine.Written(ctx, s.ContainerID); err != nil {
+	err := t.written(ctx, &s)
+	if err != nil {
 		return s, err
 	}
 	if s.Committed {
