@@ -34,10 +34,10 @@ func (w *Watcher) keepBefore(ctx context.Context, before Seat, d Deploy) (Snapsh
 }
 
 // keepBaseline gives the baseline a name that stays. If that has been done already, at an earlier deploy after which
-// nothing good has run, that one is still the last good state.
+// nothing good has run, that one is still the last good state; so is what a pipeline took of the same container later on.
 func (w *Watcher) keepBaseline(ctx context.Context, base Snapshot, list []Snapshot, d Deploy) (Snapshot, error) {
 	for _, s := range list {
-		if s.Reason == PreDeploy && s.ContainerID == base.ContainerID && s.ImageID == base.ImageID && s.MissingSince.IsZero() {
+		if s.Reason == PreDeploy && s.ContainerID == base.ContainerID && s.MissingSince.IsZero() && !s.CreatedAt.Before(base.CreatedAt) {
 			return s, nil
 		}
 	}

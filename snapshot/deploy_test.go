@@ -199,6 +199,30 @@ func TestExplicitPreDeploySnapshotTakesPrecedence(t *testing.T) {
 	}
 }
 
+func TestExplicitPreDeploySnapshotIsStillTheLastGoodStateAfterADeployThatCrashed(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("exec", api, "/app", "touch", "/written") // so that it is another image than the baseline's
+	explicit := k.take(api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--restart", "always", image, "/app", "crash")
+	k.awaitDeploys(key, 1)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "FIXED=1", image)
+	for _, d := range k.awaitDeploys(key, 2) {
+		if d.Snapshot != explicit.Name {
+			t.Errorf("deploy of %s points at %q, want %q", d.AfterID, d.Snapshot, explicit.Name)
+		}
+	}
+	if kept := k.of(key, snapshot.PreDeploy); len(kept) != 1 || kept[0].ID != explicit.ID {
+		t.Errorf("kept %+v, want the explicit one only", kept)
+	}
+}
+
 func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
