@@ -173,6 +173,9 @@ func offersLine(v View, c ContainerView) string {
 // whatHappens is the confirm dialog's text: what will happen, what it changes, and what will not come back.
 func whatHappens(c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy) string {
 	text := c.Name + " goes back to " + o.Snapshot.Name + " and is down for a moment; what runs now is kept for Undo. Volumes, databases and other services stay as they are."
+	if o.Snapshot.Unwell != "" {
+		text += " When it was taken, " + o.Snapshot.Unwell + "."
+	}
 	if len(o.Losses) > 0 {
 		text += " Does not come back: " + strings.Join(o.Losses, "; ") + "."
 	}

@@ -110,9 +110,12 @@ func backwards(changes []snapshot.Change) []snapshot.Change {
 	return out
 }
 
-// consequences are what doesn't come back, what is recreated as well, and what is taken back.
+// consequences are what is wrong with it, what doesn't come back, what is recreated as well, and what is taken back.
 func consequences(o snapshot.Offer, d *snapshot.Deploy) []string {
 	var out []string
+	if o.Snapshot.Unwell != "" {
+		out = append(out, "• ⚠️ When it was taken, "+quote(o.Snapshot.Unwell, 200))
+	}
 	for _, l := range o.Losses {
 		out = append(out, "• Does not come back: "+quote(l, 300))
 	}

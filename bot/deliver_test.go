@@ -233,6 +233,32 @@ func TestUnrestorableSnapshotHasNoButtonAndSaysWhyNot(t *testing.T) {
 	}
 }
 
+func TestStateOfAContainerThatWasNotWellIsOfferedLastAndWithAWarning(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() {
+		n.snapshots["k/api"] = append(n.snapshots["k/api"], snapshot.Snapshot{
+			ID: 3, Key: "k/api", Container: "api", Name: "pre-deploy-0301", Reason: snapshot.PreDeploy, CreatedAt: at("03:01"),
+			Unwell: "it was crashing: the engine had to restart it",
+		})
+	})
+	m := n.alert(t)
+	var labels []string
+	for _, c := range m.Controls() {
+		labels = append(labels, c.Label)
+	}
+	want := []string{"Restore pre-deploy-2255", "Acknowledge", "Terminal", "Restore scheduled-0000 …", "Restore pre-deploy-0301 …", "Details", "Runbook", "Resolve"}
+	if d := cmp.Diff(want, labels); d != "" {
+		t.Errorf("buttons (-want +got):\n%s", d)
+	}
+	n.ann.Command(n.shop, "/snapback", "restore api pre-deploy-0301")
+	n.work(t)
+	e := n.ann.ExpectEphemeral(t, n.shop, "Restore api to `pre-deploy-0301`?", "When it was taken, it was crashing: the engine had to restart it")
+	if c := e.Button("Restore pre-deploy-0301"); !strings.Contains(c.Confirm.Text, "When it was taken, it was crashing") {
+		t.Errorf("the question reads: %s", c.Confirm.Text)
+	}
+}
+
 func TestUnknownServiceIsPostedWithSuspects(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

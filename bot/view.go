@@ -190,11 +190,15 @@ func worthOffering(kept []snapshot.Snapshot, now snapshot.Container) []snapshot.
 	return others
 }
 
-// likeliest sorts newest first, with those from before a deploy ahead of the others.
+// likeliest sorts newest first, with those from before a deploy ahead of the others, and those of a container that was not
+// well behind them.
 func likeliest(kept []snapshot.Snapshot, n int) []snapshot.Snapshot {
 	kept = slices.Clone(kept)
 	rank := func(s snapshot.Snapshot) int {
-		if s.Reason == snapshot.PreDeploy {
+		switch {
+		case s.Unwell != "":
+			return 2
+		case s.Reason == snapshot.PreDeploy:
 			return 0
 		}
 		return 1

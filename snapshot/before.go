@@ -10,16 +10,16 @@ import (
 )
 
 // keepBefore makes sure that the last good state is kept under a name that tells of the deploy: what a pipeline took
-// beforehand; else the baseline; else, if the old container is still there and was good, what it is now.
+// beforehand; else the baseline; else, if the old container is still there and was good, what it is now. A pipeline also
+// asks before the deploy that is to mend what is broken: what it took then comes last.
 func (w *Watcher) keepBefore(ctx context.Context, before Seat, d Deploy) (Snapshot, bool, error) {
 	list, err := w.Store.Snapshots(ctx, before.Key)
 	if err != nil {
 		return Snapshot{}, false, err
 	}
-	for _, s := range list {
-		if s.Reason == PreDeploy && s.ContainerID == before.ID && s.MissingSince.IsZero() && d.At.Sub(s.CreatedAt) < w.Explicit {
-			return s, true, nil
-		}
+	explicit, taken := w.takenBeforehand(list, before, d)
+	if taken && explicit.Unwell == "" {
+		return explicit, true, nil
 	}
 	for _, s := range list {
 		if s.Reason != Baseline || !s.MissingSince.IsZero() {
@@ -30,14 +30,34 @@ func (w *Watcher) keepBefore(ctx context.Context, before Seat, d Deploy) (Snapsh
 			return kept, err == nil, err
 		}
 	}
+	if taken { // better than nothing
+		return explicit, true, nil
+	}
 	return w.keepOld(ctx, before, d)
+}
+
+// takenBeforehand is the newest of what a pipeline took of the container that was replaced: of a good state, if there is one.
+func (w *Watcher) takenBeforehand(list []Snapshot, before Seat, d Deploy) (found Snapshot, ok bool) {
+	for _, s := range list {
+		if s.Reason != PreDeploy || s.ContainerID != before.ID || !s.MissingSince.IsZero() || d.At.Sub(s.CreatedAt) >= w.Explicit {
+			continue
+		}
+		if s.Unwell == "" {
+			return s, true
+		}
+		if !ok {
+			found, ok = s, true
+		}
+	}
+	return found, ok
 }
 
 // keepBaseline gives the baseline a name that stays. If that has been done already, at an earlier deploy after which
 // nothing good has run, that one is still the last good state; so is what a pipeline took of the same container later on.
 func (w *Watcher) keepBaseline(ctx context.Context, base Snapshot, list []Snapshot, d Deploy) (Snapshot, error) {
 	for _, s := range list {
-		if s.Reason == PreDeploy && s.ContainerID == base.ContainerID && s.MissingSince.IsZero() && !s.CreatedAt.Before(base.CreatedAt) {
+		of := s.Reason == PreDeploy && s.ContainerID == base.ContainerID && s.MissingSince.IsZero()
+		if of && s.Unwell == "" && !s.CreatedAt.Before(base.CreatedAt) {
 			return s, nil
 		}
 	}

@@ -223,6 +223,55 @@ func TestExplicitPreDeploySnapshotIsStillTheLastGoodStateAfterADeployThatCrashed
 	}
 }
 
+func TestStateOfACrashingContainerIsNotTheLastGoodOne(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	good := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, good)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--restart", "always", image, "/app", "crash")
+	first := k.awaitDeploys(key, 1)[0]
+	k.until("it has crashed", func() bool { return must(k.Engine().Inspect(t.Context(), api)).Restarts > 0 })
+	crashing := k.take(api) // as a pipeline does before every deploy
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "FIXED=1", image)
+	if d := k.awaitDeploys(key, 2)[0]; d.Snapshot != first.Snapshot {
+		t.Errorf("the second deploy points at %q, want the last good state, %q", d.Snapshot, first.Snapshot)
+	}
+	said := k.entries(0, incidents.KindSnapshotTaken)
+	if !slices.ContainsFunc(said, func(e incidents.Entry) bool {
+		return strings.HasSuffix(e.Summary, "snapshot "+crashing.Name+" of "+api+" although it was crashing: the engine had to restart it")
+	}) {
+		t.Errorf("nothing on the timeline says how it was when %s was taken", crashing.Name)
+	}
+}
+
+func TestSnapshotKnowsWhetherItsContainerWasWell(t *testing.T) {
+	k := setup(t)
+	image := k.Image("shop", `CMD ["/app", "serve", "-addr="]`, `HEALTHCHECK --interval=300ms --retries=1 CMD ["/app", "check"]`)
+	for what, test := range map[string]struct {
+		args   []string
+		before func(name string)
+		want   string
+	}{
+		"well":      {nil, func(string) {}, ""},
+		"stopped":   {nil, func(name string) { k.Docker("stop", name) }, ""},
+		"killed":    {nil, func(name string) { k.Docker("kill", name) }, ""},
+		"crashed":   {[]string{"/app", "crash"}, func(name string) { k.Docker("wait", name) }, "it had ended with exit code 1"},
+		"unhealthy": {nil, func(name string) { k.Docker("exec", name, "/app", "touch", "/unhealthy") }, "it was unhealthy"},
+	} {
+		name := k.Name(what)
+		k.Run(name, append([]string{image}, test.args...)...)
+		test.before(name)
+		k.until(what, func() bool { return what != "unhealthy" || k.container(name).Health == "unhealthy" })
+		if got := k.takeNamed(name, "x").Unwell; got != test.want {
+			t.Errorf("%s: %q, want %q", what, got, test.want)
+		}
+	}
+}
+
 func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")

@@ -302,12 +302,14 @@ type sealedSnapshot struct {
 	Changes     []Change        `json:"changes"`
 	Document    json.RawMessage `json:"document"`
 	Volumes     *VolumeSet      `json:"volumes,omitempty"` // their contents are in the data folder of the bot that took it
+	Unwell      string          `json:"unwell,omitempty"`
 }
 
 func (d *Duplicator) seal(s Snapshot) (Duplicate, error) {
 	at := s.CreatedAt.Truncate(time.Microsecond).UTC()
 	text, err := json.Marshal(sealedSnapshot{
 		s.Key, s.Container, s.Name, s.Reason, s.Note, at, s.ExpiresAt, s.Pinned, s.SizeBytes, s.ImageID, s.Committed, s.ContainerID, s.Changes, s.Document, s.Volumes,
+		s.Unwell,
 	})
 	if err != nil {
 		return Duplicate{}, err
@@ -341,6 +343,6 @@ func (d *Duplicator) open(dup Duplicate) (Snapshot, error) {
 	return Snapshot{
 		Key: s.Key, Container: s.Container, Name: s.Name, Reason: s.Reason, Note: s.Note, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
 		Pinned: s.Pinned, SizeBytes: s.SizeBytes, ImageID: s.ImageID, ImageRef: d.Ref(s.Container, s.Name), Committed: s.Committed,
-		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes,
+		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes, Unwell: s.Unwell,
 	}, nil
 }

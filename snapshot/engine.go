@@ -3,6 +3,8 @@ package snapshot
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,6 +22,28 @@ type Inspection struct {
 	Labels        map[string]string
 	FinishedAt    time.Time // when it last ended; zero when it never did
 }
+
+// steady is how long a container that the engine had to restart must have been up since not to be taken for crashing.
+const steady = 10 * time.Minute
+
+// unwell says what speaks against going back to a container as it is at that moment; "" when nothing does. One that was
+// stopped has ended by a signal that asked it to.
+func (i Inspection) unwell(at time.Time) string {
+	switch ended := i.State == "exited" || i.State == "created"; {
+	case i.State == "restarting", i.Restarts > 0 && at.Sub(i.StartedAt) < steady:
+		return "it was crashing: the engine had to restart it"
+	case i.State == "dead":
+		return "it was dead"
+	case ended && !slices.Contains(stopped, i.ExitCode):
+		return fmt.Sprintf("it had ended with exit code %d", i.ExitCode)
+	case i.State == "running" && i.Health == "unhealthy": // the engine also calls those so that were stopped
+		return "it was unhealthy"
+	}
+	return ""
+}
+
+// stopped are the exit codes of a container that somebody stopped: of its own accord, and by SIGINT, SIGKILL and SIGTERM.
+var stopped = []int{0, 128 + 2, 128 + 9, 128 + 15}
 
 // RestartPolicy is when the engine restarts a container by itself, in Docker's words.
 type RestartPolicy struct {

@@ -81,6 +81,7 @@ type Snapshot struct {
 	Name         string          `json:"name"`
 	Reason       Reason          `json:"reason"`
 	Note         string          `json:"note,omitempty"`
+	Unwell       string          `json:"unwell,omitempty"` // what was wrong with the container then, such as "it was unhealthy"; "": nothing to be seen
 	CreatedAt    time.Time       `json:"created_at"`
 	ExpiresAt    time.Time       `json:"expires_at,omitzero"` // zero: as snapback.keep has it
 	Pinned       bool            `json:"pinned"`

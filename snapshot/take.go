@@ -139,7 +139,7 @@ func (t *Taker) look(ctx context.Context, s *Snapshot) (Inspection, error) {
 	if !now.Enabled {
 		return now, ErrNotEnabled
 	}
-	s.Document, s.ImageID = now.Document, now.ImageID
+	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.unwell(time.Now())
 	return now, t.written(ctx, s)
 }
 

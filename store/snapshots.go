@@ -17,13 +17,13 @@ import (
 const sealInspect = "inspect document"
 
 const snapshotColumns = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-	committed, container_id, document, changes, missing_since, volumes`
+	committed, container_id, document, changes, missing_since, volumes, unwell`
 
 func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err error) {
 	var expires, missing *time.Time
 	var sealed []byte
 	err = row.Scan(&s.ID, &s.Key, &s.Container, &s.Name, &s.Reason, &s.Note, &s.CreatedAt, &expires, &s.Pinned, &s.SizeBytes, &s.ImageID,
-		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes)
+		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes, &s.Unwell)
 	if err != nil {
 		return s, err
 	}
@@ -100,12 +100,12 @@ func (db *DB) insertSnapshot(ctx context.Context, tx pgx.Tx, s snapshot.Snapshot
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-			committed, container_id, document, changes, volumes)
+			committed, container_id, document, changes, volumes, unwell)
 		VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
-			@committed, @cid, @document, @changes, @volumes) `+onConflict+` RETURNING id`, pgx.NamedArgs{
+			@committed, @cid, @document, @changes, @volumes, @unwell) `+onConflict+` RETURNING id`, pgx.NamedArgs{
 		"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
 		"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
-		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes, "volumes": s.Volumes,
+		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes, "volumes": s.Volumes, "unwell": s.Unwell,
 	}).Scan(&id)
 	return id, err
 }
@@ -153,6 +153,14 @@ func volumesPhrase(s snapshot.Snapshot, kind string) string {
 	return ", with " + s.Volumes.Sentence(time.UTC)
 }
 
+// unwellPhrase warns that the state is none to go back to without a thought.
+func unwellPhrase(s snapshot.Snapshot, kind string) string {
+	if s.Unwell == "" || kind != incidents.KindSnapshotTaken {
+		return ""
+	}
+	return " although " + s.Unwell
+}
+
 func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.Entry {
 	verb := "took"
 	if kind == incidents.KindSnapshotDeleted {
@@ -161,13 +169,17 @@ func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.E
 	about := map[string]any{
 		"container": s.Container, "snapshot": s.Name, "reason": s.Reason, "note": s.Note, "size_bytes": s.SizeBytes, "committed": s.Committed,
 	}
+	if s.Unwell != "" {
+		about["unwell"] = s.Unwell
+	}
 	if s.Volumes != nil {
 		about["volumes"] = s.Volumes
 	}
 	details, _ := json.Marshal(about) // strings and numbers: always encodable
 	return incidents.Entry{
 		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: kind, Actor: by.Actor, Source: by.Source,
-		Summary: fmt.Sprintf("%s %s snapshot %s of %s%s", by.Actor.Name, verb, s.Name, s.Container, volumesPhrase(s, kind)), Details: details,
+		Summary: fmt.Sprintf("%s %s snapshot %s of %s%s%s", by.Actor.Name, verb, s.Name, s.Container, volumesPhrase(s, kind), unwellPhrase(s, kind)),
+		Details: details,
 	}
 }
 

@@ -33,6 +33,7 @@ type Snapshot struct {
 	Container  string            `json:"container"`
 	Reason     snapshot.Reason   `json:"reason"`
 	Note       string            `json:"note,omitempty"`
+	Unwell     string            `json:"unwell,omitempty"` // what was wrong with the container when it was taken
 	CreatedAt  time.Time         `json:"created_at"`
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"` // left out: as snapback.keep has it
 	Pinned     bool              `json:"pinned"`

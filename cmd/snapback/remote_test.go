@@ -74,7 +74,7 @@ func TestSnapshotListIsReadableAtThreeInTheMorning(t *testing.T) {
 	now := time.Date(2026, 3, 1, 3, 42, 0, 0, time.UTC)
 	list := []wire.Snapshot{
 		{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: now.Add(-287 * time.Minute), SizeBytes: 12_345_678, Restorable: true},
-		{Name: "manual-0341", Reason: snapshot.Manual, CreatedAt: now.Add(-59 * time.Second), Restorable: true, Pinned: true},
+		{Name: "manual-0341", Reason: snapshot.Manual, CreatedAt: now.Add(-59 * time.Second), Restorable: true, Pinned: true, Unwell: "it was unhealthy"},
 		{Name: "old", Reason: snapshot.Baseline, CreatedAt: now.Add(-30 * 24 * time.Hour), SizeBytes: 12, WhyNot: []string{"the image\x1b[2J was pruned", "port 80 is taken"}},
 	}
 	var out bytes.Buffer
@@ -83,7 +83,7 @@ func TestSnapshotListIsReadableAtThreeInTheMorning(t *testing.T) {
 	}
 	want := `NAME             AGE  REASON          SIZE             RESTORABLE
 pre-deploy-2255  4h   pre-deploy      12.3 MB          yes
-manual-0341      59s  manual, pinned  nothing written  yes
+manual-0341      59s  manual, pinned  nothing written  yes, although it was unhealthy
 old              30d  baseline        12 B             no: the image [2J was pruned; port 80 is taken
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

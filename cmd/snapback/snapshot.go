@@ -45,7 +45,7 @@ func newSnapshotCreateCmd(e env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)\n", plain(s.Name), plain(s.Container), size(s.SizeBytes))
+			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)%s\n", plain(s.Name), plain(s.Container), size(s.SizeBytes), although(s))
 			return err
 		},
 	}
@@ -95,9 +95,17 @@ func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 		if s.Pinned {
 			reason += ", pinned"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable+although(s))
 	}
 	return w.Flush()
+}
+
+// although warns of the state of a container that was not well.
+func although(s wire.Snapshot) string {
+	if s.Unwell == "" {
+		return ""
+	}
+	return ", although " + plain(s.Unwell)
 }
 
 // withVolumes says in the list what --with-volumes would bring.
