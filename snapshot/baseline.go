@@ -40,9 +40,9 @@ func (w *Watcher) routine(context.Context) {
 			continue // a deploy that has not been dealt with yet
 		}
 		if tick, due := w.tickDue(p, now); due {
-			w.spare(p.Key, func(ctx context.Context) error { return w.scheduled(ctx, p, tick) })
+			w.spare(p.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, p, tick) })
 		} else if w.baselineDue(p, now) {
-			w.spare(p.Key, func(ctx context.Context) error { return w.baseline(ctx, p.Now) })
+			w.spare(p.Now, func(ctx, patience context.Context) error { return w.baseline(ctx, patience, p.Now) })
 		}
 	}
 }
@@ -63,7 +63,7 @@ func (w *Watcher) postpone(id string, to time.Time) {
 }
 
 // baseline takes the good state of a container, unless another bot has.
-func (w *Watcher) baseline(ctx context.Context, s Sighting) error {
+func (w *Watcher) baseline(ctx, patience context.Context, s Sighting) error {
 	list, err := w.Store.Snapshots(ctx, s.Key)
 	if err != nil {
 		return err
@@ -86,12 +86,14 @@ func (w *Watcher) baseline(ctx context.Context, s Sighting) error {
 		w.postpone(s.ID, again)
 		return nil
 	}
-	return w.takeBaseline(ctx, now)
+	return w.takeBaseline(ctx, patience, now)
 }
 
-func (w *Watcher) takeBaseline(ctx context.Context, now Inspection) error {
+func (w *Watcher) takeBaseline(ctx, patience context.Context, now Inspection) error {
 	w.postpone(now.ID, time.Now().Add(w.nextTry(now.ID))) // when it can't be taken: then again, but ever less often
-	_, err := w.Taker.Take(ctx, now.Container, TakeAsk{Reason: Baseline, By: w.self("up and healthy for " + w.BaselineAfter.String())})
+	_, err := w.Taker.Take(ctx, now.Container, TakeAsk{
+		Reason: Baseline, Patience: patience, By: w.self("up and healthy for " + w.BaselineAfter.String()),
+	})
 	if err != nil {
 		return fmt.Errorf("taking the baseline of %s: %w", now.Name, err)
 	}

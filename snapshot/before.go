@@ -74,9 +74,9 @@ func (w *Watcher) keepOld(ctx context.Context, before Seat, d Deploy) (Snapshot,
 	if err != nil {
 		return Snapshot{}, false, err
 	}
-	// Its name may be another one by now, as may its key: it is kept as what it was.
+	// Its name may be another one by now, as may its key: it is kept as what it was. Its volumes are the new one's already.
 	as := before.Container
-	s, err := w.Taker.Take(ctx, as, TakeAsk{Name: DefaultName(PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: PreDeploy, By: w.by(d)})
+	s, err := w.Taker.Take(ctx, as, TakeAsk{Name: DefaultName(PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: PreDeploy, NoVolumes: true, By: w.by(d)})
 	return s, err == nil, err
 }
 

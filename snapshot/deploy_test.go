@@ -154,11 +154,11 @@ func TestReplacementWithoutTheLabelIsNoDeploy(t *testing.T) {
 }
 
 func TestOldContainerIsKeptAsItIsWhenThereWasNoBaseline(t *testing.T) {
-	k := setup(t)
+	k := setupVolumes(t).kit
 	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
 	long := func(c *snapshot.WatchConfig) { c.BaselineAfter = 1500 * time.Millisecond }
 	stop := k.watch(long)
-	first := k.Run(api, one)
+	first := k.Run(api, "--volume", k.Name("data")+":/data", "--label", "snapback.volumes=true", one)
 	key := k.key(api)
 	k.until("the container is known", func() bool { return len(must(k.db.KnownContainers(t.Context(), ""))) == 1 })
 	stop()
@@ -173,6 +173,9 @@ func TestOldContainerIsKeptAsItIsWhenThereWasNoBaseline(t *testing.T) {
 	kept := k.of(key, snapshot.PreDeploy)
 	if len(kept) != 1 || kept[0].ContainerID != first || !kept[0].Committed || kept[0].Container != api || d.Snapshot != kept[0].Name {
 		t.Errorf("kept %+v for %+v", kept, d)
+	}
+	if kept[0].Volumes != nil {
+		t.Errorf("with %+v, which its successor may have written to", kept[0].Volumes)
 	}
 }
 

@@ -65,7 +65,7 @@ func (w *Watcher) beginSchedule(ctx context.Context, before Seat, now Inspection
 }
 
 // scheduled takes the snapshot for a tick, unless another bot has, or this one had before it died.
-func (w *Watcher) scheduled(ctx context.Context, p standing, tick time.Time) error {
+func (w *Watcher) scheduled(ctx, patience context.Context, p standing, tick time.Time) error {
 	last, err := w.Store.LastTick(ctx, tickName(p.Key))
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (w *Watcher) scheduled(ctx context.Context, p standing, tick time.Time) err
 		return err
 	}
 	if !takenSince(list, tick) {
-		err = w.takeScheduled(ctx, p)
+		err = w.takeScheduled(ctx, patience, p)
 	}
 	if err != nil && (ctx.Err() != nil || later(err)) {
 		return err
@@ -98,8 +98,9 @@ func takenSince(list []Snapshot, tick time.Time) bool {
 	return false
 }
 
-// takeScheduled also refreshes the baseline, if the container is good: from then on it holds what was written until now.
-func (w *Watcher) takeScheduled(ctx context.Context, p standing) error {
+// takeScheduled also refreshes the baseline, if the container is good: from then on it holds what was written until now. A
+// deploy that is waiting gets the one that there is.
+func (w *Watcher) takeScheduled(ctx, patience context.Context, p standing) error {
 	now, err := w.Engine.Inspect(ctx, p.Now.ID)
 	if errors.Is(err, ErrUnknownContainer) {
 		return nil
@@ -107,11 +108,11 @@ func (w *Watcher) takeScheduled(ctx context.Context, p standing) error {
 	if err != nil {
 		return err
 	}
-	taken, err := w.Taker.Take(ctx, now.Container, TakeAsk{Reason: Scheduled, By: w.self("schedule " + p.Now.Schedule)})
+	taken, err := w.Taker.Take(ctx, now.Container, TakeAsk{Reason: Scheduled, Patience: patience, By: w.self("schedule " + p.Now.Schedule)})
 	if err != nil {
 		return fmt.Errorf("taking the scheduled snapshot of %s: %w", now.Name, err)
 	}
-	if _, ok := w.good(now); ok {
+	if _, ok := w.good(now); ok && patience.Err() == nil {
 		name := DefaultName(Baseline, time.Now().In(w.Zone))
 		if _, err := w.Taker.Copy(ctx, taken, TakeAsk{Name: name, Reason: Baseline, By: w.self("refreshed by its schedule")}); err != nil {
 			return fmt.Errorf("refreshing the baseline of %s: %w", now.Name, err)

@@ -37,7 +37,8 @@ type TakerConfig struct {
 // Taker takes snapshots and removes them.
 type Taker struct {
 	TakerConfig
-	slots chan struct{} // a place for every commit that may run
+	commits  chan struct{} // a place for every commit that may run
+	archives chan struct{} // one place: volumes are read one container after the other, however long that takes
 }
 
 // NewTaker returns a Taker.
@@ -48,7 +49,7 @@ func NewTaker(c TakerConfig) *Taker {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Taker{c, make(chan struct{}, max(1, c.Limit))}
+	return &Taker{c, make(chan struct{}, max(1, c.Limit)), make(chan struct{}, 1)}
 }
 
 // TakeAsk is a wish for a snapshot.
@@ -60,7 +61,8 @@ type TakeAsk struct {
 	ExpiresIn time.Duration // 0: as snapback.keep has it
 	Pinned    bool
 	By        By
-	NoVolumes bool // leave their contents out, whatever the label says
+	NoVolumes bool            // leave their contents out, whatever the label says
+	Patience  context.Context // when it ends, reading volumes is given up, and the snapshot is taken without; nil: never
 }
 
 // Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
@@ -81,33 +83,32 @@ func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (s Snapshot,
 			return s, err
 		}
 	}
-	select {
-	case t.slots <- struct{}{}:
-		defer func() { <-t.slots }()
-	case <-ctx.Done():
-		return s, fmt.Errorf("waiting for other commits: %w", context.Cause(ctx))
+	at, err := t.enter(ctx, c, ask)
+	if err != nil {
+		return s, err
 	}
+	defer at.leave()
 	err = t.named(ctx, c.Key, ask, func(ctx context.Context, name string) error {
-		s, err = t.take(ctx, draft(c, name, ask), ask)
+		s, err = t.take(ctx, draft(c, name, ask), ask.By, at)
 		return err
 	})
 	return s, err
 }
 
 // take does it all, under a name that nobody else takes meanwhile.
-func (t *Taker) take(ctx context.Context, s Snapshot, ask TakeAsk) (Snapshot, error) {
+func (t *Taker) take(ctx context.Context, s Snapshot, by By, at *places) (Snapshot, error) {
 	now, err := t.look(ctx, &s)
 	if err != nil {
 		return s, err
 	}
-	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
+	if _, err := t.Audit.Record(ctx, takeEntry(s, by)); err != nil {
 		return s, fmt.Errorf("writing the audit entry: %w", err)
 	}
 	s.ImageRef = t.Ref(s.Container, s.Name)
-	if err := t.keep(ctx, &s, now, ask); err != nil {
+	if err := t.keep(ctx, &s, now, at); err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
-	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
+	added, err := t.Shelf.AddSnapshot(ctx, s, by)
 	if err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
@@ -157,20 +158,21 @@ func (t *Taker) written(ctx context.Context, s *Snapshot) (err error) {
 }
 
 // keep makes the engine keep the container's files, and archives its volumes if that is wanted.
-func (t *Taker) keep(ctx context.Context, s *Snapshot, now Inspection, ask TakeAsk) error {
-	if t.Volumes == nil || !now.Settings.Volumes || ask.NoVolumes {
+func (t *Taker) keep(ctx context.Context, s *Snapshot, now Inspection, at *places) error {
+	if at.volumes == nil {
 		return t.keepImage(ctx, s, now)
 	}
-	volumes, err := t.Volumes.keepVolumes(ctx, now)
+	volumes, err := at.keepVolumes(ctx, now)
 	if err != nil {
-		s.Volumes = t.Volumes.problem(now.Name, err)
+		s.Volumes = at.volumes.problem(now.Name, err)
 		return t.keepImage(ctx, s, now)
 	}
 	if err := t.keepImage(ctx, s, now); err != nil {
 		_, thawErr := volumes.still.thaw()
 		return errors.Join(err, thawErr)
 	}
-	s.Volumes = volumes.finish(ctx)
+	at.committed()
+	s.Volumes = volumes.finish(ctx, at.patience)
 	return nil
 }
 

@@ -306,8 +306,8 @@ func (v *Volumes) keepVolumes(ctx context.Context, now Inspection) (*keeping, er
 	return k, err
 }
 
-// finish is the second half. The container runs again when it returns.
-func (k *keeping) finish(ctx context.Context) *VolumeSet {
+// finish is the second half, which ends early when patience does. The container runs again when it returns.
+func (k *keeping) finish(ctx, patience context.Context) *VolumeSet {
 	left := k.set.Left
 	if len(k.mounts) == 0 {
 		if len(left) == 0 {
@@ -315,7 +315,13 @@ func (k *keeping) finish(ctx context.Context) *VolumeSet {
 		}
 		return &VolumeSet{TakenAt: time.Now().UTC(), Left: left, Problem: "nothing in it can be archived"}
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(patience, func() { cancel(context.Cause(patience)) })()
 	set, err := k.v.archive(ctx, newSet(), []string{k.now.ID}, k.mounts, k.consistency)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if _, thawErr := k.still.thaw(); thawErr != nil {
 		err = errors.Join(err, thawErr)
 	}

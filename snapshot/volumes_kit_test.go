@@ -35,13 +35,13 @@ type faulty struct {
 	unpack atomic.Pointer[func(n int) error] // asked before the nth unpacking, from 1; nil: all go well
 	count  atomic.Int32
 	packed atomic.Int32
-	during atomic.Pointer[func()] // called while a volume is being read
+	during atomic.Pointer[func(context.Context)] // called while a volume is being read
 }
 
 func (f *faulty) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Writer) (snapshot.Packed, error) {
 	f.packed.Add(1)
 	if do := f.during.Load(); do != nil {
-		(*do)()
+		(*do)(ctx)
 	}
 	return f.Engine.Pack(ctx, id, m, w)
 }

@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -250,7 +251,7 @@ func TestConsistencyIsToldAsItWas(t *testing.T) {
 	state := func() string { return v.Docker("inspect", "-f", "{{.State.Status}}", v.api) }
 	v.run()
 	seen := ""
-	during := func() { seen = state() }
+	during := func(context.Context) { seen = state() }
 	v.engine.during.Store(&during)
 	if got := take(); got != snapshot.Frozen || seen != "paused" || state() != "running" {
 		t.Errorf("by default: %s, %s while it was read, %s afterwards", got, seen, state())
@@ -260,7 +261,7 @@ func TestConsistencyIsToldAsItWas(t *testing.T) {
 	if got := take(); got != snapshot.CrashConsistent || seen != "running" {
 		t.Errorf("without a pause: %s, %s while it was read", got, seen)
 	}
-	restart := func() { v.Docker("restart", "-t", "0", v.api) }
+	restart := func(context.Context) { v.Docker("restart", "-t", "0", v.api) }
 	v.engine.during.Store(&restart)
 	if got := take(); got != snapshot.CrashConsistent {
 		t.Errorf("restarted meanwhile: %s", got)
@@ -276,7 +277,7 @@ func TestContainerIsNotFrozenForLong(t *testing.T) {
 	v := setupVolumes(t)
 	v.volumes.Freeze = 50 * time.Millisecond
 	v.run()
-	during := func() {
+	during := func(context.Context) {
 		for v.Docker("inspect", "-f", "{{.State.Status}}", v.api) != "running" {
 			if t.Context().Err() != nil {
 				return

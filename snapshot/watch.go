@@ -49,6 +49,7 @@ type Sighting struct {
 	State     string
 	CreatedAt time.Time // to the second
 	Schedule  string
+	Volumes   bool // their contents are to be archived
 }
 
 func (s Sighting) alive() bool {
@@ -171,9 +172,10 @@ type Watcher struct {
 	wake   chan struct{} // one place: a look is wanted
 	urgent chan struct{} // a place for every deploy that may be worked on at once
 	calm   chan struct{} // the same for what can wait: baselines and schedules
+	slow   chan struct{} // the same for those of them that archive volumes
 
 	mu      sync.Mutex               // guards what follows
-	busy    map[string]bool          // identities that are being worked on; true: something else came up meanwhile
+	busy    map[string]*turn         // identities that are being worked on
 	ended   map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
 	seenTo  time.Time                // the newest event's moment
 	due     map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
@@ -192,8 +194,8 @@ type standing struct {
 // NewWatcher returns a Watcher that does nothing until Start.
 func NewWatcher(c WatchConfig) *Watcher {
 	w := &Watcher{
-		WatchConfig: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2),
-		busy: map[string]bool{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
+		WatchConfig: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
+		busy: map[string]*turn{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
 		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())

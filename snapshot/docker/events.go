@@ -82,9 +82,10 @@ func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 }
 
 func sighting(engineID, name string, row container.Summary) snapshot.Sighting {
+	settings := snapshot.ParseSettings(row.Labels)
 	return snapshot.Sighting{
 		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, State: string(row.State),
-		CreatedAt: time.Unix(row.Created, 0).UTC(), Schedule: snapshot.ParseSettings(row.Labels).Schedule,
+		CreatedAt: time.Unix(row.Created, 0).UTC(), Schedule: settings.Schedule, Volumes: settings.Volumes,
 	}
 }
 
