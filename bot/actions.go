@@ -45,7 +45,7 @@ func mainButton(v View) slack.BlockElement {
 	if len(v.Containers) > 1 || v.Suspects {
 		label += " (" + c.Container.Name + ")"
 	}
-	return restoreButton(label, v.Incident.ID, c.Container, best, c.Deploy)
+	return restoreButton(label, v.Incident.ID, c.Container, best)
 }
 
 func undoable(v View) (snapshot.Container, bool) {
@@ -170,20 +170,21 @@ func offersLine(v View, c ContainerView) string {
 	return strings.Join(parts, " · ")
 }
 
-// whatHappens is the confirm dialog's text: what will happen, what it changes, and what will not come back.
-func whatHappens(c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy) string {
-	text := c.Name + " goes back to " + o.Snapshot.Name + " and is down for a moment; what runs now is kept for Undo. Volumes, databases and other services stay as they are."
+// whatHappens is the confirm dialog's text: what changes and what stays, and then as much of the rest as there is room for.
+func whatHappens(c snapshot.Container, o snapshot.Offer) string {
+	text := c.Name + " goes back to " + o.Snapshot.Name
+	if what := changesLine(o.Changes); what != "" {
+		text += ": " + cut(what, 110)
+	}
+	text += ". It is down for a moment; what runs now is kept for Undo. Volumes and databases stay as they are."
 	if o.Snapshot.Unwell != "" {
 		text += " When it was taken, " + o.Snapshot.Unwell + "."
-	}
-	if len(o.Losses) > 0 {
-		text += " Does not come back: " + strings.Join(o.Losses, "; ") + "."
 	}
 	if len(o.Joined) > 0 {
 		text += " Recreated with it: " + strings.Join(o.Joined, ", ") + "."
 	}
-	if d != nil && d.Snapshot == o.Snapshot.Name && len(d.Changes) > 0 {
-		text += " Takes back: " + changesLine(backwards(d.Changes)) + "."
+	if len(o.Losses) > 0 {
+		text += " Does not come back: " + strings.Join(o.Losses, "; ") + "."
 	}
 	return literal(text, maxConfirmText)
 }

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +13,8 @@ import (
 )
 
 const (
-	detailOffers  = 6 // snapshots of a container whose preflight is run for the details
-	detailChanges = 40
+	detailOffers   = 6 // snapshots of a container whose preflight is run for the details
+	detailSections = 6 // of text about each container: three of them, their offers and the rest fit into one message
 )
 
 // terminalAnswer is for one person's eyes: the link opens once. The text that notifications show doesn't have it.
@@ -68,18 +67,14 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 	if !restorable(o) {
 		return &snapshot.RefusedError{Reasons: o.WhyNot}
 	}
-	deploy, err := h.containerView(ctx, c)
-	if err != nil {
-		return err
-	}
 	if !v.Volumes {
-		h.say(ctx, proposal(c, o, deploy.Deploy, v.Incident))
+		h.say(ctx, proposal(c, o, v.Incident))
 		return nil
 	}
 	if !withVolumes(o) {
 		return &snapshot.RefusedError{Reasons: volumesWhyNot(o)}
 	}
-	h.say(ctx, proposalWithVolumes(c, o, deploy.Deploy, v.Incident, h.cfg.Zone))
+	h.say(ctx, proposalWithVolumes(c, o, v.Incident, h.cfg.Zone))
 	return nil
 }
 
@@ -92,40 +87,29 @@ func byName(kept []snapshot.Snapshot, name string) (snapshot.Snapshot, bool) {
 	return snapshot.Snapshot{}, false
 }
 
-func proposal(c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy, incident int64) Rendering {
+func proposal(c snapshot.Container, o snapshot.Offer, incident int64) Rendering {
 	text := fmt.Sprintf("Restore %s to `%s`?", quote(c.Name, 120), quote(o.Snapshot.Name, 64))
 	long := []string{"*" + text + "*", quote(c.Name, 120) + " is down for a moment; what runs now is kept, stopped, for Undo."}
 	return Rendering{Text: text, Blocks: []slack.Block{
-		section(lines(maxSection, append(long, consequences(o, d)...)...)),
-		slack.NewActionBlock("", restoreButton("Restore "+o.Snapshot.Name, incident, c, o, d)),
+		section(lines(maxSection, append(long, consequences(o)...)...)),
+		slack.NewActionBlock("", restoreButton("Restore "+o.Snapshot.Name, incident, c, o)),
 	}}
 }
 
-// backwards is what a restore does with a deploy's changes.
-func backwards(changes []snapshot.Change) []snapshot.Change {
-	out := slices.Clone(changes)
-	for i := range out {
-		out[i].Before, out[i].After = out[i].After, out[i].Before
-	}
-	return out
-}
-
-// consequences are what is wrong with it, what doesn't come back, what is recreated as well, and what is taken back.
-func consequences(o snapshot.Offer, d *snapshot.Deploy) []string {
+// consequences are what is wrong with it, what will change, what doesn't come back, and what is recreated as well.
+func consequences(o snapshot.Offer) []string {
 	var out []string
 	if o.Snapshot.Unwell != "" {
 		out = append(out, "• ⚠️ When it was taken, "+quote(o.Snapshot.Unwell, 200))
+	}
+	if what := changesLine(o.Changes); what != "" {
+		out = append(out, "• Changes: "+quote(what, 600))
 	}
 	for _, l := range o.Losses {
 		out = append(out, "• Does not come back: "+quote(l, 300))
 	}
 	if len(o.Joined) > 0 {
 		out = append(out, "• Recreated with it: "+quote(strings.Join(o.Joined, ", "), 500))
-	}
-	if d != nil && d.Snapshot == o.Snapshot.Name {
-		for _, c := range backwards(d.Changes[:min(len(d.Changes), 15)]) {
-			out = append(out, "• Takes back: "+quote(c.String(), 200))
-		}
 	}
 	return out
 }
@@ -171,25 +155,34 @@ func differences(r snapshot.Restore) []string {
 // detail is one container: what its last deploy changed, and each snapshot with its button or why it has none.
 func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.Block {
 	head := []string{fmt.Sprintf("*%s* runs %s, %s", quote(c.Container.Name, 120), quote(c.Container.Image, 200), quote(c.Container.State, 20))}
-	if c.Deploy != nil {
-		head = append(head, "Last deploy "+when(v, *c.Deploy)+":")
-		for _, change := range c.Deploy.Changes[:min(len(c.Deploy.Changes), detailChanges)] {
-			head = append(head, "• "+quote(change.String(), 300))
-		}
-	}
 	for _, wrong := range c.Container.Settings.Wrong {
 		head = append(head, "⚠️ "+quote(wrong, 300))
 	}
-	out := []slack.Block{section(lines(maxSection, head...))}
+	if c.Deploy != nil {
+		head = append(head, deployed("Last deploy", v, *c.Deploy)...)
+	}
+	if c.Since != nil {
+		head = append(head, deployed("Deployed since,", v, *c.Since)...)
+	}
+	out := sections(detailSections, head)
 	kept, err := h.Snapshots.Snapshots(ctx, c.Container.Key)
 	if err != nil {
 		return append(out, note("The snapshots could not be looked up: "+problem(err)))
 	}
-	for _, s := range likeliest(kept, detailOffers) {
+	for _, s := range likeliest(kept, c.Deploy, detailOffers) {
 		out = append(out, h.detailOffer(ctx, v, c, s))
 	}
 	if n := len(kept) - detailOffers; n > 0 {
 		out = append(out, note(fmt.Sprintf("%d older ones: `/snapback snapshots %s`", n, quote(c.Container.Name, 120))))
+	}
+	return out
+}
+
+// deployed is everything that a deploy has changed.
+func deployed(what string, v View, d snapshot.Deploy) []string {
+	out := []string{what + " " + when(v, d) + ":"}
+	for _, change := range d.Changes {
+		out = append(out, "• "+quote(change.String(), 300))
 	}
 	return out
 }
@@ -211,11 +204,9 @@ func snapshotSection(v View, c ContainerView, o snapshot.Offer) slack.Block {
 	if !restorable(o) {
 		return section(lines(maxSection, head, "Can't be restored: "+quote(strings.Join(o.WhyNot, "; "), 800)))
 	}
-	out := section(lines(maxSection, append([]string{head}, losses(o)...)...))
+	out := section(lines(maxSection, append([]string{head}, consequences(o)...)...))
 	if v.Incident.Status != incidents.Resolved {
-		out.Accessory = slack.NewAccessory(restoreButton("Restore", v.Incident.ID, c.Container, o, c.Deploy))
+		out.Accessory = slack.NewAccessory(restoreButton("Restore", v.Incident.ID, c.Container, o))
 	}
 	return out
 }
-
-func losses(o snapshot.Offer) []string { return consequences(o, nil) }

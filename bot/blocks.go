@@ -22,6 +22,15 @@ func section(text string) *slack.SectionBlock {
 	return slack.NewSectionBlock(mrkdwn(text), nil, nil)
 }
 
+// sections are as many as the lines need, but n at most.
+func sections(n int, all []string) []slack.Block {
+	var out []slack.Block
+	for _, page := range pages(maxSection, n, all) {
+		out = append(out, section(page))
+	}
+	return out
+}
+
 func note(text string) *slack.ContextBlock { return slack.NewContextBlock("", mrkdwn(text)) }
 
 func button(act, label string, v value) *slack.ButtonBlockElement {
@@ -49,11 +58,11 @@ func clip(text string, limit int) string {
 }
 
 // restoreButton asks before it acts, and says what is lost. Clients may leave the question out, so nothing relies on it.
-func restoreButton(label string, incident int64, c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy) *slack.ButtonBlockElement {
+func restoreButton(label string, incident int64, c snapshot.Container, o snapshot.Offer) *slack.ButtonBlockElement {
 	v := valueFor(incident, c)
 	v.Snapshot = o.Snapshot.Name
 	b := button(actRestore, label, v).WithStyle(slack.StyleDanger)
-	return b.WithConfirm(confirm("Restore "+c.Name+"?", whatHappens(c, o, d), "Restore").WithStyle(slack.StyleDanger))
+	return b.WithConfirm(confirm("Restore "+c.Name+"?", whatHappens(c, o), "Restore").WithStyle(slack.StyleDanger))
 }
 
 func undoButton(incident int64, c snapshot.Container, r snapshot.Restore) *slack.ButtonBlockElement {

@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -298,6 +299,25 @@ func TestDetailsShowAllChangesAndEverySnapshot(t *testing.T) {
 	}
 }
 
+func TestDetailsSayHowMuchThereWasNoRoomFor(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() {
+		d := theDeploy()
+		d.Changes = nil
+		for i := range 100 {
+			d.Changes = append(d.Changes, snapshot.Change{Attribute: fmt.Sprintf("env N%03d", i), Before: strings.Repeat("a", 120), After: strings.Repeat("b", 120)})
+		}
+		n.deploys = []snapshot.Deploy{d}
+	})
+	n.tap(t, n.ann, n.alert(t).Overflow("Details"))
+	e := n.ann.ExpectEphemeral(t, n.shop, "Details of")
+	shown := strings.Count(e.String(), "env N")
+	if want := fmt.Sprintf("… and %d more", 100-shown); shown < 60 || !strings.Contains(e.String(), want) {
+		t.Errorf("%d of 100 changes are shown, and it does not end in %q:\n%s", shown, want, e)
+	}
+}
+
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
@@ -328,7 +348,7 @@ func TestRestoreCommandAsksAndThenRestoresWithinTheIncident(t *testing.T) {
 	n := setup(t)
 	n.ann.Command(n.shop, "/snapback", "restore api pre-deploy-2255")
 	n.work(t)
-	e := n.ann.ExpectEphemeral(t, n.shop, "Restore api to `pre-deploy-2255`?", "Takes back: env DB_POOL: 2 → 20")
+	e := n.ann.ExpectEphemeral(t, n.shop, "Restore api to `pre-deploy-2255`?", "Changes: image 1.42 → 1.41 · env DB_POOL: 2 → 20 · env API_KEY: changed")
 	if len(n.asked()) != 0 {
 		t.Fatal("a command acted by itself")
 	}

@@ -53,6 +53,7 @@ type world struct {
 	deploys    []snapshot.Deploy
 	whyNot     map[string][]string
 	losses     []string
+	changes    map[string][]snapshot.Change // by the snapshot's name: what its restore would change
 	volumes    *snapshot.VolumeOffer
 	asks       []snapshot.Ask
 	askErr     error
@@ -203,10 +204,21 @@ func (w *world) Deploys(_ context.Context, keys []string, limit int) ([]snapshot
 	return out[:min(limit, len(out))], nil
 }
 
+func (w *world) DeployBefore(_ context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range w.deploys {
+		if slices.Contains(keys, d.Key) && !d.At.After(at) {
+			return d, true, nil
+		}
+	}
+	return snapshot.Deploy{}, false, nil
+}
+
 func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return snapshot.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Losses: w.losses, Volumes: w.volumes}, w.engineErr
+	return snapshot.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Changes: w.changes[s.Name], Losses: w.losses, Volumes: w.volumes}, w.engineErr
 }
 
 func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, error) {
@@ -346,6 +358,7 @@ func story() *world {
 	w.entries[7] = []incidents.Entry{{IncidentID: 7, Seq: 1, Kind: incidents.KindPagerDutyTriggered, Summary: "Triggered", OccurredAt: at("03:42")}}
 	w.containers = []snapshot.Container{theContainer()}
 	w.deploys = []snapshot.Deploy{theDeploy()}
+	w.changes = map[string][]snapshot.Change{"pre-deploy-2255": theChanges()}
 	w.snapshots = map[string][]snapshot.Snapshot{"k/api": {
 		{ID: 2, Key: "k/api", Container: "api", Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")},
 		{ID: 1, Key: "k/api", Container: "api", Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")},
@@ -378,6 +391,15 @@ func theDeploy() snapshot.Deploy {
 			{Attribute: "image", Before: "shop:1.41", After: "shop:1.42"},
 			{Attribute: "env API_KEY", Masked: true},
 		},
+	}
+}
+
+// theChanges are what restoring the state from before theDeploy would change.
+func theChanges() []snapshot.Change {
+	return []snapshot.Change{
+		{Attribute: "image", Before: "shop:1.42", After: "shop:1.41"},
+		{Attribute: "env DB_POOL", Before: "2", After: "20"},
+		{Attribute: "env API_KEY", Masked: true},
 	}
 }
 

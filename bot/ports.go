@@ -112,6 +112,8 @@ type Snapshots interface {
 type Deploys interface {
 	// Deploys lists the newest of the given containers (nil: of all), at most limit, newest first.
 	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
+	// DeployBefore is the newest deploy of the given containers until at; false when there was none.
+	DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error)
 }
 
 // Offers runs the preflight of a restore that nobody has asked for. snapshot.Restorer does.

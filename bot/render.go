@@ -119,10 +119,10 @@ func containers(v View) []slack.Block {
 		out = append(out, section("No container names this service. Deployed last:"))
 	}
 	for i, c := range v.Containers {
-		s := section(lines(maxSection, deployLine(v, c), dueLine(c.Container)))
+		s := section(lines(maxSection, deployLine(v, c), sinceLine(v, c), dueLine(c.Container)))
 		if best, ok := c.Best(); i > 0 && ok && offering(v) {
 			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
-			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best, c.Deploy))
+			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best))
 		}
 		out = append(out, s)
 	}
@@ -150,11 +150,24 @@ func deployLine(v View, c ContainerView) string {
 	if c.Deploy == nil {
 		return name + "No deploy seen; " + quote(c.Container.Name, 100) + " runs " + quote(c.Container.Image, 120)
 	}
-	what := changesLine(c.Deploy.Changes)
-	if what == "" {
-		what = imageChange(c.Deploy.Before, c.Deploy.After)
+	return name + "Last deploy " + when(v, *c.Deploy) + ": " + changed(*c.Deploy)
+}
+
+// sinceLine tells of a deploy after the alert, such as a fix that did not help.
+func sinceLine(v View, c ContainerView) string {
+	if c.Since == nil {
+		return ""
 	}
-	return name + "Last deploy " + when(v, *c.Deploy) + ": " + quote(what, 600)
+	return "Deployed since, " + when(v, *c.Since) + ": " + changed(*c.Since)
+}
+
+// changed is what a deploy has changed, quoted.
+func changed(d snapshot.Deploy) string {
+	what := changesLine(d.Changes)
+	if what == "" {
+		what = imageChange(d.Before, d.After)
+	}
+	return quote(what, 600)
 }
 
 func when(v View, d snapshot.Deploy) string {

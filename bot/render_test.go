@@ -31,7 +31,7 @@ func theView() bot.View {
 		Containers: []bot.ContainerView{{
 			Container: theContainer(), Deploy: &d, Kept: 2,
 			Offers: []snapshot.Offer{
-				{Snapshot: snapshot.Snapshot{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")}, Losses: []string{"volume shop-data stays as it is"}},
+				{Snapshot: snapshot.Snapshot{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")}, Changes: theChanges(), Losses: []string{"volume shop-data stays as it is"}},
 				{Snapshot: snapshot.Snapshot{Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")}},
 				{Snapshot: snapshot.Snapshot{Name: "baseline-2100", Reason: snapshot.Baseline, CreatedAt: at("21:00")}, WhyNot: []string{"its image is gone"}},
 			},
@@ -53,7 +53,13 @@ func restoring(state snapshot.State, phases int) func(*bot.View) {
 }
 
 var renderings = map[string]func(*bot.View){
-	"triggered":    func(*bot.View) {},
+	"triggered": func(*bot.View) {},
+	"deployed_since": func(v *bot.View) {
+		fix := theDeploy()
+		fix.At, fix.Before, fix.After, fix.Changes = at("03:50"), "shop:1.42", "shop:1.43", fix.Changes[1:2]
+		fix.Changes[0].Before, fix.Changes[0].After = "shop:1.42", "shop:1.43"
+		v.Containers[0].Since = &fix
+	},
 	"low":          func(v *bot.View) { v.Incident.Urgency = "low"; v.Incident.Priority = "P3" },
 	"acknowledged": acked,
 	"asked":        func(v *bot.View) { v.Asked = map[bot.ActKind]string{bot.Acknowledge: "Ann Lee"} },
@@ -99,6 +105,7 @@ var renderings = map[string]func(*bot.View){
 		v.Incident.Title = "<!channel> *now*\n> `x` & \u202egnp.exe"
 		v.Incident.Service, v.Incident.URL = "<@U1> _s_ a_b", "javascript:alert(1)"
 		v.Containers[0].Deploy.Changes[0] = snapshot.Change{Attribute: "env X", Before: "<!here>", After: "a|b>"}
+		v.Containers[0].Offers[0].Changes = []snapshot.Change{{Attribute: "env X", Before: "a|b>", After: "<!here>"}}
 	},
 }
 

@@ -119,6 +119,31 @@ func lines(limit int, all ...string) string {
 	return out.String()
 }
 
+// pages joins all lines into texts of at most limit characters each, and of at most n texts. The last one says how many
+// lines there was no room for.
+func pages(limit, n int, all []string) []string {
+	const more = 60 // characters for the last line
+	var out []string
+	for len(all) > 0 {
+		room := limit
+		if len(out) == n-1 {
+			room -= more
+		}
+		count, used := 0, 0
+		for count < len(all) && (count == 0 || used+1+size(all[count]) <= room) {
+			used += 1 + size(all[count])
+			count++
+		}
+		page := lines(limit, all[:count]...)
+		all = all[count:]
+		if len(out) == n-1 && len(all) > 0 {
+			return append(out, page+fmt.Sprintf("\n… and %d more", len(all)))
+		}
+		out = append(out, page)
+	}
+	return out
+}
+
 // span is a length of time as people say it: 8 s, 12 min, 4 h 47 min, 3 days.
 func span(d time.Duration) string {
 	d = d.Abs()

@@ -35,8 +35,9 @@ type View struct {
 // ContainerView is one container of it.
 type ContainerView struct {
 	Container snapshot.Container
-	Deploy    *snapshot.Deploy
-	Offers    []snapshot.Offer // pre-deploy first, newest first; those with WhyNot can't be restored
+	Deploy    *snapshot.Deploy // the one nearest before the alert; when there was none, the newest
+	Since     *snapshot.Deploy // the newest one after the alert, when there is one before it as well
+	Offers    []snapshot.Offer // likeliest first; those with WhyNot can't be restored
 	Kept      int              // how many snapshots there are
 }
 
@@ -92,11 +93,11 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 	v.Suspects = suspects
 	var errs []error
 	for _, c := range found {
-		cv, err := b.containerView(ctx, c)
+		cv, err := b.containerView(ctx, c, v.Incident.OpenedAt)
 		v.Containers = append(v.Containers, cv)
 		errs = append(errs, err)
 	}
-	byDeploy(v.Containers)
+	byDeploy(v.Containers, v.Incident.OpenedAt)
 	if n := len(v.Containers); n > maxContainers {
 		v.More, v.Containers = n-maxContainers, v.Containers[:maxContainers]
 	}
@@ -122,10 +123,15 @@ func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.
 	if err != nil {
 		return nil, true, err
 	}
-	return suspects(all, recent), true, nil
+	later := func(d snapshot.Deploy) bool { return after(d, in.OpenedAt) }
+	earlier := slices.DeleteFunc(slices.Clone(recent), later)
+	return suspects(all, append(earlier, recent...)), true, nil
 }
 
-// suspects are those of all that were deployed last.
+// after says that a deploy came after the alert, and so is no cause of it.
+func after(d snapshot.Deploy, opened time.Time) bool { return !opened.IsZero() && d.At.After(opened) }
+
+// suspects are those of all that come first in recent.
 func suspects(all []snapshot.Container, recent []snapshot.Deploy) []snapshot.Container {
 	var out []snapshot.Container
 	for _, d := range recent {
@@ -138,19 +144,27 @@ func suspects(all []snapshot.Container, recent []snapshot.Deploy) []snapshot.Con
 	return out
 }
 
-func (b *Bot) containerView(ctx context.Context, c snapshot.Container) (ContainerView, error) {
+func (b *Bot) containerView(ctx context.Context, c snapshot.Container, opened time.Time) (ContainerView, error) {
 	cv := ContainerView{Container: c}
 	last, err := b.Deploys.Deploys(ctx, []string{c.Key}, 1)
-	if len(last) > 0 {
-		cv.Deploy = &last[0]
+	if err != nil || len(last) == 0 {
+		return cv, err
+	}
+	cv.Deploy = &last[0]
+	if !after(last[0], opened) {
+		return cv, nil
+	}
+	before, found, err := b.Deploys.DeployBefore(ctx, []string{c.Key}, opened)
+	if found {
+		cv.Deploy, cv.Since = &before, &last[0]
 	}
 	return cv, err
 }
 
-// byDeploy puts the container that was deployed last first: it is the likeliest cause.
-func byDeploy(all []ContainerView) {
+// byDeploy puts the container first that was deployed last before the alert: it is the likeliest cause.
+func byDeploy(all []ContainerView, opened time.Time) {
 	at := func(c ContainerView) time.Time {
-		if c.Deploy == nil {
+		if c.Deploy == nil || after(*c.Deploy, opened) {
 			return time.Time{}
 		}
 		return c.Deploy.At
@@ -168,7 +182,7 @@ func (b *Bot) offer(ctx context.Context, all []ContainerView) error {
 			return err
 		}
 		all[i].Kept = len(kept)
-		for _, s := range likeliest(worthOffering(kept, all[i].Container), maxOffers) {
+		for _, s := range likeliest(worthOffering(kept, all[i].Container), all[i].Deploy, maxOffers) {
 			o, err := b.Offers.Offer(ctx, all[i].Container, s)
 			if err != nil {
 				return err
@@ -190,18 +204,20 @@ func worthOffering(kept []snapshot.Snapshot, now snapshot.Container) []snapshot.
 	return others
 }
 
-// likeliest sorts newest first, with those from before a deploy ahead of the others, and those of a container that was not
-// well behind them.
-func likeliest(kept []snapshot.Snapshot, n int) []snapshot.Snapshot {
+// likeliest sorts newest first, with the state from before the deploy ahead of all, those from before other deploys ahead
+// of the rest, and those of a container that was not well last.
+func likeliest(kept []snapshot.Snapshot, d *snapshot.Deploy, n int) []snapshot.Snapshot {
 	kept = slices.Clone(kept)
 	rank := func(s snapshot.Snapshot) int {
 		switch {
 		case s.Unwell != "":
-			return 2
-		case s.Reason == snapshot.PreDeploy:
+			return 3
+		case d != nil && s.Name == d.Snapshot:
 			return 0
+		case s.Reason == snapshot.PreDeploy:
+			return 1
 		}
-		return 1
+		return 2
 	}
 	slices.SortStableFunc(kept, func(x, y snapshot.Snapshot) int {
 		return cmp.Or(cmp.Compare(rank(x), rank(y)), y.CreatedAt.Compare(x.CreatedAt))

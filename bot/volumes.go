@@ -40,7 +40,7 @@ func volumesOption(v View) *slack.OptionBlockObject {
 }
 
 // proposalWithVolumes is the message that asks.
-func proposalWithVolumes(c snapshot.Container, o snapshot.Offer, d *snapshot.Deploy, incident int64, zone *time.Location) Rendering {
+func proposalWithVolumes(c snapshot.Container, o snapshot.Offer, incident int64, zone *time.Location) Rendering {
 	set := o.Volumes.Set
 	text := fmt.Sprintf("Restore %s to `%s` with volumes?", quote(c.Name, 120), quote(o.Snapshot.Name, 64))
 	long := []string{
@@ -50,7 +50,7 @@ func proposalWithVolumes(c snapshot.Container, o snapshot.Offer, d *snapshot.Dep
 	}
 	o.Losses = snapshot.WithVolumes(o.Losses, set.Paths())
 	return Rendering{Text: text, Blocks: []slack.Block{
-		section(lines(maxSection, append(long, consequences(o, d)...)...)),
+		section(lines(maxSection, append(long, consequences(o)...)...)),
 		slack.NewActionBlock("", volumesButton(incident, c, o, zone)),
 	}}
 }

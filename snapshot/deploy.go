@@ -287,7 +287,7 @@ func (w *Watcher) deployEntry(ctx context.Context, d Deploy, now Inspection) (in
 	if len(told.Returned) > 0 {
 		e.Kind = incidents.KindDeployReturned
 		e.Summary = fmt.Sprintf("%s was deployed with what the restore to %s had undone %s: %s", now.Name, rest.Snapshot,
-			ago(d.At.Sub(rest.VerifiedAt)), oneLine(told.Returned, 3))
+			ago(d.At.Sub(rest.VerifiedAt)), OneLine(told.Returned, 3))
 	}
 	e.Details, err = incidents.Details(told)
 	return e, err
@@ -296,7 +296,7 @@ func (w *Watcher) deployEntry(ctx context.Context, d Deploy, now Inspection) (in
 func deploySentence(d Deploy, now Inspection) string {
 	what := "with nothing changed"
 	if len(d.Changes) > 0 {
-		what = oneLine(d.Changes, 3)
+		what = OneLine(d.Changes, 3)
 	}
 	s := fmt.Sprintf("%s was deployed: %s", now.Name, what)
 	if d.Snapshot == "" {
@@ -305,8 +305,8 @@ func deploySentence(d Deploy, now Inspection) string {
 	return s + "; the state from before is kept as " + d.Snapshot
 }
 
-// oneLine says the first n changes, and how many more there are. An image's ID is told by people's name for it.
-func oneLine(changes []Change, n int) string {
+// OneLine says the first n changes, and how many more there are. An image's ID is told by people's name for it.
+func OneLine(changes []Change, n int) string {
 	named := slices.ContainsFunc(changes, func(c Change) bool { return c.Attribute == "image" })
 	var parts []string
 	for _, c := range changes {

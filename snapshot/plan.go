@@ -150,6 +150,7 @@ func (m *machine) freeKeptName(ctx context.Context) (string, error) {
 type Offer struct {
 	Snapshot Snapshot
 	WhyNot   []string
+	Changes  []Change // from what runs now to what would, secrets masked; nil when nothing is there now
 	Losses   []string
 	Joined   []string
 	Volumes  *VolumeOffer // nil: without volumes only
@@ -168,6 +169,9 @@ func (r *Restorer) Offer(ctx context.Context, c Container, snap Snapshot) (Offer
 		why = append(why, err.Error())
 	}
 	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.rest.Plan.Losses}
+	if offer.Changes, err = r.wouldChange(ctx, c, snap.ID); err != nil {
+		return Offer{}, err
+	}
 	if offer.Volumes, err = r.offerVolumes(ctx, c, snap); err != nil {
 		return Offer{}, err
 	}
@@ -175,4 +179,21 @@ func (r *Restorer) Offer(ctx context.Context, c Container, snap Snapshot) (Offer
 		offer.Joined = append(offer.Joined, j.Name)
 	}
 	return offer, nil
+}
+
+// wouldChange compares the container with what a restore would put in its place: whatever was deployed in between, that is
+// what people have to know.
+func (r *Restorer) wouldChange(ctx context.Context, c Container, snapshot int64) ([]Change, error) {
+	snap, err := r.Shelf.SnapshotByID(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	now, err := r.Engine.Inspect(ctx, c.ID)
+	if errors.Is(err, ErrUnknownContainer) || err == nil && len(now.Document) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Engine.Changes(now.Document, snap.Document)
 }

@@ -283,3 +283,19 @@ func TestPrunedImageIsRefusedInWords(t *testing.T) {
 		t.Errorf("a refused restore changed something:\n%s", diff)
 	}
 }
+
+func TestOfferSaysWhatWouldChangeWhateverWasDeployedInBetween(t *testing.T) {
+	k := setup(t)
+	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
+	k.Run(api, "--env", "V=1", image)
+	snap := k.take(api)
+	for _, v := range []string{"V=2", "V=3"} {
+		k.Docker("rm", "-f", api)
+		k.Run(api, "--env", v, image)
+	}
+	offer, err := k.restorer.Offer(t.Context(), k.container(api), snap)
+	want := []snapshot.Change{{Attribute: "env V", Before: "3", After: "1"}}
+	if diff := cmp.Diff(want, offer.Changes); err != nil || diff != "" {
+		t.Errorf("changes (-want +got), %v:\n%s", err, diff)
+	}
+}

@@ -44,11 +44,6 @@ func (b botMessages) WithMessage(ctx context.Context, incident int64, do func(co
 // botStore is what of the store has another shape in bot.
 type botStore struct{ *store.DB }
 
-func (b botStore) Append(ctx context.Context, e incidents.Entry) error {
-	_, err := b.Record(ctx, e)
-	return err
-}
-
 func (b botStore) Person(ctx context.Context, slackID string) (bot.Person, bool, error) {
 	p, ok, err := b.DB.Person(ctx, slackID)
 	return bot.Person(p), ok, err
@@ -56,18 +51,6 @@ func (b botStore) Person(ctx context.Context, slackID string) (bot.Person, bool,
 
 func (b botStore) SavePerson(ctx context.Context, p bot.Person) error {
 	return b.DB.SavePerson(ctx, store.Person(p))
-}
-
-func (b botStore) LastDeploy(ctx context.Context, key string) (snapshot.Deploy, bool, error) {
-	list, err := b.Deploys(ctx, []string{key}, 1)
-	if err != nil || len(list) == 0 {
-		return snapshot.Deploy{}, false, err
-	}
-	return list[0], true, nil
-}
-
-func (b botStore) Recent(ctx context.Context, limit int) ([]snapshot.Deploy, error) {
-	return b.Deploys(ctx, nil, limit)
 }
 
 // Ask writes what somebody asks of PagerDuty onto the timeline; writing it queues the call. The same tap twice asks once.

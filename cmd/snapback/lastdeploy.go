@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -56,15 +55,15 @@ func deployBefore(in incidents.Incident, d snapshot.Deploy, container string) (i
 		Container string `json:"container"`
 		snapshot.Deploy
 	}{container, d})
-	var changes []string
-	for _, c := range d.Changes[:min(3, len(d.Changes))] {
-		changes = append(changes, c.String())
+	what := "nothing changed"
+	if len(d.Changes) > 0 {
+		what = snapshot.OneLine(d.Changes, 3)
 	}
 	return incidents.Entry{
 		IncidentID: in.ID, OccurredAt: d.At, Kind: incidents.KindDeploy,
 		Actor: incidents.Actor{Kind: incidents.Engine, Name: "docker"}, Source: incidents.Source{System: "engine", NativeID: d.AfterID},
 		Summary: fmt.Sprintf("The last deploy before the alert, %s before it: %s, %s",
-			in.OpenedAt.Sub(d.At).Round(time.Second), container, strings.Join(changes, " · ")),
+			in.OpenedAt.Sub(d.At).Round(time.Second), container, what),
 		Details: details,
 	}, err
 }

@@ -155,7 +155,7 @@ func mrkdwn(s string) *slack.TextBlockObject {
 func alert() []slack.Block {
 	restore := slack.NewButtonBlockElement("restore", `{"i":1,"s":"pre-deploy-2255"}`, plain("Restore pre-deploy-2255")).WithStyle(slack.StyleDanger)
 	ask := slack.NewConfirmationBlockObject(plain("Restore shop?"),
-		plain("shop goes back to pre-deploy-2255 and is down for a moment; what runs now is kept for Undo. Takes back: image 1.41 → 1.42 · DB_POOL: 20 → 2."), plain("Restore"), plain("Not now"))
+		plain("shop goes back to pre-deploy-2255: image 1.42 → 1.41 · DB_POOL: 2 → 20. It is down for a moment; what runs now is kept for Undo."), plain("Restore"), plain("Not now"))
 	restore.WithConfirm(ask.WithStyle(slack.StyleDanger))
 	more := slack.NewOverflowBlockElement("more",
 		slack.NewOptionBlockObject(`{"a":"pick","s":"baseline-2130"}`, plain("Restore baseline-2130 …"), nil),
