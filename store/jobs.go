@@ -199,10 +199,22 @@ func (db *DB) TellAgain(ctx context.Context) error {
 	return nil
 }
 
-// Tell queues telling one incident's story, for when what it shows has changed without an entry.
-func (db *DB) Tell(ctx context.Context, incident int64) error {
-	_, err := db.jobs.Insert(ctx, slackArgs{incident}, nil)
-	return away(err)
+// tellOpen queues telling every open incident: what their messages offer has changed without an entry of theirs.
+func (db *DB) tellOpen(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `SELECT id FROM incidents WHERE status <> 'resolved' ORDER BY id`)
+	if err != nil {
+		return fmt.Errorf("looking for open incidents: %w", err)
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("looking for open incidents: %w", err)
+	}
+	for _, id := range open {
+		if _, err := db.jobs.InsertTx(ctx, tx, slackArgs{id}, nil); err != nil {
+			return fmt.Errorf("queueing the Slack message: %w", err)
+		}
+	}
+	return nil
 }
 
 // quiet lowers River's own information to debug: its jobs say what matters themselves.

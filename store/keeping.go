@@ -64,7 +64,7 @@ func (db *DB) TagLeft(ctx context.Context, id int64, left bool) error {
 	return away(err)
 }
 
-// MarkGone implements snapshot.Keeping.
+// MarkGone implements snapshot.Keeping. Messages of open incidents lose their button.
 func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE snapshots SET missing_since = now()
@@ -75,8 +75,10 @@ func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) erro
 		if tag.RowsAffected() == 0 {
 			return nil
 		}
-		_, err = db.record(ctx, tx, e)
-		return err
+		if _, err = db.record(ctx, tx, e); err != nil {
+			return err
+		}
+		return db.tellOpen(ctx, tx)
 	})
 }
 

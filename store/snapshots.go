@@ -184,9 +184,18 @@ func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.E
 }
 
 // MarkMissing notes that a snapshot's image is gone, or with missing false that it is back. It returns whether that
-// was news.
+// was news. Messages of open incidents then offer it no more, or again.
 func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error) {
-	tag, err := db.pool.Exec(ctx, `UPDATE snapshots SET missing_since = CASE WHEN $2 THEN now() END
-		WHERE id = $1 AND deleted_at IS NULL AND (missing_since IS NOT NULL) <> $2`, id, missing)
-	return tag.RowsAffected() > 0, away(err)
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE snapshots SET missing_since = CASE WHEN $2 THEN now() END
+			WHERE id = $1 AND deleted_at IS NULL AND (missing_since IS NOT NULL) <> $2`, id, missing)
+		if err != nil {
+			return fmt.Errorf("marking a snapshot: %w", err)
+		}
+		if news = tag.RowsAffected() > 0; !news {
+			return nil
+		}
+		return db.tellOpen(ctx, tx)
+	})
+	return news && err == nil, err
 }
