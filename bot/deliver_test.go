@@ -347,6 +347,21 @@ func TestRestoreOutsideAnIncidentGetsAThreadInTheContainersChannel(t *testing.T)
 	wantReplies(t, n.shop.ExpectMessage(t, "▶️ step 0"), "✅ step 2")
 }
 
+func TestSnapshotWithoutItsVolumesIsSaid(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.write(t, incidents.Entry{Kind: incidents.KindSnapshotTaken, Summary: "routine", Details: []byte(`{"container":"api","volumes":{"parts":[]}}`)})
+	n.write(t, incidents.Entry{
+		Kind: incidents.KindSnapshotTaken, Summary: "taken without its volumes: the disk is full",
+		Details: []byte(`{"container":"api","volumes":{"problem":"the disk is full"}}`),
+	})
+	n.deliver(t, 0)
+	if got := len(n.shop.Messages()) + len(n.ops.Messages()); got != 1 {
+		t.Fatalf("%d messages", got)
+	}
+	n.shop.ExpectMessage(t, "⚠️ taken without its volumes: the disk is full")
+}
+
 func TestOutsideTextPingsNobody(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

@@ -37,7 +37,7 @@ var outside = map[string]bool{
 func told(e incidents.Entry) (mark string, ok bool) {
 	mark, ok = replies[e.Kind]
 	switch {
-	case strings.HasSuffix(e.Kind, ".failed") && !ok, troubled(e.Kind):
+	case strings.HasSuffix(e.Kind, ".failed") && !ok, troubled(e.Kind), e.Kind == incidents.KindSnapshotTaken && aboutOf(e).Volumes.Problem != "":
 		mark, ok = "⚠️", true
 	case e.IncidentID == 0 && !outside[e.Kind]:
 		return "", false
@@ -76,6 +76,9 @@ func reply(e incidents.Entry, mark string) Rendering {
 type about struct {
 	Container string `json:"container"`
 	Restore   int64  `json:"restore_id"`
+	Volumes   struct {
+		Problem string `json:"problem"`
+	} `json:"volumes"` // of a snapshot: why it is without their contents
 }
 
 func aboutOf(e incidents.Entry) about {
