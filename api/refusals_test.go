@@ -68,6 +68,7 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 		{"other charset", request{method: "PATCH", path: target, body: "{}", header: map[string]string{"Content-Type": "application/json; charset=latin1"}}, nil, 415, "unsupported_media_type", ""},
 		{"too large", request{method: "POST", path: "/incidents/1/notes", body: `{"text":"` + strings.Repeat("x", 1<<20) + `"}`}, nil, 413, "too_large", "1 MiB"},
 		{"bad name", request{method: "POST", path: "/containers/api/snapshots", body: `{"name":"../x"}`}, nil, 400, "bad_name", "1 to 64"},
+		{"name of a restore's own", request{method: "POST", path: "/containers/api/snapshots", body: `{"name":"joined-12"}`}, nil, 400, "malformed", "a restore's own snapshots"},
 		{"taken name", request{method: "POST", path: "/containers/api/snapshots", body: `{"name":"manual-0100"}`}, nil, 409, "name_taken", ""},
 		{"the bot's own reason", request{method: "POST", path: "/containers/api/snapshots", body: `{"reason":"baseline"}`}, nil, 400, "malformed", "pre-deploy or manual"},
 		{"expiry", request{method: "POST", path: "/containers/api/snapshots", body: `{"expires_in":"-5m"}`}, nil, 400, "malformed", "14d"},

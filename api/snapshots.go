@@ -147,6 +147,9 @@ func takeAsk(r *http.Request) (snapshot.TakeAsk, error) {
 		if err := snapshot.CheckName(in.Name); err != nil {
 			return ask, err
 		}
+		if snapshot.Reserved(in.Name) {
+			return ask, malformed("names such as joined-12 and before-0347-12 are those of a restore's own snapshots. Choose another one.")
+		}
 	}
 	if err := sentence("note", in.Note); err != nil {
 		return ask, err

@@ -38,21 +38,44 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 // allowed checks a permission, and puts a refusal on the timeline.
 func (h *handling) allowed(ctx context.Context, rule snapshot.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
 	what := verb + " " + c.Name
-	err := h.may(ctx, rule, h.who, where{
-		posted: h.posted(c, in), channel: h.in.Channel, home: h.channelOf(c),
-		services: servicesFor(c, in), what: verb + " " + quote(c.Name, 120),
-	})
+	place, err := h.place(ctx, c, in)
+	if err != nil {
+		return err
+	}
+	place.what = verb + " " + quote(c.Name, 120)
+	err = h.may(ctx, rule, h.who, place)
 	if errors.Is(err, ErrDenied) {
 		return h.refused(ctx, in.ID, what, err)
 	}
 	return err
 }
 
+func (h *handling) place(ctx context.Context, c snapshot.Container, in incidents.Incident) (where, error) {
+	posted, err := h.posted(ctx, c, in)
+	return where{posted: posted, channel: h.in.Channel, home: h.channelOf(c), services: servicesFor(c, in)}, err
+}
+
 // posted says that the bot puts a button for the container where this one was tapped, if that is neither the container's
 // channel nor the default one: with an alert of a service that the container names. What a button carries has been
-// through the client of whoever tapped it, and may name any container.
-func (h *handling) posted(c snapshot.Container, in incidents.Incident) bool {
-	return h.in.Kind == inTap && in.ServiceID != "" && slices.Contains(c.Settings.PagerDutyServices, in.ServiceID)
+// through the client of whoever tapped it, and may name any container, and any incident: so the alert has to stand here.
+func (h *handling) posted(ctx context.Context, c snapshot.Container, in incidents.Incident) (bool, error) {
+	if h.in.Kind != inTap || in.ServiceID == "" || !slices.Contains(c.Settings.PagerDutyServices, in.ServiceID) {
+		return false, nil
+	}
+	channel, err := h.Messages.MessageChannel(ctx, in.ID)
+	return channel != "" && channel == h.in.Channel, err
+}
+
+// here returns a denial unless the message of the incident stands where this button was tapped.
+func (h *handling) here(ctx context.Context, in incidents.Incident) error {
+	channel, err := h.Messages.MessageChannel(ctx, in.ID)
+	if err != nil || channel != "" && channel == h.in.Channel {
+		return err
+	}
+	if channel == "" {
+		return &denial{"Nothing was done: that incident has no message yet. Try again in a moment."}
+	}
+	return &denial{"Nothing was done: that incident's message is in <#" + channel + ">. Tap there."}
 }
 
 // servicesFor are the PagerDuty services whose people count as on call for a container: the incident's, if the
@@ -146,6 +169,9 @@ func (h *handling) acknowledge(ctx context.Context, v value) error {
 	case in.Status == incidents.Acknowledged:
 		return &denial{"It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
 	}
+	if err := h.here(ctx, in); err != nil {
+		return err
+	}
 	return h.ask(ctx, in, Acknowledge)
 }
 
@@ -156,6 +182,9 @@ func (h *handling) resolve(ctx context.Context, v value) error {
 	}
 	if in.Status == incidents.Resolved {
 		return &denial{"It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
+	}
+	if err := h.here(ctx, in); err != nil {
+		return err
 	}
 	return h.ask(ctx, in, Resolve)
 }
@@ -172,10 +201,13 @@ func (h *handling) ask(ctx context.Context, in incidents.Incident, kind ActKind)
 }
 
 // terminal hands a link over so that only this person sees it. The shell is a permission of its own; logs go with
-// the restore.
+// the restore. A session ends with its incident, so it needs one.
 func (h *handling) terminal(ctx context.Context, v value) error {
 	if h.Terminal == nil {
 		return &denial{"Terminals are turned off here."}
+	}
+	if v.Incident == 0 {
+		return &denial{"Nothing was done: a terminal belongs to an incident. Tap Terminal in its message."}
 	}
 	in, err := h.open(ctx, v.Incident)
 	if err != nil {
@@ -198,7 +230,11 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 }
 
 func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (string, error) {
-	place := where{posted: h.posted(c, in), channel: h.in.Channel, home: h.channelOf(c), services: servicesFor(c, in), what: "open a shell"}
+	place, err := h.place(ctx, c, in)
+	if err != nil {
+		return "", err
+	}
+	place.shell, place.what = true, "open a shell"
 	switch err := h.may(ctx, c.Settings.TerminalAllow, h.who, place); {
 	case err == nil:
 		return ModeShell, nil

@@ -120,6 +120,9 @@ func (h *handling) details(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
+	if err := h.here(ctx, in); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*h.cfg.Budget)
 	defer cancel()
 	view := View{Incident: in, Zone: h.cfg.Zone}

@@ -140,6 +140,12 @@ func (w *world) WithMessage(ctx context.Context, id int64, do func(context.Conte
 	return do(ctx, m, w.save)
 }
 
+func (w *world) MessageChannel(_ context.Context, id int64) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.messages[id].Channel, nil
+}
+
 func (w *world) save(m bot.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 // where is what a permission is asked for: the place of the tap, and whose services count for "oncall".
 type where struct {
 	posted   bool     // tapped with an alert of the container's own service, which may be posted elsewhere
+	shell    bool     // a shell is wanted: of the default channel, that is no affair
 	channel  string   // where it was tapped or typed
 	home     string   // where the container's alerts go
 	services []string // PagerDuty services
@@ -35,9 +36,10 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 }
 
 // mayInChannel lets everybody act who is where the container's alerts go; a command can be typed anywhere, and what a
-// button carries can be made up.
+// button carries can be made up. The default channel is where suspects are restored, also those of other channels; but what
+// a shell shows belongs to their own.
 func (b *Bot) mayInChannel(w where) error {
-	if w.posted || w.channel != "" && (w.channel == w.home || w.channel == b.cfg.Channel) {
+	if w.posted || w.channel != "" && (w.channel == w.home || w.channel == b.cfg.Channel && !w.shell) {
 		return nil
 	}
 	return &denial{"Nothing was done: to " + w.what + ", ask me in <#" + w.home + ">."}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/snapback/snapback/bot"
@@ -78,12 +79,15 @@ func TestButtonMadeUpForAContainerOfAnotherChannelDoesNothing(t *testing.T) {
 		pay := theContainer()
 		pay.Key, pay.Name, pay.Settings.SlackChannel, pay.Settings.PagerDutyServices = "k/pay", "pay", "C0PAY", []string{"PPAY"}
 		w.containers = append(w.containers, pay)
+		theirs := theIncident()
+		theirs.ID, theirs.ServiceID = 8, "PPAY"
+		w.incidents[8], w.messages[8] = theirs, bot.Message{IncidentID: 8, Channel: "C0PAY", TS: "1.1"}
 		w.snapshots["k/pay"] = []snapshot.Snapshot{{ID: 3, Key: "k/pay", Container: "pay", Name: "good", Reason: snapshot.Manual, CreatedAt: at("00:00")}}
 	})
 	sum := sha256.Sum256([]byte("k/pay"))
 	alert := n.alert(t)
 	for _, button := range []string{"Restore pre-deploy-2255", "Terminal"} {
-		for _, incident := range []int{0, 7} {
+		for _, incident := range []int{0, 7, 8} {
 			c := alert.Button(button)
 			c.Value = fmt.Sprintf(`{"i":%d,"k":"%x","c":"%s","s":"good"}`, incident, sum[:8], apiID[:12])
 			n.tap(t, n.ann, c)
@@ -91,8 +95,34 @@ func TestButtonMadeUpForAContainerOfAnotherChannelDoesNothing(t *testing.T) {
 	}
 	n.ann.ExpectEphemeral(t, n.shop, "to restore pay, ask me in <#C0PAY>")
 	n.ann.ExpectEphemeral(t, n.shop, "to see the logs of pay, ask me in <#C0PAY>")
+	n.ann.ExpectEphemeral(t, n.shop, "a terminal belongs to an incident")
+	for _, action := range []string{"acknowledge", "details", "resolve"} {
+		c := alert.Button("Acknowledge")
+		c.ActionID, c.Value = action, `{"i":8}`
+		n.tap(t, n.ann, c)
+	}
+	if n.ann.ExpectEphemeral(t, n.shop, "that incident's message is in <#C0PAY>"); len(n.acts) != 0 {
+		t.Errorf("PagerDuty was asked: %v", n.acts)
+	}
 	if len(n.asked()) != 0 || len(n.mints) != 0 {
 		t.Errorf("restores %v, links %v", n.asked(), n.mints)
+	}
+}
+
+// The default channel restores suspects of other channels, and sees their logs. A shell in them is the affair of their own.
+func TestSuspectOfAnotherChannelHasNoShellForTheDefaultOne(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) {
+		in := theIncident()
+		in.ServiceID = "PELSE"
+		w.incidents[7] = in
+	})
+	n.deliver(t, 7)
+	m := n.ops.ExpectMessage(t, "Deployed last:")
+	n.tap(t, n.ann, m.Button("Terminal"))
+	n.tap(t, n.ann, m.Button("Restore pre-deploy-2255 (api)"))
+	if len(n.mints) != 1 || !strings.HasSuffix(n.mints[0], "logs") || len(n.asked()) != 1 {
+		t.Errorf("links %v, restores %v", n.mints, n.asked())
 	}
 }
 

@@ -67,6 +67,8 @@ type Messages interface {
 	// yet has Attempt -1. What save is given is committed when it returns, whatever do returns later. It returns
 	// what do returns, unwrapped or not.
 	WithMessage(ctx context.Context, incidentID int64, do func(ctx context.Context, m Message, save func(Message) error) error) error
+	// MessageChannel is where the message of an incident stands; "" before it is posted.
+	MessageChannel(ctx context.Context, incidentID int64) (string, error)
 }
 
 // Inbox keeps what came in until it has been handled.

@@ -100,6 +100,7 @@ func TestSnapshotsAreFoundAgainWhenTheDatabaseIsLost(t *testing.T) {
 	k.awaitBaseline(k.key(api), id)
 	k.Docker("exec", api, "/app", "touch", "/tmp/written")
 	k.Docker("kill", "--signal", "ABRT", api)
+	k.Docker("wait", api)
 	_, err := k.taker.Take(t.Context(), k.container(api), snapshot.TakeAsk{
 		Name: "by-hand", Note: "before the migration", Pinned: true, ExpiresIn: time.Hour, By: k.by(),
 	})
@@ -115,7 +116,7 @@ func TestSnapshotsAreFoundAgainWhenTheDatabaseIsLost(t *testing.T) {
 	stop()
 	want := must(k.db.Snapshots(t.Context(), k.key(api)))
 	if i := slices.IndexFunc(want, func(s snapshot.Snapshot) bool { return s.Name == "by-hand" }); want[i].Unwell == "" {
-		t.Errorf("%+v says nothing of the crash", want[i])
+		t.Errorf("%s says nothing of the crash", want[i].Name)
 	}
 	if all := k.Docker("volume", "ls", "-q", "--filter", "name="+api); strings.Contains(k.Docker(append([]string{"volume", "inspect"}, strings.Fields(all)...)...), "topsecret") {
 		t.Error("a secret lies on the engine in the clear")

@@ -50,7 +50,7 @@ func ParseSettings(labels map[string]string) Settings {
 	s.Enabled = labels[labelPrefix+"enable"] == "true"
 	s.Service = labels[labelPrefix+"service"]
 	s.PagerDutyServices = list(labels[labelPrefix+"pagerduty.service"])
-	s.SlackChannel = labels[labelPrefix+"slack.channel"]
+	p.channel()
 	s.Runbook = p.url("runbook")
 	p.allow("restore.allow", &s.RestoreAllow)
 	s.TerminalAllow = s.RestoreAllow
@@ -73,6 +73,18 @@ type parser struct {
 
 func (p parser) wrong(name, want string) {
 	p.s.Wrong = append(p.s.Wrong, fmt.Sprintf("label snapback.%s=%q: want %s", name, p.labels[labelPrefix+name], want))
+}
+
+// slackChannel is the form of a channel's ID; names of channels can change.
+var slackChannel = regexp.MustCompile(`^[CGD][A-Z0-9]{2,}$`)
+
+func (p parser) channel() {
+	v := p.labels[labelPrefix+"slack.channel"]
+	if v != "" && !slackChannel.MatchString(v) {
+		p.wrong("slack.channel", "the ID of a channel, such as C0123456789")
+		return
+	}
+	p.s.SlackChannel = v
 }
 
 func (p parser) number(name string, least, most int, set func(int)) {

@@ -15,13 +15,13 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 	t.Parallel()
 	got := snapshot.ParseSettings(map[string]string{
 		"snapback.enable": "true", "snapback.service": "shop", "snapback.pagerduty.service": "P1, P2",
-		"snapback.slack.channel": "C1", "snapback.restore.allow": "U111,S222", "snapback.terminal.allow": "none",
+		"snapback.slack.channel": "C0123", "snapback.restore.allow": "U111,S222", "snapback.terminal.allow": "none",
 		"snapback.terminal.command": "bash -l", "snapback.schedule": "CRON_TZ=Europe/Berlin 0 3 * * *", "snapback.keep": "3",
 		"snapback.volumes": "true", "snapback.pause": "false", "snapback.stop-timeout": "1",
 		"snapback.errors.pattern": "level=error", "snapback.runbook": "https://wiki/shop",
 	})
 	want := snapshot.Settings{
-		Enabled: true, Service: "shop", PagerDutyServices: []string{"P1", "P2"}, SlackChannel: "C1",
+		Enabled: true, Service: "shop", PagerDutyServices: []string{"P1", "P2"}, SlackChannel: "C0123",
 		RestoreAllow: snapshot.Allow{Rule: "listed", IDs: []string{"U111", "S222"}}, TerminalAllow: snapshot.Allow{Rule: "none"},
 		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
 		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",

@@ -149,6 +149,12 @@ func CheckName(name string) error {
 	return nil
 }
 
+// reserved are the names that restores give to snapshots of their own, and find them by.
+var reserved = regexp.MustCompile(`^(joined-\d+|before-\d{4}(-\d+)+)$`)
+
+// Reserved says that a name can't be asked for, since a restore might take the snapshot for its own.
+func Reserved(name string) bool { return reserved.MatchString(name) }
+
 // Both kinds of name belong to a restore: the container from before it, and the replacement until the swap.
 var ours = regexp.MustCompile(`^.+\.(before-\d{4}(-\d+)?|snapback-\d+)$`)
 

@@ -33,6 +33,15 @@ func (db *DB) WithMessage(ctx context.Context, incident int64, do func(ctx conte
 	})
 }
 
+// MessageChannel is the Slack channel in which an incident's message stands; "" before it is posted.
+func (db *DB) MessageChannel(ctx context.Context, incident int64) (string, error) {
+	m, err := db.message(ctx, incident)
+	if m.TS == "" {
+		return "", err
+	}
+	return m.Channel, err
+}
+
 func (db *DB) message(ctx context.Context, incident int64) (Message, error) {
 	m := Message{IncidentID: incident, Attempt: -1, Threads: json.RawMessage("[]")}
 	var at *time.Time

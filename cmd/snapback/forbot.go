@@ -41,6 +41,10 @@ func (b botMessages) WithMessage(ctx context.Context, incident int64, do func(co
 	})
 }
 
+func (b botMessages) MessageChannel(ctx context.Context, incident int64) (string, error) {
+	return b.db.MessageChannel(ctx, incident)
+}
+
 // botStore is what of the store has another shape in bot.
 type botStore struct{ *store.DB }
 
