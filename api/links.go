@@ -30,7 +30,7 @@ func (a *API) mintLink(w http.ResponseWriter, r *http.Request) error {
 	if ask.Container, err = a.linkContainer(r.Context(), ask.Incident, container); err != nil {
 		return err
 	}
-	ask.By = by(r, ask.Incident.ID, "")
+	ask.By, ask.TokenID = by(r, ask.Incident.ID, ""), traceOf(r).token.ID
 	if err := a.recordLinkAsk(r.Context(), ask); err != nil {
 		return err
 	}
@@ -97,16 +97,31 @@ func linkPerson(r *http.Request, p *wire.Person) (incidents.Actor, error) {
 	return incidents.Actor{Kind: incidents.Person, SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name}, nil
 }
 
+// ofIncident is the named container if it is one that the incident is about, since a terminal ends with its incident.
+func ofIncident(all, about []snapshot.Container, ref string) (snapshot.Container, error) {
+	c, err := Resolve(all, ref)
+	if err != nil || len(about) == 0 { // nobody names its service: then it is for people to know
+		return c, err
+	}
+	if !slices.ContainsFunc(about, func(a snapshot.Container) bool { return a.Key == c.Key }) {
+		return c, &refusal{
+			err: errOtherService, names: names(about),
+			detail: fmt.Sprintf("The incident is about %s, not about %s. Open the terminal within an incident of its own service.", strings.Join(names(about), ", "), c.Name),
+		}
+	}
+	return c, nil
+}
+
 // linkContainer is the named container, or the only one that names the incident's PagerDuty service.
 func (a *API) linkContainer(ctx context.Context, i incidents.Incident, ref string) (snapshot.Container, error) {
 	all, err := a.containers(ctx)
 	if err != nil {
 		return snapshot.Container{}, err
 	}
-	if ref != "" {
-		return Resolve(all, ref)
-	}
 	found := choose(all, func(c snapshot.Container) bool { return slices.Contains(c.Settings.PagerDutyServices, i.ServiceID) })
+	if ref != "" {
+		return ofIncident(all, found, ref)
+	}
 	switch len(found) {
 	case 1:
 		return found[0], nil

@@ -105,13 +105,14 @@ type Exporter interface {
 	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident, recordings bool) error
 }
 
-// LinkAsk is the wish for a terminal link. The person's permission is the receiver's to check.
+// LinkAsk is the wish for a terminal link. That the token may is checked; for whom it asks is its holder's word.
 type LinkAsk struct {
 	Incident  incidents.Incident
 	Container snapshot.Container
 	Person    incidents.Actor // kind Token when nobody was named
 	Shell     bool            // otherwise logs only
 	TTL       time.Duration   // 0: the default
+	TokenID   string          // of the token that asks
 	By        snapshot.By
 }
 

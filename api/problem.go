@@ -25,6 +25,7 @@ var (
 	errReverted        = errors.New("the restore was reverted")
 	errFailed          = errors.New("the restore failed")
 	errResolved        = errors.New("the incident is resolved")
+	errOtherService    = errors.New("the incident is about another container")
 	errHandedOut       = errors.New("the link was handed out")
 	errInternal        = errors.New("internal error")
 	errWebhookDisabled = errors.New("no webhook secret is set")
@@ -70,6 +71,7 @@ var verdicts = []verdict{
 	{snapshot.ErrInUse, http.StatusConflict, "in_use", "It is in use by a restore. Wait until that is over."},
 	{snapshot.ErrNothingToUndo, http.StatusConflict, "nothing_to_undo", "The container from before that restore is not kept any more, or was put back already."},
 	{errResolved, http.StatusConflict, "incident_resolved", "The incident is resolved, which ends its terminals."},
+	{errOtherService, http.StatusConflict, "other_service", "The incident is not about that container."},
 	{ErrKeyInFlight, http.StatusConflict, "idempotency_key_in_flight", "The first request with this Idempotency-Key is not over. Try again in a moment."},
 	{errHandedOut, http.StatusConflict, "link_handed_out", "The link of this Idempotency-Key was handed out, and is not kept. Ask for another one with a new key."},
 	{snapshot.ErrGone, http.StatusGone, "gone", "The engine does not have it any more. Look again."},

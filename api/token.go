@@ -115,10 +115,13 @@ func tokenID(secret string) string {
 // minBootstrap is how long a bootstrap token must be. Its randomness is the operator's, and can't be checked.
 const minBootstrap = 16
 
+// BootstrapID is the ID of the token from the configuration, which is in no database.
+const BootstrapID = "bootstrap"
+
 // bootstrap is the token from the configuration; ok is false when there is none.
 func (c Config) bootstrap() (t Token, ok bool) {
 	if len(c.BootstrapToken) < minBootstrap {
 		return Token{}, false
 	}
-	return Token{ID: "bootstrap", Name: "bootstrap", Scopes: Scopes(), Hash: hashSecret(c.BootstrapToken)}, true
+	return Token{ID: BootstrapID, Name: BootstrapID, Scopes: Scopes(), Hash: hashSecret(c.BootstrapToken)}, true
 }

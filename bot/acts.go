@@ -30,7 +30,7 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 	}
 	in, err := h.Incidents.Incident(ctx, id)
 	if err == nil && !in.Open() {
-		err = &denial{"Nothing was done: the incident is resolved. To restore all the same, use `/snapback restore <container> <snapshot>`."}
+		err = &denial{sentence: "Nothing was done: the incident is resolved. To restore all the same, use `/snapback restore <container> <snapshot>`."}
 	}
 	return in, err
 }
@@ -73,9 +73,9 @@ func (h *handling) here(ctx context.Context, in incidents.Incident) error {
 		return err
 	}
 	if channel == "" {
-		return &denial{"Nothing was done: that incident has no message yet. Try again in a moment."}
+		return &denial{sentence: "Nothing was done: that incident has no message yet. Try again in a moment."}
 	}
-	return &denial{"Nothing was done: that incident's message is in <#" + channel + ">. Tap there."}
+	return &denial{sentence: "Nothing was done: that incident's message is in <#" + channel + ">. Tap there."}
 }
 
 // servicesFor are the PagerDuty services whose people count as on call for a container: the incident's, if the
@@ -165,9 +165,9 @@ func (h *handling) acknowledge(ctx context.Context, v value) error {
 	case err != nil:
 		return err
 	case in.Status == incidents.Resolved:
-		return &denial{"It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
+		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	case in.Status == incidents.Acknowledged:
-		return &denial{"It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
+		return &denial{sentence: "It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
 	}
 	if err := h.here(ctx, in); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (h *handling) resolve(ctx context.Context, v value) error {
 		return err
 	}
 	if in.Status == incidents.Resolved {
-		return &denial{"It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
+		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	}
 	if err := h.here(ctx, in); err != nil {
 		return err
@@ -204,10 +204,10 @@ func (h *handling) ask(ctx context.Context, in incidents.Incident, kind ActKind)
 // the restore. A session ends with its incident, so it needs one.
 func (h *handling) terminal(ctx context.Context, v value) error {
 	if h.Terminal == nil {
-		return &denial{"Terminals are turned off here."}
+		return &denial{sentence: "Terminals are turned off here."}
 	}
 	if v.Incident == 0 {
-		return &denial{"Nothing was done: a terminal belongs to an incident. Tap Terminal in its message."}
+		return &denial{sentence: "Nothing was done: a terminal belongs to an incident. Tap Terminal in its message."}
 	}
 	in, err := h.open(ctx, v.Incident)
 	if err != nil {
@@ -221,7 +221,7 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	url, until, err := h.Terminal.Mint(ctx, in.ID, c, h.who, mode)
+	url, until, err := h.Terminal.Mint(ctx, in.ID, c, h.who, h.in.Channel, mode)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,8 @@ type Bot struct {
 	log    *slog.Logger
 	api    *slack.Client
 	pace   *pacer
-	groups *groups
+	groups *memory[[]string]
+	rota   *memory[[]Responder]
 
 	ctx    context.Context // ends with Stop
 	cancel context.CancelCauseFunc
@@ -94,7 +95,10 @@ func New(c Config, d Deps) (*Bot, error) {
 	}
 	b := &Bot{Deps: d, cfg: c, log: c.Logger, pace: newPacer(c.Gap, c.Now)}
 	b.api = slack.New(c.BotToken, slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(c.Client), slack.OptionAppLevelToken(c.AppToken))
-	b.groups = newGroups(b.api, c.Now)
+	b.groups = newMemory(c.Now, askGroup(b.api))
+	if d.OnCall != nil {
+		b.rota = newMemory(c.Now, d.OnCall.OnCall)
+	}
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	return b, nil
 }

@@ -165,7 +165,7 @@ func unknownContainer(all []snapshot.Container, ref string) error {
 		names = append(names, "`"+quote(c.Name, 100)+"`")
 	}
 	if len(names) == 0 {
-		return &denial{"I watch no container. Label one with `snapback.enable=true`."}
+		return &denial{sentence: "I watch no container. Label one with `snapback.enable=true`."}
 	}
-	return &denial{"I know no container " + quote(ref, 100) + ". There are: " + strings.Join(names, ", ") + "."}
+	return &denial{sentence: "I know no container " + quote(ref, 100) + ". There are: " + strings.Join(names, ", ") + "."}
 }

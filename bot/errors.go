@@ -104,9 +104,15 @@ func slackCode(err error) string {
 var ErrDenied = errors.New("that person may not do this")
 
 // denial is a refusal in words for the person who is refused.
-type denial struct{ sentence string }
+type denial struct {
+	sentence string
+	unsure   error // why it could not be found out; nil when the person may not
+}
 
 func (d *denial) Error() string { return d.sentence }
+
+// Unwrap is there for logs only: to the person, it is a refusal all the same.
+func (d *denial) Unwrap() error { return d.unsure }
 
 // Is makes errors.Is(err, ErrDenied) true.
 func (d *denial) Is(target error) bool { return target == ErrDenied }

@@ -49,7 +49,7 @@ func (h *handling) carryOut(ctx context.Context) error {
 	}
 	v, err := parseValue(h.in.Value)
 	if err != nil {
-		return &denial{"Nothing was done: that button is of a kind that I don't know any more. Use `/snapback help`."}
+		return &denial{sentence: "Nothing was done: that button is of a kind that I don't know any more. Use `/snapback help`."}
 	}
 	act := h.in.Action
 	if act == actMore {
@@ -62,7 +62,7 @@ func (h *handling) carryOut(ctx context.Context) error {
 	if do, ok := acts[act]; ok {
 		return do(ctx, v)
 	}
-	return &denial{"Nothing was done: that button is of a kind that I don't know any more. Use `/snapback help`."}
+	return &denial{sentence: "Nothing was done: that button is of a kind that I don't know any more. Use `/snapback help`."}
 }
 
 func nothing(context.Context, value) error { return nil }

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -32,7 +35,34 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 	case "listed":
 		return b.mayListed(ctx, allow.IDs, who, w)
 	}
-	return &denial{"Nothing was done: nobody may " + w.what + ", as the container's labels have it."}
+	return &denial{sentence: "Nothing was done: nobody may " + w.what + ", as the container's labels have it."}
+}
+
+// StillMay says whether somebody who was let into a container's terminal by a tap in channel would be let in now: nil,
+// ErrDenied, or another error while that can't be found out.
+func (b *Bot) StillMay(ctx context.Context, slackID string, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
+	who, _, err := b.People.Person(ctx, slackID)
+	if err != nil {
+		return err
+	}
+	who.SlackID = slackID
+	at := where{channel: channel, home: b.channelOf(c), services: servicesFor(c, in), shell: shell, what: "open a terminal"}
+	if slices.Contains(c.Settings.PagerDutyServices, in.ServiceID) {
+		stands, err := b.Messages.MessageChannel(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		at.posted = stands != "" && stands == channel
+	}
+	rule := c.Settings.RestoreAllow
+	if shell {
+		rule = c.Settings.TerminalAllow
+	}
+	err = b.may(ctx, rule, who, at)
+	if d := (*denial)(nil); errors.As(err, &d) && d.unsure != nil {
+		return fmt.Errorf("finding out who may open a terminal: %w", d.unsure)
+	}
+	return err
 }
 
 // mayInChannel lets everybody act who is where the container's alerts go; a command can be typed anywhere, and what a
@@ -42,17 +72,17 @@ func (b *Bot) mayInChannel(w where) error {
 	if w.posted || w.channel != "" && (w.channel == w.home || w.channel == b.cfg.Channel && !w.shell) {
 		return nil
 	}
-	return &denial{"Nothing was done: to " + w.what + ", ask me in <#" + w.home + ">."}
+	return &denial{sentence: "Nothing was done: to " + w.what + ", ask me in <#" + w.home + ">."}
 }
 
 func (b *Bot) mayOnCall(ctx context.Context, who Person, w where) error {
 	if b.OnCall == nil || len(w.services) == 0 {
-		return &denial{"Nothing was done: only who is on call may " + w.what + ", and no PagerDuty service is named that I could ask. Set `snapback.pagerduty.service`, or restore with an API token."}
+		return &denial{sentence: "Nothing was done: only who is on call may " + w.what + ", and no PagerDuty service is named that I could ask. Set `snapback.pagerduty.service`, or restore with an API token."}
 	}
 	var failed error
 	var names []string
 	for _, service := range w.services {
-		on, err := b.OnCall.OnCall(ctx, service)
+		on, err := b.rota.of(ctx, service)
 		if err != nil {
 			failed = err
 			continue
@@ -66,9 +96,9 @@ func (b *Bot) mayOnCall(ctx context.Context, who Person, w where) error {
 	}
 	if failed != nil {
 		b.log.Warn("asking who is on call", "err", failed)
-		return &denial{"Nothing was done: only who is on call may " + w.what + ", and PagerDuty does not tell me who that is. Try again in a minute."}
+		return &denial{"Nothing was done: only who is on call may " + w.what + ", and PagerDuty does not tell me who that is. Try again in a minute.", failed}
 	}
-	return &denial{notOnCall(who, w, names)}
+	return &denial{sentence: notOnCall(who, w, names)}
 }
 
 func notOnCall(who Person, w where, names []string) string {
@@ -99,7 +129,7 @@ func (b *Bot) mayListed(ctx context.Context, ids []string, who Person, w where) 
 		if !strings.HasPrefix(id, "S") {
 			continue
 		}
-		members, err := b.groups.members(ctx, id)
+		members, err := b.groups.of(ctx, id)
 		if err != nil {
 			failed = err
 		}
@@ -109,9 +139,9 @@ func (b *Bot) mayListed(ctx context.Context, ids []string, who Person, w where) 
 	}
 	if failed != nil {
 		b.log.Warn("asking for a user group", "err", failed)
-		return &denial{"Nothing was done: Slack does not tell me who is in the groups that may " + w.what + ". Try again in a minute."}
+		return &denial{"Nothing was done: Slack does not tell me who is in the groups that may " + w.what + ". Try again in a minute.", failed}
 	}
-	return &denial{"Nothing was done: only these may " + w.what + ": " + mentions(ids) + "."}
+	return &denial{sentence: "Nothing was done: only these may " + w.what + ": " + mentions(ids) + "."}
 }
 
 // mentions names users and groups without pinging anybody: an answer that one person sees pings nobody, but groups
@@ -128,40 +158,47 @@ func mentions(ids []string) string {
 	return strings.Join(out, ", ")
 }
 
-// groupsFor is how long a user group's members are remembered.
-const groupsFor = time.Minute
+// rememberedFor is how long an answer about people is good for: a user group's members, who is on call.
+const rememberedFor = time.Minute
 
-// groups looks user groups up.
-type groups struct {
-	api *slack.Client
+// memory asks, and remembers the answers.
+type memory[T any] struct {
+	ask func(ctx context.Context, id string) (T, error)
 	now func() time.Time
 
 	mu    sync.Mutex // guards known
-	known map[string]group
+	known map[string]remembered[T]
 }
 
-type group struct {
-	members []string
-	at      time.Time
+type remembered[T any] struct {
+	what T
+	at   time.Time
 }
 
-func newGroups(api *slack.Client, now func() time.Time) *groups {
-	return &groups{api: api, now: now, known: map[string]group{}}
+func newMemory[T any](now func() time.Time, ask func(context.Context, string) (T, error)) *memory[T] {
+	return &memory[T]{ask: ask, now: now, known: map[string]remembered[T]{}}
 }
 
-func (g *groups) members(ctx context.Context, id string) ([]string, error) {
-	g.mu.Lock()
-	have, ok := g.known[id]
-	g.mu.Unlock()
-	if ok && g.now().Sub(have.at) < groupsFor {
-		return have.members, nil
+func (m *memory[T]) of(ctx context.Context, id string) (T, error) {
+	m.mu.Lock()
+	have, ok := m.known[id]
+	m.mu.Unlock()
+	if ok && m.now().Sub(have.at) < rememberedFor {
+		return have.what, nil
 	}
-	members, err := g.api.GetUserGroupMembersContext(ctx, id)
+	what, err := m.ask(ctx, id)
 	if err != nil {
-		return nil, wrap("asking for user group "+id, err)
+		return what, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known[id] = group{members, g.now()}
-	return members, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[id] = remembered[T]{what, m.now()}
+	return what, nil
+}
+
+func askGroup(api *slack.Client) func(context.Context, string) ([]string, error) {
+	return func(ctx context.Context, id string) ([]string, error) {
+		members, err := api.GetUserGroupMembersContext(ctx, id)
+		return members, wrap("asking for user group "+id, err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/internal/slackfake"
@@ -150,5 +151,35 @@ func TestUserGroupsAreRememberedForAMinute(t *testing.T) {
 	tap(m)
 	if got := n.slack.Calls("usergroups.users.list"); got != 1 {
 		t.Errorf("asked %d times", got)
+	}
+}
+
+func TestWhoeverGoesOffCallLosesTheTerminal(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	c, in := theContainer(), theIncident()
+	c.Settings.TerminalAllow = snapshot.Allow{Rule: "oncall"}
+	may := func(shell bool) error { return n.bot.StillMay(t.Context(), "U0ANN", c, in, "C0SHOP", shell) }
+	n.do(func() {
+		n.people["U0ANN"] = bot.Person{SlackID: "U0ANN", Email: "ann@example.com"}
+		n.onCall["PSHOP"] = []bot.Responder{{Email: "ann@example.com"}}
+	})
+	if err := may(true); err != nil {
+		t.Errorf("on call: %v", err)
+	}
+	n.do(func() { n.onCall, n.now = nil, n.now.Add(2*time.Minute) })
+	if err := may(true); !errors.Is(err, bot.ErrDenied) {
+		t.Errorf("off call: %v", err)
+	}
+	if err := may(false); err != nil {
+		t.Errorf("logs, which are the channel's: %v", err)
+	}
+	n.do(func() { n.onCallErr, n.now = errors.New("away"), n.now.Add(2*time.Minute) })
+	if err := may(true); err == nil || errors.Is(err, bot.ErrDenied) {
+		t.Errorf("PagerDuty is away: %v, want an error that is no denial", err)
+	}
+	c.Settings.TerminalAllow = snapshot.Allow{Rule: "channel"}
+	if err := n.bot.StillMay(t.Context(), "U0ANN", c, in, "C0OPS", true); !errors.Is(err, bot.ErrDenied) {
+		t.Errorf("a shell from the default channel: %v", err)
 	}
 }

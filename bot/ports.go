@@ -190,6 +190,6 @@ const (
 
 // Terminal makes links that open a terminal once, for one person.
 type Terminal interface {
-	// Mint writes its own timeline entry. Permission has been checked.
-	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p Person, mode string) (url string, expiresAt time.Time, err error)
+	// Mint writes its own timeline entry. Permission has been checked, for a tap in channel: see StillMay.
+	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p Person, channel, mode string) (url string, expiresAt time.Time, err error)
 }

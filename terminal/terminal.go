@@ -42,6 +42,15 @@ type Person struct {
 	PagerDutyID string `json:"pagerduty_id,omitempty"`
 	Name        string `json:"name"`
 	Email       string `json:"email,omitempty"`
+	Via         Via    `json:"via,omitzero"`
+}
+
+// Via is how a person came by a link, which is what their permission hangs on for as long as the session lasts: the Slack
+// channel of their tap, or the API token that asked.
+type Via struct {
+	Channel string `json:"channel,omitempty"`
+	TokenID string `json:"token_id,omitempty"`
+	Token   string `json:"token,omitempty"` // its name
 }
 
 // key tells people apart; an API token's person has but a name.

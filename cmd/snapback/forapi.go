@@ -64,7 +64,10 @@ func (a apiTerminals) Mint(ctx context.Context, ask api.LinkAsk) (string, time.T
 		return "", time.Time{}, api.ErrNotAllowed
 	}
 	link, err := a.service.Mint(ctx, terminal.Grant{
-		Person:     terminal.Person{SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name},
+		Person: terminal.Person{
+			SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name,
+			Via: terminal.Via{TokenID: ask.TokenID, Token: ask.By.Actor.Name},
+		},
 		IncidentID: ask.Incident.ID, Container: ask.Container.Key, Name: ask.Container.Name, Mode: mode,
 	}, ask.TTL)
 	if errors.Is(err, terminal.ErrTooMany) {

@@ -4,29 +4,30 @@ import (
 	"context"
 	"errors"
 
+	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
 
-// gate says whether a terminal session may be: its incident is open, its container enabled, its mode allowed at all.
-// Whether that person may was decided when the link was made for them.
+// gate says whether a terminal session may be: its incident is open, its container enabled, its mode allowed at all, and
+// what has let its person in still would.
 type gate struct {
 	db    *store.DB
 	fleet fleet
+	bot   *bot.Bot // set once there is one, which is before anybody listens
 }
 
 // Check implements terminal.Gate.
-func (g gate) Check(ctx context.Context, s terminal.Session) error {
-	if s.IncidentID != 0 {
-		in, err := g.db.Incident(ctx, s.IncidentID)
-		if err != nil {
-			return err
-		}
-		if !in.Open() {
-			return terminal.ErrIncidentResolved
-		}
+func (g *gate) Check(ctx context.Context, s terminal.Session) error {
+	in, err := g.db.Incident(ctx, s.IncidentID)
+	if err != nil {
+		return err
+	}
+	if !in.Open() {
+		return terminal.ErrIncidentResolved
 	}
 	list, err := g.fleet.engine.List(ctx)
 	if err != nil {
@@ -34,14 +35,35 @@ func (g gate) Check(ctx context.Context, s terminal.Session) error {
 	}
 	for _, c := range list {
 		if c.Key == s.Container {
-			return allowedMode(c, s.Mode)
+			return errors.Join(allowedMode(c, s.Mode), g.person(ctx, s, c, in))
 		}
 	}
 	return g.gone(ctx, s)
 }
 
+// person asks again what was asked when the link was made: of the API token, whether it was revoked since; of somebody
+// who tapped, whether they may, as the container's labels have it now.
+func (g *gate) person(ctx context.Context, s terminal.Session, c snapshot.Container, in incidents.Incident) error {
+	via := s.Person.Via
+	if via.TokenID == api.BootstrapID {
+		return nil
+	}
+	if via.TokenID != "" {
+		t, err := g.db.FindToken(ctx, via.TokenID)
+		if errors.Is(err, store.ErrUnknownToken) || err == nil && !t.RevokedAt.IsZero() {
+			return terminal.ErrNotAllowed
+		}
+		return err
+	}
+	err := g.bot.StillMay(ctx, s.Person.SlackID, c, in, via.Channel, s.Mode == terminal.ModeShell)
+	if errors.Is(err, bot.ErrDenied) {
+		return terminal.ErrNotAllowed
+	}
+	return err
+}
+
 // gone tells a container that is being replaced, which a session outlives, from one that has lost its label.
-func (g gate) gone(ctx context.Context, s terminal.Session) error {
+func (g *gate) gone(ctx context.Context, s terminal.Session) error {
 	c, err := g.fleet.engine.Inspect(ctx, s.Name)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
@@ -68,8 +90,19 @@ func (t terminalTimeline) Record(ctx context.Context, incident int64, kind, summ
 	}
 	_, err = t.db.Record(ctx, incidents.Entry{
 		IncidentID: incident, Kind: kind, Summary: summary, Details: doc,
-		Actor:  incidents.Actor{Kind: incidents.Person, SlackID: by.SlackID, PagerDutyID: by.PagerDutyID, Name: by.Name},
-		Source: incidents.Source{System: "snapback"},
+		Actor: terminalActor(by), Source: incidents.Source{System: "snapback"},
 	})
 	return err
+}
+
+// terminalActor is who opened a terminal. Of a link that a token has asked for, nobody knows but that the token did:
+// whoever holds it says whom the link is for.
+func terminalActor(p terminal.Person) incidents.Actor {
+	switch via := p.Via; {
+	case via.TokenID != "" && p.Name != via.Token:
+		return incidents.Actor{Kind: incidents.Token, Name: "token " + via.Token + ", for " + p.Name}
+	case via.TokenID != "":
+		return incidents.Actor{Kind: incidents.Token, Name: via.Token}
+	}
+	return incidents.Actor{Kind: incidents.Person, SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name}
 }

@@ -127,9 +127,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	// The terminal.
 	metrics := api.NewMetrics()
 	terminals := store.NewTerminalStore(db.Pool(), keys)
+	doorkeeper := &gate{db: db, fleet: fleet}
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.resolve),
-		Gate: gate{db, fleet}, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone,
+		Gate: doorkeeper, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
@@ -152,6 +153,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
 	}
+
+	doorkeeper.bot = slackBot
 
 	// The API, with the others' handlers beside its own.
 	web := api.New(api.Config{

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var fragment = regexp.MustCompile(`/t#([\w.-]+)`)
+
+var tokenID = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+
+// redeem uses a link up as its page does, and returns the status.
+func (n *night) redeem(link string) int {
+	n.t.Helper()
+	m := fragment.FindStringSubmatch(link)
+	if m == nil {
+		n.t.Fatalf("there is no link in %q", link)
+	}
+	status, _ := n.call("POST", "/t/redeem", `{"token":"`+m[1]+`"}`, "Origin", n.env["SNAPBACK_PUBLIC_URL"], "Sec-Fetch-Site", "same-origin")
+	return status
+}
+
+// cli runs a subcommand with the bot's settings, and returns what it printed.
+func (n *night) cli(args ...string) string {
+	n.t.Helper()
+	var out bytes.Buffer
+	getenv := func(name string) string { return n.env[name] }
+	if err := run(context.Background(), args, getenv, strings.NewReader(""), &out, &out); err != nil {
+		n.t.Fatalf("snapback %v: %v: %s", args, err, out.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func TestTerminalLinkIsWorthNothingOnceItsTokenIsRevoked(t *testing.T) {
+	n := newNight(t)
+	n.Run(n.Name("shop"), n.labels(n.Image("v1", `CMD ["/app"]`))...)
+	n.start()
+	incident := n.service.Trigger("High error rate")
+	n.channel.ExpectMessage(t, "High error rate")
+	token := n.cli("token", "create", "ci", "--scope", "terminal")
+	mint := func() string {
+		status, answer := n.call("POST", "/incidents/"+incident.ID()+"/terminal-links", `{"person":{"slack_id":"U0BOSS","name":"Boss"}}`, "Authorization", "Bearer "+token)
+		if status != http.StatusCreated {
+			t.Fatalf("minting: %d %v", status, answer)
+		}
+		return answer["url"].(string)
+	}
+	first, second := mint(), mint()
+	if status := n.redeem(first); status != http.StatusOK {
+		t.Errorf("redeeming: %d", status)
+	}
+	n.cli("token", "revoke", tokenID.FindString(n.cli("token", "list")))
+	if status := n.redeem(second); status != http.StatusForbidden {
+		t.Errorf("redeeming what a revoked token asked for: %d", status)
+	}
+	_, answer := n.call("GET", "/incidents/"+incident.ID()+"/export?format=md", "")
+	if text := answer["text"].(string); !strings.Contains(text, "token ci, for Boss") || strings.Contains(text, "| Boss |") {
+		t.Errorf("the post-mortem takes the token's word for who it was:\n%s", text)
+	}
+}
+
+func TestTerminalLinkIsWorthNothingToWhomADeployHasShutOut(t *testing.T) {
+	n := newNight(t)
+	shop, image := n.Name("shop"), n.Image("v1", `CMD ["/app"]`)
+	n.Run(shop, n.labels(image)...)
+	n.start()
+	n.service.Trigger("High error rate")
+	alert := n.channel.ExpectMessage(t, "High error rate")
+	n.maria.Tap(alert.Button("Terminal"))
+	link := n.maria.ExpectEphemeral(t, n.channel, "/t#").String()
+	n.Docker("rm", "-f", shop)
+	n.Run(shop, n.labels("--label", "snapback.restore.allow=U0SOMEBODY", image)...)
+	if status := n.redeem(link); status != http.StatusForbidden {
+		t.Errorf("redeeming: %d", status)
+	}
+}
+
+func TestTerminalOfAnotherServiceIsNotOpenedWithinAnIncident(t *testing.T) {
+	n := newNight(t)
+	n.Run(n.Name("shop"), n.labels(n.Image("v1", `CMD ["/app"]`))...)
+	n.Run(n.Name("pay"), "--label", "snapback.pagerduty.service=PPAY", n.Name("v1"))
+	n.start()
+	incident := n.service.Trigger("High error rate")
+	n.channel.ExpectMessage(t, "High error rate")
+	status, answer := n.call("POST", "/incidents/"+incident.ID()+"/terminal-links", `{"container":"`+n.Name("pay")+`"}`)
+	if status != http.StatusConflict || answer["code"] != "other_service" {
+		t.Errorf("%d %v", status, answer)
+	}
+}
