@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Hidden stands where a secret was.
@@ -17,7 +18,7 @@ const Hidden = "[masked]"
 
 // secretWords make a name secret wherever they stand in it, also when written together, as in PGPASSWORD.
 var secretWords = []string{
-	"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "CONNECTIONSTRING",
+	"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "CONNECTIONSTRING", "REQUIREPASS", "MASTERAUTH",
 }
 
 // secretParts make a name secret when they are a word of it: KEY does in API_KEY, but not in KEYSPACE.
@@ -41,8 +42,7 @@ func Name(name string) bool {
 	if name == "PWD" || name == "OLDPWD" {
 		return false // the shell's working folder
 	}
-	parts := strings.Split(strings.ToUpper(separators.ReplaceAllString(camel.ReplaceAllString(name, "${1}_$2"), "_")), "_")
-	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	parts := partsOf(name)
 	if len(parts) == 0 || len(parts) > 1 && slices.Contains(harmlessEnds, parts[len(parts)-1]) {
 		return false
 	}
@@ -56,43 +56,135 @@ func Name(name string) bool {
 	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(joined, w) })
 }
 
-// patterns are looks that nothing but a secret has. Each stands alone, so that it can be found within a text as well.
-var patterns = []*regexp.Regexp{
-	regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`),
-	regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,3}`),
-	regexp.MustCompile(`\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{16}\b`),
-	regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_.-]{16,})`),
-	regexp.MustCompile(`\bx(?:ox[a-z](?:\.xox[a-z])?|app)-[A-Za-z0-9-]{8,}`),
-	regexp.MustCompile(`\b(?:sk|rk|whsec|pk_secret)_(?:live_|test_)?[A-Za-z0-9]{16,}`),
-	regexp.MustCompile(`\bsk-[A-Za-z0-9_-]{16,}`),
-	regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{16,}|\bGOCSPX-[A-Za-z0-9_-]{16,}`),
-	regexp.MustCompile(`\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\bkey-[0-9a-f]{32}\b|\bSK[0-9a-f]{32}\b`),
-	regexp.MustCompile(`\b(?:npm_|pypi-|dop_v1_|hf_|dckr_pat_|shp(?:at|ss|ca|pa)_|lin_api_|hv[sbr]\.|dp\.[a-z]{2}\.|ATATT3|NRAK-|dapi|glsa_|tfe?\.)[A-Za-z0-9_.-]{16,}`),
-	regexp.MustCompile(`\bAGE-SECRET-KEY-1[A-Z0-9]{20,}`),
-	regexp.MustCompile(`\b\d{8,10}:[A-Za-z0-9_-]{35}\b`),
-	regexp.MustCompile(`hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]+|discord(?:app)?\.com/api/webhooks/[A-Za-z0-9/_-]+`),
-	regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+[A-Za-z0-9+/_.~-]{8,}=*`),
+// partsOf are the words of a name, in capitals: DB and PASSWORD of dbPassword.
+func partsOf(name string) []string {
+	parts := strings.Split(strings.ToUpper(separators.ReplaceAllString(camel.ReplaceAllString(name, "${1}_$2"), "_")), "_")
+	return slices.DeleteFunc(parts, func(p string) bool { return p == "" })
 }
 
-// secretFlag is how a command line names a secret, up to the name's end: --token-ttl is none.
-const secretFlag = `(?:^|[\s"'\[,])--?[a-z0-9_.-]*(?:passw(?:or)?d|passphrase|requirepass|masterauth|secret|token|api-?key|access-?key|private-?key)`
+// look is what some secrets look like. What it needs, one of these in small letters, is searched for first, which is a
+// hundred times faster: every line of a log comes by here.
+type look struct {
+	needs []string
+	*regexp.Regexp
+}
+
+// within says whether lower, a text in small letters, may hold it.
+func (l look) within(lower string) bool {
+	return slices.ContainsFunc(l.needs, func(n string) bool { return strings.Contains(lower, n) })
+}
+
+// patterns are looks that nothing but a secret has. Each stands alone, so that it can be found within a text as well.
+var patterns = []look{
+	{[]string{"private key"}, regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)},
+	{[]string{"eyj"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,3}`)},
+	{[]string{"akia", "asia", "aida", "aroa"}, regexp.MustCompile(`\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{16}\b`)},
+	{[]string{"gh", "gl"}, regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|gl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_.-]{16,})`)},
+	{[]string{"xox", "xapp"}, regexp.MustCompile(`\bx(?:ox[a-z](?:\.xox[a-z])?|app)-[A-Za-z0-9-]{8,}`)},
+	{[]string{"sk_", "rk_", "whsec", "pk_secret"}, regexp.MustCompile(`\b(?:sk|rk|whsec|pk_secret)_(?:live_|test_)?[A-Za-z0-9]{16,}`)},
+	{[]string{"sk-"}, regexp.MustCompile(`\bsk-[A-Za-z0-9_-]{16,}`)},
+	{[]string{"aiza", "ya29.", "gocspx"}, regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{16,}|\bGOCSPX-[A-Za-z0-9_-]{16,}`)},
+	{[]string{"sg.", "key-", "sk"}, regexp.MustCompile(`\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\bkey-[0-9a-f]{32}\b|\bSK[0-9a-f]{32}\b`)},
+	{[]string{"npm_", "pypi-", "dop_v1_", "hf_", "dckr_pat_", "shp", "lin_api_", "hv", "dp.", "atatt3", "nrak-", "dapi", "glsa_", "tf"}, regexp.MustCompile(`\b(?:npm_|pypi-|dop_v1_|hf_|dckr_pat_|shp(?:at|ss|ca|pa)_|lin_api_|hv[sbr]\.|dp\.[a-z]{2}\.|ATATT3|NRAK-|dapi|glsa_|tfe?\.)[A-Za-z0-9_.-]{16,}`)},
+	{[]string{"sq0", "tskey-"}, regexp.MustCompile(`\bsq0(?:atp|csp)-[A-Za-z0-9_-]{16,}|\btskey-[a-z]+-[A-Za-z0-9-]{8,}`)},
+	{[]string{"age-secret"}, regexp.MustCompile(`\bAGE-SECRET-KEY-1[A-Z0-9]{20,}`)},
+	{[]string{":aa", ":"}, regexp.MustCompile(`\b\d{8,10}:[A-Za-z0-9_-]{35}\b`)},
+	{[]string{"hooks.slack.com", "webhooks"}, regexp.MustCompile(`hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]+|discord(?:app)?\.com/api/webhooks/[A-Za-z0-9/_-]+`)},
+	{[]string{"bearer", "basic"}, regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+[A-Za-z0-9+/_.~-]{8,}=*`)},
+}
 
 // withSecret are looks of which a part is the secret: the first group and the last are kept when found in a text.
-var withSecret = []*regexp.Regexp{
-	regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(@)`),                                       // scheme://user:password@
-	regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[A-Za-z0-9_-]{20,}(@)`),                                       // scheme://token@
-	regexp.MustCompile(`((?:^|[\s"'=])[A-Za-z0-9_.-]+:)[^\s:@/]+(@(?:tcp|unix|udp)?\()`),                          // user:password@tcp(
-	regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|key|sig|signature))=)[^\s&;]+()`), // query, SAS
-	regexp.MustCompile(`(?i)((?:^|[\s;,"'{])(?:pwd|pass|passwd|password|secret|api_?key|accountkey|sharedaccesskey|access_?token|auth_?token)["']?\s*[=:]\s*["']?)[^\s;,"'}]+()`),
-	regexp.MustCompile(`(?i)(` + secretFlag + `(?:=|[\s]+))(?:"(?:[^"\\]|\\.)+"|[^\s"',-][^\s"',]*)()`), // --password x, -Ddb.password=x
-	regexp.MustCompile(`(?i)(` + secretFlag + `"\s*,\s*")[^"]+()`),                                      // "--password","x"
-	regexp.MustCompile(`(\bcurl\b[^|;&\n]*?\s(?:-u|--user)[\s=]*["']?[^\s:"',]+:)[^\s"',]+()`),          // curl -u user:password
+var withSecret = []look{
+	{[]string{"://"}, regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)[^\s/"']+(@)`)},                                    // scheme://user:pass@word@
+	{[]string{"://"}, regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[A-Za-z0-9_-]{20,}(@)`)},                                     // scheme://token@
+	{[]string{"@"}, regexp.MustCompile(`((?:^|[\s"'=])[A-Za-z0-9_.-]+:)[^\s:@/]+(@(?:(?:tcp|unix|udp)?\(|/[A-Za-z]))`)},            // user:password@tcp(, user:password@/db
+	{[]string{"="}, regexp.MustCompile(`(?i)([?&;](?:[a-z0-9_-]*(?:token|secret|password|passwd|key|sig|signature))=)[^\s&;]+()`)}, // query, SAS
+	{[]string{"authorization"}, regexp.MustCompile(`(?i)(\bauthorization["']?\s*[:=]\s*["']?(?:[a-z]+\s+)?)[^\s"',]{4,}()`)},
+	{[]string{"curl"}, regexp.MustCompile(`(\bcurl\b[^|;&\n]*?\s(?:-u|--user)[\s=]*["']?[^\s:"',]+:)[^\s"',]+()`)},                                        // curl -u user:password
+	{[]string{"mysql", "mariadb"}, regexp.MustCompile(`(\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mariadb-admin)\b[^|;&\n]*?\s-p)[^\s"']+()`)}, // mysql -ppassword
+	{[]string{"redis-cli", "sshpass"}, regexp.MustCompile(`(\b(?:redis-cli\b[^|;&\n]*?\s-a|sshpass\s+-p)\s*)[^\s"']+()`)},
+}
+
+// named are the ways in which a text gives something a name: the name, what stands between, and the value.
+var named = []struct {
+	look
+	secret func(name string) bool
+}{
+	// --password x, --api-key=x, -Ddb.password=x, "--token","x". A flag without a value is followed by another one.
+	{look{[]string{"-"}, regexp.MustCompile(`((?:^|[\s"'\[,])--?)([A-Za-z][A-Za-z0-9_.-]*)(=["']?|\s+|"\s*,\s*")(\[masked\]|"(?:[^"\\]|\\.)+"|'[^']+'|[^\s"',\]-][^\s"',]*)`)}, flag},
+	// DB_PASSWORD=x, password='two words'
+	{look{[]string{"="}, regexp.MustCompile(`()([A-Za-z][A-Za-z0-9_.-]*)(\s?=\s?)(\[masked\]|"(?:[^"\\]|\\.)+"|'[^']+'|[^\s;,"'&)}\]]+)`)}, telling},
+	// "db_password": "x"
+	{look{[]string{"':", "\":", "' :", "\" :"}, regexp.MustCompile(`(\\?["'])([A-Za-z][A-Za-z0-9_.-]*)(\\?["']\s*:\s*)(\[masked\]|\\?"(?:[^"\\]|\\[^"])+\\?"|'[^']+'|[^\s;,"'}\]]+)`)}, Name},
+	// X-Api-Key: x, db.password: x. A word alone and a colon are any sentence's: "unexpected token: x".
+	{look{[]string{": ", ":"}, regexp.MustCompile(`()([A-Za-z]+(?:[_.-][A-Za-z0-9]+)+|[Pp]assword|[Pp]asswd|[Pp]wd|[a-z]+[A-Z][A-Za-z]+)(:\s*)(\[masked\]|"(?:[^"\\]|\\.)+"|'[^']+'|[^\s;,"'}]+)`)}, telling},
+}
+
+// telling leaves out those names that are about something else in running text, as in "key=42" of a cache.
+func telling(name string) bool {
+	parts := partsOf(name)
+	if !Name(name) {
+		return false
+	}
+	if len(parts) > 1 && parts[len(parts)-1] != "KEYS" {
+		return true
+	}
+	return !slices.Contains([]string{"KEY", "KEYS", "SALT", "COOKIE", "SIGNATURE", "LICENSE", "TOKENS", "AUTH"}, parts[len(parts)-1])
+}
+
+// flag takes the D of -Ddb.password for what it is.
+func flag(name string) bool {
+	return Name(name) || len(name) > 1 && name[0] == 'D' && Name(name[1:])
+}
+
+// path is a value that tells where a secret lies, which is none.
+var path = regexp.MustCompile(`^["']?(?:/|\./|\.\./|~/|[A-Z]:\\)[^\s"']*["']?$`)
+
+// hints are what every name of a secret has one of.
+var hints = []string{
+	"pass", "secret", "token", "credential", "key", "connection", "masterauth", "pwd", "pw", "dsn", "salt", "jwt", "cookie", "signature",
+	"otp", "mnemonic", "psk", "hmac", "license", "auth",
+}
+
+// hideNamed hides the values of what is named like a secret.
+func hideNamed(text string) string {
+	lower := strings.ToLower(text)
+	if !slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(lower, h) }) {
+		return text
+	}
+	for _, n := range named {
+		if !n.within(lower) {
+			continue
+		}
+		text = n.ReplaceAllStringFunc(text, func(found string) string {
+			m := n.FindStringSubmatch(found)
+			if m == nil || !n.secret(m[2]) || strings.Contains(m[4], Hidden) || path.MatchString(m[4]) || reference.MatchString(m[4]) {
+				return found
+			}
+			return m[1] + m[2] + m[3] + quotedLike(m[4])
+		})
+	}
+	return text
+}
+
+// reference is a value that a shell or a template fills in later.
+var reference = regexp.MustCompile(`^["']?\$[({A-Za-z]`)
+
+// quotedLike is Hidden in the quotes that a value has, so that JSON stays JSON.
+func quotedLike(value string) string {
+	for _, q := range []string{`\"`, `"`, `'`} {
+		if strings.HasPrefix(value, q) {
+			return q + Hidden + q
+		}
+	}
+	return Hidden
 }
 
 // Value says whether a value looks like a secret.
 func Value(v string) bool {
-	looks := func(p *regexp.Regexp) bool { return p.MatchString(v) }
-	return slices.ContainsFunc(patterns, looks) || slices.ContainsFunc(withSecret, looks) || uuid.MatchString(v) || drawn(v)
+	lower := strings.ToLower(v)
+	looks := func(l look) bool { return l.within(lower) && l.MatchString(v) }
+	return slices.ContainsFunc(patterns, looks) || slices.ContainsFunc(withSecret, looks) || hideNamed(v) != v || uuid.MatchString(v) || drawn(v)
 }
 
 // Env splits NAME=value, and hides the value if it is to be hidden.
@@ -121,6 +213,7 @@ var (
 	hex         = regexp.MustCompile(`^(?:sha256:)?[0-9a-f]{7,64}$`)
 	uuid        = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$`)
 	run         = regexp.MustCompile(`[A-Za-z0-9+/]{16,}`)
+	grouped     = regexp.MustCompile(`[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+){2,}`) // as generators write what people type
 	digest      = regexp.MustCompile(`\bsha(?:256|512):[0-9a-f]+`)
 )
 
@@ -130,7 +223,15 @@ func drawn(v string) bool {
 	if _, err := netip.ParseAddr(v); err == nil {
 		return false
 	}
-	return slices.ContainsFunc(run.FindAllString(digest.ReplaceAllString(v, ""), -1), random)
+	v = digest.ReplaceAllString(v, "")
+	return slices.ContainsFunc(run.FindAllString(v, -1), random) || slices.ContainsFunc(grouped.FindAllString(v, -1), func(s string) bool {
+		return mixed(s) && random(s)
+	})
+}
+
+// mixed says that all kinds of characters are there, as in hardly any name.
+func mixed(s string) bool {
+	return strings.ContainsFunc(s, unicode.IsLower) && strings.ContainsFunc(s, unicode.IsUpper) && strings.ContainsFunc(s, unicode.IsDigit)
 }
 
 func random(s string) bool {

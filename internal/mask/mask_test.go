@@ -74,6 +74,14 @@ func TestValuesThatLookSecretAreRecognised(t *testing.T) {
 		"totp seed":          "JBSWY3DPEHPK3PXP",
 		"uuid":               "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
 		"secret within json": `{"user":"shop","password":"hunter2"}`,
+		"name within json":   `{"db_password":"x1"}`,
+		"spring's json":      `{"spring.datasource.password":"x1"}`,
+		"client secret":      `{"client_secret":"x1"}`,
+		"go mysql, no host":  "shop:hunter2@/shop",
+		"square":             "sq0csp-" + "ABCdef0123456789_ghiJKL",
+		"tailscale":          "tskey-auth-" + "kABC123CNTRL-0123456789",
+		"grouped":            "mZ8-qR3_tV6-yX1_bN4-cK7",
+		"assignment":         "FOO=1 DB_PASSWORD=hunter2",
 	} {
 		if !mask.Value(value) {
 			t.Errorf("Value(%s) = false for %q", what, value)
@@ -154,14 +162,59 @@ func TestCommandLinesLoseTheirSecrets(t *testing.T) {
 	for line, want := range map[string]string{
 		`redis-server --requirepass hunter2 --port 6379`:                                             `redis-server --requirepass [masked] --port 6379`,
 		`app --token=hunter2 -v`:                                                                     `app --token=[masked] -v`,
-		`app --db-password "two words" -v`:                                                           `app --db-password [masked] -v`,
+		`app --db-password "two words" -v`:                                                           `app --db-password "[masked]" -v`,
 		`java -Dspring.datasource.password=hunter2 -jar`:                                             `java -Dspring.datasource.password=[masked] -jar`,
 		`["app","--api-key","hunter2","--port","80"]`:                                                `["app","--api-key","[masked]","--port","80"]`,
 		`curl -f -u admin:hunter2 http://x`:                                                          `curl -f -u admin:[masked] http://x`,
+		`sh -c "DB_PASSWORD=hunter2 ./app"`:                                                          `sh -c "DB_PASSWORD=[masked] ./app"`,
+		`PGPASSWORD=hunter2 psql -h db`:                                                              `PGPASSWORD=[masked] psql -h db`,
+		`env TOKEN=abc AWS_SECRET_ACCESS_KEY=wJalr ./app`:                                            `env TOKEN=[masked] AWS_SECRET_ACCESS_KEY=[masked] ./app`,
+		`app --pass x1 --pwd=x2 --key=x3 --auth-key x4 --encryption-key 00ff`:                        `app --pass [masked] --pwd=[masked] --key=[masked] --auth-key [masked] --encryption-key [masked]`,
+		`curl -H "X-Api-Key: hunter2" -H "Authorization: Token hunter2" x`:                           `curl -H "X-Api-Key: [masked]" -H "Authorization: Token [masked]" x`,
+		`mysql -uroot -phunter2 shop`:                                                                `mysql -uroot -p[masked] shop`,
+		`redis-cli -a hunter2 ping`:                                                                  `redis-cli -a [masked] ping`,
+		`{"splunk-token":"3f2504e0-4f89-41d3-9a0c-0305e82c3301","splunk-url":"https://s"}`:           `{"splunk-token":"[masked]","splunk-url":"https://s"}`,
+		`{"Test":["CMD-SHELL","PGPASSWORD=hunter2 pg_isready"]}`:                                     `{"Test":["CMD-SHELL","PGPASSWORD=[masked] pg_isready"]}`,
+		`postgres://u:p@ss@db/x`:                                                                     `postgres://u:[masked]@db/x`,
+		`host=db password='two words' user=x`:                                                        `host=db password='[masked]' user=x`,
+		`app --key /etc/ssl/key.pem --password-file=/run/x --password $DB_PASSWORD`:                  `app --key /etc/ssl/key.pem --password-file=/run/x --password $DB_PASSWORD`,
+		`DB_POOL=2 KEYBOARD=us MONKEY=1 TOKENIZER=bpe TOKEN_TTL=5m --port 8080 --key-type rsa`:       `DB_POOL=2 KEYBOARD=us MONKEY=1 TOKENIZER=bpe TOKEN_TTL=5m --port 8080 --key-type rsa`,
+		`cache miss key=basket:5, unexpected token: x, secret: none of it; 3 keys=all`:               `cache miss key=basket:5, unexpected token: x, secret: none of it; 3 keys=all`,
+		`{"level":"info","msg":"GET /a?page=2","trace":"9f86d081884c7d659a2feaa0c55ad015"}`:          `{"level":"info","msg":"GET /a?page=2","trace":"9f86d081884c7d659a2feaa0c55ad015"}`,
 		`app --token-ttl 5m --max-tokens 500 --no-password --host db --password-file /run/secrets/x`: `app --token-ttl 5m --max-tokens 500 --no-password --host db --password-file /run/secrets/x`,
 	} {
 		if got := mask.Text(line, nil); got != want {
 			t.Errorf("Text(%q) = %q, want %q", line, got, want)
 		}
 	}
+}
+
+func TestWordsOfACommandThatSeemDrawnAreHidden(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`serve wJalrXUtnFEMIK7MDENGbPxRfiCY1a2B`:                            `serve [masked]`,
+		`serve 3f2504e0-4f89-41d3-9a0c-0305e82c3301 now`:                    `serve [masked] now`,
+		`/usr/lib/jvm/java-21-openjdk-amd64/bin/java -jar /srv/app-1.4.jar`: `/usr/lib/jvm/java-21-openjdk-amd64/bin/java -jar /srv/app-1.4.jar`,
+		`gunicorn --bind 0.0.0.0:8000 shop.wsgi:application --workers 4`:    `gunicorn --bind 0.0.0.0:8000 shop.wsgi:application --workers 4`,
+	} {
+		if got := mask.Words(text, nil); got != want {
+			t.Errorf("Words(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add(`app --password "two words" DB_PASSWORD=x {"token":"y"}`, "hunter2-hunter2")
+	f.Fuzz(func(t *testing.T, text, secret string) {
+		once := mask.Text(text, nil)
+		if again := mask.Text(once, nil); again != once {
+			t.Errorf("Text(%q) = %q, and of that %q", text, once, again)
+		}
+		if len(secret) < 12 || strings.ContainsAny(secret, "[]") || strings.TrimSpace(secret) != secret {
+			return
+		}
+		if got := mask.Text(text+" "+secret+" "+text, []string{secret}); strings.Contains(got, secret) {
+			t.Errorf("%q is still in %q", secret, got)
+		}
+	})
 }

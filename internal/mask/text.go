@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -35,14 +36,32 @@ func Text(text string, secrets []string) string {
 	for _, s := range forms(secrets) {
 		text = strings.ReplaceAll(text, s, Hidden)
 	}
+	lower := strings.ToLower(text)
 	for _, p := range patterns {
-		text = p.ReplaceAllLiteralString(text, Hidden)
+		if p.within(lower) {
+			text = p.ReplaceAllLiteralString(text, Hidden)
+		}
 	}
 	for _, p := range withSecret {
-		text = p.ReplaceAllString(text, "${1}"+Hidden+"${2}")
+		if p.within(lower) {
+			text = p.ReplaceAllString(text, "${1}"+Hidden+"${2}")
+		}
 	}
-	return text
+	return hideNamed(text)
 }
+
+// Words is Text for what is no running text, such as a command: there, words that seem drawn at random are hidden as well.
+func Words(text string, secrets []string) string {
+	return word.ReplaceAllStringFunc(Text(text, secrets), func(w string) string {
+		if drawn(w) || uuid.MatchString(w) {
+			return Hidden
+		}
+		return w
+	})
+}
+
+// word may hold what base64 and identifiers consist of.
+var word = regexp.MustCompile(`[A-Za-z0-9+/_-]{14,}=*`)
 
 // forms lists the longest first, so that a secret within another does not leave the rest of it in sight.
 func forms(secrets []string) []string {

@@ -134,8 +134,14 @@ func side(name, value string, there bool, secrets []string) string {
 	if value == "" {
 		return `""`
 	}
+	if slices.Contains(commands, name) {
+		return mask.Words(forPeople(name, value), secrets)
+	}
 	return mask.Text(forPeople(name, value), secrets)
 }
+
+// commands are attributes that people put secrets into as they are.
+var commands = []string{"Config.Cmd", "Config.Entrypoint", "Config.Healthcheck", "HostConfig.LogConfig"}
 
 // forPeople writes values in the form in which people write them themselves.
 func forPeople(name, value string) string {

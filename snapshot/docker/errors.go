@@ -12,6 +12,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
 
+	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -24,9 +25,11 @@ var goingAway = []string{
 // known adds the sentinel by which callers tell errors apart, and keeps the error itself in the chain. Missing is
 // the sentinel for "not found" here; nil when there is none.
 func known(err, missing error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	err = discreet{err}
+	switch {
 	case errors.Is(err, snapshot.ErrEngineAway), errors.Is(err, context.Canceled):
 		return err
 	case isAway(err):
@@ -36,6 +39,15 @@ func known(err, missing error) error {
 	}
 	return err
 }
+
+// discreet is an error of the engine without the secrets that it quotes, such as those of a command that can't be started.
+// It ends up on the timeline, in Slack and in the log.
+type discreet struct{ error }
+
+func (d discreet) Error() string { return mask.Text(d.error.Error(), nil) }
+
+// Unwrap keeps the error's kind.
+func (d discreet) Unwrap() error { return d.error }
 
 func isAway(err error) bool {
 	if client.IsErrConnectionFailed(err) || cerrdefs.IsUnavailable(err) || brokenOff(err) {
