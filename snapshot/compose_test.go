@@ -150,7 +150,9 @@ func TestFullDiskLeavesComposesOldContainerAContainer(t *testing.T) {
 	k.Run(api, append(labels, image)...)
 	snap := k.take(api)
 	k.Docker("exec", api, "/app", "touch", "/written")
-	disk := snapshot.Disk{Used: func(context.Context) (float64, error) { return 0.97, nil }, Audit: k.db, Ticks: k.db}
+	disk := &snapshot.Disk{Used: func(context.Context) (snapshot.DiskUse, error) {
+		return snapshot.DiskUse{Engine: "E", Host: "host-1", Share: 0.97}, nil
+	}, Audit: k.db}
 	k.taker.Room = disk.Room
 	r := k.restore(k.container(api), snap.Name)
 	if r.State != snapshot.Verified {

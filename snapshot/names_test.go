@@ -3,17 +3,24 @@ package snapshot_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
-// eventful is an engine on which something happens right before a commit.
+// eventful is an engine on which something happens right before a commit, or before it is looked whether one is needed.
 type eventful struct {
 	*docker.Engine
-	before func()
+	before, look func()
+}
+
+func (e eventful) Written(ctx context.Context, id string) (bool, error) {
+	e.look()
+	return e.Engine.Written(ctx, id)
 }
 
 func (e eventful) Commit(ctx context.Context, id, ref string, pause bool) (string, int64, error) {
@@ -21,10 +28,12 @@ func (e eventful) Commit(ctx context.Context, id, ref string, pause bool) (strin
 	return e.Engine.Commit(ctx, id, ref, pause)
 }
 
+func nothing() {}
+
 // bot is a taker of another bot's, on the same engine and database.
-func (k *kit) bot(beforeCommit func()) *snapshot.Taker {
+func (k *kit) bot(beforeCommit, beforeLook func()) *snapshot.Taker {
 	return snapshot.NewTaker(snapshot.TakerConfig{
-		Engine: eventful{k.Engine(), beforeCommit}, Ref: docker.Ref, Shelf: k.db, Audit: k.db,
+		Engine: eventful{k.Engine(), beforeCommit, beforeLook}, Ref: docker.Ref, Shelf: k.db, Audit: k.db,
 	})
 }
 
@@ -63,7 +72,7 @@ func TestTwoBotsThatTakeTheSameNameAtOnceKeepBothSnapshots(t *testing.T) {
 	var both, done sync.WaitGroup
 	both.Add(2)
 	for range 2 {
-		taker := k.bot(sync.OnceFunc(func() { both.Done(); both.Wait() })) // both have a name, and neither is written down
+		taker := k.bot(nothing, sync.OnceFunc(func() { both.Done(); both.Wait() })) // both have a name, and neither is written down
 		done.Go(func() {
 			if _, err := taker.Take(t.Context(), c, snapshot.TakeAsk{Name: "x", Numbered: true, Reason: snapshot.PreDeploy, By: k.by()}); err != nil {
 				t.Error(err)
@@ -77,12 +86,12 @@ func TestTwoBotsThatTakeTheSameNameAtOnceKeepBothSnapshots(t *testing.T) {
 func TestNameThatIsJustBeingTakenIsRefusedAndItsTagStays(t *testing.T) {
 	k := setup(t)
 	c := k.written(k.Name("api"))
-	other, take := k.bot(func() {}), snapshot.TakeAsk{Name: "release-7", By: k.by()}
+	other, take := k.bot(nothing, nothing), snapshot.TakeAsk{Name: "release-7", By: k.by()}
 	taker := k.bot(func() {
 		if _, err := other.Take(t.Context(), c, take); !errors.Is(err, snapshot.ErrNameTaken) {
 			t.Errorf("got %v, want that the name is taken", err)
 		}
-	})
+	}, nothing)
 	if _, err := taker.Take(t.Context(), c, take); err != nil {
 		t.Error(err)
 	}
@@ -99,15 +108,53 @@ func (l late) Alone(ctx context.Context, _ string, do func(context.Context) erro
 func TestTagGoesBackToItsOwnerWhenTheLockOnTheNameWasLost(t *testing.T) {
 	k := setup(t)
 	c := k.written(k.Name("api"))
-	other, take := k.bot(func() {}), snapshot.TakeAsk{Name: "x", Numbered: true, By: k.by()}
+	other, take := k.bot(nothing, nothing), snapshot.TakeAsk{Name: "x", Numbered: true, By: k.by()}
 	once := sync.OnceFunc(func() {
 		if _, err := other.Take(t.Context(), c, take); err != nil {
 			t.Error(err)
 		}
 	})
-	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: eventful{k.Engine(), once}, Ref: docker.Ref, Shelf: late{k.db}, Audit: k.db})
+	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: eventful{k.Engine(), once, nothing}, Ref: docker.Ref, Shelf: late{k.db}, Audit: k.db})
 	if _, err := taker.Take(t.Context(), c, take); err != nil {
 		t.Error(err)
 	}
 	k.checkTags(c, "x", "x-2")
+}
+
+func TestCommitsOfTwoBotsDoNotOverlap(t *testing.T) {
+	k := setup(t)
+	var running, most atomic.Int32
+	var done sync.WaitGroup
+	for n := range 4 {
+		c := k.written(k.Name(fmt.Sprintf("api%d", n)))
+		taker := snapshot.NewTaker(snapshot.TakerConfig{
+			Engine: counting{k.Engine(), &running, &most}, Ref: docker.Ref, Shelf: k.db, Audit: k.db,
+		})
+		done.Go(func() {
+			if _, err := taker.Take(t.Context(), c, snapshot.TakeAsk{Name: "x", By: k.by()}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d commits ran at once, want one", most.Load())
+	}
+}
+
+// counting is an engine that knows how many commits have run at once.
+type counting struct {
+	*docker.Engine
+	running, most *atomic.Int32
+}
+
+func (e counting) Commit(ctx context.Context, id, ref string, pause bool) (string, int64, error) {
+	now := e.running.Add(1)
+	defer e.running.Add(-1)
+	for {
+		if was := e.most.Load(); now <= was || e.most.CompareAndSwap(was, now) {
+			break
+		}
+	}
+	return e.Engine.Commit(ctx, id, ref, pause)
 }

@@ -2,8 +2,10 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // places is what a Take has to itself while it works: a place for its commit, and one for its archives if it makes any.
@@ -55,4 +57,22 @@ func (p *places) keepVolumes(ctx context.Context, now Inspection) (*keeping, err
 func (p *places) leave() {
 	p.committed()
 	p.archived()
+}
+
+// amongBots runs a commit in one of the places that all bots of an engine share. A place that a bot had when it died is
+// free at once.
+func (t *Taker) amongBots(ctx context.Context, engine string, commit func(context.Context) error) error {
+	for {
+		for n := range cap(t.commits) {
+			err := t.Shelf.Alone(ctx, fmt.Sprintf("commit %s %d", engine, n), commit)
+			if !errors.Is(err, ErrElsewhere) {
+				return err
+			}
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for other bots' commits: %w", context.Cause(ctx))
+		}
+	}
 }

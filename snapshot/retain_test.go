@@ -1,9 +1,11 @@
 package snapshot_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -220,7 +222,9 @@ func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 	k := setup(t)
 	api := k.Name("api")
 	k.Run(api, k.image("shop"))
-	disk := snapshot.Disk{Used: func(context.Context) (float64, error) { return 0.97, nil }, Audit: k.db, Ticks: k.db}
+	disk := &snapshot.Disk{Used: func(context.Context) (snapshot.DiskUse, error) {
+		return snapshot.DiskUse{Engine: "E", Host: "host-1", Share: 0.97}, nil
+	}, Audit: k.db}
 	k.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: k.Engine(), Ref: docker.Ref, Shelf: k.db, Audit: k.db, Room: disk.Room})
 	k.takeNamed(api, "cheap")
 	k.Docker("exec", api, "/app", "touch", "/written")
@@ -261,8 +265,36 @@ func TestBaselineThatThereIsNoRoomForIsTriedEverLessOften(t *testing.T) {
 
 func TestUnknownDiskRefusesNothing(t *testing.T) {
 	t.Parallel()
-	disk := snapshot.Disk{Used: func(context.Context) (float64, error) { return 0, errors.New("the engine is elsewhere") }}
-	if err := disk.Room(t.Context()); err != nil {
-		t.Error(err)
+	disk := &snapshot.Disk{Used: func(context.Context) (snapshot.DiskUse, error) {
+		return snapshot.DiskUse{}, errors.New("the engine is elsewhere")
+	}}
+	var log bytes.Buffer
+	disk.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	for range 2 {
+		if err := disk.Room(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := strings.Count(log.String(), "SNAPBACK_DISK_LIMIT is not enforced"); n != 1 {
+		t.Errorf("it is logged %d times that nothing is refused, want once:\n%s", n, &log)
+	}
+}
+
+func TestFullDiskIsSaidOfEachEngineOnceADay(t *testing.T) {
+	k := setup(t)
+	for _, engine := range []string{"one", "two", "one", "two"} {
+		disk := &snapshot.Disk{Audit: k.db, Used: func(context.Context) (snapshot.DiskUse, error) {
+			return snapshot.DiskUse{Engine: engine, Host: "host-" + engine, Share: 0.95}, nil
+		}}
+		if err := disk.Room(t.Context()); !errors.Is(err, snapshot.ErrDiskFull) {
+			t.Errorf("got %v", err)
+		}
+	}
+	var said []string
+	for _, e := range k.entries(0, snapshot.KindDiskFull) {
+		said = append(said, e.Summary)
+	}
+	if len(said) != 2 || !strings.Contains(said[0], "on host-one") || !strings.Contains(said[1], "on host-two") {
+		t.Errorf("said: %q", said)
 	}
 }

@@ -26,7 +26,7 @@ type TakerConfig struct {
 	Audit  Audit
 	Logger *slog.Logger   // nil: silent
 	Zone   *time.Location // for names such as manual-0347; nil: UTC
-	Limit  int            // how many commits may run at once; 0: 1, since they compete for the same disk
+	Limit  int            // how many commits may run on one engine at once, of all bots; 0: 1, since they compete for the same disk
 
 	// Room is asked before every commit, which does not happen when it returns an error; nil: there is always room.
 	Room func(ctx context.Context) error
@@ -37,7 +37,7 @@ type TakerConfig struct {
 // Taker takes snapshots and removes them.
 type Taker struct {
 	TakerConfig
-	commits  chan struct{} // a place for every commit that may run
+	commits  chan struct{} // a place for every commit that this bot may have run; see amongBots for those of others
 	archives chan struct{} // one place: volumes are read one container after the other, however long that takes
 }
 
@@ -185,9 +185,10 @@ func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) erro
 		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
 	pause := now.State == "running" && now.Settings.Pause != "false"
-	var err error
-	s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
-	return err
+	return t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) {
+		s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
+		return err
+	})
 }
 
 // discard removes what was kept of a snapshot that could not be written down, since nobody would ever find it. Should

@@ -28,6 +28,7 @@ type config struct {
 	BaselineAfter time.Duration
 	MaxAge        time.Duration // snapshots that are older go; 0: never for their age
 	Only          string        // a label that narrows the enabled containers down; "": all of them
+	Commits       int           // how many commits may run on an engine at once, of all bots
 	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string
 
@@ -129,6 +130,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
 		MaxAge:        r.duration("SNAPBACK_MAX_AGE", 0),
 		Only:          r.get("SNAPBACK_ONLY"),
+		Commits:       r.number("SNAPBACK_COMMITS", 1, 16),
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
@@ -217,6 +219,16 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 }
 
 // percent reads 1 to 100, with or without the sign, as 0.01 to 1.
+// number is at least 1, which is also the fallback, and at most limit.
+func (r *reader) number(name string, fallback, limit int) int {
+	v := r.or(name, strconv.Itoa(fallback))
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > limit {
+		r.fail(name, "want a number from 1 to %d, got %q", limit, v)
+	}
+	return n
+}
+
 func (r *reader) percent(name string, fallback int) float64 {
 	v := strings.TrimSuffix(r.or(name, strconv.Itoa(fallback)), "%")
 	n, err := strconv.Atoi(v)

@@ -59,6 +59,7 @@ func checks(c config) []check {
 	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
 	return []check{
 		{"engine", checkEngine},
+		{"engine's disk", func(ctx context.Context) (string, error) { return checkDisk(ctx, c) }},
 		{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, c) }},
 		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
 		{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
@@ -80,6 +81,23 @@ func checkEngine(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return engine.ID(ctx)
+}
+
+// checkDisk finds nothing wrong with a disk that can't be seen: an engine may well be elsewhere. But people have to know.
+func checkDisk(ctx context.Context, c config) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{DataDir: c.DataDir})
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	use, err := engine.DiskUsed(ctx)
+	switch {
+	case err != nil:
+		return "can't be seen from here, so SNAPBACK_DISK_LIMIT is not enforced: " + err.Error(), nil
+	case use.Share >= c.DiskLimit:
+		return "", fmt.Errorf("%.0f %% in use on %s, the limit is %.0f %%: nothing is committed any more. Remove images that nobody needs", use.Share*100, use.Host, c.DiskLimit*100)
+	}
+	return fmt.Sprintf("%.0f %% in use on %s, the limit is %.0f %%", use.Share*100, use.Host, c.DiskLimit*100), nil
 }
 
 func checkContainers(ctx context.Context, c config) (string, error) {

@@ -97,13 +97,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(closing(db.Close))
 
 	// The engine, and what is done with it.
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only, Logger: log})
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Logger: log})
 	if err != nil {
 		return usageError{fmt.Errorf("DOCKER_HOST: %w", err)}
 	}
 	stop.add(func(context.Context) error { return engine.Close() })
 	fleet := fleet{engine, db}
-	disk := snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Ticks: db}
+	disk := &snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Logger: log}
 	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
@@ -114,7 +114,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	duplicator := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
 	taker := snapshot.NewTaker(snapshot.TakerConfig{
-		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Room: disk.Room, Volumes: volumes,
+		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
 	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
 		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Logger: log, Zone: c.Zone,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
@@ -73,6 +74,10 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 	if err != nil {
 		return nil, err
 	}
+	if b.Snapback.Built != "" && a.Snapback.Built != "" { // of an image that is gone, nobody can tell
+		was.image(b.Snapback)
+		is.image(a.Snapback)
+	}
 	secrets := mask.Secrets(slices.Concat(b.Config.Env, a.Config.Env))
 	var out []snapshot.Change
 	for _, name := range differing(was, is) {
@@ -85,9 +90,17 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 	return out, nil
 }
 
+// image adds what is told of an image beyond the document. It is nothing that a restored container could have otherwise.
+func (a attributes) image(of additions) {
+	a.text("image digest", strings.Join(of.Digests, ", "))
+	if built, err := time.Parse(time.RFC3339Nano, of.Built); err == nil && built.Year() > 1 {
+		a.text("image built", built.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+}
+
 func rank(c snapshot.Change, renamed bool) int {
 	switch {
-	case c.Attribute == "image ID" && renamed:
+	case c.Attribute == "image ID" && renamed, c.Attribute == "image digest", c.Attribute == "image built":
 		return len(first)
 	case c.Attribute == "image ID":
 		return 0

@@ -189,6 +189,10 @@ func (e *Engine) enrich(ctx context.Context, d document, raw json.RawMessage) (j
 	for _, m := range d.anonymous() {
 		add.AnonymousVolumes = append(add.AnonymousVolumes, m.Destination)
 	}
+	var err error
+	if add.Built, add.Digests, err = e.imageFacts(ctx, d.Image); err != nil {
+		return nil, err
+	}
 	doc, err := toObject(raw)
 	if err != nil {
 		return nil, err

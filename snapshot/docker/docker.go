@@ -28,6 +28,9 @@ type Config struct {
 	Only   string       // a label, as key or key=value, that an enabled container must bear as well; zero: none
 	Logger *slog.Logger // zero: nothing is logged
 
+	// DataDir is the bot's own folder, which stands in for the engine's when that can't be seen; zero: nothing does.
+	DataDir string
+
 	// HelperProgram is a static program that runs volumetar.Run when called with volumetar.Command, and moves the contents
 	// of volumes from within a container; zero: this very program. HelperImage is the name of its image, to which a tag
 	// is added, and the beginning of its containers' names; zero: snapback-helper.
@@ -42,12 +45,15 @@ type Engine struct {
 	only string
 	log  *slog.Logger
 
+	dataDir string // as Config has it
+
 	helperProgram, helperRepo string // as Config has them
 	helper                    helper
 
-	mu    sync.Mutex
-	id    string                // guarded by mu; the engine's own ID, "" until it was asked for
-	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
+	mu     sync.Mutex
+	id     string                // guarded by mu; the engine's own ID, "" until it was asked for
+	modes  map[string]namespaces // guarded by mu; by container ID: never change in a container's life
+	images map[string]imageFacts // guarded by mu; by image ID
 }
 
 var _ snapshot.Engine = (*Engine)(nil)
@@ -67,7 +73,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the engine's address: %w", err)
 	}
-	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, log: cfg.Logger, modes: map[string]namespaces{}}
+	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}, images: map[string]imageFacts{}}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)

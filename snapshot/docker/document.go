@@ -49,6 +49,8 @@ type additions struct {
 	PidContainer     string   `json:",omitempty"`
 	IpcContainer     string   `json:",omitempty"`
 	AnonymousVolumes []string `json:",omitempty"` // where they are mounted
+	Built            string   `json:",omitempty"` // when the image was; "" when it is gone
+	Digests          []string `json:",omitempty"` // by which registries know the image, without their names
 }
 
 type config struct {

@@ -2,7 +2,9 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 	"time"
@@ -89,20 +91,34 @@ func sighting(engineID, name string, row container.Summary) snapshot.Sighting {
 	}
 }
 
-// DiskUsed is how much of the file system is in use on which the engine keeps its data, from 0 to 1. It returns an error
-// for an engine on another host, whose disk can't be seen from here.
-func (e *Engine) DiskUsed(ctx context.Context) (float64, error) {
+// DiskUsed is how full the file system is on which the engine keeps its data. A bot that runs in a container does not see
+// that folder; it looks at its own data folder instead, which a named volume puts onto the same file system. It returns
+// an error for an engine on another host, whose disk can't be seen from here.
+func (e *Engine) DiskUsed(ctx context.Context) (snapshot.DiskUse, error) {
 	info, err := e.cli.Info(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("asking for the engine's data folder: %w", known(err, nil))
+		return snapshot.DiskUse{}, fmt.Errorf("asking for the engine's data folder: %w", known(err, nil))
 	}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(info.DockerRootDir, &fs); err != nil {
-		return 0, fmt.Errorf("looking at the disk of %s: %w", info.DockerRootDir, err)
+	use := snapshot.DiskUse{Engine: info.ID, Host: info.Name}
+	if !strings.HasPrefix(e.cli.DaemonHost(), "unix://") {
+		return use, fmt.Errorf("the engine is at %s, on another host", e.cli.DaemonHost())
 	}
-	if fs.Blocks == 0 {
-		return 0, fmt.Errorf("the file system of %s does not tell its size", info.DockerRootDir)
+	use.Share, err = inUse(info.DockerRootDir)
+	if errors.Is(err, fs.ErrNotExist) && e.dataDir != "" {
+		use.Share, err = inUse(e.dataDir)
 	}
-	used := fs.Blocks - fs.Bfree
-	return float64(used) / float64(used+fs.Bavail), nil // as df has it: what is kept for root counts as in use
+	return use, err
+}
+
+// inUse is a share of a folder's file system as df has it: what is kept for root counts as in use.
+func inUse(folder string) (float64, error) {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(folder, &stat); err != nil {
+		return 0, fmt.Errorf("looking at the disk of %s: %w", folder, err)
+	}
+	if stat.Blocks == 0 {
+		return 0, fmt.Errorf("the file system of %s does not tell its size", folder)
+	}
+	used := stat.Blocks - stat.Bfree
+	return float64(used) / float64(used+stat.Bavail), nil
 }

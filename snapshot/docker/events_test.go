@@ -3,6 +3,10 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -93,8 +97,35 @@ func TestFollowSaysThatTheEngineIsAway(t *testing.T) {
 
 func TestDiskUsedIsAShare(t *testing.T) {
 	t.Parallel()
-	used, err := enginetest.Engine(t).DiskUsed(t.Context())
-	if err != nil || used <= 0 || used > 1 {
-		t.Errorf("got %v, %v", used, err)
+	use, err := enginetest.Engine(t).DiskUsed(t.Context())
+	if err != nil || use.Share <= 0 || use.Share > 1 || use.Engine == "" || use.Host == "" {
+		t.Errorf("got %+v, %v", use, err)
+	}
+}
+
+// As from within a container.
+func TestDiskOfAnEngineWhoseFolderIsHiddenIsThatOfTheBotsOwn(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "docker.sock")
+	l, err := net.Listen("unix", socket)
+	must(t, err)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		fmt.Fprint(w, `{"ID":"E","Name":"host-1","DockerRootDir":"/nowhere/docker"}`)
+	}), ReadHeaderTimeout: time.Second}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(l) }()
+	t.Cleanup(func() { server.Close(); <-served })
+	for _, c := range []struct {
+		dir  string
+		seen bool
+	}{{t.TempDir(), true}, {"", false}} {
+		e, err := docker.New(t.Context(), docker.Config{Host: "unix://" + socket, DataDir: c.dir})
+		must(t, err)
+		use, err := e.DiskUsed(t.Context())
+		if seen := err == nil && use.Share > 0 && use.Host == "host-1"; seen != c.seen {
+			t.Errorf("with the bot's folder %q: %+v, %v", c.dir, use, err)
+		}
+		must(t, e.Close())
 	}
 }
