@@ -137,6 +137,51 @@ func TestDeployWhileTheBotWasDownIsSeen(t *testing.T) {
 	}
 }
 
+// deaf is an engine whose events never come.
+type deaf struct{ snapshot.WatchEngine }
+
+func (deaf) Follow(ctx context.Context, _ time.Time, _ func(snapshot.Event)) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestDeployIsSeenAlthoughNoEventCame(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch(func(w *snapshot.WatchConfig) { w.Engine, w.Every = deaf{w.Engine}, 300*time.Millisecond })
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rm", "-f", api)
+	second := k.Run(api, "--env", "V=2", image)
+	if d := k.awaitDeploys(key, 1)[0]; d.BeforeID != first || d.AfterID != second || d.Snapshot == "" {
+		t.Errorf("deploy %+v", d)
+	}
+}
+
+func TestUndoIsNoDeploy(t *testing.T) {
+	k := setup(t)
+	image, api := k.image("shop"), k.Name("api")
+	k.watch()
+	first := k.Run(api, image)
+	key := k.key(api)
+	k.awaitBaseline(key, first)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--env", "V=2", image)
+	kept := k.awaitDeploys(key, 1)[0].Snapshot
+	r := k.restore(k.container(api), kept)
+	undo, err := k.restorer.Undo(t.Context(), r.ID, k.by(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo = k.wait(undo.ID); undo.State != snapshot.Verified {
+		t.Fatalf("%s: %s", undo.State, undo.Error)
+	}
+	k.Docker("rm", "-f", api)
+	k.Run(api, "--env", "V=3", image)
+	k.awaitDeploys(key, 2) // the second is that of V=3: neither the restore nor its undo was one
+}
+
 func TestTwoBotsSeeOneDeployAndKeepOneSnapshot(t *testing.T) {
 	k := setup(t)
 	image, api := k.image("shop"), k.Name("api")

@@ -64,7 +64,7 @@ func (c *crowd) measure() {
 	c.b.Logf("%d baselines after %s, VmRSS %d MB", fleetSize, time.Since(began).Round(time.Second), c.memory("VmRSS"))
 	idle := c.idle()
 	deployed := c.deploy()
-	c.until(time.Minute, fmt.Sprint(fleetDeploys, " deploys"), `SELECT count(*) FROM deploys`, fleetDeploys)
+	c.until(time.Minute, fmt.Sprint(fleetDeploys, " deploys with the state from before"), `SELECT count(*) FROM deploys WHERE snapshot <> ''`, fleetDeploys)
 	fromStart, fromBegin := c.lags(deployed)
 	told := len(c.pd.ChangeEvents())
 	c.b.Logf("new container started → deploy recorded: %s", lagWords(fromStart))
