@@ -172,7 +172,7 @@ func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.
 	if err != nil {
 		return append(out, note("The snapshots could not be looked up: "+problem(err)))
 	}
-	for _, s := range likeliest(kept, c.Deploy, detailOffers) {
+	for _, s := range likeliest(kept, c.Deploy, v.Incident.OpenedAt, detailOffers) {
 		out = append(out, h.detailOffer(ctx, v, c, s))
 	}
 	if n := len(kept) - detailOffers; n > 0 {

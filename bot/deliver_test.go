@@ -272,52 +272,6 @@ func TestUnknownServiceIsPostedWithSuspects(t *testing.T) {
 	}
 }
 
-func TestDeployNearestBeforeTheAlertComesFirstWhateverWasDeployedSince(t *testing.T) {
-	t.Parallel()
-	n := setup(t)
-	web := theContainer()
-	web.Key, web.ID, web.Name, web.Service = "k/web", strings.Repeat("2", 64), "web", "web"
-	n.do(func() {
-		n.containers = append(n.containers, web)
-		n.deploys = []snapshot.Deploy{
-			{ID: 3, Key: "k/api", At: at("03:50"), Before: "shop:1.42", After: "shop:1.43", Snapshot: "pre-deploy-0350"},
-			{ID: 2, Key: "k/web", At: at("03:30"), Before: "web:7", After: "web:8"},
-			theDeploy(),
-		}
-		n.snapshots["k/api"] = append(n.snapshots["k/api"], snapshot.Snapshot{
-			ID: 3, Key: "k/api", Container: "api", Name: "pre-deploy-0350", Reason: snapshot.PreDeploy, CreatedAt: at("03:50"),
-		})
-	})
-	m := n.alert(t)
-	text := m.String()
-	first, second := strings.Index(text, "*web* · Last deploy 03:30 (12 min before): image 7 → 8"), strings.Index(text, "*api* · Last deploy 22:55 (4 h 47 min before)")
-	if first < 0 || second < first || !strings.Contains(text, "Deployed since, 03:50 (8 min after the alert): image 1.42 → 1.43") {
-		t.Errorf("it reads:\n%s", text)
-	}
-	if !m.Button("Restore pre-deploy-2255 (api)").Exists() || m.Button("Restore pre-deploy-0350 (api)").Exists() {
-		t.Errorf("the broken state is offered:\n%s", text)
-	}
-}
-
-func TestSuspectsAreThoseDeployedBeforeTheAlert(t *testing.T) {
-	t.Parallel()
-	n := setup(t)
-	web := theContainer()
-	web.Key, web.ID, web.Name = "k/web", strings.Repeat("2", 64), "web"
-	in := theIncident()
-	in.ServiceID = "PELSE"
-	n.do(func() {
-		n.incidents[7] = in
-		n.containers = append(n.containers, web)
-		n.deploys = append([]snapshot.Deploy{{ID: 2, Key: "k/web", At: at("03:50"), Before: "web:7", After: "web:8"}}, n.deploys...)
-	})
-	n.deliver(t, 7)
-	text := n.ops.ExpectMessage(t, "Deployed last:").String()
-	if api, web := strings.Index(text, "*api*"), strings.Index(text, "*web*"); api < 0 || web < api {
-		t.Errorf("it reads:\n%s", text)
-	}
-}
-
 func TestUnknownIncidentIsNotRetried(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

@@ -102,7 +102,7 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 		v.More, v.Containers = n-maxContainers, v.Containers[:maxContainers]
 	}
 	if v.Restore == nil || v.Restore.State.Final() { // while it runs there is nothing to offer
-		errs = append(errs, b.offer(ctx, v.Containers))
+		errs = append(errs, b.offer(ctx, v.Containers, v.Incident.OpenedAt))
 	}
 	return errors.Join(errs...)
 }
@@ -175,14 +175,14 @@ func byDeploy(all []ContainerView, opened time.Time) {
 }
 
 // offer runs the preflight of the likeliest snapshots, so that a button is there only for what can be restored.
-func (b *Bot) offer(ctx context.Context, all []ContainerView) error {
+func (b *Bot) offer(ctx context.Context, all []ContainerView, opened time.Time) error {
 	for i := range all {
 		kept, err := b.Snapshots.Snapshots(ctx, all[i].Container.Key)
 		if err != nil {
 			return err
 		}
 		all[i].Kept = len(kept)
-		for _, s := range likeliest(worthOffering(kept, all[i].Container), all[i].Deploy, maxOffers) {
+		for _, s := range likeliest(worthOffering(kept, all[i].Container), all[i].Deploy, opened, maxOffers) {
 			o, err := b.Offers.Offer(ctx, all[i].Container, s)
 			if err != nil {
 				return err
@@ -204,16 +204,22 @@ func worthOffering(kept []snapshot.Snapshot, now snapshot.Container) []snapshot.
 	return others
 }
 
-// likeliest sorts newest first, with the state from before the deploy ahead of all, those from before other deploys ahead
-// of the rest, and those of a container that was not well last.
-func likeliest(kept []snapshot.Snapshot, d *snapshot.Deploy, n int) []snapshot.Snapshot {
+// likeliest sorts newest first, with the state from before the deploy ahead of all, and those from before other deploys
+// ahead of the rest. What that deploy brought, and what was kept since the alert, is how things are when they are broken:
+// only those of a container that was not well come after it.
+func likeliest(kept []snapshot.Snapshot, d *snapshot.Deploy, opened time.Time, n int) []snapshot.Snapshot {
 	kept = slices.Clone(kept)
+	if d != nil && after(*d, opened) {
+		d = nil // it is no cause, and what is from before it is from the alert's time
+	}
 	rank := func(s snapshot.Snapshot) int {
 		switch {
 		case s.Unwell != "":
-			return 3
+			return 4
 		case d != nil && s.Name == d.Snapshot:
 			return 0
+		case !opened.IsZero() && s.CreatedAt.After(opened), d != nil && s.ContainerID != "" && s.ContainerID == d.AfterID:
+			return 3
 		case s.Reason == snapshot.PreDeploy:
 			return 1
 		}

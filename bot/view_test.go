@@ -1,0 +1,89 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+func TestDeployNearestBeforeTheAlertComesFirstWhateverWasDeployedSince(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	web := theContainer()
+	web.Key, web.ID, web.Name, web.Service = "k/web", strings.Repeat("2", 64), "web", "web"
+	n.do(func() {
+		n.containers = append(n.containers, web)
+		n.deploys = []snapshot.Deploy{
+			{ID: 3, Key: "k/api", At: at("03:50"), Before: "shop:1.42", After: "shop:1.43", Snapshot: "pre-deploy-0350"},
+			{ID: 2, Key: "k/web", At: at("03:30"), Before: "web:7", After: "web:8"},
+			theDeploy(),
+		}
+		n.snapshots["k/api"] = append(n.snapshots["k/api"], snapshot.Snapshot{
+			ID: 3, Key: "k/api", Container: "api", Name: "pre-deploy-0350", Reason: snapshot.PreDeploy, CreatedAt: at("03:50"),
+		})
+	})
+	m := n.alert(t)
+	text := m.String()
+	first, second := strings.Index(text, "*web* · Last deploy 03:30 (12 min before): image 7 → 8"), strings.Index(text, "*api* · Last deploy 22:55 (4 h 47 min before)")
+	if first < 0 || second < first || !strings.Contains(text, "Deployed since, 03:50 (8 min after the alert): image 1.42 → 1.43") {
+		t.Errorf("it reads:\n%s", text)
+	}
+	if !m.Button("Restore pre-deploy-2255 (api)").Exists() || m.Button("Restore pre-deploy-0350 (api)").Exists() {
+		t.Errorf("the broken state is offered:\n%s", text)
+	}
+}
+
+func TestStateSinceTheAlertIsOfferedAfterWhatIsOlder(t *testing.T) {
+	t.Parallel()
+	hotfix := snapshot.Deploy{ID: 3, Key: "k/api", At: at("03:50"), Before: "shop:1.42", After: "shop:1.43", Snapshot: "pre-deploy-0350"}
+	kept := func(name, when string) snapshot.Snapshot {
+		return snapshot.Snapshot{Key: "k/api", Container: "api", Name: name, Reason: snapshot.PreDeploy, CreatedAt: at(when)}
+	}
+	for name, c := range map[string]struct {
+		change func(*night)
+		want   string
+	}{
+		"the right one was pruned": {func(n *night) { n.whyNot["pre-deploy-2255"] = []string{"its image is gone"} }, "pre-deploy-1800"},
+		"a pipeline has kept the broken state": {func(n *night) {
+			n.deploys[1].AfterID = apiID
+			broken := kept("by-pipeline", "03:40")
+			broken.ContainerID = apiID
+			n.snapshots["k/api"] = append(n.snapshots["k/api"], broken)
+			n.whyNot["pre-deploy-2255"] = []string{"its image is gone"}
+		}, "pre-deploy-1800"},
+		"it was deployed only since": {func(n *night) { n.deploys = n.deploys[:1] }, "pre-deploy-2255"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.do(func() {
+				n.deploys = append([]snapshot.Deploy{hotfix}, n.deploys...)
+				n.snapshots["k/api"] = append(n.snapshots["k/api"], kept("pre-deploy-0350", "03:50"), kept("pre-deploy-1800", "18:00"))
+				c.change(n)
+			})
+			if m := n.alert(t); m.Controls()[0].Label != "Restore "+c.want {
+				t.Errorf("want %s; it reads:\n%s", c.want, m)
+			}
+		})
+	}
+}
+
+func TestSuspectsAreThoseDeployedBeforeTheAlert(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	web := theContainer()
+	web.Key, web.ID, web.Name = "k/web", strings.Repeat("2", 64), "web"
+	in := theIncident()
+	in.ServiceID = "PELSE"
+	n.do(func() {
+		n.incidents[7] = in
+		n.containers = append(n.containers, web)
+		n.deploys = append([]snapshot.Deploy{{ID: 2, Key: "k/web", At: at("03:50"), Before: "web:7", After: "web:8"}}, n.deploys...)
+	})
+	n.deliver(t, 7)
+	text := n.ops.ExpectMessage(t, "Deployed last:").String()
+	if api, web := strings.Index(text, "*api*"), strings.Index(text, "*web*"); api < 0 || web < api {
+		t.Errorf("it reads:\n%s", text)
+	}
+}
