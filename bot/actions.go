@@ -141,12 +141,16 @@ func smallPrint(v View) string {
 		out = append(out, offersLine(v, c))
 	}
 	if v.More > 0 {
-		out = append(out, fmt.Sprintf("%d more containers: see `/snapback list`", v.More))
+		out = append(out, moreContainers(v.More))
 	}
 	if v.Incident.Open() && len(v.Containers) == 0 && v.Problem == "" {
 		out = append(out, "No container names this service, and no deploy was seen. `/snapback list` shows what I watch.")
 	}
 	return lines(2000, out...)
+}
+
+func moreContainers(n int) string {
+	return fmt.Sprintf("%d more containers: see `/snapback list`", n)
 }
 
 func offersLine(v View, c ContainerView) string {

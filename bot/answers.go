@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	detailOffers   = 6 // snapshots of a container whose preflight is run for the details
-	detailSections = 6 // of text about each container: three of them, their offers and the rest fit into one message
+	detailOffers   = 6  // snapshots of a container whose preflight is run for the details
+	detailSections = 10 // of text about each container
 )
 
 // terminalAnswer is for one person's eyes: the link opens once. The text that notifications show doesn't have it.
@@ -137,12 +137,14 @@ func (h *handling) details(ctx context.Context, v value) error {
 	r.Blocks = append(r.Blocks, section("*"+r.Text+"*"))
 	if ok {
 		view.Restore = &last
-		r.Blocks = append(r.Blocks, section(lines(maxSection, append([]string{progress(view)}, differences(last)...)...)))
+		r.Blocks = append(r.Blocks, sections(detailSections, append([]string{progress(view)}, differences(last)...))...)
 	}
 	for _, c := range view.Containers {
 		r.Blocks = append(r.Blocks, h.detail(ctx, view, c)...)
 	}
-	r.Blocks = r.Blocks[:min(len(r.Blocks), maxMessageBlocks)]
+	if view.More > 0 {
+		r.Blocks = append(r.Blocks, note(moreContainers(view.More)))
+	}
 	h.say(context.WithoutCancel(ctx), r)
 	return nil
 }

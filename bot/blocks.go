@@ -1,6 +1,8 @@
 package bot
 
 import (
+	"encoding/json"
+
 	"github.com/slack-go/slack"
 
 	"github.com/snapback/snapback/snapshot"
@@ -27,6 +29,27 @@ func sections(n int, all []string) []slack.Block {
 	var out []slack.Block
 	for _, page := range pages(maxSection, n, all) {
 		out = append(out, section(page))
+	}
+	return out
+}
+
+// maxMessage is what all blocks of a message may come to, as JSON. The reference names no such limit, but Slack refuses
+// about 13,000 characters of text with msg_blocks_too_long.
+const maxMessage = 12000
+
+// messages are as many as the blocks need.
+func (r Rendering) messages() []Rendering {
+	out := []Rendering{{Text: r.Text}}
+	used := 0
+	for _, b := range r.Blocks {
+		doc, _ := json.Marshal(b) // a plain struct: always encodable
+		last := &out[len(out)-1]
+		if n := len(last.Blocks); n == maxMessageBlocks || n > 0 && used+len(doc) > maxMessage {
+			out, used = append(out, Rendering{Text: r.Text}), 0
+			last = &out[len(out)-1]
+		}
+		last.Blocks = append(last.Blocks, b)
+		used += len(doc)
 	}
 	return out
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/slack-go/slack"
-
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -40,9 +38,12 @@ func (h *handling) command(ctx context.Context) error {
 	return h.tell(ctx, "Help", help)
 }
 
-// tell shows text, which is mrkdwn with sections parted by newlines.
+// maxAnswer is of how many sections a command's answer has at most.
+const maxAnswer = 6
+
+// tell shows lines, which are mrkdwn.
 func (h *handling) tell(ctx context.Context, title string, all ...string) error {
-	h.say(ctx, Rendering{Text: title, Blocks: []slack.Block{section(lines(maxSection, all...))}})
+	h.say(ctx, Rendering{Text: title, Blocks: sections(maxAnswer, all)})
 	return nil
 }
 

@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -296,25 +295,6 @@ func TestDetailsShowAllChangesAndEverySnapshot(t *testing.T) {
 	n.tap(t, n.ann, e.Button("Restore"))
 	if a := n.asked(); len(a) != 1 || a[0].Snapshot != "pre-deploy-2255" {
 		t.Errorf("asked %+v", a)
-	}
-}
-
-func TestDetailsSayHowMuchThereWasNoRoomFor(t *testing.T) {
-	t.Parallel()
-	n := setup(t)
-	n.do(func() {
-		d := theDeploy()
-		d.Changes = nil
-		for i := range 100 {
-			d.Changes = append(d.Changes, snapshot.Change{Attribute: fmt.Sprintf("env N%03d", i), Before: strings.Repeat("a", 120), After: strings.Repeat("b", 120)})
-		}
-		n.deploys = []snapshot.Deploy{d}
-	})
-	n.tap(t, n.ann, n.alert(t).Overflow("Details"))
-	e := n.ann.ExpectEphemeral(t, n.shop, "Details of")
-	shown := strings.Count(e.String(), "env N")
-	if want := fmt.Sprintf("… and %d more", 100-shown); shown < 60 || !strings.Contains(e.String(), want) {
-		t.Errorf("%d of 100 changes are shown, and it does not end in %q:\n%s", shown, want, e)
 	}
 }
 

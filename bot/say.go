@@ -12,8 +12,13 @@ import (
 // personFor is how long what Slack says about a person is believed.
 const personFor = time.Hour
 
-// say shows something to the person alone. That it can't be shown is logged: what was decided holds without it.
-func (h *handling) say(ctx context.Context, r Rendering) { h.answer(ctx, r, false) }
+// say shows something to the person alone, in as many messages as it needs. That it can't be shown is logged: what was
+// decided holds without it.
+func (h *handling) say(ctx context.Context, r Rendering) {
+	for _, m := range r.messages() {
+		h.answer(ctx, m, false)
+	}
+}
 
 // replace puts something in the place of the question that was tapped, if only this person sees that.
 func (h *handling) replace(ctx context.Context, r Rendering) { h.answer(ctx, r, h.in.Ephemeral) }

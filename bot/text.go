@@ -104,30 +104,48 @@ func unformat(s string) string {
 
 func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
 
-// lines joins as many whole lines as fit.
+// lines joins as many whole lines as fit, and says how many don't.
 func lines(limit int, all ...string) string {
+	text, left := joined(limit, all)
+	if left == 0 {
+		return text
+	}
+	text, left = joined(limit-moreRoom, all)
+	return strings.TrimPrefix(fmt.Sprintf("%s\n… and %d more", text, left), "\n")
+}
+
+// moreRoom is how many characters the last line may have that says how many are left out.
+const moreRoom = 60
+
+// joined also returns how many lines did not fit. A short one may fit after a long one did not.
+func joined(limit int, all []string) (text string, left int) {
 	var out strings.Builder
+	used := 0
 	for _, l := range all {
-		if l == "" || size(out.String())+1+size(l) > limit {
+		n := size(l)
+		switch {
+		case l == "":
 			continue
-		}
-		if out.Len() > 0 {
+		case used+1+n > limit:
+			left++
+			continue
+		case used > 0:
 			out.WriteByte('\n')
 		}
 		out.WriteString(l)
+		used += 1 + n
 	}
-	return out.String()
+	return out.String(), left
 }
 
 // pages joins all lines into texts of at most limit characters each, and of at most n texts. The last one says how many
 // lines there was no room for.
 func pages(limit, n int, all []string) []string {
-	const more = 60 // characters for the last line
 	var out []string
 	for len(all) > 0 {
 		room := limit
 		if len(out) == n-1 {
-			room -= more
+			room -= moreRoom
 		}
 		count, used := 0, 0
 		for count < len(all) && (count == 0 || used+1+size(all[count]) <= room) {

@@ -31,6 +31,7 @@ const (
 	maxSelectOptions = 100
 	maxMarkdown      = 12000
 	maxMessageText   = 40000
+	maxBlocksText    = 12000 // of all blocks of a message: undocumented, and less exact than this
 )
 
 // object is a block, an element or a composition object as it came.
@@ -56,14 +57,38 @@ func (s *Server) parseBlocks(raw json.RawMessage, most int) (json.RawMessage, er
 	if len(blocks) > most {
 		c.fail("/blocks", "no more than %d items allowed", most)
 	}
+	long := 0
 	for i, b := range blocks {
 		c.block(fmt.Sprintf("/blocks/%d", i), b)
+		long += texts(b)
 	}
 	if len(c.faults) > 0 {
 		return nil, refuse("invalid_blocks", c.faults...)
 	}
+	if most == maxMessageBlocks && long > maxBlocksText {
+		return nil, refuse("msg_blocks_too_long")
+	}
 	s.fillIDs(blocks)
 	return json.Marshal(blocks)
+}
+
+// texts counts the characters of everything named text in a block.
+func texts(v any) (n int) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			n += texts(e)
+		}
+	case object:
+		for name, e := range v {
+			if s, ok := e.(string); ok && name == "text" {
+				n += utf8.RuneCountInString(s)
+			} else {
+				n += texts(e)
+			}
+		}
+	}
+	return n
 }
 
 func decodeBlocks(raw json.RawMessage) ([]object, error) {

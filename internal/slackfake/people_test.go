@@ -300,7 +300,7 @@ func TestBlockLimits(t *testing.T) {
 	}{
 		{"blocks", dividers(50), dividers(51)},
 		{"section text", one(section(3000)), one(section(3001))},
-		{"fields", one(fields(10, 2000)), one(fields(11, 1))},
+		{"fields", one(fields(10, 1200)), one(fields(11, 1))},
 		{"field text", one(fields(1, 2000)), one(fields(1, 2001))},
 		{"actions", one(actions(25)), one(actions(26))},
 		{"no actions", one(actions(1)), one(actions(0))},
@@ -335,5 +335,24 @@ func TestBlockLimits(t *testing.T) {
 				t.Errorf("over the limit: %#v", err)
 			}
 		})
+	}
+}
+
+func TestBlocksTogetherAreLimitedAsWell(t *testing.T) {
+	w := setup(t)
+	fit := func(n int) []slack.Block {
+		var list []slack.Block
+		for range 4 {
+			list = append(list, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, strings.Repeat("x", n), false, false), nil, nil))
+		}
+		return list
+	}
+	if _, _, err := w.api.PostMessage("C1", slack.MsgOptionBlocks(fit(3000)...)); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	more := append(fit(3000), slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, "x", false, false)))
+	_, _, err := w.api.PostMessage("C1", slack.MsgOptionBlocks(more...))
+	if refused, ok := err.(slack.SlackErrorResponse); !ok || refused.Err != "msg_blocks_too_long" {
+		t.Errorf("over the limit: %#v", err)
 	}
 }
