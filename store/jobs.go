@@ -199,17 +199,24 @@ func (db *DB) TellAgain(ctx context.Context) error {
 	return nil
 }
 
-// tellOpen queues telling every open incident: what their messages offer has changed without an entry of theirs.
-func (db *DB) tellOpen(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `SELECT id FROM incidents WHERE status <> 'resolved' ORDER BY id`)
+// tellOpen queues telling the open incidents that may offer snapshots of the given identities, within the transaction that
+// changes what can be offered, because none of their entries says so: those of their services, and those of a service that
+// no container names. A message that reads as it did is left alone.
+func (db *DB) tellOpen(ctx context.Context, tx pgx.Tx, keys []string) error {
+	rows, err := tx.Query(ctx, `
+		WITH named AS (SELECT key, trim(service) AS service
+			FROM containers, unnest(string_to_array(labels->>'snapback.pagerduty.service', ',')) AS service)
+		SELECT id FROM incidents i WHERE status <> 'resolved' AND (
+			EXISTS (SELECT FROM named n WHERE n.service = i.service_id AND n.key = ANY($1))
+			OR NOT EXISTS (SELECT FROM named n WHERE n.service = i.service_id)) ORDER BY id`, keys)
 	if err != nil {
 		return fmt.Errorf("looking for open incidents: %w", err)
 	}
-	open, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("looking for open incidents: %w", err)
 	}
-	for _, id := range open {
+	for _, id := range ids {
 		if _, err := db.jobs.InsertTx(ctx, tx, slackArgs{id}, nil); err != nil {
 			return fmt.Errorf("queueing the Slack message: %w", err)
 		}

@@ -67,19 +67,41 @@ func (db *DB) TagLeft(ctx context.Context, id int64, left bool) error {
 // MarkGone implements snapshot.Keeping. Messages of open incidents lose their button.
 func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE snapshots SET missing_since = now()
-			WHERE id = ANY($1) AND deleted_at IS NULL AND missing_since IS NULL`, ids)
-		if err != nil {
-			return fmt.Errorf("marking snapshots as missing: %w", err)
-		}
-		if tag.RowsAffected() == 0 {
-			return nil
-		}
-		if _, err = db.record(ctx, tx, e); err != nil {
+		keys, err := mark(ctx, tx, ids, true)
+		if err != nil || len(keys) == 0 {
 			return err
 		}
-		return db.tellOpen(ctx, tx)
+		if _, err := db.record(ctx, tx, e); err != nil {
+			return err
+		}
+		return db.tellOpen(ctx, tx, keys)
 	})
+}
+
+// MarkMissing implements snapshot.Keeping. Messages of open incidents then offer it no more, or again.
+func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		keys, err := mark(ctx, tx, []int64{id}, missing)
+		news = len(keys) > 0
+		if err != nil || !news {
+			return err
+		}
+		return db.tellOpen(ctx, tx, keys)
+	})
+	return news && err == nil, err
+}
+
+// mark returns whose snapshots those are of which it was news.
+func mark(ctx context.Context, tx pgx.Tx, ids []int64, missing bool) (keys []string, err error) {
+	rows, err := tx.Query(ctx, `UPDATE snapshots SET missing_since = CASE WHEN $2 THEN now() END
+		WHERE id = ANY($1) AND deleted_at IS NULL AND (missing_since IS NOT NULL) <> $2 RETURNING key`, ids, missing)
+	if err == nil {
+		keys, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("marking snapshots as missing: %w", err)
+	}
+	return keys, nil
 }
 
 // KeptLeft implements snapshot.Keeping.

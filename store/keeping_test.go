@@ -51,6 +51,26 @@ func TestMessagesOfOpenIncidentsHearOfAnImageThatIsGoneOrBack(t *testing.T) {
 	_, err = db.MarkMissing(t.Context(), s.ID, false)
 	check(t, err)
 	told("back, as was known")
+	check(t, db.RemoveSnapshot(t.Context(), s.ID, snapshot.By{Actor: incidents.Self()}))
+	told("removed", 0, open.ID)
+}
+
+func TestOnlyMessagesThatMayShowTheContainerHearOfItsSnapshots(t *testing.T) {
+	db := setup(t)
+	for name, services := range map[string]string{"api": "S1, S2", "web": "S3"} {
+		s := seat(name)
+		s.Key, s.Labels["snapback.pagerduty.service"] = "E1/name/"+name, services
+		check(t, db.Sit(t.Context(), s))
+	}
+	named, _ := receive(t, db, "1", incidents.Incident{PagerDutyID: "P1", ServiceID: "S2", Status: incidents.Triggered}, evening)
+	nobodys, _ := receive(t, db, "2", incidents.Incident{PagerDutyID: "P2", ServiceID: "S9", Status: incidents.Acknowledged}, evening)
+	receive(t, db, "3", incidents.Incident{PagerDutyID: "P3", ServiceID: "S3", Status: incidents.Triggered}, evening)
+	id := shelve(t, db, "m")
+	queued(t, db)
+	check(t, db.RemoveSnapshot(t.Context(), id, snapshot.By{}))
+	if got, want := queued(t, db), []int64{0, named.ID, nobodys.ID}; !slices.Equal(got, want) {
+		t.Errorf("%v are told, want %v", got, want)
+	}
 }
 
 func TestDeployBeforeIsTheNewestOneUntilThen(t *testing.T) {

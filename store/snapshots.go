@@ -125,8 +125,10 @@ func (db *DB) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) erro
 		if tag.RowsAffected() == 0 {
 			return whyNotRemoved(ctx, tx, id)
 		}
-		_, err = db.record(ctx, tx, snapshotEntry(s, by, incidents.KindSnapshotDeleted))
-		return err
+		if _, err := db.record(ctx, tx, snapshotEntry(s, by, incidents.KindSnapshotDeleted)); err != nil {
+			return err
+		}
+		return db.tellOpen(ctx, tx, []string{s.Key})
 	})
 }
 
@@ -181,21 +183,4 @@ func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.E
 		Summary: fmt.Sprintf("%s %s snapshot %s of %s%s%s", by.Actor.Name, verb, s.Name, s.Container, volumesPhrase(s, kind), unwellPhrase(s, kind)),
 		Details: details,
 	}
-}
-
-// MarkMissing notes that a snapshot's image is gone, or with missing false that it is back. It returns whether that
-// was news. Messages of open incidents then offer it no more, or again.
-func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error) {
-	err = db.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE snapshots SET missing_since = CASE WHEN $2 THEN now() END
-			WHERE id = $1 AND deleted_at IS NULL AND (missing_since IS NOT NULL) <> $2`, id, missing)
-		if err != nil {
-			return fmt.Errorf("marking a snapshot: %w", err)
-		}
-		if news = tag.RowsAffected() > 0; !news {
-			return nil
-		}
-		return db.tellOpen(ctx, tx)
-	})
-	return news && err == nil, err
 }
