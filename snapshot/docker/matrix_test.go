@@ -330,6 +330,10 @@ Written by the tests (` + "`go test ./snapshot/docker -run TestRestoreBringsBack
 made, kept, broken by a deploy, restored and compared, by Snapback's own comparison and by one that knows nothing of it. Names
 beginning with @ are the test's. "Kept by" says whether the image was tagged, or committed because files had been written.
 
+The tests run on API 1.41. What came later (annotations, subpaths, gateway priorities), storage options, which need a disk with
+quotas, and attributes that nobody knows yet are carried over as they are: ` + "`TestAttributesOfNewerEnginesAreCarriedOver`" + ` looks at what
+is sent.
+
 | attribute | made with | kept by | after the restore |
 |---|---|---|---|
 `
