@@ -26,6 +26,7 @@ type config struct {
 	APIToken      string
 	Zone          *time.Location
 	BaselineAfter time.Duration
+	KeepBefore    time.Duration // how long the container from before a restore is kept
 	MaxAge        time.Duration // snapshots that are older go; 0: never for their age
 	Only          string        // a label that narrows the enabled containers down; "": all of them
 	Commits       int           // how many commits may run on an engine at once, of all bots
@@ -128,6 +129,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		APIToken:      r.get("SNAPBACK_API_TOKEN"),
 		Zone:          r.zone("SNAPBACK_TIMEZONE"),
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
+		KeepBefore:    r.duration("SNAPBACK_KEEP_BEFORE", 24*time.Hour),
 		MaxAge:        r.duration("SNAPBACK_MAX_AGE", 0),
 		Only:          r.get("SNAPBACK_ONLY"),
 		Commits:       r.number("SNAPBACK_COMMITS", 1, 16),
@@ -218,7 +220,6 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 	return d
 }
 
-// percent reads 1 to 100, with or without the sign, as 0.01 to 1.
 // number is at least 1, which is also the fallback, and at most limit.
 func (r *reader) number(name string, fallback, limit int) int {
 	v := r.or(name, strconv.Itoa(fallback))
@@ -229,6 +230,7 @@ func (r *reader) number(name string, fallback, limit int) int {
 	return n
 }
 
+// percent reads 1 to 100, with or without the sign, as 0.01 to 1.
 func (r *reader) percent(name string, fallback int) float64 {
 	v := strings.TrimSuffix(r.or(name, strconv.Itoa(fallback)), "%")
 	n, err := strconv.Atoi(v)

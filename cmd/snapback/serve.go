@@ -118,6 +118,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
 		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Logger: log, Zone: c.Zone,
+		Keep: c.KeepBefore,
 	})
 
 	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
