@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -38,7 +39,7 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 // allowed checks a permission, and puts a refusal on the timeline.
 func (h *handling) allowed(ctx context.Context, rule snapshot.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
 	what := verb + " " + c.Name
-	place, err := h.place(ctx, c, in)
+	place, err := h.place(ctx, c, in, h.in.Channel)
 	if err != nil {
 		return err
 	}
@@ -50,25 +51,18 @@ func (h *handling) allowed(ctx context.Context, rule snapshot.Allow, c snapshot.
 	return err
 }
 
-func (h *handling) place(ctx context.Context, c snapshot.Container, in incidents.Incident) (where, error) {
-	posted, err := h.posted(ctx, c, in)
-	return where{posted: posted, channel: h.in.Channel, home: h.channelOf(c), services: servicesFor(c, in)}, err
-}
-
-// posted says that the bot puts a button for the container where this one was tapped, if that is neither the container's
-// channel nor the default one: with an alert of a service that the container names. What a button carries has been
-// through the client of whoever tapped it, and may name any container, and any incident: so the alert has to stand here.
-func (h *handling) posted(ctx context.Context, c snapshot.Container, in incidents.Incident) (bool, error) {
-	if h.in.Kind != inTap || in.ServiceID == "" || !slices.Contains(c.Settings.PagerDutyServices, in.ServiceID) {
-		return false, nil
+// within returns a denial when an act on the container is no part of the incident: the container does not name its service,
+// and its message stands elsewhere. The incident's timeline is for others then.
+func (h *handling) within(ctx context.Context, c snapshot.Container, in incidents.Incident) error {
+	if in.ID == 0 || names(c, in) {
+		return nil
 	}
-	channel, err := h.Messages.MessageChannel(ctx, in.ID)
-	return channel != "" && channel == h.in.Channel, err
+	return h.here(ctx, in)
 }
 
 // here returns a denial unless the message of the incident stands where this button was tapped.
 func (h *handling) here(ctx context.Context, in incidents.Incident) error {
-	channel, err := h.Messages.MessageChannel(ctx, in.ID)
+	channel, err := h.stands(ctx, in)
 	if err != nil || channel != "" && channel == h.in.Channel {
 		return err
 	}
@@ -81,19 +75,27 @@ func (h *handling) here(ctx context.Context, in incidents.Incident) error {
 // servicesFor are the PagerDuty services whose people count as on call for a container: the incident's, if the
 // container names it, and else those that it names. Being on call for another service permits nothing.
 func servicesFor(c snapshot.Container, in incidents.Incident) []string {
-	named := c.Settings.PagerDutyServices
-	if in.ServiceID != "" && slices.Contains(named, in.ServiceID) {
+	if names(c, in) {
 		return []string{in.ServiceID}
 	}
-	return named
+	return c.Settings.PagerDutyServices
+}
+
+// subject is the incident of a button, as open returns it, and the container.
+func (h *handling) subject(ctx context.Context, v value) (incidents.Incident, snapshot.Container, error) {
+	in, err := h.open(ctx, v.Incident)
+	if err != nil {
+		return in, snapshot.Container{}, err
+	}
+	c, err := h.container(ctx, v.Key)
+	if err != nil {
+		return in, c, err
+	}
+	return in, c, h.within(ctx, c, in)
 }
 
 func (h *handling) restore(ctx context.Context, v value) error {
-	in, err := h.open(ctx, v.Incident)
-	if err != nil {
-		return err
-	}
-	c, err := h.container(ctx, v.Key)
+	in, c, err := h.subject(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -152,6 +154,9 @@ func (h *handling) undo(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
+	if err := h.within(ctx, c, in); err != nil {
+		return err
+	}
 	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "undo the restore of"); err != nil {
 		return err
 	}
@@ -161,16 +166,16 @@ func (h *handling) undo(ctx context.Context, v value) error {
 
 func (h *handling) acknowledge(ctx context.Context, v value) error {
 	in, err := h.Incidents.Incident(ctx, v.Incident)
-	switch {
+	if err != nil {
+		return err
+	}
+	switch err := h.here(ctx, in); {
 	case err != nil:
 		return err
 	case in.Status == incidents.Resolved:
 		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	case in.Status == incidents.Acknowledged:
 		return &denial{sentence: "It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
-	}
-	if err := h.here(ctx, in); err != nil {
-		return err
 	}
 	return h.ask(ctx, in, Acknowledge)
 }
@@ -180,11 +185,11 @@ func (h *handling) resolve(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	if in.Status == incidents.Resolved {
-		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
-	}
 	if err := h.here(ctx, in); err != nil {
 		return err
+	}
+	if in.Status == incidents.Resolved {
+		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	}
 	return h.ask(ctx, in, Resolve)
 }
@@ -209,15 +214,11 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if v.Incident == 0 {
 		return &denial{sentence: "Nothing was done: a terminal belongs to an incident. Tap Terminal in its message."}
 	}
-	in, err := h.open(ctx, v.Incident)
+	in, c, err := h.subject(ctx, v)
 	if err != nil {
 		return err
 	}
-	c, err := h.container(ctx, v.Key)
-	if err != nil {
-		return err
-	}
-	mode, err := h.mode(ctx, c, in)
+	mode, why, err := h.mode(ctx, c, in)
 	if err != nil {
 		return err
 	}
@@ -225,21 +226,23 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	h.say(ctx, terminalAnswer(c, mode, url, until.In(h.cfg.Zone)))
+	h.say(ctx, terminalAnswer(c, why, url, until.In(h.cfg.Zone)))
 	return nil
 }
 
-func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (string, error) {
-	place, err := h.place(ctx, c, in)
+// mode is what the person may have; why says what keeps them from a shell, and is empty when nothing does.
+func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (mode, why string, err error) {
+	place, err := h.place(ctx, c, in, h.in.Channel)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	place.shell, place.what = true, "open a shell"
-	switch err := h.may(ctx, c.Settings.TerminalAllow, h.who, place); {
-	case err == nil:
-		return ModeShell, nil
-	case !errors.Is(err, ErrDenied):
-		return "", err
+	err = h.may(ctx, c.Settings.TerminalAllow, h.who, place)
+	if err == nil {
+		return ModeShell, "", nil
 	}
-	return ModeLogs, h.allowed(ctx, c.Settings.RestoreAllow, c, in, "see the logs of")
+	if !errors.Is(err, ErrDenied) {
+		return "", "", err
+	}
+	return ModeLogs, strings.TrimPrefix(err.Error(), "Nothing was done: "), h.allowed(ctx, c.Settings.RestoreAllow, c, in, "see the logs of")
 }

@@ -17,13 +17,17 @@ const (
 	detailSections = 10 // of text about each container
 )
 
-// terminalAnswer is for one person's eyes: the link opens once. The text that notifications show doesn't have it.
-func terminalAnswer(c snapshot.Container, mode, url string, until time.Time) Rendering {
-	what := "The logs"
-	if mode == ModeShell {
-		what = "The logs and a shell"
+// terminalAnswer is for one person's eyes: the link opens once. The text that notifications show doesn't have it. noShell
+// says why there are only logs.
+func terminalAnswer(c snapshot.Container, noShell, url string, until time.Time) Rendering {
+	what := "The logs and a shell"
+	if noShell != "" {
+		what = "The logs"
 	}
 	text := fmt.Sprintf("%s of %s, for you alone: opens once, until %s.", what, quote(c.Name, 120), until.Format("15:04"))
+	if noShell != "" {
+		text += "\nNo shell: " + noShell
+	}
 	blocks := []slack.Block{section(text)}
 	if linkable(url) {
 		blocks = []slack.Block{
@@ -36,11 +40,7 @@ func terminalAnswer(c snapshot.Container, mode, url string, until time.Time) Ren
 
 // pick asks before another snapshot is restored, because a menu has no dialog of its own.
 func (h *handling) pick(ctx context.Context, v value) error {
-	in, err := h.open(ctx, v.Incident)
-	if err != nil {
-		return err
-	}
-	c, err := h.container(ctx, v.Key)
+	in, c, err := h.subject(ctx, v)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,9 @@ import (
 
 // where is what a permission is asked for: the place of the tap, and whose services count for "oncall".
 type where struct {
-	posted   bool     // tapped with an alert of the container's own service, which may be posted elsewhere
-	shell    bool     // a shell is wanted: of the default channel, that is no affair
+	posted   bool     // an alert of the container's own service stands here
+	suspect  bool     // an alert of a service that no container names stands here, with those that may be to blame
+	shell    bool     // a shell is wanted, for which it is not enough to be suspected
 	channel  string   // where it was tapped or typed
 	home     string   // where the container's alerts go
 	services []string // PagerDuty services
@@ -46,14 +47,11 @@ func (b *Bot) StillMay(ctx context.Context, slackID string, c snapshot.Container
 		return err
 	}
 	who.SlackID = slackID
-	at := where{channel: channel, home: b.channelOf(c), services: servicesFor(c, in), shell: shell, what: "open a terminal"}
-	if slices.Contains(c.Settings.PagerDutyServices, in.ServiceID) {
-		stands, err := b.Messages.MessageChannel(ctx, in.ID)
-		if err != nil {
-			return err
-		}
-		at.posted = stands != "" && stands == channel
+	at, err := b.place(ctx, c, in, channel)
+	if err != nil {
+		return err
 	}
+	at.shell, at.what = shell, "open a terminal"
 	rule := c.Settings.RestoreAllow
 	if shell {
 		rule = c.Settings.TerminalAllow
@@ -65,12 +63,47 @@ func (b *Bot) StillMay(ctx context.Context, slackID string, c snapshot.Container
 	return err
 }
 
-// mayInChannel lets everybody act who is where the container's alerts go; a command can be typed anywhere, and what a
-// button carries can be made up. The default channel is where suspects are restored, also those of other channels; but what
-// a shell shows belongs to their own.
+// place is where somebody taps or types. What a button carries has been through their client, and may name any container,
+// and any incident: an alert counts only where it stands.
+func (b *Bot) place(ctx context.Context, c snapshot.Container, in incidents.Incident, channel string) (where, error) {
+	w := where{channel: channel, home: b.channelOf(c), services: servicesFor(c, in)}
+	stands, err := b.stands(ctx, in)
+	if err != nil || stands == "" || stands != channel {
+		return w, err
+	}
+	if w.posted = names(c, in); w.posted || in.ServiceID == "" {
+		w.suspect = !w.posted
+		return w, nil
+	}
+	all, err := b.Containers.ContainersFor(ctx, in.ServiceID)
+	w.suspect = err == nil && len(all) == 0
+	return w, err
+}
+
+// stands is the channel of an incident's message; "" before it is posted, and without an incident.
+func (b *Bot) stands(ctx context.Context, in incidents.Incident) (string, error) {
+	if in.ID == 0 {
+		return "", nil
+	}
+	return b.Messages.MessageChannel(ctx, in.ID)
+}
+
+// names says that a container names the incident's service.
+func names(c snapshot.Container, in incidents.Incident) bool {
+	return in.ServiceID != "" && slices.Contains(c.Settings.PagerDutyServices, in.ServiceID)
+}
+
+// mayInChannel lets everybody act who is where the container's alerts go, or where one of its service has gone instead.
+// Suspects are restored where they are shown, which is the default channel, also those of other channels: nowhere else is
+// there an alert. But what a shell shows belongs to their own.
 func (b *Bot) mayInChannel(w where) error {
-	if w.posted || w.channel != "" && (w.channel == w.home || w.channel == b.cfg.Channel && !w.shell) {
+	switch {
+	case w.posted, w.suspect && !w.shell, w.channel != "" && w.channel == w.home:
 		return nil
+	case w.suspect:
+		return &denial{sentence: "Nothing was done: only from <#" + w.home + "> may one " + w.what + ", and this alert is not there. " +
+			"Logs and restores work from here. To have shells as well, let the container's `snapback.pagerduty.service` name " +
+			"this alert's service, or its `snapback.terminal.allow` be `oncall`."}
 	}
 	return &denial{sentence: "Nothing was done: to " + w.what + ", ask me in <#" + w.home + ">."}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -67,10 +68,11 @@ func TestWhoMayRestore(t *testing.T) {
 func TestCommandFromAnotherChannelMayNotRestore(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	other := n.slack.AddChannel("C0ELSE", "random")
-	n.ann.Command(other, "/snapback", "restore api pre-deploy-2255")
-	n.work(t)
-	n.ann.ExpectEphemeral(t, other, "to restore api, ask me in <#C0SHOP>")
+	for _, other := range []*slackfake.Channel{n.slack.AddChannel("C0ELSE", "random"), n.ops} {
+		n.ann.Command(other, "/snapback", "restore api pre-deploy-2255")
+		n.work(t)
+		n.ann.ExpectEphemeral(t, other, "to restore api, ask me in <#C0SHOP>")
+	}
 }
 
 // What a button carries has been through the client of whoever taps it.
@@ -87,11 +89,20 @@ func TestButtonMadeUpForAContainerOfAnotherChannelDoesNothing(t *testing.T) {
 	})
 	sum := sha256.Sum256([]byte("k/pay"))
 	alert := n.alert(t)
+	made := func(button string, incident int, key []byte) {
+		c := alert.Button(button)
+		c.Value = fmt.Sprintf(`{"i":%d,"k":"%x","c":"%s","s":"good"}`, incident, key[:8], apiID[:12])
+		n.tap(t, n.ann, c)
+	}
+	own := sha256.Sum256([]byte("k/api"))
+	for _, button := range []string{"Restore pre-deploy-2255", "Terminal"} {
+		if made(button, 8, own[:]); len(n.entries[8]) != 0 {
+			t.Errorf("%s has come onto another incident's timeline: %v", button, n.entries[8])
+		}
+	}
 	for _, button := range []string{"Restore pre-deploy-2255", "Terminal"} {
 		for _, incident := range []int{0, 7, 8} {
-			c := alert.Button(button)
-			c.Value = fmt.Sprintf(`{"i":%d,"k":"%x","c":"%s","s":"good"}`, incident, sum[:8], apiID[:12])
-			n.tap(t, n.ann, c)
+			made(button, incident, sum[:])
 		}
 	}
 	n.ann.ExpectEphemeral(t, n.shop, "to restore pay, ask me in <#C0PAY>")
@@ -101,6 +112,17 @@ func TestButtonMadeUpForAContainerOfAnotherChannelDoesNothing(t *testing.T) {
 		c := alert.Button("Acknowledge")
 		c.ActionID, c.Value = action, `{"i":8}`
 		n.tap(t, n.ann, c)
+	}
+	n.do(func() {
+		theirs := n.incidents[8]
+		theirs.Status, theirs.ResolvedBy = incidents.Resolved, "Pat"
+		n.incidents[8] = theirs
+	})
+	made("Acknowledge", 8, own[:])
+	for _, m := range n.ann.Ephemerals(n.shop) {
+		if strings.Contains(m.String(), "Pat") {
+			t.Errorf("another channel's incident was told of: %s", m)
+		}
 	}
 	if n.ann.ExpectEphemeral(t, n.shop, "that incident's message is in <#C0PAY>"); len(n.acts) != 0 {
 		t.Errorf("PagerDuty was asked: %v", n.acts)
@@ -122,6 +144,7 @@ func TestSuspectOfAnotherChannelHasNoShellForTheDefaultOne(t *testing.T) {
 	m := n.ops.ExpectMessage(t, "Deployed last:")
 	n.tap(t, n.ann, m.Button("Terminal"))
 	n.tap(t, n.ann, m.Button("Restore pre-deploy-2255 (api)"))
+	n.ann.ExpectEphemeral(t, n.ops, "The logs of api", "No shell: only from <#C0SHOP> may one open a shell", "Logs and restores work from here")
 	if len(n.mints) != 1 || !strings.HasSuffix(n.mints[0], "logs") || len(n.asked()) != 1 {
 		t.Errorf("links %v, restores %v", n.mints, n.asked())
 	}
