@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -94,7 +95,7 @@ func linkPerson(r *http.Request, p *wire.Person) (incidents.Actor, error) {
 			return incidents.Actor{}, err
 		}
 	}
-	return incidents.Actor{Kind: incidents.Person, SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name}, nil
+	return incidents.Actor{Kind: incidents.Person, SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: cmp.Or(p.Name, p.SlackID, p.PagerDutyID)}, nil
 }
 
 // ofIncident is the named container if it is one that the incident is about, since a terminal ends with its incident.

@@ -122,4 +122,8 @@ func TestATerminalLinkIsOnTheTimelineUnderTheTokenThatAskedForIt(t *testing.T) {
 	if len(added) != 1 || added[0].Actor != b.links[0].By.Actor || added[0].Actor.Kind != incidents.Token || !strings.Contains(string(added[0].Details), "UBOSS") {
 		t.Errorf("the timeline has %+v", added)
 	}
+	q.body = `{"person":{"slack_id":"UBOSS"}}`
+	if wantStatus(t, b.do(t, q), http.StatusCreated); b.links[1].Person.Name != "UBOSS" {
+		t.Errorf("the timeline would tell of nobody: %+v", b.links[1].Person)
+	}
 }

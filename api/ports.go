@@ -15,6 +15,7 @@ import (
 var (
 	ErrUnavailable         = errors.New("the database does not answer")
 	ErrNotAllowed          = errors.New("not allowed")
+	ErrUnsure              = errors.New("it can't be found out who is allowed")
 	ErrUnknownToken        = errors.New("no such token")
 	ErrKeyReused           = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
 	ErrKeyInFlight         = errors.New("the request with that idempotency key is not over")
@@ -105,7 +106,8 @@ type Exporter interface {
 	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident, recordings bool) error
 }
 
-// LinkAsk is the wish for a terminal link. That the token may is checked; for whom it asks is its holder's word.
+// LinkAsk is the wish for a terminal link. That the token may is checked; that it is the person's own wish is its holder's
+// word, and the person's permission is the receiver's to check.
 type LinkAsk struct {
 	Incident  incidents.Incident
 	Container snapshot.Container
@@ -118,7 +120,7 @@ type LinkAsk struct {
 
 // TerminalLinks makes signed links.
 type TerminalLinks interface {
-	// Mint returns ErrNotAllowed when that person may not, and ErrTooManyTerminals.
+	// Mint returns ErrNotAllowed when that person may not, ErrUnsure while nobody can say, and ErrTooManyTerminals.
 	Mint(ctx context.Context, ask LinkAsk) (url string, expires time.Time, err error)
 }
 

@@ -103,6 +103,9 @@ func slackCode(err error) string {
 // ErrDenied says that a person may not do something. Every *denial is one.
 var ErrDenied = errors.New("that person may not do this")
 
+// ErrUnsure is returned while nobody can say whether a person may.
+var ErrUnsure = errors.New("it can't be found out who may do this")
+
 // denial is a refusal in words for the person who is refused.
 type denial struct {
 	sentence string

@@ -39,14 +39,26 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 	return &denial{sentence: "Nothing was done: nobody may " + w.what + ", as the container's labels have it."}
 }
 
-// StillMay says whether somebody who was let into a container's terminal by a tap in channel would be let in now: nil,
-// ErrDenied, or another error while that can't be found out.
-func (b *Bot) StillMay(ctx context.Context, slackID string, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
-	who, _, err := b.People.Person(ctx, slackID)
-	if err != nil {
-		return err
+// MayBeNamed says whether somebody may be given the terminal that an API token asks for: as StillMay does, for a tap in the
+// channel that it returns. Nobody has tapped: that they are there is the word of the token's holder.
+func (b *Bot) MayBeNamed(ctx context.Context, who Person, c snapshot.Container, in incidents.Incident, shell bool) (channel string, err error) {
+	if who.SlackID != "" {
+		b.person(ctx, inbound{User: who.SlackID, UserName: who.Name}) // remembers the e-mail address of who has never tapped
 	}
-	who.SlackID = slackID
+	channel = b.channelOf(c)
+	return channel, b.StillMay(ctx, who, c, in, channel, shell)
+}
+
+// StillMay says whether somebody who was let into a container's terminal by a tap in channel would be let in now: nil,
+// ErrDenied, ErrUnsure while Slack or PagerDuty does not tell, or another error. Of who has no SlackID, PagerDutyID counts.
+func (b *Bot) StillMay(ctx context.Context, who Person, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
+	if id := who.SlackID; id != "" {
+		var err error
+		if who, _, err = b.People.Person(ctx, id); err != nil {
+			return err
+		}
+		who.SlackID = id
+	}
 	at, err := b.place(ctx, c, in, channel)
 	if err != nil {
 		return err
@@ -58,7 +70,7 @@ func (b *Bot) StillMay(ctx context.Context, slackID string, c snapshot.Container
 	}
 	err = b.may(ctx, rule, who, at)
 	if d := (*denial)(nil); errors.As(err, &d) && d.unsure != nil {
-		return fmt.Errorf("finding out who may open a terminal: %w", d.unsure)
+		return fmt.Errorf("%w: %w", ErrUnsure, d.unsure)
 	}
 	return err
 }

@@ -20,13 +20,17 @@ func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // gate lets everybody through until it is told otherwise.
-type gate struct{ refusal atomic.Pointer[error] }
+type gate struct {
+	refusal atomic.Pointer[error]
+	asked   atomic.Int64 // times
+}
 
 func (g *gate) refuse(err error) { g.refusal.Store(&err) }
 
 func (g *gate) allow() { g.refusal.Store(nil) }
 
 func (g *gate) Check(context.Context, terminal.Session) error {
+	g.asked.Add(1)
 	if err := g.refusal.Load(); err != nil {
 		return *err
 	}

@@ -8,8 +8,13 @@ import (
 	"time"
 )
 
-// checkGrace is how long a session goes on while its permission can't be looked up, as when Postgres is away.
-const checkGrace = 30 * time.Second
+// How long a session goes on while its permission can't be looked up.
+const (
+	checkGrace = 30 * time.Second // as when Postgres is away
+	// While only Slack or PagerDuty does not tell who may: what takes those down may be what is being mended here, and
+	// people's standing changes at handovers. New links and shells are refused meanwhile.
+	unsureGrace = 10 * time.Minute
+)
 
 // live is the part of a session that is in this bot's memory. It lasts as long as somebody looks, and a little longer.
 type live struct {
@@ -103,7 +108,7 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	defer cancel()
 	sess, err := l.sync(ctx)
 	if err != nil {
-		return l.grace(), err
+		return l.grace(err), err
 	}
 	if !sess.EndedAt.IsZero() {
 		return sess.Reason, nil
@@ -111,10 +116,12 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	if why := l.svc.overdue(sess); why != "" {
 		return why, nil
 	}
-	if err := l.svc.cfg.Gate.Check(ctx, sess); err != nil {
-		return l.refusal(err), err
+	unsure := l.svc.cfg.Gate.Check(ctx, sess)
+	if unsure != nil && !errors.Is(unsure, ErrUnsure) {
+		return l.refusal(unsure), unsure
 	}
-	if err := l.lookAtContainer(ctx); err != nil && !errors.Is(err, ErrNoContainer) {
+	if err := l.lookAtContainer(ctx); unsure != nil || err != nil && !errors.Is(err, ErrNoContainer) {
+		err = errors.Join(unsure, err)
 		return l.refusal(err), err
 	}
 	l.mu.Lock()
@@ -148,13 +155,17 @@ func (l *live) refusal(err error) Reason {
 	case errors.Is(err, ErrNotEnabled):
 		return ReasonNotEnabled
 	}
-	return l.grace()
+	return l.grace(err)
 }
 
-func (l *live) grace() Reason {
+func (l *live) grace(err error) Reason {
+	limit := checkGrace
+	if errors.Is(err, ErrUnsure) {
+		limit = unsureGrace
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.svc.now().Sub(l.checked) > checkGrace {
+	if l.svc.now().Sub(l.checked) > limit {
 		return ReasonUnchecked
 	}
 	return ""

@@ -38,8 +38,8 @@ type Exec interface {
 // Gate says whether a session may be, now. It is asked before a link is used up, when a browser connects, before a
 // shell starts, and every few seconds.
 type Gate interface {
-	// Check returns nil, ErrIncidentResolved, ErrNotAllowed, ErrNotEnabled, or another error where it could not find
-	// out. Mode and person are in the session; a session that is about to be opened has no ID yet.
+	// Check returns nil, ErrIncidentResolved, ErrNotAllowed, ErrNotEnabled, ErrUnsure when nothing but the person's
+	// permission could not be found out, or another error where it could not find out. Mode and person are in the session; a session that is about to be opened has no ID yet.
 	Check(ctx context.Context, s Session) error
 }
 

@@ -2,6 +2,7 @@ package terminal_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,6 +224,34 @@ func TestSessionEndsWhen(t *testing.T) {
 			n.wantClosed(b, 4001, c.word)
 		})
 	}
+}
+
+// What takes PagerDuty down may be what is being mended.
+func TestSessionOutlastsAShortOutageOfWhoeverTellsWhoMay(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	link := n.mint(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	n.gate.refuse(fmt.Errorf("%w: away", terminal.ErrUnsure))
+	if a := n.redeem(link); a.status != http.StatusServiceUnavailable || a.code != "unsure" {
+		t.Errorf("a new link: %d %s", a.status, a.code)
+	}
+	n.clock.advance(9 * time.Minute)
+	before := n.gate.asked.Load()
+	within(t, 10*time.Second, "it was looked at since", func() bool { return n.gate.asked.Load() >= before+2 })
+	b.typeIn("echo sti''ll here\n")
+	within(t, 10*time.Second, "the shell goes on", func() bool { return b.saw("still here") })
+	n.cut()
+	b = n.connect(id, have)
+	within(t, 10*time.Second, "its person is let back in", func() bool { return b.saw("still here") })
+	b.typeIn("exit\n")
+	within(t, 20*time.Second, "the shell has ended", func() bool { return b.shellIs("ended") })
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	within(t, 10*time.Second, "a new shell is refused", func() bool { return strings.Contains(b.message(), "does not tell right now who may") })
+	n.clock.advance(2 * time.Minute)
+	n.wantClosed(b, 4001, "could not be checked")
 }
 
 // A shell's program may ask its terminal something, which the page answers by itself, over and over.

@@ -16,6 +16,7 @@ var (
 	ErrOtherSession     = errors.New("the browser has opened another session since")
 	ErrIncidentResolved = errors.New("the incident is resolved")
 	ErrNotAllowed       = errors.New("not allowed")
+	ErrUnsure           = errors.New("it can't be found out who is allowed")
 	ErrNotEnabled       = errors.New("the container does not carry the label snapback.enable=true")
 	ErrNoContainer      = errors.New("no container stands under that identity")
 	ErrNotRunning       = errors.New("the container is not running")
@@ -48,7 +49,7 @@ type Person struct {
 // Via is how a person came by a link, which is what their permission hangs on for as long as the session lasts: the Slack
 // channel of their tap, or the API token that asked.
 type Via struct {
-	Channel string `json:"channel,omitempty"`
+	Channel string `json:"channel,omitempty"` // of the container's alerts, where a token has named somebody
 	TokenID string `json:"token_id,omitempty"`
 	Token   string `json:"token,omitempty"` // its name
 }

@@ -74,7 +74,7 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Gate.Check(r.Context(), sess); err != nil {
+	if err := s.cfg.Gate.Check(r.Context(), sess); err != nil && !s.goesOn(sess, err) {
 		return err
 	}
 	release, err := s.admit(sess)
@@ -87,6 +87,14 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.serve(w, r, l)
+}
+
+// goesOn lets a phone that was offline back into a session that lasts while nobody can say whether its person still may.
+func (s *Service) goesOn(sess Session, err error) bool {
+	s.mu.Lock()
+	l := s.live[sess.ID]
+	s.mu.Unlock()
+	return l != nil && errors.Is(err, ErrUnsure) && l.grace(err) == ""
 }
 
 func offers(r *http.Request, proto string) bool {

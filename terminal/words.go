@@ -33,6 +33,7 @@ var refusals = []struct {
 	{ErrIncidentResolved, http.StatusGone, "incident_resolved", "The incident is resolved, which ends its terminals."},
 	{ErrNotEnabled, http.StatusForbidden, "not_enabled", "The container does not carry the label snapback.enable=true, so it can't be opened."},
 	{ErrNotAllowed, http.StatusForbidden, "not_allowed", "You may not open this here. The container's labels say who may."},
+	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell right now who may open this. Try again in a minute."},
 	{ErrNoContainer, http.StatusNotFound, "no_container", "There is no such container right now."},
 	{ErrNotRunning, http.StatusConflict, "not_running", "The container is not running, so there is nothing to run a shell in. Its logs are still there."},
 	{ErrNoShell, http.StatusConflict, "no_shell", "This container has no shell that could be started. Its logs are still there."},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
@@ -41,22 +42,31 @@ func (g *gate) Check(ctx context.Context, s terminal.Session) error {
 	return g.gone(ctx, s)
 }
 
-// person asks again what was asked when the link was made: of the API token, whether it was revoked since; of somebody
-// who tapped, whether they may, as the container's labels have it now.
+// person asks again what was asked when the link was made: of the API token, whether it was revoked since; of the person,
+// whether they may, as the container's labels have it now. A token that has named nobody holds the link itself.
 func (g *gate) person(ctx context.Context, s terminal.Session, c snapshot.Container, in incidents.Incident) error {
-	via := s.Person.Via
-	if via.TokenID == api.BootstrapID {
+	who := bot.Person{SlackID: s.Person.SlackID, PagerDutyID: s.Person.PagerDutyID, Name: s.Person.Name}
+	if via := s.Person.Via; via.TokenID != "" {
+		if err := g.token(ctx, via.TokenID); err != nil || who.SlackID == "" && who.PagerDutyID == "" {
+			return err
+		}
+	}
+	err := g.bot.StillMay(ctx, who, c, in, s.Person.Via.Channel, s.Mode == terminal.ModeShell)
+	switch {
+	case errors.Is(err, bot.ErrDenied):
+		return terminal.ErrNotAllowed
+	case errors.Is(err, bot.ErrUnsure):
+		return fmt.Errorf("%w: %w", terminal.ErrUnsure, err)
+	}
+	return err
+}
+
+func (g *gate) token(ctx context.Context, id string) error {
+	if id == api.BootstrapID {
 		return nil
 	}
-	if via.TokenID != "" {
-		t, err := g.db.FindToken(ctx, via.TokenID)
-		if errors.Is(err, store.ErrUnknownToken) || err == nil && !t.RevokedAt.IsZero() {
-			return terminal.ErrNotAllowed
-		}
-		return err
-	}
-	err := g.bot.StillMay(ctx, s.Person.SlackID, c, in, via.Channel, s.Mode == terminal.ModeShell)
-	if errors.Is(err, bot.ErrDenied) {
+	t, err := g.db.FindToken(ctx, id)
+	if errors.Is(err, store.ErrUnknownToken) || err == nil && !t.RevokedAt.IsZero() {
 		return terminal.ErrNotAllowed
 	}
 	return err

@@ -79,6 +79,41 @@ func TestTerminalLinkIsWorthNothingToWhomADeployHasShutOut(t *testing.T) {
 	}
 }
 
+func TestTerminalLinkOfATokenIsForWhomTheLabelsAllowIt(t *testing.T) {
+	n := newNight(t)
+	shop, image := n.Name("shop"), n.Image("v1", `CMD ["/app"]`)
+	n.Run(shop, n.labels("--label", "snapback.restore.allow=U0MARIA", "--label", "snapback.terminal.allow=oncall", image)...)
+	n.start()
+	incident := n.service.Trigger("High error rate")
+	n.channel.ExpectMessage(t, "High error rate")
+	mint := func(person, mode string) (int, map[string]any) {
+		return n.call("POST", "/incidents/"+incident.ID()+"/terminal-links", `{"mode":"`+mode+`","person":{`+person+`}}`)
+	}
+	n.pd.Outage(true)
+	if status, answer := mint(`"slack_id":"U0MARIA"`, "shell"); status != http.StatusServiceUnavailable || answer["code"] != "unsure" {
+		t.Errorf("while PagerDuty is away: %d %v", status, answer)
+	}
+	n.pd.Outage(false)
+	for person, want := range map[string][2]int{ // for the logs, for a shell
+		`"slack_id":"U0MARIA"`:     {http.StatusCreated, http.StatusCreated},
+		`"slack_id":"U0BOSS"`:      {http.StatusForbidden, http.StatusForbidden},
+		`"pagerduty_id":"PMARIA1"`: {http.StatusForbidden, http.StatusCreated},
+		`"pagerduty_id":"PBOT001"`: {http.StatusForbidden, http.StatusForbidden},
+	} {
+		for i, mode := range []string{"logs", "shell"} {
+			if status, answer := mint(person, mode); status != want[i] {
+				t.Errorf("%s for %s: %d %v", mode, person, status, answer)
+			}
+		}
+	}
+	_, answer := mint(`"slack_id":"U0MARIA"`, "logs")
+	n.Docker("rm", "-f", shop)
+	n.Run(shop, n.labels("--label", "snapback.restore.allow=U0SOMEBODY", image)...)
+	if status := n.redeem(answer["url"].(string)); status != http.StatusForbidden {
+		t.Errorf("redeeming what a deploy has taken away since: %d", status)
+	}
+}
+
 func TestTerminalOfAnotherServiceIsNotOpenedWithinAnIncident(t *testing.T) {
 	n := newNight(t)
 	n.Run(n.Name("shop"), n.labels(n.Image("v1", `CMD ["/app"]`))...)

@@ -163,7 +163,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		Mount: map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
 	}, api.Deps{
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
-		Incidents: db, Exporter: exporter{db, terminals, c.Zone}, Terminals: apiTerminals{term},
+		Incidents: db, Exporter: exporter{db, terminals, c.Zone}, Terminals: apiTerminals{term, slackBot},
 		Tokens: apiTokens{db}, Idempotency: apiIdempotency{db},
 		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
