@@ -44,6 +44,7 @@ func TestALabelThatMakesNoSensePermitsNothing(t *testing.T) {
 	for label, value := range map[string]string{
 		"restore.allow": "everybody", "terminal.allow": "U1;rm", "keep": "-1", "stop-timeout": "soon", "pause": "maybe",
 		"schedule": "every day", "errors.pattern": "(", "runbook": "javascript:alert(1)", "volumes": "yes",
+		"slack.channel": "C0SHOP> <!channel",
 	} {
 		got := snapshot.ParseSettings(map[string]string{"snapback." + label: value})
 		if len(got.Wrong) != 1 || !strings.Contains(got.Wrong[0], label) {
@@ -51,6 +52,9 @@ func TestALabelThatMakesNoSensePermitsNothing(t *testing.T) {
 		}
 		if label == "restore.allow" && got.RestoreAllow.Rule != "none" {
 			t.Errorf("a label that can't be read permits %+v", got.RestoreAllow)
+		}
+		if got.SlackChannel != "" {
+			t.Errorf("a channel that is none is posted to: %q", got.SlackChannel)
 		}
 	}
 }
