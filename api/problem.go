@@ -83,6 +83,7 @@ var verdicts = []verdict{
 	{errFailed, http.StatusUnprocessableEntity, "restore_failed", "The restore failed, and so did putting the container from before back. A person has to look."},
 	{ErrTooManyTerminals, http.StatusTooManyRequests, "too_many_terminals", "Too many terminals are open. End one first."},
 	{snapshot.ErrEngineAway, http.StatusServiceUnavailable, "engine_away", "The container engine does not answer. Try again when it does."},
+	{snapshot.ErrCommitsBusy, http.StatusServiceUnavailable, "commits_busy", "Other snapshots of this engine take long to write. Nothing was taken; try again in a while."},
 	{snapshot.ErrStopping, http.StatusServiceUnavailable, "stopping", "The bot is stopping. Try again in a moment; what was begun is carried on."},
 	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
 	{ErrUnavailable, http.StatusServiceUnavailable, "database_away", "The database does not answer. Nothing was done; try again when it does."},

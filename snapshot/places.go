@@ -35,12 +35,14 @@ func (t *Taker) enter(ctx context.Context, c Container, ask TakeAsk) (*places, e
 			return nil, fmt.Errorf("waiting for other archives: %w", context.Cause(ctx))
 		}
 	}
+	waiting, cancel := context.WithTimeoutCause(ctx, t.Wait, ErrCommitsBusy)
+	defer cancel()
 	select {
 	case t.commits <- struct{}{}:
 		p.committed = sync.OnceFunc(func() { <-t.commits })
-	case <-ctx.Done():
+	case <-waiting.Done():
 		p.archived()
-		return nil, fmt.Errorf("waiting for other commits: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("waiting for other commits: %w", context.Cause(waiting))
 	}
 	return p, nil
 }
@@ -60,8 +62,10 @@ func (p *places) leave() {
 }
 
 // amongBots runs a commit in one of the places that all bots of an engine share. A place that a bot had when it died is
-// free at once.
+// free at once. It returns ErrCommitsBusy when none becomes free in time. Whoever waits must hold no container still.
 func (t *Taker) amongBots(ctx context.Context, engine string, commit func(context.Context) error) error {
+	waiting, cancel := context.WithTimeoutCause(ctx, t.Wait, ErrCommitsBusy)
+	defer cancel()
 	for {
 		for n := range cap(t.commits) {
 			err := t.Shelf.Alone(ctx, fmt.Sprintf("commit %s %d", engine, n), commit)
@@ -71,8 +75,8 @@ func (t *Taker) amongBots(ctx context.Context, engine string, commit func(contex
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for other bots' commits: %w", context.Cause(ctx))
+		case <-waiting.Done():
+			return fmt.Errorf("waiting for other bots' commits: %w", context.Cause(waiting))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package snapshot_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +48,31 @@ func TestDeployDoesNotWaitForAScheduledArchive(t *testing.T) {
 	list := v.of(key, snapshot.Scheduled)
 	if len(list) == 0 || list[0].ContainerID != first || list[0].Volumes == nil || !strings.Contains(list[0].Volumes.Problem, "another container came to its place") {
 		t.Errorf("scheduled: %+v, want that its archive was given up", list)
+	}
+}
+
+func TestWaitForAnotherBotsCommitHasAnEndAndHoldsNothingStill(t *testing.T) {
+	v := setupVolumes(t)
+	v.run()
+	v.Docker("exec", v.api, "/app", "touch", "/written")
+	busy, take := v.written(v.Name("busy")), snapshot.TakeAsk{Name: "x", By: v.by()}
+	v.taker.Wait = 300 * time.Millisecond
+	for _, volumes := range []bool{true, false} {
+		take.NoVolumes = !volumes
+		other := v.bot(func() {
+			if _, err := v.taker.Take(t.Context(), v.container(v.api), take); !errors.Is(err, snapshot.ErrCommitsBusy) {
+				t.Errorf("during another bot's commit: %v, want ErrCommitsBusy", err)
+			}
+		}, nothing)
+		if _, err := other.Take(t.Context(), busy, snapshot.TakeAsk{By: v.by()}); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := v.engine.paused.Load(); n != 0 {
+		t.Errorf("it was paused %d times to wait", n)
+	}
+	take.NoVolumes = false
+	if s, err := v.taker.Take(t.Context(), v.container(v.api), take); err != nil || !s.Committed || s.Volumes == nil || s.Volumes.Problem != "" || v.engine.paused.Load() != 1 {
+		t.Errorf("after it: %+v, %v, and paused %d times", s, err, v.engine.paused.Load())
 	}
 }

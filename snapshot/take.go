@@ -10,6 +10,9 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
+// ErrCommitsBusy says that other commits on the engine have not ended for so long that one was given up.
+var ErrCommitsBusy = errors.New("other commits on this engine take too long")
+
 // Audit writes timeline entries. Nothing is done to the engine that could not be written down first.
 type Audit interface {
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
@@ -27,6 +30,8 @@ type TakerConfig struct {
 	Logger *slog.Logger   // nil: silent
 	Zone   *time.Location // for names such as manual-0347; nil: UTC
 	Limit  int            // how many commits may run on one engine at once, of all bots; 0: 1, since they compete for the same disk
+
+	Wait time.Duration // how long a snapshot waits for other commits to end; 0: 10 min
 
 	// Room is asked before every commit, which does not happen when it returns an error; nil: there is always room.
 	Room func(ctx context.Context) error
@@ -48,6 +53,9 @@ func NewTaker(c TakerConfig) *Taker {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Wait == 0 {
+		c.Wait = 10 * time.Minute
 	}
 	return &Taker{c, make(chan struct{}, max(1, c.Limit)), make(chan struct{}, 1)}
 }
@@ -160,24 +168,38 @@ func (t *Taker) written(ctx context.Context, s *Snapshot) (err error) {
 // keep makes the engine keep the container's files, and archives its volumes if that is wanted.
 func (t *Taker) keep(ctx context.Context, s *Snapshot, now Inspection, at *places) error {
 	if at.volumes == nil {
-		return t.keepImage(ctx, s, now)
+		return t.keepImage(ctx, s, now, t.amongBots)
 	}
-	volumes, err := at.keepVolumes(ctx, now)
-	if err != nil {
-		s.Volumes = at.volumes.problem(now.Name, err)
-		return t.keepImage(ctx, s, now)
-	}
-	if err := t.keepImage(ctx, s, now); err != nil {
-		_, thawErr := volumes.still.thaw()
-		return errors.Join(err, thawErr)
+	var volumes *keeping
+	err := t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) { // while nothing is held still for it yet
+		volumes, err = t.keepBoth(ctx, s, now, at)
+		return err
+	})
+	if err != nil || volumes == nil {
+		return err
 	}
 	at.committed()
 	s.Volumes = volumes.finish(ctx, at.patience)
 	return nil
 }
 
-// keepImage tags the container's image, or commits what was written to its own layer.
-func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) error {
+// keepBoth keeps the image, and what has been begun of the archives at the same moment; nil when that could not be.
+func (t *Taker) keepBoth(ctx context.Context, s *Snapshot, now Inspection, at *places) (*keeping, error) {
+	inPlace := func(ctx context.Context, _ string, commit func(context.Context) error) error { return commit(ctx) }
+	volumes, err := at.keepVolumes(ctx, now)
+	if err != nil {
+		s.Volumes = at.volumes.problem(now.Name, err)
+		return nil, t.keepImage(ctx, s, now, inPlace)
+	}
+	if err := t.keepImage(ctx, s, now, inPlace); err != nil {
+		_, thawErr := volumes.still.thaw()
+		return nil, errors.Join(err, thawErr)
+	}
+	return volumes, nil
+}
+
+// keepImage tags the container's image, or commits what was written to its own layer. Among runs the commit in its place.
+func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection, among func(context.Context, string, func(context.Context) error) error) error {
 	if err := t.written(ctx, s); err != nil { // something may have been, meanwhile
 		return err
 	}
@@ -185,7 +207,7 @@ func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection) erro
 		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
 	pause := now.State == "running" && now.Settings.Pause != "false"
-	return t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) {
+	return among(ctx, now.Engine, func(ctx context.Context) (err error) {
 		s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
 		return err
 	})

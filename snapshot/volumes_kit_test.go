@@ -35,6 +35,7 @@ type faulty struct {
 	unpack atomic.Pointer[func(n int) error] // asked before the nth unpacking, from 1; nil: all go well
 	count  atomic.Int32
 	packed atomic.Int32
+	paused atomic.Int32
 	during atomic.Pointer[func(context.Context)] // called while a volume is being read
 }
 
@@ -44,6 +45,11 @@ func (f *faulty) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Wri
 		(*do)(ctx)
 	}
 	return f.Engine.Pack(ctx, id, m, w)
+}
+
+func (f *faulty) Pause(ctx context.Context, id string) (bool, error) {
+	f.paused.Add(1)
+	return f.Engine.Pause(ctx, id)
 }
 
 func (f *faulty) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.Reader) error {

@@ -51,7 +51,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	pc.MaxConns = max(pc.MaxConns, 24) // whoever holds a lock needs a second one: 8 jobs, what the watch is at, and its snapshots
+	pc.MaxConns = max(pc.MaxConns, 36) // whoever holds a lock needs another one: 8 jobs, 7 that the watch is at, 8 commits with two each
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	if pc.ConnConfig.RuntimeParams["application_name"] == "" {
 		pc.ConnConfig.RuntimeParams["application_name"] = "snapback"

@@ -132,7 +132,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		KeepBefore:    r.duration("SNAPBACK_KEEP_BEFORE", 24*time.Hour),
 		MaxAge:        r.duration("SNAPBACK_MAX_AGE", 0),
 		Only:          r.get("SNAPBACK_ONLY"),
-		Commits:       r.number("SNAPBACK_COMMITS", 1, 16),
+		Commits:       r.number("SNAPBACK_COMMITS", 1, 8),
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
