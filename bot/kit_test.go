@@ -396,6 +396,8 @@ func theDeploy() snapshot.Deploy {
 			{Attribute: "env DB_POOL", Before: "20", After: "2"},
 			{Attribute: "image", Before: "shop:1.41", After: "shop:1.42"},
 			{Attribute: "env API_KEY", Masked: true},
+			{Attribute: "image digest", Before: "5891b5b522d5", After: "9f86d081884c"},
+			{Attribute: "image ID", Before: "0263829989b6", After: "a948904f2f0f"},
 		},
 	}
 }

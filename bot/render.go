@@ -197,7 +197,7 @@ func dueLine(c snapshot.Container) string {
 func changesLine(all []snapshot.Change) string {
 	const shown = 4
 	var first, rest []string
-	for _, c := range all {
+	for _, c := range snapshot.Brief(all) {
 		if c.Attribute == "image" {
 			first = append(first, imageChange(c.Before, c.After))
 		} else {

@@ -305,14 +305,11 @@ func deploySentence(d Deploy, now Inspection) string {
 	return s + "; the state from before is kept as " + d.Snapshot
 }
 
-// OneLine says the first n changes, and how many more there are. An image's ID is told by people's name for it.
+// OneLine says the first n changes, and how many more there are.
 func OneLine(changes []Change, n int) string {
-	named := slices.ContainsFunc(changes, func(c Change) bool { return c.Attribute == "image" })
 	var parts []string
-	for _, c := range changes {
-		if !named || c.Attribute != "image ID" {
-			parts = append(parts, c.String())
-		}
+	for _, c := range Brief(changes) {
+		parts = append(parts, c.String())
 	}
 	if more := len(parts) - n; more > 0 {
 		parts = append(parts[:n], fmt.Sprintf("%d more", more))
@@ -331,7 +328,7 @@ func ago(d time.Duration) string {
 // Of a masked value nobody can tell.
 func returned(undone, now []Change) []Change {
 	return slices.DeleteFunc(slices.Clone(now), func(c Change) bool {
-		telling := c.Attribute == "image" || c.Attribute == "image ID" || strings.HasPrefix(c.Attribute, "env ")
+		telling := c.Attribute == "image" || c.ImageDetail() || strings.HasPrefix(c.Attribute, "env ")
 		return !telling || c.Masked || !slices.ContainsFunc(undone, func(u Change) bool {
 			return u.Attribute == c.Attribute && !u.Masked && u.After == c.After
 		})

@@ -16,7 +16,7 @@ import (
 func lines(changes []snapshot.Change) []string {
 	var out []string
 	for _, c := range changes {
-		if c.Attribute != "image ID" {
+		if !c.ImageDetail() {
 			out = append(out, c.String())
 		}
 	}

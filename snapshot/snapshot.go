@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,6 +104,25 @@ type Change struct {
 	Before    string `json:"before,omitempty"`
 	After     string `json:"after,omitempty"`
 	Masked    bool   `json:"masked,omitempty"` // the values are not shown
+}
+
+// ImageDetail says whether the change tells of the image by anything but its name.
+func (c Change) ImageDetail() bool {
+	return c.Attribute == "image digest" || c.Attribute == "image built" || c.Attribute == "image ID"
+}
+
+// Brief leaves out what tells once more that the image is another one: its name is enough, or else what comes first of the
+// rest.
+func Brief(changes []Change) []Change {
+	told := slices.ContainsFunc(changes, func(c Change) bool { return c.Attribute == "image" })
+	var out []Change
+	for _, c := range changes {
+		if !c.ImageDetail() || !told {
+			out = append(out, c)
+		}
+		told = told || c.ImageDetail()
+	}
+	return out
 }
 
 // String is the change in one line, such as "env DB_POOL: 20 → 2".

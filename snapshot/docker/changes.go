@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
@@ -60,9 +59,8 @@ var told = []string{
 
 var toldKinds = []string{"bind ", "mount-mode ", "mount-option ", "network id ", "label com.docker.compose.", "label desktop.docker.io/"}
 
-// first is the order in which changes are told: what most often breaks things comes first. Another image under the same
-// name is news; under another name its ID repeats the name, and comes with the rest.
-var first = []string{"image", "env", "command", "entrypoint", "mount", "network", "port", "version", "revision"}
+// first is the order in which changes are told: what most often breaks things comes first.
+var first = []string{"image", "image digest", "image built", "image ID", "env", "command", "entrypoint", "mount", "network", "port", "version", "revision"}
 
 // Changes lists what differs between two documents, secrets masked.
 func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, error) {
@@ -74,7 +72,7 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 	if err != nil {
 		return nil, err
 	}
-	if b.Snapback.Built != "" && a.Snapback.Built != "" { // of an image that is gone, nobody can tell
+	if b.Image != a.Image && b.Snapback.Built != "" && a.Snapback.Built != "" { // of an image that is gone, nobody can tell
 		was.image(b.Snapback)
 		is.image(a.Snapback)
 	}
@@ -92,18 +90,20 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 
 // image adds what is told of an image beyond the document. It is nothing that a restored container could have otherwise.
 func (a attributes) image(of additions) {
-	a.text("image digest", strings.Join(of.Digests, ", "))
-	if built, err := time.Parse(time.RFC3339Nano, of.Built); err == nil && built.Year() > 1 {
-		a.text("image built", built.UTC().Format("2006-01-02 15:04:05 UTC"))
+	digests := make([]string, 0, len(of.Digests))
+	for _, d := range of.Digests {
+		digests = append(digests, short(d))
+	}
+	a.text("image digest", strings.Join(digests, ", "))
+	if built := instant(of.Built); !built.IsZero() {
+		a.text("image built", built.Format("2006-01-02 15:04:05 UTC"))
 	}
 }
 
+// rank: another image under the same name is news; under another name all else of it repeats the name, and comes last.
 func rank(c snapshot.Change, renamed bool) int {
-	switch {
-	case c.Attribute == "image ID" && renamed, c.Attribute == "image digest", c.Attribute == "image built":
-		return len(first)
-	case c.Attribute == "image ID":
-		return 0
+	if renamed && c.ImageDetail() {
+		return len(first) + 1 + slices.Index(first, c.Attribute)
 	}
 	kind, _, _ := strings.Cut(c.Attribute, " ")
 	for _, name := range []string{c.Attribute, kind} {

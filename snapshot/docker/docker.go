@@ -50,10 +50,9 @@ type Engine struct {
 	helperProgram, helperRepo string // as Config has them
 	helper                    helper
 
-	mu     sync.Mutex
-	id     string                // guarded by mu; the engine's own ID, "" until it was asked for
-	modes  map[string]namespaces // guarded by mu; by container ID: never change in a container's life
-	images map[string]imageFacts // guarded by mu; by image ID
+	mu    sync.Mutex
+	id    string                // guarded by mu; the engine's own ID, "" until it was asked for
+	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
 }
 
 var _ snapshot.Engine = (*Engine)(nil)
@@ -73,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the engine's address: %w", err)
 	}
-	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}, images: map[string]imageFacts{}}
+	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)

@@ -138,54 +138,25 @@ func (e *Engine) HasImage(ctx context.Context, imageID string) (bool, error) {
 	return id == imageID, err
 }
 
-// imageFacts are what a document doesn't say of its image: when it was built, and the digests by which registries know it.
-// An image that is gone has none.
+// imageFacts are what a document does not say of its image: when it was built, and the digests by which registries know it,
+// of which every push may add one. An image that is gone has none.
 func (e *Engine) imageFacts(ctx context.Context, id string) (built string, digests []string, err error) {
 	if !imageID.MatchString(id) {
 		return "", nil, nil
 	}
-	e.mu.Lock()
-	known, ok := e.images[id]
-	e.mu.Unlock()
-	if ok {
-		return known.built, known.digests, nil
-	}
-	if known, err = e.askImage(ctx, id); err != nil || known.built == "" {
-		return "", nil, err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.images) >= rememberedImages {
-		clear(e.images)
-	}
-	e.images[id] = known
-	return known.built, known.digests, nil
-}
-
-// rememberedImages bounds what is remembered of images, which is asked for at every look at a container.
-const rememberedImages = 1000
-
-type imageFacts struct {
-	built   string
-	digests []string
-}
-
-func (e *Engine) askImage(ctx context.Context, id string) (imageFacts, error) {
 	in, err := e.cli.ImageInspect(ctx, id)
 	if notFound(err) {
-		return imageFacts{}, nil
+		return "", nil, nil
 	}
 	if err != nil {
-		return imageFacts{}, fmt.Errorf("looking at image %s: %w", short(id), known(err, nil))
+		return "", nil, fmt.Errorf("looking at image %s: %w", short(id), known(err, nil))
 	}
-	facts := imageFacts{built: in.Created}
 	for _, ref := range in.RepoDigests {
 		_, digest, _ := strings.Cut(ref, "@")
-		facts.digests = append(facts.digests, digest)
+		digests = append(digests, digest)
 	}
-	slices.Sort(facts.digests)
-	facts.digests = slices.Compact(facts.digests)
-	return facts, nil
+	slices.Sort(digests)
+	return in.Created, slices.Compact(digests), nil
 }
 
 // Untag removes our tag, and the image with it if nothing else needs it. Missing is success. While it is the only name

@@ -1,0 +1,105 @@
+package enginetest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+)
+
+// registry takes what is pushed, as the OCI distribution specification has it, and keeps no more of it than the digests.
+type registry struct {
+	mu      sync.Mutex // guards what follows
+	uploads map[string]*bytes.Buffer
+	blobs   map[string]int // sizes, by digest
+}
+
+// Registry starts a registry on this machine, whose engine needs no TLS for it, and returns what names of images in it
+// begin with.
+func (s *Scope) Registry() string {
+	s.t.Helper()
+	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string]int{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v2/{$}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("HEAD /v2/{name}/blobs/{digest}", r.look)
+	mux.HandleFunc("POST /v2/{name}/blobs/uploads/{$}", r.begin)
+	mux.HandleFunc("PATCH /v2/{name}/blobs/uploads/{id}", r.carryOn)
+	mux.HandleFunc("PUT /v2/{name}/blobs/uploads/{id}", r.finish)
+	mux.HandleFunc("PUT /v2/{name}/manifests/{tag}", r.manifest)
+	srv := httptest.NewServer(mux)
+	s.t.Cleanup(srv.Close)
+	return strings.TrimPrefix(srv.URL, "http://") + "/"
+}
+
+func (r *registry) look(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size, there := r.blobs[req.PathValue("digest")]
+	if !there {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(size))
+}
+
+func (r *registry) begin(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := fmt.Sprint(len(r.uploads) + 1)
+	r.uploads[id] = &bytes.Buffer{}
+	w.Header().Set("Location", req.URL.Path+id)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (r *registry) carryOn(w http.ResponseWriter, req *http.Request) {
+	if all := r.read(w, req); all != nil {
+		w.Header().Set("Location", req.URL.Path)
+		w.Header().Set("Range", fmt.Sprintf("0-%d", len(all)-1))
+		w.WriteHeader(http.StatusAccepted)
+	}
+}
+
+func (r *registry) finish(w http.ResponseWriter, req *http.Request) {
+	blob, want := r.read(w, req), req.URL.Query().Get("digest")
+	switch {
+	case blob == nil:
+	case digestOf(blob) != want:
+		http.Error(w, "DIGEST_INVALID", http.StatusBadRequest)
+	default:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.blobs[want] = len(blob)
+		w.Header().Set("Docker-Content-Digest", want)
+		w.WriteHeader(http.StatusCreated)
+	}
+}
+
+// read adds a part to an upload, and returns all of it so far; nil when it has answered itself.
+func (r *registry) read(w http.ResponseWriter, req *http.Request) []byte {
+	part, err := io.ReadAll(req.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.uploads[req.PathValue("id")]
+	if err != nil || all == nil {
+		http.Error(w, "BLOB_UPLOAD_UNKNOWN", http.StatusNotFound)
+		return nil
+	}
+	all.Write(part)
+	return all.Bytes()
+}
+
+func (r *registry) manifest(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		http.Error(w, "MANIFEST_INVALID", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Docker-Content-Digest", digestOf(body))
+	w.WriteHeader(http.StatusCreated)
+}
+
+func digestOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
