@@ -50,8 +50,14 @@ func (w *Watcher) tickDue(p standing, now time.Time) (time.Time, bool) {
 	if err != nil || tick.IsZero() { // a label that makes no sense is told elsewhere: see Settings.Wrong
 		return tick, false
 	}
-	wait := jitter(p.Key, min(w.Jitter, next.Sub(tick)/10))
-	return tick, !now.Before(tick.Add(wait))
+	return tick, !now.Before(TakenFrom(p.Key, tick, next, w.Jitter))
+}
+
+// TakenFrom is from when on an identity's snapshot for a tick is taken: less than most after it, and less than a tenth of
+// the time to the next one. It is always the same, and another for most other identities, so that those of one schedule
+// don't all commit at once.
+func TakenFrom(key string, tick, next time.Time, most time.Duration) time.Time {
+	return tick.Add(jitter(key, min(most, next.Sub(tick)/10)))
 }
 
 // beginSchedule notes that the ticks of a schedule that the container before did not have count from its creation on: what

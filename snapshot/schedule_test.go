@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,6 +42,32 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+func TestSnapshotsOfOneTickAreSpreadAndEachContainerKeepsItsMoment(t *testing.T) {
+	t.Parallel()
+	const most, containers = 30 * time.Second, 300
+	var thirds [3]int
+	for n := range containers {
+		key := fmt.Sprintf("E1/compose/shop/web/%d", n)
+		after := snapshot.TakenFrom(key, noon, noon.Add(24*time.Hour), most).Sub(noon)
+		if after < 0 || after >= most {
+			t.Fatalf("%s comes %s after the tick, want less than %s", key, after, most)
+		}
+		thirds[3*after/most]++
+		tomorrow := noon.Add(24 * time.Hour)
+		if again := snapshot.TakenFrom(key, tomorrow, tomorrow.Add(24*time.Hour), most).Sub(tomorrow); again != after {
+			t.Errorf("%s comes %s after one tick and %s after another", key, after, again)
+		}
+		if soon := snapshot.TakenFrom(key, noon, noon.Add(time.Minute), most).Sub(noon); soon < 0 || soon >= 6*time.Second {
+			t.Errorf("%s comes %s after the tick of a minute, want less than a tenth of it", key, soon)
+		}
+	}
+	for i, n := range thirds {
+		if n < containers/6 {
+			t.Errorf("%d of %d containers come in third %d of the time, want them spread over all of it", n, containers, i+1)
+		}
+	}
 }
 
 func TestScheduleIsTakenOncePerTickByTwoBotsAndRefreshesTheBaseline(t *testing.T) {

@@ -167,9 +167,10 @@ func TestUndoIsNoDeploy(t *testing.T) {
 	key := k.key(api)
 	k.awaitBaseline(key, first)
 	k.Docker("rm", "-f", api)
-	k.Run(api, "--env", "V=2", image)
+	second := k.Run(api, "--env", "V=2", image)
 	kept := k.awaitDeploys(key, 1)[0].Snapshot
 	r := k.restore(k.container(api), kept)
+	k.awaitBaseline(key, r.Plan.NewID)
 	undo, err := k.restorer.Undo(t.Context(), r.ID, k.by(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -177,9 +178,12 @@ func TestUndoIsNoDeploy(t *testing.T) {
 	if undo = k.wait(undo.ID); undo.State != snapshot.Verified {
 		t.Fatalf("%s: %s", undo.State, undo.Error)
 	}
+	k.awaitBaseline(key, second)
 	k.Docker("rm", "-f", api)
-	k.Run(api, "--env", "V=3", image)
-	k.awaitDeploys(key, 2) // the second is that of V=3: neither the restore nor its undo was one
+	third := k.Run(api, "--env", "V=3", image)
+	if d := k.awaitDeploys(key, 2)[0]; d.BeforeID != second || d.AfterID != third { // neither the restore nor its undo was one
+		t.Errorf("deploy %+v, want from the container that the undo has put back", d)
+	}
 }
 
 func TestTwoBotsSeeOneDeployAndKeepOneSnapshot(t *testing.T) {
