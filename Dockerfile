@@ -7,7 +7,8 @@
 #
 # --group-add: the bot is no root in there, and the socket belongs to the host's group "docker", whose number is the
 # host's own. Whoever holds that socket is root on the host all the same. There is no PostgreSQL in the image: DATABASE_URL is
-# needed. The volume is also how the bot sees how full the engine's disk is: a named one lies on it. Each base image is an argument, so that local ones can stand in.
+# needed. The named volume lies on the engine's disk, and is all that the bot sees of it: with a folder of another disk in its
+# place, SNAPBACK_DISK_LIMIT holds for that one. Each base image is an argument, so that local ones can stand in.
 ARG NODE_IMAGE=node:22-bookworm-slim
 ARG GO_IMAGE=golang:1.26-bookworm
 ARG BASE_IMAGE=scratch

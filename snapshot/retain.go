@@ -13,8 +13,12 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
-// ErrDiskFull says that no image may be written, because the engine's disk is too full.
-var ErrDiskFull = errors.New("the engine's disk is too full for another snapshot")
+var (
+	// ErrDiskFull says that no image may be written, because the engine's disk is too full.
+	ErrDiskFull = errors.New("the engine's disk is too full for another snapshot")
+	// ErrDiskUnseen says that nobody here can tell how full it is, as with an engine on another host.
+	ErrDiskUnseen = errors.New("the engine's disk can't be seen from here")
+)
 
 // Keeping is what the database knows of what may go.
 type Keeping interface {
@@ -331,7 +335,7 @@ func keptEntry(r Restore) incidents.Entry {
 
 // Disk refuses commits while the engine's disk is too full, and warns of that once a day.
 type Disk struct {
-	Used   func(ctx context.Context) (DiskUse, error) // an error: can't be told, so nothing is refused
+	Used   func(ctx context.Context) (DiskUse, error) // an error, such as ErrDiskUnseen: nothing is refused
 	Limit  float64                                    // from 0 to 1; 0: 0.9
 	Audit  OnceAudit
 	Logger *slog.Logger // nil: silent
@@ -343,6 +347,7 @@ type Disk struct {
 type DiskUse struct {
 	Engine string  // its ID
 	Host   string  // its host's name
+	Folder string  // through which the disk was seen
 	Share  float64 // in use, from 0 to 1
 }
 
@@ -377,10 +382,10 @@ func (d *Disk) Room(ctx context.Context) error {
 }
 
 func (d *Disk) cantSee(err error) {
-	if d.Logger == nil {
+	if d.Logger == nil || !errors.Is(err, ErrDiskUnseen) { // an engine that is away now will be back
 		return
 	}
 	d.unseen.Do(func() {
-		d.Logger.Warn("the engine's disk can't be seen from here, so SNAPBACK_DISK_LIMIT is not enforced", "err", err)
+		d.Logger.Warn("SNAPBACK_DISK_LIMIT is not enforced", "err", err)
 	})
 }

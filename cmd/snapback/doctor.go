@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/store"
 )
@@ -19,7 +20,8 @@ func newDoctorCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
 		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, PagerDuty's token and
-webhook subscription. Nothing is changed. The exit code is 1 when something would not work at night.`,
+webhook subscription. Nothing is changed. The exit code is 1 when something would not work at night; a
+warning leaves it at 0.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readConfig(e.getenv)
 			if err != nil {
@@ -35,6 +37,9 @@ type check struct {
 	ask  func(context.Context) (finding string, err error)
 }
 
+// caution is what people should know, and what would work at night all the same.
+type caution struct{ error }
+
 var errUnwell = errors.New("something would not work at night")
 
 func examine(ctx context.Context, w io.Writer, checks []check) error {
@@ -44,7 +49,11 @@ func examine(ctx context.Context, w io.Writer, checks []check) error {
 		found, err := c.ask(ctx)
 		cancel()
 		mark := "ok  "
-		if err != nil {
+		var worry caution
+		switch {
+		case errors.As(err, &worry):
+			mark, found = "warn", err.Error()
+		case err != nil:
 			ill, mark, found = true, "FAIL", err.Error()
 		}
 		fmt.Fprintf(w, "%s  %-22s %s\n", mark, c.name, found)
@@ -59,7 +68,9 @@ func checks(c config) []check {
 	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
 	return []check{
 		{"engine", checkEngine},
-		{"engine's disk", func(ctx context.Context) (string, error) { return checkDisk(ctx, c) }},
+		{"engine's disk", func(ctx context.Context) (string, error) {
+			return checkDisk(ctx, docker.Config{DataDir: c.DataDir}, c.DiskLimit)
+		}},
 		{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, c) }},
 		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
 		{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
@@ -83,21 +94,22 @@ func checkEngine(ctx context.Context) (string, error) {
 	return engine.ID(ctx)
 }
 
-// checkDisk finds nothing wrong with a disk that can't be seen: an engine may well be elsewhere. But people have to know.
-func checkDisk(ctx context.Context, c config) (string, error) {
-	engine, err := docker.New(ctx, docker.Config{DataDir: c.DataDir})
+func checkDisk(ctx context.Context, where docker.Config, limit float64) (string, error) {
+	engine, err := docker.New(ctx, where)
 	if err != nil {
 		return "", err
 	}
 	defer engine.Close()
 	use, err := engine.DiskUsed(ctx)
 	switch {
+	case errors.Is(err, snapshot.ErrDiskUnseen):
+		return "", caution{fmt.Errorf("SNAPBACK_DISK_LIMIT is not enforced: %w", err)}
 	case err != nil:
-		return "can't be seen from here, so SNAPBACK_DISK_LIMIT is not enforced: " + err.Error(), nil
-	case use.Share >= c.DiskLimit:
-		return "", fmt.Errorf("%.0f %% in use on %s, the limit is %.0f %%: nothing is committed any more. Remove images that nobody needs", use.Share*100, use.Host, c.DiskLimit*100)
+		return "", err
+	case use.Share >= limit:
+		return "", fmt.Errorf("%.0f %% in use on %s, the limit is %.0f %%: nothing is committed any more. Remove images that nobody needs", use.Share*100, use.Host, limit*100)
 	}
-	return fmt.Sprintf("%.0f %% in use on %s, the limit is %.0f %%", use.Share*100, use.Host, c.DiskLimit*100), nil
+	return fmt.Sprintf("%.0f %% in use on %s, as %s shows it; the limit is %.0f %%", use.Share*100, use.Host, use.Folder, limit*100), nil
 }
 
 func checkContainers(ctx context.Context, c config) (string, error) {

@@ -93,19 +93,21 @@ func sighting(engineID, name string, row container.Summary) snapshot.Sighting {
 
 // DiskUsed is how full the file system is on which the engine keeps its data. A bot that runs in a container does not see
 // that folder; it looks at its own data folder instead, which a named volume puts onto the same file system. It returns
-// an error for an engine on another host, whose disk can't be seen from here.
+// an error that wraps snapshot.ErrDiskUnseen when neither is there, and for every engine that is not behind a Unix socket:
+// what has the folder's name here may be another disk.
 func (e *Engine) DiskUsed(ctx context.Context) (snapshot.DiskUse, error) {
 	info, err := e.cli.Info(ctx)
 	if err != nil {
 		return snapshot.DiskUse{}, fmt.Errorf("asking for the engine's data folder: %w", known(err, nil))
 	}
-	use := snapshot.DiskUse{Engine: info.ID, Host: info.Name}
+	use := snapshot.DiskUse{Engine: info.ID, Host: info.Name, Folder: info.DockerRootDir}
 	if !strings.HasPrefix(e.cli.DaemonHost(), "unix://") {
-		return use, fmt.Errorf("the engine is at %s, on another host", e.cli.DaemonHost())
+		return use, fmt.Errorf("%w: the engine is not behind a Unix socket", snapshot.ErrDiskUnseen)
 	}
-	use.Share, err = inUse(info.DockerRootDir)
+	use.Share, err = inUse(use.Folder)
 	if errors.Is(err, fs.ErrNotExist) && e.dataDir != "" {
-		use.Share, err = inUse(e.dataDir)
+		use.Folder = e.dataDir
+		use.Share, err = inUse(use.Folder)
 	}
 	return use, err
 }
@@ -114,10 +116,10 @@ func (e *Engine) DiskUsed(ctx context.Context) (snapshot.DiskUse, error) {
 func inUse(folder string) (float64, error) {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(folder, &stat); err != nil {
-		return 0, fmt.Errorf("looking at the disk of %s: %w", folder, err)
+		return 0, fmt.Errorf("%w: looking at the disk of %s: %w", snapshot.ErrDiskUnseen, folder, err)
 	}
 	if stat.Blocks == 0 {
-		return 0, fmt.Errorf("the file system of %s does not tell its size", folder)
+		return 0, fmt.Errorf("%w: the file system of %s does not tell its size", snapshot.ErrDiskUnseen, folder)
 	}
 	used := stat.Blocks - stat.Bfree
 	return float64(used) / float64(used+stat.Bavail), nil

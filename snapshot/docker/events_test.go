@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -116,15 +117,19 @@ func TestDiskOfAnEngineWhoseFolderIsHiddenIsThatOfTheBotsOwn(t *testing.T) {
 	served := make(chan struct{})
 	go func() { defer close(served); _ = server.Serve(l) }()
 	t.Cleanup(func() { server.Close(); <-served })
-	for _, c := range []struct {
-		dir  string
-		seen bool
-	}{{t.TempDir(), true}, {"", false}} {
-		e, err := docker.New(t.Context(), docker.Config{Host: "unix://" + socket, DataDir: c.dir})
+	overTCP := httptest.NewServer(server.Handler)
+	t.Cleanup(overTCP.Close)
+	dir := t.TempDir()
+	for _, c := range []struct{ host, dir, want string }{
+		{"unix://" + socket, dir, dir}, {"unix://" + socket, "", ""}, {"unix://" + socket, dir + "/missing", ""},
+		{"tcp://" + overTCP.Listener.Addr().String(), dir, ""},
+	} {
+		e, err := docker.New(t.Context(), docker.Config{Host: c.host, DataDir: c.dir})
 		must(t, err)
 		use, err := e.DiskUsed(t.Context())
-		if seen := err == nil && use.Share > 0 && use.Host == "host-1"; seen != c.seen {
-			t.Errorf("with the bot's folder %q: %+v, %v", c.dir, use, err)
+		seen := err == nil && use.Share > 0 && use.Host == "host-1" && use.Folder == c.want
+		if seen != (c.want != "") || !seen && !errors.Is(err, snapshot.ErrDiskUnseen) {
+			t.Errorf("at %s with the bot's folder %q: %+v, %v", c.host, c.dir, use, err)
 		}
 		must(t, e.Close())
 	}
