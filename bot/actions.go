@@ -3,6 +3,7 @@ package bot
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -162,7 +163,7 @@ func offersLine(v View, c ContainerView) string {
 	}
 	var parts []string
 	for _, o := range c.Offers {
-		p := "`" + quote(o.Snapshot.Name, 64) + "` " + clock(o.Snapshot.CreatedAt, v.Incident.OpenedAt, v.Zone)
+		p := "`" + quote(o.Snapshot.Name, 64) + "` " + clock(o.Snapshot.CreatedAt, v.Incident.OpenedAt, v.Zone) + age(o.Snapshot.CreatedAt, v.Incident.OpenedAt)
 		if !restorable(o) {
 			p += " can't be restored: " + quote(strings.Join(o.WhyNot, "; "), 200)
 		}
@@ -172,6 +173,17 @@ func offersLine(v View, c ContainerView) string {
 		parts[0] = quote(c.Container.Name, 100) + ": " + parts[0]
 	}
 	return strings.Join(parts, " · ")
+}
+
+// age is how old a snapshot was when the alert came.
+func age(taken, opened time.Time) string {
+	switch {
+	case opened.IsZero():
+		return ""
+	case taken.After(opened):
+		return " (since the alert)"
+	}
+	return " (" + span(opened.Sub(taken)) + " before)"
 }
 
 // whatHappens is the confirm dialog's text: what changes and what stays, and then as much of the rest as there is room for.

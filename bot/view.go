@@ -214,6 +214,8 @@ func likeliest(kept []snapshot.Snapshot, d *snapshot.Deploy, opened time.Time, n
 	}
 	rank := func(s snapshot.Snapshot) int {
 		switch {
+		case !s.MissingSince.IsZero(): // its image was gone when that was last looked at
+			return 5
 		case s.Unwell != "":
 			return 4
 		case d != nil && s.Name == d.Snapshot:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -87,6 +88,16 @@ func (r *reader) required(name, what string) string {
 	v := r.get(name)
 	if v == "" {
 		r.fail(name, "is missing: %s", what)
+	}
+	return v
+}
+
+var slackChannelID = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
+
+func (r *reader) channel(name, what string) string {
+	v := r.required(name, what)
+	if v != "" && !slackChannelID.MatchString(v) {
+		r.fail(name, "is no channel's ID: want %s", what)
 	}
 	return v
 }
@@ -173,7 +184,7 @@ func (r *reader) slack(c *config) {
 	if c.SlackSigningSecret = r.get("SLACK_SIGNING_SECRET"); c.SlackSigningSecret == "" && c.SlackAppToken == "" {
 		r.fail("SLACK_SIGNING_SECRET", "is missing: the signing secret of your Slack app, under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)")
 	}
-	c.SlackChannel = r.required("SLACK_CHANNEL", "the ID (C…) of the channel for alerts whose container names no channel")
+	c.SlackChannel = r.channel("SLACK_CHANNEL", "the ID (C…) of the channel for alerts whose container names no channel")
 	c.SlackAPIURL = r.httpURL("SLACK_API_URL", r.or("SLACK_API_URL", "https://slack.com/api")) + "/"
 	r.prefixed("SLACK_BOT_TOKEN", c.SlackBotToken, "xoxb-")
 	r.prefixed("SLACK_APP_TOKEN", c.SlackAppToken, "xapp-")
@@ -186,6 +197,9 @@ func (r *reader) pagerDuty(c *config) {
 		if part = strings.TrimSpace(part); part != "" {
 			c.PagerDutySecrets = append(c.PagerDutySecrets, part)
 		}
+	}
+	if len(c.PagerDutySecrets) == 0 && r.get("PAGERDUTY_WEBHOOK_SECRETS") != "" {
+		r.fail("PAGERDUTY_WEBHOOK_SECRETS", "holds nothing but commas")
 	}
 	c.PagerDutyRouting = r.get("PAGERDUTY_ROUTING_KEY")
 	c.PagerDutyAPIURL = r.httpURL("PAGERDUTY_API_URL", r.get("PAGERDUTY_API_URL"))

@@ -23,16 +23,20 @@ func settings() map[string]string {
 
 func TestWrongSettingStopsServeWithOneLineThatNamesIt(t *testing.T) {
 	t.Parallel()
-	wrong := map[string]string{
+	wrong := [][2]string{{"SLACK_CHANNEL", "#alerts"}, {"PAGERDUTY_WEBHOOK_SECRETS", " , "}}
+	for name, value := range map[string]string{
 		"SNAPBACK_PUBLIC_URL": "snapback.example.com", "SNAPBACK_LISTEN": "8080", "SNAPBACK_METRICS_LISTEN": "9090",
 		"SNAPBACK_SECRET_KEYS": "k:short", "SNAPBACK_API_TOKEN": "short", "SNAPBACK_TIMEZONE": "Mars/Olympus",
 		"SNAPBACK_BASELINE_AFTER": "soon", "SNAPBACK_DISK_LIMIT": "101", "SNAPBACK_COMMITS": "0", "SNAPBACK_KEEP_BEFORE": "a day", "SLACK_BOT_TOKEN": "xoxp-1", "SLACK_APP_TOKEN": "xoxb-1",
 		"SLACK_API_URL": "ftp://x", "PAGERDUTY_FROM": "nobody", "PAGERDUTY_API_URL": "x", "DATABASE_URL": "mysql://x/y",
 		"SLACK_SIGNING_SECRET": "", "SLACK_CHANNEL": "", "PAGERDUTY_API_TOKEN": "", "PAGERDUTY_WEBHOOK_SECRETS": "",
 		"SLACK_BOT_TOKEN_FILE": "/does/not/exist",
+	} {
+		wrong = append(wrong, [2]string{name, value})
 	}
-	for name, value := range wrong {
-		t.Run(name, func(t *testing.T) {
+	for _, setting := range wrong {
+		name, value := setting[0], setting[1]
+		t.Run(name+"="+value, func(t *testing.T) {
 			t.Parallel()
 			env := settings()
 			env[name] = value

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
@@ -43,10 +44,15 @@ func (f fleet) Containers(ctx context.Context) ([]snapshot.Container, error) {
 	return running, nil
 }
 
-// List is Containers, and what was last seen when the engine does not answer: an alert has to be posted all the same.
+// enginePatience is how long an alert waits for the engine's word.
+const enginePatience = 1500 * time.Millisecond
+
+// List is Containers, and what was last seen when the engine does not answer in time: an alert has to be posted all the same.
 func (f fleet) List(ctx context.Context) ([]snapshot.Container, error) {
-	list, err := f.Containers(ctx)
-	if errors.Is(err, snapshot.ErrEngineAway) {
+	asking, cancel := context.WithTimeout(ctx, enginePatience)
+	defer cancel()
+	list, err := f.Containers(asking)
+	if errors.Is(err, snapshot.ErrEngineAway) || err != nil && asking.Err() != nil && ctx.Err() == nil {
 		return f.db.KnownContainers(ctx, "")
 	}
 	return list, err

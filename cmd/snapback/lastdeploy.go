@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -17,6 +18,16 @@ const suspicion = 7 * 24 * time.Hour
 type suspects struct {
 	db    *store.DB
 	fleet fleet
+}
+
+// tryNote gives up soon: the alert itself must not wait for an engine that does not answer. It is tried again whenever the
+// incident is told.
+func (s suspects) tryNote(ctx context.Context, incident int64, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if err := s.note(ctx, incident); err != nil {
+		log.Warn("looking for the last deploy", "incident_id", incident, "err", err)
+	}
 }
 
 // note writes the entry, once. Deploys that come later are written by the watch.

@@ -115,7 +115,9 @@ func (c carrier) one(ctx context.Context, in incidents.Incident, e incidents.Ent
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &pd) && pd.Retry:
+	case !errors.As(err, &pd): // such as a database that is away: PagerDuty has not been heard
+		return err
+	case pd.Retry:
 		return retryLater{err, pd.After}
 	}
 	c.log.Warn("PagerDuty refuses", "incident_id", in.ID, "kind", e.Kind, "err", err)

@@ -88,7 +88,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		c.DatabaseURL = server.URL()
 	}
 	if _, err := store.Migrate(ctx, c.DatabaseURL); err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+		return err // which names the setting
 	}
 	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Keys: keys, Logger: log})
 	if err != nil {
@@ -109,7 +109,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
 	}
 	volumes := snapshot.NewVolumes(snapshot.VolumesConfig{Engine: engine, Vault: archives, Used: db.VolumeSets, Logger: log})
-	if err := volumes.Recover(ctx); err != nil {
+	if err := within(ctx, startPatience, volumes.Recover); err != nil {
 		log.Warn("looking for containers that were left paused", "err", err) // the watch tries again
 	}
 	duplicator := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
@@ -191,9 +191,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(slackBot.Stop)
 	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{
 		Slack: func(ctx context.Context, id int64) error {
-			if err := (suspects{db, fleet}).note(ctx, id); err != nil {
-				log.Warn("looking for the last deploy", "incident_id", id, "err", err)
-			}
+			(suspects{db, fleet}).tryNote(ctx, id, log)
 			return jobError(slackBot.Deliver(ctx, id))
 		},
 		PagerDuty: carrier.Carry,
@@ -215,6 +213,16 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	<-ctx.Done()
 	log.Info("stopping")
 	return nil
+}
+
+// startPatience is how long the start waits for an engine that takes calls and does not answer them.
+const startPatience = 10 * time.Second
+
+// within does something, for so long at most.
+func within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return do(ctx)
 }
 
 // listen serves handler on addr until it is stopped.

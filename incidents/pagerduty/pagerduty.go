@@ -108,12 +108,21 @@ type rawIncident struct {
 	} `json:"assignments"`
 }
 
+// statusOf is "" for a status that is none of those known: what stands is left as it is then.
+func statusOf(s string) incidents.Status {
+	switch known := incidents.Status(s); known {
+	case incidents.Triggered, incidents.Acknowledged, incidents.Resolved:
+		return known
+	}
+	return ""
+}
+
 func (r rawIncident) incident() Incident {
 	i := Incident{
 		ID:        r.ID,
 		Number:    max(r.Number, r.IncidentNumber),
 		Title:     clean(r.Title, maxTitle),
-		Status:    incidents.Status(clean(r.Status, maxName)),
+		Status:    statusOf(r.Status),
 		Urgency:   clean(r.Urgency, maxName),
 		URL:       webURL(r.HTMLURL),
 		Assignees: r.users(),

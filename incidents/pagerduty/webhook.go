@@ -123,11 +123,11 @@ func (r *rawEvent) check() error {
 func (e Event) withData(raw *rawEvent) (Event, error) {
 	var data rawData
 	if err := decodeObject(raw.Data, &data); err != nil {
-		return Event{}, err
+		return e.withEssentials(raw, err)
 	}
 	found, err := incidentOf(raw.Data, data)
 	if err != nil {
-		return Event{}, err
+		return e.withEssentials(raw, err)
 	}
 	if found != nil {
 		e.Incident, e.HasIncident = found.incident(), true
@@ -137,6 +137,30 @@ func (e Event) withData(raw *rawEvent) (Event, error) {
 	if !isEmpty(kept) {
 		e.Details = kept
 	}
+	return e, nil
+}
+
+// withEssentials reads of an incident what can be read: an alert must not be lost because something beside it has another
+// shape than PagerDuty's documentation says. It returns cause when there is no incident in it.
+func (e Event) withEssentials(raw *rawEvent, cause error) (Event, error) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw.Data, &fields) != nil {
+		return Event{}, cause
+	}
+	var r rawIncident
+	for name, to := range map[string]any{
+		"id": &r.ID, "type": &r.Type, "summary": &r.Summary, "html_url": &r.HTMLURL, "number": &r.Number, "title": &r.Title,
+		"status": &r.Status, "urgency": &r.Urgency, "service": &r.Service, "created_at": &r.CreatedAt,
+	} {
+		if json.Unmarshal(fields[name], to) != nil {
+			continue // it stays empty
+		}
+	}
+	if r.Type != "incident" && r.Type != "incident_reference" || !idGrammar.MatchString(r.ID) {
+		return Event{}, cause
+	}
+	e.Incident, e.HasIncident = r.incident(), true
+	e.Summary = e.sentence(details{})
 	return e, nil
 }
 

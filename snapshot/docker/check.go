@@ -233,15 +233,15 @@ func (s *survey) neighbourProblems(d document) []string {
 	return out
 }
 
-// losses are what will not be as it was, as sentences of the same kind.
+// losses are what will not be as it was, as sentences of the same kind, what is lost for good first.
 func (s *survey) losses(d document) []string {
-	var out []string
+	var out, kept []string
 	for _, m := range d.Mounts {
 		switch {
 		case m.Type == "volume" && !s.volumes[m.Name]:
 			out = append(out, m.Destination+" comes back empty, since its volume is gone")
 		case m.Type == "volume" || m.Type == "bind":
-			out = append(out, m.Destination+" keeps what is in it now")
+			kept = append(kept, m.Destination+" keeps what is in it now")
 		}
 	}
 	for _, at := range d.tmpfs() {
@@ -251,7 +251,8 @@ func (s *survey) losses(d document) []string {
 		out = append(out, "the container that runs now removes itself when it stops (--rm)")
 	}
 	slices.Sort(out)
-	return out
+	slices.Sort(kept)
+	return append(out, kept...)
 }
 
 func (d document) tmpfs() []string {

@@ -90,8 +90,8 @@ func TestPreflightSaysWhatWillNotComeBack(t *testing.T) {
 	finding, err := s.Engine().Check(t.Context(), name, spec)
 	must(t, err)
 	want := []string{
-		"/anonymous comes back empty, since its volume is gone", "/data keeps what is in it now", "/host keeps what is in it now",
-		"/run is in memory and starts empty", "the container that runs now removes itself when it stops (--rm)",
+		"/anonymous comes back empty, since its volume is gone", "/run is in memory and starts empty",
+		"the container that runs now removes itself when it stops (--rm)", "/data keeps what is in it now", "/host keeps what is in it now",
 	}
 	if !slices.Equal(finding.Losses, want) || len(finding.Problems) > 0 {
 		t.Errorf("losses %q, problems %q", finding.Losses, finding.Problems)

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/store"
+)
+
+// hung is an engine that takes calls, and answers none.
+type hung struct{}
+
+func (hung) List(ctx context.Context) ([]snapshot.Container, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (hung) Inspect(ctx context.Context, _ string) (snapshot.Inspection, error) {
+	<-ctx.Done()
+	return snapshot.Inspection{}, ctx.Err()
+}
+
+func (hung) ID(ctx context.Context) (string, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+func TestAlertDoesNotWaitForAnEngineThatHangs(t *testing.T) {
+	t.Parallel()
+	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Config{Keys: ring, URL: pgtest.New(t, func(ctx context.Context, dsn string) error {
+		_, err := store.Migrate(ctx, dsn)
+		return err
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	labels := map[string]string{"snapback.enable": "true", "snapback.pagerduty.service": "PSHOP"}
+	err = db.Sit(t.Context(), snapshot.Seat{
+		Container: snapshot.Container{Key: "E/name/api", ID: "a", Name: "api", Engine: "E", State: "running"}, Labels: labels, Document: []byte("{}"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	list, err := fleet{hung{}, db}.ContainersFor(t.Context(), "PSHOP")
+	if err != nil || len(list) != 1 || list[0].Name != "api" {
+		t.Errorf("got %+v, %v; want what was last seen", list, err)
+	}
+	if took := time.Since(began); took > 2*enginePatience {
+		t.Errorf("it took %s", took)
+	}
+}
