@@ -58,7 +58,7 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 	}
 	s, ok := byName(kept, v.Snapshot)
 	if !ok {
-		return snapshot.ErrUnknownSnapshot
+		return unknownSnapshot(kept, c.Name, v.Snapshot)
 	}
 	o, err := h.Offers.Offer(ctx, c, s)
 	if err != nil {
@@ -76,6 +76,18 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 	}
 	h.say(ctx, proposalWithVolumes(c, o, v.Incident, h.cfg.Zone))
 	return nil
+}
+
+// unknownSnapshot names those that there are: a command may have been mistyped, and what a message shows may have gone.
+func unknownSnapshot(kept []snapshot.Snapshot, container, name string) error {
+	var names []string
+	for _, s := range kept[:min(len(kept), 15)] {
+		names = append(names, "`"+quote(s.Name, 64)+"`")
+	}
+	if len(names) == 0 {
+		return &denial{sentence: "Nothing was done: no snapshot of " + quote(container, 100) + " is kept."}
+	}
+	return &denial{sentence: "Nothing was done: " + quote(container, 100) + " has no snapshot " + quote(name, 64) + ". There are: " + strings.Join(names, ", ") + "."}
 }
 
 func byName(kept []snapshot.Snapshot, name string) (snapshot.Snapshot, bool) {

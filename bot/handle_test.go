@@ -307,8 +307,8 @@ func TestCommands(t *testing.T) {
 		"list":                   {"`api` shop:1.42 · running"},
 		"snapshots api":          {"`pre-deploy-2255` pre-deploy · 22:55 (4 h 47 min ago)"},
 		"snapshots nothing":      {"I know no container nothing", "`api`"},
-		"restore api no-such":    {"that snapshot has been removed"},
-		"restore api <!channel>": {"that snapshot has been removed"},
+		"restore api no-such":    {"api has no snapshot no-such. There are: `scheduled-0000`, `pre-deploy-2255`."},
+		"restore api <!channel>": {"api has no snapshot &lt;!channel&gt;. There are: "},
 		"snapshots <!channel>":   {"I know no container &lt;!channel&gt;"},
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,5 +86,22 @@ func TestSuspectsAreThoseDeployedBeforeTheAlert(t *testing.T) {
 	text := n.ops.ExpectMessage(t, "Deployed last:").String()
 	if api, web := strings.Index(text, "*api*"), strings.Index(text, "*web*"); api < 0 || web < api {
 		t.Errorf("it reads:\n%s", text)
+	}
+}
+
+func TestPrunedSnapshotsLeaveRoomForOneThatIsThere(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() {
+		for i, name := range []string{"pre-deploy-2100", "pre-deploy-2200", "pre-deploy-2255"} {
+			n.whyNot[name] = []string{"its image is gone"}
+			n.snapshots["k/api"] = slices.DeleteFunc(n.snapshots["k/api"], func(s snapshot.Snapshot) bool { return s.Name == name })
+			n.snapshots["k/api"] = append(n.snapshots["k/api"], snapshot.Snapshot{
+				ID: int64(10 + i), Key: "k/api", Container: "api", Name: name, Reason: snapshot.PreDeploy, CreatedAt: at("22:55"), MissingSince: at("23:00"),
+			})
+		}
+	})
+	if m := n.alert(t); !m.Button("Restore scheduled-0000").Exists() {
+		t.Errorf("it reads:\n%s", m)
 	}
 }

@@ -275,3 +275,33 @@ func TestAnUnknownFormatIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		t.Errorf("got %v after %d bytes", err, b.Len())
 	}
 }
+
+func TestPostMortemIsInTheOrderInWhichThingsHappened(t *testing.T) {
+	t.Parallel()
+	opened := time.Date(2026, 3, 5, 3, 42, 0, 0, time.UTC)
+	r := incidents.Report{Incident: incidents.Incident{ID: 1, Title: "x", Status: incidents.Triggered, OpenedAt: opened}, Zone: time.UTC, Generated: opened}
+	for _, e := range []incidents.Entry{
+		{Kind: incidents.KindPagerDutyTriggered, OccurredAt: opened, Summary: "the alert"},
+		{Kind: incidents.KindDeploy, OccurredAt: opened.Add(-5 * time.Hour), Summary: "the deploy"},
+		{Kind: incidents.KindNote, OccurredAt: opened.Add(600 * time.Millisecond), Summary: "by a finer clock"},
+		{Kind: incidents.KindNote, OccurredAt: opened, Summary: "by a clock of seconds"},
+	} {
+		e.Seq = int64(len(r.Entries) + 1)
+		r.Entries = append(r.Entries, e)
+	}
+	for _, format := range []string{"md", "html"} {
+		var out bytes.Buffer
+		if err := incidents.Export(&out, format, r); err != nil {
+			t.Fatal(err)
+		}
+		text, at := out.String(), -1
+		text = text[strings.Index(text, "Timeline"):]
+		for _, want := range []string{"the deploy", "the alert", "by a finer clock", "by a clock of seconds"} {
+			next := strings.Index(text, want)
+			if next <= at {
+				t.Errorf("%s: %q stands at %d, after something at %d", format, want, next, at)
+			}
+			at = next
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -65,10 +66,20 @@ func tell(r Report) story {
 	if i.Number != 0 {
 		s.Number = fmt.Sprintf("#%d", i.Number)
 	}
-	for _, e := range r.Entries {
+	for _, e := range asItHappened(r.Entries) {
 		s.add(e, r)
 	}
 	return s
+}
+
+// asItHappened are the entries for people, who read a night from its beginning: the deploy stands before the alert, although
+// it was only looked for after it, and an event that came late stands where it belongs. The chain's order is in the JSON.
+func asItHappened(entries []Entry) []Entry {
+	out := slices.Clone(entries)
+	slices.SortStableFunc(out, func(a, b Entry) int {
+		return a.OccurredAt.Truncate(time.Second).Compare(b.OccurredAt.Truncate(time.Second))
+	})
+	return out
 }
 
 func (s *story) add(e Entry, r Report) {
