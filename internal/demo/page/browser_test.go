@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	shots  = flag.String("shots", "", "a folder that screenshots are written to")
-	update = flag.Bool("update", false, "write docs/phone.png anew")
+	shots = flag.String("shots", "", "a folder that screenshots are written to")
+	demo  = flag.String("demo", "", "the address of a running make demo, from which docs/phone.png is taken")
 )
 
 // browser is a tab of its own, as large as the device.
@@ -199,18 +199,17 @@ func TestBrowserNothingOverflowsAPhone(t *testing.T) {
 	shoot(t, ctx, "phone-overflow")
 }
 
-// TestScreenshot makes the picture for the README: go test ./internal/demo/page -run TestScreenshot -update
+// TestScreenshot takes the picture for the README of what really happens: make demo in one terminal, and in another one
+// go test ./internal/demo/page -run TestScreenshot -args -demo http://localhost:8484
 func TestScreenshot(t *testing.T) {
 	t.Parallel()
-	if !*update {
-		t.Skip("it only writes a picture, with -update")
+	if *demo == "" {
+		t.Skip("it only takes a picture, of a running demo")
 	}
-	w := setup(t)
-	w.post(t, alert()...)
 	large := desktop
 	large.Scale = 2
 	ctx := browser(t, large)
-	run(t, ctx, chromedp.Navigate(w.url), visible("[data-action=restore]"), visible("#log li"))
+	run(t, ctx, chromedp.Navigate(*demo), visible("[data-action=restore]"), visible("#log li"))
 	write(t, ctx, "../../../docs/phone.png")
 }
 
