@@ -31,10 +31,10 @@ func Secrets(env []string) []string {
 }
 
 // Text hides secrets within a text: those given, also as they look in a URL, in JSON or in base64, and whatever has the
-// look that only a secret has. It does not go by randomness, since logs are full of harmless IDs.
+// look that only a secret has. It does not go by randomness alone, since logs are full of harmless IDs.
 func Text(text string, secrets []string) string {
 	for _, s := range forms(secrets) {
-		text = strings.ReplaceAll(text, s, Hidden)
+		text = replace(text, s)
 	}
 	lower := strings.ToLower(text)
 	for _, p := range patterns {
@@ -48,6 +48,18 @@ func Text(text string, secrets []string) string {
 		}
 	}
 	return hideNamed(text)
+}
+
+// replace leaves alone what hides another secret: "mask" is one too.
+func replace(text, secret string) string {
+	if !strings.Contains(text, secret) {
+		return text
+	}
+	parts := strings.Split(text, Hidden)
+	for i, p := range parts {
+		parts[i] = strings.ReplaceAll(p, secret, Hidden)
+	}
+	return strings.Join(parts, Hidden)
 }
 
 // Words is Text for what is no running text, such as a command: there, words that seem drawn at random are hidden as well.
