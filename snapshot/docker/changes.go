@@ -147,14 +147,19 @@ func side(name, value string, there bool, secrets []string) string {
 	if value == "" {
 		return `""`
 	}
+	return withoutSecrets(name, forPeople(name, value), secrets)
+}
+
+// withoutSecrets is what may be shown of a value that is not one itself.
+func withoutSecrets(name, value string, secrets []string) string {
 	if slices.Contains(commands, name) {
-		return mask.Words(forPeople(name, value), secrets)
+		return mask.Words(value, secrets)
 	}
-	return mask.Text(forPeople(name, value), secrets)
+	return mask.Text(value, secrets)
 }
 
 // commands are attributes that people put secrets into as they are.
-var commands = []string{"Config.Cmd", "Config.Entrypoint", "Config.Healthcheck", "HostConfig.LogConfig"}
+var commands = []string{"Path", "Args", "Config.Cmd", "Config.Entrypoint", "Config.Healthcheck", "HostConfig.LogConfig"}
 
 // forPeople writes values in the form in which people write them themselves.
 func forPeople(name, value string) string {

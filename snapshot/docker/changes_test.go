@@ -119,3 +119,39 @@ func TestARestartOfTheSameIsNoChange(t *testing.T) {
 		t.Errorf("changes %v, %v", changes, err)
 	}
 }
+
+func TestSecretsOfACommandAreInNoChange(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	name, e, image := s.Name("api"), s.Engine(), s.Image("shop", `ENTRYPOINT ["/app"]`)
+	s.Run(name, image)
+	before, err := e.Inspect(t.Context(), name)
+	must(t, err)
+	s.Docker("rm", "--force", name)
+	const drawn = "wJalrXUtnFEMIK7MDENGbPxRfiCY1a2B"
+	s.Run(name, "--env", "A_TOKEN=horse battery", "--health-cmd", `PGPASSWORD="hunter2 hunter3" pg_isready`, "--log-opt", "tag="+drawn,
+		image, "serve", "--password=hunter2 hunter3", drawn, "horse battery")
+	after, err := e.Inspect(t.Context(), name)
+	must(t, err)
+	told := map[string]string{}
+	changes, err := e.Changes(before.Document, after.Document)
+	must(t, err)
+	for _, c := range changes {
+		told[c.Attribute] = c.After
+	}
+	differences, err := e.Compare(before.Document, snapshot.Spec{}, after.Document)
+	must(t, err)
+	for _, d := range differences {
+		told["restored "+d.Attribute] = d.Got
+	}
+	for attribute, text := range told {
+		for _, secret := range []string{"hunter2", "hunter3", drawn, "battery"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s: %s", attribute, text)
+			}
+		}
+	}
+	if want := `serve "--password=[masked]" [masked] "[masked]"`; told["command"] != want {
+		t.Errorf("the command is %s, want %s", told["command"], want)
+	}
+}

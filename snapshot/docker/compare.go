@@ -55,7 +55,7 @@ func shown(name, value string, secrets []string) string {
 	if (kind == "env" || kind == "label") && secret(kind, key, value) {
 		return mask.Hidden
 	}
-	return mask.Text(value, secrets)
+	return withoutSecrets(name, value, secrets)
 }
 
 // secret leaves well-known labels alone: image IDs and revisions look random, and are public.
