@@ -201,6 +201,39 @@ func TestSecretOfTheEnvironmentIsNowhereToBeSeen(t *testing.T) {
 	}
 }
 
+// Guarantee 9: an engine quotes what it can't start. What is secret in that, by its name or by the environment, is nowhere.
+func TestSecretOfACommandThatDoesNotStartIsNowhereToBeSeen(t *testing.T) {
+	n := newNight(t)
+	const secret, known = "hunter2-hunter3", "correct horse"
+	shop := n.Name("shop")
+	image := n.Image("v1", `CMD ["/app"]`)
+	n.Docker(append([]string{"create", "--name", shop, "--label", "snapback.enable=true", "--label", n.Only(), "--env", "A_TOKEN=" + known,
+		"--entrypoint", "/app --password=" + secret + " " + known}, n.labels(image)...)...)
+	n.start()
+	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"name":"broken"}`); status != http.StatusCreated {
+		t.Fatalf("the snapshot: %d %v", status, answer)
+	}
+	n.Docker("rm", "-f", shop)
+	n.Run(shop, n.labels(image)...)
+	incident := n.service.Trigger("High error rate")
+	alert := n.channel.ExpectMessage(t, "High error rate", "broken")
+	n.maria.Tap(alert.Button("Restore broken"))
+	alert.ExpectUpdate(t, "did not work", "/app --password=[masked] [masked]")
+	_, export := n.call("GET", "/incidents/"+incident.ID()+"/export?format=md", "")
+	_, restore := n.call("GET", "/restores/1", "")
+	if !strings.Contains(textOf(export), `--password=\[masked\]`) {
+		t.Errorf("the export does not tell why: %s", textOf(export))
+	}
+	log, _ := n.bot.log.read()
+	for where, text := range map[string]string{
+		"Slack": n.channel.String(), "the export": textOf(export), "the API": textOf(restore), "the log": log, "the database": n.dump(),
+	} {
+		if strings.Contains(text, secret) || strings.Contains(text, known) {
+			t.Errorf("it is in %s", where)
+		}
+	}
+}
+
 func waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	limit, tick := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)

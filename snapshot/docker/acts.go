@@ -30,7 +30,7 @@ func (e *Engine) SetRestartPolicy(ctx context.Context, id string, policy snapsho
 		return nil
 	}
 	if err := e.update(ctx, id, map[string]any{"RestartPolicy": policy}); err != nil {
-		return fmt.Errorf("setting the restart policy of %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return fmt.Errorf("setting the restart policy of %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (e *Engine) Stop(ctx context.Context, id string, timeout time.Duration) err
 	}
 	seconds := int(math.Ceil(timeout.Seconds()))
 	if err := e.cli.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds}); err != nil {
-		return fmt.Errorf("stopping %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return fmt.Errorf("stopping %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (e *Engine) resume(ctx context.Context, d document) error {
 	}
 	err := e.cli.ContainerUnpause(ctx, d.ID)
 	if err != nil && !errors.Is(err, cerrdefs.ErrConflict) && !cerrdefs.IsInternal(err) {
-		return fmt.Errorf("resuming %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return fmt.Errorf("resuming %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	if err == nil {
 		return nil
@@ -83,7 +83,7 @@ func (e *Engine) resume(ctx context.Context, d document) error {
 	if lookErr != nil || !now.State.Paused { // somebody else resumed it
 		return lookErr
 	}
-	return fmt.Errorf("resuming %s: %w", d.Name, known(err, snapshot.ErrGone))
+	return fmt.Errorf("resuming %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 }
 
 // Start starts the container, or resumes it when it is paused.
@@ -96,7 +96,7 @@ func (e *Engine) Start(ctx context.Context, id string) error {
 		return e.resume(ctx, d)
 	}
 	if err := e.cli.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return fmt.Errorf("starting %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return fmt.Errorf("starting %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	return nil
 }
@@ -112,10 +112,10 @@ func (e *Engine) Rename(ctx context.Context, id, name string) error {
 	}
 	err = e.cli.ContainerRename(ctx, id, name)
 	if cerrdefs.IsConflict(err) {
-		return fmt.Errorf("renaming %s to %s: %w: %w", d.Name, name, snapshot.ErrInUse, err)
+		return fmt.Errorf("renaming %s to %s: %w: %w", d.Name, name, snapshot.ErrInUse, d.known(err, nil))
 	}
 	if err != nil {
-		return fmt.Errorf("renaming %s to %s: %w", d.Name, name, known(err, snapshot.ErrGone))
+		return fmt.Errorf("renaming %s to %s: %w", d.Name, name, d.known(err, snapshot.ErrGone))
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 		return e.awaitRemoval(ctx, d)
 	}
 	if err != nil && !notFound(err) {
-		return fmt.Errorf("removing %s: %w", d.Name, known(err, nil))
+		return fmt.Errorf("removing %s: %w", d.Name, d.known(err, nil))
 	}
 	return nil
 }
@@ -148,6 +148,6 @@ func (e *Engine) awaitRemoval(ctx context.Context, d document) error {
 		if notFound(err) {
 			return nil
 		}
-		return fmt.Errorf("waiting until %s is removed: %w", d.Name, known(err, nil))
+		return fmt.Errorf("waiting until %s is removed: %w", d.Name, d.known(err, nil))
 	}
 }

@@ -43,7 +43,7 @@ func (e *Engine) Create(ctx context.Context, name string, spec snapshot.Spec) (s
 		id, err = e.adopt(ctx, name, spec, d)
 	}
 	if err != nil {
-		return id, fmt.Errorf("creating %s: %w", name, known(err, snapshot.ErrNotRestorable))
+		return id, fmt.Errorf("creating %s: %w", name, d.known(err, snapshot.ErrNotRestorable))
 	}
 	return id, e.connect(ctx, id, spec, d, f)
 }
@@ -163,7 +163,7 @@ func (e *Engine) connect(ctx context.Context, id string, spec snapshot.Spec, d d
 		body := map[string]any{"Container": id, "EndpointConfig": endpointSettings(doc, d, name, f)}
 		err := e.post(ctx, "/networks/"+to+"/connect", nil, body, nil)
 		if err != nil && !strings.Contains(err.Error(), "already exists in network") {
-			return fmt.Errorf("connecting %s to %s: %w", now.Name, name, known(err, snapshot.ErrNotRestorable))
+			return fmt.Errorf("connecting %s to %s: %w", now.Name, name, d.known(err, snapshot.ErrNotRestorable))
 		}
 	}
 	return e.disconnect(ctx, now, d, f)
@@ -180,7 +180,7 @@ func (e *Engine) disconnect(ctx context.Context, now, d document, f facts) error
 			continue
 		}
 		if err := e.cli.NetworkDisconnect(ctx, name, now.ID, true); err != nil && !notFound(err) {
-			return fmt.Errorf("disconnecting %s from %s: %w", now.Name, name, known(err, nil))
+			return fmt.Errorf("disconnecting %s from %s: %w", now.Name, name, d.known(err, nil))
 		}
 	}
 	return nil

@@ -89,7 +89,7 @@ func (e *Engine) DropDuplicate(ctx context.Context, name string) error {
 	case err == nil, notFound(err):
 		return nil
 	case cerrdefs.IsConflict(err):
-		return fmt.Errorf("removing %s: %w: %w", name, snapshot.ErrInUse, err)
+		return fmt.Errorf("removing %s: %w: %w", name, snapshot.ErrInUse, known(err, nil))
 	}
 	return fmt.Errorf("removing %s: %w", name, known(err, nil))
 }

@@ -116,9 +116,10 @@ func TestNothingIsReadOrDoneWithoutTheLabel(t *testing.T) {
 func TestEngineErrorsQuoteNoSecret(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
-	id := s.Docker("create", "--name", s.Name("api"), "--label", "snapback.enable=true", "--entrypoint", "/app --password=hunter2", s.Image("good"))
+	id := s.Docker("create", "--name", s.Name("api"), "--label", "snapback.enable=true", "--env", "A_TOKEN=horse-battery",
+		"--entrypoint", "/app --password=hunter2 horse-battery", s.Image("good"))
 	err := s.Engine().Start(t.Context(), id)
-	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "/app --password=[masked]") {
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "/app --password=[masked] [masked]") {
 		t.Errorf("starting it: %v", err)
 	}
 }

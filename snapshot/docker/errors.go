@@ -24,11 +24,14 @@ var goingAway = []string{
 
 // known adds the sentinel by which callers tell errors apart, and keeps the error itself in the chain. Missing is
 // the sentinel for "not found" here; nil when there is none.
-func known(err, missing error) error {
+func known(err, missing error) error { return document{}.known(err, missing) }
+
+// known is for errors about a container: it also hides what its environment says is secret.
+func (d document) known(err, missing error) error {
 	if err == nil {
 		return nil
 	}
-	err = discreet{err}
+	err = quiet(err, d.Config.Env)
 	switch {
 	case errors.Is(err, snapshot.ErrEngineAway), errors.Is(err, context.Canceled):
 		return err
@@ -42,9 +45,15 @@ func known(err, missing error) error {
 
 // discreet is an error of the engine without the secrets that it quotes, such as those of a command that can't be started.
 // It ends up on the timeline, in Slack and in the log.
-type discreet struct{ error }
+type discreet struct {
+	error
+	secrets []string
+}
 
-func (d discreet) Error() string { return mask.Text(d.error.Error(), nil) }
+// quiet is err without the secrets of an environment, nor what looks like one.
+func quiet(err error, env []string) error { return discreet{err, mask.Secrets(env)} }
+
+func (d discreet) Error() string { return mask.Text(d.error.Error(), d.secrets) }
 
 // Unwrap keeps the error's kind.
 func (d discreet) Unwrap() error { return d.error }

@@ -25,7 +25,7 @@ func (e *Engine) Written(ctx context.Context, id string) (bool, error) {
 	}
 	changes, err := e.cli.ContainerDiff(ctx, id)
 	if err != nil {
-		return false, fmt.Errorf("asking what %s has written: %w", d.Name, known(err, snapshot.ErrGone))
+		return false, fmt.Errorf("asking what %s has written: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	made := mountPaths(changes, d)
 	return slices.ContainsFunc(changes, func(c container.FilesystemChange) bool { return !made.explains(c) }), nil
@@ -106,7 +106,7 @@ func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string
 	}
 	made, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Pause: pause})
 	if err != nil {
-		return "", 0, fmt.Errorf("committing %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return "", 0, fmt.Errorf("committing %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	history, err := e.cli.ImageHistory(ctx, made.ID)
 	if err != nil || len(history) == 0 {
@@ -170,7 +170,7 @@ func (e *Engine) Untag(ctx context.Context, ref string) error {
 	case err == nil, notFound(err):
 		return nil
 	case cerrdefs.IsConflict(err):
-		return fmt.Errorf("removing %s: %w: %w", ref, snapshot.ErrInUse, err)
+		return fmt.Errorf("removing %s: %w: %w", ref, snapshot.ErrInUse, known(err, nil))
 	}
 	return fmt.Errorf("removing %s: %w", ref, known(err, nil))
 }

@@ -29,11 +29,11 @@ func (e *Engine) Tail(ctx context.Context, id string, lines int) (string, error)
 	}
 	logs, err := e.cli.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(max(lines, 1))})
 	if err != nil {
-		return "", fmt.Errorf("reading the log of %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return "", fmt.Errorf("reading the log of %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	text, err := readLog(logs, d.Config.Tty)
 	if err = errors.Join(err, logs.Close()); err != nil {
-		return "", fmt.Errorf("reading the log of %s: %w", d.Name, known(err, nil))
+		return "", fmt.Errorf("reading the log of %s: %w", d.Name, d.known(err, nil))
 	}
 	return mask.Text(readableText(text), mask.Secrets(d.Config.Env)), nil
 }

@@ -66,7 +66,7 @@ func (t *Terminal) enabled(ctx context.Context, id string) (container.InspectRes
 	}
 	c, err := t.cli.ContainerInspect(ctx, id)
 	if err != nil {
-		return c, fmt.Errorf("inspecting %.12s: %w", id, terminalError(err))
+		return c, fmt.Errorf("inspecting %.12s: %w", id, terminalError(err, nil))
 	}
 	if c.Config == nil || c.State == nil || !enabledBy(c.Config.Labels, t.only) {
 		return c, terminal.ErrNotEnabled
@@ -74,8 +74,9 @@ func (t *Terminal) enabled(ctx context.Context, id string) (container.InspectRes
 	return c, nil
 }
 
-// terminalError adds the sentinels that the terminal package tells apart.
-func terminalError(err error) error {
+// terminalError adds the sentinels that the terminal package tells apart, and hides the secrets of an environment.
+func terminalError(err error, env []string) error {
+	err = quiet(err, env)
 	switch {
 	case cerrdefs.IsNotFound(err):
 		return fmt.Errorf("%w: %w", terminal.ErrNoContainer, err)
@@ -96,7 +97,7 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 	}
 	body, err := t.cli.ContainerLogs(ctx, id, logsOptions(o))
 	if err != nil {
-		return fmt.Errorf("reading the log of %.12s: %w", id, terminalError(err))
+		return fmt.Errorf("reading the log of %.12s: %w", id, terminalError(err, c.Config.Env))
 	}
 	defer func() { _ = body.Close() }()
 	if err = readLines(body, c.Config.Tty, newVeil(c.Config.Env, emit)); ctx.Err() != nil {
@@ -145,14 +146,14 @@ func (t *Terminal) start(ctx context.Context, id string, o container.ExecOptions
 	}
 	ex, err := t.cli.ContainerExecCreate(ctx, id, o)
 	if err != nil {
-		return "", none, fmt.Errorf("preparing a command in %.12s: %w", id, terminalError(err))
+		return "", none, fmt.Errorf("preparing a command in %.12s: %w", id, terminalError(err, c.Config.Env))
 	}
 	if err := checkID(ex.ID); err != nil {
 		return "", none, err
 	}
 	stream, err := t.cli.ContainerExecAttach(ctx, ex.ID, container.ExecAttachOptions{Tty: o.Tty})
 	if err != nil {
-		return "", none, fmt.Errorf("starting a command in %.12s: %w", id, terminalError(err))
+		return "", none, fmt.Errorf("starting a command in %.12s: %w", id, terminalError(err, c.Config.Env))
 	}
 	return ex.ID, stream, nil
 }

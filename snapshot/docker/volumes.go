@@ -181,7 +181,7 @@ func (e *Engine) Pause(ctx context.Context, id string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("pausing %s: %w", d.Name, known(err, snapshot.ErrGone))
+		return false, fmt.Errorf("pausing %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}
 	return true, nil
 }
