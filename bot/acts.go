@@ -222,7 +222,7 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	url, until, err := h.Terminal.Mint(ctx, in.ID, c, h.who, h.in.Channel, mode)
+	url, until, err := h.Terminal.Mint(ctx, in.ID, c, h.who, Place{h.in.Channel, h.in.permalink()}, mode)
 	if err != nil {
 		return err
 	}

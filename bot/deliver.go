@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -73,6 +74,9 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err := d.thread(ctx, entries); err != nil {
 		return err
 	}
+	if err := d.announced(ctx, entries); err != nil {
+		return err
+	}
 	if v.Problem != "" {
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
 	}
@@ -132,6 +136,38 @@ func (d *delivery) rootChannels(v View) []string {
 		}
 	}
 	return append(out[:min(len(out), 1)], d.cfg.Channel)
+}
+
+// announced writes onto the timeline where the message stands, once for each that was posted. It comes last: nobody is to wait
+// for it.
+func (d *delivery) announced(ctx context.Context, entries []incidents.Entry) error {
+	from := incidents.Source{System: "slack", NativeID: d.m.Channel + "/" + d.m.TS}
+	known := func(e incidents.Entry) bool {
+		return e.Kind == incidents.KindSlackPosted && e.Source.NativeID == from.NativeID
+	}
+	if slices.ContainsFunc(entries, known) {
+		return nil
+	}
+	link, err := d.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: d.m.Channel, Ts: d.m.TS})
+	var e *Error
+	if err = wrap("asking for a message's link", err); errors.As(err, &e) && e.Retry {
+		return err
+	}
+	from.URL = link
+	_, err = d.Timeline.RecordOnce(ctx, incidents.Entry{
+		IncidentID: d.m.IncidentID, OccurredAt: timeOf(d.m.TS), Kind: incidents.KindSlackPosted, Actor: incidents.Self(), Source: from,
+		Summary: "Posted the alert in Slack",
+	})
+	return err
+}
+
+// timeOf is when Slack took a message; the zero time, which stands for now, when its ID doesn't say.
+func timeOf(ts string) time.Time {
+	seconds, err := strconv.ParseFloat(ts, 64)
+	if err != nil || seconds <= 0 || seconds > 1<<40 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(seconds * 1e6)).UTC()
 }
 
 // thread posts what has been written since, in order.

@@ -60,6 +60,31 @@ func TestMessageIsPostedOnceAndEditedWhenItChanges(t *testing.T) {
 	}
 }
 
+func TestPostedMessageIsOnTheTimelineOnce(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.slack.RateLimit("chat.getPermalink", 1, time.Second)
+	var limited *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &limited) || !limited.Retry {
+		t.Errorf("while Slack does not say where the message is: %v", err)
+	}
+	m := n.shop.ExpectMessage(t, "Checkout error rate")
+	n.deliver(t, 7)
+	n.deliver(t, 7)
+	var posted []incidents.Entry
+	for _, e := range n.entries[7] {
+		if e.Kind == incidents.KindSlackPosted {
+			posted = append(posted, e)
+		}
+	}
+	if len(posted) != 1 || posted[0].Source.NativeID != "C0SHOP/"+m.TS || !strings.Contains(posted[0].Source.URL, "/archives/C0SHOP/p") {
+		t.Errorf("the timeline says %+v", posted)
+	}
+	if got := len(n.shop.Messages()); got != 1 || len(m.Now().Replies) != 0 {
+		t.Errorf("%d messages, %d replies", got, len(m.Now().Replies))
+	}
+}
+
 func TestResolvedIncidentHasNoButtons(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

@@ -290,7 +290,7 @@ func (w *world) OnCall(_ context.Context, service string) ([]bot.Responder, erro
 	return w.onCall[service], w.onCallErr
 }
 
-func (w *world) Mint(_ context.Context, incident int64, c snapshot.Container, p bot.Person, channel, mode string) (string, time.Time, error) {
+func (w *world) Mint(_ context.Context, incident int64, c snapshot.Container, p bot.Person, from bot.Place, mode string) (string, time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mints = append(w.mints, fmt.Sprintf("%d %s %s %s", incident, c.Name, p.SlackID, mode))

@@ -190,6 +190,9 @@ const (
 
 // Terminal makes links that open a terminal once, for one person.
 type Terminal interface {
-	// Mint writes its own timeline entry. Permission has been checked, for a tap in channel: see StillMay.
-	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p Person, channel, mode string) (url string, expiresAt time.Time, err error)
+	// Mint writes its own timeline entry. Permission has been checked, for a tap there: see StillMay.
+	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p Person, from Place, mode string) (url string, expiresAt time.Time, err error)
 }
+
+// Place is where a tap came from: the channel's ID, and a link to the message; "" when only one person saw that.
+type Place struct{ Channel, URL string }

@@ -20,7 +20,7 @@ var replies = map[string]string{
 	incidents.KindErrorsFlat:           "📉",
 	incidents.KindPagerDutyAcked:       "👀",
 	incidents.KindPagerDutyResolved:    "✅",
-	"incident.annotated":               "📝",
+	incidents.KindPagerDutyNoted:       "📝",
 	"incident.status_update_published": "📣",
 	"incident.unacknowledged":          "🚨",
 	"incident.reopened":                "🚨",
@@ -41,8 +41,6 @@ func told(e incidents.Entry) (mark string, ok bool) {
 		mark, ok = "⚠️", true
 	case e.IncidentID == 0 && !outside[e.Kind]:
 		return "", false
-	case e.Kind == "incident.annotated" && e.Actor.Kind == incidents.Bot:
-		return "", false // our own note, on its way back
 	}
 	return mark, ok
 }

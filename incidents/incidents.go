@@ -115,6 +115,7 @@ const (
 	KindResolveAsked       = "resolve.requested"
 	KindRefused            = "refused" // somebody may not, or something is no longer so
 	KindNote               = "note"
+	KindSlackPosted        = "slack.posted" // the message of an incident; its source is the message
 	KindTerminalLink       = "terminal.link"
 	KindTerminalOpened     = "terminal.opened"
 	KindTerminalShell      = "terminal.shell"
@@ -123,4 +124,5 @@ const (
 	KindPagerDutyTriggered = "incident.triggered"
 	KindPagerDutyAcked     = "incident.acknowledged"
 	KindPagerDutyResolved  = "incident.resolved"
+	KindPagerDutyNoted     = "incident.annotated"
 )

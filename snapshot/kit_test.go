@@ -53,7 +53,16 @@ func setup(t *testing.T) *kit {
 }
 
 func (k *kit) newRestorer(bot string) *snapshot.Restorer {
-	r := snapshot.NewRestorer(snapshot.Config{Engine: k.Engine(), Journal: k.db, Shelf: k.db, Taker: k.taker, Bot: bot})
+	return k.started(snapshot.Config{Engine: k.Engine(), Journal: k.db, Bot: bot})
+}
+
+func (k *kit) restorerWith(e snapshot.Engine, j snapshot.Journal) *snapshot.Restorer {
+	return k.started(snapshot.Config{Engine: e, Journal: j, Bot: "the other bot"})
+}
+
+func (k *kit) started(c snapshot.Config) *snapshot.Restorer {
+	c.Shelf, c.Taker = k.db, k.taker
+	r := snapshot.NewRestorer(c)
 	r.Start()
 	k.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -45,21 +45,6 @@ func TestRestorePutsTheContainerBack(t *testing.T) {
 	t.Logf("verified %s after the request, down for %s: %s", r.VerifiedAt.Sub(r.RequestedAt), r.Downtime, r.Progress())
 }
 
-func TestRestoreIsAuditedBeforeTheEngineIsCalled(t *testing.T) {
-	k := setup(t)
-	api := k.Name("api")
-	k.Run(api, k.Image("good", `CMD ["/app"]`))
-	snap := k.take(api)
-	k.restore(k.container(api), snap.Name)
-	want := []string{
-		"snapshot.requested", "snapshot.taken", "restore.requested", "restore.state", "restore.state", "restore.state",
-		"restore.state", "restore.verified",
-	}
-	if diff := cmp.Diff(want, k.kinds()); diff != "" {
-		t.Errorf("timeline (-want +got):\n%s", diff)
-	}
-}
-
 func TestUndoPutsTheOldContainerBack(t *testing.T) {
 	k := setup(t)
 	image := k.Image("good", `CMD ["/app"]`)

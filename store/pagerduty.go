@@ -11,8 +11,8 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
-// forPagerDuty says which entries have to be carried to PagerDuty.
-func forPagerDuty(kind string) bool {
+// ForPagerDuty says which kinds of entries are carried to PagerDuty.
+func ForPagerDuty(kind string) bool {
 	switch kind {
 	case incidents.KindAcknowledgeAsked, incidents.KindResolveAsked, incidents.KindNote, incidents.KindErrorsFlat,
 		incidents.KindRestoreVerified, incidents.KindRestoreReverted, incidents.KindRestoreFailed:
@@ -39,7 +39,7 @@ func (db *DB) CarryToPagerDuty(ctx context.Context, incident int64, carry func(c
 			return err
 		}
 		for _, e := range entries {
-			if forPagerDuty(e.Kind) {
+			if ForPagerDuty(e.Kind) {
 				if err := carry(ctx, in, e); err != nil {
 					return err
 				}

@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // ErrAway says that Postgres can't be reached. Nothing was written.
@@ -27,11 +29,13 @@ type Sealer interface {
 	Open(purpose, about string, sealed []byte) ([]byte, error)
 }
 
-// Config is what a DB needs; all of it is required but Logger.
+// Config is what a DB needs; URL and Keys are required.
 type Config struct {
 	URL    string
 	Keys   Sealer
 	Logger *slog.Logger // nil: silent
+	// Link is where people can look for what an entry tells whose source has no link of its own; nil: nowhere.
+	Link func(incidents.Entry) string
 }
 
 // DB is a pool of connections and the methods on it. It is safe for concurrent use.
@@ -39,6 +43,7 @@ type DB struct {
 	pool *pgxpool.Pool
 	keys Sealer
 	log  *slog.Logger
+	link func(incidents.Entry) string
 	jobs *river.Client[pgx.Tx] // inserts; Work starts one that works as well
 }
 
@@ -61,7 +66,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", away(err))
 	}
-	db := &DB{pool: pool, keys: c.Keys, log: c.Logger}
+	if c.Link == nil {
+		c.Link = func(incidents.Entry) string { return "" }
+	}
+	db := &DB{pool: pool, keys: c.Keys, log: c.Logger, link: c.Link}
 	if db.jobs, err = newInserter(pool); err != nil {
 		pool.Close()
 		return nil, err

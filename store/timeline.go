@@ -66,6 +66,9 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	if e.OccurredAt.IsZero() {
 		e.OccurredAt = e.RecordedAt
 	}
+	if e.Source.URL == "" {
+		e.Source.URL = db.link(e)
+	}
 	if err := e.Seal(prev); err != nil {
 		return e, err
 	}

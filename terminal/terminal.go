@@ -50,6 +50,7 @@ type Person struct {
 // channel of their tap, or the API token that asked.
 type Via struct {
 	Channel string `json:"channel,omitempty"` // of the container's alerts, where a token has named somebody
+	Tap     string `json:"tap,omitempty"`     // leads to the message that was tapped; "" when it can't be named
 	TokenID string `json:"token_id,omitempty"`
 	Token   string `json:"token,omitempty"` // its name
 }

@@ -83,9 +83,9 @@ func (b botOnCall) OnCall(ctx context.Context, service string) ([]bot.Responder,
 
 type botTerminal struct{ service *terminal.Service }
 
-func (b botTerminal) Mint(ctx context.Context, incident int64, c snapshot.Container, p bot.Person, channel, mode string) (string, time.Time, error) {
+func (b botTerminal) Mint(ctx context.Context, incident int64, c snapshot.Container, p bot.Person, from bot.Place, mode string) (string, time.Time, error) {
 	link, err := b.service.Mint(ctx, terminal.Grant{
-		Person:     terminal.Person{SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name, Email: p.Email, Via: terminal.Via{Channel: channel}},
+		Person:     terminal.Person{SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name, Email: p.Email, Via: terminal.Via{Channel: from.Channel, Tap: from.URL}},
 		IncidentID: incident, Container: c.Key, Name: c.Name, Mode: terminal.Mode(mode),
 	}, 0)
 	return link.URL, link.ExpiresAt, err

@@ -100,7 +100,7 @@ func (t terminalTimeline) Record(ctx context.Context, incident int64, kind, summ
 	}
 	_, err = t.db.Record(ctx, incidents.Entry{
 		IncidentID: incident, Kind: kind, Summary: summary, Details: doc,
-		Actor: terminalActor(by), Source: incidents.Source{System: "snapback"},
+		Actor: terminalActor(by), Source: incidents.Source{System: "snapback", URL: by.Via.Tap},
 	})
 	return err
 }

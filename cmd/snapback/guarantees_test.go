@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -166,8 +167,13 @@ func TestUnsignedWebhookIsRefusedAndCounted(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.Contains(string(text), "snapback_webhooks_refused_total{") {
-		t.Errorf("the metrics do not count it: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range []string{"unsigned", "bad_signature", "too_large"} {
+		if want := fmt.Sprintf("snapback_webhooks_refused_total{reason=%q} 1\n", reason); !strings.Contains(string(text), want) {
+			t.Errorf("the metrics do not say %s", want)
+		}
 	}
 }
 

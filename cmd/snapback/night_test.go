@@ -1,8 +1,11 @@
 package main
 
 import (
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // TestNight is the story from the alert to the post-mortem.
@@ -32,7 +35,7 @@ func TestNight(t *testing.T) {
 	if answer := n.maria.Tap(alert.Button("Terminal")); answer.Status != 200 {
 		t.Fatalf("tapping Terminal: %+v", answer)
 	}
-	n.maria.ExpectEphemeral(t, n.channel, "/t#")
+	n.openTerminal(linkToken(t, n.maria.ExpectEphemeral(t, n.channel, "/t#")), "DB_POOL=2")
 
 	if answer := n.maria.Tap(alert.Button("Restore pre-deploy-2255")); answer.Status != 200 {
 		t.Fatalf("tapping Restore: %+v", answer)
@@ -49,11 +52,48 @@ func TestNight(t *testing.T) {
 	incident.ExpectStatus(t, "resolved")
 	alert.ExpectUpdate(t, "Resolved")
 
+	incident.ExpectNote(t, "is back on pre-deploy-2255")
+	n.pd.ExpectDelivered(t)
+	n.checkTimeline(incident.ID())
 	_, answer := n.call("GET", "/incidents/"+incident.ID()+"/export?format=md", "")
 	postMortem, _ := answer["text"].(string)
 	for _, want := range []string{"High error rate on shop", "Maria", "is back on pre-deploy-2255", "Timeline: verified", ".slack.com/archives/C0ALERTS/p"} {
 		if !strings.Contains(postMortem, want) {
 			t.Errorf("the post-mortem does not say %q:\n%s", want, postMortem)
 		}
+	}
+}
+
+// checkTimeline looks whether everything of the night is on the timeline, once, and each entry leads to where it comes from.
+func (n *night) checkTimeline(incident string) {
+	n.t.Helper()
+	_, answer := n.call("GET", "/incidents/"+incident+"/timeline?limit=100", "")
+	list, _ := answer["entries"].([]any)
+	count := map[string]int{}
+	for _, one := range list {
+		e := one.(map[string]any)
+		kind, source := e["kind"].(string), e["source"].(map[string]any)
+		count[kind]++
+		link, _ := source["url"].(string)
+		if u, err := url.Parse(link); err != nil || u.Host == "" {
+			n.t.Errorf("%s (%v) has no link: %v", kind, e["summary"], source)
+		}
+		if base := n.env["SNAPBACK_PUBLIC_URL"]; strings.HasPrefix(link, base) {
+			if status, answer := n.call("GET", strings.TrimPrefix(link, base), ""); status != 200 {
+				n.t.Errorf("%s leads to %s, where there is %d %v", kind, link, status, answer)
+			}
+		}
+	}
+	for _, kind := range []string{
+		incidents.KindPagerDutyTriggered, incidents.KindSlackPosted, incidents.KindAcknowledgeAsked,
+		incidents.KindPagerDutyAcked, incidents.KindTerminalLink, incidents.KindTerminalOpened, incidents.KindRestoreRequested,
+		incidents.KindRestoreVerified, incidents.KindResolveAsked, incidents.KindPagerDutyResolved, incidents.KindTerminalEnded,
+	} {
+		if count[kind] != 1 {
+			n.t.Errorf("the timeline has %d entries %s", count[kind], kind)
+		}
+	}
+	if count[incidents.KindPagerDutyNoted] != 0 {
+		n.t.Errorf("the bot's own note to PagerDuty came back as an entry: %v", list)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/api"
@@ -43,6 +44,13 @@ func (w webhooks) Receive(ctx context.Context, header http.Header, body []byte) 
 	if err != nil {
 		return err
 	}
+	echo, err := w.echo(ctx, event)
+	if err != nil {
+		return err
+	}
+	if echo {
+		in = incidents.Incident{} // the delivery is kept; the timeline says it already
+	}
 	fresh, err := w.db.ReceiveEvent(ctx, d, in, event.OccurredAt, entry)
 	if err != nil {
 		return err
@@ -55,6 +63,24 @@ func (w webhooks) Receive(ctx context.Context, header http.Header, body []byte) 
 		w.over(ctx, in.PagerDutyID)
 	}
 	return nil
+}
+
+// echo says whether an event tells of a note that the bot has written itself.
+func (w webhooks) echo(ctx context.Context, event pagerduty.Event) (bool, error) {
+	if event.Type != incidents.KindPagerDutyNoted || !event.HasIncident {
+		return false, nil
+	}
+	in, err := w.db.FindIncident(ctx, event.Incident.ID)
+	if errors.Is(err, incidents.ErrUnknown) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	entries, err := w.db.Entries(ctx, in.ID, 0)
+	return slices.ContainsFunc(entries, func(e incidents.Entry) bool {
+		return store.ForPagerDuty(e.Kind) && (event.Echoes(e.Summary) || event.Echoes(noteFor(e)))
+	}), err
 }
 
 // over ends what must not outlive the incident. What can't be ended now is found by the sessions' own checks.
@@ -151,11 +177,19 @@ func (c carrier) as(ctx context.Context, in incidents.Incident, e incidents.Entr
 		return c.client.Resolve(ctx, in.PagerDutyID, email)
 	}
 	text := e.Summary
-	if e.Actor.Kind == incidents.Person && e.Actor.Name != "" && email == "" {
-		text = e.Actor.Name + ": " + text
+	if email == "" {
+		text = noteFor(e)
 	}
 	_, err := c.client.Note(ctx, in.PagerDutyID, email, text)
 	return err
+}
+
+// noteFor is what an entry reads like in a note that its author can't write themselves.
+func noteFor(e incidents.Entry) string {
+	if e.Actor.Kind == incidents.Person && e.Actor.Name != "" {
+		return e.Actor.Name + ": " + e.Summary
+	}
+	return e.Summary
 }
 
 func refusal(in incidents.Incident, e incidents.Entry, err error) incidents.Entry {

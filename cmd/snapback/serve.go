@@ -90,7 +90,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	if _, err := store.Migrate(ctx, c.DatabaseURL); err != nil {
 		return err // which names the setting
 	}
-	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Keys: keys, Logger: log})
+	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Keys: keys, Logger: log, Link: links{c.PublicURL}.of})
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}

@@ -122,9 +122,9 @@ func alreadyResolved(err error) bool {
 // maxNote is how long a note may get, in characters. PagerDuty's own limit is far above.
 const maxNote = 20_000
 
-// Note writes a note on an incident and returns its ID, by which the event that PagerDuty sends about it can be
-// recognised as an echo. The ID is empty when the answer does not tell: the note is written all the same. After a
-// timeout nobody knows whether it was, and trying again may write it twice.
+// Note writes a note on an incident and returns its ID. PagerDuty tells of it in an event as well: see Event.Echoes. The
+// ID is empty when the answer does not tell: the note is written all the same. After a timeout nobody knows whether it
+// was, and trying again may write it twice.
 func (c *Client) Note(ctx context.Context, id, from, text string) (string, error) {
 	op := "writing a note on incident " + clean(id, maxName)
 	if err := checkID(op, id); err != nil {

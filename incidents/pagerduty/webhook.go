@@ -31,6 +31,19 @@ type Event struct {
 	HasIncident  bool
 	Summary      string // one sentence for people
 	Details      any    // marshals to a small JSON object, or is nil
+
+	Note        string // of incident.annotated: what it says
+	NoteTrimmed bool   // PagerDuty sends but the beginning of it
+}
+
+// Echoes says whether e tells of a note with this text: one that Note has written comes back as an event. Its ID can't
+// tell, since the event may be here before PagerDuty's answer with the ID is.
+func (e Event) Echoes(text string) bool {
+	text = clean(text, maxNote)
+	if e.Note == "" || text == "" {
+		return false
+	}
+	return e.Note == text || e.NoteTrimmed && strings.HasPrefix(text, strings.TrimRight(e.Note, ".… "))
 }
 
 // Ping says whether e is PagerDuty's test of the subscription.
@@ -73,6 +86,7 @@ type rawData struct {
 	Type     string       `json:"type"`
 	Incident *rawIncident `json:"incident"`
 	Content  string       `json:"content"`
+	Trimmed  bool         `json:"trimmed"`
 	Message  string       `json:"message"`
 	State    string       `json:"state"`
 	User     *object      `json:"user"`
@@ -131,6 +145,9 @@ func (e Event) withData(raw *rawEvent) (Event, error) {
 	}
 	if found != nil {
 		e.Incident, e.HasIncident = found.incident(), true
+	}
+	if data.Type == "incident_note" {
+		e.Note, e.NoteTrimmed = clean(data.Content, maxNote), data.Trimmed
 	}
 	kept := e.keep(raw, data)
 	e.Summary = e.sentence(kept)

@@ -61,6 +61,29 @@ func TestATriggeredIncidentIsReadWhole(t *testing.T) {
 	}
 }
 
+func TestOwnNoteIsKnownByItsText(t *testing.T) {
+	t.Parallel()
+	said := func(content, trimmed string) pagerduty.Event {
+		return mustParse(t, event("incident.annotated", `{`+reference+`,"id":"PN","content":"`+content+`","trimmed":`+trimmed+`,"type":"incident_note"}`))
+	}
+	const text = "api is back on pre-deploy-2255\nafter 1.9 s"
+	for name, c := range map[string]struct {
+		event pagerduty.Event
+		want  bool
+	}{
+		"the same":        {said(`api is back on pre-deploy-2255\nafter 1.9 s`, "false"), true},
+		"its beginning":   {said(`api is back on pre-deploy-2255`, "false"), false},
+		"cut off":         {said(`api is back on pre-dep...`, "true"), true},
+		"another one":     {said(`looks like the pool`, "true"), false},
+		"an empty one":    {said(``, "true"), false},
+		"no note, though": {mustParse(t, triggered), false},
+	} {
+		if got := c.event.Echoes(text); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestDetailsLeaveOutPassCodes(t *testing.T) {
 	t.Parallel()
 	doc, err := json.Marshal(mustParse(t, triggered).Details)

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// links leads whoever reads a timeline from an entry that has no link of its own, such as the engine's, to what the HTTP
+// API tells of it. That wants a token, as the whole API does.
+type links struct{ base string }
+
+func (l links) of(e incidents.Entry) string {
+	var about struct {
+		Restore   int64  `json:"restore_id"`
+		Container string `json:"container"`
+		Snapshot  string `json:"snapshot"`
+	}
+	_ = json.Unmarshal(e.Details, &about) // details without these members are about nothing in particular
+	shelf := "/containers/" + url.PathEscape(about.Container) + "/snapshots"
+	switch {
+	case about.Restore != 0:
+		return fmt.Sprintf("%s/restores/%d", l.base, about.Restore)
+	case about.Container != "" && about.Snapshot != "" && e.Kind != incidents.KindSnapshotDeleted:
+		return l.base + shelf + "/" + url.PathEscape(about.Snapshot)
+	case about.Container != "" && !strings.HasPrefix(e.Kind, "terminal."):
+		return l.base + shelf
+	case e.IncidentID != 0:
+		return fmt.Sprintf("%s/incidents/%d/timeline", l.base, e.IncidentID)
+	}
+	return l.base + "/containers"
+}
