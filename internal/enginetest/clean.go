@@ -78,17 +78,20 @@ func (s *Scope) cleanNetworks(ctx context.Context) {
 	}
 }
 
-// cleanImages also takes the snapshots' tags, which hold the container's name: snapback/<token>-api:….
+// cleanImages takes what is named after the test, snapshots' tags among it (snapback/<token>-api:…), and what was committed
+// of its containers, which has their label.
 func (s *Scope) cleanImages(ctx context.Context) {
 	cli := s.engine.Client()
 	all, err := cli.ImageList(ctx, image.ListOptions{})
 	s.note(err)
 	for _, i := range all {
-		for _, tag := range i.RepoTags {
-			if strings.Contains(tag, s.token) {
-				_, err := cli.ImageRemove(ctx, tag, image.RemoveOptions{Force: true, PruneChildren: true})
-				s.note(ignoreMissing(err))
-			}
+		names := slices.DeleteFunc(slices.Concat(i.RepoTags, i.RepoDigests), func(name string) bool { return !strings.Contains(name, s.token) })
+		if key, value, _ := strings.Cut(s.Only(), "="); i.Labels[key] == value {
+			names = append(names, i.ID)
+		}
+		for _, name := range names {
+			_, err := cli.ImageRemove(ctx, name, image.RemoveOptions{Force: true, PruneChildren: true})
+			s.note(ignoreMissing(err))
 		}
 	}
 }
