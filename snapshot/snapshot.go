@@ -62,17 +62,6 @@ const (
 	Baseline  Reason = "baseline"
 )
 
-// ParseReason reads a reason; "" is Manual.
-func ParseReason(s string) (Reason, error) {
-	switch r := Reason(s); r {
-	case "":
-		return Manual, nil
-	case PreDeploy, Scheduled, Manual, Baseline:
-		return r, nil
-	}
-	return "", fmt.Errorf("reason %q: want pre-deploy, scheduled, manual or baseline", s)
-}
-
 // Snapshot is a kept state of a container. Document is the raw inspect document from that moment, in the clear: it
 // holds the environment and must be shown to nobody. Times are UTC.
 type Snapshot struct {

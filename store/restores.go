@@ -74,11 +74,6 @@ func (db *DB) Restore(ctx context.Context, id int64) (snapshot.Restore, error) {
 	return oneRestore(ctx, db.pool, `WHERE id = @id`, pgx.NamedArgs{"id": id})
 }
 
-// RestoresOf lists an incident's, newest first.
-func (db *DB) RestoresOf(ctx context.Context, incident int64) ([]snapshot.Restore, error) {
-	return restores(ctx, db.pool, `WHERE incident_id = @id ORDER BY id DESC`, pgx.NamedArgs{"id": incident})
-}
-
 // LatestRestore is the last one that was asked for within an incident; false when there was none.
 func (db *DB) LatestRestore(ctx context.Context, incident int64) (snapshot.Restore, bool, error) {
 	r, err := oneRestore(ctx, db.pool, `WHERE incident_id = @id ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"id": incident})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/store"
@@ -20,8 +21,8 @@ func newDoctorCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
 		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, PagerDuty's token and
-webhook subscription. Nothing is changed. The exit code is 1 when something would not work at night; a
-warning leaves it at 0.`,
+webhook subscription. PagerDuty is asked for one test call, to see whether the running bot takes its signature; nothing is
+changed. The exit code is 1 when something would not work at night; a warning leaves it at 0.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readConfig(e.getenv)
 			if err != nil {
@@ -140,7 +141,8 @@ func checkContainers(ctx context.Context, c config) (string, error) {
 
 func checkDatabase(ctx context.Context, c config) (string, error) {
 	if c.DatabaseURL == "" {
-		return "private, under " + c.DataDir, nil
+		bin, err := pgserver.Find(ctx)
+		return "private, under " + c.DataDir + ", run by " + bin, err
 	}
 	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL})
 	if err != nil {
@@ -158,23 +160,4 @@ func checkSlack(ctx context.Context, c config) (string, error) {
 		return "", err
 	}
 	return "token, scopes and channel " + c.SlackChannel, b.SelfTest(ctx)
-}
-
-// checkSubscription finds the subscription that calls this bot: PagerDuty disables one after three refusals in a row.
-func checkSubscription(ctx context.Context, pd *pagerduty.Client, c config) (string, error) {
-	list, err := pd.Subscriptions(ctx)
-	if err != nil {
-		return "", err
-	}
-	want := c.PublicURL + "/webhooks/pagerduty"
-	for _, s := range list {
-		if s.URL != want {
-			continue
-		}
-		if s.Disabled {
-			return "", fmt.Errorf("subscription %s is disabled, since this bot refused its calls: check PAGERDUTY_WEBHOOK_SECRETS, then enable it in PagerDuty", s.ID)
-		}
-		return "subscription " + s.ID + " calls " + want, nil
-	}
-	return "", fmt.Errorf("no webhook subscription calls %s: add one in PagerDuty, under Integrations, Generic Webhooks (v3)", want)
 }

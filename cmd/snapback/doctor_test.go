@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
@@ -32,5 +33,35 @@ func TestDoctorTellsOfTheEnginesDisk(t *testing.T) {
 		if (err != nil) != test.ill || !strings.HasPrefix(out.String(), test.want+"  engine's disk") {
 			t.Errorf("%s: %v, %s", name, err, out.String())
 		}
+	}
+}
+
+func TestDoctorTriesTheWebhooksSecret(t *testing.T) {
+	n := newNight(t)
+	n.start()
+	c := config{PublicURL: n.bot.url, MetricsListen: strings.TrimPrefix(n.bot.metrics, "http://")}
+	pd := pagerduty.New(pagerduty.Config{Token: "pd-token", From: "bot@example.com", APIURL: n.pd.URL()})
+	ask := func(c config) string {
+		var out bytes.Buffer
+		err := examine(t.Context(), &out, []check{{"PagerDuty webhook", func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }}})
+		if ill := strings.HasPrefix(out.String(), "FAIL"); ill != (err != nil) {
+			t.Errorf("%v: %s", err, out.String())
+		}
+		return out.String()
+	}
+	if got := ask(c); !strings.HasPrefix(got, "ok") || !strings.Contains(got, "a test call came through") {
+		t.Errorf("with the right secret: %s", got)
+	}
+	n.hook.Rotate("another secret")
+	if got := ask(c); !strings.HasPrefix(got, "FAIL") || !strings.Contains(got, "PAGERDUTY_WEBHOOK_SECRETS is not this subscription's secret") {
+		t.Errorf("with another secret: %s", got)
+	}
+	c.MetricsListen = "127.0.0.1:1"
+	if got := ask(c); !strings.HasPrefix(got, "warn") || !strings.Contains(got, "the secret was not tried") {
+		t.Errorf("where no bot runs: %s", got)
+	}
+	c.PublicURL = "https://elsewhere.example.com"
+	if got := ask(c); !strings.HasPrefix(got, "FAIL") || !strings.Contains(got, "no webhook subscription calls") {
+		t.Errorf("without a subscription: %s", got)
 	}
 }

@@ -99,14 +99,26 @@ func (sub *subscription) wants(inc *incident, kind string) bool {
 	return sub.kind != "service_reference" || inc != nil && inc.service != nil && inc.service.id == sub.filterID
 }
 
+// incidentEvents are what a subscription sends that was not narrowed down.
+var incidentEvents = []string{
+	"incident.acknowledged", "incident.annotated", "incident.conference_bridge.updated", "incident.custom_field_values.updated",
+	"incident.delegated", "incident.escalated", "incident.incident_type.changed", "incident.priority_updated", "incident.reassigned",
+	"incident.reopened", "incident.resolved", "incident.responder.added", "incident.responder.replied", "incident.role.assigned",
+	"incident.service_updated", "incident.status_update_published", "incident.triggered", "incident.unacknowledged",
+}
+
 func (s *Server) subDoc(sub *subscription) object {
+	events := sub.events
+	if len(events) == 0 {
+		events = incidentEvents
+	}
 	headers := []object{}
 	for name := range sub.headers {
 		headers = append(headers, object{"name": name, "value": "<redacted>"})
 	}
 	return object{
 		"id": sub.id, "type": "webhook_subscription", "active": true, "description": sub.description,
-		"events": sub.events, "filter": object{"type": sub.kind, "id": sub.filterID},
+		"events": events, "filter": object{"type": sub.kind, "id": sub.filterID},
 		"delivery_method": object{
 			"id": sub.id + "D", "type": "http_delivery_method", "url": sub.url, "custom_headers": headers,
 			"secret": nil, "temporarily_disabled": s.disabled(sub),

@@ -27,6 +27,12 @@ type binaries struct {
 
 func (b binaries) path(name string) string { return filepath.Join(b.dir, name) }
 
+// Find returns the folder of the server that a new data folder would be made with. It returns ErrNoBinaries.
+func Find(ctx context.Context) (dir string, err error) {
+	bin, err := findBinaries(ctx, "", "")
+	return bin.dir, err
+}
+
 // findBinaries returns the installation that can read data of the given major version, or the
 // best one when major is empty. Several versions are installed side by side in the middle of a
 // distribution's upgrade, and the data still are the old one's.
