@@ -196,6 +196,7 @@ func TestCommandLinesLoseTheirSecrets(t *testing.T) {
 		`app --password=$ecret --token=${TOKEN:-x} --no-password -v`:                                 `app --password=[masked] --token=${TOKEN:-x} --no-password -v`,
 		`user => "shop", "password"=>"two words"`:                                                    `user => "shop", "password"=>"[masked]"`,
 		`map[db_password:x1 port:80]`:                                                                `map[db_password:[masked] port:80]`,
+		`<user>shop</user><password>two words</password><key>42</key>`:                               `<user>shop</user><password>[masked]</password><key>42</key>`,
 		`curl -u "admin:two words" -H 'Authorization: x1' -b 'Cookie: a=x1; b=x2' http://x`:          `curl -u "admin:[masked]" -H 'Authorization: [masked]' -b 'Cookie: [masked]' http://x`,
 		`["curl","-u","admin:two words","http://x"]`:                                                 `["curl","-u","admin:[masked]","http://x"]`,
 		`mysqladmin ping -uroot -p'two words'`:                                                       `mysqladmin ping -uroot -p'[masked]'`,
@@ -269,8 +270,9 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, secret string) {
 		secrets := mask.Secrets([]string{"A_SECRET=" + secret})
 		once := mask.Text(text+" "+secret+" "+text, secrets)
-		if again := mask.Text(once, secrets); again != once {
-			t.Errorf("Text(%q, %q) = %q, and of that %q", text, secret, once, again)
+		bare := func(s string) string { return strings.ReplaceAll(s, mask.Hidden, "") }
+		if again := mask.Text(once, secrets); len(bare(again)) > len(bare(once)) {
+			t.Errorf("Text(%q, %q) = %q, and of that %q: it shows more", text, secret, once, again)
 		}
 		if len(strings.TrimSpace(secret)) < 8 || strings.ContainsAny(secret, "[]") {
 			return // too short to be looked for, or part of what hides

@@ -54,6 +54,7 @@ func hideNamed(text string) string {
 	ways := programs
 	if slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(lower, h) }) {
 		ways = slices.Concat(leads, programs)
+		text = hideElements(text)
 	}
 	for _, l := range ways {
 		if l.within(lower) {
@@ -61,6 +62,22 @@ func hideNamed(text string) string {
 		}
 	}
 	return text
+}
+
+var element = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_.-]*)>([^<]+)</`)
+
+// hideElements hides what stands in XML elements that are named like a secret.
+func hideElements(text string) string {
+	if !strings.Contains(text, "</") {
+		return text
+	}
+	return element.ReplaceAllStringFunc(text, func(whole string) string {
+		m := element.FindStringSubmatch(whole)
+		if !Name(m[1]) || !telling(m[1], m[2]) {
+			return whole
+		}
+		return "<" + m[1] + ">" + Hidden + "</"
+	})
 }
 
 // longest is how long a value may be that is looked at more closely: a line could be made to take hours otherwise.
