@@ -134,8 +134,8 @@ func (w *Watcher) good(now Inspection) (again time.Time, ok bool) {
 	if !well || now.StartedAt.IsZero() {
 		return time.Now().Add(w.BaselineAfter), false
 	}
-	if up := time.Since(now.StartedAt); up < need {
-		return time.Now().Add(need - up + jitter(now.ID, min(w.BaselineAfter/4, 15*time.Second))), false
+	if now.Up < need {
+		return time.Now().Add(need - now.Up + jitter(now.ID, min(w.BaselineAfter/4, 15*time.Second))), false
 	}
 	return time.Time{}, true
 }

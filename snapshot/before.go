@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/snapback/snapback/incidents"
 )
@@ -81,12 +80,11 @@ func (w *Watcher) keepOld(ctx context.Context, before Seat, d Deploy) (Snapshot,
 }
 
 func (w *Watcher) wasGood(old Inspection) bool {
-	until := time.Now()
+	up := old.Up
 	if old.State == "exited" {
-		until = old.FinishedAt
+		up = old.FinishedAt.Sub(old.StartedAt)
 	}
-	return old.Enabled && old.Restarts == 0 && old.Health != "unhealthy" && !old.StartedAt.IsZero() &&
-		until.Sub(old.StartedAt) >= w.BaselineAfter
+	return old.Enabled && old.Restarts == 0 && old.Health != "unhealthy" && !old.StartedAt.IsZero() && up >= w.BaselineAfter
 }
 
 func (w *Watcher) by(d Deploy) By {

@@ -20,7 +20,10 @@ type Inspection struct {
 	AutoRemove    bool
 	HasCheck      bool // a health check is configured
 	Labels        map[string]string
-	FinishedAt    time.Time // when it last ended; zero when it never did
+	FinishedAt    time.Time // when it last ended, by the engine's clock; zero when it never did
+
+	// Up is for how long it has been running, by any clock: the engine's may be another one than the bot's. 0 when it doesn't.
+	Up time.Duration
 }
 
 // steady is how long a container that the engine had to restart must have been up since not to be taken for crashing.

@@ -254,7 +254,7 @@ func (m *machine) measure(ctx context.Context, p Plan) error {
 	}
 	m.rest.StartedAt = now.StartedAt
 	if !m.down.IsZero() {
-		m.rest.Downtime = max(0, now.StartedAt.Sub(m.down))
+		m.rest.Downtime = max(0, time.Since(m.down)-now.Up)
 	}
 	return nil
 }

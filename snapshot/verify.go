@@ -57,7 +57,7 @@ func (m *machine) verdict(now Inspection) (how string, done bool, err error) {
 	if now.Restarts > 0 {
 		return "", false, fmt.Errorf("it did not stay up: the engine had to restart it (exit code %d)", now.ExitCode)
 	}
-	up := time.Since(now.StartedAt)
+	up := now.Up
 	switch {
 	case now.HasCheck && now.Health == "unhealthy":
 		return "", false, errors.New("its health check says unhealthy")

@@ -137,7 +137,9 @@ func (e *Engine) Inspect(ctx context.Context, idOrName string) (snapshot.Inspect
 	if raw, err = e.enrich(ctx, d, raw); err != nil {
 		return snapshot.Inspection{}, err
 	}
-	return d.inspection(engineID, raw), nil
+	in := d.inspection(engineID, raw)
+	in.Up = e.up(ctx, d)
+	return in, nil
 }
 
 // look inspects. It returns ErrGone when there is no such container.

@@ -53,6 +53,10 @@ type Engine struct {
 
 	mu    sync.Mutex
 	id    string                // guarded by mu; the engine's own ID, "" until it was asked for
+
+	clockAhead time.Duration // guarded by mu, as is the next one; see clock.go
+	clockAsked time.Time
+
 	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
 }
 
