@@ -28,7 +28,8 @@ it can be done twice, by this bot or by another.
 	            replacement to <name> · start it. The only downtime is between the stop and the start. With volumes:
 	            before the rename, what they hold is kept, and they are filled (see contents.go)
 	started     waits for the health check, or for the container to stay up
-	reverting   fills the volumes with what they held · removes the replacement · renames the old one back · restart policy as it was · start it if it ran
+	reverting   fills the volumes with what they held · removes the replacement · renames the old one back · restart policy as it was · start it
+	            if it ran, and see it stay up for a second
 
 Who may act. A restore has one runner at a time: the bot that holds its lease, under an epoch that rises whenever the
 restore changes hands. Every write to the journal names its epoch and is refused when that is no longer the current one

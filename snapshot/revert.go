@@ -167,17 +167,37 @@ func (m *machine) restart(ctx context.Context) error {
 		id = p.StandInID
 		now, err = m.Engine.Inspect(ctx, id)
 	}
-	if err != nil || alive(now) {
+	if err != nil {
 		return err
 	}
-	if err := m.Engine.Start(ctx, id); err != nil {
-		return err
+	if !alive(now) {
+		if err := m.Engine.Start(ctx, id); err != nil {
+			return err
+		}
 	}
-	now, err = m.Engine.Inspect(ctx, id)
-	if err == nil && !alive(now) {
-		return fmt.Errorf("it is %s, exit code %d", now.State, now.ExitCode)
+	return m.staysUp(ctx, id)
+}
+
+// staysUp waits until a container has been up for a second. An engine that is about to end starts what it is told to, and
+// stops it again. One that keeps being restarted is as it was.
+func (m *machine) staysUp(ctx context.Context, id string) error {
+	window := min(m.Window, time.Second)
+	for {
+		now, err := m.Engine.Inspect(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case !alive(now):
+			return fmt.Errorf("it did not stay up: %s, exit code %d", now.State, now.ExitCode)
+		case now.State != "running" || now.Up >= window:
+			return nil
+		}
+		select {
+		case <-time.After(verifyPoll):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return err
 }
 
 // alive says that the container runs, or will without anybody's help.

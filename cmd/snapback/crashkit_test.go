@@ -114,7 +114,7 @@ func newCrashIn(n *night, direct string, more ...string) *crash {
 	n.t.Helper()
 	t := n.t
 	c := &crash{night: n, direct: direct, name: n.Name("api"), said: map[string]int{}, kept: map[string]string{}, policy: map[string]string{}}
-	c.proxy = enginefault.Start(t, n.Only())
+	c.proxy = enginefault.Start(t, n.Host(), n.Only())
 	n.env["DOCKER_HOST"] = c.proxy.Host()
 	n.env["SNAPBACK_BASELINE_AFTER"] = "1h"
 	n.env["SNAPBACK_SECRET_KEYS"] = "a:" + base64.StdEncoding.EncodeToString(make([]byte, 32)) // bots that share a database share keys

@@ -72,7 +72,12 @@ func (b *syncBuffer) read() (string, chan struct{}) {
 func newNight(t *testing.T) *night {
 	t.Helper()
 	t.Parallel()
-	n := &night{t: t, Scope: enginetest.New(t)}
+	return newNightOn(t, enginetest.New(t))
+}
+
+func newNightOn(t *testing.T, scope *enginetest.Scope) *night {
+	t.Helper()
+	n := &night{t: t, Scope: scope}
 	n.slack = slackfake.Start(t, slackfake.Config{BotToken: "xoxb-test", SigningSecret: "signing"})
 	n.channel = n.slack.AddChannel("C0ALERTS", "alerts")
 	n.maria = n.slack.AddUser("U0MARIA", "Maria", "maria@example.com")

@@ -8,11 +8,13 @@ package enginefault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -43,20 +45,21 @@ type Proxy struct {
 	faults []*Fault
 }
 
-// Start makes a proxy to the engine that DOCKER_HOST names, and ends it with the test. With a label, such as
+// Start makes a proxy to the engine at host, or to the one that DOCKER_HOST names when that is "", and ends it with the test. With a label, such as
 // test=abc, lists and events hold only what bears it: otherwise the bots of tests that run side by side would look after
 // each other's containers.
-func Start(t testing.TB, label string) *Proxy {
+func Start(t testing.TB, host, label string) *Proxy {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sbe") // t.TempDir's names are too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{t: t, socket: filepath.Join(dir, "engine.sock"), label: label, target: transport(t)}
+	p := &Proxy{t: t, socket: filepath.Join(dir, "engine.sock"), label: label, target: transport(t, host)}
 	p.looking = &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { p.rewrite(r.Out) },
 		Transport:     p.target,
 		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // a stream that breaks with the engine is what is wanted
 		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	p.Up()
@@ -72,11 +75,8 @@ func Start(t testing.TB, label string) *Proxy {
 }
 
 // transport reaches the real engine.
-func transport(t testing.TB) *http.Transport {
-	host := os.Getenv(client.EnvOverrideHost)
-	if host == "" {
-		host = client.DefaultDockerHost
-	}
+func transport(t testing.TB, host string) *http.Transport {
+	host = cmp.Or(host, os.Getenv(client.EnvOverrideHost), client.DefaultDockerHost)
 	u, err := client.ParseHostURL(host)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -28,6 +29,7 @@ import (
 type Scope struct {
 	t      testing.TB
 	token  string
+	host   string // of the engine; "": the one that DOCKER_HOST names
 	engine *docker.Engine
 
 	volumes []string // anonymous ones of the containers that Docker made: they outlive a container that a test removes
@@ -36,7 +38,12 @@ type Scope struct {
 // Engine connects to the engine, and fails the test when it does not answer.
 func Engine(t testing.TB) *docker.Engine {
 	t.Helper()
-	engine, err := docker.New(t.Context(), docker.Config{})
+	return connect(t, "")
+}
+
+func connect(t testing.TB, host string) *docker.Engine {
+	t.Helper()
+	engine, err := docker.New(t.Context(), docker.Config{Host: host})
 	if err != nil {
 		t.Fatalf("connecting to the engine: %v", err)
 	}
@@ -54,14 +61,23 @@ func Engine(t testing.TB) *docker.Engine {
 // New makes a Scope, which is cleaned up when the test ends.
 func New(t testing.TB) *Scope {
 	t.Helper()
+	return On(t, "")
+}
+
+// On is New on another engine than the one that DOCKER_HOST names.
+func On(t testing.TB, host string) *Scope {
+	t.Helper()
 	var random [4]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		t.Fatalf("drawing a name: %v", err)
 	}
-	s := &Scope{t: t, token: "sbt" + hex.EncodeToString(random[:]), engine: Engine(t)}
+	s := &Scope{t: t, token: "sbt" + hex.EncodeToString(random[:]), host: host, engine: connect(t, host)}
 	t.Cleanup(s.clean)
 	return s
 }
+
+// Host is what DOCKER_HOST has to be to reach the scope's engine; "": as it is.
+func (s *Scope) Host() string { return s.host }
 
 // Engine is the engine that the scope is on.
 func (s *Scope) Engine() *docker.Engine { return s.engine }
@@ -89,6 +105,9 @@ func (s *Scope) Try(args ...string) (string, error) {
 	defer cancel()
 	var out, problems bytes.Buffer
 	cmd := exec.CommandContext(ctx, "docker", args...)
+	if s.host != "" {
+		cmd.Env = append(os.Environ(), client.EnvOverrideHost+"="+s.host)
+	}
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
 		return problems.String(), fmt.Errorf("docker %s: %w", args[0], err)

@@ -20,6 +20,7 @@ import (
 var goingAway = []string{
 	"shutting down", "transport is closing", "ttrpc: closed", "containerd.sock", "containerd: context canceled",
 	"error reading from server: EOF", "not yet initialized", "daemon is not ready",
+	": open : no such file or directory", // its network store is closed
 }
 
 // known adds the sentinel by which callers tell errors apart, and keeps the error itself in the chain. Missing is

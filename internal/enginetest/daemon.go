@@ -1,0 +1,142 @@
+package enginetest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+// Daemon is a Docker engine of a test's own, which can be restarted as no shared one can. It lives in namespaces of its own
+// for processes, mounts and the network: nothing of it reaches the machine's engine, and all of it is gone with the
+// namespaces' first process, even when the test was killed.
+type Daemon struct {
+	t      testing.TB
+	dir    string
+	orders io.Writer
+	said   chan string // what the first process answers; closed when it has ended
+}
+
+// keeper is the namespaces' first process. It ends when its input does, and everything in them with it. Its waiting for
+// one child also buries those that were orphaned.
+const keeper = `
+while read -r order; do
+	case $order in
+	start) dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
+		--containerd-namespace "$2" --containerd-plugins-namespace "$2-plugins" >>"$1/log" 2>&1 & engine=$! ;;
+	TERM|KILL) kill -s "$order" "$engine"; wait "$engine"; sleep 0.1 ;;
+	esac
+	echo "$order"
+done`
+
+// StartDaemon starts one, and ends it with the test. It needs root, and skips the test without.
+func StartDaemon(t testing.TB) *Daemon {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("an engine of its own needs root")
+	}
+	dir, err := os.MkdirTemp("", "sbd") // t.TempDir's names are too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.Create(filepath.Join(dir, "keeper.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	cmd := exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", keeper, "keeper", dir, filepath.Base(dir))
+	orders, in := cmd.StdinPipe()
+	answers, out := cmd.StdoutPipe()
+	if in != nil || out != nil {
+		t.Fatal(in, out)
+	}
+	cmd.Stderr = kept
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("starting an engine: %v", err)
+	}
+	d := &Daemon{t: t, dir: dir, orders: orders, said: make(chan string)}
+	go func() { // ends with the keeper
+		defer close(d.said)
+		for lines := bufio.NewScanner(answers); lines.Scan(); {
+			d.said <- lines.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = orders.Close()
+		for range d.said { // until the keeper has ended
+		}
+		_ = cmd.Wait() // how it ended is no matter
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("removing the engine's folder: %v", err)
+		}
+	})
+	d.order("start")
+	d.awaitReady()
+	return d
+}
+
+// Host is what DOCKER_HOST has to be to reach it.
+func (d *Daemon) Host() string { return "unix://" + filepath.Join(d.dir, "docker.sock") }
+
+// Restart has the engine end as an upgrade of its package does, which stops the containers, and starts it again.
+func (d *Daemon) Restart() { d.again("TERM") }
+
+// Crash ends the engine as a lack of memory does, which leaves the containers running, and starts it again.
+func (d *Daemon) Crash() { d.again("KILL") }
+
+func (d *Daemon) again(signal string) {
+	d.t.Helper()
+	d.order(signal)
+	d.order("start")
+	d.awaitReady()
+}
+
+func (d *Daemon) order(what string) {
+	d.t.Helper()
+	if _, err := fmt.Fprintln(d.orders, what); err != nil {
+		d.t.Errorf("the engine's keeper: %v", err)
+		return
+	}
+	select {
+	case said, ok := <-d.said:
+		if !ok || said != what {
+			d.t.Errorf("the engine's keeper was told to %s and said %q: %s", what, said, d.tail("keeper.log"))
+		}
+	case <-time.After(time.Minute):
+		d.t.Errorf("the engine was told to %s, and has not after a minute", what)
+	}
+}
+
+// awaitReady may be called from any goroutine, so it can't end the test.
+func (d *Daemon) awaitReady() {
+	d.t.Helper()
+	engine, err := docker.New(d.t.Context(), docker.Config{Host: d.Host()})
+	if err != nil {
+		d.t.Errorf("connecting to the engine: %v", err)
+		return
+	}
+	defer engine.Close()
+	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for engine.Ping(d.t.Context()) != nil {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			d.t.Errorf("the engine is not up after a minute:\n%s", d.tail("log"))
+			return
+		}
+	}
+}
+
+func (d *Daemon) tail(name string) string {
+	log, _ := os.ReadFile(filepath.Join(d.dir, name))
+	lines := strings.Split(string(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
