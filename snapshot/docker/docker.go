@@ -51,8 +51,8 @@ type Engine struct {
 	helperProgram, helperRepo string // as Config has them
 	helper                    helper
 
-	mu    sync.Mutex
-	id    string                // guarded by mu; the engine's own ID, "" until it was asked for
+	mu sync.Mutex
+	id string // guarded by mu; the engine's own ID, "" until it was asked for
 
 	clockAhead time.Duration // guarded by mu, as is the next one; see clock.go
 	clockAsked time.Time
