@@ -2,15 +2,18 @@ package snapshot_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -204,5 +207,42 @@ func TestUnlabelledContainerThatSharesItsNetworkIsToldAndLeftAlone(t *testing.T)
 	}
 	if now := k.Docker("inspect", "--format", "{{.Id}} {{.State.Running}}", side); now != id+" true" {
 		t.Errorf("it is %s now", now)
+	}
+}
+
+// lossyJournal loses the connection at the first success that it is to write.
+type lossyJournal struct {
+	snapshot.Journal
+	lost *atomic.Bool
+}
+
+func (j lossyJournal) Advance(ctx context.Context, r snapshot.Restore, to snapshot.State, e incidents.Entry) (snapshot.Restore, error) {
+	if to == snapshot.Verified && j.lost.CompareAndSwap(false, true) {
+		return r, errors.New("the connection broke")
+	}
+	return j.Journal.Advance(ctx, r, to, e)
+}
+
+func TestUndoOfAComposeContainerSurvivesALossAfterItsRemoval(t *testing.T) {
+	k := setup(t)
+	var lost atomic.Bool
+	k.restorer = k.restorerWith(k.Engine(), lossyJournal{k.db, &lost})
+	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	k.Run(api, append(labels, "--env", "V=1", image)...)
+	snap := k.take(api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, append(labels, "--env", "V=2", image)...)
+	r := k.restore(k.container(api), snap.Name)
+	if r.State != snapshot.Verified || !lost.Load() || r.Plan.BeforeID == 0 {
+		t.Fatalf("%s: %s, lost %v, kept as snapshot %d", r.State, r.Error, lost.Load(), r.Plan.BeforeID)
+	}
+	undo, err := k.restorer.Undo(t.Context(), r.ID, k.by(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo = k.wait(undo.ID); undo.State != snapshot.Verified || !slices.Contains(k.env(api), "V=2") {
+		t.Errorf("undo %s: %s, env %v", undo.State, undo.Error, k.env(api))
 	}
 }

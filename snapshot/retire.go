@@ -26,29 +26,48 @@ func (m *machine) retire(ctx context.Context) error {
 	if p.OldID == "" || p.AutoRemove {
 		return nil
 	}
-	old, err := m.Engine.Inspect(ctx, p.OldID)
-	if errors.Is(err, ErrUnknownContainer) {
-		return nil
-	}
-	if err != nil || !old.composed() {
-		return err
-	}
-	before, err := m.keepOld(ctx, old)
+	before, err := m.retireOnce(ctx)
 	if later(err) {
 		return err
 	}
 	if err != nil {
-		m.Logger.Warn("the container from before stays a container", "restore_id", m.rest.ID, "container", old.Name, "err", err)
+		m.Logger.Warn("the container from before stays a container", "restore_id", m.rest.ID, "container", p.KeptName, "err", err)
 		return nil
 	}
-	p.BeforeID, p.KeptName = before.ID, before.Name
-	return m.Engine.Remove(ctx, p.OldID)
+	if before.ID != 0 {
+		p.BeforeID, p.KeptName = before.ID, before.Name
+	}
+	return nil
+}
+
+// retireOnce returns the snapshot that the old container has become, perhaps before this bot died and came back; the zero
+// one when it stays a container, or is gone.
+func (m *machine) retireOnce(ctx context.Context) (Snapshot, error) {
+	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
+	if errors.Is(err, ErrUnknownContainer) {
+		s, err := m.Shelf.Snapshot(ctx, m.rest.Key, m.beforeName())
+		if errors.Is(err, ErrUnknownSnapshot) {
+			return Snapshot{}, nil // somebody has removed it
+		}
+		return s, err
+	}
+	if err != nil || !old.composed() {
+		return Snapshot{}, err
+	}
+	s, err := m.keepOld(ctx, old)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return s, m.Engine.Remove(ctx, old.ID)
+}
+
+func (m *machine) beforeName() string {
+	return fmt.Sprintf("before-%s-%d", m.rest.RequestedAt.In(m.Zone).Format("1504"), m.rest.ID)
 }
 
 // keepOld is the snapshot of the old container as it was before the restore touched it, taken once.
 func (m *machine) keepOld(ctx context.Context, old Inspection) (Snapshot, error) {
-	p := m.rest.Plan
-	name := fmt.Sprintf("before-%s-%d", m.rest.RequestedAt.In(m.Zone).Format("1504"), m.rest.ID)
+	p, name := m.rest.Plan, m.beforeName()
 	s, err := m.Shelf.Snapshot(ctx, m.rest.Key, name)
 	if !errors.Is(err, ErrUnknownSnapshot) {
 		return s, err
@@ -97,6 +116,9 @@ func (t *Taker) keepStopped(ctx context.Context, s Snapshot, by By) (Snapshot, e
 		return s, err
 	}
 	if s.Committed {
+		if err := t.Engine.Untag(ctx, s.ImageRef); err != nil { // of a commit before a crash
+			return s, err
+		}
 		s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, false)
 	} else {
 		err = t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
