@@ -15,6 +15,8 @@ var replies = map[string]string{
 	incidents.KindRestoreReverted:      "↩️",
 	incidents.KindRestoreFailed:        "🆘",
 	incidents.KindRestoreRefused:       "✋",
+	incidents.KindRestoreWaiting:       "⏳",
+	incidents.KindRestoreMended:        "⚠️",
 	incidents.KindDeployReturned:       "⚠️",
 	incidents.KindNote:                 "📝",
 	incidents.KindErrorsFlat:           "📉",
@@ -30,7 +32,8 @@ var replies = map[string]string{
 // outside are those that are posted although no incident is concerned.
 var outside = map[string]bool{
 	incidents.KindRestoreRequested: true, incidents.KindRestoreVerified: true, incidents.KindRestoreReverted: true,
-	incidents.KindRestoreFailed: true, incidents.KindRestoreRefused: true, incidents.KindDeployReturned: true,
+	incidents.KindRestoreFailed: true, incidents.KindRestoreRefused: true, incidents.KindRestoreWaiting: true, incidents.KindRestoreMended: true,
+	incidents.KindDeployReturned: true,
 }
 
 // told says whether an entry is posted, and with which mark.

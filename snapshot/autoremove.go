@@ -3,7 +3,6 @@ package snapshot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -13,18 +12,38 @@ import (
 
 // standIn makes the copy. The name holds the restore's ID, so a second run finds the first one's.
 func (m *machine) standIn(ctx context.Context) error {
+	err := m.copyOld(ctx)
+	if errors.Is(err, ErrGone) || errors.Is(err, ErrUnknownContainer) { // it has ended by itself: there is nothing to stop
+		return m.findStandIn(ctx)
+	}
+	return err
+}
+
+func (m *machine) copyOld(ctx context.Context) error {
 	p := &m.rest.Plan
 	old, err := m.Engine.Inspect(ctx, p.OldID)
 	if err != nil {
 		return err
 	}
-	p.StandInRef = fmt.Sprintf("snapback/stand-in:%.12s-%d", p.OldID, m.rest.ID) // restores of another database have the same IDs
+	if !alive(old) && old.State != "created" {
+		return ErrGone
+	}
 	image, err := m.standInImage(ctx)
 	if err != nil {
 		return err
 	}
 	spec := Spec{Document: old.Document, ImageID: image, ImageRef: p.StandInRef, Replaces: p.OldID, Plain: true}
 	p.StandInID, err = m.Engine.Create(ctx, p.KeptName, spec)
+	return err
+}
+
+// findStandIn takes over the copy that was made before the old container ended; without one there is no way back to it.
+func (m *machine) findStandIn(ctx context.Context) error {
+	made, err := m.Engine.Inspect(ctx, m.rest.Plan.KeptName)
+	if errors.Is(err, ErrUnknownContainer) {
+		return nil
+	}
+	m.rest.Plan.StandInID = made.ID
 	return err
 }
 
@@ -63,9 +82,12 @@ func (m *machine) dropStandIn(ctx context.Context) error {
 // awaitGone waits until the engine has removed a container that removes itself: only then its name is free.
 func (m *machine) awaitGone(ctx context.Context, id string) error {
 	for {
-		_, err := m.Engine.Inspect(ctx, id)
+		c, err := m.Engine.Inspect(ctx, id)
 		if errors.Is(err, ErrUnknownContainer) {
 			return nil
+		}
+		if err == nil && c.State == "created" { // it never ran, so it never ends
+			return m.Engine.Remove(ctx, id)
 		}
 		if err != nil {
 			return err
@@ -81,20 +103,26 @@ func (m *machine) awaitGone(ctx context.Context, id string) error {
 // renameAutoRemove gives the name to whichever of the two is there.
 func (m *machine) renameAutoRemove(ctx context.Context) error {
 	p := m.rest.Plan
-	_, err := m.Engine.Inspect(ctx, p.OldID)
-	if err == nil {
-		return m.discardStandIn(ctx)
-	}
-	if !errors.Is(err, ErrUnknownContainer) {
+	old, err := m.Engine.Inspect(ctx, p.OldID)
+	if err != nil && !errors.Is(err, ErrUnknownContainer) {
 		return err
 	}
-	return m.Engine.Rename(ctx, p.StandInID, m.rest.Container)
+	if err == nil && alive(old) && !m.dying(old) {
+		return m.discardStandIn(ctx)
+	}
+	if err := gone(m.Engine.Stop(ctx, p.OldID, m.stopLimit())); err != nil {
+		return err
+	}
+	if err := m.awaitGone(ctx, p.OldID); err != nil {
+		return err
+	}
+	return m.Engine.Rename(ctx, p.StandInID, m.rest.oldName())
 }
 
 // discardStandIn removes a copy that was not needed, since the old container never stopped.
 func (m *machine) discardStandIn(ctx context.Context) error {
 	p := m.rest.Plan
-	if err := m.Engine.Rename(ctx, p.OldID, m.rest.Container); err != nil {
+	if err := m.Engine.Rename(ctx, p.OldID, m.rest.oldName()); err != nil {
 		return err
 	}
 	if err := m.Engine.Remove(ctx, p.StandInID); err != nil {

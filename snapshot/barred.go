@@ -67,13 +67,17 @@ func (m *machine) anyOf(ctx context.Context, ids ...string) (bool, error) {
 		if id == "" {
 			continue
 		}
-		_, err := m.Engine.Inspect(ctx, id)
-		if err == nil || !errors.Is(err, ErrUnknownContainer) {
-			return err == nil, err
+		c, err := m.Engine.Inspect(ctx, id)
+		if err == nil && going(c) || errors.Is(err, ErrUnknownContainer) {
+			continue
 		}
+		return err == nil, err
 	}
 	return false, nil
 }
+
+// going says that the engine is removing the container, or has tried to: nothing can be done with it any more.
+func going(c Inspection) bool { return c.State == "removing" || c.State == "dead" }
 
 // barredSteps are what is left to do when the old container can't be put back. With the name taken by another, the
 // replacement goes. Otherwise it is all that there is, and is brought up.

@@ -35,17 +35,21 @@ Who may act. A restore has one runner at a time: the bot that holds its lease, u
 restore changes hands. Every write to the journal names its epoch and is refused when that is no longer the current one
 (ErrFenced). The engine knows nothing of epochs, so before every act on it the runner checks that its lease has not run
 out by its own clock, which started before the journal's. An act that was begun in time can still arrive late. Acts name
-containers by ID and have the same meaning whoever does them, so that mostly does no harm; where it does, the bot whose
-act it was makes it good (mend.go).
+containers by ID and have the same meaning whoever does them, so that mostly does no harm. The journal remembers from
+whom a restore was taken, and when it is over, what came late is put right (mend.go). A bot takes over what its own engine and
+its own containers are concerned by, and nothing else.
 
 What can go missing, and what happens then:
 
 	the bot       the next one to look takes the restore over: the same bot at once, another when the lease has run out
 	the journal   nothing new is begun. A swap that has begun goes on to its end, for a minute at most: nobody else can
 	              claim it without the journal, and a stopped container must not wait for a database (see lease.go)
-	the engine    acts return ErrEngineAway; the restore stays where it is and is taken up again every second
+	              One that only stalls is no verdict either: ErrJournalAway, and the restore is taken up again
+	the engine    acts return ErrEngineAway; the restore stays where it is and is taken up again every second; after ten, people
+	              are told (waits.go). One that answers, and never ends one act, has given its verdict on that
 	the new one   reverting puts the old one back, several times if need be
-	the old one   when somebody has removed it, the replacement stays, whatever it is like (barred.go)
+	the old one   when somebody has removed it, the replacement stays, whatever it is like (barred.go). One whose stop was
+	              answered with an error may die of it yet: it is stopped to the end before it is started again
 	both          when somebody runs another container under the name, that one is left alone
 	the way back  when neither comes up, the restore has failed, and says in words what a person can do
 

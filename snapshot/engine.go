@@ -73,6 +73,10 @@ type Finding struct {
 
 // Containers finds what runs.
 type Containers interface {
+	// Ping asks the engine for a sign of life.
+	Ping(ctx context.Context) error
+	// ID is the engine's own, with which the Key of each of its containers begins.
+	ID(ctx context.Context) (string, error)
 	// List returns all enabled containers, whatever their state, without those that a restore has set aside.
 	List(ctx context.Context) ([]Container, error)
 	// Inspect looks a container up by ID or exact name. It returns ErrUnknownContainer when there is none.

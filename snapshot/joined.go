@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -79,4 +80,53 @@ func (m *machine) rejoinOne(ctx context.Context, j JoinedPlan) (string, error) {
 		return child.Sentence(child.State), nil
 	}
 	return "", nil
+}
+
+// reattach restarts the containers that share a namespace with the old one, when that was stopped and has been started
+// again: the namespaces are new ones since. Those that can't be are named.
+func (m *machine) reattach(ctx context.Context) error {
+	if len(m.rest.Plan.Joined) == 0 {
+		return nil
+	}
+	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
+	again := errors.Is(err, ErrUnknownContainer) // it has removed itself: its copy is another one
+	if err != nil && !again || err == nil && old.StartedAt.Equal(m.rest.Plan.OldStarted) {
+		return err
+	}
+	for _, j := range m.rest.Plan.Joined {
+		if !j.Enabled || again {
+			m.cutOff(j.Name)
+			continue
+		}
+		err := m.restartAfter(ctx, j.ID, old.StartedAt)
+		if later(err) {
+			return fmt.Errorf("restarting %s: %w", j.Name, err)
+		}
+		if err != nil {
+			m.Logger.Warn("restarting what shares a namespace", "restore_id", m.rest.ID, "container", j.Name, "err", err)
+			m.cutOff(j.Name)
+		}
+	}
+	return nil
+}
+
+func (m *machine) cutOff(name string) {
+	if told := "; " + name + " shared its namespaces, and is cut off: restart it, or make it anew"; !strings.Contains(m.rest.Error, told) {
+		m.rest.Error += told
+	}
+}
+
+// restartAfter restarts a container that runs since before a moment, or that an earlier try has stopped after it.
+func (m *machine) restartAfter(ctx context.Context, id string, moment time.Time) error {
+	c, err := m.Engine.Inspect(ctx, id)
+	if errors.Is(err, ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !alive(c) && c.FinishedAt.Before(moment)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := gone(m.Engine.Stop(ctx, id, 10*time.Second)); err != nil {
+		return err
+	}
+	return gone(m.Engine.Start(ctx, id))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -11,6 +12,9 @@ import (
 
 // ErrFenced says that another bot runs the restore by now. Whoever gets it must not touch the engine any more.
 var ErrFenced = errors.New("another bot has taken the restore over")
+
+// ErrJournalAway says that the journal, or what else the database holds, can't be reached now. It is no verdict on a restore.
+var ErrJournalAway = errors.New("the database does not answer")
 
 // Kind tells a restore of a snapshot from the undo of an earlier restore.
 type Kind string
@@ -37,6 +41,7 @@ type Restore struct {
 	EnteredAt   time.Time // when it came into its state
 	StartedAt   time.Time // when the replacement was started; zero until then
 	VerifiedAt  time.Time
+	Only        string // as the Config of the bot that opened it
 	Seen        string // the engine's ID of the container that the person saw; "" when none was named
 	Plan        Plan
 	Phases      []Phase
@@ -47,6 +52,11 @@ type Restore struct {
 	KeptUntil   time.Time // when the container from before may go; zero once it is gone or back in service
 	UndoneByID  int64     // the undo that has put the container from before back, or 0
 	Proof       string    // how it was verified, in words
+}
+
+// been says whether the restore has left a state behind it.
+func (r Restore) been(s State) bool {
+	return slices.ContainsFunc(r.Phases, func(p Phase) bool { return p.State == s })
 }
 
 // SameWish says whether o was asked for as r is: the same container to be as in the same snapshot, or the same restore to
@@ -60,7 +70,9 @@ func (r Restore) SameWish(o Restore) bool {
 
 // Plan is what preflight and prepare have found out: all that a bot needs to carry on where another one died.
 type Plan struct {
-	OldID       string        `json:"old_id,omitempty"` // "" when no container was there
+	OldID       string        `json:"old_id,omitempty"`     // "" when no container was there
+	OldName     string        `json:"old_name,omitempty"`   // "": the restored container's
+	OldStarted  time.Time     `json:"old_started,omitzero"` // when it was started, by the engine's clock
 	OldPolicy   RestartPolicy `json:"old_policy"`
 	OldRunning  bool          `json:"old_running"`
 	OldWasGone  bool          `json:"old_was_gone,omitempty"`
@@ -127,9 +139,16 @@ type Journal interface {
 	// Advance writes r with its new state, the entry, and whatever has to be told, all or nothing. It returns ErrFenced
 	// when the epoch is no longer the current one, and refuses what the transition table refuses.
 	Advance(ctx context.Context, r Restore, to State, entry incidents.Entry) (Restore, error)
-	// Claimable lists restores that are not over and that nobody runs, and those that bot ran when it died; less those
-	// with contents of volumes in another bot's vault.
-	Claimable(ctx context.Context, bot string) ([]int64, error)
+	// Claimable lists restores within reach that are not over and that nobody runs, and those that its bot ran when it died;
+	// less those with contents of volumes in another bot's vault.
+	Claimable(ctx context.Context, reach Reach) ([]int64, error)
+	// Late lists restores within reach that are over and were taken from its bot, or longer than after ago from any.
+	Late(ctx context.Context, reach Reach, after time.Duration) ([]int64, error)
+	// Settled forgets that a restore was taken from bot, and from the others when that is longer than after ago.
+	Settled(ctx context.Context, id int64, bot string, after time.Duration) error
+	// Last is what was done last to a container: its newest restore that was verified, reverted or has failed. Running says
+	// that another one is not over. It returns ErrUnknownRestore when there was none.
+	Last(ctx context.Context, key string) (last Restore, running bool, err error)
 	// Restore reads one. It returns ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (Restore, error)
 }

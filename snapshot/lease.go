@@ -44,7 +44,8 @@ func (l *lease) renew(ctx context.Context) error {
 func (l *lease) state() (left time.Duration, lost bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Until(l.until), l.lost
+	// One clock stands still while the machine sleeps, the other one is set now and then: whichever has less left counts.
+	return min(time.Until(l.until), time.Until(l.until.Round(0))), l.lost
 }
 
 // guard returns nil when the holder may act now. swapping says that the swap has begun.
@@ -65,7 +66,7 @@ func (l *lease) guard(ctx context.Context, swapping bool) error {
 	case swapping && -left < l.grace:
 		return nil
 	}
-	return fmt.Errorf("renewing the lease: %w", err)
+	return fmt.Errorf("%w: renewing the lease: %w", ErrJournalAway, err)
 }
 
 // keep renews the lease until ctx ends, and calls fenced if it is lost.

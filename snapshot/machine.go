@@ -15,8 +15,7 @@ type machine struct {
 	lease *lease
 	rest  Restore
 	down  time.Time // when the old container was told to stop, if this run saw it
-
-	wasLate bool // an act may have reached the engine after the lease had run out; see mend.go
+	began State     // in which this run has found the restore
 }
 
 // work does what the current state stands for, and returns the state that follows. It returns an error only when
@@ -66,15 +65,26 @@ func (m *machine) act(ctx context.Context, limit time.Duration, do func(context.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	err := do(ctx)
-	if left, lost := m.lease.state(); lost || left <= 0 {
-		m.wasLate = true
+	if errors.Is(err, ErrEngineAway) && ctx.Err() != nil {
+		err = m.hung(ctx, err, limit)
 	}
 	return err
 }
 
+// hung makes a verdict of an act for which the limit was too short, when the engine answers otherwise: it would be so the
+// next time too, as with a process that can't be killed or a volume whose server is gone.
+func (m *machine) hung(ctx context.Context, err error, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if m.Engine.Ping(ctx) != nil {
+		return err
+	}
+	return fmt.Errorf("the engine has not done it within %s, although it answers: %v", limit, err) // no more an engine that is away
+}
+
 // later says that err is no verdict on the restore: it has to be taken up again.
 func later(err error) bool {
-	return errors.Is(err, ErrEngineAway) || errors.Is(err, ErrFenced) || errors.Is(err, ErrStopping)
+	return errors.Is(err, ErrEngineAway) || errors.Is(err, ErrJournalAway) || errors.Is(err, ErrFenced) || errors.Is(err, ErrStopping)
 }
 
 // giveUp is where a restore goes whose current work has failed for good.
@@ -131,7 +141,11 @@ func (m *machine) prepare(ctx context.Context) (State, error) {
 	}
 	err := m.act(ctx, 5*time.Minute, m.keepJoined)
 	if err == nil && m.rest.Plan.AdoptID == "" {
-		err = m.act(ctx, time.Minute, m.create)
+		limit := m.Act
+		if m.rest.Plan.AutoRemove {
+			limit = 10 * time.Minute // a commit comes first
+		}
+		err = m.act(ctx, limit, m.create)
 	}
 	if err != nil {
 		return m.giveUp(fmt.Errorf("creating the replacement: %w", err))
@@ -194,14 +208,18 @@ func (m *machine) swapSteps() []step {
 		step{"giving the replacement its name", 15 * time.Second, func(ctx context.Context) error {
 			return m.Engine.Rename(ctx, p.NewID, m.rest.Container)
 		}},
-		step{"starting the replacement", time.Minute, func(ctx context.Context) error {
+		step{"starting the replacement", m.Act, func(ctx context.Context) error {
 			return m.Engine.Start(ctx, p.NewID)
 		}})
 }
 
+// goneLimit is how long the engine may take to remove a container that removes itself: its files may be many. Until then
+// nobody else can have its name.
+const goneLimit = 5 * time.Minute
+
 // asideSteps take the old container out of service, and keep it.
 func (m *machine) asideSteps(p Plan) []step {
-	stop := time.Duration(p.StopTimeout) * time.Second
+	stop := m.stopLimit()
 	return []step{
 		{"telling the old container not to restart", 15 * time.Second, func(ctx context.Context) error {
 			return gone(m.disarm(ctx, p))
@@ -210,7 +228,7 @@ func (m *machine) asideSteps(p Plan) []step {
 			m.down = time.Now()
 			return gone(m.Engine.Stop(ctx, p.OldID, stop))
 		}},
-		{"setting the old container aside", 30 * time.Second, func(ctx context.Context) error {
+		{"setting the old container aside", goneLimit, func(ctx context.Context) error {
 			if p.AutoRemove {
 				return m.awaitGone(ctx, p.OldID)
 			}
@@ -253,10 +271,26 @@ func (m *machine) measure(ctx context.Context, p Plan) error {
 		return err
 	}
 	m.rest.StartedAt = now.StartedAt
-	if !m.down.IsZero() {
-		m.rest.Downtime = max(0, time.Since(m.down)-now.Up)
+	m.rest.Downtime, err = m.downtime(ctx, now)
+	return err
+}
+
+// downtime is from the old container's end to the new one's start, both by the engine's clock, whoever has stopped it. Of
+// one that has removed itself it is what this run has seen.
+func (m *machine) downtime(ctx context.Context, now Inspection) (time.Duration, error) {
+	if !m.rest.Plan.OldRunning {
+		return 0, nil
 	}
-	return nil
+	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
+	switch {
+	case err == nil && old.FinishedAt.After(old.StartedAt):
+		return max(0, now.StartedAt.Sub(old.FinishedAt)), nil
+	case err != nil && !errors.Is(err, ErrUnknownContainer):
+		return 0, err
+	case m.down.IsZero():
+		return 0, nil
+	}
+	return max(0, time.Since(m.down)-now.Up), nil
 }
 
 // verify waits until the replacement has proved itself, or has failed to.
@@ -280,7 +314,11 @@ func (m *machine) verify(ctx context.Context) (State, error) {
 	if err := m.act(ctx, 5*time.Minute, m.retire); err != nil && later(err) {
 		return "", err
 	}
-	if m.rest.Plan.keptID() != "" {
+	kept, err := m.anyOf(ctx, m.rest.Plan.keptID())
+	if later(err) {
+		return "", err
+	}
+	if kept || err != nil || m.rest.Plan.BeforeID != 0 {
 		m.rest.KeptUntil = m.rest.VerifiedAt.Add(m.Keep)
 	}
 	return Verified, nil

@@ -92,7 +92,7 @@ func (m *machine) judge(old Inspection, found bool) []string {
 		return []string{fmt.Sprintf("the name %s belongs to another container by now", old.Name)}
 	case m.rest.Seen != "" && !SameOrShort(old.ID, m.rest.Seen):
 		return []string{"the container was replaced after you saw it: look again, and ask again"}
-	case old.State == "removing" || old.State == "dead":
+	case going(old):
 		return []string{fmt.Sprintf("the engine is removing %s (its state is %s): wait until it is gone, and ask again", old.Name, old.State)}
 	case old.AutoRemove && old.State == "paused":
 		return []string{fmt.Sprintf("%s is paused and removes itself when it stops: resume it first (docker unpause %s)", old.Name, old.Name)}
@@ -113,8 +113,11 @@ func (m *machine) settle(ctx context.Context, old Inspection, found bool, findin
 		p.OldWasGone = true
 		return nil
 	}
-	p.OldID, p.OldPolicy, p.AutoRemove = old.ID, old.RestartPolicy, old.AutoRemove
-	p.OldRunning = alive(old)
+	p.OldID, p.OldName, p.OldPolicy, p.AutoRemove = old.ID, old.Name, old.RestartPolicy, old.AutoRemove
+	p.OldRunning, p.OldStarted = alive(old), old.StartedAt
+	if p.AutoRemove {
+		p.StandInRef = fmt.Sprintf("snapback/stand-in:%.12s-%d", p.OldID, m.rest.ID) // restores of another database have the same IDs
+	}
 	p.StopTimeout = stopTimeout(old)
 	var err error
 	p.KeptName, err = m.freeKeptName(ctx)

@@ -17,6 +17,7 @@ type Config struct {
 	Taker   *Taker   // nil: containers that share a namespace with a restored one are named, and not made anew
 	Volumes *Volumes // nil: contents of volumes stay as they are; else the Taker's
 	Bot     string   // this bot's name in the journal: the same after a restart, different for every bot
+	Only    string   // the label that narrows the Engine's containers down, if one does: bots with another one leave these restores alone
 	Logger  *slog.Logger
 	Zone    *time.Location // for names such as api.before-0347; nil: UTC
 
@@ -26,6 +27,8 @@ type Config struct {
 	Keep   time.Duration // how long the container from before is kept; 0: 24 h
 	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
 	Tries  int           // how often putting the old one back is tried; 0: 6
+	Act    time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
+	Told   time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
 }
 
 func (c Config) withDefaults() Config {
@@ -39,6 +42,8 @@ func (c Config) withDefaults() Config {
 	set(&c.Health, 3*time.Minute)
 	set(&c.Keep, 24*time.Hour)
 	set(&c.Stale, 15*time.Minute)
+	set(&c.Act, time.Minute)
+	set(&c.Told, 10*time.Second)
 	if c.Tries == 0 {
 		c.Tries = 6
 	}
@@ -59,14 +64,15 @@ type Restorer struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex // guards running and changed
+	mu      sync.Mutex // guards all below
 	running map[int64]bool
-	changed chan struct{} // closed, and replaced, whenever a restore here changes state
+	waiting map[int64]time.Time // restores for whose engine this bot waits, and since when; zero once that was told
+	changed chan struct{}       // closed, and replaced, whenever a restore here changes state
 }
 
 // NewRestorer returns a Restorer that does nothing until Start.
 func NewRestorer(c Config) *Restorer {
-	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, changed: make(chan struct{})}
+	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, waiting: map[int64]time.Time{}, changed: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	return r
 }
@@ -103,8 +109,20 @@ func (r *Restorer) Stop(ctx context.Context) error {
 	}
 }
 
+// Reach is what a bot may look after: the containers of its own engine, and of these the ones that it is for.
+type Reach struct {
+	Bot    string
+	Engine string // the engine's ID
+	Only   string // as the Config of the restore's bot has it
+}
+
 func (r *Restorer) adopt() {
-	ids, err := r.Journal.Claimable(r.ctx, r.Bot)
+	engine, err := r.Engine.ID(r.ctx)
+	var ids []int64
+	reach := Reach{Bot: r.Bot, Engine: engine, Only: r.Only}
+	if err == nil {
+		ids, err = r.Journal.Claimable(r.ctx, reach)
+	}
 	if err != nil {
 		if r.ctx.Err() == nil {
 			r.Logger.Warn("looking for restores", "err", err)
@@ -114,10 +132,13 @@ func (r *Restorer) adopt() {
 	for _, id := range ids {
 		r.begin(id)
 	}
+	r.lookAfterLate(reach)
 }
 
-// begin runs a restore in the background, unless this Restorer is running it already.
-func (r *Restorer) begin(id int64) {
+func (r *Restorer) begin(id int64) { r.background(id, r.run) }
+
+// background does something about a restore, unless this Restorer is at it already.
+func (r *Restorer) background(id int64, do func(id int64) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running[id] || r.ctx.Err() != nil {
@@ -125,10 +146,11 @@ func (r *Restorer) begin(id int64) {
 	}
 	r.running[id] = true
 	r.wg.Go(func() {
-		err := r.run(id)
+		err := do(id)
 		if err != nil && r.ctx.Err() == nil {
 			r.Logger.Error("restore interrupted", "restore_id", id, "err", err)
 		}
+		r.waits(id, err)
 		r.mu.Lock()
 		delete(r.running, id)
 		r.mu.Unlock()
@@ -201,7 +223,7 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by By, idempotency string
 }
 
 func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {
-	rest.State, rest.RequestedAt = Requested, time.Now().UTC()
+	rest.State, rest.RequestedAt, rest.Only = Requested, time.Now().UTC(), r.Only
 	opened, fresh, err := r.Journal.Open(ctx, rest, idempotency)
 	if err != nil {
 		return Restore{}, err
@@ -245,16 +267,15 @@ func (r *Restorer) run(id int64) error {
 	held := &lease{journal: r.Journal, id: id, epoch: rest.Epoch, length: r.Lease, grace: time.Minute, until: asked.Add(r.Lease)}
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
-	r.wg.Go(func() { held.keep(ctx, cancel) })
+	renewing, done := context.WithCancel(context.WithoutCancel(ctx)) // also while a swap goes on that a stopping bot can't interrupt
+	defer done()
+	r.wg.Go(func() { held.keep(renewing, cancel) })
 
-	m := &machine{Restorer: r, lease: held, rest: rest}
+	m := &machine{Restorer: r, lease: held, rest: rest, began: rest.State}
 	for !m.rest.State.Final() {
 		next, err := m.work(ctx)
 		if err == nil {
 			err = m.advance(ctx, next)
-		}
-		if errors.Is(err, ErrFenced) && m.wasLate {
-			return m.mend(r.ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)

@@ -42,6 +42,8 @@ type Keeping interface {
 	KeptGone(ctx context.Context, id int64, e incidents.Entry) error
 	// KeptLeft lists recent restores whose container from before is no longer kept, and that were not undone.
 	KeptLeft(ctx context.Context) ([]Restore, error)
+	// Leavings lists recent restores that are over and may have left a replacement under its first name, or a copy's image.
+	Leavings(ctx context.Context) ([]Restore, error)
 	// Sweep forgets containers that have been gone for a week and left no snapshot, and ticks of long ago.
 	Sweep(ctx context.Context, engine string) error
 	// Restoring says whether a restore of an identity is under way.
@@ -119,6 +121,7 @@ func (w *Watcher) tidy(ctx context.Context) {
 		{"removing surplus snapshots", w.keepAll},
 		{"removing tags that were left", w.removeTags},
 		{"removing containers from before", w.removeKept},
+		{"removing what restores have left", w.removeLeavings},
 		{"forgetting what is long gone", w.Store.Sweep},
 		{"removing surplus archives of volumes", w.tidyVolumes},
 	} {
@@ -321,6 +324,44 @@ func (w *Watcher) removeLeft(ctx context.Context, r Restore) error {
 		return nil
 	}
 	return w.Engine.Untag(ctx, r.Plan.StandInRef)
+}
+
+// removeLeavings removes what no restore has seen: a replacement that the engine was still at when the restore ended, and the
+// image of an auto-remove container's copy, once nothing is made from it any more.
+func (w *Watcher) removeLeavings(ctx context.Context, engine string) error {
+	list, err := w.Store.Leavings(ctx)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, r := range on(engine, list) {
+		running, err := w.Store.Restoring(ctx, r.Key)
+		if err == nil && !running {
+			err = w.removeLeaving(ctx, r)
+		}
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
+
+func (w *Watcher) removeLeaving(ctx context.Context, r Restore) error {
+	if r.Plan.StandInRef != "" {
+		if err := w.Engine.Untag(ctx, r.Plan.StandInRef); err != nil && !errors.Is(err, ErrInUse) {
+			return err
+		}
+	}
+	if r.Plan.TempName == "" || r.Plan.AdoptID != "" {
+		return nil
+	}
+	c, err := w.Engine.Inspect(ctx, r.Plan.TempName)
+	if errors.Is(err, ErrUnknownContainer) || err == nil && (!c.Enabled || alive(c)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.Logger.Warn("removing a replacement that came too late", "container", c.Name, "restore_id", r.ID)
+	return w.Engine.Remove(ctx, c.ID)
 }
 
 func keptEntry(r Restore) incidents.Entry {

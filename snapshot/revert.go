@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func (m *machine) revert(ctx context.Context) (State, error) {
 
 // advice is what a person does by hand when both ways are barred.
 func (m *machine) advice() string {
-	p, name := m.rest.Plan, m.rest.Container
+	p, name := m.rest.Plan, m.rest.oldName()
 	if p.keptID() == "" {
 		return "No container ran under that name before: start one by hand, or restore another snapshot"
 	}
@@ -75,13 +76,23 @@ func (m *machine) revertOnce(ctx context.Context) (State, error) {
 	if barred != "" {
 		m.rest.Error += "; " + barred
 	}
+	if p := m.rest.Plan; barred == "" && p.AutoRemove && p.StandInID == "" {
+		there, err := m.anyOf(ctx, p.OldID)
+		if err != nil {
+			return "", err
+		}
+		if !there {
+			m.rest.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + m.advice()
+			end = Failed
+		}
+	}
 	return end, nil
 }
 
 func (m *machine) revertSteps() []step {
 	steps := []step{
 		{"filling the volumes with what they held before", moveLimit, m.putBack},
-		{"taking the replacement away", time.Minute, m.withdraw},
+		{"taking the replacement away", m.Act, m.withdraw},
 	}
 	p := m.rest.Plan
 	if p.AutoRemove && p.StandInID == "" {
@@ -90,14 +101,16 @@ func (m *machine) revertSteps() []step {
 	if p.keptID() == "" {
 		return steps
 	}
-	steps = append(steps, step{"giving the old container its name again", 15 * time.Second, m.rename})
+	steps = append(steps, step{"giving the old container its name again", goneLimit, m.rename})
 	if !p.AutoRemove && p.OldPolicy.Name != "" {
 		steps = append(steps, step{"telling the old container to restart as before", 15 * time.Second, func(ctx context.Context) error {
 			return m.Engine.SetRestartPolicy(ctx, p.OldID, p.OldPolicy)
 		}})
 	}
 	if p.OldRunning {
-		steps = append(steps, step{"starting the old container", time.Minute, m.restart})
+		steps = append(steps,
+			step{"starting the old container", m.Act + m.stopLimit(), m.restart},
+			step{"restarting what shares its namespaces", time.Duration(1+len(p.Joined)) * m.Act, m.reattach})
 	}
 	return steps
 }
@@ -156,8 +169,11 @@ func (m *machine) rename(ctx context.Context) error {
 	if p.AutoRemove {
 		return m.renameAutoRemove(ctx)
 	}
-	return m.Engine.Rename(ctx, p.OldID, m.rest.Container)
+	return m.Engine.Rename(ctx, p.OldID, m.rest.oldName())
 }
+
+// oldName is what the old container is called: Compose may have called it otherwise than the one of the snapshot.
+func (r Restore) oldName() string { return cmp.Or(r.Plan.OldName, r.Container) }
 
 func (m *machine) restart(ctx context.Context) error {
 	p := m.rest.Plan
@@ -170,12 +186,26 @@ func (m *machine) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !alive(now) {
-		if err := m.Engine.Start(ctx, id); err != nil {
+	if m.dying(now) {
+		if err := m.Engine.Stop(ctx, id, m.stopLimit()); err != nil {
 			return err
 		}
 	}
+	if err := m.Engine.Start(ctx, id); err != nil { // of one that runs, it does nothing
+		return err
+	}
 	return m.staysUp(ctx, id)
+}
+
+// dying says that the old container, which runs, was told to stop, and may do so yet: an engine that says it could not stop
+// it, or says nothing, has sent the signal. So it is stopped before it is started again.
+func (m *machine) dying(now Inspection) bool {
+	told := !m.down.IsZero() || m.began == Reverting && m.rest.been(Swapping)
+	return told && alive(now) && now.StartedAt.Equal(m.rest.Plan.OldStarted)
+}
+
+func (m *machine) stopLimit() time.Duration {
+	return time.Duration(m.rest.Plan.StopTimeout) * time.Second
 }
 
 // staysUp waits until a container has been up for a second. An engine that is about to end starts what it is told to, and

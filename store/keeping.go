@@ -110,6 +110,13 @@ func (db *DB) KeptLeft(ctx context.Context) ([]snapshot.Restore, error) {
 		AND verified_at > now() - interval '30 days' ORDER BY id`, pgx.NamedArgs{})
 }
 
+// Leavings implements snapshot.Keeping. A create that its restore has given up ends within minutes; a copy may be in use for long.
+func (db *DB) Leavings(ctx context.Context) ([]snapshot.Restore, error) {
+	return restores(ctx, db.pool, `WHERE NOT (`+stillRunning+`) AND (
+		record->'plan'->>'temp_name' <> '' AND entered_at > now() - interval '1 day' OR
+		record->'plan'->>'stand_in_ref' <> '' AND entered_at > now() - interval '30 days') ORDER BY id`, pgx.NamedArgs{})
+}
+
 // Sweep implements snapshot.Keeping. The last tick of a schedule stays, however long ago it was.
 func (db *DB) Sweep(ctx context.Context, engine string) error {
 	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE engine = $1 AND gone_at < now() - interval '7 days'

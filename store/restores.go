@@ -14,6 +14,7 @@ import (
 
 // record is the part of a restore that only the machine and people read.
 type restoreRecord struct {
+	Only        string                `json:"only,omitempty"`
 	Seen        string                `json:"seen,omitempty"`
 	Plan        snapshot.Plan         `json:"plan"`
 	Phases      []snapshot.Phase      `json:"phases,omitempty"`
@@ -35,13 +36,13 @@ func scanRestore(row pgx.CollectableRow) (r snapshot.Restore, err error) {
 	r.By.Incident = incident
 	r.RequestedAt, r.EnteredAt = r.RequestedAt.UTC(), r.EnteredAt.UTC()
 	r.StartedAt, r.VerifiedAt, r.KeptUntil = zero(started), zero(verified), zero(kept)
-	r.Seen, r.Plan, r.Phases, r.Differences = rec.Seen, rec.Plan, rec.Phases, rec.Differences
+	r.Only, r.Seen, r.Plan, r.Phases, r.Differences = rec.Only, rec.Seen, rec.Plan, rec.Phases, rec.Differences
 	r.WhyNot, r.Downtime, r.Proof = rec.WhyNot, rec.Downtime, rec.Proof
 	return r, err
 }
 
 func recordOf(r snapshot.Restore) restoreRecord {
-	return restoreRecord{r.Seen, r.Plan, r.Phases, r.Differences, r.WhyNot, r.Downtime, r.Proof}
+	return restoreRecord{r.Only, r.Seen, r.Plan, r.Phases, r.Differences, r.WhyNot, r.Downtime, r.Proof}
 }
 
 // querier is a pool or a transaction.
@@ -148,7 +149,9 @@ func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Durati
 	var r snapshot.Restore
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			UPDATE restores SET epoch = epoch + 1, lease_owner = $2, lease_until = now() + make_interval(secs => $3)
+			UPDATE restores SET epoch = epoch + 1, lease_owner = $2, lease_until = now() + make_interval(secs => $3),
+				late = CASE WHEN lease_owner IN ('', $2) THEN late ELSE array_append(array_remove(late, lease_owner), lease_owner) END,
+				taken_at = CASE WHEN lease_owner IN ('', $2) THEN taken_at ELSE now() END
 			WHERE id = $1 AND (lease_until < now() OR lease_owner = $2)`, id, bot, lease.Seconds())
 		if err != nil {
 			return err
@@ -172,15 +175,48 @@ func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) e
 	return away(err)
 }
 
-// Claimable implements snapshot.Journal.
-func (db *DB) Claimable(ctx context.Context, bot string) ([]int64, error) {
-	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+stillRunning+` AND (lease_until < now() OR lease_owner = $1)
-		AND coalesce(record->'plan'->'volumes'->>'bot', $1) = $1 ORDER BY id`, bot)
+// within are the restores that a bot may look after.
+const within = `split_part(key, '/', 1) = @engine AND coalesce(record->>'only', '') = @only`
+
+func (db *DB) restoreIDs(ctx context.Context, where string, reach snapshot.Reach, after time.Duration) ([]int64, error) {
+	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+within+` AND `+where+` ORDER BY id`, pgx.NamedArgs{
+		"bot": reach.Bot, "engine": reach.Engine, "only": reach.Only, "after": after.Seconds(),
+	})
 	if err != nil {
 		return nil, away(err)
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	return ids, away(err)
+}
+
+// Claimable implements snapshot.Journal.
+func (db *DB) Claimable(ctx context.Context, reach snapshot.Reach) ([]int64, error) {
+	return db.restoreIDs(ctx, stillRunning+` AND (lease_until < now() OR lease_owner = @bot)
+		AND coalesce(record->'plan'->'volumes'->>'bot', @bot) = @bot`, reach, 0)
+}
+
+// Late implements snapshot.Journal.
+func (db *DB) Late(ctx context.Context, reach snapshot.Reach, after time.Duration) ([]int64, error) {
+	return db.restoreIDs(ctx, `NOT (`+stillRunning+`) AND late <> '{}'
+		AND (@bot = ANY(late) OR taken_at < now() - make_interval(secs => @after))`, reach, after)
+}
+
+// Settled implements snapshot.Journal.
+func (db *DB) Settled(ctx context.Context, id int64, bot string, after time.Duration) error {
+	_, err := db.pool.Exec(ctx, `UPDATE restores SET late = CASE WHEN taken_at < now() - make_interval(secs => $3) THEN '{}' ELSE array_remove(late, $2) END
+		WHERE id = $1`, id, bot, after.Seconds())
+	return away(err)
+}
+
+// Last implements snapshot.Journal.
+func (db *DB) Last(ctx context.Context, key string) (last snapshot.Restore, running bool, err error) {
+	args := pgx.NamedArgs{"key": key}
+	last, err = oneRestore(ctx, db.pool, `WHERE key = @key AND state IN ('verified', 'reverted', 'failed') ORDER BY id DESC LIMIT 1`, args)
+	if err != nil {
+		return last, false, err
+	}
+	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM restores WHERE key = @key AND `+stillRunning+`)`, args).Scan(&running)
+	return last, running, away(err)
 }
 
 // Advance implements snapshot.Journal.

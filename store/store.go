@@ -18,10 +18,11 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
 )
 
 // ErrAway says that Postgres can't be reached. Nothing was written.
-var ErrAway = errors.New("the database does not answer")
+var ErrAway = snapshot.ErrJournalAway
 
 // Sealer encrypts what must not be readable at rest; about binds it to what it belongs to.
 type Sealer interface {

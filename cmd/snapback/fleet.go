@@ -14,11 +14,8 @@ import (
 // fleet is the enabled containers: as the engine shows them now, and those that are gone as they were last seen,
 // because their snapshots can still be restored.
 type fleet struct {
-	engine interface {
-		snapshot.Containers
-		ID(ctx context.Context) (string, error)
-	}
-	db *store.DB
+	engine snapshot.Containers
+	db     *store.DB
 }
 
 // Containers lists them. It returns snapshot.ErrEngineAway.

@@ -24,6 +24,11 @@ func (hung) Inspect(ctx context.Context, _ string) (snapshot.Inspection, error) 
 	return snapshot.Inspection{}, ctx.Err()
 }
 
+func (hung) Ping(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (hung) ID(ctx context.Context) (string, error) {
 	<-ctx.Done()
 	return "", ctx.Err()

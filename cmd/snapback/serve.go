@@ -117,7 +117,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
 	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
-		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Logger: log, Zone: c.Zone,
+		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
 		Keep: c.KeepBefore,
 	})
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (e *Engine) SetRestartPolicy(ctx context.Context, id string, policy snapsho
 		return nil
 	}
 	if err := e.update(ctx, id, map[string]any{"RestartPolicy": policy}); err != nil {
-		return fmt.Errorf("setting the restart policy of %s: %w", d.Name, d.known(err, snapshot.ErrGone))
+		return fmt.Errorf("setting the restart policy of %s: %w", d.Name, e.refused(ctx, d, err))
 	}
 	return nil
 }
@@ -63,10 +64,25 @@ func (e *Engine) Stop(ctx context.Context, id string, timeout time.Duration) err
 	}
 	seconds := int(math.Ceil(timeout.Seconds()))
 	if err := e.cli.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds}); err != nil {
-		return fmt.Errorf("stopping %s: %w", d.Name, d.known(err, snapshot.ErrGone))
+		return fmt.Errorf("stopping %s: %w", d.Name, e.refused(ctx, d, err))
 	}
 	return nil
 }
+
+// refused is why the engine has not done an act. One on a container that somebody is having removed returns when that is
+// done: whoever acts has to do with a container that is gone, and its name is free then.
+func (e *Engine) refused(ctx context.Context, d document, err error) error {
+	if !leaving.MatchString(err.Error()) {
+		return d.known(err, snapshot.ErrGone)
+	}
+	if err := e.awaitRemoval(ctx, d); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: it was being removed", snapshot.ErrGone)
+}
+
+// leaving is what the engine says of such a container.
+var leaving = regexp.MustCompile(`marked for removal|removal of container \S+ is already in progress|is being removed`)
 
 func (e *Engine) resume(ctx context.Context, d document) error {
 	if !d.State.Paused {
@@ -96,7 +112,7 @@ func (e *Engine) Start(ctx context.Context, id string) error {
 		return e.resume(ctx, d)
 	}
 	if err := e.cli.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return fmt.Errorf("starting %s: %w", d.Name, d.known(err, snapshot.ErrGone))
+		return fmt.Errorf("starting %s: %w", d.Name, e.refused(ctx, d, err))
 	}
 	return nil
 }
@@ -111,11 +127,11 @@ func (e *Engine) Rename(ctx context.Context, id, name string) error {
 		return err
 	}
 	err = e.cli.ContainerRename(ctx, id, name)
-	if cerrdefs.IsConflict(err) {
+	if cerrdefs.IsConflict(err) && !leaving.MatchString(err.Error()) {
 		return fmt.Errorf("renaming %s to %s: %w: %w", d.Name, name, snapshot.ErrInUse, d.known(err, nil))
 	}
 	if err != nil {
-		return fmt.Errorf("renaming %s to %s: %w", d.Name, name, d.known(err, snapshot.ErrGone))
+		return fmt.Errorf("renaming %s to %s: %w", d.Name, name, e.refused(ctx, d, err))
 	}
 	return nil
 }

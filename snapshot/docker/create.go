@@ -41,6 +41,9 @@ func (e *Engine) Create(ctx context.Context, name string, spec snapshot.Spec) (s
 	id, err := e.createExact(ctx, name, spec, d, f)
 	if errors.Is(err, cerrdefs.ErrConflict) {
 		id, err = e.adopt(ctx, name, spec, d)
+		if errors.Is(err, snapshot.ErrGone) { // the name is taken, by a container that can't be seen yet
+			err = fmt.Errorf("%w: it is still at an earlier create of the same", snapshot.ErrEngineAway)
+		}
 	}
 	if err != nil {
 		return id, fmt.Errorf("creating %s: %w", name, d.known(err, snapshot.ErrNotRestorable))

@@ -1,0 +1,287 @@
+package snapshot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// A database that stalls is no reason to give a replacement up that does well.
+func TestRestoreOutlastsADatabaseThatStalls(t *testing.T) {
+	d := setup(t).broken()
+	j := &cutJournal{DB: d.db}
+	var once sync.Once
+	j.on = func(to snapshot.State) {
+		if to == snapshot.Started {
+			once.Do(func() { j.stall(5 * time.Second) })
+		}
+	}
+	d.with(snapshot.Config{Journal: j, Lease: shortLease, Window: 10 * time.Second})
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Verified {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	d.runs(r.Plan.NewID)
+}
+
+// stall has the journal answer nothing for a while.
+func (j *cutJournal) stall(d time.Duration) {
+	end := time.Now().Add(d)
+	j.set(func(ctx context.Context) error {
+		select {
+		case <-time.After(time.Until(end)):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// An engine that never ends one act, and does all others, would otherwise be waited for for ever.
+func TestActThatNeverEndsIsGivenUp(t *testing.T) {
+	d := setup(t).broken()
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.start = func(ctx context.Context, id string) error {
+		if id == d.old {
+			return d.Engine().Start(ctx, id)
+		}
+		<-ctx.Done()
+		return fmt.Errorf("%w: %w", snapshot.ErrEngineAway, ctx.Err()) // as the adapter puts it
+	}
+	d.with(snapshot.Config{Engine: engine, Act: 2 * time.Second})
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "has not done it within 2s, although it answers") {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	d.runs(d.old)
+}
+
+func TestRestoreThatWaitsForTheEngineSaysSo(t *testing.T) {
+	d := setup(t).broken()
+	var away atomic.Bool
+	away.Store(true)
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.start = func(ctx context.Context, id string) error {
+		if away.Load() {
+			return snapshot.ErrEngineAway
+		}
+		return d.Engine().Start(ctx, id)
+	}
+	d.with(snapshot.Config{Engine: engine, Told: time.Second, Lease: shortLease})
+	id := d.ask()
+	told := func() (n int) {
+		for _, kind := range d.kinds() {
+			if kind == "restore.waiting" {
+				n++
+			}
+		}
+		return n
+	}
+	d.await(20*time.Second, "it is told", func() bool { return told() > 0 })
+	away.Store(false)
+	if r := d.over(id, time.Minute); r.State != snapshot.Verified || told() != 1 {
+		t.Errorf("%s: %s; told %d times", r.State, r.Error, told())
+	}
+}
+
+// The engine says that it could not stop the old container; the process ends some seconds later all the same.
+func TestStopThatTakesEffectAfterItsErrorLeavesTheOldOneRunning(t *testing.T) {
+	for name, flag := range map[string]string{"plain": "--restart=always", "auto-remove": "--rm"} {
+		t.Run(name, func(t *testing.T) {
+			d := setup(t).broken(flag)
+			engine := &bentEngine{Engine: d.Engine()}
+			killed := make(chan struct{})
+			var once sync.Once
+			engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
+				first := false
+				once.Do(func() { first = true })
+				if !first {
+					return d.Engine().Stop(ctx, id, timeout)
+				}
+				process := d.startedAt(id)
+				time.AfterFunc(3*time.Second, func() {
+					defer close(killed)
+					if now, err := d.Engine().Inspect(context.Background(), d.old); err == nil && now.StartedAt.Equal(process) {
+						_, _ = d.Try("kill", d.old)
+					}
+				})
+				return errors.New("cannot stop container: tried to kill container, but did not receive an exit event")
+			}
+			d.with(snapshot.Config{Engine: engine})
+			r := d.over(d.ask(), time.Minute)
+			if r.State != snapshot.Reverted {
+				t.Fatalf("%s: %s", r.State, r.Error)
+			}
+			<-killed
+			d.runs("")
+		})
+	}
+}
+
+// The engine is still removing the auto-remove container when the restore is given up: its copy must not go.
+func TestRevertWaitsUntilAnAutoRemoveContainerIsGone(t *testing.T) {
+	d := setup(t).broken("--rm")
+	engine := &bentEngine{Engine: d.Engine()}
+	var removing atomic.Bool
+	was, err := d.Engine().Inspect(t.Context(), d.old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was.State = "removing"
+	engine.start = func(ctx context.Context, id string) error {
+		in, err := d.Engine().Inspect(ctx, id)
+		if err != nil || in.RestartPolicy.Name != "" && strings.Contains(strings.Join(d.env(id), " "), "V=2") {
+			return errors.Join(err, d.Engine().Start(ctx, id))
+		}
+		if removing.CompareAndSwap(false, true) {
+			time.AfterFunc(2*time.Second, func() { removing.Store(false) })
+		}
+		return errors.New("the port is taken")
+	}
+	engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+		if removing.Load() && ref == d.old {
+			return was, nil
+		}
+		return d.Engine().Inspect(ctx, ref)
+	}
+	d.with(snapshot.Config{Engine: engine})
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Reverted {
+		t.Fatalf("%s: %s; %v", r.State, r.Error, d.names(d.name))
+	}
+	d.runs(r.Plan.StandInID)
+}
+
+// An auto-remove container may end by itself while its replacement is being made: then there is nothing to stop.
+func TestAutoRemoveContainerThatEndsByItselfIsRestored(t *testing.T) {
+	end := func(d *brokenDeploy) {
+		d.Docker("stop", "--time", "0", d.old)
+		d.await(10*time.Second, "it is gone", func() bool { return d.names(d.name)[d.name] == "" })
+	}
+	for name, bend := range map[string]func(d *brokenDeploy, e *bentEngine){
+		"before its copy": func(d *brokenDeploy, e *bentEngine) {
+			e.commit = func(ctx context.Context, id, ref string, pause bool) (string, int64, error) {
+				if id == d.old {
+					end(d)
+				}
+				return d.Engine().Commit(ctx, id, ref, pause)
+			}
+		},
+		"after its copy": func(d *brokenDeploy, e *bentEngine) {
+			var once atomic.Bool
+			e.create = func(ctx context.Context, name string, spec snapshot.Spec) (string, error) {
+				id, err := d.Engine().Create(ctx, name, spec)
+				if err == nil && strings.Contains(name, ".before-") && once.CompareAndSwap(false, true) {
+					end(d)
+					return "", snapshot.ErrEngineAway // the answer is lost
+				}
+				return id, err
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := setup(t).broken("--rm")
+			engine := &bentEngine{Engine: d.Engine()}
+			bend(d, engine)
+			d.with(snapshot.Config{Engine: engine})
+			r := d.over(d.ask(), time.Minute)
+			if r.State != snapshot.Verified {
+				t.Fatalf("%s: %s", r.State, r.Error)
+			}
+			d.runs(r.Plan.NewID)
+		})
+	}
+}
+
+func TestRevertRestartsWhatSharesTheNetwork(t *testing.T) {
+	d := setup(t).broken()
+	side := d.Name("side")
+	sideID := d.Run(side, "--network", "container:"+d.name, d.Name("good"), "/app", "serve", "-addr", "")
+	stranger := d.Name("stranger")
+	d.Docker("run", "--detach", "--name", stranger, "--network", "container:"+d.name, d.Name("good"), "/app", "serve", "-addr", "")
+	d.with(snapshot.Config{Engine: d.failing()})
+	was := d.startedAt(sideID)
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Reverted || !strings.Contains(r.Error, stranger+" shared its namespaces, and is cut off") {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	if now := d.startedAt(sideID); !now.After(d.startedAt(d.old)) || !now.After(was) {
+		t.Errorf("%s was started at %s, before %s was again", side, now, d.name)
+	}
+}
+
+func (k *kit) startedAt(id string) time.Time {
+	k.t.Helper()
+	in, err := k.Engine().Inspect(k.t.Context(), id)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return in.StartedAt
+}
+
+// Compose has changed its mind about names once, and people do about theirs.
+func TestRevertGivesTheOldContainerItsOwnName(t *testing.T) {
+	k := setup(t)
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	one, two := k.Name("shop_api_1"), k.Name("shop-api-1")
+	k.Run(one, append(labels, k.Image("dies", `CMD ["/app", "no-such-command"]`))...)
+	snap := k.take(one)
+	k.Docker("rm", "-f", one)
+	old := k.Run(two, append(labels, k.Image("good", `CMD ["/app"]`))...)
+	if r := k.restore(k.container(two), snap.Name); r.State != snapshot.Reverted {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	if name := k.Docker("inspect", "--format", "{{.Name}}", old); name != "/"+two {
+		t.Errorf("the old container was %s, and is %s", two, name)
+	}
+}
+
+// Whoever measures, the downtime is from the old one's end to the new one's start.
+func TestDowntimeIsWhatItWas(t *testing.T) {
+	d := setup(t).broken()
+	engine := &bentEngine{Engine: d.Engine()}
+	var until atomic.Pointer[time.Time]
+	engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
+		if err := d.Engine().Stop(ctx, id, timeout); err != nil {
+			return err
+		}
+		end := time.Now().Add(3 * time.Second)
+		until.CompareAndSwap(nil, &end)
+		if time.Now().Before(*until.Load()) {
+			return snapshot.ErrEngineAway // the answer is lost
+		}
+		return nil
+	}
+	d.with(snapshot.Config{Engine: engine, Lease: shortLease})
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Verified || r.Downtime < 3*time.Second || r.Downtime > 10*time.Second {
+		t.Errorf("%s: down for %s", r.State, r.Downtime)
+	}
+}
+
+// What the engine was still creating when its restore was given up is removed by the next tidying.
+func TestReplacementThatComesTooLateIsRemoved(t *testing.T) {
+	d := setup(t).broken()
+	engine := &bentEngine{Engine: d.Engine()}
+	var late string
+	engine.create = func(ctx context.Context, name string, spec snapshot.Spec) (string, error) {
+		late = name
+		return "", errors.New("no space left on device")
+	}
+	d.with(snapshot.Config{Engine: engine})
+	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Reverted {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	d.Docker("create", "--name", late, "--label", "snapback.enable=true", "--label", d.Only(), d.Name("good"))
+	d.watch()
+	d.await(30*time.Second, "it is removed", func() bool { return len(d.names(d.name)) == 1 })
+	d.runs(d.old)
+}
