@@ -32,6 +32,13 @@ func (m *machine) checkHolder(ctx context.Context) error {
 	if err == nil && found && !m.rest.Plan.ours(c.ID) {
 		return fmt.Errorf("%w (by %.12s)", ErrTaken, c.ID)
 	}
+	if err != nil {
+		return err
+	}
+	_, err = m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+	if errors.Is(err, ErrUnknownContainer) {
+		return errors.New("the replacement is gone: somebody has removed it")
+	}
 	return err
 }
 

@@ -285,3 +285,21 @@ func TestReplacementThatComesTooLateIsRemoved(t *testing.T) {
 	d.await(30*time.Second, "it is removed", func() bool { return len(d.names(d.name)) == 1 })
 	d.runs(d.old)
 }
+
+// Somebody has removed the replacement: the old container must not be stopped for it.
+func TestReplacementThatIsGoneCostsNoDowntime(t *testing.T) {
+	d := setup(t).broken()
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.create = func(ctx context.Context, name string, spec snapshot.Spec) (string, error) {
+		id, err := d.Engine().Create(ctx, name, spec)
+		d.Docker("rm", "-f", id)
+		return id, err
+	}
+	d.with(snapshot.Config{Engine: engine})
+	was := d.startedAt(d.old)
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "the replacement is gone") || !d.startedAt(d.old).Equal(was) {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	d.runs(d.old)
+}
