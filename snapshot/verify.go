@@ -26,11 +26,19 @@ func (m *machine) prove(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("its health check did not say healthy within %s", m.Health)
 		}
 		select {
-		case <-time.After(verifyPoll):
+		case <-time.After(m.nextLook(now)):
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}
 	}
+}
+
+// nextLook is how long to wait before the next look: not beyond the end of the window.
+func (m *machine) nextLook(now Inspection) time.Duration {
+	if left := m.Window - now.Up; !now.HasCheck && left > 0 {
+		return min(left, verifyPoll)
+	}
+	return verifyPoll
 }
 
 func (m *machine) look(ctx context.Context) (now Inspection, err error) {
