@@ -53,7 +53,7 @@ func TestAutoRemoveContainerSurvivesCrashes(t *testing.T) {
 				c.replace("V=2", "--rm", c.bad)
 				c.autoRemove(n, fault(c), strings.HasPrefix(name, "killed"), name == "refused")
 				c.clear()
-				if _, err := c.Try("rmi", c.standInRef()); err == nil && name == "refused" && n <= 6 {
+				if _, err := c.Try("rmi", c.standInRef()); err == nil && name == "refused" && n < 6 {
 					t.Errorf("call %d: the copy's image was left", n)
 				}
 			}
@@ -61,7 +61,7 @@ func TestAutoRemoveContainerSurvivesCrashes(t *testing.T) {
 	}
 }
 
-// autoRemove restores with a fault. A copy of the old container runs in its place when it had stopped already.
+// autoRemove restores with a fault. A copy of the old container runs in its place when that was told to stop.
 func (c *crash) autoRemove(n int, fault *enginefault.Fault, reboots, refused bool) {
 	c.t.Helper()
 	c.proxy.Forget()
@@ -79,7 +79,8 @@ func (c *crash) autoRemove(n int, fault *enginefault.Fault, reboots, refused boo
 	if r.State != want {
 		c.t.Errorf("%+v: %s: %s", c.proxy.Calls(), r.State, r.Error)
 	}
-	switch stopped := n > 6; {
+	// A stop that was answered with an error may take effect yet, so it is done again.
+	switch stopped := n >= 6; {
 	case r.State == snapshot.Verified:
 		c.runs, c.policy[r.Plan.NewID] = r.Plan.NewID, "unless-stopped"
 		c.kept[r.Plan.KeptName] = r.Plan.StandInID
