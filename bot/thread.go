@@ -33,7 +33,7 @@ var replies = map[string]string{
 var outside = map[string]bool{
 	incidents.KindRestoreRequested: true, incidents.KindRestoreVerified: true, incidents.KindRestoreReverted: true,
 	incidents.KindRestoreFailed: true, incidents.KindRestoreRefused: true, incidents.KindRestoreWaiting: true, incidents.KindRestoreMended: true,
-	incidents.KindDeployReturned: true,
+	incidents.KindRestoreMendFailed: true, incidents.KindDeployReturned: true,
 }
 
 // told says whether an entry is posted, and with which mark.

@@ -105,8 +105,9 @@ const (
 	KindRestoreVerified    = "restore.verified"
 	KindRestoreReverted    = "restore.reverted"
 	KindRestoreFailed      = "restore.failed"
-	KindRestoreWaiting     = "restore.waiting"  // for an engine that does not answer
-	KindRestoreMended      = "restore.mended"   // what was done too late was put right
+	KindRestoreWaiting     = "restore.waiting" // for an engine that does not answer
+	KindRestoreMended      = "restore.mended"  // what was done too late was put right
+	KindRestoreMendFailed  = "restore.mend.failed"
 	KindEvidence           = "restore.evidence" // what is kept of a container that a restore replaced
 	KindSnapshotAsked      = "snapshot.requested"
 	KindSnapshotTaken      = "snapshot.taken"

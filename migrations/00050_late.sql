@@ -4,3 +4,4 @@
 ALTER TABLE restores
     ADD COLUMN late text[] NOT NULL DEFAULT '{}',
     ADD COLUMN taken_at timestamptz;
+CREATE INDEX restores_late ON restores (taken_at) WHERE late <> '{}';

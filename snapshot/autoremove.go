@@ -3,12 +3,18 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
 // An auto-remove container is deleted by the engine, with its anonymous volumes, the moment it stops. Before that a
 // plain copy of it is made, the stand-in: it keeps the volumes alive by mounting them, and is what the undo and a
 // revert go back to.
+
+// standInRef is the tag of the copy's image. Restores of another database have the same IDs.
+func standInRef(old string, restore int64) string {
+	return fmt.Sprintf("snapback/stand-in:%.12s-%d", old, restore)
+}
 
 // standIn makes the copy. The name holds the restore's ID, so a second run finds the first one's.
 func (m *machine) standIn(ctx context.Context) error {
@@ -27,6 +33,9 @@ func (m *machine) copyOld(ctx context.Context) error {
 	}
 	if !alive(old) && old.State != "created" {
 		return ErrGone
+	}
+	if p.StandInRef == "" { // planned by a release that did not write it down
+		p.StandInRef = standInRef(p.OldID, m.rest.ID)
 	}
 	image, err := m.standInImage(ctx)
 	if err != nil {

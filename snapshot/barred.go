@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // While a restore runs, or while its bot is down, people and deploys go on: somebody removes the old container, or runs
@@ -89,7 +88,7 @@ func going(c Inspection) bool { return c.State == "removing" || c.State == "dead
 // barredSteps are what is left to do when the old container can't be put back. With the name taken by another, the
 // replacement goes. Otherwise it is all that there is, and is brought up.
 func (m *machine) barredSteps() []step {
-	return []step{{"filling the volumes with what they held before", moveLimit, m.putBack}, {"leaving things in order", 2 * time.Minute, func(ctx context.Context) error {
+	return []step{{"filling the volumes with what they held before", moveLimit, m.putBack}, {"leaving things in order", goneLimit + m.Act, func(ctx context.Context) error {
 		c, found, err := m.holder(ctx)
 		if err != nil {
 			return err
@@ -107,7 +106,12 @@ func (m *machine) keepReplacement(ctx context.Context) error {
 		return err
 	}
 	m.lastWords(ctx, id)
-	if err := m.Engine.Rename(ctx, id, m.rest.Container); err != nil {
+	if old := m.rest.Plan.OldID; old != "" {
+		if err := m.awaitGone(ctx, old); err != nil { // until then it has the name
+			return err
+		}
+	}
+	if err := m.Engine.Rename(ctx, id, m.rest.Container); err != nil && !errors.Is(err, ErrInUse) {
 		return err
 	}
 	return m.Engine.Start(ctx, id)

@@ -88,6 +88,9 @@ func (m *machine) reattach(ctx context.Context) error {
 	if len(m.rest.Plan.Joined) == 0 {
 		return nil
 	}
+	if m.rest.Plan.OldStarted.IsZero() {
+		return nil // planned by a release that did not do this
+	}
 	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
 	again := errors.Is(err, ErrUnknownContainer) // it has removed itself: its copy is another one
 	if err != nil && !again || err == nil && old.StartedAt.Equal(m.rest.Plan.OldStarted) {
@@ -98,7 +101,7 @@ func (m *machine) reattach(ctx context.Context) error {
 			m.cutOff(j.Name)
 			continue
 		}
-		err := m.restartAfter(ctx, j.ID, old.StartedAt)
+		err := m.restartAfter(ctx, j, old.StartedAt)
 		if later(err) {
 			return fmt.Errorf("restarting %s: %w", j.Name, err)
 		}
@@ -116,17 +119,17 @@ func (m *machine) cutOff(name string) {
 	}
 }
 
-// restartAfter restarts a container that runs since before a moment, or that an earlier try has stopped after it.
-func (m *machine) restartAfter(ctx context.Context, id string, moment time.Time) error {
-	c, err := m.Engine.Inspect(ctx, id)
-	if errors.Is(err, ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !alive(c) && c.FinishedAt.Before(moment)) {
+// restartAfter restarts a container that runs since before a moment, or ran until its namespace went.
+func (m *machine) restartAfter(ctx context.Context, j JoinedPlan, moment time.Time) error {
+	c, err := m.Engine.Inspect(ctx, j.ID)
+	if errors.Is(err, ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !alive(c) && !j.Running) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := gone(m.Engine.Stop(ctx, id, 10*time.Second)); err != nil {
+	if err := gone(m.Engine.Stop(ctx, j.ID, 10*time.Second)); err != nil {
 		return err
 	}
-	return gone(m.Engine.Start(ctx, id))
+	return gone(m.Engine.Start(ctx, j.ID))
 }

@@ -97,6 +97,7 @@ type JoinedPlan struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
+	Running bool   `json:"running,omitempty"`
 }
 
 // Phase is how long a restore was in a state.
@@ -144,6 +145,8 @@ type Journal interface {
 	Claimable(ctx context.Context, reach Reach) ([]int64, error)
 	// Late lists restores within reach that are over and were taken from its bot, or longer than after ago from any.
 	Late(ctx context.Context, reach Reach, after time.Duration) ([]int64, error)
+	// WasLate says that bot has acted on a restore that was another one's by then.
+	WasLate(ctx context.Context, id int64, bot string) error
 	// Settled forgets that a restore was taken from bot, and from the others when that is longer than after ago.
 	Settled(ctx context.Context, id int64, bot string, after time.Duration) error
 	// Last is what was done last to a container: its newest restore that was verified, reverted or has failed. Running says

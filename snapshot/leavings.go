@@ -29,7 +29,7 @@ func (w *Watcher) removeLeaving(ctx context.Context, r Restore) error {
 			return err
 		}
 	}
-	if r.Plan.TempName == "" || r.Plan.AdoptID != "" {
+	if r.Plan.TempName == "" || r.Plan.AdoptID != "" || r.State == Failed { // what has failed is a person's
 		return nil
 	}
 	c, err := w.Engine.Inspect(ctx, r.Plan.TempName)

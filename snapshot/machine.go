@@ -16,6 +16,8 @@ type machine struct {
 	rest  Restore
 	down  time.Time // when the old container was told to stop, if this run saw it
 	began State     // in which this run has found the restore
+
+	wasLate bool // an act may have reached the engine after the lease had run out; see mend.go
 }
 
 // work does what the current state stands for, and returns the state that follows. It returns an error only when
@@ -55,28 +57,43 @@ func (m *machine) advance(ctx context.Context, next State) error {
 // act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is
 // told half a sentence is worse than one that is waited for.
 func (m *machine) act(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	swapping := m.rest.State == Swapping
-	if ctx.Err() != nil && !swapping {
-		return context.Cause(ctx)
-	}
-	if err := m.lease.guard(context.WithoutCancel(ctx), swapping); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	err := do(ctx)
-	if errors.Is(err, ErrEngineAway) && ctx.Err() != nil {
-		err = m.hung(ctx, err, limit)
+	err, late := m.attempt(ctx, limit, do)
+	if late && errors.Is(err, ErrEngineAway) {
+		return m.hung(ctx, err, limit)
 	}
 	return err
 }
 
-// hung makes a verdict of an act for which the limit was too short, when the engine answers otherwise: it would be so the
-// next time too, as with a process that can't be killed or a volume whose server is gone.
+// peek is act for what only looks: it is asked again for as long as it takes.
+func (m *machine) peek(ctx context.Context, limit time.Duration, look func(context.Context) error) error {
+	err, _ := m.attempt(ctx, limit, look)
+	return err
+}
+
+// attempt returns late when the limit is over.
+func (m *machine) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) (err error, late bool) {
+	swapping := m.rest.State == Swapping
+	if ctx.Err() != nil && !swapping {
+		return context.Cause(ctx), false
+	}
+	if err := m.lease.guard(context.WithoutCancel(ctx), swapping); err != nil {
+		return err, false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	err = do(ctx)
+	if left, lost := m.lease.state(); lost || left <= 0 {
+		m.wasLate = true
+	}
+	return err, ctx.Err() != nil
+}
+
+// hung makes a verdict of an act that the engine has not done within its limit, twice, although it answers: it would be so
+// the next time too, as with a process that can't be killed or a volume whose server is gone.
 func (m *machine) hung(ctx context.Context, err error, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if m.Engine.Ping(ctx) != nil {
+	if m.Engine.Ping(ctx) != nil || m.hangs(m.rest.ID) < 2 {
 		return err
 	}
 	return fmt.Errorf("the engine has not done it within %s, although it answers: %v", limit, err) // no more an engine that is away
@@ -104,7 +121,7 @@ func (m *machine) preflight(ctx context.Context) (State, error) {
 		return m.refuse("it was asked for too long ago: look again, and ask again")
 	}
 	var why []string
-	err := m.act(ctx, 20*time.Second, func(ctx context.Context) (err error) {
+	err := m.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
 		why, err = m.plan(ctx)
 		return err
 	})
@@ -175,7 +192,7 @@ func (m *machine) spec(snap Snapshot) Spec {
 // and starts. Once begun it is not interrupted by a bot that is told to stop.
 func (m *machine) swap(ctx context.Context) (State, error) {
 	p := m.rest.Plan
-	if err := m.act(ctx, 15*time.Second, m.checkHolder); err != nil {
+	if err := m.peek(ctx, 15*time.Second, m.checkHolder); err != nil {
 		return m.giveUp(err)
 	}
 	for _, step := range m.swapSteps() {
@@ -183,7 +200,7 @@ func (m *machine) swap(ctx context.Context) (State, error) {
 			return m.giveUp(fmt.Errorf("%s: %w", step.name, err))
 		}
 	}
-	return Started, m.act(ctx, 10*time.Second, func(ctx context.Context) error { return m.measure(ctx, p) })
+	return Started, m.peek(ctx, 10*time.Second, func(ctx context.Context) error { return m.measure(ctx, p) })
 }
 
 type step struct {

@@ -19,13 +19,18 @@ import (
 //
 // So the journal remembers from which bot a restore was taken. When it is over, that bot looks whether everything is as
 // the journal says, as soon as it is back; and if it does not come back, some bot does so minutes later. What has to be, is
-// what the newest restore of the container came to. All of it can be done twice.
+// what the newest restore of the container came to. Only what a late act can have done is put right: what else is
+// otherwise than the journal says, a person did. All of it can be done twice.
 
-// mendAfter is how long a bot may be away until another one looks after what it was at: longer than any act of its may take.
-const mendAfter = 3 * time.Minute
+const (
+	mendAfter = 3 * time.Minute  // how long a bot may be away until another one looks after what it was at: longer than an act takes
+	mendTries = 6                // how often that is tried, later and later
+	mendPause = 30 * time.Second // at the most, between two tries
+)
 
 // lookAfterLate begins to mend what is to be mended, each in the background.
 func (r *Restorer) lookAfterLate(reach Reach) {
+	r.confess()
 	ids, err := r.Journal.Late(r.ctx, reach, mendAfter)
 	if err != nil {
 		if r.ctx.Err() == nil {
@@ -34,9 +39,35 @@ func (r *Restorer) lookAfterLate(reach Reach) {
 		return
 	}
 	for _, id := range ids {
-		r.background(id, r.mend)
+		if n := r.note(id, func(*notes) {}); time.Now().After(n.again) {
+			r.background(id, r.mend)
+		}
+		r.forget(id)
 	}
 }
+
+// confess tells the journal which acts of this bot came after somebody else had the restore: it may have given up waiting.
+func (r *Restorer) confess() {
+	r.mu.Lock()
+	var ids []int64
+	for id, n := range r.known {
+		if n.late {
+			ids = append(ids, id)
+		}
+	}
+	r.mu.Unlock()
+	for _, id := range ids {
+		if err := r.Journal.WasLate(r.ctx, id, r.Bot); err != nil {
+			continue // the next time
+		}
+		r.note(id, func(n *notes) { n.late = false })
+		r.forget(id)
+	}
+}
+
+// errOvertaken says that another restore of the container has begun: it looks at the engine anew, and what came late is
+// looked after when it is over.
+var errOvertaken = errors.New("another restore has begun")
 
 // mend puts right what came late of a restore, and has the journal forget that something might.
 func (r *Restorer) mend(id int64) error {
@@ -46,17 +77,24 @@ func (r *Restorer) mend(id int64) error {
 	if err != nil {
 		return err
 	}
-	last, running, err := r.Journal.Last(ctx, over.Key)
-	if err != nil || running {
-		return err // whoever runs it looks at the engine anew; then it is this one's turn again
-	}
-	m := &mending{Restorer: r, over: over, last: last}
-	if last.State != Failed { // that is a person's by now
-		err = errors.Join(m.run(ctx), m.tell(ctx))
+	m := &mending{Restorer: r, over: over}
+	err = m.run(ctx)
+	if errors.Is(err, errOvertaken) || err != nil && r.ctx.Err() != nil {
+		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("mending what came late: %w", err)
+		n := r.note(id, func(n *notes) {
+			n.mends++
+			n.again = time.Now().Add(min(mendPause, time.Duration(n.mends*n.mends)*time.Second))
+		})
+		if n.mends < mendTries || errors.Is(err, ErrEngineAway) || errors.Is(err, ErrJournalAway) {
+			return fmt.Errorf("mending what came late: %w", err)
+		}
 	}
+	if err := m.tell(ctx, err); err != nil {
+		return err
+	}
+	r.note(id, func(n *notes) { n.mends, n.again = 0, time.Time{} })
 	return r.Journal.Settled(ctx, id, r.Bot, mendAfter)
 }
 
@@ -69,18 +107,34 @@ type mending struct {
 }
 
 func (m *mending) run(ctx context.Context) error {
+	var running bool
+	var err error
+	m.last, running, err = m.Journal.Last(ctx, m.over.Key)
+	switch {
+	case errors.Is(err, ErrUnknownRestore): // it was refused, and is the only one
+		return m.removeStray(ctx)
+	case err != nil:
+		return err
+	case running:
+		return errOvertaken
+	case m.last.State == Failed: // a person's by now
+		return nil
+	}
+	if err := m.removeStray(ctx); err != nil || !m.over.been(Swapping) {
+		return err // before that, nothing is done but to create
+	}
 	winner, err := m.winner(ctx)
 	if err != nil {
 		return err
-	}
-	if err := m.removeStray(ctx, winner); err != nil || !m.over.been(Swapping) {
-		return err // before that, nothing is done but to create
 	}
 	holder, err := m.Engine.Inspect(ctx, m.last.Container)
 	if err != nil && !errors.Is(err, ErrUnknownContainer) {
 		return err
 	}
-	for _, id := range m.over.containers() {
+	if m.over.Plan.AutoRemove && winner == "" && holder.ID == "" && m.last.State == Reverted {
+		return errors.New("it was stopped, and has removed itself")
+	}
+	for _, id := range m.startedLate() {
 		if id == winner || winner == "" && id == holder.ID {
 			continue
 		}
@@ -88,20 +142,36 @@ func (m *mending) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if winner == "" || holder.ID != "" && !m.over.holds(holder.ID) && !m.last.holds(holder.ID) {
-		return nil // somebody has replaced it since
+	if !slices.Contains(m.stoppedLate(), winner) || holder.ID != "" && !m.over.holds(holder.ID) && !m.last.holds(holder.ID) {
+		return nil // it was not touched, or somebody has replaced it since
 	}
 	return m.raise(ctx, winner)
 }
 
-// containers are those that a restore may have acted on.
-func (r Restore) containers() []string {
-	ids := []string{r.Plan.OldID, r.Plan.NewID, r.Plan.StandInID}
-	slices.Sort(ids)
-	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
+// startedLate are those that a late act may have started, armed or given the name: a swap does that to the new one, a revert
+// to the old one.
+func (m *mending) startedLate() []string {
+	ids := []string{m.over.Plan.NewID}
+	if m.over.been(Reverting) {
+		ids = append(ids, m.over.Plan.OldID, m.over.Plan.StandInID)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-func (r Restore) holds(id string) bool { return slices.Contains(r.containers(), id) }
+// stoppedLate are those that a late act may have stopped, disarmed or set aside: a swap does that to the old one, the revert
+// of an undo to the one that it had brought back.
+func (m *mending) stoppedLate() []string {
+	ids := []string{m.over.Plan.OldID}
+	if m.over.been(Reverting) {
+		ids = append(ids, m.over.Plan.AdoptID)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// holds says whether a container is one that a restore may have acted on.
+func (r Restore) holds(id string) bool {
+	return slices.Contains([]string{r.Plan.OldID, r.Plan.NewID, r.Plan.StandInID}, id)
+}
 
 // winner is the container that has to run, or has to be there; "" when it is gone.
 func (m *mending) winner(ctx context.Context) (string, error) {
@@ -124,96 +194,107 @@ func (m *mending) winner(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// rest has a container that lost be what it was set aside as: stopped, for good, and under a name of its own. What somebody
-// has given another name is somebody's.
+// named says whether a container has a name that a restore gives. What somebody has called otherwise is somebody's.
+func (m *mending) named(c Inspection) bool {
+	return c.Name == m.last.Container || c.Name == m.last.oldName() || OurName(c.Name)
+}
+
+// rest has a container that lost be what it was set aside as: stopped, for good, and under a name of its own.
 func (m *mending) rest(ctx context.Context, id string) error {
 	c, err := m.Engine.Inspect(ctx, id)
-	if errors.Is(err, ErrUnknownContainer) || err == nil && going(c) {
+	if errors.Is(err, ErrUnknownContainer) || err == nil && (going(c) || !m.named(c)) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if c.Name != m.last.Container && !OurName(c.Name) {
-		return nil
-	}
 	if name := c.RestartPolicy.Name; name != "" && name != "no" {
-		if err := m.do("disarmed "+c.Name, m.Engine.SetRestartPolicy(ctx, id, RestartPolicy{Name: "no"})); err != nil {
-			return err
-		}
+		err = m.do(ctx, "disarmed "+c.Name, func() error { return m.Engine.SetRestartPolicy(ctx, id, RestartPolicy{Name: "no"}) })
 	}
-	if alive(c) {
-		if err := m.do("stopped "+c.Name, m.Engine.Stop(ctx, id, 10*time.Second)); err != nil {
-			return err
-		}
+	if err == nil && alive(c) {
+		err = m.do(ctx, "stopped "+c.Name, func() error { return m.Engine.Stop(ctx, id, 10*time.Second) })
 	}
-	if c.Name == m.last.Container && id == m.over.Plan.OldID {
-		return m.do("set "+c.Name+" aside", m.Engine.Rename(ctx, id, m.over.Plan.KeptName))
+	if err == nil && c.Name == m.last.Container && id == m.over.Plan.OldID {
+		err = m.do(ctx, "set "+c.Name+" aside", func() error { return m.Engine.Rename(ctx, id, m.over.Plan.KeptName) })
 	}
-	return nil
+	return err
 }
 
 // removeStray removes what is under a replacement's first name when the restore is over: only a late create can have made it.
-func (m *mending) removeStray(ctx context.Context, winner string) error {
-	if m.over.Plan.TempName == "" || m.over.Plan.AdoptID != "" {
+func (m *mending) removeStray(ctx context.Context) error {
+	if m.over.Plan.TempName == "" || m.over.Plan.AdoptID != "" || m.over.State == Failed {
 		return nil
 	}
 	c, err := m.Engine.Inspect(ctx, m.over.Plan.TempName)
-	if errors.Is(err, ErrUnknownContainer) || err == nil && (alive(c) || c.ID == winner) {
+	if errors.Is(err, ErrUnknownContainer) || err == nil && alive(c) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return m.do("removed "+c.Name, m.Engine.Remove(ctx, c.ID))
+	return m.do(ctx, "removed "+c.Name, func() error { return m.Engine.Remove(ctx, c.ID) })
 }
 
 // raise gives the winner its name and its restart policy, and starts it if it has to run.
 func (m *mending) raise(ctx context.Context, id string) error {
 	c, err := m.Engine.Inspect(ctx, id)
-	if err != nil {
+	if err != nil || !m.named(c) {
 		return err
 	}
 	name, policy, runs := m.last.Container, m.last.Plan.NewPolicy, true
 	if m.last.State == Reverted {
 		name, policy, runs = m.last.oldName(), m.last.Plan.OldPolicy, m.last.Plan.OldRunning
+		if m.last.Plan.OldID == m.over.Plan.OldID { // the last one may have seen it after the late act
+			policy, runs = m.over.Plan.OldPolicy, m.over.Plan.OldRunning
+		}
 	}
 	if c.Name != name {
-		if err := m.do("gave "+c.Name+" the name "+name+" again", m.Engine.Rename(ctx, id, name)); err != nil {
-			return err
-		}
+		err = m.do(ctx, "gave "+c.Name+" the name "+name+" again", func() error { return m.Engine.Rename(ctx, id, name) })
 	}
-	if policy.Name != "" && !m.last.Plan.AutoRemove && policy != c.RestartPolicy {
-		if err := m.do("armed "+name+" again", m.Engine.SetRestartPolicy(ctx, id, policy)); err != nil {
-			return err
-		}
+	if err == nil && policy.Name != "" && !m.last.Plan.AutoRemove && policy != c.RestartPolicy {
+		err = m.do(ctx, "armed "+name+" again", func() error { return m.Engine.SetRestartPolicy(ctx, id, policy) })
 	}
-	if runs && !alive(c) {
-		return m.do("started "+name+" again", m.Engine.Start(ctx, id))
+	if err == nil && runs && !alive(c) {
+		err = m.do(ctx, "started "+name+" again", func() error { return m.Engine.Start(ctx, id) })
 	}
-	return nil
+	return err
 }
 
-// do remembers what was done.
-func (m *mending) do(what string, err error) error {
-	if err != nil {
+// do acts, unless another restore has begun meanwhile, and remembers what was done.
+func (m *mending) do(ctx context.Context, what string, act func() error) error {
+	last, running, err := m.Journal.Last(ctx, m.over.Key)
+	if err != nil && !errors.Is(err, ErrUnknownRestore) {
+		return err
+	}
+	if running || last.ID != m.last.ID {
+		return errOvertaken
+	}
+	if err := act(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	m.Logger.Warn("put right what a late act has done", "restore_id", m.over.ID, "done", what)
 	m.done = append(m.done, what)
+	last, running, err = m.Journal.Last(ctx, m.over.Key)
+	if err == nil && (running || last.ID != m.last.ID) {
+		return errOvertaken // perhaps it was too late for this act as well: the next look will tell
+	}
 	return nil
 }
 
-// tell says on the timeline what was put right, if anything was.
-func (m *mending) tell(ctx context.Context) error {
-	if len(m.done) == 0 || m.Taker == nil {
+// tell says on the timeline what was put right, if anything was, and what could not be.
+func (m *mending) tell(ctx context.Context, failed error) error {
+	if len(m.done) == 0 && failed == nil || m.Taker == nil {
 		return nil
+	}
+	said, kind := "It was put right: "+strings.Join(m.done, ", "), incidents.KindRestoreMended
+	if failed != nil {
+		said, kind = fmt.Sprintf("It can't be put right: %v. Look at docker ps -a", failed), incidents.KindRestoreMendFailed
 	}
 	details, _ := incidents.Details(map[string]any{"restore_id": m.over.ID, "container": m.over.Container, "done": m.done}) // strings: always encodable
 	_, err := m.Taker.Audit.Record(ctx, incidents.Entry{
-		IncidentID: m.over.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreMended, Actor: incidents.Self(),
+		IncidentID: m.over.By.Incident, OccurredAt: time.Now(), Kind: kind, Actor: incidents.Self(),
 		Source: incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/mended", m.over.ID)}, Details: details,
-		Summary: fmt.Sprintf("A bot that had been away did something to %s too late. It was put right: %s", m.over.Container, strings.Join(m.done, ", ")),
+		Summary: fmt.Sprintf("A bot that had been away did something to %s too late. %s", m.over.Container, said),
 	})
 	return err
 }

@@ -118,6 +118,166 @@ func TestLateBotTakesTheRestoreOverAgain(t *testing.T) {
 	d.runs("")
 }
 
+// A restore that was refused has done nothing, and may be the only one that there is.
+func TestLateBotOfARefusedRestoreIsSettled(t *testing.T) {
+	d := setup(t).broken()
+	stands, j := newHold(t), &cutJournal{DB: d.db}
+	var once sync.Once
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+		once.Do(func() {
+			j.set(away)
+			close(stands.reached)
+			<-stands.goesOn
+			j.set(nil)
+		})
+		return d.Engine().Inspect(ctx, ref)
+	}
+	d.with(snapshot.Config{Engine: engine, Journal: j, Bot: "late", Lease: shortLease})
+	id := d.ask()
+	<-stands.reached
+	d.beside(snapshot.Config{Bot: "other", Lease: shortLease, Stale: time.Nanosecond})
+	if r := d.over(id, 30*time.Second); r.State != snapshot.Refused {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	stands.release()
+	d.await(10*time.Second, "it is settled", func() bool { return d.late(id) == "{}" })
+}
+
+// A bot may stand still for so long that another one has looked after what it was at, and forgotten it.
+func TestLateBotSaysThatItWasLate(t *testing.T) {
+	d := setup(t).broken("--restart", "always")
+	id, stands, j := d.lateBot(false)
+	d.beside(snapshot.Config{Engine: d.failing(), Bot: "other", Lease: shortLease})
+	if r := d.over(id, time.Minute); r.State != snapshot.Reverted {
+		t.Fatalf("the other bot: %s: %s", r.State, r.Error)
+	}
+	d.minutesLater(id)
+	d.await(10*time.Second, "the other bot has looked after it", func() bool { return d.late(id) == "{}" })
+	stands.release()
+	d.await(10*time.Second, "the late stop", func() bool { return d.names(d.name)[d.name] != "running" })
+	j.set(nil)
+	d.runs(d.old)
+}
+
+// late are the bots of which the journal remembers that they may be late.
+func (k *kit) late(id int64) (bots string) {
+	k.t.Helper()
+	if err := k.db.Pool().QueryRow(k.t.Context(), `SELECT late::text FROM restores WHERE id = $1`, id).Scan(&bots); err != nil {
+		k.t.Fatal(err)
+	}
+	return bots
+}
+
+// takenFrom has the journal say that a restore was taken from a bot.
+func (k *kit) takenFrom(id int64, bot string) {
+	k.t.Helper()
+	k.exec(`UPDATE restores SET late = ARRAY[$2], taken_at = now() WHERE id = $1`, id, bot)
+}
+
+// minutesLater has it be so long ago that any bot looks after it.
+func (k *kit) minutesLater(id int64) {
+	k.t.Helper()
+	k.exec(`UPDATE restores SET taken_at = now() - interval '4 minutes' WHERE id = $1`, id)
+}
+
+func (k *kit) exec(sql string, args ...any) {
+	k.t.Helper()
+	if _, err := k.db.Pool().Exec(k.t.Context(), sql, args...); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// What no late act can have done, a person did.
+func TestMendingLeavesWhatAPersonDid(t *testing.T) {
+	for name, hand := range map[string]struct {
+		does func(d *brokenDeploy, r snapshot.Restore)
+		want func(d *brokenDeploy, r snapshot.Restore) map[string]string // of the IDs of both
+	}{
+		"put the old one back": {
+			func(d *brokenDeploy, r snapshot.Restore) {
+				d.Docker("stop", "--time", "0", d.name)
+				d.Docker("rename", d.name, d.name+"-bad")
+				d.Docker("rename", r.Plan.KeptName, d.name)
+				d.Docker("start", d.name)
+			},
+			func(d *brokenDeploy, r snapshot.Restore) map[string]string {
+				return map[string]string{r.Plan.NewID: d.name + "-bad exited", d.old: d.name + " running"}
+			},
+		},
+		"begun a deploy": {
+			func(d *brokenDeploy, _ snapshot.Restore) {
+				d.Docker("stop", "--time", "0", d.name)
+				d.Docker("rename", d.name, d.name+"-prev")
+			},
+			func(d *brokenDeploy, r snapshot.Restore) map[string]string {
+				return map[string]string{r.Plan.NewID: d.name + "-prev exited", d.old: r.Plan.KeptName + " exited"}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := setup(t).broken()
+			r := d.over(d.ask(), time.Minute)
+			d.takenFrom(r.ID, "dead")
+			hand.does(d, r)
+			d.minutesLater(r.ID)
+			d.await(20*time.Second, "it was looked after", func() bool { return d.late(r.ID) == "{}" })
+			for id, want := range hand.want(d, r) {
+				in, err := d.Engine().Inspect(t.Context(), id)
+				if got := in.Name + " " + in.State; err != nil || got != want {
+					t.Errorf("%s, %v; want %s", got, err, want)
+				}
+			}
+		})
+	}
+}
+
+// Somebody restores while what came late is being put right.
+func TestRestoreThatBeginsDuringAMendingWins(t *testing.T) {
+	d := setup(t).broken("--restart", "always")
+	first := d.with(snapshot.Config{Engine: d.failing(), Bot: "first"})
+	reverted := d.over(d.ask(), time.Minute)
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.Docker("stop", "--time", "0", d.name) // the late act
+	d.takenFrom(reverted.ID, "second")
+	stands := newHold(t)
+	var once sync.Once
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.start = func(ctx context.Context, id string) error {
+		if id == d.old {
+			once.Do(func() { close(stands.reached); <-stands.goesOn })
+		}
+		return d.Engine().Start(ctx, id)
+	}
+	d.beside(snapshot.Config{Engine: engine, Bot: "second"})
+	<-stands.reached // it is about to start the old one
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	stands.release()
+	d.await(20*time.Second, "it was looked after", func() bool { return d.late(reverted.ID) == "{}" })
+	d.runs(r.Plan.NewID)
+}
+
+// The next restore has seen what the late act had done, took it for the container's own state, and was reverted to that.
+func TestMendingKnowsHowTheContainerWasBeforeTheLateAct(t *testing.T) {
+	d := setup(t).broken("--restart", "always")
+	d.with(snapshot.Config{Engine: d.failing(), Bot: "first"})
+	r := d.over(d.ask(), time.Minute)
+	d.takenFrom(r.ID, "dead")
+	d.Docker("update", "--restart=no", d.name) // the late acts
+	d.Docker("stop", "--time", "0", d.name)
+	d.over(d.ask(), time.Minute)
+	d.minutesLater(r.ID)
+	d.runs(d.old)
+	if in, err := d.Engine().Inspect(t.Context(), d.old); err != nil || in.RestartPolicy.Name != "always" {
+		t.Errorf("its restart policy is %+v, %v", in.RestartPolicy, err)
+	}
+}
+
 func TestBotForOtherContainersLeavesARestoreAlone(t *testing.T) {
 	d := setup(t).broken()
 	started := make(chan struct{})
@@ -141,7 +301,8 @@ func TestBotForOtherContainersLeavesARestoreAlone(t *testing.T) {
 			t.Errorf("%+v may take %v over, %v", reach, ids, err)
 		}
 	}
-	d.beside(snapshot.Config{Bot: "third", Lease: shortLease})
+	d.exec(`UPDATE restores SET record = record - 'only' WHERE id = $1`, id) // as the release before has written it
+	d.beside(snapshot.Config{Bot: "first", Only: d.Only(), Lease: shortLease})
 	if r := d.over(id, time.Minute); r.State != snapshot.Verified {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}

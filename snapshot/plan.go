@@ -104,7 +104,7 @@ func (m *machine) settle(ctx context.Context, old Inspection, found bool, findin
 	p := &m.rest.Plan
 	p.Losses, p.Joined = p.keeps(finding.Losses), nil
 	for _, c := range finding.Joined {
-		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled})
+		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled, Running: c.State == "running"})
 	}
 	if p.TempName == "" {
 		p.TempName = tempName(m.rest.Container, m.rest.ID)
@@ -116,7 +116,7 @@ func (m *machine) settle(ctx context.Context, old Inspection, found bool, findin
 	p.OldID, p.OldName, p.OldPolicy, p.AutoRemove = old.ID, old.Name, old.RestartPolicy, old.AutoRemove
 	p.OldRunning, p.OldStarted = alive(old), old.StartedAt
 	if p.AutoRemove {
-		p.StandInRef = fmt.Sprintf("snapback/stand-in:%.12s-%d", p.OldID, m.rest.ID) // restores of another database have the same IDs
+		p.StandInRef = standInRef(p.OldID, m.rest.ID)
 	}
 	p.StopTimeout = stopTimeout(old)
 	var err error

@@ -66,13 +66,13 @@ type Restorer struct {
 
 	mu      sync.Mutex // guards all below
 	running map[int64]bool
-	waiting map[int64]time.Time // restores for whose engine this bot waits, and since when; zero once that was told
-	changed chan struct{}       // closed, and replaced, whenever a restore here changes state
+	known   map[int64]*notes // what this bot knows of a restore that the journal does not
+	changed chan struct{}    // closed, and replaced, whenever a restore here changes state
 }
 
 // NewRestorer returns a Restorer that does nothing until Start.
 func NewRestorer(c Config) *Restorer {
-	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, waiting: map[int64]time.Time{}, changed: make(chan struct{})}
+	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, known: map[int64]*notes{}, changed: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	return r
 }
@@ -151,6 +151,7 @@ func (r *Restorer) background(id int64, do func(id int64) error) {
 			r.Logger.Error("restore interrupted", "restore_id", id, "err", err)
 		}
 		r.waits(id, err)
+		r.forget(id)
 		r.mu.Lock()
 		delete(r.running, id)
 		r.mu.Unlock()
@@ -278,8 +279,12 @@ func (r *Restorer) run(id int64) error {
 			err = m.advance(ctx, next)
 		}
 		if err != nil {
+			if m.wasLate {
+				r.note(id, func(n *notes) { n.late = true })
+			}
 			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)
 		}
+		r.note(id, func(n *notes) { n.waits, n.told, n.hangs = time.Time{}, false, 0 })
 		r.announce()
 	}
 	return nil

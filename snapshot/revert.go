@@ -38,6 +38,9 @@ func (m *machine) revert(ctx context.Context) (State, error) {
 // advice is what a person does by hand when both ways are barred.
 func (m *machine) advice() string {
 	p, name := m.rest.Plan, m.rest.oldName()
+	if p.keptID() == "" && p.OldID != "" {
+		return "The one that ran before is gone: start one by hand, or restore another snapshot"
+	}
 	if p.keptID() == "" {
 		return "No container ran under that name before: start one by hand, or restore another snapshot"
 	}
@@ -57,7 +60,7 @@ func (m *machine) volumesAdvice() string {
 
 func (m *machine) revertOnce(ctx context.Context) (State, error) {
 	var barred string
-	err := m.act(ctx, 15*time.Second, func(ctx context.Context) (err error) {
+	err := m.peek(ctx, 15*time.Second, func(ctx context.Context) (err error) {
 		barred, err = m.barred(ctx)
 		return err
 	})
@@ -200,7 +203,7 @@ func (m *machine) restart(ctx context.Context) error {
 // dying says that the old container, which runs, was told to stop, and may do so yet: an engine that says it could not stop
 // it, or says nothing, has sent the signal. So it is stopped before it is started again.
 func (m *machine) dying(now Inspection) bool {
-	told := !m.down.IsZero() || m.began == Reverting && m.rest.been(Swapping)
+	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.rest.been(Swapping)
 	return told && alive(now) && now.StartedAt.Equal(m.rest.Plan.OldStarted)
 }
 

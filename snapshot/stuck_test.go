@@ -303,3 +303,94 @@ func TestReplacementThatIsGoneCostsNoDowntime(t *testing.T) {
 	}
 	d.runs(d.old)
 }
+
+// Somebody is having the old container removed when the restore is given up: the replacement is all that there will be, and
+// gets the name when that is free.
+func TestReplacementStaysWhenTheOldContainerIsBeingRemoved(t *testing.T) {
+	d := setup(t).broken()
+	was, err := d.Engine().Inspect(t.Context(), d.old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was.State = "removing"
+	var removing atomic.Bool
+	var once sync.Once
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.start = func(ctx context.Context, id string) error {
+		first := false
+		once.Do(func() { first = true })
+		if !first {
+			return d.Engine().Start(ctx, id)
+		}
+		removing.Store(true)
+		time.AfterFunc(3*time.Second, func() {
+			_, _ = d.Try("rm", "-f", d.old)
+			removing.Store(false)
+		})
+		return errors.New("the port is taken")
+	}
+	engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+		if removing.Load() && ref == d.old {
+			return was, nil
+		}
+		return d.Engine().Inspect(ctx, ref)
+	}
+	d.with(snapshot.Config{Engine: engine})
+	r := d.over(d.ask(), time.Minute)
+	if r.State != snapshot.Failed || !strings.Contains(r.Error, "the replacement stays") {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	d.watch()
+	d.runs(r.Plan.NewID)
+}
+
+// The bot died after it had the old container told to stop, and the replacement has gone since.
+func TestStopOfABotThatDiedMayTakeEffectYet(t *testing.T) {
+	d := setup(t).broken("--restart", "always")
+	killed := make(chan struct{})
+	var once sync.Once
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
+		first := false
+		once.Do(func() { first = true })
+		if !first {
+			return d.Engine().Stop(ctx, id, timeout)
+		}
+		process := d.startedAt(id)
+		time.AfterFunc(5*time.Second, func() {
+			defer close(killed)
+			if now, err := d.Engine().Inspect(context.Background(), d.old); err == nil && now.StartedAt.Equal(process) {
+				_, _ = d.Try("kill", d.old)
+			}
+		})
+		return snapshot.ErrEngineAway // this run ends here, as with its bot
+	}
+	d.with(snapshot.Config{Engine: engine})
+	id := d.ask()
+	var r snapshot.Restore
+	d.await(20*time.Second, "it swaps", func() bool {
+		var err error
+		r, err = d.db.Restore(t.Context(), id)
+		return err == nil && r.State == snapshot.Swapping
+	})
+	d.Docker("rm", "-f", r.Plan.NewID)
+	if r = d.over(id, time.Minute); r.State != snapshot.Reverted {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	<-killed
+	d.runs(d.old)
+}
+
+// Without its namespace's first process, all others in it are killed.
+func TestRevertStartsWhatEndedWithTheOldContainer(t *testing.T) {
+	d := setup(t).broken()
+	side := d.Name("side")
+	d.Run(side, "--pid", "container:"+d.name, d.Name("good"), "/app", "serve", "-addr", "")
+	d.with(snapshot.Config{Engine: d.failing()})
+	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Reverted {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	if now := d.Docker("inspect", "--format", "{{.State.Status}}", side); now != "running" {
+		t.Errorf("%s is %s", side, now)
+	}
+}

@@ -42,7 +42,7 @@ func (m *machine) nextLook(now Inspection) time.Duration {
 }
 
 func (m *machine) look(ctx context.Context) (now Inspection, err error) {
-	err = m.act(ctx, 15*time.Second, func(ctx context.Context) error {
+	err = m.peek(ctx, 15*time.Second, func(ctx context.Context) error {
 		now, err = m.Engine.Inspect(ctx, m.rest.Plan.NewID)
 		return err
 	})

@@ -9,24 +9,59 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
+// notes are what a bot knows of a restore that it is at.
+type notes struct {
+	waits time.Time // since when its engine does not answer; zero: it does
+	told  bool      // that was told
+	hangs int       // acts in this state that were not done in time, although the engine answered
+	late  bool      // an act of this bot may have come after another one had the restore, which the journal has yet to be told
+	mends int       // times that mending it came to nothing
+	again time.Time // not to be mended before
+}
+
+// note changes what is known of a restore, and returns it as it is then.
+func (r *Restorer) note(id int64, change func(*notes)) notes {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.known[id]
+	if n == nil {
+		n = &notes{}
+		r.known[id] = n
+	}
+	change(n)
+	return *n
+}
+
+// forget drops what says nothing any more.
+func (r *Restorer) forget(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := r.known[id]; n != nil && *n == (notes{}) {
+		delete(r.known, id)
+	}
+}
+
+// hangs counts one more act that was not done in time.
+func (r *Restorer) hangs(id int64) int {
+	return r.note(id, func(n *notes) { n.hangs++ }).hangs
+}
+
 // waits says on the timeline, once, that a restore waits for an engine that does not answer: somebody looks at a message that
 // does not change. Err is how the last try ended.
 func (r *Restorer) waits(id int64, err error) {
-	r.mu.Lock()
-	since, known := r.waiting[id]
-	switch {
-	case !errors.Is(err, ErrEngineAway):
-		delete(r.waiting, id)
-	case !known:
-		r.waiting[id] = time.Now()
-	}
-	told := known && !since.IsZero() && errors.Is(err, ErrEngineAway) && time.Since(since) >= r.Told
-	if told {
-		r.waiting[id] = time.Time{}
-	}
-	r.mu.Unlock()
-	if told {
-		r.tellWaiting(id, time.Since(since))
+	tell := false
+	n := r.note(id, func(n *notes) {
+		switch {
+		case !errors.Is(err, ErrEngineAway):
+			n.waits, n.told = time.Time{}, false
+		case n.waits.IsZero():
+			n.waits = time.Now()
+		case !n.told && time.Since(n.waits) >= r.Told:
+			n.told, tell = true, true
+		}
+	})
+	if tell {
+		r.tellWaiting(id, time.Since(n.waits))
 	}
 }
 

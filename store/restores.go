@@ -14,7 +14,7 @@ import (
 
 // record is the part of a restore that only the machine and people read.
 type restoreRecord struct {
-	Only        string                `json:"only,omitempty"`
+	Only        string                `json:"only"`
 	Seen        string                `json:"seen,omitempty"`
 	Plan        snapshot.Plan         `json:"plan"`
 	Phases      []snapshot.Phase      `json:"phases,omitempty"`
@@ -176,7 +176,8 @@ func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) e
 }
 
 // within are the restores that a bot may look after.
-const within = `split_part(key, '/', 1) = @engine AND coalesce(record->>'only', '') = @only`
+// Those that it had itself, and those of a release that did not say for which bots they are, are always its own.
+const within = `split_part(key, '/', 1) = @engine AND (lease_owner = @bot OR NOT record ? 'only' OR record->>'only' = @only)`
 
 func (db *DB) restoreIDs(ctx context.Context, where string, reach snapshot.Reach, after time.Duration) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+within+` AND `+where+` ORDER BY id`, pgx.NamedArgs{
@@ -199,6 +200,12 @@ func (db *DB) Claimable(ctx context.Context, reach snapshot.Reach) ([]int64, err
 func (db *DB) Late(ctx context.Context, reach snapshot.Reach, after time.Duration) ([]int64, error) {
 	return db.restoreIDs(ctx, `NOT (`+stillRunning+`) AND late <> '{}'
 		AND (@bot = ANY(late) OR taken_at < now() - make_interval(secs => @after))`, reach, after)
+}
+
+// WasLate implements snapshot.Journal.
+func (db *DB) WasLate(ctx context.Context, id int64, bot string) error {
+	_, err := db.pool.Exec(ctx, `UPDATE restores SET late = array_append(array_remove(late, $2), $2), taken_at = now() WHERE id = $1`, id, bot)
+	return away(err)
 }
 
 // Settled implements snapshot.Journal.

@@ -27,6 +27,7 @@ type Daemon struct {
 // keeper is the namespaces' first process. It ends when its input does, and everything in them with it. Its waiting for
 // one child also buries those that were orphaned.
 const keeper = `
+mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd # or the machine's own would be taken
 while read -r order; do
 	case $order in
 	start) dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \

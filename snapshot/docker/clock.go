@@ -11,17 +11,23 @@ import (
 const (
 	clockFor   = time.Minute           // how long what was found out about the engine's clock is taken for true
 	clockExact = 50 * time.Millisecond // how far clocks may be apart and count as one: asking takes a while itself
+	clockAsk   = 2 * time.Second       // how long the engine may take to say what time it is
 )
 
 // ahead is how far the engine's clock is ahead of this one's. When the engine does not say, it is what it was.
 func (e *Engine) ahead(ctx context.Context) time.Duration {
-	e.mu.Lock()
-	known, asked := e.clockAhead, e.clockAsked
-	e.mu.Unlock()
 	began := time.Now()
-	if began.Sub(asked) < clockFor {
+	e.mu.Lock()
+	known, fresh := e.clockAhead, began.Sub(e.clockAsked) < clockFor
+	if !fresh {
+		e.clockAsked = began // whatever comes of it: nobody else is to ask meanwhile
+	}
+	e.mu.Unlock()
+	if fresh {
 		return known
 	}
+	ctx, cancel := context.WithTimeout(ctx, clockAsk)
+	defer cancel()
 	info, err := e.cli.Info(ctx)
 	took := time.Since(began)
 	at, parseErr := time.Parse(time.RFC3339Nano, info.SystemTime)
@@ -34,7 +40,7 @@ func (e *Engine) ahead(ctx context.Context) time.Duration {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.clockAhead, e.clockAsked = apart, began
+	e.clockAhead = apart
 	return apart
 }
 
