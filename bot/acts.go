@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -66,8 +67,8 @@ func (h *handling) here(ctx context.Context, in incidents.Incident) error {
 	if err != nil || channel != "" && channel == h.in.Channel {
 		return err
 	}
-	if channel == "" {
-		return &denial{sentence: "Nothing was done: that incident has no message yet. Try again in a moment."}
+	if channel == "" { // Slack shows the message before the bot has written down that it does
+		return &Error{Retry: true, After: 200 * time.Millisecond, Reason: "not_posted", Err: errors.New("it is not known yet where the message stands")}
 	}
 	return &denial{sentence: "Nothing was done: that incident's message is in <#" + channel + ">. Tap there."}
 }

@@ -208,3 +208,30 @@ func TestWhoeverGoesOffCallLosesTheTerminal(t *testing.T) {
 		t.Errorf("a shell from the default channel: %v", err)
 	}
 }
+
+// Slack shows a message before the bot has written down that it is there, and a thumb may be quicker.
+func TestTapThatComesBeforeItsMessageIsWrittenDownWaits(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	m := n.alert(t)
+	var written bot.Message
+	n.do(func() { written = n.messages[7]; delete(n.messages, 7) })
+	if answer := n.ann.Tap(m.Button("Acknowledge")); !answer.OK() {
+		t.Fatalf("the tap: %+v", answer)
+	}
+	taps := n.drain()
+	var later *bot.Error
+	if err := n.bot.Handle(t.Context(), taps[0].body, taps[0].at); !errors.As(err, &later) || !later.Retry {
+		t.Errorf("before it is written down: %v", err)
+	}
+	if said := n.ann.Ephemerals(n.shop); len(said) != 0 {
+		t.Errorf("told %v", said)
+	}
+	n.do(func() { n.messages[7] = written })
+	if err := n.bot.Handle(t.Context(), taps[0].body, taps[0].at); err != nil {
+		t.Error(err)
+	}
+	if n.do(func() {}); len(n.acts) != 1 {
+		t.Errorf("acts %+v", n.acts)
+	}
+}
