@@ -106,13 +106,29 @@ func (m *machine) keepReplacement(ctx context.Context) error {
 		return err
 	}
 	m.lastWords(ctx, id)
-	if old := m.rest.Plan.OldID; old != "" {
-		if err := m.awaitGone(ctx, old); err != nil { // until then it has the name
-			return err
-		}
+	if err := m.awaitName(ctx); err != nil {
+		return err
 	}
 	if err := m.Engine.Rename(ctx, id, m.rest.Container); err != nil && !errors.Is(err, ErrInUse) {
 		return err
 	}
 	return m.Engine.Start(ctx, id)
+}
+
+// awaitName waits until the engine has removed the old container, which has the name until then. What takes for ever keeps
+// it: then the replacement runs under a name of its own.
+func (m *machine) awaitName(ctx context.Context) error {
+	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
+	if errors.Is(err, ErrUnknownContainer) || err == nil && old.State != "removing" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, goneLimit)
+	defer cancel()
+	if err := m.awaitGone(ctx, old.ID); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
 }

@@ -189,13 +189,16 @@ func (m *machine) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.dying(now) {
+	dying := m.dying(now)
+	if dying {
 		if err := m.Engine.Stop(ctx, id, m.stopLimit()); err != nil {
 			return err
 		}
 	}
-	if err := m.Engine.Start(ctx, id); err != nil { // of one that runs, it does nothing
-		return err
+	if dying || !alive(now) { // one that somebody has paused stays so
+		if err := m.Engine.Start(ctx, id); err != nil {
+			return err
+		}
 	}
 	return m.staysUp(ctx, id)
 }

@@ -96,24 +96,7 @@ func TestStopThatTakesEffectAfterItsErrorLeavesTheOldOneRunning(t *testing.T) {
 	for name, flag := range map[string]string{"plain": "--restart=always", "auto-remove": "--rm"} {
 		t.Run(name, func(t *testing.T) {
 			d := setup(t).broken(flag)
-			engine := &bentEngine{Engine: d.Engine()}
-			killed := make(chan struct{})
-			var once sync.Once
-			engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
-				first := false
-				once.Do(func() { first = true })
-				if !first {
-					return d.Engine().Stop(ctx, id, timeout)
-				}
-				process := d.startedAt(id)
-				time.AfterFunc(3*time.Second, func() {
-					defer close(killed)
-					if now, err := d.Engine().Inspect(context.Background(), d.old); err == nil && now.StartedAt.Equal(process) {
-						_, _ = d.Try("kill", d.old)
-					}
-				})
-				return errors.New("cannot stop container: tried to kill container, but did not receive an exit event")
-			}
+			engine, killed := d.stopsLater(3*time.Second, errors.New("cannot stop container: tried to kill container, but did not receive an exit event"))
 			d.with(snapshot.Config{Engine: engine})
 			r := d.over(d.ask(), time.Minute)
 			if r.State != snapshot.Reverted {
@@ -347,24 +330,7 @@ func TestReplacementStaysWhenTheOldContainerIsBeingRemoved(t *testing.T) {
 // The bot died after it had the old container told to stop, and the replacement has gone since.
 func TestStopOfABotThatDiedMayTakeEffectYet(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
-	killed := make(chan struct{})
-	var once sync.Once
-	engine := &bentEngine{Engine: d.Engine()}
-	engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
-		first := false
-		once.Do(func() { first = true })
-		if !first {
-			return d.Engine().Stop(ctx, id, timeout)
-		}
-		process := d.startedAt(id)
-		time.AfterFunc(5*time.Second, func() {
-			defer close(killed)
-			if now, err := d.Engine().Inspect(context.Background(), d.old); err == nil && now.StartedAt.Equal(process) {
-				_, _ = d.Try("kill", d.old)
-			}
-		})
-		return snapshot.ErrEngineAway // this run ends here, as with its bot
-	}
+	engine, killed := d.stopsLater(5*time.Second, snapshot.ErrEngineAway) // the first run ends there, as with its bot
 	d.with(snapshot.Config{Engine: engine})
 	id := d.ask()
 	var r snapshot.Restore
@@ -392,5 +358,43 @@ func TestRevertStartsWhatEndedWithTheOldContainer(t *testing.T) {
 	}
 	if now := d.Docker("inspect", "--format", "{{.State.Status}}", side); now != "running" {
 		t.Errorf("%s is %s", side, now)
+	}
+}
+
+// stopsLater is an engine whose first stop has that answer, and takes effect after a while on the process that ran then.
+func (d *brokenDeploy) stopsLater(after time.Duration, answer error) (engine *bentEngine, killed chan struct{}) {
+	var once sync.Once
+	engine, killed = &bentEngine{Engine: d.Engine()}, make(chan struct{})
+	engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
+		first := false
+		once.Do(func() { first = true })
+		if !first {
+			return d.Engine().Stop(ctx, id, timeout)
+		}
+		process := d.startedAt(id)
+		time.AfterFunc(after, func() {
+			defer close(killed)
+			if now, err := d.Engine().Inspect(context.Background(), d.old); err == nil && now.StartedAt.Equal(process) {
+				_, _ = d.Try("kill", d.old)
+			}
+		})
+		return answer
+	}
+	return engine, killed
+}
+
+// Somebody has paused the broken container, and its restore comes to nothing before that is touched.
+func TestRevertLeavesAPausedContainerPaused(t *testing.T) {
+	d := setup(t).broken()
+	d.Docker("pause", d.old)
+	engine := &bentEngine{Engine: d.Engine(), create: func(context.Context, string, snapshot.Spec) (string, error) {
+		return "", errors.New("no space left on device")
+	}}
+	d.with(snapshot.Config{Engine: engine})
+	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Reverted {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	if state := d.names(d.name)[d.name]; state != "paused" {
+		t.Errorf("it is %s", state)
 	}
 }
