@@ -64,7 +64,8 @@ func New(t testing.TB) *Scope {
 	return On(t, "")
 }
 
-// On is New on another engine than the one that DOCKER_HOST names.
+// On is New on another engine than the one that DOCKER_HOST names, such as a Daemon's, which goes with its test: nothing is
+// cleaned up there.
 func On(t testing.TB, host string) *Scope {
 	t.Helper()
 	var random [4]byte
@@ -72,7 +73,9 @@ func On(t testing.TB, host string) *Scope {
 		t.Fatalf("drawing a name: %v", err)
 	}
 	s := &Scope{t: t, token: "sbt" + hex.EncodeToString(random[:]), host: host, engine: connect(t, host)}
-	t.Cleanup(s.clean)
+	if host == "" {
+		t.Cleanup(s.clean)
+	}
 	return s
 }
 
