@@ -32,8 +32,7 @@ while read -r order; do
 	case $order in
 	start) dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
 		--containerd-namespace "$2" --containerd-plugins-namespace "$2-plugins" >>"$1/log" 2>&1 & engine=$! ;;
-	TERM|KILL) kill -s "$order" "$engine"; wait "$engine"
-		while kill -0 "$(cat "$1/exec/containerd/containerd.pid")" 2>/dev/null; do sleep 0.02; done ;; # dies with the engine
+	TERM|KILL) kill -s "$order" "$engine"; wait "$engine"; sleep 0.1 ;; # in which its containerd dies, and is buried
 	esac
 	echo "$order"
 done`
