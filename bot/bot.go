@@ -31,6 +31,8 @@ type Config struct {
 	Budget  time.Duration               // how long building a message may ask the engine; 0: 2 s
 	Late    time.Duration               // a tap that is older when it comes to be handled is refused; 0: 60 s
 	Gap     time.Duration               // between two posts in a channel, beyond a short burst; 0: 1 s
+
+	SocketPause time.Duration // after a first short connection of Socket Mode; it doubles with each more; 0: 1 s
 }
 
 func (c Config) withDefaults() Config {
@@ -40,6 +42,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Budget, offerBudget)
 	set(&c.Late, time.Minute)
 	set(&c.Gap, time.Second)
+	set(&c.SocketPause, time.Second)
 	set(&c.APIURL, slack.APIURL)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -74,6 +77,8 @@ type Bot struct {
 	groups *memory[[]string]
 	rota   *memory[[]Responder]
 
+	sockets sockets
+
 	ctx    context.Context // ends with Stop
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // every goroutine of the bot
@@ -95,6 +100,7 @@ func New(c Config, d Deps) (*Bot, error) {
 	}
 	b := &Bot{Deps: d, cfg: c, log: c.Logger, pace: newPacer(c.Gap, c.Now)}
 	b.api = slack.New(c.BotToken, slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(c.Client), slack.OptionAppLevelToken(c.AppToken))
+	b.sockets.tried = make(chan struct{})
 	b.groups = newMemory(c.Now, askGroup(b.api))
 	if d.OnCall != nil {
 		b.rota = newMemory(c.Now, d.OnCall.OnCall)

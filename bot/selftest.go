@@ -25,13 +25,24 @@ func Scopes() map[string]string {
 	}
 }
 
-// SelfTest checks the token, its scopes, and the default channel. Its error has one line for each thing to mend.
+// SelfTest checks the tokens, their scopes, and the default channel. Its error has one line for each thing to mend.
 func (b *Bot) SelfTest(ctx context.Context) error {
 	who, err := b.api.AuthTestContext(ctx)
 	if err != nil {
 		return fmt.Errorf("slack does not take the bot token (%s): set SLACK_BOT_TOKEN to the Bot User OAuth Token", judge(err).Reason)
 	}
-	return errors.Join(scopesMissing(who.Header.Get("X-OAuth-Scopes")), b.channelTest(ctx))
+	return errors.Join(scopesMissing(who.Header.Get("X-OAuth-Scopes")), b.channelTest(ctx), b.socketTest(ctx))
+}
+
+// socketTest asks for a socket, and opens none: Slack would deliver taps to it.
+func (b *Bot) socketTest(ctx context.Context) error {
+	if b.cfg.AppToken == "" {
+		return nil
+	}
+	if _, _, err := b.api.StartSocketModeContext(ctx); err != nil {
+		return &socketEnd{reason: judge(err).Reason, err: err}
+	}
+	return nil
 }
 
 // scopesMissing says nothing when Slack did not say which scopes there are.

@@ -116,7 +116,7 @@ func (n *night) start() *running {
 	return r
 }
 
-var readyLine = regexp.MustCompile(`snapback is ready.* addr=(\S+) metrics_addr=(\S+)`)
+var readyLine = regexp.MustCompile(`snapback (?:is|runs, and is not) ready.* addr=(\S+) metrics_addr=(\S+)`)
 
 func serveWith(t *testing.T, env map[string]string) *running {
 	t.Helper()

@@ -158,6 +158,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	doorkeeper.bot = slackBot
 
 	// The API, with the others' handlers beside its own.
+	checks := []api.Check{{Name: "database", Ask: db.Ping}, {Name: "engine", Ask: engine.Ping}}
+	if c.SlackAppToken != "" {
+		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
+	}
 	web := api.New(api.Config{
 		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken,
 		Mount: map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
@@ -167,7 +171,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		Tokens: apiTokens{db}, Idempotency: apiIdempotency{db},
 		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
-		Checks:       []api.Check{{Name: "database", Ask: db.Ping}, {Name: "engine", Ask: engine.Ping}},
+		Checks:       checks,
 	})
 
 	// Everything is there: listen, and set to work.
@@ -206,7 +210,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(jobs.Stop)
 	stop.add(chores(fleet, db, log))
 
-	log.Info("snapback is ready", "version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String())
+	where := []any{"version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String()}
+	if err := within(ctx, startPatience, slackBot.Ready); err != nil {
+		log.Error("snapback runs, and is not ready", append(where, "err", err)...)
+	} else {
+		log.Info("snapback is ready", where...)
+	}
 	if ready != nil {
 		ready(mainAddr, metricsAddr)
 	}

@@ -78,6 +78,8 @@ type Server struct {
 	calls     map[string]int
 	tickets   map[string]time.Time // Socket Mode, single use
 	sockets   []*socket
+	ends      int    // sockets that are still to be ended right after hello
+	endReason string // what is said then
 	crawls    []Crawl
 }
 

@@ -83,6 +83,12 @@ func (s *Server) runSocket(conn *websocket.Conn) {
 		return
 	}
 	defer s.disconnect(k)
+	if reason, ends := s.nextEnd(); ends {
+		if reason != "" {
+			_ = k.write(ctx, result{"type": "disconnect", "reason": reason, "debug_info": result{"host": "fake"}})
+		}
+		return
+	}
 	pinger.Go(func() { k.ping(ctx) })
 	for {
 		if err := k.read(ctx); err != nil {
@@ -127,6 +133,24 @@ func (s *Server) Refresh() {
 	for _, k := range open {
 		_ = k.write(s.ctx, result{"type": "disconnect", "reason": "refresh_requested", "debug_info": result{"host": "fake"}})
 	}
+}
+
+// EndSockets ends each of the next n connections right after hello, for a reason such as "link_disabled" or
+// "too_many_websockets"; "" cuts it without a word.
+func (s *Server) EndSockets(n int, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends, s.endReason = n, reason
+}
+
+func (s *Server) nextEnd() (reason string, ends bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ends == 0 {
+		return "", false
+	}
+	s.ends--
+	return s.endReason, true
 }
 
 func (k *socket) hello(ctx context.Context, n int) error {
