@@ -10,7 +10,7 @@ container that is made from it. snapshot/docker says what form it has there.
 A duplicate is kept after its snapshot was written to Postgres, and dropped after it was removed there. When that does not
 work, the snapshot stands all the same, and mend makes up for it: it compares the engine with Postgres every few minutes.
 So at worst a snapshot is without its duplicate for that long. What Postgres has never heard of, mend leaves alone: it may
-be all that is left of another database, and is for Rebuild to read.
+be all that is left of another database, and is for Rebuild to read. So does it with what is of another engine.
 */
 
 import (
@@ -24,6 +24,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -237,7 +239,13 @@ func (d *Duplicator) mend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.addMissing(ctx, there, all), d.dropStale(ctx, there, all))
+	return errors.Join(d.addMissing(ctx, there, all), d.dropStale(ctx, ofEngine(engine, there), all))
+}
+
+// ofEngine picks the duplicates of one engine's snapshots. Others may be there as well, as in a copy of an engine's data folder:
+// they are no leftovers, and perhaps all that there is of those snapshots.
+func ofEngine(engine string, list []Duplicate) []Duplicate {
+	return slices.DeleteFunc(slices.Clone(list), func(d Duplicate) bool { return !strings.HasPrefix(d.Key, engine+"/") })
 }
 
 func (d *Duplicator) addMissing(ctx context.Context, there []Duplicate, all []Snapshot) error {

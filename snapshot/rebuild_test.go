@@ -276,3 +276,48 @@ func TestMendingLeavesTheDuplicatesOfALostDatabaseAlone(t *testing.T) {
 		})
 	}
 }
+
+// otherEngine is an engine that calls itself something else.
+type otherEngine struct {
+	*narrowSafe
+	id string
+}
+
+func (e otherEngine) ID(context.Context) (string, error) { return e.id, nil }
+
+func TestMendingLeavesTheDuplicatesOfAnotherEngineAlone(t *testing.T) {
+	k, ring := setup(t), newRing(t)
+	_, safe := k.duplicate(ring)
+	api := k.Name("api")
+	k.Run(api, k.image("shop"))
+	k.takeNamed(api, "of-before")
+	rounds, enough := 0, make(chan struct{})
+	other := otherEngine{safe, "3c0b7a52-5a4f-4b41-93f0-7f6b1f4f1d5e"}
+	d := snapshot.NewDuplicator(snapshot.DuplicatorConfig{
+		Engine: other, Store: countedStore{k.db, func() {
+			if rounds++; rounds == 3 {
+				close(enough)
+			}
+		}}, Keys: ring, Ref: docker.Ref, Every: 20 * time.Millisecond,
+	})
+	k.mending(d)
+	select {
+	case <-enough:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing is mended")
+	}
+	if diff := cmp.Diff([]string{"of-before"}, k.duplicates(safe)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// countedStore calls begun at every round of mending.
+type countedStore struct {
+	*store.DB
+	begun func()
+}
+
+func (s countedStore) ToDuplicate(ctx context.Context, engine string) ([]snapshot.Snapshot, error) {
+	s.begun()
+	return s.DB.ToDuplicate(ctx, engine)
+}
