@@ -44,7 +44,8 @@ lost:
 demo: ## a night on this machine, without any account (ARGS=--auto plays it by itself)
 	@scripts/setup engine postgres node busybox
 	@$(MAKE) build
-	@bin/snapback demo $(ARGS)
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/snapback-demo ./cmd/snapback-demo
+	@bin/snapback-demo $(ARGS)
 
 .PHONY: test
 test: ## all tests, against a real engine, Postgres and browser

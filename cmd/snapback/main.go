@@ -1,4 +1,4 @@
-// Command snapback is the bot and its tools: serve runs it, demo shows it, the others talk to it or look after it.
+// Command snapback is the bot and its tools: serve runs it, the others talk to it or look after it.
 package main
 
 import (
@@ -75,7 +75,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServeCmd(e), newDemoCmd(e), newDemoShopCmd(e), newVolumeHelperCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
+		newServeCmd(e), newVolumeHelperCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
 		newMigrateCmd(e), newTokenCmd(e), newVersionCmd(e),
 	)
 	return root

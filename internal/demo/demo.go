@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,14 +24,14 @@ func RunShop(ctx context.Context, getenv func(string) string, stdout io.Writer) 
 	return shop.Run(ctx, getenv, stdout)
 }
 
-// Product starts Snapback with an environment and returns when it is ready, with its address and the way to stop it.
-// The environment has all settings that the demo needs; names that are missing are not to be taken from elsewhere.
-type Product func(ctx context.Context, env map[string]string) (stop func(context.Context) error, url string, err error)
-
-// Options say how to play. Snapback and Stdout are required.
+// Options say how to play. Stdout is required.
 type Options struct {
-	Snapback Product
-	Stdout   io.Writer
+	Stdout io.Writer
+
+	// Snapback is the program to show. Empty: the file named snapback beside this program.
+	Snapback string
+	// Stderr gets the warnings and errors of its log. Nil: nobody does.
+	Stderr io.Writer
 
 	Auto bool
 	// Addr is where the page listens. Empty: 127.0.0.1:8484.
@@ -79,12 +81,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Executable == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return o, fmt.Errorf("finding this program's own file: %w", err)
-		}
-		o.Executable = self
+	if o.Stderr == nil {
+		o.Stderr = io.Discard
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return o, fmt.Errorf("finding this program's own file: %w", err)
+	}
+	o.Executable = cmp.Or(o.Executable, self)
+	o.Snapback = cmp.Or(o.Snapback, filepath.Join(filepath.Dir(self), "snapback"))
+	if _, err := os.Stat(o.Snapback); err != nil {
+		return o, fmt.Errorf("there is no program to show: %w; make build makes it", err)
 	}
 	return o, nil
 }

@@ -1,15 +1,12 @@
 package demo_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,29 +14,41 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
-
-	"github.com/snapback/snapback/internal/demo"
 )
 
-// shopProgram is the shop as a static program.
-func shopProgram(t *testing.T) string {
+// programs builds what is tried here, the demo and the program that it shows, side by side, as make demo does.
+func programs(t *testing.T) (dir string) {
 	t.Helper()
-	exe := filepath.Join(t.TempDir(), "shop")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", exe, "./engine/testdata/shop")
+	dir = t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", dir, "../../cmd/snapback", "../../cmd/snapback-demo")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the shop: %v\n%s", err, out)
+		t.Fatalf("building: %v\n%s", err, out)
 	}
-	return exe
+	return dir
+}
+
+// scratch is a folder for temporary files through which other users may pass, as the private PostgreSQL has to.
+func scratch(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "snapback-test-")
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 var label = regexp.MustCompile(`labelled (snapback\.demo=\S+)`)
 
-// nothingOf fails for what a demo with this output has left.
-func nothingOf(t *testing.T, cli *client.Client, output string, env map[string]string) {
+// nothingOf fails for what a demo with this output has left, also in the folder for temporary files.
+func nothingOf(t *testing.T, cli *client.Client, output, tmp string) {
 	t.Helper()
-	if _, err := os.Stat(env["SNAPBACK_DATA_DIR"]); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the data folder is still there: %v", err)
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left in its folder: %v, %v", left, err)
 	}
 	found := label.FindStringSubmatch(output)
 	if found == nil {
@@ -66,63 +75,44 @@ func engineClient(t *testing.T) *client.Client {
 	return cli
 }
 
+// play runs the demo as make demo does, and returns what it has printed.
+func play(t *testing.T, tmp string, args ...string) (string, error) {
+	t.Helper()
+	dir := programs(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "snapback-demo"), append([]string{"--auto", "--page", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it tidies up
+	cmd.WaitDelay = 2 * time.Minute
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
 // The two runs below use the fixed image names of a demo, so they take turns.
 func TestTheNightPlaysItselfAndLeavesNothing(t *testing.T) {
-	cli := engineClient(t)
-	u := &understudy{docker: cli}
-	var out syncBuffer
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	err := demo.Run(ctx, demo.Options{
-		Auto: true, Addr: "127.0.0.1:0", Snapback: u.start, Stdout: &out, Executable: shopProgram(t), ShopArgs: []string{},
-	})
+	cli, tmp := engineClient(t), scratch(t)
+	out, err := play(t, tmp)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
+		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Log(out.String())
-	for _, want := range []string{"Restore pre-deploy-2255", "# High error rate on shop", "tap → restored and verified", "No errors for 5 seconds"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is missing in:\n%s", want, out.String())
+	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
 		}
 	}
-	if !u.stopped {
-		t.Error("the product was not stopped")
-	}
-	nothingOf(t, cli, out.String(), u.env)
+	nothingOf(t, cli, out, tmp)
 }
 
 func TestAProductThatDoesNotStartFailsTheDemoAndLeavesNothing(t *testing.T) {
-	cli := engineClient(t)
-	var env map[string]string
-	var out syncBuffer
-	broken := errors.New("no database")
-	err := demo.Run(t.Context(), demo.Options{
-		Auto: true, Addr: "127.0.0.1:0", Stdout: &out, Executable: shopProgram(t), ShopArgs: []string{},
-		Snapback: func(_ context.Context, given map[string]string) (func(context.Context) error, string, error) {
-			env = given
-			return nil, "", broken
-		},
-	})
-	if !errors.Is(err, broken) {
-		t.Errorf("it ended with %v", err)
+	cli, tmp := engineClient(t), scratch(t)
+	broken := filepath.Join(t.TempDir(), "snapback")
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no database >&2\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	nothingOf(t, cli, out.String(), env)
-}
-
-// syncBuffer is written by a demo's goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+	out, err := play(t, tmp, "--snapback", broken)
+	if err == nil || !strings.Contains(out, "no database") || !strings.Contains(out, "exit status 3") {
+		t.Errorf("it ended with %v and said:\n%s", err, out)
+	}
+	nothingOf(t, cli, out, tmp)
 }

@@ -139,22 +139,16 @@ func (n *night) startSnapback(ctx context.Context) error {
 	return nil
 }
 
-// launch starts the product. Its context outlives ctx, so that it is stopped in order at the end, and not cut off.
+// launch starts the product. It outlives ctx, so that it is stopped in order at the end, and not cut off.
 func (n *night) launch(ctx context.Context, env map[string]string) (string, error) {
-	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	limit, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("it was not ready within %s", startWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("it was not ready within %s", startWithin))
 	defer cancel()
-	ready := context.AfterFunc(limit, func() { end(context.Cause(limit)) })
-	defer ready()
-	halt, url, err := n.opts.Snapback(life, env)
+	url := env["SNAPBACK_PUBLIC_URL"]
+	stop, err := startProgram(ctx, n.opts.Snapback, env, url+"/readyz", n.opts.Stderr)
 	if err != nil {
-		end(err)
 		return "", err
 	}
-	n.undo("stopping Snapback", func(ctx context.Context) error {
-		defer end(context.Canceled)
-		return halt(ctx)
-	})
+	n.undo("stopping Snapback", stop)
 	return url, nil
 }
 
