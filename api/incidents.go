@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,17 +133,13 @@ func (a *API) entries(ctx context.Context, p page, incident int64, oldest bool) 
 	if err != nil {
 		return nil, "", err
 	}
-	after := int64(0)
+	read := a.deps.Incidents.EntriesBefore
 	if oldest {
-		after = bound
+		read = a.deps.Incidents.EntriesAfter
 	}
-	entries, err := a.deps.Incidents.Entries(ctx, incident, after)
+	entries, err := read(ctx, incident, bound, p.limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the timeline of incident %d: %w", incident, err)
-	}
-	if !oldest {
-		entries = slices.DeleteFunc(slices.Clone(entries), func(e incidents.Entry) bool { return bound > 0 && e.Seq >= bound })
-		slices.Reverse(entries)
 	}
 	list, next := trim(p, entries, func(e incidents.Entry) position { return numbered(e.Seq) })
 	return list, next, nil

@@ -94,14 +94,18 @@ type Incidents interface {
 	FindIncident(ctx context.Context, ref string) (incidents.Incident, error)
 	// OpenIncidents lists those of PagerDuty's services that are not resolved.
 	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
-	// Entries lists a timeline from after that sequence number, oldest first; incident 0 is what happened outside any.
-	Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error)
+	// EntriesAfter lists at most limit entries of a timeline from after that sequence number, oldest first; incident 0 is
+	// what happened outside any.
+	EntriesAfter(ctx context.Context, incident, after int64, limit int) ([]incidents.Entry, error)
+	// EntriesBefore lists those from before it (0: from the end), newest first.
+	EntriesBefore(ctx context.Context, incident, before int64, limit int) ([]incidents.Entry, error)
 	// Record appends an entry and returns it sealed.
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
-// Exporter writes a post-mortem. format is one that incidents.FindFormat knows; with recordings, it holds what the
-// incident's shells have shown, where the format can.
+// Exporter writes a post-mortem, without having all of it in memory. What it wrote before an error is thrown away. format
+// is one that incidents.FindFormat knows; with recordings, it holds what the incident's shells have shown, where the
+// format can.
 type Exporter interface {
 	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident, recordings bool) error
 }

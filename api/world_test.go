@@ -243,10 +243,19 @@ func (w *world) OpenIncidents(_ context.Context, services []string) ([]incidents
 	return list, w.failAll
 }
 
-func (w *world) Entries(_ context.Context, incident, after int64) ([]incidents.Entry, error) {
+func (w *world) EntriesAfter(_ context.Context, incident, after int64, limit int) ([]incidents.Entry, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(w.entries[incident]), func(e incidents.Entry) bool { return e.Seq <= after }), w.failAll
+	rest := slices.DeleteFunc(slices.Clone(w.entries[incident]), func(e incidents.Entry) bool { return e.Seq <= after })
+	return rest[:min(limit, len(rest))], w.failAll
+}
+
+func (w *world) EntriesBefore(_ context.Context, incident, before int64, limit int) ([]incidents.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rest := slices.DeleteFunc(slices.Clone(w.entries[incident]), func(e incidents.Entry) bool { return before > 0 && e.Seq >= before })
+	slices.Reverse(rest)
+	return rest[:min(limit, len(rest))], w.failAll
 }
 
 func (w *world) Record(_ context.Context, e incidents.Entry) (incidents.Entry, error) {

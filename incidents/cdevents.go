@@ -75,8 +75,11 @@ type cdReference struct {
 // cdevents is the form for machines: what tools that count lead times and recoveries (DORA) take in. IDs follow from
 // the content, so that the same export twice is the same events.
 func cdevents(w io.Writer, r Report) error {
-	events := append(r.openings(), r.serviceEvents()...)
-	events = append(events, r.closing()...)
+	services, err := r.serviceEvents()
+	if err != nil {
+		return err
+	}
+	events := append(append(r.openings(), services...), r.closing()...)
 	slices.SortStableFunc(events, func(a, b cloudEvent) int { return a.Time.Compare(b.Time) })
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
@@ -132,17 +135,17 @@ func (r Report) incidentID() string {
 }
 
 // serviceEvents are the deploys and the restores that held.
-func (r Report) serviceEvents() []cloudEvent {
-	var events []cloudEvent
-	for _, e := range r.Entries {
+func (r Report) serviceEvents() (events []cloudEvent, err error) {
+	err = r.Entries.InOrder(func(e Entry) error {
 		switch e.Kind {
 		case KindDeploy, KindDeployReturned:
 			events = append(events, r.serviceEvent(serviceDeployed, e))
 		case KindRestoreVerified:
 			events = append(events, r.serviceEvent(serviceRolledBack, e))
 		}
-	}
-	return events
+		return nil
+	})
+	return events, err
 }
 
 // imageDetails are where an entry names the image that runs after it: a deploy as after, a restore as image.

@@ -49,23 +49,37 @@ func (e Entry) digest() ([]byte, error) {
 // missing before the last. It returns an error that wraps ErrBroken and names the first entry that does not hold.
 // A chain cut off at its end can't be told from a shorter one: compare the last hash with one noted elsewhere.
 func Verify(entries []Entry) error {
-	var prev []byte
-	for i, e := range entries {
-		if want := int64(i + 1); e.Seq != want {
-			return fmt.Errorf("%w: entry %d is where %d should be", ErrBroken, e.Seq, want)
+	var v Verifier
+	for _, e := range entries {
+		if err := v.Add(e); err != nil {
+			return err
 		}
-		if !bytes.Equal(e.PrevHash, prev) {
-			return fmt.Errorf("%w: entry %d does not follow the one before it", ErrBroken, e.Seq)
-		}
-		hash, err := e.digest()
-		if err != nil {
-			return fmt.Errorf("hashing entry %d: %w", e.Seq, err)
-		}
-		if !bytes.Equal(hash, e.Hash) {
-			return fmt.Errorf("%w: entry %d was changed", ErrBroken, e.Seq)
-		}
-		prev = e.Hash
 	}
+	return nil
+}
+
+// Verifier is Verify for entries that come one by one. The zero value is ready for the first one.
+type Verifier struct {
+	Count int64  // entries that hold
+	Last  []byte // the hash of the last one; nil: there was none
+}
+
+// Add returns an error that wraps ErrBroken for an entry that is not the next one as it was written.
+func (v *Verifier) Add(e Entry) error {
+	if want := v.Count + 1; e.Seq != want {
+		return fmt.Errorf("%w: entry %d is where %d should be", ErrBroken, e.Seq, want)
+	}
+	if !bytes.Equal(e.PrevHash, v.Last) {
+		return fmt.Errorf("%w: entry %d does not follow the one before it", ErrBroken, e.Seq)
+	}
+	hash, err := e.digest()
+	if err != nil {
+		return fmt.Errorf("hashing entry %d: %w", e.Seq, err)
+	}
+	if !bytes.Equal(hash, e.Hash) {
+		return fmt.Errorf("%w: entry %d was changed", ErrBroken, e.Seq)
+	}
+	v.Count, v.Last = v.Count+1, e.Hash
 	return nil
 }
 

@@ -2,7 +2,7 @@ package incidents
 
 import (
 	"archive/zip"
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +18,7 @@ var ErrFormat = errors.New("no such export format")
 // Report is what a post-mortem is made of.
 type Report struct {
 	Incident    Incident
-	Entries     []Entry        // oldest first
+	Entries     Entries        // nil: none
 	Zone        *time.Location // for local times; nil: UTC
 	Generated   time.Time
 	Chain       string // "verified", or why not
@@ -76,8 +76,9 @@ func FindFormat(name string) (Format, error) {
 	return Format{}, fmt.Errorf("%w: %.20q; there are %s", ErrFormat, name, strings.Join(names, ", "))
 }
 
-// Export writes r to w as md, html, json, cdevents, or zip (all of them, and r's recordings). Nothing is written unless all of it can be
-// made. It returns an error that wraps ErrFormat for any other format.
+// Export writes r to w as md, html, json, cdevents, or zip (all of them, and r's recordings), reading r.Entries once or
+// twice per form. What was written before an error is of no use: w is a place that can be thrown away. It returns an
+// error that wraps ErrFormat for any other format.
 func Export(w io.Writer, format string, r Report) error {
 	f, err := FindFormat(format)
 	if err != nil {
@@ -86,30 +87,49 @@ func Export(w io.Writer, format string, r Report) error {
 	if r.Zone == nil {
 		r.Zone = time.UTC
 	}
-	var whole bytes.Buffer
-	if err := f.render(&whole, r); err != nil {
+	if r.Entries == nil {
+		r.Entries = List{}
+	}
+	out := bufio.NewWriterSize(w, 64<<10)
+	if err := errors.Join(f.render(out, r), out.Flush()); err != nil {
 		return fmt.Errorf("exporting incident %s as %s: %w", r.Incident.PagerDutyID, f.Name, err)
 	}
-	_, err = whole.WriteTo(w)
-	return err
+	return nil
 }
 
-// document is the JSON form. Entries are as they were written, so that Verify holds for what is read back.
+// document is the JSON form. Entries are as they were written, so that Verify holds for what is read back. They are put
+// one by one into the place of an empty list, so that they need not all be in memory.
 func document(w io.Writer, r Report) error {
-	entries := r.Entries
-	if entries == nil {
-		entries = []Entry{}
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(struct {
+	head, err := json.MarshalIndent(struct {
 		Incident  Incident  `json:"incident"`
 		Durations Spans     `json:"durations"`
 		Chain     string    `json:"chain"`
 		TimeZone  string    `json:"time_zone"`
 		Generated time.Time `json:"generated_at"`
 		Entries   []Entry   `json:"entries"`
-	}{r.Incident, Durations(r.Incident), r.Chain, r.Zone.String(), r.Generated.UTC(), entries})
+	}{r.Incident, Durations(r.Incident), r.Chain, r.Zone.String(), r.Generated.UTC(), []Entry{}}, "", "  ")
+	if err != nil {
+		return err
+	}
+	head, tail := head[:len(head)-len("]\n}")], "]\n}\n"
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	before, last := "\n    ", ""
+	err = r.Entries.InOrder(func(e Entry) error {
+		doc, err := json.MarshalIndent(e, "    ", "  ")
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", e.Seq, err)
+		}
+		_, err = fmt.Fprintf(w, "%s%s", before, doc)
+		before, last = ",\n    ", "\n  "
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, last+tail)
+	return err
 }
 
 // archive is a zip of every other form and the recordings, in a folder of its own.

@@ -2,8 +2,10 @@ package incidents
 
 import (
 	_ "embed"
+	"errors"
 	"html/template"
 	"io"
+	"iter"
 )
 
 // pageTemplate needs nothing from elsewhere: it can be mailed, printed, and opened from a disk.
@@ -17,9 +19,28 @@ func page(w io.Writer, r Report) error {
 	if err != nil {
 		return err
 	}
-	s := tell(r)
-	return t.Execute(w, struct {
+	s, err := tell(r)
+	if err != nil {
+		return err
+	}
+	var reading error
+	lines := func(yield func(line) bool) {
+		reading = r.lines(func(l line) error {
+			if !yield(l) {
+				return errEnough
+			}
+			return nil
+		})
+	}
+	err = t.Execute(w, struct {
 		story
 		Facts []namedSpan
-	}{s, s.facts()})
+		Lines iter.Seq[line]
+	}{s, s.facts(), lines})
+	if errors.Is(reading, errEnough) {
+		reading = nil // the template has stopped reading, and says why itself
+	}
+	return errors.Join(err, reading)
 }
+
+var errEnough = errors.New("the template reads no further")

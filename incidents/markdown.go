@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -8,20 +9,24 @@ import (
 
 // markdown is the form that people paste into a wiki: GitHub's flavour.
 func markdown(w io.Writer, r Report) error {
-	s := tell(r)
-	var b strings.Builder
-	s.writeHeader(&b)
-	s.writeChanges(&b)
-	s.writeTimeline(&b)
-	for _, q := range s.Questions {
-		fmt.Fprintf(&b, "\n## %s\n\n", q)
+	s, err := tell(r)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(&b, "\n---\n\nMade by Snapback, %s. Timeline: %s.\n", text(s.Generated), text(s.Chain))
-	_, err := io.WriteString(w, b.String())
-	return err
+	b := bufio.NewWriter(w) // keeps the first error for Flush
+	s.writeHeader(b)
+	s.writeChanges(b)
+	if err := writeTimeline(b, r); err != nil {
+		return err
+	}
+	for _, q := range s.Questions {
+		fmt.Fprintf(b, "\n## %s\n\n", q)
+	}
+	fmt.Fprintf(b, "\n---\n\nMade by Snapback, %s. Timeline: %s.\n", text(s.Generated), text(s.Chain))
+	return b.Flush()
 }
 
-func (s story) writeHeader(b *strings.Builder) {
+func (s story) writeHeader(b *bufio.Writer) {
 	fmt.Fprintf(b, "# Post-mortem: %s\n\n| | |\n|---|---|\n", text(s.Title))
 	row(b, "Incident", linkTo(s.Number, s.URL))
 	for _, f := range s.facts() {
@@ -48,7 +53,7 @@ func (s story) facts() []namedSpan {
 	return known
 }
 
-func (s story) writeChanges(b *strings.Builder) {
+func (s story) writeChanges(b *bufio.Writer) {
 	b.WriteString("\n## What the last deploy changed\n\n")
 	if len(s.Deploys) == 0 {
 		b.WriteString("No deploy is on the timeline.\n")
@@ -68,7 +73,7 @@ func (s story) writeChanges(b *strings.Builder) {
 	}
 }
 
-func (r restore) write(b *strings.Builder) {
+func (r restore) write(b *bufio.Writer) {
 	bullet(b, 0, text(r.When)+": "+text(r.Summary))
 	if r.Error != "" {
 		bullet(b, 1, "Error: "+text(r.Error))
@@ -84,11 +89,12 @@ func (r restore) write(b *strings.Builder) {
 	}
 }
 
-func (s story) writeTimeline(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## Timeline\n\n| UTC | %s | Who | What | Source |\n|---|---|---|---|---|\n", text(s.Zone))
-	for _, l := range s.Lines {
+func writeTimeline(b *bufio.Writer, r Report) error {
+	fmt.Fprintf(b, "\n## Timeline\n\n| UTC | %s | Who | What | Source |\n|---|---|---|---|---|\n", text(r.Zone.String()))
+	return r.lines(func(l line) error {
 		row(b, text(l.UTC), text(l.Local), text(l.Actor), text(l.told()), linkTo(l.Source, l.URL))
-	}
+		return nil
+	})
 }
 
 // told is what happened, and where that can be watched.
@@ -99,11 +105,11 @@ func (l line) told() string {
 	return l.Summary + " (recorded: " + l.Recording + ")"
 }
 
-func row(b *strings.Builder, cells ...string) {
+func row(b *bufio.Writer, cells ...string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-func bullet(b *strings.Builder, depth int, s string) {
+func bullet(b *bufio.Writer, depth int, s string) {
 	b.WriteString(strings.Repeat("  ", depth) + "- " + s + "\n")
 }
 

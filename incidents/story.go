@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 )
 
 // story is a report made ready to be read: what the Markdown and the HTML form share. Texts are one line each and
-// otherwise as they came: each form escapes them in its own way.
+// otherwise as they came: each form escapes them in its own way. The timeline itself is not in it: see Report.lines.
 type story struct {
 	Title, Number, Service, Urgency, Priority, Status string
 	URL                                               string // "" unless people can be sent there
@@ -19,7 +18,6 @@ type story struct {
 	Spans                                             []namedSpan
 	Deploys                                           []deploy
 	Restores                                          []restore
-	Lines                                             []line
 	Chain, Generated, Zone                            string
 	Questions                                         []string
 }
@@ -48,7 +46,7 @@ type restore struct {
 // questions are what people answer in the morning.
 func questions() []string { return []string{"What happened", "Why", "What we change"} }
 
-func tell(r Report) story {
+func tell(r Report) (story, error) {
 	i, spans := r.Incident, Durations(r.Incident)
 	s := story{
 		Title: either(oneLine(i.Title), "untitled incident"), Service: oneLine(i.Service), Urgency: oneLine(i.Urgency),
@@ -66,30 +64,25 @@ func tell(r Report) story {
 	if i.Number != 0 {
 		s.Number = fmt.Sprintf("#%d", i.Number)
 	}
-	for _, e := range asItHappened(r.Entries) {
+	err := r.Entries.AsItHappened(func(e Entry) error {
 		s.add(e, r)
-	}
-	return s
-}
-
-// asItHappened are the entries for people, who read a night from its beginning: the deploy stands before the alert, although
-// it was only looked for after it, and an event that came late stands where it belongs. The chain's order is in the JSON.
-func asItHappened(entries []Entry) []Entry {
-	out := slices.Clone(entries)
-	slices.SortStableFunc(out, func(a, b Entry) int {
-		return a.OccurredAt.Truncate(time.Second).Compare(b.OccurredAt.Truncate(time.Second))
+		return nil
 	})
-	return out
+	return s, err
 }
 
 func (s *story) add(e Entry, r Report) {
-	s.Lines = append(s.Lines, r.line(e))
 	switch e.Kind {
 	case KindDeploy, KindDeployReturned:
 		s.Deploys = append(s.Deploys, r.deploy(e))
 	case KindRestoreVerified, KindRestoreReverted, KindRestoreFailed:
 		s.Restores = append(s.Restores, r.restore(e))
 	}
+}
+
+// lines are the timeline for people, one entry at a time.
+func (r Report) lines(each func(line) error) error {
+	return r.Entries.AsItHappened(func(e Entry) error { return each(r.line(e)) })
 }
 
 func (r Report) line(e Entry) line {

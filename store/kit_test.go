@@ -23,7 +23,12 @@ func setup(t *testing.T) *store.DB {
 	return open(t, pgtest.New(t, migrate))
 }
 
-func open(t *testing.T, dsn string) *store.DB {
+func setupBench(b *testing.B) *store.DB {
+	b.Helper()
+	return open(b, pgtest.New(b, migrate))
+}
+
+func open(t testing.TB, dsn string) *store.DB {
 	t.Helper()
 	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 	if err != nil {

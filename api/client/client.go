@@ -276,19 +276,30 @@ func (c *Client) Incidents(ctx context.Context) ([]wire.Incident, error) {
 	})
 }
 
-// Timeline reads a whole timeline, oldest first; incident 0 is what happened outside any.
-func (c *Client) Timeline(ctx context.Context, incident int64) ([]incidents.Entry, error) {
+// Timeline reads a whole timeline page by page, oldest first; incident 0 is what happened outside any. It ends with the
+// first error of each.
+func (c *Client) Timeline(ctx context.Context, incident int64, each func(incidents.Entry) error) error {
 	path := []string{"timeline"}
 	if incident > 0 {
 		path = []string{"incidents", strconv.FormatInt(incident, 10), "timeline"}
 	}
-	return pages(func(cursor string) ([]incidents.Entry, string, error) {
+	for cursor := ""; ; {
 		query := cursorQuery(cursor)
 		query.Set("order", "oldest")
 		var page wire.Entries
-		err := c.do(ctx, call{method: http.MethodGet, path: path, query: query, out: &page})
-		return page.Entries, page.NextCursor, err
-	})
+		if err := c.do(ctx, call{method: http.MethodGet, path: path, query: query, out: &page}); err != nil {
+			return err
+		}
+		for _, e := range page.Entries {
+			if err := each(e); err != nil {
+				return err
+			}
+		}
+		if page.NextCursor == "" || page.NextCursor == cursor {
+			return nil
+		}
+		cursor = page.NextCursor
+	}
 }
 
 // Export copies a post-mortem to w.

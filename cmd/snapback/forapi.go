@@ -25,21 +25,24 @@ type exporter struct {
 }
 
 func (e exporter) Export(ctx context.Context, w io.Writer, format string, in incidents.Incident, recordings bool) error {
-	entries, err := e.db.Entries(ctx, in.ID, 0)
-	if err != nil {
-		return err
-	}
-	chain := "verified"
-	if err := incidents.Verify(entries); err != nil {
-		chain = err.Error()
-	}
-	report := incidents.Report{Incident: in, Entries: entries, Zone: e.zone, Generated: time.Now(), Chain: chain}
+	report := incidents.Report{Incident: in, Zone: e.zone, Generated: time.Now()}
 	if recordings {
+		var err error
 		if report.Recordings, err = e.recordings(ctx, in.ID); err != nil {
 			return err
 		}
 	}
-	return incidents.Export(w, format, report)
+	return e.db.ReadTimeline(ctx, in.ID, func(entries incidents.Entries) error {
+		report.Entries, report.Chain = entries, "verified"
+		var v incidents.Verifier
+		switch err := entries.InOrder(v.Add); {
+		case errors.Is(err, incidents.ErrBroken):
+			report.Chain = err.Error()
+		case err != nil:
+			return err
+		}
+		return incidents.Export(w, format, report)
+	})
 }
 
 // recordings leaves out one that was begun and never written to: its shell was never started.

@@ -75,28 +75,30 @@ func chainOf(i wire.Incident) chain {
 }
 
 func verifyChain(ctx context.Context, c *client.Client, out io.Writer, ch chain) (holds bool, err error) {
-	entries, err := c.Timeline(ctx, ch.id)
-	if err != nil {
+	v, err := readChain(ctx, c, ch.id)
+	switch {
+	case errors.Is(err, incidents.ErrBroken):
+		_, err = fmt.Fprintf(out, "BROKEN  %s: %v\n", ch.title, err)
+		return false, err
+	case err != nil:
 		return false, fmt.Errorf("reading the timeline %s: %w", ch.title, err)
 	}
-	if err := belongs(entries, ch.id); err != nil {
-		_, printErr := fmt.Fprintf(out, "BROKEN  %s: %v\n", ch.title, err)
-		return false, printErr
-	}
 	last := "none"
-	if len(entries) > 0 {
-		last = fmt.Sprintf("%x", entries[len(entries)-1].Hash)
+	if v.Last != nil {
+		last = fmt.Sprintf("%x", v.Last)
 	}
-	_, err = fmt.Fprintf(out, "ok      %s: %d entries, last hash %s\n", ch.title, len(entries), last)
+	_, err = fmt.Fprintf(out, "ok      %s: %d entries, last hash %s\n", ch.title, v.Count, last)
 	return true, err
 }
 
-// belongs refuses a chain that holds, but is another incident's.
-func belongs(entries []incidents.Entry, id int64) error {
-	for _, e := range entries {
+// readChain computes every hash as the entries come, so that a chain of any length takes the same memory. It refuses one
+// that holds, but is another incident's.
+func readChain(ctx context.Context, c *client.Client, id int64) (v incidents.Verifier, err error) {
+	err = c.Timeline(ctx, id, func(e incidents.Entry) error {
 		if e.IncidentID != id {
 			return fmt.Errorf("%w: entry %d is of incident %d", incidents.ErrBroken, e.Seq, e.IncidentID)
 		}
-	}
-	return incidents.Verify(entries)
+		return v.Add(e)
+	})
+	return v, err
 }

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// ofChain is the condition for one timeline. IS NOT DISTINCT FROM would say both in one, and use no index. To read by the
+// index, order by both of its columns: Postgres does not see that a column which is null is the same in every row.
+func ofChain(incident int64) string {
+	if incident == 0 {
+		return `incident_id IS NULL`
+	}
+	return `incident_id = @incident`
+}
+
+func pageAfter(incident int64) string {
+	return `SELECT ` + entryColumns + ` FROM timeline WHERE ` + ofChain(incident) + ` AND seq > @bound
+		ORDER BY incident_id, seq LIMIT @limit`
+}
+
+func pageBefore(incident int64) string {
+	return `SELECT ` + entryColumns + ` FROM timeline WHERE ` + ofChain(incident) + ` AND seq < @bound
+		ORDER BY incident_id DESC, seq DESC LIMIT @limit`
+}
+
+// EntriesAfter lists at most limit entries of a timeline from after that sequence number, oldest first. Incident 0 is
+// what happened outside any incident.
+func (db *DB) EntriesAfter(ctx context.Context, incident, after int64, limit int) ([]incidents.Entry, error) {
+	return db.someEntries(ctx, pageAfter(incident), incident, after, limit)
+}
+
+// EntriesBefore lists at most limit entries of a timeline from before that sequence number (0: from its end), newest
+// first.
+func (db *DB) EntriesBefore(ctx context.Context, incident, before int64, limit int) ([]incidents.Entry, error) {
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	return db.someEntries(ctx, pageBefore(incident), incident, before, limit)
+}
+
+func (db *DB) someEntries(ctx context.Context, sql string, incident, bound int64, limit int) ([]incidents.Entry, error) {
+	rows, err := db.pool.Query(ctx, sql, pgx.NamedArgs{"incident": incident, "bound": bound, "limit": limit})
+	if err != nil {
+		return nil, away(err)
+	}
+	entries, err := pgx.CollectRows(rows, scanEntry)
+	return entries, away(err)
+}
+
+// ReadTimeline calls do with a timeline as it stands now, however long do takes and however often it reads: what is
+// appended meanwhile is not in it. It reads row by row, so that a timeline of any length takes the same memory.
+func (db *DB) ReadTimeline(ctx context.Context, incident int64, do func(incidents.Entries) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return away(pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
+		return do(timeline{ctx, tx, incident})
+	}))
+}
+
+// timeline is incidents.Entries within a transaction, whose context it shares.
+type timeline struct {
+	ctx      context.Context
+	tx       pgx.Tx
+	incident int64
+}
+
+func (t timeline) InOrder(each func(incidents.Entry) error) error {
+	return t.read(`incident_id, seq`, each)
+}
+
+func (t timeline) AsItHappened(each func(incidents.Entry) error) error {
+	return t.read(`date_trunc('second', occurred_at), seq`, each)
+}
+
+func (t timeline) read(order string, each func(incidents.Entry) error) error {
+	rows, err := t.tx.Query(t.ctx, `SELECT `+entryColumns+` FROM timeline WHERE `+ofChain(t.incident)+` ORDER BY `+order,
+		pgx.NamedArgs{"incident": t.incident})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e, err := scanEntry(rows)
+		if err != nil {
+			return err
+		}
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
