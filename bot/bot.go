@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -21,6 +22,7 @@ type Config struct {
 	SigningSecret string // what Slack signs its calls with; "": Handler refuses everything
 	AppToken      string // xapp-…: Socket Mode; "": off
 	APIURL        string // "": Slack's own
+	Guests        bool   // a guest's e-mail address says who they are, as a member's does
 	Channel       string // where an alert goes whose container names no channel; "": such an alert stays unposted
 
 	Zone    *time.Location              // of the times that people read; nil: UTC
@@ -70,12 +72,15 @@ func set[T comparable](p *T, v T) {
 // Bot is the bot's side of Slack. Its methods may be called from several goroutines.
 type Bot struct {
 	Deps
-	cfg    Config
-	log    *slog.Logger
-	api    *slack.Client
-	pace   *pacer
-	groups *memory[[]string]
-	rota   *memory[[]Responder]
+	cfg  Config
+	log  *slog.Logger
+	api  *slack.Client
+	pace *pacer
+
+	workspace atomic.Pointer[workspace] // nil until Slack has said which one it is
+	accounts  *memory[account]
+	groups    *memory[[]string]
+	rota      *memory[[]Responder]
 
 	sockets sockets
 
@@ -101,6 +106,7 @@ func New(c Config, d Deps) (*Bot, error) {
 	b := &Bot{Deps: d, cfg: c, log: c.Logger, pace: newPacer(c.Gap, c.Now)}
 	b.api = slack.New(c.BotToken, slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(c.Client), slack.OptionAppLevelToken(c.AppToken))
 	b.sockets.tried = make(chan struct{})
+	b.accounts = newMemory(c.Now, b.askAccount)
 	b.groups = newMemory(c.Now, askGroup(b.api))
 	if d.OnCall != nil {
 		b.rota = newMemory(c.Now, d.OnCall.OnCall)

@@ -26,8 +26,10 @@ func (b *Bot) Handle(ctx context.Context, body []byte, receivedAt time.Time) err
 		h.say(ctx, words(fmt.Sprintf("That came too late: I could only look at it after %s, so I did nothing about it now. Look at the message, and tap again if you still want to.", span(late))))
 		return nil
 	}
-	h.who = b.person(ctx, in)
-	err := h.carryOut(ctx)
+	err := h.identify(ctx)
+	if err == nil {
+		err = h.carryOut(ctx)
+	}
 	if err == nil {
 		b.cfg.Observe("handled", "ok")
 		return nil
@@ -40,6 +42,19 @@ type handling struct {
 	*Bot
 	in  inbound
 	who Person
+}
+
+// identify finds out who wants something. It returns a *denial for calls of other workspaces, and accounts of them.
+func (h *handling) identify(ctx context.Context) (err error) {
+	w, err := h.home(ctx)
+	if err != nil {
+		return err
+	}
+	if h.in.From != (origin{}) && !w.sent(h.in.From) {
+		return &denial{sentence: "Nothing was done: that comes from another workspace, and I work for this one alone."}
+	}
+	h.who, err = h.person(ctx, h.in)
+	return err
 }
 
 // carryOut finds what was tapped.

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -95,7 +96,7 @@ func (b *Bot) commands(w http.ResponseWriter, r *http.Request, body []byte) {
 func commandOf(form url.Values) slack.SlashCommand {
 	return slack.SlashCommand{
 		Command: form.Get("command"), Text: form.Get("text"), TriggerID: form.Get("trigger_id"),
-		UserID: form.Get("user_id"), UserName: form.Get("user_name"), ChannelID: form.Get("channel_id"), ResponseURL: form.Get("response_url"),
+		TeamID: form.Get("team_id"), EnterpriseID: form.Get("enterprise_id"), UserID: form.Get("user_id"), UserName: form.Get("user_name"), ChannelID: form.Get("channel_id"), ResponseURL: form.Get("response_url"),
 	}
 }
 
@@ -107,17 +108,31 @@ func (b *Bot) take(w http.ResponseWriter, r *http.Request, in inbound, err error
 	case err != nil:
 		b.refuse(w, r, http.StatusBadRequest, "malformed")
 	default:
-		if b.accept(r.Context(), in) != nil {
-			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-		}
+		b.keep(w, r, in)
+	}
+}
+
+func (b *Bot) keep(w http.ResponseWriter, r *http.Request, in inbound) {
+	switch err := b.accept(r.Context(), in); {
+	case errors.Is(err, errElsewhere):
+		b.refuse(w, r, http.StatusForbidden, "other_workspace")
+	case err != nil:
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 	}
 }
 
 // event is what is looked at of the Events API.
 type event struct {
-	Type      string `json:"type"`
-	Challenge string `json:"challenge"`
-	Event     struct {
+	Type         string `json:"type"`
+	Challenge    string `json:"challenge"`
+	TeamID       string `json:"team_id"`
+	EnterpriseID string `json:"enterprise_id"`
+	// Authorizations name the installation that the event is for. In a channel shared with others, TeamID may be theirs.
+	Authorizations []struct {
+		TeamID       string `json:"team_id"`
+		EnterpriseID string `json:"enterprise_id"`
+	} `json:"authorizations"`
+	Event struct {
 		Type string `json:"type"`
 	} `json:"event"`
 }
@@ -134,16 +149,29 @@ func (b *Bot) events(w http.ResponseWriter, r *http.Request, body []byte) {
 		_, _ = io.WriteString(w, e.Challenge)
 		return
 	}
-	b.heard(e.Event.Type)
+	if b.heard(r.Context(), e) != nil {
+		b.refuse(w, r, http.StatusForbidden, "other_workspace")
+	}
 }
 
-// heard takes note of an event. None of them is acted on.
-func (b *Bot) heard(kind string) {
-	switch kind {
+func (e event) origin() origin {
+	if len(e.Authorizations) > 0 {
+		return origin{Team: e.Authorizations[0].TeamID, Enterprise: e.Authorizations[0].EnterpriseID}
+	}
+	return origin{Team: e.TeamID, Enterprise: e.EnterpriseID}
+}
+
+// heard takes note of an event. None of them is acted on. It returns errElsewhere for those of other workspaces.
+func (b *Bot) heard(ctx context.Context, e event) error {
+	if err := b.admit(ctx, e.origin()); err != nil {
+		return err
+	}
+	switch kind := e.Event.Type; kind {
 	case "app_uninstalled", "tokens_revoked":
 		b.log.Error("the app was removed from the workspace: nothing can be posted until it is installed again", "event", kind)
 		b.cfg.Observe("inbound", kind)
 	default:
 		b.cfg.Observe("inbound", "ignored")
 	}
+	return nil
 }

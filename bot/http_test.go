@@ -26,7 +26,7 @@ func sign(key string, stamp int64, body string) string {
 }
 
 // tapBody is a tap on Acknowledge as a form.
-const tapBody = "payload=%7B%22type%22%3A%22block_actions%22%2C%22user%22%3A%7B%22id%22%3A%22U0ANN%22%7D%2C%22container%22%3A%7B%22message_ts%22%3A%221.2%22%2C%22channel_id%22%3A%22C0SHOP%22%7D%2C" +
+const tapBody = "payload=%7B%22team%22%3A%7B%22id%22%3A%22T0SNAPBACK%22%7D%2C%22type%22%3A%22block_actions%22%2C%22user%22%3A%7B%22id%22%3A%22U0ANN%22%7D%2C%22container%22%3A%7B%22message_ts%22%3A%221.2%22%2C%22channel_id%22%3A%22C0SHOP%22%7D%2C" +
 	"%22actions%22%3A%5B%7B%22action_id%22%3A%22acknowledge%22%2C%22block_id%22%3A%22b%22%2C%22value%22%3A%22%7B%5C%22i%5C%22%3A7%7D%22%2C%22action_ts%22%3A%223.4%22%7D%5D%7D"
 
 func TestOnlyWhatSlackHasSignedComesIn(t *testing.T) {

@@ -25,6 +25,7 @@ const (
 type inbound struct {
 	Kind        string `json:"kind"`
 	Native      string `json:"native"` // the same call delivered again has the same
+	From        origin `json:"from,omitzero"`
 	User        string `json:"user"`
 	UserName    string `json:"user_name,omitempty"`
 	Channel     string `json:"channel,omitempty"`
@@ -58,8 +59,9 @@ type interaction struct {
 	Type        string `json:"type"`
 	ResponseURL string `json:"response_url"`
 	User        struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
+		ID     string `json:"id"`
+		Name   string `json:"name"`
+		TeamID string `json:"team_id"`
 	} `json:"user"`
 	Channel struct {
 		ID string `json:"id"`
@@ -68,8 +70,12 @@ type interaction struct {
 		TS string `json:"ts"`
 	} `json:"message"`
 	Team struct {
+		ID     string `json:"id"`
 		Domain string `json:"domain"`
 	} `json:"team"`
+	Enterprise struct {
+		ID string `json:"id"`
+	} `json:"enterprise"`
 	Container slack.Container `json:"container"`
 	Actions   []struct {
 		ActionID string `json:"action_id"`
@@ -99,7 +105,7 @@ func parseInteraction(payload []byte) (inbound, error) {
 func tap(c interaction) (inbound, error) {
 	a := c.Actions[0]
 	in := inbound{
-		Kind: inTap, User: c.User.ID, UserName: c.User.Name, Channel: c.Container.ChannelID, MessageTS: c.Container.MessageTs,
+		Kind: inTap, From: origin{c.Team.ID, c.Enterprise.ID, c.User.TeamID}, User: c.User.ID, UserName: c.User.Name, Channel: c.Container.ChannelID, MessageTS: c.Container.MessageTs,
 		Workspace: c.Team.Domain, ThreadTS: c.Container.ThreadTs, Ephemeral: c.Container.IsEphemeral, Action: a.ActionID, Value: a.Value, ResponseURL: c.ResponseURL,
 	}
 	if in.Channel == "" {
@@ -129,13 +135,17 @@ func parseCommand(c slack.SlashCommand) (inbound, error) {
 		return inbound{}, fmt.Errorf("%w: no command, user, channel or trigger", errMalformed)
 	}
 	return inbound{
-		Kind: inCommand, Native: "command|" + c.TriggerID, User: c.UserID, UserName: c.UserName,
+		Kind: inCommand, From: origin{Team: c.TeamID, Enterprise: c.EnterpriseID}, Native: "command|" + c.TriggerID, User: c.UserID, UserName: c.UserName,
 		Channel: c.ChannelID, Text: c.Text, ResponseURL: c.ResponseURL,
 	}, nil
 }
 
-// accept keeps a call until it has been handled; the caller may acknowledge it then.
+// accept keeps a call until it has been handled; the caller may acknowledge it then. It returns errElsewhere for what
+// another workspace sends.
 func (b *Bot) accept(ctx context.Context, in inbound) error {
+	if err := b.admit(ctx, in.From); err != nil {
+		return err
+	}
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err

@@ -65,6 +65,7 @@ type world struct {
 	onCallErr  error
 	mints      []string
 	observed   map[string]int
+	enterprise string     // of the Slack workspace, set before it starts
 	chain      sync.Mutex // the lock that WithMessage holds
 }
 
@@ -317,7 +318,7 @@ func setup(t *testing.T, change ...func(*bot.Config, *world)) *night {
 	for _, f := range change {
 		f(&c, w)
 	}
-	slack := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, AppToken: c.AppToken, Clock: w.clock, AckTimeout: 3 * time.Second})
+	slack := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, AppToken: c.AppToken, Enterprise: w.enterprise, Clock: w.clock, AckTimeout: 3 * time.Second})
 	n := &night{world: w, slack: slack}
 	n.ann = slack.AddUser("U0ANN", "Ann Lee", "ann@example.com")
 	n.bob = slack.AddUser("U0BOB", "Bob", "bob@example.com")

@@ -42,22 +42,18 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 // MayBeNamed says whether somebody may be given the terminal that an API token asks for: as StillMay does, for a tap in the
 // channel that it returns. Nobody has tapped: that they are there is the word of the token's holder.
 func (b *Bot) MayBeNamed(ctx context.Context, who Person, c snapshot.Container, in incidents.Incident, shell bool) (channel string, err error) {
-	if who.SlackID != "" {
-		b.person(ctx, inbound{User: who.SlackID, UserName: who.Name}) // remembers the e-mail address of who has never tapped
-	}
 	channel = b.channelOf(c)
 	return channel, b.StillMay(ctx, who, c, in, channel, shell)
 }
 
-// StillMay says whether somebody who was let into a container's terminal by a tap in channel would be let in now: nil,
-// ErrDenied, ErrUnsure while Slack or PagerDuty does not tell, or another error. Of who has no SlackID, PagerDutyID counts.
+// StillMay says whether somebody who was let into a container's terminal by a tap in channel would be let in now, which
+// nobody is whose Slack account is over: nil, ErrDenied, ErrUnsure while Slack or PagerDuty does not tell, or another error. Of who has no SlackID, PagerDutyID counts.
 func (b *Bot) StillMay(ctx context.Context, who Person, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
 	if id := who.SlackID; id != "" {
 		var err error
-		if who, _, err = b.People.Person(ctx, id); err != nil {
-			return err
+		if who, err = b.living(ctx, id); err != nil {
+			return unsure(err)
 		}
-		who.SlackID = id
 	}
 	at, err := b.place(ctx, c, in, channel)
 	if err != nil {
@@ -68,7 +64,11 @@ func (b *Bot) StillMay(ctx context.Context, who Person, c snapshot.Container, in
 	if shell {
 		rule = c.Settings.TerminalAllow
 	}
-	err = b.may(ctx, rule, who, at)
+	return unsure(b.may(ctx, rule, who, at))
+}
+
+// unsure makes ErrUnsure of a denial that only says that something could not be found out.
+func unsure(err error) error {
 	if d := (*denial)(nil); errors.As(err, &d) && d.unsure != nil {
 		return fmt.Errorf("%w: %w", ErrUnsure, d.unsure)
 	}
@@ -154,7 +154,7 @@ func notOnCall(who Person, w where, names []string) string {
 		text += ": ask " + strings.Join(names[:min(len(names), 5)], ", ")
 	}
 	if who.Email == "" {
-		text += ". If that is you: Slack does not show me your e-mail address, so I can't tell"
+		text += ". If that is you: Slack shows me no e-mail address of yours that I can go by. It has to be confirmed there, and a guest's counts only with `SNAPBACK_SLACK_GUESTS=true`"
 	}
 	return text + "."
 }
@@ -162,7 +162,7 @@ func notOnCall(who Person, w where, names []string) string {
 // same compares IDs and e-mail addresses, never names: two people may share one.
 func same(r Responder, p Person) bool {
 	byID := p.PagerDutyID != "" && r.PagerDutyID == p.PagerDutyID
-	return byID || p.Email != "" && strings.EqualFold(r.Email, p.Email)
+	return byID || sameAddress(r.Email, p.Email)
 }
 
 func (b *Bot) mayListed(ctx context.Context, ids []string, who Person, w where) error {

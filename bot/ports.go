@@ -82,7 +82,7 @@ type Inbox interface {
 type Person struct {
 	SlackID     string
 	Name        string
-	Email       string
+	Email       string // "" when it can't be gone by
 	PagerDutyID string
 	SeenAt      time.Time // when Slack was last asked
 }
@@ -91,7 +91,8 @@ type Person struct {
 type People interface {
 	// Person reads one; ok is false when nothing is known.
 	Person(ctx context.Context, slackID string) (p Person, ok bool, err error)
-	// SavePerson keeps name, e-mail and SeenAt. It leaves a known PagerDutyID alone when p has none.
+	// SavePerson keeps name and SeenAt, and the e-mail address, also an empty one. It leaves a known PagerDutyID alone when
+	// p has none.
 	SavePerson(ctx context.Context, p Person) error
 }
 

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -73,31 +72,6 @@ func (h *handling) trusted(raw string) bool {
 		return true
 	}
 	return u.Scheme == "https" && (u.Host == "hooks.slack.com" || u.Host == "hooks.slack-gov.com")
-}
-
-// person finds out who tapped. Without Slack's answer, what is known from before holds, and else the ID.
-func (b *Bot) person(ctx context.Context, in inbound) Person {
-	p, known, err := b.People.Person(ctx, in.User)
-	if err != nil {
-		b.log.Warn("looking a person up", "user", in.User, "err", err)
-	}
-	if known && p.Email != "" && b.cfg.Now().Sub(p.SeenAt) < personFor {
-		return p
-	}
-	if !known {
-		p = Person{SlackID: in.User, Name: in.UserName}
-	}
-	u, err := b.api.GetUserInfoContext(ctx, in.User)
-	if err != nil {
-		b.log.Warn("asking Slack who somebody is", "user", in.User, "reason", judge(err).Reason)
-		return named(p)
-	}
-	p.Name, p.Email, p.SeenAt = oneLine(nameOf(u)), strings.TrimSpace(u.Profile.Email), b.cfg.Now().UTC()
-	p = named(p)
-	if err := b.People.SavePerson(ctx, p); err != nil {
-		b.log.Warn("remembering a person", "user", in.User, "err", err)
-	}
-	return p
 }
 
 func nameOf(u *slack.User) string {

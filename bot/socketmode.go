@@ -183,7 +183,7 @@ func (b *Bot) socketRequest(ctx context.Context, e envelope) error {
 			in, err = parseCommand(c)
 		}
 	case "events_api":
-		return b.socketHeard(e.Payload)
+		return b.socketHeard(ctx, e.Payload)
 	default:
 		return nil
 	}
@@ -194,14 +194,21 @@ func (b *Bot) socketRequest(ctx context.Context, e envelope) error {
 	if err != nil {
 		return err
 	}
-	return b.accept(ctx, in)
+	err = b.accept(ctx, in)
+	if errors.Is(err, errElsewhere) {
+		b.cfg.Observe("refused", "other_workspace")
+	}
+	return err
 }
 
-func (b *Bot) socketHeard(payload []byte) error {
+func (b *Bot) socketHeard(ctx context.Context, payload []byte) error {
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return err
 	}
-	b.heard(e.Event.Type)
+	if err := b.heard(ctx, e); err != nil { // acknowledged all the same: Slack would only repeat it
+		b.log.Warn("not heeding an event", "event", e.Event.Type, "err", err)
+		b.cfg.Observe("refused", "other_workspace")
+	}
 	return nil
 }

@@ -12,18 +12,19 @@ import (
 type Person struct {
 	SlackID     string
 	Name        string
-	Email       string
+	Email       string // only while it can be gone by
 	PagerDutyID string
 	SeenAt      time.Time // when Slack was last asked
 }
 
-// SavePerson writes down what is known; what is empty does not overwrite what was known before.
+// SavePerson writes down what is known. The e-mail address is the one that counts now, "" when none does; what else is
+// empty does not overwrite what was known before.
 func (db *DB) SavePerson(ctx context.Context, p Person) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO people AS p (slack_id, pagerduty_id, email, name) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (slack_id) DO UPDATE SET
 			pagerduty_id = coalesce(nullif(excluded.pagerduty_id, ''), p.pagerduty_id),
-			email = coalesce(nullif(excluded.email, ''), p.email),
+			email = excluded.email,
 			name = coalesce(nullif(excluded.name, ''), p.name), seen_at = now()`,
 		p.SlackID, p.PagerDutyID, p.Email, p.Name)
 	return away(err)

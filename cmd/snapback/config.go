@@ -39,6 +39,7 @@ type config struct {
 	SlackAppToken      string
 	SlackChannel       string
 	SlackAPIURL        string
+	SlackGuests        bool // a guest's e-mail address counts as a member's does
 
 	PagerDutyToken     string
 	PagerDutyFrom      string
@@ -186,6 +187,7 @@ func (r *reader) slack(c *config) {
 	}
 	c.SlackChannel = r.channel("SLACK_CHANNEL", "the ID (C…) of the channel for alerts whose container names no channel")
 	c.SlackAPIURL = r.httpURL("SLACK_API_URL", r.or("SLACK_API_URL", "https://slack.com/api")) + "/"
+	c.SlackGuests = r.yes("SNAPBACK_SLACK_GUESTS")
 	r.prefixed("SLACK_BOT_TOKEN", c.SlackBotToken, "xoxb-")
 	r.prefixed("SLACK_APP_TOKEN", c.SlackAppToken, "xapp-")
 }
@@ -207,6 +209,15 @@ func (r *reader) pagerDuty(c *config) {
 	if c.PagerDutyFrom != "" && !strings.Contains(c.PagerDutyFrom, "@") {
 		r.fail("PAGERDUTY_FROM", "is not an e-mail address")
 	}
+}
+
+// yes reads true or false, which is also what is not set.
+func (r *reader) yes(name string) bool {
+	v := r.or(name, "false")
+	if v != "true" && v != "false" {
+		r.fail(name, "want true or false, got %q", v)
+	}
+	return v == "true"
 }
 
 func (r *reader) zone(name string) *time.Location {

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/snapback/snapback/internal/slackfake"
 )
 
 var fragment = regexp.MustCompile(`/t#([\w.-]+)`)
@@ -41,6 +43,7 @@ func TestTerminalLinkIsWorthNothingOnceItsTokenIsRevoked(t *testing.T) {
 	n.start()
 	incident := n.service.Trigger("High error rate")
 	n.channel.ExpectMessage(t, "High error rate")
+	n.slack.AddUser("U0BOSS", "Boss", "boss@example.com")
 	token := n.cli("token", "create", "ci", "--scope", "terminal")
 	mint := func() string {
 		status, answer := n.call("POST", "/incidents/"+incident.ID()+"/terminal-links", `{"person":{"slack_id":"U0BOSS","name":"Boss"}}`, "Authorization", "Bearer "+token)
@@ -124,5 +127,33 @@ func TestTerminalOfAnotherServiceIsNotOpenedWithinAnIncident(t *testing.T) {
 	status, answer := n.call("POST", "/incidents/"+incident.ID()+"/terminal-links", `{"container":"`+n.Name("pay")+`"}`)
 	if status != http.StatusConflict || answer["code"] != "other_service" {
 		t.Errorf("%d %v", status, answer)
+	}
+}
+
+func TestTerminalLinkIsForLivingMembersOfTheWorkspaceAlone(t *testing.T) {
+	n := newNight(t)
+	n.Run(n.Name("shop"), n.labels("--label", "snapback.terminal.allow=oncall", n.Image("v1", `CMD ["/app"]`))...)
+	n.start()
+	incident := n.service.Trigger("High error rate")
+	alert := n.channel.ExpectMessage(t, "High error rate")
+	for id, c := range map[string]struct { // all with the address of who is on call
+		account slackfake.Account
+		want    int
+	}{
+		"U0TWIN":    {want: http.StatusCreated},
+		"U0LEFT":    {slackfake.Account{Deleted: true}, http.StatusForbidden},
+		"U0FOREIGN": {slackfake.Account{Workspace: "T0OTHER"}, http.StatusForbidden},
+		"U0GUEST":   {slackfake.Account{Guest: true}, http.StatusForbidden},
+		"U0NEW":     {slackfake.Account{Unconfirmed: true}, http.StatusForbidden},
+		"U0ROBOT":   {slackfake.Account{Bot: true}, http.StatusForbidden},
+	} {
+		n.slack.AddUser(id, id, "maria@example.com").Becomes(c.account)
+		status, answer := n.call("POST", "/incidents/"+incident.ID()+"/terminal-links", `{"mode":"shell","person":{"slack_id":"`+id+`"}}`)
+		if status != c.want {
+			t.Errorf("%s: %d %v", id, status, answer)
+		}
+	}
+	if a := n.maria.Tap(alert.Button("Terminal"), slackfake.FromWorkspace("T0OTHER")); a.Status != http.StatusForbidden {
+		t.Errorf("a tap of another workspace: %d %v", a.Status, a.Err)
 	}
 }

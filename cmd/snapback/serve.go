@@ -145,7 +145,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	adapted := botStore{db}
 	slackBot, err := bot.New(bot.Config{
 		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL,
-		Channel: c.SlackChannel, Zone: c.Zone, Logger: log, Observe: metrics.Slack,
+		Channel: c.SlackChannel, Guests: c.SlackGuests, Zone: c.Zone, Logger: log, Observe: metrics.Slack,
 	}, bot.Deps{
 		Incidents: adapted, Timeline: adapted, Messages: botMessages{db}, Inbox: db, People: adapted, Containers: fleet,
 		Snapshots: db, Deploys: adapted, Offers: restorer, Restorer: restorer, Restores: db, Acts: adapted,

@@ -39,10 +39,14 @@ func (s *Server) methodTable() map[string]method {
 }
 
 func (s *Server) authTest(*call) (result, error) {
-	return result{
+	out := result{
 		"url": "https://" + teamName + ".slack.com/", "team": teamName, "user": "snapback",
-		"team_id": teamID, "user_id": botUser, "bot_id": botID, "is_enterprise_install": false,
-	}, nil
+		"team_id": s.installed(), "user_id": botUser, "bot_id": botID, "is_enterprise_install": s.cfg.OrgWide,
+	}
+	if s.cfg.Enterprise != "" {
+		out["enterprise_id"] = s.cfg.Enterprise
+	}
+	return out, nil
 }
 
 // content is what a message says, validated.

@@ -167,15 +167,7 @@ func (s *Server) usersInfo(c *call) (result, error) {
 	if u == nil {
 		return nil, refuse("user_not_found")
 	}
-	return result{"user": u.wire()}, nil
-}
-
-func (u *user) wire() result {
-	return result{
-		"id": u.id, "team_id": teamID, "name": u.name, "real_name": u.name, "deleted": false, "is_bot": false,
-		"tz": "Etc/UTC", "tz_label": "UTC", "tz_offset": 0,
-		"profile": result{"email": u.email, "real_name": u.name, "display_name": u.name},
-	}
+	return result{"user": s.describe(u)}, nil
 }
 
 func (s *Server) usersLookupByEmail(c *call) (result, error) {
@@ -185,8 +177,8 @@ func (s *Server) usersLookupByEmail(c *call) (result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, u := range s.users {
-		if strings.EqualFold(u.email, c.str("email")) {
-			return result{"user": u.wire()}, nil
+		if !u.account.Deleted && u.workspace() == teamID && strings.EqualFold(u.email, c.str("email")) {
+			return result{"user": s.describe(u)}, nil
 		}
 	}
 	return nil, refuse("users_not_found")
@@ -199,5 +191,9 @@ func (s *Server) usergroupsUsersList(c *call) (result, error) {
 	if !ok {
 		return nil, refuse("no_such_subteam")
 	}
-	return result{"users": slices.Clone(members)}, nil
+	members = slices.DeleteFunc(slices.Clone(members), func(id string) bool {
+		u := s.findUser(id)
+		return u != nil && u.account.Deleted
+	})
+	return result{"users": members}, nil
 }

@@ -46,6 +46,7 @@ type sending struct {
 	raw      []byte
 	header   http.Header
 	actionTS string
+	team     string // of the payload, in the place of the app's
 }
 
 // WrongSignature signs with another secret.
@@ -87,6 +88,7 @@ const (
 func (s *Server) deliver(kind string, payload result, o *sending) Answer {
 	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.AckTimeout)
 	defer cancel()
+	payload = o.misdirect(payload)
 	began := time.Now()
 	var a Answer
 	if s.cfg.AppToken != "" {

@@ -16,6 +16,10 @@ type Config struct {
 
 	// AppToken (xapp-…) turns Socket Mode on. Empty: apps.connections.open refuses.
 	AppToken string
+	// Enterprise is the ID (E…) of the organisation that the workspace is part of. Empty: it stands alone.
+	Enterprise string
+	// OrgWide installs the app for the whole organisation.
+	OrgWide bool
 	// Clock is the time of day. Nil: time.Now.
 	Clock func() time.Time
 	// BaseURL is how the app reaches this server, without a final slash. Start and

@@ -68,11 +68,14 @@ func (s *Server) payload(kind, userID string) (result, error) {
 	if person == nil {
 		return nil, fmt.Errorf("nobody with the ID %s", userID)
 	}
+	if err := person.canAct(); err != nil {
+		return nil, err
+	}
 	return result{
 		"type": kind, "api_app_id": appID, "token": "deprecated",
-		"user":       result{"id": person.id, "username": person.name, "name": person.name, "team_id": teamID},
-		"team":       result{"id": teamID, "domain": teamName},
-		"enterprise": nil, "is_enterprise_install": false, "trigger_id": s.newTrigger(userID),
+		"user":       result{"id": person.id, "username": person.name, "name": person.name, "team_id": person.workspace()},
+		"team":       s.team(),
+		"enterprise": s.enterprise(), "is_enterprise_install": s.cfg.OrgWide, "trigger_id": s.newTrigger(userID),
 	}, nil
 }
 
@@ -150,12 +153,19 @@ func (u *User) commandPayload(c *Channel, command, text string) (result, *channe
 	if ch == nil || person == nil {
 		return nil, nil, fmt.Errorf("no channel %s or nobody with the ID %s", c.id, u.id)
 	}
-	return result{
+	if err := person.canAct(); err != nil {
+		return nil, nil, err
+	}
+	payload := result{
 		"token": "deprecated", "team_id": teamID, "team_domain": teamName, "channel_id": ch.id,
 		"channel_name": ch.name, "user_id": u.id, "user_name": person.name, "command": command, "text": text,
-		"api_app_id": appID, "is_enterprise_install": "false", "trigger_id": u.s.newTrigger(u.id),
+		"api_app_id": appID, "is_enterprise_install": fmt.Sprint(u.s.cfg.OrgWide), "trigger_id": u.s.newTrigger(u.id),
 		"response_url": u.s.newResponseURL("commands", u.id, ch, nil),
-	}, ch, nil
+	}
+	if u.s.cfg.Enterprise != "" {
+		payload["enterprise_id"], payload["enterprise_name"] = u.s.cfg.Enterprise, "stand-in"
+	}
+	return payload, ch, nil
 }
 
 // showAnswer posts what a command's response says: JSON like a response URL's, or plain text.

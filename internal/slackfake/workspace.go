@@ -26,6 +26,7 @@ func (c *channel) has(userID string) bool { return slices.Contains(c.members, us
 
 type user struct {
 	id, name, email string
+	account         Account
 	ephemerals      []*message
 	notices         []Notice
 	stack           []*view // open modals, the top one last

@@ -1,0 +1,27 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/snapback/snapback/store"
+)
+
+func TestAddressThatCountsNoMoreIsForgotten(t *testing.T) {
+	db := setup(t)
+	save := func(p store.Person) store.Person {
+		t.Helper()
+		if err := db.SavePerson(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		got, known, err := db.Person(t.Context(), p.SlackID)
+		if err != nil || !known {
+			t.Fatalf("known %v, %v", known, err)
+		}
+		return got
+	}
+	save(store.Person{SlackID: "U1", Name: "Ann", Email: "ann@example.com", PagerDutyID: "PANN"})
+	got := save(store.Person{SlackID: "U1"})
+	if got.Email != "" || got.Name != "Ann" || got.PagerDutyID != "PANN" {
+		t.Errorf("kept %+v", got)
+	}
+}
