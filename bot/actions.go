@@ -140,6 +140,9 @@ func smallPrint(v View) string {
 	}
 	for _, c := range v.Containers {
 		out = append(out, offersLine(v, c))
+		if wrong := wrongLabels(c.Container); len(wrong) > 0 && v.Incident.Open() {
+			out = append(out, wrong[:min(len(wrong), 2)]...)
+		}
 	}
 	if v.More > 0 {
 		out = append(out, moreContainers(v.More))

@@ -52,16 +52,51 @@ func (h *handling) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(open) == 0 {
-		return h.tell(ctx, "Status", "No incident is open.")
-	}
 	var out []string
+	if len(open) == 0 {
+		out = append(out, "No incident is open.")
+	}
 	for _, in := range open[:min(len(open), 20)] {
 		label := fmt.Sprintf("#%d %s", in.Number, quote(in.Title, 120))
 		line := mark(in) + " " + link(in.URL, strings.ReplaceAll(label, "|", "¦")) + " · " + quote(in.Service, 80) + " · " + string(in.Status)
 		out = append(out, line+byWhom(in.AcknowledgedBy))
 	}
-	return h.tell(ctx, "Status", out...)
+	return h.tell(ctx, "Status", append(out, h.labelFaults(ctx)...)...)
+}
+
+// labelFaults are the labels that somebody has to put right. That the engine does not answer is told elsewhere.
+func (h *handling) labelFaults(ctx context.Context) (out []string) {
+	all, err := h.Containers.List(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, c := range all {
+		out = append(out, wrongLabels(c)...)
+	}
+	if h.Labels != nil {
+		others, err := h.Labels.Mislabelled(ctx)
+		if err != nil {
+			h.log.Warn("looking at the labels of other containers", "err", err)
+		}
+		for _, fault := range others {
+			out = append(out, "⚠️ "+quote(fault, 300))
+		}
+	}
+	if n := len(out) - 10; n > 0 {
+		out = append(out[:10], fmt.Sprintf("… and %d more labels: `snapback doctor` tells all", n))
+	}
+	return out
+}
+
+// wrongLabels are those of one container, as it runs.
+func wrongLabels(c snapshot.Container) (out []string) {
+	if c.State == "gone" {
+		return nil
+	}
+	for _, wrong := range c.Settings.Wrong {
+		out = append(out, "⚠️ "+quote(c.Name, 100)+": "+quote(wrong, 300))
+	}
+	return out
 }
 
 func (h *handling) list(ctx context.Context) error {

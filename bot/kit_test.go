@@ -48,6 +48,7 @@ type world struct {
 	acceptErr  error
 	people     map[string]bot.Person
 	containers []snapshot.Container
+	misnamed   []string // containers with labels that keep them from being enabled
 	engineErr  error
 	snapshots  map[string][]snapshot.Snapshot
 	deploys    []snapshot.Deploy
@@ -192,6 +193,8 @@ func (w *world) List(context.Context) ([]snapshot.Container, error) {
 	defer w.mu.Unlock()
 	return slices.Clone(w.containers), w.engineErr
 }
+
+func (w *world) Mislabelled(context.Context) ([]string, error) { return w.misnamed, nil }
 
 func (w *world) ContainersFor(ctx context.Context, service string) ([]snapshot.Container, error) {
 	all, err := w.List(ctx)
@@ -338,7 +341,7 @@ func start(t *testing.T, c bot.Config, w *world) *bot.Bot {
 	t.Helper()
 	b, err := bot.New(c, bot.Deps{
 		Incidents: w, Timeline: w, Messages: w, Inbox: w, People: w, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Acts: w, OnCall: w, Terminal: w,
+		Offers: w, Restorer: w, Restores: w, Acts: w, OnCall: w, Terminal: w, Labels: w,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,9 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 	case "listed":
 		return b.mayListed(ctx, allow.IDs, who, w)
 	}
+	if allow.Why != "" {
+		return &denial{sentence: "Nothing was done: nobody may " + w.what + " until a label of the container is put right: " + quote(allow.Why, 300)}
+	}
 	return &denial{sentence: "Nothing was done: nobody may " + w.what + ", as the container's labels have it."}
 }
 

@@ -235,3 +235,25 @@ func TestTapThatComesBeforeItsMessageIsWrittenDownWaits(t *testing.T) {
 		t.Errorf("acts %+v", n.acts)
 	}
 }
+
+func TestAMisspeltLabelIsToldInTheMessageByStatusAndToWhoIsRefused(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) {
+		labels := map[string]string{
+			"snapback.enable": "true", "snapback.pagerduty.service": "PSHOP", "snapback.slack.channel": "C0SHOP", "snapback.restor.allow": "oncall",
+		}
+		w.containers[0].Settings = snapshot.ParseSettings(labels)
+		w.misnamed = []string{`worker: label snapback.enable="yes": want true or false`}
+	})
+	alert := n.alert(t)
+	const told = "did you mean snapback.restore.allow?"
+	if !alert.Contains("⚠️ api: label snapback.restor.allow", told) {
+		t.Errorf("the message says\n%s", alert)
+	}
+	n.tap(t, n.ann, alert.Button("Restore pre-deploy-2255"))
+	n.ann.ExpectEphemeral(t, n.shop, "nobody may restore api until a label of the container is put right: label snapback.restor.allow")
+	n.wantRefusal(t, 7)
+	n.ann.Command(n.shop, "/snapback", "status")
+	n.work(t)
+	n.ann.ExpectEphemeral(t, n.shop, "⚠️ api: label snapback.restor.allow", told, "worker: label snapback.enable")
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but OnCall and Terminal.
+// Deps is what the bot needs from the rest of the program. All are required but Labels, OnCall and Terminal.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -22,6 +22,7 @@ type Deps struct {
 	Restorer   Restorer
 	Restores   Restores
 	Acts       Acts
+	Labels     Labels   // nil: labels of containers that are not enabled are not looked at
 	OnCall     OnCall   // nil: nobody is on call, so whatever needs it is refused
 	Terminal   Terminal // nil: there is no Terminal button
 }
@@ -103,6 +104,12 @@ type Containers interface {
 	List(ctx context.Context) ([]snapshot.Container, error)
 	// ContainersFor returns those of List whose label names this PagerDuty service.
 	ContainersFor(ctx context.Context, serviceID string) ([]snapshot.Container, error)
+}
+
+// Labels looks at the labels of containers that are not enabled.
+type Labels interface {
+	// Mislabelled tells of those whose labels speak of the bot all the same, each in a sentence that says why.
+	Mislabelled(ctx context.Context) ([]string, error)
 }
 
 // Snapshots lists what is kept.

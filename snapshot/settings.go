@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,8 @@ type Settings struct {
 	ErrorsQuery       string
 	ErrorsPattern     string
 	Runbook           string
-	Wrong             []string // labels that make no sense, each as a sentence; their defaults hold
+	Wrong             []string // labels that are unknown or make no sense, each as a sentence; their defaults hold
+	Unused            []string // labels that a later version will use, each as a sentence
 }
 
 // Allow is who may do something: everybody in the channel, whoever is on call, the listed Slack users and user
@@ -38,6 +40,7 @@ type Settings struct {
 type Allow struct {
 	Rule string   // channel, oncall, listed, none
 	IDs  []string // with listed: Slack user IDs (U…, W…) and user-group IDs (S…)
+	Why  string   // with none: what is wrong with a label, when that and not the label itself is why
 }
 
 const labelPrefix = "snapback."
@@ -49,7 +52,7 @@ func ParseSettings(labels map[string]string) Settings {
 	p := parser{labels: labels, s: &s}
 	s.Enabled = labels[labelPrefix+"enable"] == "true"
 	s.Service = labels[labelPrefix+"service"]
-	s.PagerDutyServices = list(labels[labelPrefix+"pagerduty.service"])
+	p.services()
 	p.channel()
 	s.Runbook = p.url("runbook")
 	p.allow("restore.allow", &s.RestoreAllow)
@@ -63,6 +66,7 @@ func ParseSettings(labels map[string]string) Settings {
 	p.oneOf("pause", []string{"auto", "true", "false"}, func(v string) { s.Pause = v })
 	s.ErrorsQuery = labels[labelPrefix+"errors.query"]
 	p.pattern()
+	p.unknown()
 	return s
 }
 
@@ -71,8 +75,19 @@ type parser struct {
 	s      *Settings
 }
 
-func (p parser) wrong(name, want string) {
-	p.s.Wrong = append(p.s.Wrong, fmt.Sprintf("label snapback.%s=%q: want %s", name, p.labels[labelPrefix+name], want))
+func (p parser) wrong(name, want string) (sentence string) {
+	sentence = fmt.Sprintf("label snapback.%s=%.80q: want %s", name, p.labels[labelPrefix+name], want)
+	p.s.Wrong = append(p.s.Wrong, sentence)
+	return sentence
+}
+
+var pagerDutyID = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+
+func (p parser) services() {
+	p.s.PagerDutyServices = list(p.labels[labelPrefix+"pagerduty.service"])
+	if slices.ContainsFunc(p.s.PagerDutyServices, func(id string) bool { return !pagerDutyID.MatchString(id) }) {
+		p.wrong("pagerduty.service", "the IDs of services, such as PABC123: the last part of a service's URL in PagerDuty")
+	}
 }
 
 // slackChannel is the form of a channel's ID; names of channels can change.
@@ -167,23 +182,22 @@ func (p parser) pattern() {
 
 var slackID = regexp.MustCompile(`^[UWS][A-Z0-9]{2,}$`)
 
-// allow reads who may do what. A label that can't be read permits nobody, since a slip of the pen must not open a door.
+// allow reads who may do what. A label that can't be read permits nobody, since a slip of the pen must not open a door. An
+// empty one can't: what was to be put there, such as by Compose from the environment, is missing.
 func (p parser) allow(name string, to *Allow) {
-	v := strings.TrimSpace(p.labels[labelPrefix+name])
-	switch v {
-	case "":
+	v, has := p.labels[labelPrefix+name]
+	if !has {
 		return
+	}
+	switch rule := strings.TrimSpace(v); rule {
 	case "channel", "oncall", "none":
-		*to = Allow{Rule: v}
+		*to = Allow{Rule: rule}
 		return
 	}
 	ids := list(v)
-	for _, id := range ids {
-		if !slackID.MatchString(id) {
-			p.wrong(name, "channel, oncall, none, or Slack user and user-group IDs; until then nobody may")
-			*to = Allow{Rule: "none"}
-			return
-		}
+	if len(ids) == 0 || slices.ContainsFunc(ids, func(id string) bool { return !slackID.MatchString(id) }) {
+		p.deny(to, p.wrong(name, "channel, oncall, none, or Slack user and user-group IDs. Until then nobody may"))
+		return
 	}
 	*to = Allow{Rule: "listed", IDs: ids}
 }

@@ -25,6 +25,7 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 		RestoreAllow: snapshot.Allow{Rule: "listed", IDs: []string{"U111", "S222"}}, TerminalAllow: snapshot.Allow{Rule: "none"},
 		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
 		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",
+		Unused: []string{"label snapback.errors.pattern is not used yet by this version"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -44,7 +45,7 @@ func TestALabelThatMakesNoSensePermitsNothing(t *testing.T) {
 	for label, value := range map[string]string{
 		"restore.allow": "everybody", "terminal.allow": "U1;rm", "keep": "-1", "stop-timeout": "soon", "pause": "maybe",
 		"schedule": "every day", "errors.pattern": "(", "runbook": "javascript:alert(1)", "volumes": "yes",
-		"slack.channel": "C0SHOP> <!channel",
+		"slack.channel": "C0SHOP> <!channel", "pagerduty.service": "https://example.pagerduty.com/services/P1",
 	} {
 		got := snapshot.ParseSettings(map[string]string{"snapback." + label: value})
 		if len(got.Wrong) != 1 || !strings.Contains(got.Wrong[0], label) {

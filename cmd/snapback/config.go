@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +16,8 @@ import (
 	"github.com/snapback/snapback/internal/keyring"
 )
 
-// config is what the environment says; README.md lists the names. A value that is wrong or missing is an error in
-// one line that names it.
+// config is what the environment says; README.md lists the names. Each value that is wrong or missing is an error in
+// one line that names it; all of them are told at once.
 type config struct {
 	DatabaseURL   string // "": a private server under DataDir
 	DataDir       string
@@ -47,22 +49,31 @@ type config struct {
 	PagerDutyRouting   string // of the service that shows deploys; "": none does
 	PagerDutyAPIURL    string
 	PagerDutyEventsURL string
+
+	names []string // of all settings that were asked for, whether they are set or not
 }
 
-// reader reads settings, and remembers the first thing that is wrong.
+// reader reads settings, and remembers what is wrong, once for each.
 type reader struct {
 	getenv func(string) string
-	err    error
+	names  []string // that were asked for
+	wrong  []string // the names
+	errs   []error  // what is wrong with them
 }
 
 func (r *reader) fail(name, format string, args ...any) {
-	if r.err == nil {
-		r.err = fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...))
+	if setting := strings.TrimSuffix(name, "_FILE"); !slices.Contains(r.wrong, setting) {
+		r.wrong = append(r.wrong, setting)
+		r.errs = append(r.errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
 	}
 }
 
+// err is everything that is wrong, a line each; nil when nothing is.
+func (r *reader) err() error { return errors.Join(r.errs...) }
+
 // get reads NAME, or the file that NAME_FILE names.
 func (r *reader) get(name string) string {
+	r.names = append(r.names, name)
 	value, path := r.getenv(name), r.getenv(name+"_FILE")
 	if path == "" {
 		return strings.TrimSpace(value)
@@ -152,8 +163,9 @@ func readConfig(getenv func(string) string) (config, error) {
 	r.checkKeys(&c)
 	r.slack(&c)
 	r.pagerDuty(&c)
-	if r.err != nil {
-		return c, usageError{r.err}
+	c.names = r.names
+	if err := r.err(); err != nil {
+		return c, usageError{err}
 	}
 	return c, nil
 }

@@ -11,6 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/enginetest"
 )
 
 func settings() map[string]string {
@@ -50,6 +54,73 @@ func TestWrongSettingStopsServeWithOneLineThatNamesIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"SNAPBACK_DISK_LIMIT": "101", "SNAPBACK_TIMEZONE": "Mars/Olympus", "SLACK_BOT_TOKEN": "xoxp-1", "HOME": "/nowhere"}
+	var stderr bytes.Buffer
+	err := run(context.Background(), []string{"doctor"}, func(k string) string { return env[k] }, strings.NewReader(""), io.Discard, &stderr)
+	if exitCode(err) != 2 {
+		t.Errorf("exit code %d", exitCode(err))
+	}
+	var got []string
+	for line := range strings.Lines(stderr.String()) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, "snapback: "), ":")
+		got = append(got, name)
+	}
+	want := []string{
+		"SNAPBACK_TIMEZONE", "SNAPBACK_DISK_LIMIT", "SNAPBACK_PUBLIC_URL", "SLACK_SIGNING_SECRET", "SLACK_CHANNEL", "SLACK_BOT_TOKEN",
+		"PAGERDUTY_API_TOKEN", "PAGERDUTY_FROM", "PAGERDUTY_WEBHOOK_SECRETS",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s%s", diff, stderr.String())
+	}
+}
+
+func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
+	t.Parallel()
+	env := settings()
+	c, err := readConfig(func(k string) string { return env[k] })
+	must(t, err)
+	for name, want := range map[string]string{
+		"SNAPBACK_ONYL": "FAIL|SNAPBACK_ONLY", "SNAPBACK_MAXAGE": "FAIL|SNAPBACK_MAX_AGE", "SLACK_CHANEL": "FAIL|SLACK_CHANNEL",
+		"SLACK_BOT_TOKN_FILE": "FAIL|SLACK_BOT_TOKEN", "PAGERDUTY_ROUTINGKEY": "FAIL|PAGERDUTY_ROUTING_KEY",
+		"SNAPBACK_WHATEVER": "warn|is unknown", "SNAPBACK_ENGINES": "warn|not used yet by this version",
+		"SNAPBACK_URL": "ok|", "SNAPBACK_TOKEN_FILE": "ok|", "SNAPBACK_SECRET_KEYS_FILE": "ok|", "SLACK_WEBHOOK": "ok|", "PAGERDUTY_TEAM": "ok|",
+		"SNAPBACK_SERVICE_PORT_HTTP": "ok|", "SNAPBACK_PORT_8080_TCP_ADDR": "ok|", "PATH": "ok|",
+	} {
+		mark, text, _ := strings.Cut(want, "|")
+		var out bytes.Buffer
+		_ = examine(t.Context(), &out, []check{{"names", func(context.Context) (string, error) { return checkNames(c, []string{name, "HOME"}) }}})
+		if !strings.HasPrefix(out.String(), mark) || !strings.Contains(out.String(), text) {
+			t.Errorf("%s: %s", name, out.String())
+		}
+	}
+}
+
+func TestServeTellsOfNamesThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	n := newNightOn(t, enginetest.New(t))
+	n.env["SNAPBACK_ONYL"] = "team=payments"
+	environ := func() (pairs []string) {
+		for name, value := range n.env {
+			pairs = append(pairs, name+"="+value)
+		}
+		return pairs
+	}
+	log := &syncBuffer{news: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- execute(ctx, []string{"serve"}, env{func(k string) string { return n.env[k] }, strings.NewReader(""), io.Discard, log, environ})
+	}()
+	waitFor(t, "it says so", func() bool {
+		text, _ := log.read()
+		return strings.Contains(text, "SNAPBACK_ONYL is unknown, and not used; did you mean SNAPBACK_ONLY?")
+	})
+	cancel()
+	<-done
 }
 
 func TestSecretsCanComeFromFiles(t *testing.T) {

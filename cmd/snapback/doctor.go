@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,8 @@ changed. The exit code is 1 when something would not work at night; a warning le
 			if err != nil {
 				return err
 			}
-			return examine(cmd.Context(), e.stdout, checks(c))
+			all := append([]check{{"names of settings", func(context.Context) (string, error) { return checkNames(c, e.names()) }}}, checks(c)...)
+			return examine(cmd.Context(), e.stdout, all)
 		},
 	}
 }
@@ -57,7 +59,7 @@ func examine(ctx context.Context, w io.Writer, checks []check) error {
 		case err != nil:
 			ill, mark, found = true, "FAIL", err.Error()
 		}
-		fmt.Fprintf(w, "%s  %-22s %s\n", mark, c.name, found)
+		fmt.Fprintf(w, "%s  %-22s %s\n", mark, c.name, strings.ReplaceAll(found, "\n", "\n"+strings.Repeat(" ", 29)))
 	}
 	if ill {
 		return errUnwell
@@ -123,10 +125,14 @@ func checkContainers(ctx context.Context, c config) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	others, err := engine.Mislabelled(ctx)
 	if len(list) == 0 {
-		return "", errors.New("no container has the label snapback.enable=true")
+		err = errors.Join(errors.New("no container has the label snapback.enable=true"), err)
 	}
-	found := ""
+	for _, fault := range others {
+		err = errors.Join(err, errors.New(fault))
+	}
+	found, notes := "", error(nil)
 	for _, c := range list {
 		found += c.Name + " "
 		if len(c.Settings.PagerDutyServices) == 0 {
@@ -135,6 +141,12 @@ func checkContainers(ctx context.Context, c config) (string, error) {
 		for _, wrong := range c.Settings.Wrong {
 			err = errors.Join(err, fmt.Errorf("%s: %s", c.Name, wrong))
 		}
+		for _, unused := range c.Settings.Unused {
+			notes = errors.Join(notes, fmt.Errorf("%s: %s", c.Name, unused))
+		}
+	}
+	if err == nil && notes != nil {
+		return found, caution{notes}
 	}
 	return found, err
 }

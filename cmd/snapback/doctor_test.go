@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
@@ -63,5 +64,26 @@ func TestDoctorTriesTheWebhooksSecret(t *testing.T) {
 	c.PublicURL = "https://elsewhere.example.com"
 	if got := ask(c); !strings.HasPrefix(got, "FAIL") || !strings.Contains(got, "no webhook subscription calls") {
 		t.Errorf("without a subscription: %s", got)
+	}
+}
+
+func TestDoctorTellsOfLabels(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	image := s.Image("shop")
+	for _, label := range []string{"snapback.enable=yes", "snapback.enable=true"} {
+		s.Docker("create", "--name", s.Name(strings.TrimPrefix(label, "snapback.enable=")), "--label", s.Only(), "--label", label, "--label", "snapback.restor.allow=oncall", image, "/none")
+	}
+	var out bytes.Buffer
+	err := examine(t.Context(), &out, []check{{"enabled containers", func(ctx context.Context) (string, error) {
+		return checkContainers(ctx, config{Only: s.Only()})
+	}}})
+	for _, want := range []string{
+		"FAIL", s.Name("yes") + `: label snapback.enable="yes": want true or false`,
+		s.Name("true") + `: label snapback.restor.allow="oncall" is unknown; did you mean snapback.restore.allow? Until then nobody may restore`,
+	} {
+		if err == nil || !strings.Contains(out.String(), want) {
+			t.Errorf("want %q in\n%s", want, out.String())
+		}
 	}
 }

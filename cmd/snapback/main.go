@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,19 @@ type env struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	environ        func() []string // the environment as NAME=value; nil: only what getenv is asked for is known
+}
+
+// names are those of the environment's variables.
+func (e env) names() (names []string) {
+	if e.environ == nil {
+		return nil
+	}
+	for _, pair := range e.environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		names = append(names, name)
+	}
+	return names
 }
 
 // usageError is an error in how the program was called or set up: exit code 2.
@@ -32,7 +46,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
+	err := execute(ctx, os.Args[1:], env{os.Getenv, os.Stdin, os.Stdout, os.Stderr, os.Environ})
 	stop()
 	os.Exit(exitCode(err))
 }
@@ -50,11 +64,17 @@ func exitCode(err error) int {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
-	root := newRoot(env{getenv, stdin, stdout, stderr})
+	return execute(ctx, args, env{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr})
+}
+
+func execute(ctx context.Context, args []string, e env) error {
+	root := newRoot(e)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "snapback: %v\n", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintf(e.stderr, "snapback: %s\n", line)
+		}
 	}
 	return err
 }

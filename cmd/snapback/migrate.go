@@ -16,8 +16,8 @@ func newMigrateCmd(e env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := &reader{getenv: e.getenv}
 			url := r.get("DATABASE_URL")
-			if r.err != nil {
-				return usageError{r.err}
+			if err := r.err(); err != nil {
+				return usageError{err}
 			}
 			if url == "" {
 				return usageError{errors.New("DATABASE_URL: is missing: which database? (a private one is migrated when serve starts it)")}

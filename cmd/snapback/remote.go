@@ -13,12 +13,10 @@ import (
 // remote is the running bot, as SNAPBACK_URL and SNAPBACK_TOKEN name it.
 func remote(e env) (*client.Client, error) {
 	r := &reader{getenv: e.getenv}
-	address, token := r.required("SNAPBACK_URL", "the bot's address, such as https://snapback.example.com"), ""
-	if r.err == nil {
-		token = r.required("SNAPBACK_TOKEN", "snapback token create makes one")
-	}
-	if r.err != nil {
-		return nil, usageError{r.err}
+	address := r.required("SNAPBACK_URL", "the bot's address, such as https://snapback.example.com")
+	token := r.required("SNAPBACK_TOKEN", "snapback token create makes one")
+	if err := r.err(); err != nil {
+		return nil, usageError{err}
 	}
 	c, err := client.New(address, token)
 	if errors.Is(err, client.ErrConfig) {

@@ -35,6 +35,10 @@ func newServeCmd(e env) *cobra.Command {
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(e.stderr, nil))
+			faults, _ := nameFaults(c, e.names())
+			for _, fault := range faults {
+				log.Warn("a name in the environment", "err", fault)
+			}
 			return serve(cmd.Context(), c, log, nil)
 		},
 	}
@@ -149,7 +153,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}, bot.Deps{
 		Incidents: adapted, Timeline: adapted, Messages: botMessages{db}, Inbox: db, People: adapted, Containers: fleet,
 		Snapshots: db, Deploys: adapted, Offers: restorer, Restorer: restorer, Restores: db, Acts: adapted,
-		OnCall: botOnCall{pd}, Terminal: botTerminal{term},
+		OnCall: botOnCall{pd}, Terminal: botTerminal{term}, Labels: engine,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}

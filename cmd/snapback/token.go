@@ -109,8 +109,8 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 func withTokens(ctx context.Context, e env, do func(apiTokens) error) error {
 	r := &reader{getenv: e.getenv}
 	url, dir := r.get("DATABASE_URL"), r.or("SNAPBACK_DATA_DIR", defaultDataDir(e.getenv))
-	if r.err != nil {
-		return usageError{r.err}
+	if err := r.err(); err != nil {
+		return usageError{err}
 	}
 	if url == "" {
 		server, err := pgserver.Start(ctx, pgserver.Config{Dir: filepath.Join(dir, "postgres")})

@@ -99,6 +99,24 @@ func (e *Engine) rows(ctx context.Context, which filters.Args) ([]container.Summ
 	return rows, nil
 }
 
+// Mislabelled tells of containers that are not enabled though their labels speak of the bot, each in a sentence that says
+// why. It reads nothing of them but names and labels.
+func (e *Engine) Mislabelled(ctx context.Context) ([]string, error) {
+	which := filters.NewArgs()
+	if e.only != "" {
+		which.Add("label", e.only)
+	}
+	rows, err := e.rows(ctx, which)
+	var out []string
+	for _, row := range rows {
+		labels := document{Config: config{Labels: row.Labels}, only: e.only}.labels()
+		if why := snapshot.Mislabelled(labels); why != "" {
+			out = append(out, nameOf(row)+": "+why)
+		}
+	}
+	return out, err
+}
+
 // nameOf is a container's own name: its other names, such as /db/alias, are those that links gave it.
 func nameOf(row container.Summary) string {
 	for _, name := range row.Names {
@@ -152,6 +170,7 @@ func (e *Engine) look(ctx context.Context, idOrName string) (document, json.RawM
 		return document{}, nil, fmt.Errorf("inspecting %s: %w", idOrName, known(err, snapshot.ErrGone))
 	}
 	d, err := parse(raw)
+	d.only = e.only
 	return d, raw, err
 }
 

@@ -3,6 +3,7 @@ package docker
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ type document struct {
 		} `json:"platform"`
 	}
 	Snapback additions
+
+	only string // as Config has it, where the document is of a container that is there
 }
 
 // additions is what Inspect adds to a document under the key "Snapback": what can't be found out any more once the
@@ -127,7 +130,7 @@ func parse(raw json.RawMessage) (document, error) {
 func (d document) shortID() string { return d.ID[:min(len(d.ID), 12)] }
 
 func (d document) container(engineID string) snapshot.Container {
-	settings := snapshot.ParseSettings(d.Config.Labels)
+	settings := snapshot.ParseSettings(d.labels())
 	c := snapshot.Container{
 		Key: Key(engineID, d.Name, d.Config.Labels), ID: d.ID, Name: d.Name, Engine: engineID,
 		Service: service(settings, d.Config.Labels, d.Name),
@@ -138,6 +141,18 @@ func (d document) container(engineID string) snapshot.Container {
 		c.Health = d.State.Health.Status
 	}
 	return c
+}
+
+// labels are the container's, without the one by which this bot's containers are told from others': its name is the
+// operator's choice.
+func (d document) labels() map[string]string {
+	key, _, _ := strings.Cut(d.only, "=")
+	if _, has := d.Config.Labels[key]; !has {
+		return d.Config.Labels
+	}
+	others := maps.Clone(d.Config.Labels)
+	delete(others, key)
+	return others
 }
 
 func service(s snapshot.Settings, labels map[string]string, name string) string {

@@ -73,6 +73,44 @@ func TestListHasEnabledContainersOnly(t *testing.T) {
 	}
 }
 
+func TestLabelsThatKeepAContainerFromBeingEnabledAreFound(t *testing.T) {
+	t.Parallel()
+	s, name, _ := setup(t, "--label", "snapback.kep=3")
+	image := s.Name("good")
+	label := func(container string, labels ...string) {
+		args := []string{"create", "--name", s.Name(container), "--label", s.Only()}
+		for _, l := range labels {
+			args = append(args, "--label", l)
+		}
+		s.Docker(append(args, image)...)
+	}
+	label("yes", "snapback.enable=yes")
+	label("enabled", "snapback.enabled=true")
+	label("kept", "snapback.keep=3")
+	label("off", "snapback.enable=false", "snapback.keep=3")
+	label("plain")
+	e, err := docker.New(t.Context(), docker.Config{Only: s.Only()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	got, err := e.Mislabelled(t.Context())
+	slices.Sort(got)
+	want := []string{
+		s.Name("enabled") + `: label snapback.enabled="true" is unknown; did you mean snapback.enable? Until then it is not touched`,
+		s.Name("kept") + ": it has the label snapback.keep and no snapback.enable=true, so it is not touched",
+		s.Name("yes") + `: label snapback.enable="yes": want true or false. Until then it is not touched`,
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) || err != nil {
+		t.Errorf("got %q, %v\nwant %q", got, err, want)
+	}
+	list, err := e.List(t.Context())
+	if err != nil || len(list) != 1 || list[0].Name != name || len(list[0].Settings.Wrong) != 1 {
+		t.Errorf("the label that narrows them down is taken for an unknown one, or the misspelt one is not: %+v, %v", list, err)
+	}
+}
+
 func TestInspectFindsByIDShortIDAndExactName(t *testing.T) {
 	t.Parallel()
 	s, name, id := setup(t)

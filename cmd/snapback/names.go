@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/snapback/snapback/internal/nearest"
+)
+
+// commandNames are settings of the commands that talk to a running bot.
+func commandNames() []string { return []string{"SNAPBACK_URL", "SNAPBACK_TOKEN"} }
+
+// namesToCome are reserved: this version does nothing with them.
+func namesToCome() []string {
+	return []string{
+		"SNAPBACK_ENGINES", "SNAPBACK_TRUSTED_PROXIES", "SNAPBACK_FORGET", "SNAPBACK_KEEP_RECORDINGS", "SNAPBACK_CONFIG",
+		"SNAPBACK_LOG_FORMAT", "SNAPBACK_LOG_LEVEL", "SNAPBACK_PROMETHEUS_TOKEN",
+	}
+}
+
+// linked are names that Kubernetes and Docker's links make for a service that is called snapback.
+var linked = regexp.MustCompile(`^SNAPBACK(_SERVICE)?_(HOST|PORT|NAME|ENV)(_[A-Z0-9_]+)?$`)
+
+// nameFaults are variables of the environment that look like settings and are none. typo says that at least one is so near to a
+// setting's name that this was meant. Names of SLACK_ and PAGERDUTY_ may be another program's, unless they are near.
+func nameFaults(c config, environment []string) (faults []error, typo bool) {
+	known := slices.Concat(c.names, commandNames())
+	for _, name := range slices.Sorted(slices.Values(environment)) {
+		setting := strings.TrimSuffix(name, "_FILE")
+		ours := strings.HasPrefix(name, "SNAPBACK_")
+		if !ours && !strings.HasPrefix(name, "SLACK_") && !strings.HasPrefix(name, "PAGERDUTY_") ||
+			slices.Contains(known, setting) || linked.MatchString(name) {
+			continue
+		}
+		switch meant := nearest.Name(setting, slices.Concat(known, namesToCome())); {
+		case slices.Contains(namesToCome(), setting):
+			faults = append(faults, fmt.Errorf("%s is not used yet by this version", name))
+		case meant != "":
+			typo = true
+			faults = append(faults, fmt.Errorf("%s is unknown, and not used; did you mean %s?", name, meant))
+		case ours:
+			faults = append(faults, fmt.Errorf("%s is unknown, and not used", name))
+		}
+	}
+	return faults, typo
+}
+
+// checkNames fails for what is a slip of the pen, and warns of the rest.
+func checkNames(c config, environment []string) (string, error) {
+	faults, typo := nameFaults(c, environment)
+	switch {
+	case typo:
+		return "", errors.Join(faults...)
+	case len(faults) > 0:
+		return "", caution{errors.Join(faults...)}
+	}
+	return "all are known", nil
+}
