@@ -23,6 +23,8 @@ type Config struct {
 	// Mount adds handlers by http.ServeMux pattern, such as "/slack/". They authenticate by themselves, and may set
 	// their own security headers, deadlines and longer lives for what they upgrade.
 	Mount map[string]http.Handler
+	// LimitThemselves are those patterns of Mount whose handlers count and limit what they refuse.
+	LimitThemselves []string
 
 	// MaxWait is how long a request waits for a restore before it is answered 202; 0: 5 minutes.
 	MaxWait time.Duration
@@ -31,12 +33,12 @@ type Config struct {
 // API answers requests. It is safe for concurrent use, and has nothing to stop.
 type API struct {
 	Config
-	deps     Deps
-	log      *slog.Logger
-	metrics  *Metrics
-	limiter  *limiter
-	familiar *familiar
-	ready    readiness
+	deps    Deps
+	log     *slog.Logger
+	metrics *Metrics
+	limiter *limiter
+	lookUps chan struct{} // holds one for every token that is being looked up
+	ready   readiness
 }
 
 // New makes an API.
@@ -50,7 +52,7 @@ func New(c Config, d Deps) *API {
 	if c.MaxWait == 0 {
 		c.MaxWait = 5 * time.Minute
 	}
-	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter(), familiar: &familiar{}}
+	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter(), lookUps: make(chan struct{}, maxLookUps)}
 }
 
 // Handler answers everything that is reached from outside.

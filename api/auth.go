@@ -19,9 +19,6 @@ func (a *API) authorize(scopes []Scope, next handler) handler {
 		if errors.Is(err, errUnauthorized) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="snapback"`)
 		}
-		if errors.Is(err, errTooMany) {
-			setRetryAfter(w, a.limiter.wait(r.RemoteAddr, time.Now()))
-		}
 		if err != nil {
 			return err
 		}
@@ -35,16 +32,12 @@ func (a *API) authorize(scopes []Scope, next handler) handler {
 }
 
 // authenticate finds the token that the request bears. Why one is refused is for the log alone: an attacker need not
-// know whether it was revoked or never was. From where too much was refused, a token that has not worked here is not even
-// looked up: what is tried from there costs neither the database nor the log.
+// know whether it was revoked or never was. Every token that has the form of one is looked up, wherever it comes from.
 func (a *API) authenticate(r *http.Request) (Token, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
 	if t, ok := a.bootstrap(); ok && strings.EqualFold(scheme, "Bearer") && t.matches(secret) {
 		return t, nil
-	}
-	if a.limiter.wait(r.RemoteAddr, time.Now()) > 0 && !a.familiar.has(secret) {
-		return Token{}, errTooMany
 	}
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return Token{}, a.unauthorized(r, "missing", "")
@@ -53,7 +46,7 @@ func (a *API) authenticate(r *http.Request) (Token, error) {
 	if id == "" {
 		return Token{}, a.unauthorized(r, "malformed", "")
 	}
-	token, err := a.deps.Tokens.FindToken(r.Context(), id)
+	token, err := a.findToken(r.Context(), id)
 	switch {
 	case errors.Is(err, ErrUnknownToken):
 		return Token{}, a.unauthorized(r, "unknown", id)
@@ -62,15 +55,37 @@ func (a *API) authenticate(r *http.Request) (Token, error) {
 	case !token.matches(secret):
 		return Token{}, a.unauthorized(r, "wrong_secret", id)
 	case !token.RevokedAt.IsZero():
-		a.familiar.drop(token)
 		return Token{}, a.unauthorized(r, "revoked", id)
 	}
-	a.familiar.add(token)
 	a.touch(r.Context(), token)
 	return token, nil
 }
 
+const (
+	maxLookUps = 8               // of tokens at once: a flood of guesses must leave the database to the webhooks
+	lookUpWait = 5 * time.Second // for one's turn; an indexed look-up takes less than a millisecond
+)
+
+// findToken waits for its turn, first come, first served, so that a guesser can be waited out. It returns errBusy.
+func (a *API) findToken(ctx context.Context, id string) (Token, error) {
+	turn := time.NewTimer(lookUpWait)
+	defer turn.Stop()
+	select {
+	case a.lookUps <- struct{}{}:
+		defer func() { <-a.lookUps }()
+		return a.deps.Tokens.FindToken(ctx, id)
+	case <-turn.C:
+		return Token{}, errBusy
+	case <-ctx.Done():
+		return Token{}, context.Cause(ctx)
+	}
+}
+
+// unauthorized writes down why, unless too much from there was refused already: a flood must not fill the log twice over.
 func (a *API) unauthorized(r *http.Request, cause, tokenID string) error {
+	if a.limiter.exhausted(r.RemoteAddr, time.Now()) {
+		return errUnauthorized
+	}
 	a.log.WarnContext(r.Context(), "token refused", "request_id", traceOf(r).id, "cause", cause, "token_id", tokenID)
 	return errUnauthorized
 }

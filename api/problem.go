@@ -22,6 +22,7 @@ var (
 	errMediaType       = errors.New("not JSON")
 	errTooLarge        = errors.New("the body is too large")
 	errTooMany         = errors.New("too many refused requests")
+	errBusy            = errors.New("too many tokens are being looked up")
 	errReverted        = errors.New("the restore was reverted")
 	errFailed          = errors.New("the restore failed")
 	errResolved        = errors.New("the incident is resolved")
@@ -87,6 +88,7 @@ var verdicts = []verdict{
 	{snapshot.ErrStopping, http.StatusServiceUnavailable, "stopping", "The bot is stopping. Try again in a moment; what was begun is carried on."},
 	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
 	{ErrUnavailable, http.StatusServiceUnavailable, "database_away", "The database does not answer. Nothing was done; try again when it does."},
+	{errBusy, http.StatusServiceUnavailable, "busy", "Too many tokens are being looked up. Nothing was done; try again in a few seconds."},
 	{errWebhookDisabled, http.StatusServiceUnavailable, "webhooks_disabled", "PAGERDUTY_WEBHOOK_SECRETS is not set, so webhooks can't be verified."},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout", "It took too long. Look what was done before you try again."},
 	{errInternal, http.StatusInternalServerError, "internal_error", "Internal error. The log tells more under the request's ID."},

@@ -1,22 +1,24 @@
 package api
 
 import (
-	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
-	refusalBurst  = 30        // refusals that a source may cause at once
-	refusalRefill = 1.0 / 2.0 // and per second after that
-	maxSources    = 4096      // that are remembered
+	refusalBurst  = 30              // refusals that a source may cause at once
+	refusalRefill = 2 * time.Second // until one more may follow
+	maxSources    = 4096            // that are remembered
 )
 
-// limitRefusals answers 429 in place of a refusal once a source has caused too many. A request that is not refused
-// is never limited: behind a proxy everybody has one source, and an attacker must not be able to silence PagerDuty. The one
-// exception are tokens that have never been seen to work: see authenticate.
+// limitRefusals answers 429 in place of a refusal once a source has caused too many. Only what is refused anyway is counted
+// and limited, and nothing that bears a valid token: behind a proxy everybody has one source, and a stranger there must
+// silence neither PagerDuty nor a token, nor make a client take an honest 404 for something that passes.
 func (a *API) limitRefusals(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limited := &limitedWriter{ResponseWriter: w, api: a, request: r}
@@ -24,11 +26,11 @@ func (a *API) limitRefusals(next http.Handler) http.Handler {
 	})
 }
 
-// refusals are the statuses that cost something. 404 is among them: looking for names is what a guesser does.
+// isRefusal names the statuses that are counted. 404 and 405 are not among them: without a token, they tell what
+// /openapi.json tells everybody.
 func isRefusal(status int) bool {
 	switch status {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
-		http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		return true
 	}
 	return false
@@ -49,7 +51,7 @@ func (w *limitedWriter) WriteHeader(status int) {
 		return
 	}
 	w.wrote = true
-	if !isRefusal(status) {
+	if t := traceOf(w.request); !isRefusal(status) || t.token.ID != "" || slices.Contains(w.api.LimitThemselves, t.route) {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -79,108 +81,53 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController and WebSockets reach the connection.
 func (w *limitedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// limiter has a bucket of refusals for every source. The sources are in two generations: when the young one is full
+// limiter counts the refusals of every source. The sources are in two generations: when the young one is full
 // the old one is forgotten, so that memory is bounded and nothing is ever searched. Whoever uses thousands of addresses
 // gets around the limit, but not around the memory's.
 type limiter struct {
 	mu         sync.Mutex // guards young and old
-	young, old map[netip.Prefix]bucket
+	young, old map[netip.Prefix]*rate.Limiter
 }
 
-type bucket struct {
-	left float64
-	at   time.Time
-}
+func newLimiter() *limiter { return &limiter{young: map[netip.Prefix]*rate.Limiter{}} }
 
-func newLimiter() *limiter { return &limiter{young: map[netip.Prefix]bucket{}} }
-
-// charge takes a refusal from addr's bucket. It returns how long until there is one again; 0: there was.
+// charge counts a refusal of addr's. It returns how long until there may be one again; 0: it may be told.
 func (l *limiter) charge(addr string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	source := sourceOf(addr)
-	b := l.find(source, now)
-	wait := b.wait(now)
-	b.left, b.at = b.now(now), now
-	if wait == 0 {
-		b.left--
+	due := l.find(sourceOf(addr)).ReserveN(now, 1)
+	wait := due.DelayFrom(now)
+	if wait > 0 {
+		due.CancelAt(now) // what is limited costs nothing more, or a flood would never be forgiven
 	}
-	l.young[source] = b
 	return wait
 }
 
-// wait is how long until addr has a refusal again, without taking one; 0: it has.
-func (l *limiter) wait(addr string, now time.Time) time.Duration {
+// exhausted says that addr's next refusal will be limited, without counting one.
+func (l *limiter) exhausted(addr string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	source := sourceOf(addr)
-	b, known := l.young[source]
-	if !known {
-		b, known = l.old[source]
+	known := l.young[sourceOf(addr)]
+	if known == nil {
+		known = l.old[sourceOf(addr)]
 	}
-	if !known {
-		return 0
-	}
-	return b.wait(now)
+	return known != nil && known.TokensAt(now) < 1
 }
 
-// find returns source's bucket, having made room for it among the young.
-func (l *limiter) find(source netip.Prefix, now time.Time) bucket {
-	if b, ok := l.young[source]; ok {
-		return b
+// find returns source's count, having made room for it among the young.
+func (l *limiter) find(source netip.Prefix) *rate.Limiter {
+	if found := l.young[source]; found != nil {
+		return found
 	}
-	b, known := l.old[source]
+	found := l.old[source]
+	if found == nil {
+		found = rate.NewLimiter(rate.Every(refusalRefill), refusalBurst)
+	}
 	if len(l.young) >= maxSources/2 {
-		l.young, l.old = map[netip.Prefix]bucket{}, l.young
+		l.young, l.old = map[netip.Prefix]*rate.Limiter{}, l.young
 	}
-	if !known {
-		b = bucket{left: refusalBurst, at: now}
-	}
-	return b
-}
-
-func (b bucket) now(now time.Time) float64 {
-	return math.Min(refusalBurst, b.left+now.Sub(b.at).Seconds()*refusalRefill)
-}
-
-func (b bucket) wait(now time.Time) time.Duration {
-	if left := b.now(now); left < 1 {
-		return time.Duration((1 - left) / refusalRefill * float64(time.Second))
-	}
-	return 0
-}
-
-// familiar are the tokens that were let through since the start, by the hash of their secret. Behind a proxy everybody has
-// one source, and whoever guesses there must not lock those out who need not guess. As with the sources, memory is bounded
-// by forgetting the older half.
-type familiar struct {
-	mu         sync.Mutex // guards young and old
-	young, old map[string]bool
-}
-
-const maxFamiliar = 1024 // tokens
-
-func (f *familiar) has(secret string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	hash := hashSecret(secret)
-	return f.young[string(hash)] || f.old[string(hash)]
-}
-
-func (f *familiar) add(t Token) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.young == nil || len(f.young) >= maxFamiliar/2 && !f.young[string(t.Hash)] {
-		f.young, f.old = map[string]bool{}, f.young
-	}
-	f.young[string(t.Hash)] = true
-}
-
-func (f *familiar) drop(t Token) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.young, string(t.Hash))
-	delete(f.old, string(t.Hash))
+	l.young[source] = found
+	return found
 }
 
 // sourceOf is an IPv4 address, or the /64 that a provider gives to one customer. What is neither shares one bucket.

@@ -47,8 +47,9 @@ type world struct {
 	webhook  error
 	panics   bool
 
-	checks atomic.Int64 // of /readyz
-	finds  atomic.Int64 // of tokens
+	checks           atomic.Int64 // of /readyz
+	finds, mostFinds atomic.Int64 // of tokens: at this moment, and the most there were
+	slowFind         time.Duration
 
 	mu       sync.Mutex
 	running  *snapshot.Restore
@@ -292,7 +293,9 @@ func (w *world) Mint(_ context.Context, ask api.LinkAsk) (string, time.Time, err
 }
 
 func (w *world) FindToken(_ context.Context, id string) (api.Token, error) {
-	w.finds.Add(1)
+	w.mostFinds.Store(max(w.finds.Add(1), w.mostFinds.Load()))
+	defer w.finds.Add(-1)
+	time.Sleep(w.slowFind) // of synctest's time
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t, ok := w.tokens[id]

@@ -36,8 +36,8 @@ func (s *Service) Handler() http.Handler {
 	return mux
 }
 
-// answer sets the headers of every response, and says refusals in words. Only a refusal is ever slowed down: behind a
-// proxy everybody has one source, and a stranger must not be able to lock out whoever holds a link or a cookie.
+// answer sets the headers of every response, and says refusals in words. Only what a stranger can cause is ever slowed
+// down: behind a proxy everybody has one source, and whoever holds a link or a cookie has to hear what is wrong with it.
 func (s *Service) answer(h handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.headers(w.Header())
@@ -45,11 +45,21 @@ func (s *Service) answer(h handlerFunc) http.Handler {
 		if err == nil {
 			return
 		}
-		if describe(err).Status < http.StatusInternalServerError && !s.refusals.refuse(s.cfg.Source(r)) {
+		if strange(err) && !s.refusals.refuse(s.cfg.Source(r)) {
 			err = errSlowDown
 		}
 		s.refuse(w, r, err)
 	})
+}
+
+// strange says that a request bears nothing of ours, and was not made by our page.
+func strange(err error) bool {
+	for _, what := range []error{ErrLinkForged, ErrLinkUnknown, errOrigin, errMalformed, errTooLarge, errMediaType} {
+		if errors.Is(err, what) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {

@@ -164,6 +164,14 @@ func TestStrangersRefusalsLockNobodyOut(t *testing.T) {
 	if a := n.redeem(token); a.status != http.StatusOK {
 		t.Errorf("a good link: %d %s", a.status, a.code)
 	}
+	if a := n.redeem(token); a.status != http.StatusGone || a.code != "link_used" {
+		t.Errorf("the link again, which has to say that it was used: %d %s", a.status, a.code)
+	}
+	for range 25 {
+		if a := n.do("GET", "/t/session", "", nil); a.status != http.StatusUnauthorized || a.code != "no_session" {
+			t.Fatalf("without a cookie, which has to say where to get one: %d %s", a.status, a.code)
+		}
+	}
 	if a := n.redeem("x.y.z"); a.status != http.StatusTooManyRequests {
 		t.Errorf("one more that is refused: %d", a.status)
 	}

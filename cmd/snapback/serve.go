@@ -168,7 +168,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	web := api.New(api.Config{
 		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken,
-		Mount: map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
+		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
+		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Incidents: db, Exporter: exporter{db, terminals, c.Zone}, Terminals: apiTerminals{term, slackBot},
