@@ -48,10 +48,15 @@ func scanDeploy(row pgx.CollectableRow) (d snapshot.Deploy, err error) {
 	return d, err
 }
 
+// newestDeploys are those of the keys $1 until $2, at most $3. Each key's are read from the end of the index: a container
+// that is deployed all day has very many.
+const newestDeploys = `SELECT d.* FROM (SELECT DISTINCT unnest($1::text[])) AS k (wanted), LATERAL (
+	SELECT ` + deployColumns + ` FROM deploys WHERE key = wanted AND at <= $2 ORDER BY at DESC, id DESC LIMIT $3) AS d
+	ORDER BY at DESC, id DESC LIMIT $3`
+
 // DeployBefore is the newest deploy of the given containers until at; false when there was none.
 func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+deployColumns+` FROM deploys WHERE key = ANY($1) AND at <= $2
-		ORDER BY at DESC, id DESC LIMIT 1`, keys, at)
+	rows, err := db.pool.Query(ctx, newestDeploys, keys, at, 1)
 	if err != nil {
 		return snapshot.Deploy{}, false, away(err)
 	}
@@ -64,8 +69,11 @@ func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (sn
 
 // Deploys lists the newest deploys of the given containers (nil: of all), at most limit, newest first.
 func (db *DB) Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+deployColumns+` FROM deploys
-		WHERE $1::text[] IS NULL OR key = ANY($1) ORDER BY at DESC, id DESC LIMIT $2`, keys, limit)
+	sql, args := newestDeploys, []any{keys, "infinity", limit}
+	if keys == nil {
+		sql, args = `SELECT `+deployColumns+` FROM deploys ORDER BY at DESC, id DESC LIMIT $1`, []any{limit}
+	}
+	rows, err := db.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, away(err)
 	}

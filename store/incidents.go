@@ -57,8 +57,8 @@ func isTold(ctx context.Context, tx pgx.Tx, pagerDutyID string, from incidents.S
 	}
 	err = tx.QueryRow(ctx, `SELECT EXISTS (
 		SELECT FROM timeline t JOIN incidents i ON i.id = t.incident_id
-		WHERE i.pagerduty_id = $1 AND t.source->>'system' = $2 AND t.source->>'native_id' = $3)`,
-		pagerDutyID, from.System, from.NativeID).Scan(&told)
+		WHERE i.pagerduty_id = @incident AND t.source->>'system' = @system AND `+fromNative+`)`,
+		pgx.NamedArgs{"incident": pagerDutyID, "system": from.System, "native": from.NativeID}).Scan(&told)
 	return told, err
 }
 

@@ -178,8 +178,11 @@ func (db *DB) tell(ctx context.Context, tx pgx.Tx, e incidents.Entry) error {
 func (db *DB) TellAgain(ctx context.Context) error {
 	rows, err := db.pool.Query(ctx, `
 		SELECT t.incident FROM (
-			SELECT coalesce(incident_id, 0) AS incident, max(seq) AS seq FROM timeline
-			WHERE recorded_at > now() - interval '3 days' GROUP BY 1) t
+			SELECT incident_id AS incident, max(seq) AS seq FROM timeline
+				WHERE incident_id IS NOT NULL AND recorded_at > now() - interval '3 days' GROUP BY 1
+			UNION ALL SELECT 0, seq FROM (
+				SELECT seq, recorded_at FROM timeline WHERE incident_id IS NULL ORDER BY incident_id DESC, seq DESC LIMIT 1) outside
+				WHERE recorded_at > now() - interval '3 days') t
 		LEFT JOIN slack_messages m ON m.incident_id = t.incident
 		WHERE t.seq > coalesce(m.seq, 0)
 		AND NOT EXISTS (SELECT FROM river_job WHERE kind = 'slack' AND (args->>'incident_id')::bigint = t.incident

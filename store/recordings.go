@@ -74,8 +74,8 @@ func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]ter
 	rows, err := s.pool.Query(ctx, `
 		SELECT r.id, r.session_id, coalesce(r.incident_id, 0), r.container_name, r.started_at, r.ended_at,
 			coalesce((SELECT sum(octet_length(chunk)) FROM recording_chunks c WHERE c.recording_id = r.id), 0)
-		FROM recordings r WHERE r.incident_id IS NOT DISTINCT FROM @incident::bigint ORDER BY r.started_at`,
-		pgx.NamedArgs{"incident": nullID(incidentID)})
+		FROM recordings r WHERE `+ofChain(incidentID)+` ORDER BY r.started_at`,
+		pgx.NamedArgs{"incident": incidentID})
 	if err != nil {
 		return nil, fmt.Errorf("listing recordings: %w", err)
 	}

@@ -30,8 +30,9 @@ func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entr
 		if err := lockChain(ctx, tx, e.IncidentID); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT `+entryColumns+` FROM timeline WHERE incident_id IS NOT DISTINCT FROM $1 AND kind = $2
-			AND source->>'system' = $3 AND source->>'native_id' = $4 LIMIT 1`, null(e.IncidentID), e.Kind, e.Source.System, e.Source.NativeID)
+		rows, err := tx.Query(ctx, `SELECT `+entryColumns+` FROM timeline WHERE `+ofChain(e.IncidentID)+` AND kind = @kind
+			AND source->>'system' = @system AND `+fromNative+` LIMIT 1`,
+			pgx.NamedArgs{"incident": e.IncidentID, "kind": e.Kind, "system": e.Source.System, "native": e.Source.NativeID})
 		if err != nil {
 			return err
 		}
@@ -55,9 +56,8 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 		return e, err
 	}
 	var prev []byte
-	err := tx.QueryRow(ctx, `
-		SELECT seq, hash FROM timeline
-		WHERE incident_id IS NOT DISTINCT FROM $1 ORDER BY seq DESC LIMIT 1`, null(e.IncidentID)).Scan(&e.Seq, &prev)
+	err := tx.QueryRow(ctx, `SELECT seq, hash FROM timeline WHERE `+ofChain(e.IncidentID)+` ORDER BY incident_id DESC, seq DESC LIMIT 1`,
+		pgx.NamedArgs{"incident": e.IncidentID}).Scan(&e.Seq, &prev)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return e, fmt.Errorf("reading the end of the timeline: %w", err)
 	}
@@ -77,6 +77,9 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	}
 	return e, db.tell(ctx, tx, e)
 }
+
+// fromNative picks entries by what @native is in their source's system, by the index timeline_source.
+const fromNative = `hashtextextended(source->>'native_id', 0) = hashtextextended(@native, 0) AND source->>'native_id' = @native`
 
 func insertEntry(ctx context.Context, tx pgx.Tx, e *incidents.Entry) error {
 	actor, err := json.Marshal(e.Actor)
@@ -117,7 +120,7 @@ func lockChain(ctx context.Context, tx pgx.Tx, incident int64) error {
 // Incident 0 is what happened outside any incident.
 func (db *DB) Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline
-		WHERE incident_id IS NOT DISTINCT FROM $1 AND seq > $2 ORDER BY seq`, null(incident), after)
+		WHERE `+ofChain(incident)+` AND seq > @after ORDER BY incident_id, seq`, pgx.NamedArgs{"incident": incident, "after": after})
 	if err != nil {
 		return nil, away(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 const key = "E1/name/api"
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
