@@ -3,9 +3,6 @@ package snapshot_test
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,68 +11,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot"
 )
 
-// project is a Compose project in a folder of its own.
-type project struct {
-	*kit
-	name, dir string
-}
-
-func (k *kit) project(yaml string) project {
+// service is the container of a project's service as the bot sees it.
+func (k *kit) service(p *enginetest.Project, name string) snapshot.Container {
 	k.t.Helper()
-	p := project{k, strings.ReplaceAll(k.Name("proj"), "-", ""), k.t.TempDir()}
-	p.write(yaml)
-	k.t.Cleanup(func() { _, _ = p.try("down", "--timeout", "1", "--volumes") })
-	return p
-}
-
-func (p project) write(yaml string) {
-	p.t.Helper()
-	if err := os.WriteFile(filepath.Join(p.dir, "docker-compose.yml"), []byte(yaml), 0o600); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p project) try(args ...string) (string, error) {
-	name, first := "docker-compose", []string{"--project-name", p.name}
-	if exec.Command("docker", "compose", "version").Run() == nil {
-		name, first = "docker", []string{"compose", "--project-name", p.name}
-	}
-	cmd := exec.Command(name, append(first, args...)...)
-	cmd.Dir = p.dir
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func (p project) compose(args ...string) string {
-	p.t.Helper()
-	out, err := p.try(args...)
+	all, err := k.Engine().List(k.t.Context())
 	if err != nil {
-		p.t.Fatalf("compose %v: %v\n%s", args, err, out)
-	}
-	return out
-}
-
-// service is the container of a service as the bot sees it.
-func (p project) service(name string) snapshot.Container {
-	p.t.Helper()
-	all, err := p.Engine().List(p.t.Context())
-	if err != nil {
-		p.t.Fatal(err)
+		k.t.Fatal(err)
 	}
 	i := slices.IndexFunc(all, func(c snapshot.Container) bool {
-		return strings.Contains(c.Name, p.name) && strings.Contains(c.Name, name)
+		return strings.Contains(c.Name, p.Name) && strings.Contains(c.Name, name)
 	})
 	if i < 0 {
-		p.t.Fatalf("no container of %s", name)
+		k.t.Fatalf("no container of %s", name)
 	}
 	return all[i]
 }
 
-func (p project) containers() []string {
-	return strings.Fields(p.Docker("ps", "-a", "--filter", "label=com.docker.compose.project="+p.name, "--format", "{{.Names}}"))
+func (k *kit) containersOf(p *enginetest.Project) []string {
+	return strings.Fields(k.Docker("ps", "-a", "--filter", "label=com.docker.compose.project="+p.Name, "--format", "{{.Names}}"))
 }
 
 const projectYAML = `
@@ -97,39 +54,43 @@ func projectFile(image, version string) string {
 }
 
 func TestComposeSeesItsOwnContainerAfterARestore(t *testing.T) {
+	enginetest.EachCompose(t, composeSeesItsOwnContainer)
+}
+
+func composeSeesItsOwnContainer(t *testing.T, with enginetest.Compose) {
 	k := setup(t)
 	image := k.Image("good", `CMD ["/app"]`)
-	p := k.project(projectFile(image, "1"))
-	p.compose("up", "-d")
-	first := p.service("api")
+	p := k.Project(with, projectFile(image, "1"))
+	p.Compose("up", "-d")
+	first := k.service(p, "api")
 	snap, err := k.taker.Take(t.Context(), first, snapshot.TakeAsk{By: k.by()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.write(projectFile(image, "2"))
-	p.compose("up", "-d")
-	broken := p.service("api")
-	before := p.containers()
+	p.Write(projectFile(image, "2"))
+	p.Compose("up", "-d")
+	broken := k.service(p, "api")
+	before := k.containersOf(p)
 
 	r := k.restore(broken, snap.Name)
 	if r.State != snapshot.Verified || len(r.Unexpected()) > 0 {
 		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
 	}
-	restored := p.service("api")
+	restored := k.service(p, "api")
 	if !slices.Contains(k.env(restored.ID), "V=1") {
 		t.Errorf("env is %v", k.env(restored.ID))
 	}
-	if diff := cmp.Diff(before, p.containers()); diff != "" {
+	if diff := cmp.Diff(before, k.containersOf(p)); diff != "" {
 		t.Errorf("Compose sees other containers than before (-before +after):\n%s", diff)
 	}
-	if out := p.compose("ps"); strings.Contains(out, "before-") || !strings.Contains(out, restored.Name) {
+	if out := p.Compose("ps"); strings.Contains(out, "before-") || !strings.Contains(out, restored.Name) {
 		t.Errorf("compose ps:\n%s", out)
 	}
-	if out := p.compose("logs", "api"); !strings.Contains(out, "V=1") {
+	if out := p.Compose("logs", "api"); !strings.Contains(out, "V=1") {
 		t.Errorf("compose logs:\n%s", out)
 	}
-	p.compose("up", "-d", "--no-recreate")
-	if now := p.service("api"); now.ID != restored.ID || now.State != "running" {
+	p.Compose("up", "-d", "--no-recreate")
+	if now := k.service(p, "api"); now.ID != restored.ID || now.State != "running" {
 		t.Errorf("up --no-recreate left %s %s, not %s", now.ID, now.State, restored.ID)
 	}
 
@@ -140,7 +101,7 @@ func TestComposeSeesItsOwnContainerAfterARestore(t *testing.T) {
 	if undo = k.wait(undo.ID); undo.State != snapshot.Verified {
 		t.Fatalf("undo %s: %s", undo.State, undo.Error)
 	}
-	if now := p.service("api"); !slices.Contains(k.env(now.ID), "V=2") {
+	if now := k.service(p, "api"); !slices.Contains(k.env(now.ID), "V=2") {
 		t.Errorf("after the undo env is %v", k.env(now.ID))
 	}
 }

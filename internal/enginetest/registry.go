@@ -11,25 +11,33 @@ import (
 	"sync"
 )
 
-// registry takes what is pushed, as the OCI distribution specification has it, and keeps no more of it than the digests.
+// registry takes what is pushed, as the OCI distribution specification has it. Of blobs it keeps no more than the digests.
 type registry struct {
-	mu      sync.Mutex // guards what follows
-	uploads map[string]*bytes.Buffer
-	blobs   map[string]int // sizes, by digest
+	mu        sync.Mutex // guards what follows
+	uploads   map[string]*bytes.Buffer
+	blobs     map[string]int // sizes, by digest
+	manifests map[string]manifest
+}
+
+// manifest is known by name and tag, and by name and digest.
+type manifest struct {
+	mediaType string
+	body      []byte
 }
 
 // Registry starts a registry on this machine, whose engine needs no TLS for it, and returns what names of images in it
 // begin with.
 func (s *Scope) Registry() string {
 	s.t.Helper()
-	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string]int{}}
+	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string]int{}, manifests: map[string]manifest{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v2/{$}", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("HEAD /v2/{name}/blobs/{digest}", r.look)
 	mux.HandleFunc("POST /v2/{name}/blobs/uploads/{$}", r.begin)
 	mux.HandleFunc("PATCH /v2/{name}/blobs/uploads/{id}", r.carryOn)
 	mux.HandleFunc("PUT /v2/{name}/blobs/uploads/{id}", r.finish)
-	mux.HandleFunc("PUT /v2/{name}/manifests/{tag}", r.manifest)
+	mux.HandleFunc("PUT /v2/{name}/manifests/{reference}", r.keepManifest)
+	mux.HandleFunc("GET /v2/{name}/manifests/{reference}", r.giveManifest)
 	srv := httptest.NewServer(mux)
 	s.t.Cleanup(srv.Close)
 	return strings.TrimPrefix(srv.URL, "http://") + "/"
@@ -92,14 +100,33 @@ func (r *registry) read(w http.ResponseWriter, req *http.Request) []byte {
 	return all.Bytes()
 }
 
-func (r *registry) manifest(w http.ResponseWriter, req *http.Request) {
+func (r *registry) keepManifest(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		http.Error(w, "MANIFEST_INVALID", http.StatusBadRequest)
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, name := manifest{req.Header.Get("Content-Type"), body}, req.PathValue("name")+"@"
+	r.manifests[name+req.PathValue("reference")], r.manifests[name+digestOf(body)] = m, m
 	w.Header().Set("Docker-Content-Digest", digestOf(body))
 	w.WriteHeader(http.StatusCreated)
+}
+
+// giveManifest answers HEAD as well: the containerd store asks whether a manifest is there before it pushes.
+func (r *registry) giveManifest(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, there := r.manifests[req.PathValue("name")+"@"+req.PathValue("reference")]
+	if !there {
+		http.Error(w, "MANIFEST_UNKNOWN", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", m.mediaType)
+	w.Header().Set("Docker-Content-Digest", digestOf(m.body))
+	w.Header().Set("Content-Length", fmt.Sprint(len(m.body)))
+	_, _ = w.Write(m.body)
 }
 
 func digestOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
