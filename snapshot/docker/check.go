@@ -26,10 +26,11 @@ type survey struct {
 	oldGone  bool
 	networks map[string]network.Inspect // by the document's name; without a name when gone
 	volumes  map[string]bool            // by name: whether it is there
+	leads    []hostPath                 // folders of the host that those are in truth
+	gone     []string                   // what is missing on the host, in words
 }
 
-// Check is the preflight: can spec be created and started under name, now? What can't be seen from outside the host,
-// such as folders to be mounted and devices, fails at Create, which is before anything is stopped.
+// Check is the preflight: can spec be created and started under name, now?
 func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (snapshot.Finding, error) {
 	d, err := e.readSpec(name, spec)
 	if err != nil {
@@ -48,12 +49,13 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 
 func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*survey, error) {
 	s := &survey{networks: map[string]network.Inspect{}, volumes: map[string]bool{}}
-	var mu sync.Mutex // guards the two maps
+	var mu sync.Mutex // guards the maps, and what is filled along with them
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	group.Go(func() (err error) { s.image, err = e.HasImage(gctx, spec.ImageID); return err })
 	group.Go(func() (err error) { s.rows, err = e.rows(gctx, filters.NewArgs()); return err })
 	group.Go(func() error { return e.old(gctx, spec.Replaces, s) })
+	group.Go(func() (err error) { s.gone, err = e.missing(gctx, d.hostPaths()); return err })
 	for name, n := range d.NetworkSettings.Networks {
 		if plain(name) {
 			continue
@@ -66,16 +68,25 @@ func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*s
 			return err
 		})
 	}
-	for _, volume := range d.volumes() {
+	for _, name := range d.volumes() {
 		group.Go(func() error {
-			there, err := e.hasVolume(gctx, volume)
+			v, err := e.volume(gctx, name)
 			mu.Lock()
 			defer mu.Unlock()
-			s.volumes[volume] = there
+			s.volumes[name] = v.Name != ""
+			if to, ok := bound(v); ok {
+				s.leads = append(s.leads, to)
+			}
 			return err
 		})
 	}
-	return s, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	gone, err := e.missing(ctx, s.leads)
+	slices.Sort(gone)
+	s.gone = append(s.gone, gone...)
+	return s, err
 }
 
 func (e *Engine) old(ctx context.Context, id string, s *survey) (err error) {
@@ -112,6 +123,7 @@ func (s *survey) problems(name string, spec snapshot.Spec, d document) []string 
 	out = append(out, s.nameProblems(name, spec.Replaces)...)
 	out = append(out, s.networkProblems(d)...)
 	out = append(out, s.volumeProblems(d)...)
+	out = append(out, s.gone...)
 	out = append(out, s.portProblems(spec.Replaces, d)...)
 	return append(out, s.neighbourProblems(d)...)
 }

@@ -37,6 +37,10 @@ func TestPreflightFindsWhatCannotBe(t *testing.T) {
 			want: []string{"volume @vol is gone, and would come back empty"},
 		},
 		{
+			name: "volume of another container", prepare: []string{"volume create @vol", "run -d --name @db --volume @vol:/data @dbimage"}, flags: "--volumes-from @db",
+			deploy: []string{"rm -f @api @db", "volume rm @vol"}, want: []string{"volume @vol is gone, and would come back empty"},
+		},
+		{
 			name: "port", flags: "--publish 28431:80 --publish 127.0.0.1:28432:81/udp",
 			deploy: []string{"rm -f @api", "run -d --name @thief --publish 127.0.0.1:28431:80 --publish 28432:80/udp @dbimage"},
 			want:   []string{"port 28431/tcp is taken by container @thief", "port 28432/udp is taken by container @thief"},

@@ -38,6 +38,11 @@ func (e *Engine) Create(ctx context.Context, name string, spec snapshot.Spec) (s
 	if err != nil {
 		return "", err
 	}
+	if !spec.Plain { // a copy is the way back, whatever it is like
+		if err := e.refuseGone(ctx, d); err != nil {
+			return "", err
+		}
+	}
 	id, err := e.createExact(ctx, name, spec, d, f)
 	if errors.Is(err, cerrdefs.ErrConflict) {
 		id, err = e.adopt(ctx, name, spec, d)

@@ -83,7 +83,12 @@ type hostConfig struct {
 	Tmpfs           map[string]string
 	Mounts          []mountSpec
 	Init            *bool
+	Devices         []struct{ PathOnHost string }
+
+	BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps []limitedDevice
 }
+
+type limitedDevice struct{ Path string }
 
 type portBinding struct {
 	HostIP   string `json:"HostIp"`

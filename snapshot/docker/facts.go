@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapback/snapback/snapshot"
@@ -106,14 +107,20 @@ func (e *Engine) presentVolumes(ctx context.Context, d document, into map[string
 }
 
 func (e *Engine) hasVolume(ctx context.Context, name string) (bool, error) {
-	_, err := e.cli.VolumeInspect(ctx, name)
+	v, err := e.volume(ctx, name)
+	return v.Name != "", err
+}
+
+// volume returns a volume without a name when there is none.
+func (e *Engine) volume(ctx context.Context, name string) (volume.Volume, error) {
+	v, err := e.cli.VolumeInspect(ctx, name)
 	if notFound(err) {
-		return false, nil
+		return volume.Volume{}, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("looking up volume %s: %w", name, known(err, nil))
+		return volume.Volume{}, fmt.Errorf("looking up volume %s: %w", name, known(err, nil))
 	}
-	return true, nil
+	return v, nil
 }
 
 // presentModes says for each mode that names a container which ID it has now.

@@ -71,11 +71,11 @@ func splitBind(bind string) (source, target string) {
 	return parts[0], path.Clean(parts[1])
 }
 
-// named lists the volumes that the document names itself.
+// named lists the volumes that somebody named, also those of a container that it has its volumes from.
 func (d document) named() []string {
 	var out []string
 	for _, m := range d.Mounts {
-		if m.Type == "volume" && d.states(m.Destination) && !fullID.MatchString(m.Name) {
+		if m.Type == "volume" && !fullID.MatchString(m.Name) {
 			out = append(out, m.Name)
 		}
 	}

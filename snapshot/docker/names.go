@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +22,14 @@ var (
 
 // errGrammar says what was not let through. The text itself is quoted, so that it can't forge a log line.
 func errGrammar(what, text string) error { return fmt.Errorf("%q is no %s", text, what) }
+
+// said is a name or path in a sentence. What could pass for something else there is quoted.
+func said(text string) string {
+	if quoted := strconv.Quote(text); len(quoted) != len(text)+2 || strings.TrimSpace(text) != text || text == "" {
+		return quoted
+	}
+	return text
+}
 
 func checkID(id string) error {
 	if !fullID.MatchString(id) {
