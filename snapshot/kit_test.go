@@ -3,6 +3,7 @@ package snapshot_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -120,14 +121,21 @@ func (k *kit) wait(id int64) snapshot.Restore {
 	return r
 }
 
-// names lists all containers of a name of this test, and those that restores made of it, with their states.
+// names lists all containers of a name of this test, and those that restores made of it, with their states. The states are
+// asked for one by one, since the engine's list lags behind.
 func (k *kit) names(name string) map[string]string {
 	k.t.Helper()
 	found := map[string]string{}
-	for line := range strings.Lines(k.Docker("ps", "-a", "--filter", "name="+name, "--format", "{{.Names}} {{.State}}")) {
-		n, state, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if n == name || strings.HasPrefix(n, name+".") {
-			found[n] = state
+	for _, id := range strings.Fields(k.Docker("ps", "-aq", "--no-trunc", "--filter", "name="+name)) {
+		in, err := k.Engine().Inspect(k.t.Context(), id)
+		if errors.Is(err, snapshot.ErrUnknownContainer) {
+			continue
+		}
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		if in.Name == name || strings.HasPrefix(in.Name, name+".") {
+			found[in.Name] = in.State
 		}
 	}
 	return found

@@ -91,8 +91,8 @@ func setupVolumes(t *testing.T) *volumeKit {
 // wire makes a taker and a restorer, as a bot that starts does.
 func (v *volumeKit) wire() {
 	v.volumes = snapshot.NewVolumes(snapshot.VolumesConfig{Engine: v.engine, Vault: v.vault, Used: v.db.VolumeSets, Freeze: time.Minute})
-	v.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: v.Engine(), Ref: docker.Ref, Shelf: v.db, Audit: v.db, Volumes: v.volumes})
-	v.restorer = snapshot.NewRestorer(snapshot.Config{Engine: v.Engine(), Journal: v.db, Shelf: v.db, Taker: v.taker, Volumes: v.volumes, Bot: "bot"})
+	v.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: v.engine, Ref: docker.Ref, Shelf: v.db, Audit: v.db, Volumes: v.volumes})
+	v.restorer = snapshot.NewRestorer(snapshot.Config{Engine: v.engine, Journal: v.db, Shelf: v.db, Taker: v.taker, Volumes: v.volumes, Bot: "bot"})
 	v.restorer.Start()
 	r := v.restorer
 	v.t.Cleanup(func() { v.stop(r) })

@@ -106,6 +106,7 @@ func (p *Proxy) answered(call Call) {
 // The engine's API, as far as it changes what a restore is about. Version prefixes are optional there.
 var (
 	narrowed  = regexp.MustCompile(`^(/v[0-9.]+)?/(containers/json|events)$`)
+	listed    = regexp.MustCompile(`^(/v[0-9.]+)?/containers/json$`)
 	container = regexp.MustCompile(`^(?:/v[0-9.]+)?/containers/([^/]+)(?:/(\w+))?$`)
 	networkOp = regexp.MustCompile(`^(?:/v[0-9.]+)?/networks/([^/]+)/(?:dis)?connect$`)
 	imageOp   = regexp.MustCompile(`^(?:/v[0-9.]+)?/images/(.+?)(/tag)?$`)

@@ -3,7 +3,7 @@
 // a while, or whose client is killed at the worst moment.
 //
 // Only calls that change something can be made to fail (see Kind); whatever only looks goes through, as long as the
-// engine is up. An engine call that has arrived is carried out even if its client is gone by then, as the engine does it.
+// engine is up. The list of containers can be made to lag behind (see Lag). An engine call that has arrived is carried out even if its client is gone by then, as the engine does it.
 package enginefault
 
 import (
@@ -43,6 +43,7 @@ type Proxy struct {
 	calls  []Call
 	count  int // of those that are counted
 	faults []*Fault
+	lags   bool
 }
 
 // Start makes a proxy to the engine at host, or to the one that DOCKER_HOST names when that is "", and ends it with the test. With a label, such as
@@ -56,11 +57,12 @@ func Start(t testing.TB, host, label string) *Proxy {
 	}
 	p := &Proxy{t: t, socket: filepath.Join(dir, "engine.sock"), label: label, target: transport(t, host)}
 	p.looking = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { p.rewrite(r.Out) },
-		Transport:     p.target,
-		FlushInterval: -1,
-		ErrorLog:      log.New(io.Discard, "", 0), // a stream that breaks with the engine is what is wanted
-		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(r.Out) },
+		Transport:      p.target,
+		FlushInterval:  -1,
+		ModifyResponse: p.outdate,
+		ErrorLog:       log.New(io.Discard, "", 0), // a stream that breaks with the engine is what is wanted
+		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	p.Up()
 	t.Cleanup(func() {

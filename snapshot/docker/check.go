@@ -21,7 +21,8 @@ import (
 // survey is what Check found out before it judges anything. It is filled by calls that run side by side.
 type survey struct {
 	image    bool
-	rows     []container.Summary // all containers, of which only what the list says is read
+	rows     []container.Summary // all containers, of which only what the list says and the state are read
+	states   map[string]string   // by ID: of those rows that the document has to do with
 	old      document            // the container to be replaced; zero when there is none
 	oldGone  bool
 	networks map[string]network.Inspect // by the document's name; without a name when gone
@@ -84,9 +85,43 @@ func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*s
 		return nil, err
 	}
 	gone, err := e.missing(ctx, s.leads)
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(gone)
 	s.gone = append(s.gone, gone...)
+	s.states, err = e.states(ctx, idsOf(s.concerned(d)))
 	return s, err
+}
+
+// concerned are the containers that may have one of the document's ports, and those that have to run for it.
+func (s *survey) concerned(d document) []container.Summary {
+	var out []container.Summary
+	ports, neighbours := hostPorts(d.ports()), d.neighbours()
+	for _, row := range s.rows {
+		if slices.ContainsFunc(ports, func(p hostPort) bool { return takes(row, p) }) || slices.Contains(neighbours, row.ID) || slices.Contains(neighbours, nameOf(row)) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// neighbours are the containers whose namespaces the document's container shares, or to which it is linked, by name or ID.
+func (d document) neighbours() []string {
+	var out []string
+	for _, t := range d.targets() {
+		out = append(out, t.name)
+	}
+	for _, link := range d.HostConfig.Links {
+		out = append(out, linked(link))
+	}
+	return out
+}
+
+// linked is the container that a link leads to.
+func linked(link string) string {
+	child, _, _ := strings.Cut(plainLink(link), ":")
+	return child
 }
 
 func (e *Engine) old(ctx context.Context, id string, s *survey) (err error) {
@@ -213,7 +248,7 @@ func (s *survey) portProblems(replaces string, d document) []string {
 	var out []string
 	for _, wanted := range hostPorts(d.ports()) {
 		for _, row := range s.rows {
-			if row.ID != replaces && row.State == "running" && takes(row, wanted) {
+			if row.ID != replaces && takes(row, wanted) && alive(s.states[row.ID]) { // a paused one keeps its ports
 				out = append(out, fmt.Sprintf("port %d/%s is taken by container %s", wanted.port, wanted.protocol, nameOf(row)))
 				break
 			}
@@ -232,17 +267,22 @@ func takes(row container.Summary, wanted hostPort) bool {
 func (s *survey) neighbourProblems(d document) []string {
 	var out []string
 	for _, t := range d.targets() {
-		if row, ok := find(s.rows, t.name); !ok || row.State != "running" {
+		if row, ok := find(s.rows, t.name); !ok || !s.joinable(row) {
 			out = append(out, fmt.Sprintf("it shares the %s namespace of container %s, which does not run", t.what, t.name))
 		}
 	}
 	for _, link := range d.HostConfig.Links {
-		child, _, _ := strings.Cut(plainLink(link), ":")
-		if row, ok := find(s.rows, child); !ok || row.State != "running" {
-			out = append(out, fmt.Sprintf("it is linked to container %s, which does not run", child))
+		if row, ok := find(s.rows, linked(link)); !ok || !s.joinable(row) {
+			out = append(out, fmt.Sprintf("it is linked to container %s, which does not run", linked(link)))
 		}
 	}
 	return out
+}
+
+// joinable is what the engine takes for running: a paused container is, and one that waits for its next start is not.
+func (s *survey) joinable(row container.Summary) bool {
+	state := s.states[row.ID]
+	return state == "running" || state == "paused"
 }
 
 // losses are what will not be as it was, as sentences of the same kind, what is lost for good first.

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
 )
 
 // TestPreflightFindsWhatCannotBe takes away one thing at a time, and wants to hear of exactly that.
@@ -45,6 +47,11 @@ func TestPreflightFindsWhatCannotBe(t *testing.T) {
 			deploy: []string{"rm -f @api", "run -d --name @thief --publish 127.0.0.1:28431:80 --publish 28432:80/udp @dbimage"},
 			want:   []string{"port 28431/tcp is taken by container @thief", "port 28432/udp is taken by container @thief"},
 		},
+		{
+			name: "port of a paused container", flags: "--publish 28435:80", deploy: []string{"rm -f @api", "run -d --name @thief --publish 28435:80 @dbimage", "pause @thief"},
+			want: []string{"port 28435/tcp is taken by container @thief"},
+		},
+		{name: "paused neighbour", prepare: []string{"run -d --ipc shareable --name @db @dbimage"}, flags: "--network container:@db --ipc container:@db", deploy: []string{"rm -f @api", "pause @db"}},
 		{name: "port of another address or protocol", flags: "--publish 127.0.0.1:28433:80", deploy: []string{"rm -f @api", "run -d --name @polite --publish 127.0.0.2:28433:80 --publish 28433:80/udp @dbimage"}},
 		{name: "port of the other IP version", flags: "--publish 0.0.0.0:28434:80", deploy: []string{"rm -f @api", "run -d --name @six --publish [::]:28434:80 @dbimage"}},
 		{
@@ -99,6 +106,36 @@ func TestPreflightSaysWhatWillNotComeBack(t *testing.T) {
 	}
 	if !slices.Equal(finding.Losses, want) || len(finding.Problems) > 0 {
 		t.Errorf("losses %q, problems %q", finding.Losses, finding.Problems)
+	}
+}
+
+// A busy engine's list still calls a container running whose stop it has answered.
+func TestNothingGoesByAListThatLagsBehind(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	image := s.Image("good", `ENTRYPOINT ["/app"]`)
+	id := s.Run(s.Name("api"), "--publish", "28436:80", "--volume", s.Name("data")+":/data", image)
+	spec := keep(t, s, id, false)
+	s.Docker("rm", "--force", s.Name("api"))
+	s.Run(s.Name("other"), "--publish", "28436:80", "--volume", s.Name("data")+":/data", image)
+	proxy := enginefault.Start(t, "", s.Only())
+	proxy.Lag()
+	e, err := docker.New(t.Context(), docker.Config{Host: proxy.Host(), Only: s.Only()})
+	must(t, err)
+	t.Cleanup(func() { _ = e.Close() })
+	look := func() (snapshot.Finding, []string) {
+		finding, err := e.Check(t.Context(), s.Name("api"), spec)
+		must(t, err)
+		users, err := e.Users(t.Context(), []snapshot.Mount{{Path: "/data", Type: "volume", Source: s.Name("data")}})
+		must(t, err)
+		return finding, users
+	}
+	if finding, users := look(); len(finding.Problems) != 1 || len(users) != 1 {
+		t.Fatalf("while it runs: %q, users %q", finding.Problems, users)
+	}
+	s.Docker("stop", "--time", "0", s.Name("other"))
+	if finding, users := look(); len(finding.Problems) > 0 || len(users) > 0 {
+		t.Errorf("after its stop: %q, users %q", finding.Problems, users)
 	}
 }
 

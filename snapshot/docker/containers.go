@@ -117,6 +117,46 @@ func (e *Engine) Mislabelled(ctx context.Context) ([]string, error) {
 	return out, err
 }
 
+// states asks for the state of each container by inspecting it; one that is gone has none. The engine's list is written a
+// moment after the state has changed, and still says "running" of a container whose stop has been answered: whoever decides
+// by a state has to ask here. Nothing but the state is read, since they may not be enabled.
+func (e *Engine) states(ctx context.Context, ids []string) (map[string]string, error) {
+	found := make([]string, len(ids))
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, id := range ids {
+		group.Go(func() error {
+			d, _, err := e.look(gctx, id)
+			if errors.Is(err, snapshot.ErrGone) {
+				return nil
+			}
+			found[i] = d.State.Status
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for i, id := range ids {
+		out[id] = found[i]
+	}
+	return out, nil
+}
+
+func idsOf(rows []container.Summary) []string {
+	var out []string
+	for _, row := range rows {
+		out = append(out, row.ID)
+	}
+	return out
+}
+
+// alive says of a state that the container has processes, or will have without anybody's help.
+func alive(state string) bool {
+	return state == "running" || state == "paused" || state == "restarting"
+}
+
 // nameOf is a container's own name: its other names, such as /db/alias, are those that links gave it.
 func nameOf(row container.Summary) string {
 	for _, name := range row.Names {

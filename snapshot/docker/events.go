@@ -80,7 +80,28 @@ func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 			out = append(out, sighting(engineID, name, row))
 		}
 	}
-	return out, nil
+	return out, e.tellApart(ctx, out)
+}
+
+// tellApart asks for the states of those that share an identity, since who of them runs has it.
+func (e *Engine) tellApart(ctx context.Context, seen []snapshot.Sighting) error {
+	times := map[string]int{}
+	for _, s := range seen {
+		times[s.Key]++
+	}
+	var ids []string
+	for _, s := range seen {
+		if times[s.Key] > 1 {
+			ids = append(ids, s.ID)
+		}
+	}
+	states, err := e.states(ctx, ids)
+	for i, s := range seen {
+		if state := states[s.ID]; state != "" {
+			seen[i].State = state
+		}
+	}
+	return err
 }
 
 func sighting(engineID, name string, row container.Summary) snapshot.Sighting {

@@ -126,7 +126,7 @@ func (e *Engine) volume(ctx context.Context, name string) (volume.Volume, error)
 // presentModes says for each mode that names a container which ID it has now.
 func (e *Engine) presentModes(ctx context.Context, d document, into map[string]string) error {
 	for _, ref := range d.targets() {
-		id, _, err := e.named(ctx, ref.name)
+		id, err := e.named(ctx, ref.name)
 		if err != nil {
 			return err
 		}
@@ -165,9 +165,9 @@ func (d document) targets() []target {
 
 // named finds a container by exact name or full ID. Only the list is asked: it may not be enabled. The ID is "" when
 // there is none.
-func (e *Engine) named(ctx context.Context, nameOrID string) (id, state string, err error) {
+func (e *Engine) named(ctx context.Context, nameOrID string) (string, error) {
 	if err := checkName(nameOrID); err != nil {
-		return "", "", err
+		return "", err
 	}
 	by := filters.Arg("name", "^/?"+strings.ReplaceAll(nameOrID, ".", `\.`)+"$")
 	if fullID.MatchString(nameOrID) {
@@ -175,9 +175,9 @@ func (e *Engine) named(ctx context.Context, nameOrID string) (id, state string, 
 	}
 	rows, err := e.rows(ctx, filters.NewArgs(by))
 	if err != nil || len(rows) == 0 {
-		return "", "", err
+		return "", err
 	}
-	return rows[0].ID, rows[0].State, nil
+	return rows[0].ID, nil
 }
 
 // donorsUnchanged says whether the containers of VolumesFrom still give all that they gave. Whatever is missing has to
@@ -202,7 +202,7 @@ func (e *Engine) donorsUnchanged(ctx context.Context, d document) (bool, error) 
 
 // donor lists what a container of VolumesFrom has mounted, as the engine's list tells it; nil when it is gone.
 func (e *Engine) donor(ctx context.Context, nameOrID string) ([]string, error) {
-	id, _, err := e.named(ctx, nameOrID)
+	id, err := e.named(ctx, nameOrID)
 	if err != nil || id == "" {
 		return nil, err
 	}

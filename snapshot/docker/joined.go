@@ -29,10 +29,16 @@ func (e *Engine) joined(ctx context.Context, rows []container.Summary, id string
 	if err := e.learn(ctx, rows); err != nil {
 		return nil, err
 	}
+	rows = slices.DeleteFunc(rows, func(r container.Summary) bool { return !e.shares(r, "container:"+id) })
+	states, err := e.states(ctx, idsOf(rows))
+	if err != nil {
+		return nil, err
+	}
 	var out []snapshot.Container
 	for _, row := range rows {
-		if e.shares(row, "container:"+id) {
-			out = append(out, fromRow(engineID, row))
+		c := fromRow(engineID, row)
+		if c.State = states[row.ID]; c.State != "" { // else it has gone meanwhile
+			out = append(out, c)
 		}
 	}
 	return out, nil
@@ -83,11 +89,11 @@ func (e *Engine) unseen(rows []container.Summary) []container.Summary {
 	return out
 }
 
-// fromRow is a container as the engine's list shows it.
+// fromRow is a container as the engine's list shows it, without its state: see states.
 func fromRow(engineID string, row container.Summary) snapshot.Container {
 	name, settings := nameOf(row), snapshot.ParseSettings(row.Labels)
 	return snapshot.Container{
 		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, Engine: engineID, Service: service(settings, row.Labels, name),
-		Image: row.Image, ImageID: row.ImageID, State: row.State, Settings: settings,
+		Image: row.Image, ImageID: row.ImageID, Settings: settings,
 	}
 }

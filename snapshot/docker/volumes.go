@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 
 	"github.com/snapback/snapback/internal/volumetar"
@@ -75,29 +76,35 @@ func (m mountPoint) whyNot() string {
 	return ""
 }
 
-// Users lists other running containers that have one of the mounts as well, or a part of it. Only the list is asked:
-// they may not be enabled.
+// Users lists other running containers that have one of the mounts as well, or a part of it. Of these only the list and
+// the state are read: they may not be enabled.
 func (e *Engine) Users(ctx context.Context, mounts []snapshot.Mount, except ...string) ([]string, error) {
 	rows, err := e.rows(ctx, filters.NewArgs())
 	if err != nil {
 		return nil, err
 	}
+	rows = slices.DeleteFunc(rows, func(row container.Summary) bool {
+		return slices.Contains(except, row.ID) || row.Labels[helperLabel] != "" || !mountsAny(row, mounts)
+	})
+	states, err := e.states(ctx, idsOf(rows))
+	if err != nil {
+		return nil, err
+	}
 	var out []string
 	for _, row := range rows {
-		alive := row.State == "running" || row.State == "paused" || row.State == "restarting"
-		if !alive || slices.Contains(except, row.ID) || row.Labels[helperLabel] != "" {
-			continue
-		}
-		for _, point := range row.Mounts {
-			theirs := mountPoint{Type: string(point.Type), Name: point.Name, Source: point.Source}.mount()
-			if slices.ContainsFunc(mounts, func(m snapshot.Mount) bool { return overlaps(m, theirs) }) {
-				out = append(out, nameOf(row))
-				break
-			}
+		if alive(states[row.ID]) {
+			out = append(out, nameOf(row))
 		}
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+func mountsAny(row container.Summary, mounts []snapshot.Mount) bool {
+	return slices.ContainsFunc(row.Mounts, func(point container.MountPoint) bool {
+		theirs := mountPoint{Type: string(point.Type), Name: point.Name, Source: point.Source}.mount()
+		return slices.ContainsFunc(mounts, func(m snapshot.Mount) bool { return overlaps(m, theirs) })
+	})
 }
 
 func overlaps(a, b snapshot.Mount) bool {
