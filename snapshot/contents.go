@@ -101,7 +101,11 @@ func (m *machine) checkVolumes(ctx context.Context) (why []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, m.Volumes.Engine.ReadyToMove(ctx)
+	err = m.Volumes.Engine.ReadyToMove(ctx, p.Volumes.From.mounts()...)
+	if errors.Is(err, ErrUnsafeMount) {
+		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
+	}
+	return nil, err
 }
 
 // volumeSteps come between setting the old container aside and starting the replacement.
@@ -129,7 +133,10 @@ func (m *machine) keepContents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.Volumes.archive(ctx, plan.Keep, m.rest.Plan.all(), targets, func(context.Context) (Consistency, error) { return Stopped, nil })
+	kept, err := m.Volumes.archive(ctx, plan.Keep, m.rest.Plan.all(), targets, func(context.Context) (Consistency, error) { return Stopped, nil })
+	if err == nil && len(kept.Left) > 0 {
+		err = errors.New(strings.Join(kept.Left, "; "))
+	}
 	return err
 }
 

@@ -14,6 +14,8 @@ var (
 	ErrNoArchive  = errors.New("the archive is not in this bot's data folder")
 	ErrNoFolder   = errors.New("it is a single file")
 	ErrBadArchive = errors.New("the archive is damaged: it is not what was written")
+	// ErrUnsafeMount says that a mount leads where nothing is to be read or replaced; nothing was.
+	ErrUnsafeMount = errors.New("its contents are left alone, since it")
 )
 
 // Mount is what a container has at a path, as far as it can be archived.
@@ -108,12 +110,14 @@ type VolumeEngine interface {
 	Mounts(ctx context.Context, id string, paths []string) (mounts []Mount, left []string, err error)
 	// Users lists other running containers that have one of the mounts as well, or a part of it.
 	Users(ctx context.Context, mounts []Mount, except ...string) ([]string, error)
-	// ReadyToMove makes sure that contents can be moved later without anything that may fail for lack of preparation.
-	ReadyToMove(ctx context.Context) error
-	// Pack writes the contents to w. What is written after an error is no archive. It returns ErrNoFolder.
+	// ReadyToMove makes sure that contents can be moved later without anything that may fail for lack of preparation. It
+	// returns ErrUnsafeMount when one of the mounts can't be.
+	ReadyToMove(ctx context.Context, mounts ...Mount) error
+	// Pack writes the contents to w. What is written after an error is no archive. It returns ErrNoFolder or ErrUnsafeMount.
 	Pack(ctx context.Context, id string, m Mount, w io.Writer) (Packed, error)
-	// Unpack replaces the contents by what Pack wrote. After an error they are neither. Whoever else is unpacking into
-	// the same mount is ended first, so that what a dead bot left running does no harm.
+	// Unpack replaces the contents by what Pack wrote. After an error they are neither, but for ErrUnsafeMount, with which
+	// nothing was touched. Whoever else is unpacking into the same mount is ended first, so that what a dead bot left
+	// running does no harm.
 	Unpack(ctx context.Context, id string, m Mount, r io.Reader) error
 	// Pause freezes the container's processes, and Start resumes them. What is paused, or does not run, stays so.
 	Pause(ctx context.Context, id string) (paused bool, err error)

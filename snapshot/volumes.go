@@ -175,6 +175,11 @@ func (v *Volumes) archive(ctx context.Context, set string, ids []string, mounts 
 			s.Left = append(s.Left, m.Path+" is a single file")
 			continue
 		}
+		if errors.Is(err, ErrUnsafeMount) {
+			v.Logger.Warn("leaving the contents of a mount alone", "path", m.Path, "source", m.Source, "err", err)
+			s.Left = append(s.Left, err.Error())
+			continue
+		}
 		if err != nil {
 			return s, errors.Join(err, draft.Discard())
 		}
@@ -329,7 +334,18 @@ func (k *keeping) finish(ctx, patience context.Context) *VolumeSet {
 		return k.v.problem(k.now.Name, err)
 	}
 	set.Left = append(left, set.Left...)
+	if len(set.Archives) == 0 {
+		return k.v.nothing(set)
+	}
 	return &set
+}
+
+// nothing is what a set comes to of which everything was left out.
+func (v *Volumes) nothing(set VolumeSet) *VolumeSet {
+	if err := v.Vault.Drop(set.ID); err != nil {
+		v.Logger.Warn("removing an empty archive", "set", set.ID, "err", err) // it is tidied away later
+	}
+	return &VolumeSet{TakenAt: set.TakenAt, Left: set.Left, Problem: "nothing in it can be archived"}
 }
 
 // consistency lets the container go on, and says how it was.

@@ -9,9 +9,9 @@ import (
 // newVolumeHelperCmd is what this program does inside the helper container that snapshot/docker makes of it.
 func newVolumeHelperCmd(e env) *cobra.Command {
 	return &cobra.Command{
-		Use: volumetar.Command, Hidden: true, Args: usageArgs(cobra.ExactArgs(1)),
+		Use: volumetar.Command, Hidden: true, Args: usageArgs(cobra.RangeArgs(1, 2)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return volumetar.Run(args, volumetar.Mount, e.stdin, e.stdout, e.stderr)
+			return volumetar.Helper{}.Run(args, e.stdin, e.stdout, e.stderr)
 		},
 	}
 }

@@ -189,21 +189,37 @@ func (s *Scope) Program() string {
 	return path
 }
 
+// SlowProgram is Program, but as a volume helper it is on a disk that takes delay to write down what it was given.
+func (s *Scope) SlowProgram(delay time.Duration) string {
+	s.t.Helper()
+	binary, err := build("-X main.syncDelay=" + delay.String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	path := filepath.Join(s.t.TempDir(), "app")
+	if err := os.WriteFile(path, binary, 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
 // app builds the program once in a test process.
-var app = sync.OnceValues(func() ([]byte, error) {
+var app = sync.OnceValues(func() ([]byte, error) { return build("") })
+
+func build(ldflags string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "snapback-app-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	to := filepath.Join(dir, "app")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", to, "github.com/snapback/snapback/internal/enginetest/app")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w "+ldflags, "-o", to, "github.com/snapback/snapback/internal/enginetest/app")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the test program: %w: %s", err, out)
 	}
 	return os.ReadFile(to)
-})
+}
 
 // archive is an image's only layer: the program, a few folders, and a file that makes it unlike any other.
 func archive(binary []byte, unique string) (io.Reader, error) {

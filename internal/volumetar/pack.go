@@ -25,6 +25,10 @@ const (
 // Pack writes all that is in root, and nothing when that is no folder. Files that change, grow, shrink or go away meanwhile are no error: whoever wants
 // them still has to keep them still.
 func Pack(to io.Writer, root string) (Report, error) {
+	return pack(to, root, &progress{})
+}
+
+func pack(to io.Writer, root string, did *progress) (Report, error) {
 	info, err := os.Stat(root)
 	if err != nil {
 		return Report{}, err
@@ -37,7 +41,7 @@ func Pack(to io.Writer, root string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	p := packer{root: root, tar: tar.NewWriter(z), linked: map[inode]string{}, buf: make([]byte, 256<<10)}
+	p := packer{root: root, tar: tar.NewWriter(z), linked: map[inode]string{}, buf: make([]byte, 256<<10), progress: did}
 	err = filepath.WalkDir(root, p.visit)
 	for _, end := range []func() error{p.tar.Close, z.Close, out.Flush} {
 		if err == nil {
@@ -55,9 +59,12 @@ type packer struct {
 	linked map[inode]string // files with several names: the first one
 	buf    []byte
 	report Report
+
+	progress *progress
 }
 
 func (p *packer) visit(path string, _ fs.DirEntry, err error) error {
+	p.progress.step()
 	if err == nil {
 		err = p.add(path)
 	}
@@ -171,7 +178,7 @@ func (p *packer) regular(path string, h *tar.Header) error {
 
 // copy writes exactly n bytes; what a file that has shrunk lacks is zeros.
 func (p *packer) copy(from io.Reader, n int64) error {
-	got, err := io.CopyBuffer(struct{ io.Writer }{p.tar}, struct{ io.Reader }{from}, p.buf)
+	got, err := io.CopyBuffer(struct{ io.Writer }{p.tar}, counted{from, p.progress}, p.buf)
 	if err != nil || got == n {
 		return err
 	}

@@ -20,7 +20,14 @@ import (
 // Replace removes all that is in root, and puts there what Pack wrote. It returns nil only when all of it is there and
 // on the disk. After an error root holds anything; done again, it holds the right thing.
 func Replace(from io.Reader, root string) (Report, error) {
-	if err := empty(root); err != nil {
+	return replace(from, root, syncfs, &progress{})
+}
+
+// syncfs has the file system of an open folder write everything down.
+func syncfs(folder *os.File) error { return unix.Syncfs(int(folder.Fd())) }
+
+func replace(from io.Reader, root string, sync func(*os.File) error, p *progress) (Report, error) {
+	if err := empty(root, p); err != nil {
 		return Report{}, fmt.Errorf("emptying the folder: %w", err)
 	}
 	z, err := zstd.NewReader(bufio.NewReaderSize(from, 256<<10), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
@@ -28,39 +35,37 @@ func Replace(from io.Reader, root string) (Report, error) {
 		return Report{}, err
 	}
 	defer z.Close()
-	u := unpacker{root: root, tar: tar.NewReader(z), buf: make([]byte, 256<<10)}
+	u := unpacker{root: root, tar: tar.NewReader(counted{z, p}), buf: make([]byte, 256<<10), progress: p}
 	if err := u.all(); err != nil {
 		return u.report, err
 	}
 	if _, err := io.Copy(io.Discard, z); err != nil { // checks that the stream is whole
 		return u.report, fmt.Errorf("reading the archive's end: %w", err)
 	}
-	return u.report, syncAll(root)
+	return u.report, p.during(syncFor, func() error { return syncAll(root, sync) })
 }
 
-func empty(root string) error {
-	list, err := os.ReadDir(root)
+func syncAll(root string, sync func(*os.File) error) error {
+	folder, err := os.Open(root)
 	if err != nil {
 		return err
 	}
-	for _, entry := range list {
-		if err := os.RemoveAll(filepath.Join(root, entry.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncAll(root string) error {
-	dir, err := os.Open(root)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	if err := unix.Syncfs(int(dir.Fd())); err != nil {
+	defer func() { _ = folder.Close() }()
+	if err := sync(folder); err != nil {
 		return fmt.Errorf("syncing the file system: %w", err)
 	}
 	return nil
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	progress *progress
+}
+
+func (c counted) Read(b []byte) (int, error) {
+	c.progress.step()
+	return c.Reader.Read(b)
 }
 
 type unpacker struct {
@@ -69,6 +74,8 @@ type unpacker struct {
 	folders []*tar.Header // their modes and times come last: what is put into them changes both
 	buf     []byte
 	report  Report
+
+	progress *progress
 }
 
 func (u *unpacker) all() error {
@@ -89,6 +96,7 @@ func (u *unpacker) all() error {
 		return errors.New("the archive holds nothing, not even the folder itself")
 	}
 	for _, h := range slices.Backward(u.folders) {
+		u.progress.step()
 		if err := u.finish(h); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}

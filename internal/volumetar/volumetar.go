@@ -9,25 +9,33 @@
 package volumetar
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 )
 
 // Command is the hidden subcommand under which a program runs Run.
 const Command = "volume-helper"
 
-// Mount is where the helper container has the volume.
-const Mount = "/v"
+// Where a helper container has the volume, and where the host's root, of which never both.
+const (
+	Mount     = "/v"
+	HostMount = "/host"
+)
 
-// Report is what Pack saw, and what Run writes to stderr as JSON when it is done.
+// Report is what was seen, and what Run writes to stderr as JSON when it is done.
 type Report struct {
 	Entries int64    `json:"entries"`
 	Bytes   int64    `json:"bytes"`          // of data; holes don't count
 	Left    []string `json:"left,omitempty"` // what could not be carried, in words; at most maxLeft
 	More    int64    `json:"more,omitempty"` // how much else could not
 	File    bool     `json:"file,omitempty"` // it is no folder, so nothing was written
+
+	Place   *Place `json:"place,omitempty"`   // what Find has found
+	Refused string `json:"refused,omitempty"` // why nothing was done: the folder is not to be touched
 }
 
 const maxLeft = 10
@@ -40,19 +48,21 @@ func (r *Report) leave(why string) {
 	r.More++
 }
 
-// Run is the helper: "pack" writes the folder to stdout, "unpack" empties the folder and fills it from stdin. Both end
-// with a Report on stderr; an error is for the caller to print.
-func Run(args []string, root string, stdin io.Reader, stdout, stderr io.Writer) error {
-	var report Report
-	var err error
-	switch {
-	case len(args) == 1 && args[0] == "pack":
-		report, err = Pack(stdout, root)
-	case len(args) == 1 && args[0] == "unpack":
-		report, err = Replace(stdin, root)
-	default:
-		err = errors.New("want pack or unpack")
-	}
+// Helper is what runs inside a container.
+type Helper struct {
+	Root string               // where the folder is; zero: Mount
+	Host string               // where the host's root is, for "find"; zero: HostMount
+	Sync func(*os.File) error // has the file system of an open folder write everything down; zero: syncfs
+}
+
+// Run does one thing: "find QUESTION" says which folder of the host is meant, "pack [PLACE]" writes the folder to stdout,
+// "unpack [PLACE]" empties it and fills it from stdin. The latter two refuse another folder than that of PLACE. All end
+// with a Report on stderr, before which line breaks are signs of life; an error is for the caller to print.
+func (h Helper) Run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	did := &progress{}
+	stop := did.show(stderr)
+	report, err := h.run(args, stdin, stdout, did)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -62,4 +72,38 @@ func Run(args []string, root string, stdin io.Reader, stdout, stderr io.Writer) 
 	}
 	_, err = fmt.Fprintf(stderr, "%s\n", doc)
 	return err
+}
+
+func (h Helper) run(args []string, stdin io.Reader, stdout io.Writer, did *progress) (Report, error) {
+	var act, about string
+	switch len(args) {
+	case 1:
+		act = args[0]
+	case 2:
+		act, about = args[0], args[1]
+	}
+	root := cmp.Or(h.Root, Mount)
+	switch act {
+	case "find":
+		var q Question
+		if err := json.Unmarshal([]byte(about), &q); err != nil {
+			return Report{}, fmt.Errorf("reading the question: %w", err)
+		}
+		return Find(cmp.Or(h.Host, HostMount), q)
+	case "pack":
+		if why, err := check(root, about); err != nil || why != "" {
+			return Report{Refused: why}, err
+		}
+		return pack(stdout, root, did)
+	case "unpack":
+		if why, err := check(root, about); err != nil || why != "" {
+			return Report{Refused: why}, err
+		}
+		sync := h.Sync
+		if sync == nil {
+			sync = syncfs
+		}
+		return replace(stdin, root, sync, did)
+	}
+	return Report{}, errors.New("want find, pack or unpack")
 }

@@ -36,6 +36,8 @@ type Config struct {
 	// of volumes from within a container; zero: this very program. HelperImage is the name of its image, to which a tag
 	// is added, and the beginning of its containers' names; zero: snapback-helper.
 	HelperProgram, HelperImage string
+	// Stall is how long a helper may show no sign of getting on until it is taken for stuck; zero: 2 minutes.
+	Stall time.Duration
 }
 
 // Engine is one Docker engine. It can be used from several goroutines at once.
@@ -50,6 +52,7 @@ type Engine struct {
 
 	helperProgram, helperRepo string // as Config has them
 	helper                    helper
+	stall                     time.Duration
 
 	mu sync.Mutex
 	id string // guarded by mu; the engine's own ID, "" until it was asked for
@@ -79,6 +82,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
+	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,6 +28,7 @@ import (
 // The engine's own archive call leaves out extended attributes and holes, follows mounts below the one that is meant,
 // and can't remove anything. So contents are moved by a helper: a container that has the volume mounted and nothing else,
 // from an image that holds nothing but this program. The image is made when it is first needed; nothing is pulled.
+// Another helper says beforehand which folder of the host is meant, and has the host's root mounted for that: see meant.
 //
 // A helper has no network, a read-only root, and no privileges but those over files. It removes itself when it ends. One
 // whose bot has died reads the end of its input, or writes to nobody, and ends as well.
@@ -34,7 +36,6 @@ import (
 const (
 	helperLabel = "snapback.helper"
 	helperRepo  = "snapback-helper"
-	stall       = 2 * time.Minute // without a byte, a helper is taken for stuck
 )
 
 // helper is the image, made once.
@@ -51,10 +52,17 @@ func (e *Engine) program() (string, error) {
 	return os.Executable()
 }
 
-// ReadyToMove makes the helper's image if the engine does not have it.
-func (e *Engine) ReadyToMove(ctx context.Context) error {
-	_, err := e.helperImage(ctx)
-	return err
+// ReadyToMove makes the helper's image if the engine does not have it, and looks where the mounts lead to.
+func (e *Engine) ReadyToMove(ctx context.Context, mounts ...snapshot.Mount) error {
+	if _, err := e.helperImage(ctx); err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if _, err := e.meant(ctx, m); err != nil && !errors.Is(err, snapshot.ErrNoFolder) && !errors.Is(err, snapshot.ErrGone) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Engine) helperImage(ctx context.Context) (string, error) {
@@ -137,6 +145,7 @@ func helperLayer(w io.Writer, path string) error {
 	t := tar.NewWriter(w)
 	for _, h := range []*tar.Header{
 		{Name: strings.TrimPrefix(volumetar.Mount, "/") + "/", Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)},
+		{Name: strings.TrimPrefix(volumetar.HostMount, "/") + "/", Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)},
 		{Name: "helper", Typeflag: tar.TypeReg, Mode: 0o755, Size: info.Size(), ModTime: time.Unix(0, 0)},
 	} {
 		if err := t.WriteHeader(h); err != nil {
@@ -152,27 +161,32 @@ func helperLayer(w io.Writer, path string) error {
 // capabilities are those over files, which the contents of a volume take.
 var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"}
 
-func (e *Engine) createHelper(ctx context.Context, name, act string, m snapshot.Mount) (string, error) {
+// task is what a helper is to do, and with what.
+type task struct {
+	name  string
+	args  []string
+	mount mount.Mount
+	path  string // of the mount in its container, for people
+	reads bool   // it has no input
+}
+
+func (e *Engine) createHelper(ctx context.Context, t task) (string, error) {
 	ref, err := e.helperImage(ctx)
 	if err != nil {
 		return "", err
 	}
-	reads := act == "pack"
 	config := &container.Config{
-		Image: ref, Cmd: []string{act}, User: "0:0", Labels: map[string]string{helperLabel: act}, NetworkDisabled: true,
-		AttachStdout: true, AttachStderr: true, AttachStdin: !reads, OpenStdin: !reads, StdinOnce: !reads,
+		Image: ref, Cmd: t.args, User: "0:0", Labels: map[string]string{helperLabel: t.args[0]}, NetworkDisabled: true,
+		AttachStdout: true, AttachStderr: true, AttachStdin: !t.reads, OpenStdin: !t.reads, StdinOnce: !t.reads,
 	}
 	host := &container.HostConfig{
 		AutoRemove: true, NetworkMode: "none", ReadonlyRootfs: true, CapDrop: []string{"ALL"}, CapAdd: capabilities,
 		SecurityOpt: []string{"no-new-privileges", "label=disable"}, LogConfig: container.LogConfig{Type: "none"},
-		Mounts: []mount.Mount{{Type: mount.Type(m.Type), Source: m.Source, Target: volumetar.Mount, ReadOnly: reads}},
+		Mounts: []mount.Mount{t.mount},
 	}
-	if m.Type == "volume" {
-		host.Mounts[0].VolumeOptions = &mount.VolumeOptions{NoCopy: true}
-	}
-	made, err := e.cli.ContainerCreate(ctx, config, host, nil, nil, name)
+	made, err := e.cli.ContainerCreate(ctx, config, host, nil, nil, t.name)
 	if err != nil {
-		return "", fmt.Errorf("creating a helper for %s: %w", m.Path, known(err, snapshot.ErrGone))
+		return "", fmt.Errorf("creating a helper for %s: %w", t.path, known(err, snapshot.ErrGone))
 	}
 	return made.ID, nil
 }
@@ -216,15 +230,39 @@ func (e *Engine) removeHelper(ctx context.Context, id string) error {
 	}
 }
 
-// move runs a helper with the given streams, and returns what it reported. in nil: it has no input.
-func (e *Engine) move(ctx context.Context, name, act string, m snapshot.Mount, in io.Reader, out io.Writer) (_ volumetar.Report, err error) {
-	id, err := e.createHelper(ctx, name, act, m)
+// do has a helper do a task with the given streams, and returns what it reported. in nil: it has no input. It returns
+// ErrUnsafeMount when the helper has refused.
+func (e *Engine) do(ctx context.Context, t task, in io.Reader, out io.Writer) (report volumetar.Report, err error) {
+	t.reads = in == nil
+	id, err := e.createHelper(ctx, t)
 	if err != nil {
-		return volumetar.Report{}, err
+		return report, err
 	}
 	defer func() { err = errors.Join(err, e.removeHelper(ctx, id)) }()
 	run := helperRun{engine: e, id: id, in: in, out: out}
-	return run.all(ctx)
+	report, err = run.all(ctx)
+	if err == nil && report.Refused != "" {
+		err = fmt.Errorf("%s: %w %s", t.path, snapshot.ErrUnsafeMount, report.Refused)
+	}
+	return report, err
+}
+
+// move has a helper read or fill a mount.
+func (e *Engine) move(ctx context.Context, name, act string, m snapshot.Mount, in io.Reader, out io.Writer) (volumetar.Report, error) {
+	place, err := e.meant(ctx, m)
+	if err != nil {
+		return volumetar.Report{}, err
+	}
+	t := task{name: name, args: []string{act}, path: m.Path, mount: mount.Mount{
+		Type: mount.Type(m.Type), Source: m.Source, Target: volumetar.Mount, ReadOnly: in == nil,
+	}}
+	if place != nil {
+		t.args = append(t.args, place.String())
+	}
+	if m.Type == "volume" {
+		t.mount.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
+	}
+	return e.do(ctx, t, in, out)
 }
 
 // helperRun is one helper at work.
@@ -236,12 +274,11 @@ type helperRun struct {
 	words  limited // what it wrote to stderr
 }
 
-var errStuck = fmt.Errorf("nothing moved for %s", stall)
-
 func (r *helperRun) all(ctx context.Context) (volumetar.Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(stall, func() { cancel(errStuck) })
+	stall := r.engine.stall
+	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the helper has not got on for %s", stall)) })
 	defer watch.Stop()
 	conn, err := r.engine.cli.ContainerAttach(ctx, r.id, container.AttachOptions{Stream: true, Stdin: r.in != nil, Stdout: true, Stderr: true})
 	if err != nil {
@@ -268,7 +305,7 @@ func (r *helperRun) all(ctx context.Context) (volumetar.Report, error) {
 	} else {
 		fed <- nil
 	}
-	_, err = stdcopy.StdCopy(pulsing{r.out, moved}, &r.words, conn.Reader)
+	_, err = stdcopy.StdCopy(pulsing{r.out, moved}, pulsing{&r.words, moved}, conn.Reader)
 	if err != nil || ctx.Err() != nil {
 		conn.Close()
 		return volumetar.Report{}, errors.Join(context.Cause(ctx), err, r.inputError(<-fed))
@@ -307,11 +344,15 @@ func (r *helperRun) verdict(ctx context.Context, ended <-chan container.WaitResp
 	}
 }
 
-// limited keeps the beginning of what is written to it.
+// limited keeps the beginning of what is written to it, without the line breaks that come first: see volumetar's signs of life.
 type limited struct{ text []byte }
 
 func (l *limited) Write(p []byte) (int, error) {
-	l.text = append(l.text, p[:min(len(p), max(0, 16<<10-len(l.text)))]...)
+	words := p
+	if len(l.text) == 0 {
+		words = bytes.TrimLeft(p, "\n")
+	}
+	l.text = append(l.text, words[:min(len(words), max(0, 16<<10-len(l.text)))]...)
 	return len(p), nil
 }
 
@@ -319,7 +360,7 @@ func (l *limited) line() string {
 	return strings.Join(strings.Fields(strings.ToValidUTF8(string(l.text), "\uFFFD")), " ")
 }
 
-// pulse and pulsing say that bytes move.
+// pulse and pulsing say that the helper gets on: bytes move, or it gives a sign of life.
 type pulse struct {
 	io.Reader
 	moved func()

@@ -60,17 +60,13 @@ func (m mountPoint) mount() snapshot.Mount {
 	return out
 }
 
-// vital are folders of the host that nobody means to have emptied and filled again.
-var vital = []string{"/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/var", "/var/lib", "/var/lib/docker", "/var/run"}
-
 func (m mountPoint) whyNot() string {
 	switch {
 	case m.Type != "volume" && m.Type != "bind":
 		return "is neither a volume nor a bind"
 	case !m.RW:
 		return "is mounted read-only"
-	case m.Type == "bind" && (slices.Contains(vital, path.Clean(m.Source)) || under(path.Clean(m.Source), "/dev") ||
-		under(path.Clean(m.Source), "/proc") || under(path.Clean(m.Source), "/sys")):
+	case m.Type == "bind" && forbidden(m.Source):
 		return "is " + m.Source + " of the host, which is not to be replaced"
 	}
 	return ""

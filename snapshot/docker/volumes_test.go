@@ -210,3 +210,26 @@ var errFull = errors.New("no space left on device")
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errFull }
+
+// A slow disk takes minutes to write down what a helper has put into a volume, and no byte moves meanwhile.
+func TestFillingOutlastsADiskThatSyncsSlowly(t *testing.T) {
+	t.Parallel()
+	s, e, id, m := mover(t)
+	s.Docker("exec", id, "/app", "touch", "/data/file")
+	var archive bytes.Buffer
+	_, err := e.Pack(t.Context(), id, m, &archive)
+	noError(t, err)
+	for _, c := range []struct {
+		stall time.Duration
+		works bool
+	}{{10 * time.Second, true}, {time.Second, false}} { // a sign of life comes every three seconds
+		slow, err := docker.New(t.Context(), docker.Config{HelperProgram: s.SlowProgram(15 * time.Second), HelperImage: s.Name("helper"), Only: s.Only(), Stall: c.stall})
+		noError(t, err)
+		t.Cleanup(func() { _ = slow.Close() })
+		noError(t, slow.ReadyToMove(t.Context()))
+		err = slow.Unpack(t.Context(), id, m, bytes.NewReader(archive.Bytes()))
+		if c.works != (err == nil) || err != nil && !strings.Contains(err.Error(), "has not got on for") {
+			t.Errorf("with %s of patience: %v", c.stall, err)
+		}
+	}
+}

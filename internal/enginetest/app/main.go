@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/snapback/snapback/internal/volumetar"
 )
@@ -40,11 +41,26 @@ func run(args []string, out io.Writer) error {
 		}
 		return nil
 	case volumetar.Command:
-		return volumetar.Run(args[1:], volumetar.Mount, os.Stdin, out, os.Stderr)
+		return volumetar.Helper{Sync: slowSync()}.Run(args[1:], os.Stdin, out, os.Stderr)
 	case "serve":
 		return serve(args[1:], out)
 	}
 	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// syncDelay is set by the linker for a helper on a disk that is slow to write down what it was given, such as "20s".
+var syncDelay string
+
+// slowSync is nil, unless there is a delay.
+func slowSync() func(*os.File) error {
+	delay, err := time.ParseDuration(syncDelay)
+	if err != nil {
+		return nil
+	}
+	return func(folder *os.File) error {
+		time.Sleep(delay)
+		return folder.Sync()
+	}
 }
 
 // serve answers every request with its environment, and ends at once on SIGTERM, SIGINT and SIGUSR1.

@@ -1,0 +1,79 @@
+package snapshot_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// A container that has a folder of the host puts a link in the place of another one of its mounts in there.
+func TestRestoreWithVolumesFollowsNoLinkOfAContainer(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a folder of the host's root needs root")
+	}
+	v := setupVolumes(t)
+	shared, secret := t.TempDir(), t.TempDir()
+	inner := filepath.Join(shared, "a")
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(os.Mkdir(inner, 0o755))
+	check(os.WriteFile(filepath.Join(secret, "key"), []byte("secret"), 0o600))
+	swap := func() {
+		check(os.Rename(inner, inner+"-was"))
+		check(os.Symlink(secret, inner))
+	}
+	back := func() {
+		check(os.Remove(inner))
+		check(os.Rename(inner+"-was", inner))
+	}
+	untouched := func() {
+		t.Helper()
+		if key, err := os.ReadFile(filepath.Join(secret, "key")); err != nil || string(key) != "secret" {
+			t.Errorf("the secret is %q, %v", key, err)
+		}
+	}
+	snap := v.goodAndBad("--volume", shared+":/p", "--volume", inner+":/b", "--label", "snapback.volumes=/b,/data")
+	if want := "/b,/data"; strings.Join(snap.Volumes.Paths(), ",") != want {
+		t.Fatalf("archived: %+v", snap.Volumes)
+	}
+	r := v.restoreWith(snap.Name)
+	if r.State != snapshot.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+
+	swap()
+	taken := v.take(v.api)
+	if strings.Join(taken.Volumes.Paths(), ",") != "/data" || len(taken.Volumes.Left) != 1 || !strings.Contains(taken.Volumes.Left[0], "symbolic link") {
+		t.Errorf("a snapshot has %+v", taken.Volumes)
+	}
+	if refused := v.restoreWith(snap.Name); refused.State != snapshot.Refused || !strings.Contains(refused.Error, "symbolic link") {
+		t.Errorf("a restore: %s: %s", refused.State, refused.Error)
+	}
+	undo, err := v.restorer.Undo(t.Context(), r.ID, v.by(), "")
+	check(err)
+	if undo = v.wait(undo.ID); undo.State != snapshot.Refused || !strings.Contains(undo.Error, "symbolic link") {
+		t.Errorf("an undo: %s: %s", undo.State, undo.Error)
+	}
+	v.expect(goodFiles)
+	untouched()
+
+	back()
+	fail := func(int) error { // right before the contents are moved
+		if _, err := os.Lstat(inner + "-was"); err != nil {
+			swap()
+		}
+		return nil
+	}
+	v.engine.unpack.Store(&fail)
+	if r := v.restoreWith(snap.Name); r.State != snapshot.Reverted && r.State != snapshot.Failed {
+		t.Errorf("a restore during which it is put there: %s: %s", r.State, r.Error)
+	}
+	untouched()
+}
