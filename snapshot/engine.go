@@ -18,7 +18,8 @@ type Inspection struct {
 	RestartPolicy RestartPolicy
 	StopTimeout   int // seconds, its own; -1 when it has none
 	AutoRemove    bool
-	HasCheck      bool // a health check is configured
+	HasCheck      bool          // a health check is configured
+	CheckFor      time.Duration // with one: how long after its start its settings may leave it without a verdict
 	Labels        map[string]string
 	FinishedAt    time.Time // when it last ended, by the engine's clock; zero when it never did
 

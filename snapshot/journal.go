@@ -88,7 +88,8 @@ type Plan struct {
 	BeforeID    int64         `json:"before_id,omitempty"` // the snapshot that the old container has become; 0 while it is a container
 	Losses      []string      `json:"losses,omitempty"`
 	Joined      []JoinedPlan  `json:"joined,omitempty"`
-	Volumes     *VolumePlan   `json:"volumes,omitempty"` // nil: their contents stay as they are
+	Volumes     *VolumePlan   `json:"volumes,omitempty"`    // nil: their contents stay as they are
+	HealthFor   time.Duration `json:"health_for,omitempty"` // how long the replacement's health check is waited for; 0: it has none
 }
 
 // JoinedPlan is a container that shares a namespace with the one being replaced, and has to be made anew after it.

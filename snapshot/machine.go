@@ -288,6 +288,7 @@ func (m *machine) measure(ctx context.Context, p Plan) error {
 		return err
 	}
 	m.rest.StartedAt = now.StartedAt
+	m.rest.Plan.HealthFor = min(now.CheckFor, m.Health)
 	m.rest.Downtime, err = m.downtime(ctx, now)
 	return err
 }

@@ -23,7 +23,7 @@ type Config struct {
 
 	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
 	Window time.Duration // how long a container without a health check must stay up; 0: 1.5 s
-	Health time.Duration // how long its health check may take to say healthy; 0: 3 min
+	Health time.Duration // how long its health check may take to say healthy, whatever start period it gives itself; 0: 30 min
 	Keep   time.Duration // how long the container from before is kept; 0: 24 h
 	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
 	Tries  int           // how often putting the old one back is tried; 0: 6
@@ -39,7 +39,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.Lease, 6*time.Second)
 	set(&c.Window, 1500*time.Millisecond)
-	set(&c.Health, 3*time.Minute)
+	set(&c.Health, 30*time.Minute)
 	set(&c.Keep, 24*time.Hour)
 	set(&c.Stale, 15*time.Minute)
 	set(&c.Act, time.Minute)

@@ -63,7 +63,7 @@ func (r Restore) Sentence(to State) string {
 	case Swapping:
 		return "Replacement ready; stopping the running " + r.Container + r.moving()
 	case Started:
-		return fmt.Sprintf("%s runs from %s; making sure that it stays up", r.Container, r.Snapshot)
+		return fmt.Sprintf("%s runs from %s; %s", r.Container, r.Snapshot, r.proving())
 	case Verified:
 		return r.success()
 	case Refused:
@@ -74,6 +74,14 @@ func (r Restore) Sentence(to State) string {
 		return fmt.Sprintf("%s is as it was before: %s", r.Container, r.Error)
 	}
 	return fmt.Sprintf("%s needs you: %s", r.Container, r.Error)
+}
+
+// proving says what is waited for, which may take long.
+func (r Restore) proving() string {
+	if r.Plan.HealthFor == 0 {
+		return "making sure that it stays up"
+	}
+	return fmt.Sprintf("waiting for its health check to say healthy, for %s at most", r.Plan.HealthFor)
 }
 
 // moving says why it will be down for longer.

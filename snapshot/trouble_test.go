@@ -28,7 +28,7 @@ func TestReplacementThatNeverBecomesHealthyIsReverted(t *testing.T) {
 	k.Docker("rm", "-f", api)
 	old := k.Run(api, k.Image("bad", `CMD ["/app"]`))
 	r := k.restore(k.container(api), snap.Name)
-	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "did not say healthy within 1s") {
+	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "did not say healthy within 1s, which is as long as any gets") {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
 	if now := k.container(api); now.ID != old || now.State != "running" {
@@ -85,5 +85,46 @@ func TestLeaseCountsFromBeforeTheClaim(t *testing.T) {
 	now, err := k.db.Restore(t.Context(), asked.ID)
 	if err != nil || now.State != snapshot.Preflight {
 		t.Errorf("the restore is %s already, although its lease was over (%v)", now.State, err)
+	}
+}
+
+// A container may need longer than others to become healthy, and says so in its health check.
+func TestHealthCheckIsWaitedForAsLongAsItGivesItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		check string
+		up    time.Duration // for how long it seems to have been starting
+		state snapshot.State
+		error string
+	}{
+		"within its start period": {"--start-period=10m", 13 * time.Minute, snapshot.Verified, ""},
+		"beyond what it gives":    {"--start-period=10m", 15 * time.Minute, snapshot.Reverted, "did not say healthy within 14m0s, which is what its start period"},
+		"without a start period":  {"--interval=20s --timeout=10s --retries=2", 2 * time.Minute, snapshot.Reverted, "within 1m30s, which is what"},
+		"beyond the bot's limit":  {"--start-period=2h", 31 * time.Minute, snapshot.Reverted, "within 30m0s, which is as long as any gets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := setup(t).broken()
+			d.Docker("rm", "-f", d.name)
+			d.Run(d.name, d.Image("checked", `CMD ["/app"]`, "HEALTHCHECK "+c.check+` CMD ["/app", "check"]`))
+			d.snap = d.take(d.name)
+			d.Docker("rm", "-f", d.name)
+			d.old = d.Run(d.name, d.Image("bad", `CMD ["/app"]`))
+			var looks atomic.Int32
+			engine := &bentEngine{Engine: d.Engine()}
+			engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+				in, err := d.Engine().Inspect(ctx, ref)
+				if in.HasCheck && in.State == "running" {
+					in.Up, in.Health = c.up, "starting"
+					if looks.Add(1) > 5 {
+						in.Health = "healthy"
+					}
+				}
+				return in, err
+			}
+			d.with(snapshot.Config{Engine: engine})
+			r := d.over(d.ask(), time.Minute)
+			if r.State != c.state || !strings.Contains(r.Error, c.error) {
+				t.Errorf("%s: %s", r.State, r.Error)
+			}
+		})
 	}
 }

@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
-const verifyPoll = 100 * time.Millisecond
+const (
+	verifyPoll = 100 * time.Millisecond
+	pausedFor  = 3 * time.Minute // how long a container without a check may stay paused before it counts as one that did not come up
+)
 
 // prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
 // none. It returns in words how it was proved, or an error that says what was seen instead.
 func (m *machine) prove(ctx context.Context) (string, error) {
-	limit := time.Now().Add(m.Health)
+	begun := time.Now()
 	for {
 		now, err := m.look(ctx)
 		if err != nil {
@@ -22,8 +25,8 @@ func (m *machine) prove(ctx context.Context) (string, error) {
 		if done || err != nil {
 			return how, err
 		}
-		if time.Now().After(limit) {
-			return "", fmt.Errorf("its health check did not say healthy within %s", m.Health)
+		if err := m.patience(now, max(now.Up, time.Since(begun))); err != nil {
+			return "", err
 		}
 		select {
 		case <-time.After(m.nextLook(now)):
@@ -31,6 +34,19 @@ func (m *machine) prove(ctx context.Context) (string, error) {
 			return "", context.Cause(ctx)
 		}
 	}
+}
+
+// patience ends when the container's own check should have come to a verdict, and when the bot's limit is reached.
+func (m *machine) patience(now Inspection, waited time.Duration) error {
+	switch limit := min(now.CheckFor, m.Health); {
+	case !now.HasCheck && waited > pausedFor:
+		return fmt.Errorf("it is %s, and was for %s", now.State, pausedFor)
+	case now.HasCheck && waited > limit && limit < now.CheckFor:
+		return fmt.Errorf("its health check did not say healthy within %s, which is as long as any gets", limit)
+	case now.HasCheck && waited > limit:
+		return fmt.Errorf("its health check did not say healthy within %s, which is what its start period, interval, timeout and retries give it", limit)
+	}
+	return nil
 }
 
 // nextLook is how long to wait before the next look: not beyond the end of the window.

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -63,9 +64,25 @@ type config struct {
 	Env         []string
 	Labels      map[string]string
 	StopTimeout *int
-	Healthcheck *struct{ Test []string }
+	Healthcheck *healthCheck
 	Tty         bool
 	Volumes     map[string]struct{}
+}
+
+// healthCheck is a check as the engine has it, which takes 0 for its own defaults.
+type healthCheck struct {
+	Test        []string
+	Interval    time.Duration
+	Timeout     time.Duration
+	StartPeriod time.Duration
+	Retries     int
+}
+
+// verdictWithin is when the engine has called the container healthy or unhealthy at the latest: failures count from the end of
+// the start period on, and a check may be under way just then.
+func (h healthCheck) verdictWithin() time.Duration {
+	each := cmp.Or(h.Interval, 30*time.Second) + cmp.Or(h.Timeout, 30*time.Second)
+	return h.StartPeriod + time.Duration(cmp.Or(h.Retries, 3)+1)*each
 }
 
 type hostConfig struct {
@@ -184,6 +201,9 @@ func (d document) inspection(engineID string, raw json.RawMessage) snapshot.Insp
 		ExitCode: d.State.ExitCode, Restarts: d.RestartCount, RestartPolicy: d.HostConfig.RestartPolicy,
 		StopTimeout: -1, AutoRemove: d.HostConfig.AutoRemove, HasCheck: d.hasCheck(),
 		Labels: d.Config.Labels, FinishedAt: instant(d.State.FinishedAt),
+	}
+	if in.HasCheck {
+		in.CheckFor = d.Config.Healthcheck.verdictWithin()
 	}
 	if d.Config.StopTimeout != nil {
 		in.StopTimeout = *d.Config.StopTimeout
