@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -21,16 +23,24 @@ const riverLock = 0x736e6170 // "snap"
 // Migrate brings the schema of the database at url up to this release. Several bots may do so at once: one does the
 // work, the others wait for it. It returns the versions that it applied.
 func Migrate(ctx context.Context, url string) (applied []int64, err error) {
-	pool, err := pgxpool.New(ctx, url)
+	pc, err := poolConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, err
+	}
+	pc.MaxConns = 4
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", away(err))
 	}
 	defer pool.Close()
 	if err := pool.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("connecting: %w", away(err))
 	}
+	if err := refuseNewer(ctx, pool); err != nil {
+		return nil, away(err)
+	}
 	if err := migrateRiver(ctx, pool); err != nil {
-		return nil, fmt.Errorf("migrating the job queue: %w", err)
+		return nil, fmt.Errorf("migrating the job queue: %w", mayNot(err))
 	}
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120))
 	if err != nil {
@@ -38,7 +48,7 @@ func Migrate(ctx context.Context, url string) (applied []int64, err error) {
 	}
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Files, goose.WithSessionLocker(locker), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
@@ -47,9 +57,58 @@ func Migrate(ctx context.Context, url string) (applied []int64, err error) {
 		applied = append(applied, r.Source.Version)
 	}
 	if err != nil {
-		return applied, fmt.Errorf("migrating: %w", err)
+		return applied, fmt.Errorf("migrating: %w", mayNot(err))
 	}
 	return applied, nil
+}
+
+// ErrNewer says that a later release has been at work in the database.
+var ErrNewer = errors.New("the schema is of a later release")
+
+// refuseNewer returns ErrNewer when the database has a migration of which this program knows nothing.
+func refuseNewer(ctx context.Context, q interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) error {
+	var there bool
+	if err := q.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there); err != nil || !there {
+		return err
+	}
+	known, err := knownMigrations()
+	if err != nil {
+		return err
+	}
+	var newest *int64
+	err = q.QueryRow(ctx, `SELECT max(version_id) FROM goose_db_version WHERE version_id > 0 AND version_id <> ALL($1::bigint[])`, known).Scan(&newest)
+	if err != nil || newest == nil {
+		return err
+	}
+	return fmt.Errorf("%w: it has migration %d, which this program does not know; run that release or one after it", ErrNewer, *newest)
+}
+
+// knownMigrations are the numbers that the names of the files begin with.
+func knownMigrations() ([]int64, error) {
+	files, err := migrations.Files.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	var known []int64
+	for _, f := range files {
+		n, err := goose.NumericComponent(f.Name())
+		if err != nil {
+			return nil, fmt.Errorf("migration %s: %w", f.Name(), err)
+		}
+		known = append(known, n)
+	}
+	return known, nil
+}
+
+// mayNot says what to set when the database does not let the bot make its tables.
+func mayNot(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" {
+		return fmt.Errorf("%w: the role has to make its tables (GRANT CREATE ON SCHEMA public TO …): %w", ErrUnfit, err)
+	}
+	return away(err)
 }
 
 func migrateRiver(ctx context.Context, pool *pgxpool.Pool) error {

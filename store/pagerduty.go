@@ -61,6 +61,11 @@ func (db *DB) carried(ctx context.Context, e incidents.Entry) error {
 // locked runs do while no other bot runs one of the same kind for the same incident; otherwise it returns ErrBusy at
 // once. The lock goes with its connection, so a bot that dies leaves none behind.
 func (db *DB) locked(ctx context.Context, kind string, incident int64, do func(context.Context) error) error {
+	ctx, leave, err := db.enterLocks(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
 		return away(err)
@@ -82,4 +87,21 @@ func (db *DB) locked(ctx context.Context, kind string, incident int64, do func(c
 		}
 	}()
 	return do(ctx)
+}
+
+// holdsLock marks the context of whoever holds a lock.
+type holdsLock struct{}
+
+// enterLocks waits for a place among those who hold locks. They leave connections for the work that is done under the
+// locks, and for the second lock that some of them take: for that one they don't wait, since they would for each other.
+func (db *DB) enterLocks(ctx context.Context) (within context.Context, leave func(), err error) {
+	if ctx.Value(holdsLock{}) != nil {
+		return ctx, func() {}, nil
+	}
+	select {
+	case db.locks <- struct{}{}:
+		return context.WithValue(ctx, holdsLock{}, true), func() { <-db.locks }, nil
+	case <-ctx.Done():
+		return ctx, nil, away(ctx.Err())
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +36,9 @@ type Config struct {
 	URL    string
 	Keys   Sealer
 	Logger *slog.Logger // nil: silent
+	Conns  int32        // how many connections at most; 0: pool_max_conns of the URL, or as many as are wanted
+	// Reread is the URL as it is set by now, whose password new connections use; nil: it is not looked at again.
+	Reread func() (string, error)
 	// Link is where people can look for what an entry tells whose source has no link of its own; nil: nowhere.
 	Link func(incidents.Entry) string
 }
@@ -46,6 +50,10 @@ type DB struct {
 	log  *slog.Logger
 	link func(incidents.Entry) string
 	jobs *river.Client[pgx.Tx] // inserts; Work starts one that works as well
+
+	opened   atomic.Pointer[pgxpool.Pool] // pool, once it is there
+	diskFull atomic.Int64                 // when Postgres' disk was full, in seconds since 1970
+	locks    chan struct{}                // a place for each lock that may be held at once
 }
 
 // Open connects. The schema has to be there: see Migrate.
@@ -53,24 +61,25 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	pc, err := pgxpool.ParseConfig(c.URL)
+	pc, err := poolConfig(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, err
 	}
-	pc.MaxConns = max(pc.MaxConns, 36) // whoever holds a lock needs another one: 8 jobs, 7 that the watch is at, 8 commits with two each
-	pc.ConnConfig.ConnectTimeout = 5 * time.Second
-	if pc.ConnConfig.RuntimeParams["application_name"] == "" {
-		pc.ConnConfig.RuntimeParams["application_name"] = "snapback"
+	if c.Conns > 0 {
+		pc.MaxConns = c.Conns
 	}
-	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	follow(pc, c.Reread)
+	if c.Link == nil {
+		c.Link = func(incidents.Entry) string { return "" }
+	}
+	db := &DB{keys: c.Keys, log: c.Logger, link: c.Link, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
+	db.watchErrors(pc.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", away(err))
 	}
-	if c.Link == nil {
-		c.Link = func(incidents.Entry) string { return "" }
-	}
-	db := &DB{pool: pool, keys: c.Keys, log: c.Logger, link: c.Link}
+	db.pool = pool
+	db.opened.Store(pool)
 	if db.jobs, err = newInserter(pool); err != nil {
 		pool.Close()
 		return nil, err
@@ -83,9 +92,6 @@ func (db *DB) Close() { db.pool.Close() }
 
 // Pool is for adapters that bring tables of their own.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
-
-// Ping returns nil when Postgres answers, and an error that wraps ErrAway when it does not.
-func (db *DB) Ping(ctx context.Context) error { return away(db.pool.Ping(ctx)) }
 
 // tx runs do in one transaction. An error rolls everything back.
 func (db *DB) tx(ctx context.Context, do func(pgx.Tx) error) error {
@@ -100,18 +106,25 @@ func away(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &connect): // also for a refused password or a database that is not there: it may be again
 	case errors.As(err, &pg):
-		// 08: connection; 57P01–57P03: shutting down, crashed, starting; 53300: no connection left
-		if pg.Code[:2] != "08" && pg.Code != "57P01" && pg.Code != "57P02" && pg.Code != "57P03" && pg.Code != "53300" {
+		if !awayCode(pg.Code) {
 			return err
 		}
-	case errors.As(err, &connect), errors.As(err, &netErr), pgconn.SafeToRetry(err), errors.Is(err, net.ErrClosed):
+	case errors.As(err, &netErr), pgconn.SafeToRetry(err), errors.Is(err, net.ErrClosed):
 	case pgconn.Timeout(err):
 	case err.Error() == "unexpected EOF", err.Error() == "conn closed":
 	default:
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// awayCode says so of a SQLSTATE. 08: connection; 53: no disk, no memory, no connection left; 57P01–57P03: shutting down,
+// crashed, starting; 25006: it takes no writes, as after a failover.
+func awayCode(code string) bool {
+	class := code[:min(2, len(code))]
+	return class == "08" || class == "53" || code == "57P01" || code == "57P02" || code == "57P03" || code == codeReadOnly
 }
 
 // isUnique says that err is a violation of the named unique constraint or index.

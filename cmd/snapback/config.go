@@ -20,6 +20,7 @@ import (
 // one line that names it; all of them are told at once.
 type config struct {
 	DatabaseURL   string // "": a private server under DataDir
+	DatabaseFile  string // where DatabaseURL comes from, to read it again; "": not from a file
 	DataDir       string
 	Listen        string
 	MetricsListen string
@@ -144,6 +145,7 @@ func readConfig(getenv func(string) string) (config, error) {
 	r := &reader{getenv: getenv}
 	c := config{
 		DatabaseURL:   r.get("DATABASE_URL"),
+		DatabaseFile:  getenv("DATABASE_URL_FILE"),
 		DataDir:       r.or("SNAPBACK_DATA_DIR", defaultDataDir(getenv)),
 		Listen:        r.address("SNAPBACK_LISTEN", ":8080"),
 		MetricsListen: r.address("SNAPBACK_METRICS_LISTEN", "127.0.0.1:9090"),

@@ -156,12 +156,8 @@ func checkDatabase(ctx context.Context, c config) (string, error) {
 		bin, err := pgserver.Find(ctx)
 		return "private, under " + c.DataDir + ", run by " + bin, err
 	}
-	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL})
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	return "answers", db.Ping(ctx)
+	conns, err := store.Check(ctx, c.DatabaseURL)
+	return fmt.Sprintf("takes writes, keeps sessions, and has room for %d connections", conns), databaseError(err)
 }
 
 func checkSlack(ctx context.Context, c config) (string, error) {

@@ -24,7 +24,7 @@ func newMigrateCmd(e env) *cobra.Command {
 			}
 			applied, err := store.Migrate(cmd.Context(), url)
 			if err != nil {
-				return fmt.Errorf("DATABASE_URL: %w", err)
+				return databaseError(err)
 			}
 			fmt.Fprintf(e.stdout, "%d migrations applied; the schema is up to date\n", len(applied))
 			return nil

@@ -91,12 +91,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		stop.add(server.Stop)
 		c.DatabaseURL = server.URL()
 	}
-	if _, err := store.Migrate(ctx, c.DatabaseURL); err != nil {
-		return err // which names the setting
-	}
-	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Keys: keys, Logger: log, Link: links{c.PublicURL}.of})
+	db, err := openDatabase(ctx, c, store.Config{Keys: keys, Logger: log, Link: links{c.PublicURL}.of})
 	if err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+		return err // which names the setting
 	}
 	stop.add(closing(db.Close))
 
@@ -162,7 +159,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	doorkeeper.bot = slackBot
 
 	// The API, with the others' handlers beside its own.
-	checks := []api.Check{{Name: "database", Ask: db.Ping}, {Name: "engine", Ask: engine.Ping}}
+	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ping}}
 	if c.SlackAppToken != "" {
 		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
 	}

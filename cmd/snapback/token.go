@@ -121,11 +121,11 @@ func withTokens(ctx context.Context, e env, do func(apiTokens) error) error {
 		url = server.URL()
 	}
 	if _, err := store.Migrate(ctx, url); err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+		return databaseError(err)
 	}
 	db, err := store.Open(ctx, store.Config{URL: url})
 	if err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+		return databaseError(err)
 	}
 	defer db.Close()
 	return do(apiTokens{db})
