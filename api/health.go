@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/snapback/snapback/snapshot"
 )
 
 // healthz says that the program runs, and no more: a database that is away is no reason to restart it.
@@ -59,6 +62,9 @@ func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
 		answers[check.Name] = "ok"
 		if errs[i] != nil {
 			answers[check.Name], ready = "not answering", false
+			if errors.Is(errs[i], snapshot.ErrEngineDenied) {
+				answers[check.Name] = "denied"
+			}
 			a.log.WarnContext(ctx, "not ready", "check", check.Name, "err", errs[i])
 		}
 	}

@@ -84,6 +84,7 @@ var verdicts = []verdict{
 	{errFailed, http.StatusUnprocessableEntity, "restore_failed", "The restore failed, and so did putting the container from before back. A person has to look."},
 	{ErrTooManyTerminals, http.StatusTooManyRequests, "too_many_terminals", "Too many terminals are open. End one first."},
 	{snapshot.ErrEngineAway, http.StatusServiceUnavailable, "engine_away", "The container engine does not answer. Try again when it does."},
+	{snapshot.ErrEngineDenied, http.StatusServiceUnavailable, "engine_denied", "The container engine, or a proxy before it, denies a call that this needs. Allow it there."},
 	{snapshot.ErrCommitsBusy, http.StatusServiceUnavailable, "commits_busy", "Other snapshots of this engine take long to write. Nothing was taken; try again in a while."},
 	{snapshot.ErrStopping, http.StatusServiceUnavailable, "stopping", "The bot is stopping. Try again in a moment; what was begun is carried on."},
 	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
@@ -143,6 +144,10 @@ func (a *API) problem(err error, requestID string) wire.Problem {
 	if errors.As(err, &running) {
 		p.Detail, p.Restore = running.Error()+". Wait until it is over.", shapeRestore(running.Running)
 	}
+	var denied *snapshot.DeniedError
+	if errors.As(err, &denied) {
+		p.Detail = denied.Error() + ". Allow it there; snapback doctor lists all such calls."
+	}
 	var refused *snapshot.RefusedError
 	if errors.As(err, &refused) {
 		p.Reasons = refused.Reasons
@@ -175,7 +180,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		a.log.ErrorContext(r.Context(), "request not served", "request_id", t.id, "code", p.Code, "err", err)
 	}
-	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable || p.Code == "idempotency_key_in_flight" {
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable && p.Code != "engine_denied" || p.Code == "idempotency_key_in_flight" {
 		setRetryAfter(w, time.Second)
 	}
 	writeProblem(w, p)

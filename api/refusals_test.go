@@ -100,6 +100,7 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 		{"database away", request{path: "/incidents"}, fails(errNetwork), 503, "database_away", "Nothing was done"},
 		{"database away at the token", request{path: "/incidents", token: "snapback_0123456789abcdef_" + strings.Repeat("0", 64)}, fails(errNetwork), 503, "database_away", ""},
 		{"engine away", request{path: "/containers"}, fails(snapshot.ErrEngineAway), 503, "engine_away", ""},
+		{"engine denies", request{path: "/containers"}, fails(&snapshot.DeniedError{Call: "GET /info", Status: 403}), 503, "engine_denied", "denies GET /info (403)"},
 		{"mistake of ours", request{path: "/incidents"}, fails(http.ErrBodyNotAllowed), 500, "internal_error", "log"},
 		{"panic", request{path: "/containers"}, func(w *world, _ *api.Config) { w.panics = true }, 500, "internal_error", "log"},
 	} {

@@ -92,7 +92,7 @@ func (w *world) Containers(context.Context) ([]snapshot.Container, error) {
 	if w.panics {
 		panic("a secret that only the log may have")
 	}
-	if errors.Is(w.failAll, snapshot.ErrEngineAway) {
+	if errors.Is(w.failAll, snapshot.ErrEngineAway) || errors.Is(w.failAll, snapshot.ErrEngineDenied) {
 		return nil, w.failAll
 	}
 	return []snapshot.Container{

@@ -140,11 +140,14 @@ var sentences = []struct {
 // sentence says what err means for the person who tapped, as mrkdwn. Ours are written here; what is quoted is escaped.
 func (b *Bot) sentence(err error) (text string, known bool) {
 	var denied *denial
+	var barred *snapshot.DeniedError
 	var running *snapshot.InProgressError
 	var refused *snapshot.RefusedError
 	switch {
 	case errors.As(err, &denied):
 		return denied.sentence, true
+	case errors.As(err, &barred):
+		return "Nothing was done: " + quote(barred.Error(), 400) + ". Somebody has to allow that call on the engine's host; `snapback doctor` lists all such.", true
 	case errors.As(err, &running):
 		return b.whose(running.Running), true
 	case errors.Is(err, snapshot.ErrInProgress):

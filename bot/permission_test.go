@@ -236,6 +236,23 @@ func TestTapThatComesBeforeItsMessageIsWrittenDownWaits(t *testing.T) {
 	}
 }
 
+func TestADenialOfTheEngineIsToldWithTheCall(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	button := n.alert(t).Button("Restore pre-deploy-2255")
+	n.do(func() {
+		n.askErr = fmt.Errorf("asking: %w", &snapshot.DeniedError{Call: "POST /containers/{id}/stop", Status: 403})
+	})
+	n.tap(t, n.ann, button)
+	n.ann.ExpectEphemeral(t, n.shop, "Nothing was done", "denies POST /containers/{id}/stop (403)", "allow that call")
+	n.do(func() { n.engineErr = &snapshot.DeniedError{Call: "GET /info", Status: 403} })
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || e.Reason != "incomplete" {
+		t.Fatalf("got %v", err)
+	}
+	n.shop.ExpectMessage(t, "Checkout error rate", "denies GET /info (403)")
+}
+
 func TestAMisspeltLabelIsToldInTheMessageByStatusAndToWhoIsRefused(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) {

@@ -79,6 +79,10 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 }
 
 func problem(err error) string {
+	var denied *snapshot.DeniedError
+	if errors.As(err, &denied) {
+		return "Not everything could be looked up: " + quote(denied.Error(), 300) + ". Somebody has to allow that call on the engine's host."
+	}
 	if errors.Is(err, snapshot.ErrEngineAway) || errors.Is(err, context.DeadlineExceeded) {
 		return "The container engine does not answer in time, so not everything could be checked. I keep looking."
 	}

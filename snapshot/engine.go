@@ -100,7 +100,7 @@ type Images interface {
 
 // Swapper does the single acts that a restore consists of. Every act can be done twice: doing what is done already
 // is a success. Acts on a container that is gone return ErrGone; every error that comes from an engine that can't
-// be reached, is starting or shutting down wraps ErrEngineAway.
+// be reached, is starting or shutting down wraps ErrEngineAway; one that denies a call, ErrEngineDenied.
 type Swapper interface {
 	// Check is the preflight: can spec be created and started under name, now?
 	Check(ctx context.Context, name string, spec Spec) (Finding, error)

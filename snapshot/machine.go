@@ -243,7 +243,11 @@ func (m *machine) asideSteps(p Plan) []step {
 		}},
 		{"stopping the old container", stop + 30*time.Second, func(ctx context.Context) error {
 			m.down = time.Now()
-			return gone(m.Engine.Stop(ctx, p.OldID, stop))
+			err := m.Engine.Stop(ctx, p.OldID, stop)
+			if errors.Is(err, ErrEngineDenied) {
+				m.down = time.Time{} // it was never told
+			}
+			return gone(err)
 		}},
 		{"setting the old container aside", goneLimit, func(ctx context.Context) error {
 			if p.AutoRemove {

@@ -191,7 +191,8 @@ func (m *machine) restart(ctx context.Context) error {
 	}
 	dying := m.dying(now)
 	if dying {
-		if err := m.Engine.Stop(ctx, id, m.stopLimit()); err != nil {
+		err := m.Engine.Stop(ctx, id, m.stopLimit())
+		if dying = !errors.Is(err, ErrEngineDenied); dying && err != nil {
 			return err
 		}
 	}

@@ -30,10 +30,28 @@ var (
 	ErrNotRestorable    = errors.New("the snapshot can't be restored now")
 	ErrNothingToUndo    = errors.New("there is nothing to undo")
 	ErrEngineAway       = errors.New("the container engine does not answer")
+	ErrEngineDenied     = errors.New("the container engine denies it")
 	ErrGone             = errors.New("the engine does not have it any more")
 	ErrInUse            = errors.New("it is in use")
 	ErrKeyReused        = errors.New("the idempotency key was used for another request")
 )
+
+// DeniedError is an ErrEngineDenied: the engine, or a proxy before it, does not let the bot do a call.
+type DeniedError struct {
+	Call   string // as the engine's API documents it, such as "POST /containers/{id}/stop"
+	Status int    // 401, 403 and the like
+	Said   string // in the engine's own words; "" when it was a proxy that said something
+}
+
+func (d *DeniedError) Error() string {
+	if d.Said != "" {
+		return fmt.Sprintf("the container engine denies %s (%d): %s", d.Call, d.Status, d.Said)
+	}
+	return fmt.Sprintf("the container engine, or a proxy before it, denies %s (%d)", d.Call, d.Status)
+}
+
+// Is makes errors.Is(err, ErrEngineDenied) true.
+func (d *DeniedError) Is(target error) bool { return target == ErrEngineDenied }
 
 // Container is an enabled container as the engine shows it now. Times are UTC.
 type Container struct {

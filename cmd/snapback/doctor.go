@@ -91,10 +91,11 @@ func checkEngine(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer engine.Close()
-	if err := engine.Ping(ctx); err != nil {
+	if err := engine.Denied(ctx); err != nil {
 		return "", err
 	}
-	return engine.ID(ctx)
+	id, err := engine.ID(ctx)
+	return id + ", by " + engine.From(), err
 }
 
 func checkDisk(ctx context.Context, where docker.Config, limit float64) (string, error) {

@@ -44,12 +44,12 @@ func (f fleet) Containers(ctx context.Context) ([]snapshot.Container, error) {
 // enginePatience is how long an alert waits for the engine's word.
 const enginePatience = 1500 * time.Millisecond
 
-// List is Containers, and what was last seen when the engine does not answer in time: an alert has to be posted all the same.
+// List is Containers, and what was last seen when the engine does not answer in time, or denies it: an alert has to be posted all the same.
 func (f fleet) List(ctx context.Context) ([]snapshot.Container, error) {
 	asking, cancel := context.WithTimeout(ctx, enginePatience)
 	defer cancel()
 	list, err := f.Containers(asking)
-	if errors.Is(err, snapshot.ErrEngineAway) || err != nil && asking.Err() != nil && ctx.Err() == nil {
+	if errors.Is(err, snapshot.ErrEngineAway) || errors.Is(err, snapshot.ErrEngineDenied) || err != nil && asking.Err() != nil && ctx.Err() == nil {
 		return f.db.KnownContainers(ctx, "")
 	}
 	return list, err

@@ -100,9 +100,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	// The engine, and what is done with it.
 	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Logger: log})
 	if err != nil {
-		return usageError{fmt.Errorf("DOCKER_HOST: %w", err)}
+		return usageError{err} // which names the setting
 	}
 	stop.add(func(context.Context) error { return engine.Close() })
+	log.Info("container engine", "from", engine.From())
+	if err := within(ctx, startPatience, engine.Denied); errors.Is(err, snapshot.ErrEngineDenied) {
+		log.Error("the engine does not allow what snapshots and restores need", "err", err)
+	}
 	fleet := fleet{engine, db}
 	disk := &snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Logger: log}
 	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
@@ -159,7 +163,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	doorkeeper.bot = slackBot
 
 	// The API, with the others' handlers beside its own.
-	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ping}}
+	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ready}}
 	if c.SlackAppToken != "" {
 		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
 	}

@@ -111,6 +111,7 @@ var (
 	networkOp = regexp.MustCompile(`^(?:/v[0-9.]+)?/networks/([^/]+)/(?:dis)?connect$`)
 	imageOp   = regexp.MustCompile(`^(?:/v[0-9.]+)?/images/(.+?)(/tag)?$`)
 	commitOp  = regexp.MustCompile(`^(?:/v[0-9.]+)?/commit$`)
+	question  = regexp.MustCompile(`[/=]0{64}\b|[?&]name=-(&|$)`) // about nothing that there is: the bot asks what is allowed
 	harmless  = regexp.MustCompile(`/(wait|attach|exec|start|resize|json)$|/auth$|/build`)
 )
 
@@ -120,7 +121,7 @@ var acts = map[string]Kind{
 
 // classify says what a request does; "" when it only looks.
 func classify(r *http.Request) (Kind, string) {
-	if r.Method != http.MethodPost && r.Method != http.MethodDelete {
+	if r.Method != http.MethodPost && r.Method != http.MethodDelete || question.MatchString(r.URL.RequestURI()) {
 		return "", ""
 	}
 	path, query := r.URL.EscapedPath(), r.URL.Query()

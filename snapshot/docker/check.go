@@ -45,7 +45,8 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 	if err != nil {
 		return snapshot.Finding{}, err
 	}
-	return snapshot.Finding{Problems: s.problems(name, spec, d), Losses: s.losses(d), Joined: joined}, nil
+	problems := append(s.problems(name, spec, d), e.barred(ctx)...)
+	return snapshot.Finding{Problems: problems, Losses: s.losses(d), Joined: joined}, nil
 }
 
 func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*survey, error) {

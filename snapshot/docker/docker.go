@@ -45,6 +45,7 @@ type Engine struct {
 	cli  *client.Client
 	http *http.Client
 	base string // scheme and host of requests that the client has no method for
+	from string // what names the engine, for people
 	only string
 	log  *slog.Logger
 
@@ -60,27 +61,22 @@ type Engine struct {
 	clockAhead time.Duration // guarded by mu, as is the next one; see clock.go
 	clockAsked time.Time
 
+	triedAt time.Time // guarded by mu, as is the next one; see denied.go
+	denied  []string
+
 	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
 }
 
 var _ snapshot.Engine = (*Engine)(nil)
 
 // New makes an Engine. An engine that does not answer yet is no error: every call says so for itself, with an error
-// that wraps snapshot.ErrEngineAway.
+// that wraps snapshot.ErrEngineAway. A name by which it can't be found is one, which names the setting.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	opts := []client.Opt{client.FromEnv}
-	if cfg.Host != "" {
-		opts = append(opts, client.WithHost(cfg.Host))
-	}
-	cli, err := client.NewClientWithOpts(append(opts, client.WithAPIVersionNegotiation())...)
+	to, err := connect(cfg.Host, os.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("setting up the engine's client: %w", err)
+		return nil, err
 	}
-	base, err := baseURL(cli.DaemonHost())
-	if err != nil {
-		return nil, fmt.Errorf("reading the engine's address: %w", err)
-	}
-	e := &Engine{cli: cli, http: cli.HTTPClient(), base: base, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
+	e := &Engine{cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
 	if e.log == nil {
@@ -89,29 +85,16 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := e.Ping(ctx); err != nil {
-		e.log.WarnContext(ctx, "the container engine does not answer yet", "err", err)
+		e.log.WarnContext(ctx, "the container engine does not answer yet", "engine", e.from, "err", err)
 	}
 	return e, nil
 }
 
-// baseURL is where the client sends its requests. Sockets have no host name, but HTTP wants one.
-func baseURL(host string) (string, error) {
-	u, err := client.ParseHostURL(host)
-	if err != nil {
-		return "", err
-	}
-	scheme := "http://"
-	if os.Getenv(client.EnvOverrideCertPath) != "" {
-		scheme = "https://" // what client.FromEnv goes by as well
-	}
-	if u.Scheme == "unix" || u.Scheme == "npipe" {
-		return scheme + client.DummyHost, nil
-	}
-	return scheme + u.Host + strings.TrimSuffix(u.Path, "/"), nil
-}
-
 // Close lets go of idle connections.
 func (e *Engine) Close() error { return e.cli.Close() }
+
+// From is what names the engine, for people: a host, a setting, or a context.
+func (e *Engine) From() string { return e.from }
 
 // Client is the client itself, for what this package has no method for. Whoever uses it checks labels and IDs first.
 func (e *Engine) Client() *client.Client { return e.cli }

@@ -33,7 +33,10 @@ func (d document) known(err, missing error) error {
 		return nil
 	}
 	err = quiet(err, d.Config.Env)
+	var denied *snapshot.DeniedError
 	switch {
+	case errors.As(err, &denied):
+		return denied // what the client wraps it in is about connections
 	case errors.Is(err, snapshot.ErrEngineAway), errors.Is(err, context.Canceled):
 		return err
 	case isAway(err):
