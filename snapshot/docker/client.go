@@ -99,7 +99,8 @@ func sshOpts(host string) ([]client.Opt, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{DialContext: helper.Dialer, MaxIdleConns: 6, IdleConnTimeout: 30 * time.Second} // each is a process
+	// Each connection is a process and takes a login, so that those that run side by side are kept for a while.
+	transport := &http.Transport{DialContext: helper.Dialer, MaxIdleConnsPerHost: atOnce, IdleConnTimeout: 2 * time.Minute}
 	return []client.Opt{
 		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
 		client.WithHost(helper.Host), client.WithDialContext(helper.Dialer), client.WithVersionFromEnv(),

@@ -25,9 +25,10 @@ import (
 
 // Config is how to reach an engine.
 type Config struct {
-	Host   string       // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
-	Only   string       // a label, as key or key=value, that an enabled container must bear as well; zero: none
-	Logger *slog.Logger // zero: nothing is logged
+	Host   string              // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
+	Getenv func(string) string // of DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG and HOME; zero: os.Getenv
+	Only   string              // a label, as key or key=value, that an enabled container must bear as well; zero: none
+	Logger *slog.Logger        // zero: nothing is logged
 
 	// DataDir is the bot's own folder, which stands in for the engine's when that can't be seen; zero: nothing does.
 	DataDir string
@@ -72,7 +73,10 @@ var _ snapshot.Engine = (*Engine)(nil)
 // New makes an Engine. An engine that does not answer yet is no error: every call says so for itself, with an error
 // that wraps snapshot.ErrEngineAway. A name by which it can't be found is one, which names the setting.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	to, err := connect(cfg.Host, os.Getenv)
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
+	to, err := connect(cfg.Host, cfg.Getenv)
 	if err != nil {
 		return nil, err
 	}
