@@ -26,6 +26,9 @@ type Config struct {
 	// LimitThemselves are those patterns of Mount whose handlers count and limit what they refuse.
 	LimitThemselves []string
 
+	// SpoolDir is where large answers are kept, encrypted, until they are sent; "": the system's temporary folder.
+	SpoolDir string
+
 	// MaxWait is how long a request waits for a restore before it is answered 202; 0: 5 minutes.
 	MaxWait time.Duration
 }
@@ -39,6 +42,7 @@ type API struct {
 	limiter *limiter
 	lookUps chan struct{} // holds one for every token that is being looked up
 	ready   readiness
+	exports exports
 }
 
 // New makes an API.
@@ -52,7 +56,7 @@ func New(c Config, d Deps) *API {
 	if c.MaxWait == 0 {
 		c.MaxWait = 5 * time.Minute
 	}
-	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter(), lookUps: make(chan struct{}, maxLookUps)}
+	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter(), lookUps: make(chan struct{}, maxLookUps), exports: newExports()}
 }
 
 // Handler answers everything that is reached from outside.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -143,48 +142,6 @@ func (a *API) entries(ctx context.Context, p page, incident int64, oldest bool) 
 	}
 	list, next := trim(p, entries, func(e incidents.Entry) position { return numbered(e.Seq) })
 	return list, next, nil
-}
-
-// exportIncident is made completely before the first byte is sent, so that a post-mortem is whole or not there. It is
-// a download in every form: a page with what people and programs have written is not opened on the API's own origin.
-// What shells have shown is as good as a shell, so that it takes the scope of one as well.
-func (a *API) exportIncident(w http.ResponseWriter, r *http.Request) error {
-	name := r.URL.Query().Get("format")
-	if name == "" {
-		name = "md"
-	}
-	format, err := incidents.FindFormat(name)
-	if err != nil {
-		return &refusal{err: incidents.ErrFormat, detail: "There is no such export format. There are md, html, json, cdevents and zip."}
-	}
-	i, err := a.incident(r)
-	if err != nil {
-		return err
-	}
-	var whole bytes.Buffer
-	recordings := traceOf(r).token.May([]Scope{TerminalScope})
-	if err := a.deps.Exporter.Export(r.Context(), &whole, name, i, recordings); err != nil {
-		return fmt.Errorf("exporting incident %s: %w", i.PagerDutyID, err)
-	}
-	w.Header().Set("Content-Type", format.MediaType)
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="incident-%d.%s"`, fileNumber(i), extension(name)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = whole.WriteTo(w) // a client that has gone needs no post-mortem
-	return nil
-}
-
-func fileNumber(i incidents.Incident) int64 {
-	if i.Number > 0 {
-		return i.Number
-	}
-	return i.ID
-}
-
-func extension(format string) string {
-	if format == "cdevents" {
-		return "cdevents.json"
-	}
-	return format
 }
 
 const maxNote = 4000

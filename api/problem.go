@@ -86,6 +86,8 @@ var verdicts = []verdict{
 	{snapshot.ErrEngineAway, http.StatusServiceUnavailable, "engine_away", "The container engine does not answer. Try again when it does."},
 	{snapshot.ErrEngineDenied, http.StatusServiceUnavailable, "engine_denied", "The container engine, or a proxy before it, denies a call that this needs. Allow it there."},
 	{snapshot.ErrCommitsBusy, http.StatusServiceUnavailable, "commits_busy", "Other snapshots of this engine take long to write. Nothing was taken; try again in a while."},
+	{errExportsBusy, http.StatusServiceUnavailable, "exports_busy", "Many exports are under way. Try again in a moment."},
+	{errNoRoom, http.StatusServiceUnavailable, "no_room", "The disk of SNAPBACK_DATA_DIR has no room for the export. Nothing was sent; make room, and try again."},
 	{snapshot.ErrStopping, http.StatusServiceUnavailable, "stopping", "The bot is stopping. Try again in a moment; what was begun is carried on."},
 	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
 	{ErrUnavailable, http.StatusServiceUnavailable, "database_away", "The database does not answer. Nothing was done; try again when it does."},

@@ -47,7 +47,7 @@ func (a *API) routes() []route {
 		{method: "GET", pattern: "/incidents", scopes: []Scope{ReadIncidents}, handle: a.listIncidents, limit: quick},
 		{method: "GET", pattern: "/incidents/{id}", scopes: []Scope{ReadIncidents}, handle: a.getIncident, limit: quick},
 		{method: "GET", pattern: "/incidents/{id}/timeline", scopes: []Scope{ReadIncidents}, handle: a.incidentTimeline, limit: quick},
-		{method: "GET", pattern: "/incidents/{id}/export", scopes: []Scope{ReadIncidents}, handle: a.exportIncident, limit: 2 * time.Minute},
+		{method: "GET", pattern: "/incidents/{id}/export", scopes: []Scope{ReadIncidents}, handle: a.exportIncident, limit: exportLimit},
 		{method: "POST", pattern: "/incidents/{id}/notes", scopes: []Scope{WriteIncidents}, handle: a.addNote, limit: quick, once: true},
 		{method: "POST", pattern: "/incidents/{id}/terminal-links", scopes: []Scope{TerminalScope}, handle: a.mintLink, limit: quick, once: true, secret: true},
 		{method: "GET", pattern: "/timeline", scopes: []Scope{ReadIncidents}, handle: a.looseTimeline, limit: quick},

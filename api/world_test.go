@@ -46,6 +46,7 @@ type world struct {
 	offerErr error
 	webhook  error
 	panics   bool
+	shown    []byte // what the incident's shell has shown
 
 	checks           atomic.Int64 // of /readyz
 	finds, mostFinds atomic.Int64 // of tokens: at this moment, and the most there were
@@ -277,7 +278,10 @@ func (w *world) Record(_ context.Context, e incidents.Entry) (incidents.Entry, e
 func (w *world) Export(_ context.Context, out io.Writer, format string, i incidents.Incident, recordings bool) error {
 	r := incidents.Report{Incident: i, Generated: night}
 	if recordings {
-		r.Recordings = []incidents.Recording{{ID: "QRSTUV", Write: func(io.Writer) error { return nil }}}
+		r.Recordings = []incidents.Recording{{ID: "QRSTUV", Write: func(out io.Writer) error {
+			_, err := out.Write(w.shown)
+			return err
+		}}}
 	}
 	return incidents.Export(out, format, r)
 }
