@@ -38,14 +38,15 @@ func (e *Error) Error() string {
 	return s
 }
 
-// maxAnswer bounds what is read of an answer, in bytes; exports have recordings in them.
+// maxAnswer bounds what is read of a JSON answer, in bytes.
 const maxAnswer = 256 << 20
 
 // Client makes calls with one token. It is safe for concurrent use.
 type Client struct {
-	base  *url.URL
-	token string
-	http  *http.Client
+	base     *url.URL
+	token    string
+	http     *http.Client
+	patience patience
 }
 
 // New makes a client for the bot at base, such as https://snapback.example.com. It returns an error that wraps
@@ -60,7 +61,7 @@ func New(base, token string) (*Client, error) {
 	}
 	// The token goes to that address and nowhere else, so redirects are not followed.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: u, token: token, http: &http.Client{CheckRedirect: stay}}, nil
+	return &Client{base: u, token: token, http: &http.Client{CheckRedirect: stay}, patience: defaultPatience()}, nil
 }
 
 // call is one request.
@@ -69,8 +70,9 @@ type call struct {
 	path   []string
 	query  url.Values
 	header map[string]string
-	in     any // nil: no body
-	out    any // nil: the answer's body doesn't matter
+	in     any           // nil: no body
+	out    any           // nil: the answer's body doesn't matter
+	wait   time.Duration // for the answer to begin; 0: as usual
 }
 
 func (c *Client) do(ctx context.Context, k call) error {
@@ -88,16 +90,28 @@ func (c *Client) do(ctx context.Context, k call) error {
 	return nil
 }
 
-// send returns an *Error for everything but 2xx.
+// send returns an *Error for everything but 2xx. Whoever gets a response closes its body.
 func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
+	if k.wait == 0 {
+		k.wait = c.patience.usual
+	}
+	ctx, watch := watched(ctx, k.wait)
 	req, err := c.request(ctx, k)
 	if err != nil {
+		watch.end()
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		cause := context.Cause(ctx)
+		watch.end()
+		if errors.Is(cause, errSilent) {
+			err = cause
+		}
 		return nil, fmt.Errorf("asking the bot at %s: %w", c.base.Host, bare(err))
 	}
+	watch.expect(c.patience.stall)
+	resp.Body = &body{resp.Body, ctx, watch, c.patience.stall}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()
 		return nil, problem(resp)
@@ -170,7 +184,7 @@ func problem(resp *http.Response) error {
 
 // TakeSnapshot takes one, and returns when it is kept.
 func (c *Client) TakeSnapshot(ctx context.Context, container string, ask wire.NewSnapshot) (s wire.Snapshot, err error) {
-	err = c.do(ctx, call{method: http.MethodPost, path: []string{"containers", container, "snapshots"}, in: ask, out: &s})
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"containers", container, "snapshots"}, in: ask, out: &s, wait: c.patience.work})
 	return s, err
 }
 
@@ -199,7 +213,7 @@ func (c *Client) DeleteSnapshot(ctx context.Context, container, name string) err
 
 // RebuildSnapshots has the bot look for lost snapshots on the engine.
 func (c *Client) RebuildSnapshots(ctx context.Context) (r wire.Rebuilt, err error) {
-	err = c.do(ctx, call{method: http.MethodPost, path: []string{"snapshots", "rebuild"}, out: &r})
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"snapshots", "rebuild"}, out: &r, wait: c.patience.work})
 	return r, err
 }
 
@@ -300,19 +314,6 @@ func (c *Client) Timeline(ctx context.Context, incident int64, each func(inciden
 		}
 		cursor = page.NextCursor
 	}
-}
-
-// Export copies a post-mortem to w.
-func (c *Client) Export(ctx context.Context, ref, format string, w io.Writer) error {
-	resp, err := c.send(ctx, call{method: http.MethodGet, path: []string{"incidents", ref, "export"}, query: url.Values{"format": {format}}})
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(w, io.LimitReader(resp.Body, maxAnswer)); err != nil {
-		return fmt.Errorf("reading the export: %w", err)
-	}
-	return nil
 }
 
 func cursorQuery(cursor string) url.Values {

@@ -277,8 +277,15 @@ func TestExportLeavesAWholeFileOrNone(t *testing.T) {
 		w.Header().Set("Content-Length", "100")
 		fmt.Fprint(w, "# half")
 	}, newExportCmd, "1", "--output", path)
-	if exitCode(err) != 1 {
+	if exitCode(err) != 1 || !strings.Contains(err.Error(), "night.md was not written") {
 		t.Errorf("half an answer: exit code %d, %v", exitCode(err), err)
+	}
+	half, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		fmt.Fprint(w, "# half")
+	}, newExportCmd, "1")
+	if exitCode(err) != 1 || half != "" {
+		t.Errorf("half an answer to standard output: exit code %d, %v, %q", exitCode(err), err, half)
 	}
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
