@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// logAccess writes a line for every request, and counts it. Never in it: the query, headers, bodies, and what they
-// may hold. The path is in it only where it matched nothing secret: a mounted handler's is cut to its pattern.
+// logAccess writes a line for every request, and counts it. Never in it: the path, the query, headers, bodies, and what
+// they may hold. A link that was pasted wrongly is a path with a secret in it, and matches whatever it likes; so the route
+// is the pattern that matched, or unknown.
 func (a *API) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -27,7 +28,7 @@ func (a *API) logged(r *http.Request, seen *statusWriter, took time.Duration) {
 		level = slog.LevelDebug
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", t.id), slog.String("method", clip(r.Method)), slog.String("path", a.loggedPath(r, t)),
+		slog.String("request_id", t.id), slog.String("method", clip(r.Method)), slog.String("route", t.pattern()),
 		slog.Int("status", seen.Status()), slog.Int64("bytes", seen.bytes), slog.Int64("duration_ms", took.Milliseconds()),
 		slog.String("source", host(r.RemoteAddr)),
 	}
@@ -40,11 +41,12 @@ func (a *API) logged(r *http.Request, seen *statusWriter, took time.Duration) {
 	a.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-func (a *API) loggedPath(r *http.Request, t *trace) string {
-	if _, mounted := a.Mount[t.route]; mounted {
-		return t.route
+// pattern is the route for people and for metrics.
+func (t *trace) pattern() string {
+	if t.route == "" {
+		return "unknown"
 	}
-	return clip(r.URL.Path)
+	return t.route
 }
 
 func host(addr string) string {

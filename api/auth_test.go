@@ -133,7 +133,7 @@ func TestNoTokenAndNoQueryIsEverLogged(t *testing.T) {
 			t.Errorf("%q is in the log:\n%s", private, b.log)
 		}
 	}
-	if !strings.Contains(b.log.String(), `"path":"/containers"`) || !strings.Contains(b.log.String(), `"token":"ci"`) {
-		t.Errorf("the log lacks path or token name:\n%s", b.log)
+	if !strings.Contains(b.log.String(), `"route":"/containers"`) || !strings.Contains(b.log.String(), `"token":"ci"`) {
+		t.Errorf("the log lacks route or token name:\n%s", b.log)
 	}
 }

@@ -55,10 +55,7 @@ func (m *Metrics) Slack(event, outcome string) { m.SlackEvents.WithLabelValues(e
 
 // observe counts an answered request. Every label has few values: routes are patterns, codes rows of a table.
 func (m *Metrics) observe(t *trace, method string, status int, took time.Duration) {
-	route := t.route
-	if route == "" {
-		route = "unknown"
-	}
+	route := t.pattern()
 	m.Requests.WithLabelValues(route, method, statusLabel(status)).Inc()
 	m.Seconds.WithLabelValues(route, method).Observe(took.Seconds())
 	if t.code != "" {

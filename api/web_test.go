@@ -397,6 +397,28 @@ func TestMountedHandlersShareTheMiddlewareAndKeepTheirHeaders(t *testing.T) {
 	}
 }
 
+func TestNoPathOrQueryIsLogged(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, c *api.Config) {
+		c.Mount = map[string]http.Handler{"/t/": http.NotFoundHandler(), "/t": http.NotFoundHandler()}
+	})
+	const secret = "eyJuIjoi.secret.token"
+	for _, path := range []string{
+		"/t/" + secret, "/t?" + secret, "//t/" + secret, "/T/" + secret, "/api/t/" + secret, "/" + secret, "/restores/" + secret,
+		"/incidents/" + secret, "/containers?cursor=" + secret, "/containers/" + secret + "/snapshots/" + secret, "/webhooks/pagerduty?" + secret,
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			b.do(t, request{method: method, path: path})
+		}
+	}
+	if strings.Contains(b.log.String(), secret) {
+		t.Errorf("the log has it:\n%s", b.log)
+	}
+	if b.metric(t, secret) || !strings.Contains(b.log.String(), `"route":"/containers/{id}/snapshots/{name}"`) {
+		t.Error("routes are not logged, or paths are counted")
+	}
+}
+
 func TestASlowClientHoldsNothing(t *testing.T) {
 	t.Parallel()
 	s := api.Server(http.NotFoundHandler(), nil)

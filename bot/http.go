@@ -65,7 +65,7 @@ func (b *Bot) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 
 // refuse says nothing that helps an attacker; the reason is in the log and in the metrics.
 func (b *Bot) refuse(w http.ResponseWriter, r *http.Request, status int, reason string) {
-	b.log.Warn("refusing a call in Slack's name", "path", r.URL.Path, "reason", reason, "from", r.RemoteAddr)
+	b.log.Warn("refusing a call in Slack's name", "route", r.Pattern, "reason", reason, "from", r.RemoteAddr)
 	b.cfg.Observe("refused", reason)
 	http.Error(w, http.StatusText(status), status)
 }

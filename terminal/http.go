@@ -62,13 +62,14 @@ func strange(err error) bool {
 	return false
 }
 
+// refuse logs the pattern that matched and never the path: a link that was pasted wrongly has its token there.
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.describe(err)
 	s.cfg.Observe("refused", p.Code)
 	if p.Status >= http.StatusInternalServerError {
-		s.log.Error("terminal request not served", "path", r.URL.Path, "code", p.Code, "err", err)
+		s.log.Error("terminal request not served", "route", r.Pattern, "code", p.Code, "err", err)
 	} else {
-		s.log.Info("terminal request refused", "path", r.URL.Path, "code", p.Code, "err", err)
+		s.log.Info("terminal request refused", "route", r.Pattern, "code", p.Code, "err", err)
 	}
 	if p.Status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "60")
