@@ -9,6 +9,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -25,6 +26,9 @@ type Config struct {
 	Mount map[string]http.Handler
 	// LimitThemselves are those patterns of Mount whose handlers count and limit what they refuse.
 	LimitThemselves []string
+
+	// TrustedProxies are those whose X-Forwarded-For says who asks, for limits and logs; nil: the peer itself is the source.
+	TrustedProxies []netip.Prefix
 
 	// SpoolDir is where large answers are kept, encrypted, until they are sent; "": the system's temporary folder.
 	SpoolDir string
@@ -80,6 +84,7 @@ func (a *API) outer(next http.Handler) http.Handler {
 	next = a.recoverPanics(next)
 	next = secureHeaders(next)
 	next = a.logAccess(next)
+	next = a.findSource(next)
 	return a.identify(next)
 }
 

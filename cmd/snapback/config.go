@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,6 +37,8 @@ type config struct {
 	Commits       int           // how many commits may run on an engine at once, of all bots
 	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; nil: nobody's
 
 	SlackBotToken      string
 	SlackSigningSecret string
@@ -162,6 +165,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
 	c.PublicURL = r.httpURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
+	c.TrustedProxies = r.prefixes("SNAPBACK_TRUSTED_PROXIES")
 	r.checkKeys(&c)
 	r.slack(&c)
 	r.pagerDuty(&c)
@@ -267,6 +271,26 @@ func (r *reader) number(name string, fallback, limit int) int {
 		r.fail(name, "want a number from 1 to %d, got %q", limit, v)
 	}
 	return n
+}
+
+// prefixes reads addresses and networks, separated by commas or spaces.
+func (r *reader) prefixes(name string) (list []netip.Prefix) {
+	for _, part := range strings.FieldsFunc(r.get(name), func(c rune) bool { return c == ',' || c == ' ' }) {
+		p, err := netip.ParsePrefix(part)
+		if addr, addrErr := netip.ParseAddr(part); addrErr == nil {
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || p.Addr().Zone() != "" {
+			r.fail(name, "want addresses and networks such as 10.0.0.7,172.16.0.0/12,fd00::/8, got %q", part)
+			return nil
+		}
+		if p.Addr().Is4In6() {
+			r.fail(name, "write %q as an IPv4 address or network", part)
+			return nil
+		}
+		list = append(list, p.Masked())
+	}
+	return list
 }
 
 // percent reads 1 to 100, with or without the sign, as 0.01 to 1.

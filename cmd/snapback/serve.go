@@ -168,7 +168,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
 	}
 	web := api.New(api.Config{
-		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken, SpoolDir: c.DataDir,
+		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken, SpoolDir: c.DataDir, TrustedProxies: c.TrustedProxies,
 		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
