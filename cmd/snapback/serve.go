@@ -181,11 +181,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	})
 
 	// Everything is there: listen, and set to work.
-	mainAddr, err := listen(ctx, c.Listen, web.Handler(), log, &stop)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	mainAddr, err := listen(ctx, c.Listen, web.Handler(), log, &stop, fail)
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_LISTEN: %w", err)}
 	}
-	metricsAddr, err := listen(ctx, c.MetricsListen, web.MetricsHandler(), log, &stop)
+	metricsAddr, err := listen(ctx, c.MetricsListen, web.MetricsHandler(), log, &stop, fail)
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)}
 	}
@@ -227,7 +229,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	<-ctx.Done()
 	log.Info("stopping")
-	return nil
+	return deafness(ctx)
 }
 
 // startPatience is how long the start waits for an engine that takes calls and does not answer them.
@@ -238,33 +240,6 @@ func within(ctx context.Context, limit time.Duration, do func(context.Context) e
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return do(ctx)
-}
-
-// listen serves handler on addr until it is stopped.
-func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Logger, stop *stops) (net.Addr, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	server := api.Server(handler, log)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("serving", "addr", addr, "err", err)
-		}
-	}()
-	stop.add(func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		err := server.Shutdown(ctx)
-		if err != nil {
-			err = server.Close() // what still runs after five seconds waits for a restore, which goes on without it
-		}
-		<-done
-		return err
-	})
-	return l.Addr(), nil
 }
 
 // chores is what has to be done now and then: note what runs, and catch what a crash between two steps has dropped.

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+)
+
+func TestABotThatNobodyCanReachEnds(t *testing.T) {
+	t.Parallel()
+	for _, dies := range []bool{true, false} {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		must(t, err)
+		ctx, fail := context.WithCancelCause(t.Context())
+		var stop stops
+		serveOn(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler), &stop, fail)
+		if dies {
+			must(t, l.Close())
+			<-ctx.Done()
+		}
+		stop.all(slog.New(slog.DiscardHandler))
+		fail(nil)
+		if err := deafness(ctx); errors.Is(err, errDeaf) != dies || dies && exitCode(err) != 1 {
+			t.Errorf("a listener that dies (%v) ends the bot with %v", dies, err)
+		}
+	}
+}
