@@ -217,6 +217,9 @@ func (d *Duplicator) keepNow(ctx context.Context, s Snapshot) {
 }
 
 func (d *Duplicator) keep(ctx context.Context, s Snapshot) error {
+	if s.Locked {
+		return nil // a duplicate without the document would be worse than the one that may be there
+	}
 	dup, err := d.seal(s)
 	if err != nil {
 		return fmt.Errorf("sealing the duplicate of %s of %s: %w", s.Name, s.Container, err)

@@ -41,6 +41,9 @@ func (m *machine) source(ctx context.Context) (Spec, []string, error) {
 	if err != nil {
 		return Spec{}, nil, err
 	}
+	if snap.Locked {
+		return Spec{}, []string{"its inspect document is sealed with a key that is not among SNAPBACK_SECRET_KEYS any more: add that key again"}, nil
+	}
 	return m.spec(snap), nil, nil
 }
 
@@ -190,6 +193,9 @@ func (r *Restorer) wouldChange(ctx context.Context, c Container, snapshot int64)
 	snap, err := r.Shelf.SnapshotByID(ctx, snapshot)
 	if err != nil {
 		return nil, err
+	}
+	if snap.Locked {
+		return nil, nil
 	}
 	now, err := r.Engine.Inspect(ctx, c.ID)
 	if errors.Is(err, ErrUnknownContainer) || err == nil && len(now.Document) == 0 {

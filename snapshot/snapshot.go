@@ -99,6 +99,7 @@ type Snapshot struct {
 	Committed    bool            `json:"-"`
 	ContainerID  string          `json:"-"` // the engine's ID of the container it was taken from
 	Document     json.RawMessage `json:"-"`
+	Locked       bool            `json:"-"` // there is a document, and none of the keys opens it: Document is empty
 	MissingSince time.Time       `json:"-"` // when its image was found to be gone; zero while it is there
 	Changes      []Change        `json:"changes"`
 	Volumes      *VolumeSet      `json:"volumes,omitempty"` // nil: they were not asked for, or there are none

@@ -110,8 +110,10 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 		FetchPollInterval:    500 * time.Millisecond,
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: jobTimeout + 5*time.Second,
-		MaxAttempts:          rivertypeForever,
-		RetryPolicy:          backoff{},
+		// What a job has done is on the timeline.
+		CompletedJobRetentionPeriod: 5 * time.Minute,
+		MaxAttempts:                 rivertypeForever,
+		RetryPolicy:                 backoff{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the job queue: %w", err)

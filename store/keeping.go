@@ -10,15 +10,26 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Referred implements snapshot.Keeping: what open incidents have restored from and what that has replaced, the snapshots
-// of deploys in the day before them and since, that of the last deploy before them, and whatever their timelines name.
-// What an undo would need is referred to as well.
+// holding are the open incidents for whose sake snapshots, and containers from before restores, are held beyond their time. One
+// that nobody resolves holds nothing for ever.
+const holding = `status <> 'resolved' AND opened_at > now() - interval '7 days'`
+
+// Referred implements snapshot.Keeping: what open incidents have restored from and what that has replaced, and whatever
+// their timelines name; of those that may offer this container, being of its service or of one that no container names, the
+// snapshots of deploys in the day before and the day after they opened, and that of the last deploy before. What an undo would
+// need is referred to as well.
 func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) {
 	rows, err := db.pool.Query(ctx, `
-		WITH open AS (SELECT id, opened_at FROM incidents WHERE status <> 'resolved'),
+		WITH open AS (SELECT id, opened_at, service_id FROM incidents WHERE `+holding+`),
+		services AS (SELECT key, trim(service) AS service
+			FROM containers, unnest(string_to_array(labels->>'snapback.pagerduty.service', ',')) AS service),
+		offering AS (SELECT opened_at FROM open o WHERE
+			EXISTS (SELECT FROM services n WHERE n.service = o.service_id AND n.key = $1)
+			OR NOT EXISTS (SELECT FROM services n WHERE n.service = o.service_id)),
 		named AS (
-			SELECT d.snapshot AS name FROM deploys d JOIN open o ON d.at > o.opened_at - interval '1 day' WHERE d.key = $1
-			UNION SELECT (SELECT d.snapshot FROM deploys d WHERE d.key = $1 AND d.at <= o.opened_at ORDER BY d.at DESC, d.id DESC LIMIT 1) FROM open o
+			SELECT d.snapshot AS name FROM deploys d JOIN offering o
+				ON d.at > o.opened_at - interval '1 day' AND d.at < o.opened_at + interval '1 day' WHERE d.key = $1
+			UNION SELECT (SELECT d.snapshot FROM deploys d WHERE d.key = $1 AND d.at <= o.opened_at ORDER BY d.at DESC, d.id DESC LIMIT 1) FROM offering o
 			UNION SELECT t.details->>'snapshot' FROM timeline t JOIN open o ON t.incident_id = o.id
 				WHERE t.details->>'container' IN (SELECT container FROM snapshots WHERE key = $1))
 		SELECT s.id FROM snapshots s WHERE s.key = $1 AND s.deleted_at IS NULL AND (
@@ -124,9 +135,28 @@ func (db *DB) Sweep(ctx context.Context, engine string) error {
 	if err != nil {
 		return fmt.Errorf("forgetting containers: %w", away(err))
 	}
+	if err := db.sweepSnapshots(ctx, engine); err != nil {
+		return fmt.Errorf("forgetting removed snapshots: %w", away(err))
+	}
 	_, err = db.pool.Exec(ctx, `DELETE FROM schedule_ticks t WHERE tick < now() - interval '30 days'
 		AND EXISTS (SELECT FROM schedule_ticks newer WHERE newer.key = t.key AND newer.tick > t.tick)`)
 	return away(err)
+}
+
+// sweepSnapshots empties the documents of removed snapshots once no restore can need them, and forgets the rows themselves
+// after a week. By then their duplicates on the engine are gone too, which are told from lost ones by these rows.
+func (db *DB) sweepSnapshots(ctx context.Context, engine string) error {
+	_, err := db.pool.Exec(ctx, `UPDATE snapshots s SET document = '' WHERE starts_with(key, $1 || '/')
+		AND deleted_at < now() - interval '10 minutes' AND octet_length(document) > 0
+		AND NOT EXISTS (SELECT FROM restores r WHERE r.key = s.key AND (r.snapshot_id = s.id OR (r.record->'plan'->>'before_id')::bigint = s.id)
+			AND (`+stillRunning+` OR r.kept_until IS NOT NULL OR r.late <> '{}' OR r.entered_at > now() - interval '1 day'))`, engine)
+	if err != nil {
+		return err
+	}
+	_, err = db.pool.Exec(ctx, `DELETE FROM snapshots s WHERE starts_with(key, $1 || '/')
+		AND deleted_at < now() - interval '7 days' AND NOT tag_left AND document = ''
+		AND NOT EXISTS (SELECT FROM restores r WHERE r.snapshot_id = s.id)`, engine)
+	return err
 }
 
 // Restoring implements snapshot.Keeping.

@@ -2,12 +2,16 @@ package store_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
 )
@@ -107,4 +111,129 @@ func TestDeployBeforeIsTheNewestOneUntilThen(t *testing.T) {
 			t.Errorf("%v at %s: got %q, %v, %v; want %q", c.keys, c.at, d.AfterID, found, err, c.want)
 		}
 	}
+}
+
+// deployed writes one deploy of api down, and a snapshot from before it.
+func deployed(t *testing.T, db *store.DB, at time.Time) (snapshotID int64) {
+	t.Helper()
+	s := seat("a")
+	s.Labels["snapback.pagerduty.service"] = "S1"
+	check(t, db.Sit(t.Context(), s))
+	id := shelve(t, db, "before")
+	_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
+		Deploy: snapshot.Deploy{Key: key, At: at, BeforeID: "0", AfterID: "a", Snapshot: "before"}, Seat: s, SnapshotID: id,
+	})
+	check(t, err)
+	return id
+}
+
+func TestIncidentHoldsWhatItCouldNeedAndNotForEver(t *testing.T) {
+	now := time.Now()
+	day := 24 * time.Hour
+	for _, c := range []struct {
+		name     string
+		service  string
+		opened   time.Time
+		deployed time.Time
+		holds    bool
+	}{
+		{"of the container's service, soon after the deploy", "S1", now.Add(-day), now.Add(-day - time.Hour), true},
+		{"with its last deploy long before", "S1", now.Add(-day), now.Add(-90 * day), true},
+		{"with the deploy on its first day", "S1", now.Add(-2 * day), now.Add(-day - time.Hour), true},
+		{"with the deploy days later", "S1", now.Add(-5 * day), now.Add(-day), false},
+		{"of a service that no container names", "S9", now.Add(-day), now.Add(-day - time.Hour), true},
+		{"of a service that no container names, months ago", "S9", now.Add(-90 * day), now.Add(-90*day - time.Hour), false},
+		{"of the container's service, months ago", "S1", now.Add(-90 * day), now.Add(-90*day - time.Hour), false},
+		{"of another container's service", "S2", now.Add(-day), now.Add(-day - time.Hour), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := setup(t)
+			id := deployed(t, db, c.deployed)
+			other := seat("w")
+			other.Key, other.Labels["snapback.pagerduty.service"] = "E1/name/web", "S2"
+			check(t, db.Sit(t.Context(), other))
+			receive(t, db, "E", incidents.Incident{PagerDutyID: "P1", ServiceID: c.service, Status: incidents.Triggered, OpenedAt: c.opened}, c.opened)
+			got, err := db.Referred(t.Context(), key)
+			check(t, err)
+			if got[id] != c.holds {
+				t.Errorf("holds %v, want %v", got[id], c.holds)
+			}
+		})
+	}
+}
+
+func TestRemovedSnapshotLeavesNothingBehindInTime(t *testing.T) {
+	db := setup(t)
+	gone, used, there := shelve(t, db, "gone"), shelve(t, db, "used"), shelve(t, db, "there")
+	by := snapshot.By{Actor: incidents.Self()}
+	check(t, db.RemoveSnapshot(t.Context(), gone, by))
+	check(t, db.RemoveSnapshot(t.Context(), used, by))
+	_, _, err := db.Open(t.Context(), snapshot.Restore{
+		Kind: snapshot.Restoring, Key: key, Container: "api", SnapshotID: used, Snapshot: "used", State: snapshot.Requested, RequestedAt: evening, By: by,
+	}, "")
+	check(t, err)
+	left := func() map[int64]bool {
+		t.Helper()
+		check(t, db.Sweep(t.Context(), "E1"))
+		rows, err := db.Pool().Query(t.Context(), `SELECT id, octet_length(document) > 0 FROM snapshots`)
+		check(t, err)
+		documents := map[int64]bool{}
+		var id int64
+		var whole bool
+		_, err = pgx.ForEachRow(rows, []any{&id, &whole}, func() error { documents[id] = whole; return nil })
+		check(t, err)
+		return documents
+	}
+	after := func(interval string) {
+		t.Helper()
+		_, err := db.Pool().Exec(t.Context(), `UPDATE snapshots SET deleted_at = now() - $1::text::interval WHERE deleted_at IS NOT NULL`, interval)
+		check(t, err)
+	}
+	for _, c := range []struct {
+		after string
+		want  map[int64]bool
+	}{
+		{"1 minute", map[int64]bool{gone: true, used: true, there: true}},
+		{"1 hour", map[int64]bool{gone: false, used: true, there: true}},
+		{"8 days", map[int64]bool{used: true, there: true}},
+	} {
+		after(c.after)
+		if diff := cmp.Diff(c.want, left()); diff != "" {
+			t.Errorf("after %s, -want +got:\n%s", c.after, diff)
+		}
+	}
+}
+
+func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t, migrate)
+	before := open(t, dsn)
+	locked := shelve(t, before, "locked")
+	check(t, before.Sit(t.Context(), seat("a")))
+	ring, err := keyring.Parse("b:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=")
+	check(t, err)
+	db, err := store.Open(t.Context(), store.Config{URL: dsn, Keys: ring})
+	check(t, err)
+	t.Cleanup(db.Close)
+	shelve(t, db, "open")
+	list, err := db.Snapshots(t.Context(), key)
+	check(t, err)
+	if len(list) != 2 {
+		t.Fatalf("the list has %d snapshots, want both", len(list))
+	}
+	for _, s := range list {
+		if want := s.Name == "locked"; s.Locked != want || (len(s.Document) == 0) != want {
+			t.Errorf("%s: locked %v, a document of %d bytes", s.Name, s.Locked, len(s.Document))
+		}
+	}
+	one, err := db.SnapshotByID(t.Context(), locked)
+	check(t, err)
+	offer, err := snapshot.NewRestorer(snapshot.Config{Journal: db, Shelf: db}).Offer(t.Context(), seat("a").Container, one)
+	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "SNAPBACK_SECRET_KEYS") {
+		t.Errorf("it is offered with %q, %v; want that its key is missing", offer.WhyNot, err)
+	}
+	if s, err := db.Seat(t.Context(), key); err != nil || s.ID != "a" || s.Document != nil {
+		t.Errorf("the seat is %+v, %v", s, err)
+	}
+	check(t, db.RemoveSnapshot(t.Context(), locked, snapshot.By{Actor: incidents.Self()}))
 }

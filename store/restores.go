@@ -269,10 +269,10 @@ func settle(ctx context.Context, tx pgx.Tx, r snapshot.Restore) error {
 	return err
 }
 
-// KeptOver lists restores whose container from before may go: its time is over, and the incident is resolved.
+// KeptOver lists restores whose container from before may go: its time is over, and its incident holds it no more.
 func (db *DB) KeptOver(ctx context.Context) ([]snapshot.Restore, error) {
 	return restores(ctx, db.pool, `WHERE kept_until < now() AND NOT EXISTS (
-		SELECT FROM incidents i WHERE i.id = restores.incident_id AND i.status <> 'resolved') ORDER BY id`, pgx.NamedArgs{})
+		SELECT FROM incidents i WHERE i.id = restores.incident_id AND `+holding+`) ORDER BY id`, pgx.NamedArgs{})
 }
 
 // KeptGone notes that the container from before is gone, with its entry.

@@ -29,7 +29,7 @@ func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err err
 	}
 	s.CreatedAt, s.ExpiresAt, s.MissingSince = s.CreatedAt.UTC(), zero(expires), zero(missing)
 	if s.Document, err = db.keys.Open(sealInspect, s.Key, sealed); err != nil {
-		return s, fmt.Errorf("opening the inspect document of snapshot %s of %s: %w", s.Name, s.Container, err)
+		s.Document, s.Locked = nil, true // the others of a list can be opened all the same
 	}
 	return s, nil
 }

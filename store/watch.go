@@ -47,7 +47,7 @@ func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, erro
 	return list, away(err)
 }
 
-// Seat implements snapshot.Seats. A row that an earlier release wrote has no document.
+// Seat implements snapshot.Seats. A row that an earlier release wrote has no document, nor has one whose key was taken away.
 func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error) {
 	var doc, sealed []byte
 	err = db.pool.QueryRow(ctx, `SELECT doc, labels, document FROM containers WHERE key = $1`, key).Scan(&doc, &s.Labels, &sealed)
@@ -65,7 +65,8 @@ func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error)
 		return s, nil
 	}
 	if s.Document, err = db.keys.Open(sealInspect, key, sealed); err != nil {
-		return s, fmt.Errorf("opening the inspect document of %s: %w", s.Name, err)
+		db.log.Warn("what ran before can't be opened with any of the keys", "container", s.Name, "err", err)
+		s.Document = nil
 	}
 	return s, nil
 }

@@ -128,13 +128,14 @@ func shelve(t *testing.T, db *store.DB, name string) int64 {
 
 func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 	db := setup(t)
+	opened := time.Now().Add(-2 * time.Hour)
 	id := map[string]int64{}
 	for _, name := range []string{"long-before", "last-before", "since", "restored", "replaced", "named", "other"} {
 		id[name] = shelve(t, db, name)
 	}
 	for at, name := range map[int]string{-96: "long-before", -48: "last-before", 1: "since"} {
 		_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
-			Deploy: snapshot.Deploy{Key: key, At: evening.Add(time.Duration(at) * time.Hour), BeforeID: name, AfterID: name + "'", Snapshot: name}, Seat: seat("a"),
+			Deploy: snapshot.Deploy{Key: key, At: opened.Add(time.Duration(at) * time.Hour), BeforeID: name, AfterID: name + "'", Snapshot: name}, Seat: seat("a"),
 		})
 		check(t, err)
 	}
@@ -154,10 +155,10 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 	if got := referred(); got != nil {
 		t.Errorf("without an incident: %v", got)
 	}
-	in, _ := receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, evening)
+	in, _ := receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered, OpenedAt: opened}, opened)
 	_, _, err := db.Open(t.Context(), snapshot.Restore{
 		Kind: snapshot.Restoring, Key: key, Container: "api", SnapshotID: id["restored"], Snapshot: "restored", State: snapshot.Requested,
-		RequestedAt: evening, By: snapshot.By{Incident: in.ID, Actor: incidents.Self()},
+		RequestedAt: opened, By: snapshot.By{Incident: in.ID, Actor: incidents.Self()},
 		Plan: snapshot.Plan{BeforeID: id["replaced"]},
 	}, "")
 	check(t, err)
@@ -166,7 +167,7 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 	if diff := cmp.Diff([]string{"last-before", "named", "replaced", "restored", "since"}, referred()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, ResolvedAt: evening}, evening.Add(time.Hour))
+	receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, OpenedAt: opened, ResolvedAt: opened}, opened.Add(time.Hour))
 	if got := referred(); got != nil {
 		t.Errorf("after it was resolved: %v", got)
 	}
