@@ -48,7 +48,7 @@ func (s *TerminalStore) EndRecording(ctx context.Context, id string, at time.Tim
 func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Writer) error {
 	rows, err := s.pool.Query(ctx, `SELECT seq, chunk FROM recording_chunks WHERE recording_id = @id ORDER BY seq`, pgx.NamedArgs{"id": id})
 	if err != nil {
-		return fmt.Errorf("reading recording %s: %w", id, err)
+		return fmt.Errorf("reading recording %s: %w", id, terminalAway(err))
 	}
 	var seq int
 	var sealed []byte
@@ -61,7 +61,7 @@ func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Write
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("reading recording %s: %w", id, err)
+		return fmt.Errorf("reading recording %s: %w", id, terminalAway(err))
 	}
 	if tag.RowsAffected() == 0 {
 		return terminal.ErrNoRecording
@@ -77,11 +77,11 @@ func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]ter
 		FROM recordings r WHERE `+ofChain(incidentID)+` ORDER BY r.started_at`,
 		pgx.NamedArgs{"incident": incidentID})
 	if err != nil {
-		return nil, fmt.Errorf("listing recordings: %w", err)
+		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
 	}
 	list, err := pgx.CollectRows(rows, scanRecording)
 	if err != nil {
-		return nil, fmt.Errorf("listing recordings: %w", err)
+		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
 	}
 	return list, nil
 }

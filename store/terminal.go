@@ -25,10 +25,18 @@ func NewTerminalStore(pool *pgxpool.Pool, keys Sealer) *TerminalStore {
 	return &TerminalStore{pool: pool, keys: keys}
 }
 
+// terminalAway is away in the terminal's own words as well.
+func terminalAway(err error) error {
+	if err = away(err); errors.Is(err, ErrAway) {
+		return fmt.Errorf("%w: %w", terminal.ErrStoreAway, err)
+	}
+	return err
+}
+
 // exec runs a statement of which nothing is read.
 func (s *TerminalStore) exec(ctx context.Context, what, sql string, args pgx.NamedArgs) error {
 	if _, err := s.pool.Exec(ctx, sql, args); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what, terminalAway(err))
 	}
 	return nil
 }
@@ -72,7 +80,7 @@ func (s *TerminalStore) Redeem(ctx context.Context, tokenHash, cookieHash []byte
 			"container": sess.Container, "mode": string(sess.Mode), "incident": nullID(sess.IncidentID),
 		})
 	if err != nil {
-		return fmt.Errorf("redeeming a terminal link: %w", err)
+		return fmt.Errorf("redeeming a terminal link: %w", terminalAway(err))
 	}
 	if tag.RowsAffected() == 1 {
 		return nil
@@ -88,7 +96,7 @@ func (s *TerminalStore) whyNot(ctx context.Context, tokenHash []byte) error {
 	case errors.Is(err, pgx.ErrNoRows):
 		return terminal.ErrLinkUnknown
 	case err != nil:
-		return fmt.Errorf("looking up a terminal link: %w", err)
+		return fmt.Errorf("looking up a terminal link: %w", terminalAway(err))
 	case used != nil:
 		return &terminal.UsedError{At: used.UTC()}
 	}
@@ -118,11 +126,11 @@ func scanSession(row pgx.CollectableRow) (terminal.Session, error) {
 func (s *TerminalStore) sessions(ctx context.Context, sql string, args pgx.NamedArgs) ([]terminal.Session, error) {
 	rows, err := s.pool.Query(ctx, sql, args)
 	if err != nil {
-		return nil, fmt.Errorf("reading terminal sessions: %w", err)
+		return nil, fmt.Errorf("reading terminal sessions: %w", terminalAway(err))
 	}
 	list, err := pgx.CollectRows(rows, scanSession)
 	if err != nil {
-		return nil, fmt.Errorf("reading terminal sessions: %w", err)
+		return nil, fmt.Errorf("reading terminal sessions: %w", terminalAway(err))
 	}
 	return list, nil
 }
@@ -160,7 +168,7 @@ func (s *TerminalStore) End(ctx context.Context, id string, why terminal.Reason,
 		UPDATE terminal_sessions SET ended_at = @at, end_reason = @why WHERE id = @id AND ended_at IS NULL`,
 		pgx.NamedArgs{"id": id, "why": string(why), "at": at})
 	if err != nil {
-		return false, fmt.Errorf("ending a terminal session: %w", err)
+		return false, fmt.Errorf("ending a terminal session: %w", terminalAway(err))
 	}
 	return tag.RowsAffected() == 1, nil
 }
@@ -207,11 +215,11 @@ func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]ter
 		SELECT id, session_id, container_id, sid, start_time, started_at, seen_at
 		FROM terminal_shells WHERE gone_at IS NULL AND seen_at < @since ORDER BY started_at`, pgx.NamedArgs{"since": since})
 	if err != nil {
-		return nil, fmt.Errorf("reading stale shells: %w", err)
+		return nil, fmt.Errorf("reading stale shells: %w", terminalAway(err))
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[terminal.ShellRecord])
 	if err != nil {
-		return nil, fmt.Errorf("reading stale shells: %w", err)
+		return nil, fmt.Errorf("reading stale shells: %w", terminalAway(err))
 	}
 	return list, nil
 }

@@ -57,7 +57,7 @@ const (
 	KindEnded  = "terminal.ended"
 )
 
-// Store keeps links, sessions, shells and recordings.
+// Store keeps links, sessions, shells and recordings. All of it may return ErrStoreAway.
 type Store interface {
 	LinkStore
 	SessionStore

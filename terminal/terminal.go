@@ -23,6 +23,7 @@ var (
 	ErrNoShell          = errors.New("the container has no shell")
 	ErrHostProcesses    = errors.New("the container sees the host's processes")
 	ErrTooMany          = errors.New("too many terminals are open")
+	ErrStoreAway        = errors.New("what keeps links and sessions does not answer")
 	ErrNotRecorded      = errors.New("the recording can't be written")
 	ErrNoRecording      = errors.New("no such recording")
 	ErrBadGrant         = errors.New("not a grant that a link can be made for")

@@ -23,6 +23,7 @@ var refusals = []struct {
 	words  string
 }{
 	{ErrNotRecorded, http.StatusServiceUnavailable, "not_recorded", "This can't be recorded right now, so it isn't started. Try again in a minute."},
+	{ErrStoreAway, http.StatusServiceUnavailable, "database_away", "Snapback's database does not answer right now. Try again in a minute."},
 	{ErrLinkForged, http.StatusForbidden, "link_invalid", "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
 	{ErrLinkUnknown, http.StatusForbidden, "link_invalid", "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
 	{ErrLinkExpired, http.StatusGone, "link_expired", "This link has expired. Tap Terminal in Slack again."},
