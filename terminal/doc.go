@@ -17,7 +17,9 @@
 //   - The timeline says who does what before it is done. Where it can't be written, nothing happens.
 //   - A shell's output is in the recording before anybody sees it. Input is never recorded: it holds passwords.
 //   - Every way out of a shell ends all of its processes in the container and looks whether they are gone. The engine
-//     does not do that: an exec outlives whoever asked for it. What a crash leaves is found by Sweep.
+//     does not do that: an exec outlives whoever asked for it. A process is the shell's by its kernel session, by an
+//     environment or a limit that it has inherited, or for having been seen as a child of one. What can't be ended is
+//     named. What a crash leaves is found by Sweep.
 //   - Viewers read from a bounded feed at their own pace, so that none can slow the recorder, the container, or
 //     another viewer.
 //

@@ -55,6 +55,7 @@ const (
 	KindOpened = "terminal.opened"
 	KindShell  = "terminal.shell"
 	KindEnded  = "terminal.ended"
+	KindLeft   = "terminal.end.failed" // processes of a shell are left
 )
 
 // Store keeps links, sessions, shells and recordings. All of it may return ErrStoreAway.

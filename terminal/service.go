@@ -30,6 +30,7 @@ type Config struct {
 	Away         time.Duration               // how long a shell waits for its viewer to reconnect; 0: 2 minutes
 	Poll         time.Duration               // how often permission and container are looked at; 0: 3 seconds
 	SweepEvery   time.Duration               // 0: 30 seconds
+	Follow       time.Duration               // how often a shell's descendants are looked at; 0: 10 seconds
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
@@ -43,6 +44,7 @@ func (c *Config) defaults() {
 	set(&c.Away, 2*time.Minute)
 	set(&c.Poll, 3*time.Second)
 	set(&c.SweepEvery, 30*time.Second)
+	set(&c.Follow, followEvery)
 	set(&c.Ping, 20*time.Second)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type shell struct {
 	in   chan []byte // never closed
 	size chan [2]int // never closed; holds the newest size
 	rest []byte      // output that came with the handshake
+
+	family *family // the processes that come from it
 }
 
 // startShell starts one unless there is one. What comes of it is in the status.
@@ -34,7 +37,7 @@ func (l *live) startShell(cols, rows int) {
 	if l.shell != nil || l.ctx.Err() != nil {
 		return
 	}
-	sh := &shell{l: l, in: make(chan []byte, inputQueue), size: make(chan [2]int, 1)}
+	sh := &shell{l: l, family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1)}
 	now := l.svc.now()
 	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, StartedAt: now, SeenAt: now}
 	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
@@ -132,7 +135,7 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 		return err
 	}
 	sh.ex, err = cfg.Engine.Exec(ctx, t.ID, ExecSpec{
-		Cmd: []string{"sh", "-c", wrapper, "snapback", t.Command},
+		Cmd: []string{"sh", "-c", wrapper, "snapback", t.Command, lockMark(sh.rec.ID)},
 		Env: []string{markVar + "=" + sh.rec.ID, "TERM=xterm-256color"},
 	})
 	if err != nil {
@@ -203,6 +206,7 @@ func (sh *shell) pump(ctx context.Context) error {
 	writing, stop := context.WithCancel(ctx)
 	defer context.AfterFunc(ctx, func() { _ = sh.ex.Close() })()
 	sh.l.work.Go(func() { sh.write(writing) })
+	sh.l.work.Go(func() { sh.follow(writing) })
 	defer stop()
 	chunk := make([]byte, batchOutput)
 	for p := sh.rest; ; {
@@ -247,11 +251,26 @@ func (sh *shell) finish(cause error) string {
 		return message
 	}
 	sh.l.say("ending", "Ending the shell's processes")
-	if err := sh.l.svc.finishShell(ctx, sh.rec); err != nil {
+	if err := sh.l.svc.finishShell(ctx, sh.rec, sh.family); err != nil {
 		sh.l.svc.log.Error("shell not ended", "session", sh.l.sess.ID, "container", sh.l.sess.Name, "err", err)
-		message += " Its processes could not all be ended yet; the bot keeps trying."
+		message += " " + sh.tellLeft(ctx, err)
 	}
 	return message
+}
+
+// tellLeft says to the person what could not be ended, and puts it on the timeline.
+func (sh *shell) tellLeft(ctx context.Context, err error) string {
+	left, named := (*leftError)(nil), ""
+	if errors.As(err, &left) {
+		named = " (" + strings.Join(left.names, ", ") + ")"
+	}
+	l := sh.l
+	summary := fmt.Sprintf("Processes of %s's shell in %s could not all be ended%s; Snapback keeps trying", l.sess.Person.Name, l.sess.Name, named)
+	details := map[string]any{"session": l.sess.ID, "recording": sh.rec.ID, "container": l.sess.Container, "container_id": sh.rec.ContainerID}
+	if err := l.svc.record(ctx, l.sess.Grant, KindLeft, summary, details); err != nil {
+		l.svc.log.Error("what a shell has left is not on the timeline", "session", l.sess.ID, "err", err)
+	}
+	return "Its processes could not all be ended yet" + named + "; the bot keeps trying."
 }
 
 // epitaph says how it ended. 126 is what the engine says when it could not run the command, so it is nobody's.

@@ -65,14 +65,14 @@ func (s *Service) sweepShells(ctx context.Context) error {
 	}
 	var errs []error
 	for _, sh := range stale {
-		errs = append(errs, s.finishShell(ctx, sh))
+		errs = append(errs, s.finishShell(ctx, sh, newFamily()))
 	}
 	return errors.Join(errs...)
 }
 
 // finishShell ends a shell's processes and closes its recording.
-func (s *Service) finishShell(ctx context.Context, sh ShellRecord) error {
-	if err := endProcesses(ctx, s.cfg.Engine, sh); err != nil {
+func (s *Service) finishShell(ctx context.Context, sh ShellRecord, f *family) error {
+	if err := endProcesses(ctx, s.cfg.Engine, sh, f); err != nil {
 		s.cfg.Observe("shell_ended", "left_running")
 		return err
 	}
