@@ -33,9 +33,9 @@ var harmlessEnds = []string{
 	"ENABLED", "HEADER", "NAME", "TYPE", "ALGORITHM", "ALG", "PREFIX", "ID", "ISSUER", "POLICY", "ROTATION", "INTERVAL", "LIFETIME",
 }
 
-var separators = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var separators = regexp.MustCompile(`[^\p{L}\p{M}\p{N}]+`)
 
-var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+var camel = regexp.MustCompile(`([\p{Ll}0-9])(\p{Lu})`)
 
 // Name says whether what bears this name is a secret.
 func Name(name string) bool {
@@ -49,17 +49,43 @@ func Name(name string) bool {
 	if slices.Contains(parts, "MAX") && slices.Contains(parts, "TOKENS") {
 		return false // a language model's limit
 	}
-	if slices.Contains([]string{"AUTH", "AUTHORIZATION"}, parts[len(parts)-1]) || slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(secretParts, p) }) {
+	joined := strings.ReplaceAll(strings.Join(parts, ""), "TOKENIZ", "")
+	whole := func(p string) bool { return slices.Contains(secretParts, p) }
+	if slices.Contains([]string{"AUTH", "AUTHORIZATION"}, parts[len(parts)-1]) || slices.ContainsFunc(parts, whole) || whole(joined) {
 		return true
 	}
-	joined := strings.ReplaceAll(strings.Join(parts, ""), "TOKENIZ", "")
-	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(joined, w) })
+	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(joined, w) }) || foreignName(parts, joined)
 }
 
-// partsOf are the words of a name, in capitals: DB and PASSWORD of dbPassword.
+// partsOf are the words of a name, in capitals: DB and PASSWORD of dbPassword, DB and PWD of DB_P_W_D.
 func partsOf(name string) []string {
+	name = strings.Map(narrow, name)
 	parts := strings.Split(strings.ToUpper(separators.ReplaceAllString(camel.ReplaceAllString(name, "${1}_$2"), "_")), "_")
-	return slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	return spelled(slices.DeleteFunc(parts, func(p string) bool { return p == "" }))
+}
+
+// narrow makes ordinary letters of those that take two columns, as Chinese and Japanese keyboards write them.
+func narrow(r rune) rune {
+	if r >= 0xff01 && r <= 0xff5e {
+		return r - 0xfee0
+	}
+	return r
+}
+
+// spelled joins what is written letter by letter.
+func spelled(parts []string) []string {
+	var out []string
+	letters := false
+	for _, p := range parts {
+		single := len(p) == 1
+		if single && letters {
+			out[len(out)-1] += p
+		} else {
+			out = append(out, p)
+		}
+		letters = single
+	}
+	return out
 }
 
 // Value says whether a value looks like a secret.

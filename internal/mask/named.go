@@ -16,13 +16,13 @@ type lead struct {
 // leads go by names.
 var leads = []lead{
 	// --password x, --api-key=x, -Ddb.password=x, "--token","x"
-	{look{[]string{"-"}, regexp.MustCompile(`\B--?([A-Za-z][A-Za-z0-9_.-]*)(?:=|` + next + `)`)}, flag, flagged},
+	{look{[]string{"-"}, regexp.MustCompile(`\B--?(\p{L}[\p{L}\p{M}0-9_.-]*)(?:=|` + next + `)`)}, flag, flagged},
 	// DB_PASSWORD=x, password = 'two words', "password"=>"x"
-	{look{[]string{"="}, regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*)\\*["']?[ \t]?=>?[ \t]?`)}, Name, telling},
+	{look{[]string{"=", "＝"}, regexp.MustCompile(`(` + nameForm + `)\\*["']?[ \t]?[=＝]>?[ \t]?`)}, Name, telling},
 	// "db_password": "x"
-	{look{[]string{`"`, `'`}, regexp.MustCompile(`\\*["']([A-Za-z_][A-Za-z0-9_.-]*)(\\*["'])[ \t]*:[ \t]*`)}, Name, telling},
+	{look{[]string{`"`, `'`}, regexp.MustCompile(`\\*["'](` + nameForm + `)(\\*["'])[ \t]*:[ \t]*`)}, Name, telling},
 	// X-Api-Key: x, db.password: x
-	{look{[]string{":"}, regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*):[ \t]*`)}, header, telling},
+	{look{[]string{":", "："}, regexp.MustCompile(`(` + nameForm + `)[:：][ \t]*`)}, header, telling},
 	// ?key=x&sig=x, also of a connection string
 	{look{[]string{"="}, regexp.MustCompile(`(?i)[?&;]([a-z0-9_-]*(?:token|secret|password|passwd|key|sig|signature))=`)}, anyName, queried},
 }
@@ -37,9 +37,21 @@ var programs = []lead{
 	{look{[]string{"curl"}, regexp.MustCompile(`\b(curl)` + options + `(?:-u|--user=?)(?:` + next + `)?\\*["']?[^\s:"',\\]+:`)}, anyName, given}, // -u user:password
 }
 
+// hinted says whether a text in small letters may hold the name of a secret, which may be spelled with separators.
+func hinted(lower string) bool {
+	within := func(text string) bool {
+		has := func(h string) bool { return strings.Contains(text, h) }
+		return slices.ContainsFunc(hints, has) || slices.ContainsFunc(foreignHints, has)
+	}
+	return within(lower) || strings.ContainsAny(lower, "_-.") && within(unspelled.Replace(lower))
+}
+
+var unspelled = strings.NewReplacer("_", "", "-", "", ".", "")
+
 const (
-	next    = `[ \t]+|\\*["'](?:[ \t]*,[ \t]*|[ \t]+)` // from a flag to its value, also in JSON and between quotes
-	options = `\b[^|;&\n]*?[ \t"',]`                   // of the same command
+	nameForm = `[\p{L}_][\p{L}\p{M}0-9_.-]*`            // a name
+	next     = `[ \t]+|\\*["'](?:[ \t]*,[ \t]*|[ \t]+)` // from a flag to its value, also in JSON and between quotes
+	options  = `\b[^|;&\n]*?[ \t"',]`                   // of the same command
 )
 
 // hints are what every name of a secret has one of.
@@ -52,7 +64,7 @@ var hints = []string{
 func hideNamed(text string) string {
 	lower := strings.ToLower(text)
 	ways := programs
-	if slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(lower, h) }) {
+	if hinted(lower) {
 		ways = slices.Concat(leads, programs)
 		text = hideElements(text)
 	}
@@ -64,7 +76,7 @@ func hideNamed(text string) string {
 	return text
 }
 
-var element = regexp.MustCompile(`<([A-Za-z_][A-Za-z0-9_.-]*)>([^<]+)</`)
+var element = regexp.MustCompile(`<(` + nameForm + `)>([^<]+)</`)
 
 // hideElements hides what stands in XML elements that are named like a secret.
 func hideElements(text string) string {
@@ -128,7 +140,8 @@ func header(name string) bool {
 		return isPassword(joined)
 	}
 	ends := func(word string) bool { return strings.HasSuffix(joined, word) || strings.HasSuffix(joined, word+"S") }
-	return slices.Contains(secretParts, parts[len(parts)-1]) || slices.ContainsFunc(secretWords, ends)
+	last := parts[len(parts)-1]
+	return slices.Contains(secretParts, last) || slices.ContainsFunc(secretWords, ends) || foreignPart(last) || isPassword(joined) || slices.ContainsFunc(foreignWords, ends)
 }
 
 // telling leaves out what only sounds like a secret in running text, such as "key=42" of a cache, unless it looks drawn
@@ -150,7 +163,7 @@ var number = regexp.MustCompile(`^[0-9]+$`)
 func vague(parts []string) bool {
 	last := parts[len(parts)-1]
 	if len(parts) == 1 {
-		return slices.Contains([]string{"KEY", "KEYS", "SALT", "COOKIE", "SIGNATURE", "LICENSE", "TOKENS", "AUTH"}, last)
+		return slices.Contains([]string{"KEY", "KEYS", "SALT", "COOKIE", "SIGNATURE", "LICENSE", "TOKENS", "AUTH"}, last) || slices.Contains(foreignKeys, last)
 	}
 	return (last == "KEY" || last == "KEYS") && slices.Contains([]string{
 		"PRIMARY", "FOREIGN", "UNIQUE", "SORT", "GROUP", "PARTITION", "SHARD", "ROUTING", "CACHE", "OBJECT", "ROW", "MAP", "PUBLIC", "IDEMPOTENCY",
@@ -168,7 +181,8 @@ func given(_, value string) bool {
 
 // isPassword says it of a name in capitals. What bears such a one is no path, even if it looks like one.
 func isPassword(name string) bool {
-	return slices.ContainsFunc([]string{"PASSWORD", "PASSWD", "PASSPHRASE"}, func(w string) bool { return strings.HasSuffix(name, w) })
+	ends := func(w string) bool { return strings.HasSuffix(name, w) }
+	return slices.ContainsFunc([]string{"PASSWORD", "PASSWD", "PASSPHRASE"}, ends) || slices.ContainsFunc(foreignPasswords, ends) || slices.ContainsFunc(shortPasswords, ends)
 }
 
 var (

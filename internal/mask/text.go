@@ -31,11 +31,29 @@ func Secrets(env []string) []string {
 }
 
 // Text hides secrets within a text: those given, also as they look in a URL, in JSON or in base64, and whatever has the
-// look that only a secret has. It does not go by randomness alone, since logs are full of harmless IDs.
+// look that only a secret has. It does not go by randomness alone, since logs are full of harmless IDs. What control
+// characters, escape sequences or characters without width have in their midst is found as well: where it has no other name
+// than its look, the text loses all of those.
 func Text(text string, secrets []string) string {
-	for _, s := range forms(secrets) {
-		text = replace(text, s)
+	known := forms(secrets)
+	text = hideLooks(hideSplit(hideKnown(text, known), known))
+	if seen := visible(text); seen != text {
+		if hidden := hideLooks(hideKnown(seen, known)); hidden != seen {
+			return hidden
+		}
 	}
+	return text
+}
+
+func hideKnown(text string, forms []string) string {
+	for _, f := range forms {
+		text = replace(text, f)
+	}
+	return text
+}
+
+// hideLooks hides what looks like a secret, and what is named like one.
+func hideLooks(text string) string {
 	lower := strings.ToLower(text)
 	for _, p := range patterns {
 		if p.within(lower) {
