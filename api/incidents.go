@@ -14,6 +14,7 @@ import (
 
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -162,7 +163,7 @@ func (a *API) addNote(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := by(r, i.ID, "")
 	entry, err := a.deps.Incidents.Record(r.Context(), incidents.Entry{
-		IncidentID: i.ID, OccurredAt: time.Now(), Kind: incidents.KindNote, Actor: who.Actor, Source: who.Source, Summary: text,
+		IncidentID: i.ID, OccurredAt: time.Now(), Kind: incidents.KindNote, Actor: who.Actor, Source: who.Source, Summary: mask.Text(text, nil),
 	})
 	if err != nil {
 		return fmt.Errorf("writing a note on incident %s: %w", i.PagerDutyID, err)

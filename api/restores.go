@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -41,7 +42,9 @@ func restoreAsk(r *http.Request) (wire.RestoreAsk, error) {
 	if err := decode(r, &in); err != nil {
 		return in, err
 	}
-	return in, sentence("reason", in.Reason)
+	err := sentence("reason", in.Reason)
+	in.Reason = mask.Text(in.Reason, nil)
+	return in, err
 }
 
 // answerRestore waits until the restore is over, unless the client rather would not. The restore does not depend on

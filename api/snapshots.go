@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -135,7 +136,7 @@ func takeAsk(r *http.Request) (snapshot.TakeAsk, error) {
 	if err := decode(r, &in); err != nil {
 		return snapshot.TakeAsk{}, err
 	}
-	ask := snapshot.TakeAsk{Name: in.Name, Reason: snapshot.Manual, Note: in.Note, Pinned: in.Pinned}
+	ask := snapshot.TakeAsk{Name: in.Name, Reason: snapshot.Manual, Note: mask.Text(in.Note, nil), Pinned: in.Pinned}
 	switch in.Reason {
 	case "", string(snapshot.Manual):
 	case string(snapshot.PreDeploy):

@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/store"
 )
 
@@ -31,7 +32,7 @@ func (w webhooks) Receive(ctx context.Context, header http.Header, body []byte) 
 		}
 		return fmt.Errorf("%w: %w", api.ErrWebhookBadSignature, err)
 	}
-	d := store.Delivery{Source: "pagerduty", NativeID: header.Get("X-Webhook-Id"), Body: body}
+	d := store.Delivery{Source: "pagerduty", NativeID: header.Get("X-Webhook-Id"), Body: []byte(mask.Text(string(body), nil))}
 	event, malformed := pagerduty.ParseWebhook(body)
 	d.EventID = event.ID
 	if d.NativeID == "" {

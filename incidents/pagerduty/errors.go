@@ -81,7 +81,7 @@ func bare(err error) error {
 func answerError(op string, resp *http.Response, body []byte, secrets ...string) *Error {
 	said := answerText(body)
 	e := &Error{Op: op, Status: resp.StatusCode, Code: said.Code, Reason: ReasonRefused}
-	e.Err = fmt.Errorf("PagerDuty answered %d%s", resp.StatusCode, mask(said.text(), secrets))
+	e.Err = fmt.Errorf("PagerDuty answered %d%s", resp.StatusCode, without(said.text(), secrets))
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests:
 		e.Reason, e.Retry, e.After = ReasonRateLimited, true, waitFor(resp.Header)
@@ -131,7 +131,7 @@ func (a answer) text() string {
 	return fmt.Sprintf(" (%d: %s)", a.Code, said)
 }
 
-func mask(s string, secrets []string) string {
+func without(s string, secrets []string) string {
 	for _, secret := range secrets {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, "[secret]")

@@ -175,7 +175,7 @@ func (r rawLogEntry) entry() LogEntry {
 		Type:    clean(r.Type, maxName),
 		At:      r.CreatedAt.UTC(),
 		Agent:   r.Agent.actor(),
-		Summary: clean(r.Summary, maxSentence),
+		Summary: said(r.Summary, maxSentence),
 		URL:     webURL(r.HTMLURL),
 	}
 	if r.Channel == nil {
@@ -183,7 +183,7 @@ func (r rawLogEntry) entry() LogEntry {
 	}
 	l.Channel = clean(r.Channel.Type, maxName)
 	if text, ok := r.Channel.Summary.(string); ok && l.EventType() == "incident.annotated" {
-		l.Note = clean(text, maxMessage)
+		l.Note = said(text, maxMessage)
 	}
 	return l
 }

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/mask"
 )
 
 // How much of what PagerDuty says is kept, in characters.
@@ -121,7 +122,7 @@ func (r rawIncident) incident() Incident {
 	i := Incident{
 		ID:        r.ID,
 		Number:    max(r.Number, r.IncidentNumber),
-		Title:     clean(r.Title, maxTitle),
+		Title:     said(r.Title, maxTitle),
 		Status:    statusOf(r.Status),
 		Urgency:   clean(r.Urgency, maxName),
 		URL:       webURL(r.HTMLURL),
@@ -129,13 +130,13 @@ func (r rawIncident) incident() Incident {
 		CreatedAt: r.CreatedAt.UTC(),
 	}
 	if i.Title == "" {
-		i.Title = clean(r.Summary, maxTitle)
+		i.Title = said(r.Summary, maxTitle)
 	}
 	if r.Priority != nil {
-		i.Priority = clean(r.Priority.Summary, maxName)
+		i.Priority = said(r.Priority.Summary, maxName)
 	}
 	if r.Service != nil {
-		i.ServiceID, i.Service = clean(r.Service.ID, maxName), clean(r.Service.Summary, maxName)
+		i.ServiceID, i.Service = clean(r.Service.ID, maxName), said(r.Service.Summary, maxName)
 	}
 	if r.Policy != nil {
 		i.PolicyID = clean(r.Policy.ID, maxName)
@@ -167,6 +168,13 @@ func clean(s string, limit int) string {
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 	return clip(strings.TrimSpace(s), limit)
+}
+
+// said is clean for what somebody or a monitoring tool has written: secrets in it are hidden before anything is kept of it.
+// What lies far behind the limit is not looked at.
+func said(s string, limit int) string {
+	s = clean(s, 4*limit)
+	return clip(mask.Text(s, nil), limit)
 }
 
 // clip cuts s to limit characters, the last of which says that there was more.

@@ -39,7 +39,7 @@ type Event struct {
 // Echoes says whether e tells of a note with this text: one that Note has written comes back as an event. Its ID can't
 // tell, since the event may be here before PagerDuty's answer with the ID is.
 func (e Event) Echoes(text string) bool {
-	text = clean(text, maxNote)
+	text = said(text, maxNote)
 	if e.Note == "" || text == "" {
 		return false
 	}
@@ -147,7 +147,7 @@ func (e Event) withData(raw *rawEvent) (Event, error) {
 		e.Incident, e.HasIncident = found.incident(), true
 	}
 	if data.Type == "incident_note" {
-		e.Note, e.NoteTrimmed = clean(data.Content, maxNote), data.Trimmed
+		e.Note, e.NoteTrimmed = said(data.Content, maxNote), data.Trimmed
 	}
 	kept := e.keep(raw, data)
 	e.Summary = e.sentence(kept)
@@ -223,9 +223,9 @@ func malformed(err error) error {
 
 func (e Event) keep(raw *rawEvent, data rawData) details {
 	kept := details{
-		Message: clean(data.Message, maxMessage),
+		Message: said(data.Message, maxMessage),
 		State:   clean(data.State, maxName),
-		Note:    clean(data.Content, maxMessage),
+		Note:    said(data.Content, maxMessage),
 	}
 	if e.HasIncident && data.Incident == nil {
 		kept.Status, kept.Urgency, kept.Priority = e.Incident.Status, e.Incident.Urgency, e.Incident.Priority

@@ -96,6 +96,31 @@ func TestDetailsLeaveOutPassCodes(t *testing.T) {
 	}
 }
 
+// What a monitoring tool puts into a title is anything, and people see, store and export it.
+func TestSecretsInWhatPagerDutySaysAreHidden(t *testing.T) {
+	t.Parallel()
+	const secret = "swordfish"
+	for kind, data := range map[string]string{
+		"incident.triggered":               `{"id":"PGR0VU2","type":"incident","title":"Login failed: password=swordfish on db","service":{"id":"P1","summary":"mot_de_passe: swordfish"},"priority":{"summary":"pwd=swordfish"}}`,
+		"incident.acknowledged":            `{"id":"PGR0VU2","type":"incident","title":"Login failed: pass\u200bword=swordfish on db"}`,
+		"incident.annotated":               `{"id":"N1","type":"incident_note","content":"try postgres://shop:swordfish@db/shop",` + reference + `}`,
+		"incident.status_update_published": `{"id":"S1","type":"incident_status_update","message":"API_KEY=swordfish",` + reference + `}`,
+		"incident.resolved":                `{"id":"PGR0VU2","type":"incident","summary":"[#42] ` + strings.Repeat("x ", 490) + `kennwort=swordfish","title":""}`,
+	} {
+		e := mustParse(t, event(kind, data))
+		kept, err := json.Marshal([]any{e, e.Incident.Record()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(kept), secret) {
+			t.Errorf("%s keeps %s", kind, kept)
+		}
+		if !strings.Contains(string(kept), "[masked]") {
+			t.Errorf("%s says nothing of what is hidden: %s", kind, kept)
+		}
+	}
+}
+
 func TestEventsThatReferToAnIncidentFindIt(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ kind, data, summary string }{
