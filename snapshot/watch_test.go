@@ -123,17 +123,17 @@ func TestDeployWhileTheBotWasDownIsSeen(t *testing.T) {
 	key := k.key(api)
 	k.awaitBaseline(key, first)
 	stop()
-	began := time.Now()
 	k.Docker("rm", "-f", api)
-	k.until("a moment has passed", func() bool { return time.Since(began) > 1500*time.Millisecond })
+	gone := time.Now()
+	k.until("a moment has passed", func() bool { return time.Since(gone) > 500*time.Millisecond })
 	k.Run(api, two)
 	k.watch()
 	d := k.awaitDeploys(key, 1)[0]
 	if d.Snapshot == "" || d.Before != one || d.After != two {
 		t.Errorf("deploy %+v", d)
 	}
-	if d.At.Sub(began) > time.Second {
-		t.Errorf("it began at %s, want %s, which the engine's past events tell", d.At, began)
+	if d.At.After(gone) {
+		t.Errorf("it began at %s, want what the engine's past events tell, before %s", d.At, gone)
 	}
 }
 
