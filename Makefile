@@ -59,6 +59,19 @@ crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRA
 	@$(MAKE) web
 	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies|Deploy|Tap' ./cmd/snapback
 
+.PHONY: engines
+engines: ## the tests with every supported engine, an hour; writes docs/engines.md (ARGS="26.1 29": those only)
+	@scripts/setup cc engine postgres node chromium busybox compose
+	@$(MAKE) web
+	@scripts/engines $(ARGS)
+
+.PHONY: newest
+newest: ## what talks to the engine, and one night, with the newest engine
+	@scripts/setup cc node
+	@$(MAKE) web
+	@scripts/engine-matrix test 29 -race -timeout 12m ./snapshot/docker
+	@scripts/engine-matrix test 29 -race -timeout 5m -run '^TestNight$$' ./cmd/snapback
+
 .PHONY: lint
 lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done)); \
