@@ -48,13 +48,13 @@ func told(e incidents.Entry) (mark string, ok bool) {
 	return mark, ok
 }
 
-// troubled says that something is wrong with a snapshot: everything about snapshots but what is routine.
+// troubled says that something is wrong with a snapshot or an engine: everything about them but what is routine.
 func troubled(kind string) bool {
 	switch kind {
 	case incidents.KindSnapshotAsked, incidents.KindSnapshotTaken, incidents.KindSnapshotDeleted:
 		return false
 	}
-	return strings.HasPrefix(kind, "snapshot.")
+	return strings.HasPrefix(kind, "snapshot.") || strings.HasPrefix(kind, "engine.")
 }
 
 // shouted are also shown in the channel: people look there.

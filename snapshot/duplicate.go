@@ -82,6 +82,8 @@ type DuplicateStore interface {
 	ToDuplicate(ctx context.Context, engine string) ([]Snapshot, error)
 	// Remembered picks those whose snapshot is, or was, in the database.
 	Remembered(ctx context.Context, list []Duplicate) ([]Duplicate, error)
+	// Attended lists the engines that bots reach right now, by their names.
+	Attended(ctx context.Context) ([]string, error)
 	// Readd writes what it does not have: snapshots by their names, and the seats of identities that it has never seen,
 	// with one entry, all or nothing. When there is no such snapshot, it writes nothing at all.
 	Readd(ctx context.Context, list []Snapshot, seats []Seat, entry func(added []Snapshot) incidents.Entry) (added []Snapshot, err error)

@@ -29,8 +29,9 @@ type LeftOut struct {
 	Why       string
 }
 
-// Rebuild finds the snapshots again that the database does not know, from their duplicates on the engine. A name that has
-// been given anew in the meantime gets -2, -3, …. Doing it twice adds nothing twice.
+// Rebuild finds the snapshots again that the database does not know, from their duplicates on the engine, also those that it
+// bears under a name that it has no more. A name that has been given anew in the meantime gets -2, -3, …. Doing it twice adds
+// nothing twice.
 func (d *Duplicator) Rebuild(ctx context.Context, by By) (Rebuilt, error) {
 	engine, err := d.Engine.ID(ctx)
 	if err != nil {
@@ -40,11 +41,16 @@ func (d *Duplicator) Rebuild(ctx context.Context, by By) (Rebuilt, error) {
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	known, err := d.Store.Remembered(ctx, all)
+	attended, err := d.Store.Attended(ctx)
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	b := rebuild{Duplicator: d, engine: engine, out: Rebuilt{Found: len(all), Known: len(known)}, found: map[string]Snapshot{}}
+	b := rebuild{Duplicator: d, engine: engine, attended: attended, found: map[string]Snapshot{}}
+	known, err := d.Store.Remembered(ctx, b.asOwn(all))
+	if err != nil {
+		return Rebuilt{}, err
+	}
+	b.out = Rebuilt{Found: len(all), Known: len(known)}
 	for _, dup := range all {
 		if slices.ContainsFunc(known, func(k Duplicate) bool { return k.Name == dup.Name }) {
 			continue
@@ -59,9 +65,28 @@ func (d *Duplicator) Rebuild(ctx context.Context, by By) (Rebuilt, error) {
 // rebuild is one run of Rebuild.
 type rebuild struct {
 	*Duplicator
-	engine string
-	out    Rebuilt
-	found  map[string]Snapshot // by identity and moment
+	engine   string
+	attended []string // engines that are others' to look after
+	out      Rebuilt
+	found    map[string]Snapshot // by identity and moment
+}
+
+// own is the key of the same container on this engine, and whether its snapshots are this engine's. What has another
+// engine's name and is here, while nobody reaches that engine, is left of a time when this one had that name.
+func (b *rebuild) own(key string) (string, bool) {
+	engine, rest, _ := strings.Cut(key, "/")
+	if engine != b.engine && slices.Contains(b.attended, engine) {
+		return key, false
+	}
+	return b.engine + "/" + rest, true
+}
+
+func (b *rebuild) asOwn(list []Duplicate) []Duplicate {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Key, _ = b.own(out[i].Key)
+	}
+	return out
 }
 
 // read takes what a duplicate holds, or notes why not. It returns an error only when the engine does not answer.
@@ -93,9 +118,11 @@ func (b *rebuild) mine(dup Duplicate) (s Snapshot, why string) {
 	if err != nil {
 		return s, "it can't be opened: " + err.Error()
 	}
-	if !strings.HasPrefix(s.Key, b.engine+"/") {
-		return s, "it is of another engine"
+	key, ours := b.own(s.Key)
+	if !ours {
+		return s, "it is of another engine, which a bot looks after"
 	}
+	s.Key = key
 	was, err := b.Engine.Describe(s.Document)
 	switch {
 	case err != nil:

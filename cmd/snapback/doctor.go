@@ -70,7 +70,7 @@ func examine(ctx context.Context, w io.Writer, checks []check) error {
 func checks(c config) []check {
 	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
 	return []check{
-		{"engine", checkEngine},
+		{"engine", func(ctx context.Context) (string, error) { return checkEngine(ctx, c) }},
 		{"engine's disk", func(ctx context.Context) (string, error) {
 			return checkDisk(ctx, docker.Config{DataDir: c.DataDir}, c.DiskLimit)
 		}},
@@ -85,7 +85,7 @@ func checks(c config) []check {
 	}
 }
 
-func checkEngine(ctx context.Context) (string, error) {
+func checkEngine(ctx context.Context, c config) (string, error) {
 	engine, err := docker.New(ctx, docker.Config{})
 	if err != nil {
 		return "", err
@@ -94,8 +94,39 @@ func checkEngine(ctx context.Context) (string, error) {
 	if err := engine.Denied(ctx); err != nil {
 		return "", err
 	}
-	id, err := engine.ID(ctx)
-	return id + ", by " + engine.From(), err
+	in, err := engine.Introduction(ctx)
+	if err != nil {
+		return "", err
+	}
+	found := fmt.Sprintf("%s on %s, by %s", in.ID, in.Host, engine.From())
+	if c.DatabaseURL == "" {
+		return found, nil
+	}
+	known, err := whatIsKnown(ctx, c, engine, in)
+	return known + ", by " + engine.From(), err
+}
+
+// whatIsKnown says under which name the database has the engine. It changes nothing.
+func whatIsKnown(ctx context.Context, c config, engine *docker.Engine, in snapshot.Introduction) (string, error) {
+	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL})
+	if err != nil {
+		return "", fmt.Errorf("%s on %s; what is known of it is in the database: %w", in.ID, in.Host, err)
+	}
+	defer db.Close()
+	name, others, err := db.EngineName(ctx, in.ID)
+	switch {
+	case err != nil:
+		return "", caution{fmt.Errorf("%s on %s; what is known of it can't be read: %w", in.ID, in.Host, err)}
+	case name == in.ID:
+		return fmt.Sprintf("%s on %s", in.ID, in.Host), nil
+	case name != "":
+		return fmt.Sprintf("on %s, %s, known as %s since before an upgrade", in.Host, in.ID, name), nil
+	case len(others) == 0:
+		return fmt.Sprintf("%s on %s, and new to the database", in.ID, in.Host), nil
+	}
+	traces, err := engine.Traces(ctx)
+	return "", errors.Join(caution{fmt.Errorf("%s on %s is new to the database, which knows %s. Should it be one of these, upgraded, serve finds that out: there are %d enabled containers, %d images and duplicates of snapshots %v",
+		in.ID, in.Host, strings.Join(others, ", "), len(traces.Containers), len(traces.Images), traces.Duplicates)}, err)
 }
 
 func checkDisk(ctx context.Context, where docker.Config, limit float64) (string, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -98,7 +99,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	stop.add(closing(db.Close))
 
 	// The engine, and what is done with it.
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Logger: log})
+	registry := snapshot.NewRegistry(snapshot.RegistryConfig{
+		Store: db, Me: snapshot.Presence{Bot: folder.bot, Run: rand.Text(), Scope: c.Only}, Logger: log,
+	})
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Namer: registry, Logger: log})
 	if err != nil {
 		return usageError{err} // which names the setting
 	}
@@ -191,6 +195,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)}
 	}
+	registry.Start(engine.Introduce)
+	stop.add(registry.Stop)
 	restorer.Start()
 	stop.add(restorer.Stop)
 	duplicator.Start()

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,33 @@ type Proxy struct {
 	count  int // of those that are counted
 	faults []*Fault
 	lags   bool
+	id     string // what the engine calls itself; "": what it does
+}
+
+// Rename has the engine call itself something else, as an upgrade may.
+func (p *Proxy) Rename(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.id = id
+}
+
+// rename writes the other ID into what the engine says of itself.
+func (p *Proxy) rename(resp *http.Response) error {
+	p.mu.Lock()
+	id := p.id
+	p.mu.Unlock()
+	if id == "" || !strings.HasSuffix(resp.Request.URL.Path, "/info") || resp.StatusCode != http.StatusOK {
+		return nil
+	}
+	var info map[string]any
+	if err := errors.Join(json.NewDecoder(resp.Body).Decode(&info), resp.Body.Close()); err != nil {
+		return err
+	}
+	info["ID"] = id
+	doc, err := json.Marshal(info)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(doc)), int64(len(doc))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(doc)))
+	return err
 }
 
 // Start makes a proxy to the engine at host, or to the one that DOCKER_HOST names when that is "", and ends it with the test. With a label, such as
@@ -60,7 +88,7 @@ func Start(t testing.TB, host, label string) *Proxy {
 		Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(r.Out) },
 		Transport:      p.target,
 		FlushInterval:  -1,
-		ModifyResponse: p.outdate,
+		ModifyResponse: func(r *http.Response) error { return errors.Join(p.outdate(r), p.rename(r)) },
 		ErrorLog:       log.New(io.Discard, "", 0), // a stream that breaks with the engine is what is wanted
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}

@@ -20,17 +20,21 @@ import (
 type Daemon struct {
 	t      testing.TB
 	dir    string
-	orders io.Writer
+	keeper *exec.Cmd
+	orders io.WriteCloser
 	said   chan string // what the first process answers; closed when it has ended
 }
 
 // keeper is the namespaces' first process. It ends when its input does, and everything in them with it. Its waiting for
 // one child also buries those that were orphaned.
 const keeper = `
+set -e
+enter "$1"
+set +e
 mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd # or the machine's own would be taken
 while read -r order; do
 	case $order in
-	start) dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
+	start) DOCKER_MIN_API_VERSION=1.24 dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
 		--containerd-namespace "$2" --containerd-plugins-namespace "$2-plugins" >>"$1/log" 2>&1 & engine=$! ;;
 	TERM|KILL) kill -s "$order" "$engine"; wait "$engine"; sleep 0.1 ;; # in which its containerd dies, and is buried
 	esac
@@ -47,40 +51,65 @@ func StartDaemon(t testing.TB) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := os.Create(filepath.Join(dir, "keeper.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kept.Close()
-	cmd := exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", keeper, "keeper", dir, filepath.Base(dir))
-	orders, in := cmd.StdinPipe()
-	answers, out := cmd.StdoutPipe()
-	if in != nil || out != nil {
-		t.Fatal(in, out)
-	}
-	cmd.Stderr = kept
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting an engine: %v", err)
-	}
-	d := &Daemon{t: t, dir: dir, orders: orders, said: make(chan string)}
-	go func() { // ends with the keeper
-		defer close(d.said)
-		for lines := bufio.NewScanner(answers); lines.Scan(); {
-			d.said <- lines.Text()
-		}
-	}()
+	d := &Daemon{t: t, dir: dir}
 	t.Cleanup(func() {
-		_ = orders.Close()
-		for range d.said { // until the keeper has ended
-		}
-		_ = cmd.Wait() // how it ended is no matter
+		d.end()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Errorf("removing the engine's folder: %v", err)
 		}
 	})
+	d.begin(Release{enter: "enter() { :; }"})
+	return d
+}
+
+// Upgrade has another release of the engine run on the same data, as an upgrade of the machine does.
+func (d *Daemon) Upgrade(r Release) {
+	d.t.Helper()
+	d.order("TERM")
+	d.end()
+	d.begin(r)
+}
+
+// begin starts the keeper, and the engine.
+func (d *Daemon) begin(r Release) {
+	d.t.Helper()
+	kept, err := os.Create(filepath.Join(d.dir, "keeper.log"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer kept.Close()
+	d.keeper = exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", r.enter+keeper, "keeper", d.dir, filepath.Base(d.dir))
+	orders, in := d.keeper.StdinPipe()
+	answers, out := d.keeper.StdoutPipe()
+	if in != nil || out != nil {
+		d.t.Fatal(in, out)
+	}
+	d.keeper.Stderr = kept
+	if err := d.keeper.Start(); err != nil {
+		d.t.Fatalf("starting an engine: %v", err)
+	}
+	said := make(chan string)
+	d.orders, d.said = orders, said
+	go func() { // ends with the keeper
+		defer close(said)
+		for lines := bufio.NewScanner(answers); lines.Scan(); {
+			said <- lines.Text()
+		}
+	}()
 	d.order("start")
 	d.awaitReady()
-	return d
+}
+
+// end ends the keeper, and all that is in its namespaces.
+func (d *Daemon) end() {
+	if d.keeper == nil {
+		return
+	}
+	_ = d.orders.Close()
+	for range d.said { // until the keeper has ended
+	}
+	_ = d.keeper.Wait() // how it ended is no matter
+	d.keeper = nil
 }
 
 // Host is what DOCKER_HOST has to be to reach it.

@@ -28,6 +28,7 @@ type Config struct {
 	Host   string              // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
 	Getenv func(string) string // of DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG and HOME; zero: os.Getenv
 	Only   string              // a label, as key or key=value, that an enabled container must bear as well; zero: none
+	Namer  Namer               // zero: the engine's name is what it calls itself
 	Logger *slog.Logger        // zero: nothing is logged
 
 	// DataDir is the bot's own folder, which stands in for the engine's when that can't be seen; zero: nothing does.
@@ -56,8 +57,10 @@ type Engine struct {
 	helper                    helper
 	stall                     time.Duration
 
-	mu sync.Mutex
-	id string // guarded by mu; the engine's own ID, "" until it was asked for
+	namer Namer // nil: engines are called what they call themselves
+
+	mu   sync.Mutex
+	name string // guarded by mu; "" until it was found out
 
 	clockAhead time.Duration // guarded by mu, as is the next one; see clock.go
 	clockAsked time.Time
@@ -80,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
+	e := &Engine{cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
 	if e.log == nil {
@@ -111,24 +114,6 @@ func (e *Engine) Ping(ctx context.Context) error {
 	}
 	e.cli.NegotiateAPIVersionPing(ping)
 	return nil
-}
-
-// ID is the engine's own ID, which it keeps for as long as its data folder lives. It is asked for once.
-func (e *Engine) ID(ctx context.Context) (string, error) {
-	e.mu.Lock()
-	id := e.id
-	e.mu.Unlock()
-	if id != "" {
-		return id, nil
-	}
-	info, err := e.cli.Info(ctx)
-	if err != nil {
-		return "", fmt.Errorf("asking for the engine's ID: %w", known(err, nil))
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.id = info.ID
-	return e.id, nil
 }
 
 // Labels that Compose puts on its containers.

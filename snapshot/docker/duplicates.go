@@ -108,7 +108,7 @@ func (e *Engine) Describe(doc json.RawMessage) (snapshot.Inspection, error) {
 		return snapshot.Inspection{}, err
 	}
 	e.mu.Lock()
-	id := e.id
+	id := e.name
 	e.mu.Unlock()
 	in := d.inspection(id, doc)
 	in.Enabled = e.enabled(d)

@@ -1,0 +1,89 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Namer gives engines the names under which what is theirs is written down. snapshot.Registry does.
+type Namer interface {
+	Name(ctx context.Context, in snapshot.Introduction, traces func(context.Context) (snapshot.Traces, error)) (string, error)
+}
+
+// ID is the engine's name: what all its containers' keys begin with. Without a Namer it is what the engine calls itself. It
+// is found out once, and again by Introduce.
+func (e *Engine) ID(ctx context.Context) (string, error) {
+	e.mu.Lock()
+	name := e.name
+	e.mu.Unlock()
+	if name != "" {
+		return name, nil
+	}
+	if err := e.Introduce(ctx); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.name, nil
+}
+
+// Introduction is what the engine says of itself now.
+func (e *Engine) Introduction(ctx context.Context) (snapshot.Introduction, error) {
+	info, err := e.cli.Info(ctx)
+	if err != nil {
+		return snapshot.Introduction{}, fmt.Errorf("asking for the engine's ID: %w", known(err, nil))
+	}
+	return snapshot.Introduction{ID: info.ID, Host: info.Name}, nil
+}
+
+// Introduce finds out which engine it is. While that can't be said, the name stays what it was.
+func (e *Engine) Introduce(ctx context.Context) error {
+	in, err := e.Introduction(ctx)
+	if err != nil {
+		return err
+	}
+	name := in.ID
+	if e.namer != nil {
+		if name, err = e.namer.Name(ctx, in, e.Traces); err != nil {
+			return err
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.name != "" && e.name != name {
+		e.log.ErrorContext(ctx, "another engine answers", "was", e.name, "is", name, "host", in.Host)
+	}
+	e.name = name
+	return nil
+}
+
+// Traces are what is on the engine from before.
+func (e *Engine) Traces(ctx context.Context) (snapshot.Traces, error) {
+	t := snapshot.Traces{Duplicates: map[string]int{}}
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", enableLabel)))
+	if err != nil {
+		return t, err
+	}
+	for _, row := range rows {
+		t.Containers = append(t.Containers, row.ID)
+	}
+	images, err := e.cli.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", "snapback/*"))})
+	if err != nil {
+		return t, fmt.Errorf("listing images: %w", known(err, nil))
+	}
+	for _, i := range images {
+		t.Images = append(t.Images, i.ID)
+	}
+	kept, err := e.Duplicates(ctx)
+	for _, d := range kept {
+		engine, _, _ := strings.Cut(d.Key, "/")
+		t.Duplicates[engine]++
+	}
+	return t, err
+}

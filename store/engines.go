@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// MeetEngine implements snapshot.EngineStore.
+func (db *DB) MeetEngine(ctx context.Context, me snapshot.Presence, in snapshot.Introduction) (name string, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT name FROM engines WHERE id = $1`, in.ID).Scan(&name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: %s", snapshot.ErrNewEngine, in.ID)
+		}
+		if err != nil {
+			return err
+		}
+		var other string
+		err = tx.QueryRow(ctx, `SELECT bot || ' reaches ' || engine_id || ' on ' || host FROM bots
+			WHERE engine = $1 AND (engine_id, host) <> ($2, $3) AND run <> $4 AND `+present+` LIMIT 1`, name, in.ID, in.Host, me.Run).Scan(&other)
+		if err == nil {
+			return fmt.Errorf("%w: %s", snapshot.ErrEngineTwice, other)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return comeIn(ctx, tx, me, in, name)
+	})
+	return name, err
+}
+
+// reaches says that bot b looks after container c. One of which nobody knows whose it is, is everybody's on its engine.
+const reaches = `b.engine = c.engine AND (b.scope = '' OR b.scope = ANY(c.scopes) OR c.scopes = '{}')`
+
+// present are the bots that were heard of lately.
+var present = fmt.Sprintf(`seen_at > now() - interval '%d seconds'`, int(snapshot.PresentFor.Seconds()))
+
+func comeIn(ctx context.Context, tx pgx.Tx, me snapshot.Presence, in snapshot.Introduction, name string) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO bots (bot, run, engine, engine_id, host, scope) VALUES (@bot, @run, @engine, @id, @host, @scope)
+		ON CONFLICT (bot) DO UPDATE SET run = excluded.run, engine = excluded.engine, engine_id = excluded.engine_id,
+			host = excluded.host, scope = excluded.scope, seen_at = now()`, pgx.NamedArgs{
+		"bot": me.Bot, "run": me.Run, "engine": name, "id": in.ID, "host": in.Host, "scope": me.Scope,
+	})
+	if err != nil {
+		return fmt.Errorf("writing down that bot %s is there: %w", me.Bot, err)
+	}
+	return nil
+}
+
+// NameEngine implements snapshot.EngineStore. It does nothing when somebody else has named the engine meanwhile.
+func (db *DB) NameEngine(ctx context.Context, me snapshot.Presence, in snapshot.Introduction, t snapshot.Traces,
+	choose func([]snapshot.KnownEngine) (string, incidents.Entry, error)) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `LOCK TABLE engines IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		var named bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM engines WHERE id = $1)`, in.ID).Scan(&named); err != nil || named {
+			return err
+		}
+		known, err := knownEngines(ctx, tx, me, t)
+		if err != nil {
+			return err
+		}
+		name, entry, err := choose(known)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO engines (id, name) VALUES ($1, $2)`, in.ID, name); err != nil || entry.Kind == "" {
+			return err
+		}
+		_, err = db.record(ctx, tx, entry)
+		return err
+	})
+}
+
+func knownEngines(ctx context.Context, tx pgx.Tx, me snapshot.Presence, t snapshot.Traces) ([]snapshot.KnownEngine, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT known.name, EXISTS (SELECT FROM bots WHERE engine = known.name AND run <> $3 AND `+present+`),
+			(SELECT count(*) FROM containers c WHERE c.engine = known.name AND c.engine_id = ANY($1)),
+			(SELECT count(*) FROM snapshots s WHERE starts_with(s.key, known.name || '/') AND s.committed AND s.image_id = ANY($2))
+		FROM (SELECT DISTINCT name FROM engines) known`, t.Containers, t.Images, me.Run)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[snapshot.KnownEngine])
+}
+
+// Attended implements snapshot.DuplicateStore.
+func (db *DB) Attended(ctx context.Context) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `SELECT DISTINCT engine FROM bots WHERE `+present)
+	if err != nil {
+		return nil, away(err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return names, away(err)
+}
+
+// Leave implements snapshot.EngineStore.
+func (db *DB) Leave(ctx context.Context, me snapshot.Presence) error {
+	_, err := db.pool.Exec(ctx, `DELETE FROM bots WHERE bot = $1 AND run = $2`, me.Bot, me.Run)
+	return away(err)
+}
+
+// EngineName is the name of an engine that calls itself id; "" when it was never seen. The others are all names that are known.
+func (db *DB) EngineName(ctx context.Context, id string) (name string, others []string, err error) {
+	rows, err := db.pool.Query(ctx, `SELECT id, name FROM engines ORDER BY since`)
+	if err != nil {
+		return "", nil, away(err)
+	}
+	var known, its string
+	_, err = pgx.ForEachRow(rows, []any{&known, &its}, func() error {
+		if known == id {
+			name = its
+		}
+		others = append(others, its)
+		return nil
+	})
+	return name, others, away(err)
+}
