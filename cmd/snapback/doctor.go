@@ -94,6 +94,9 @@ func checkEngine(ctx context.Context, c config) (string, error) {
 	if err := engine.Denied(ctx); err != nil {
 		return "", err
 	}
+	if err := engine.Supported(ctx); err != nil {
+		return "", err
+	}
 	in, err := engine.Introduction(ctx)
 	if err != nil {
 		return "", err

@@ -108,6 +108,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	stop.add(func(context.Context) error { return engine.Close() })
 	log.Info("container engine", "from", engine.From())
+	if err := within(ctx, startPatience, engine.Supported); errors.Is(err, docker.ErrUnsupported) {
+		return usageError{fmt.Errorf("DOCKER_HOST: %w", err)}
+	}
 	if err := within(ctx, startPatience, engine.Denied); errors.Is(err, snapshot.ErrEngineDenied) {
 		log.Error("the engine does not allow what snapshots and restores need", "err", err)
 	}

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,6 +45,9 @@ func (e *Engine) Introduction(ctx context.Context) (snapshot.Introduction, error
 
 // Introduce finds out which engine it is. While that can't be said, the name stays what it was.
 func (e *Engine) Introduce(ctx context.Context) error {
+	if err := e.Supported(ctx); errors.Is(err, ErrUnsupported) {
+		return err
+	}
 	in, err := e.Introduction(ctx)
 	if err != nil {
 		return err
