@@ -22,7 +22,15 @@ func (b *Bot) container(ctx context.Context, hash string) (snapshot.Container, e
 	if i < 0 {
 		return snapshot.Container{}, snapshot.ErrUnknownContainer
 	}
-	return all[i], nil
+	return all[i], reached(all[i])
+}
+
+// reached returns a *snapshot.ElsewhereError when another bot has to act on the container.
+func reached(c snapshot.Container) error {
+	if c.Elsewhere {
+		return &snapshot.ElsewhereError{Key: c.Key}
+	}
+	return nil
 }
 
 // open returns the incident of a button, or a denial when it is over. Without one it returns the zero incident.

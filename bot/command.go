@@ -148,6 +148,9 @@ func (h *handling) snapshots(ctx context.Context, ref string) error {
 
 func (h *handling) restoreCommand(ctx context.Context, ref, name string) error {
 	c, err := h.named(ctx, ref)
+	if err == nil {
+		err = reached(c)
+	}
 	if err != nil {
 		return err
 	}

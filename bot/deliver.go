@@ -13,11 +13,13 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
 )
 
 // Deliver brings Slack up to what is written: the message of an incident, and the entries of its thread, in order. It
 // may be called at any time, twice, and by several bots. Incident 0 is the chain of what happened outside incidents.
-// The error is an *Error; whatever it says, what was posted is not posted again.
+// The error is an *Error, or a *snapshot.ElsewhereError when another bot can offer what this one can't; whatever it says,
+// what was posted is not posted again.
 //
 // Once, also across crashes: what is about to be posted is noted before (Message.Attempt), and every post carries
 // metadata that tells which it is. When a note is found at the next call, nobody knows how the attempt ended, so the
@@ -33,6 +35,11 @@ func (b *Bot) Deliver(ctx context.Context, incidentID int64) error {
 	if err == nil {
 		b.cfg.Observe("deliver", "ok")
 		return nil
+	}
+	var elsewhere *snapshot.ElsewhereError
+	if errors.As(err, &elsewhere) {
+		b.cfg.Observe("deliver", "elsewhere")
+		return err
 	}
 	var known *Error
 	if !errors.As(err, &known) {
@@ -64,6 +71,11 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	v, err := d.view(ctx, in, entries)
 	if err != nil {
 		return err
+	}
+	if len(v.Containers) > 0 { // the likeliest cause is the first
+		if err := reached(v.Containers[0].Container); err != nil {
+			return err
+		}
 	}
 	if err := d.settleIncident(ctx); err != nil {
 		return err

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // Handle carries out what Accept was given. It can be called twice with the same: what was done is not done again.
 // What can't be done is said to the person, and is no error. An error means that it should be tried again soon; who
-// tries too late is answered that nothing was done.
+// tries too late is answered that nothing was done. A *snapshot.ElsewhereError is for another bot to handle.
 func (b *Bot) Handle(ctx context.Context, body []byte, receivedAt time.Time) error {
 	var in inbound
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -84,6 +85,11 @@ func nothing(context.Context, value) error { return nil }
 
 // explain tells the person why not. What can't be put in words is tried again.
 func (h *handling) explain(ctx context.Context, err error) error {
+	var elsewhere *snapshot.ElsewhereError
+	if errors.As(err, &elsewhere) {
+		h.cfg.Observe("handled", "elsewhere")
+		return err
+	}
 	text, known := h.sentence(err)
 	if !known {
 		h.cfg.Observe("handled", "error")

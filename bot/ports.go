@@ -100,7 +100,8 @@ type People interface {
 // Containers finds enabled containers.
 type Containers interface {
 	// List returns every enabled container as it is now. One that is gone although snapshots of it are kept may be among
-	// them, as it was last seen and with State "gone". It returns snapshot.ErrEngineAway.
+	// them, as it was last seen and with State "gone". Those that another bot looks after are Elsewhere, and as that bot has
+	// last seen them. It returns snapshot.ErrEngineAway.
 	List(ctx context.Context) ([]snapshot.Container, error)
 	// ContainersFor returns those of List whose label names this PagerDuty service.
 	ContainersFor(ctx context.Context, serviceID string) ([]snapshot.Container, error)

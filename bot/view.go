@@ -186,6 +186,9 @@ func (b *Bot) offer(ctx context.Context, all []ContainerView, opened time.Time) 
 			return err
 		}
 		all[i].Kept = len(kept)
+		if all[i].Container.Elsewhere { // only its own bot can tell what can be restored
+			continue
+		}
 		for _, s := range likeliest(worthOffering(kept, all[i].Container), all[i].Deploy, opened, maxOffers) {
 			o, err := b.Offers.Offer(ctx, all[i].Container, s)
 			if err != nil {

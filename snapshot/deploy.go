@@ -48,6 +48,7 @@ func (w *Watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What other bots are for is looked at too: what nobody may touch here is not gone.
 	now := holders(seen, places)
 	if err := w.notePresent(ctx, engine, now, places); err != nil {
 		return err
@@ -91,17 +92,20 @@ func precedes(a, b Sighting, seat string) bool {
 // notePresent writes down who has gone or come back, if anybody has.
 func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string]Sighting, places []Place) error {
 	changed := slices.ContainsFunc(places, func(p Place) bool {
-		_, there := now[p.Key]
-		return there == p.Gone
+		s, there := now[p.Key]
+		return there == p.Gone || there && s.Others == slices.Contains(p.Scopes, w.Scope)
 	})
 	if !changed {
 		return nil
 	}
-	keys := make([]string, 0, len(now))
-	for key := range now {
+	keys, within := make([]string, 0, len(now)), []string{}
+	for key, s := range now {
 		keys = append(keys, key)
+		if !s.Others {
+			within = append(within, key)
+		}
 	}
-	return w.Store.Present(ctx, engine, keys)
+	return w.Store.Present(ctx, engine, keys, w.Scope, within)
 }
 
 func (w *Watcher) compare(now map[string]Sighting, places []Place) {
@@ -111,6 +115,9 @@ func (w *Watcher) compare(now map[string]Sighting, places []Place) {
 	}
 	standings := make([]standing, 0, len(now))
 	for key, s := range now {
+		if s.Others {
+			continue
+		}
 		p, ok := known[key]
 		standings = append(standings, standing{p, s})
 		if ok && p.ContainerID == s.ID || !ok && !w.lasting(s, seated[s.ID]) {

@@ -145,6 +145,9 @@ func (w *Watcher) keepAll(ctx context.Context, engine string) error {
 	}
 	var errs error
 	for _, c := range list {
+		if c.Elsewhere {
+			continue
+		}
 		err := w.Store.Alone(ctx, c.Key, func(ctx context.Context) error { return w.keepFor(ctx, c) })
 		if !errors.Is(err, ErrElsewhere) {
 			errs = errors.Join(errs, err)

@@ -67,7 +67,13 @@ type Container struct {
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
 	Settings  Settings  `json:"-"`
+	Elsewhere bool      `json:"-"` // another bot looks after it, and this one can't: see ElsewhereError
 }
+
+// ElsewhereError says that another bot has to do it: one that reaches the container.
+type ElsewhereError struct{ Key string }
+
+func (e *ElsewhereError) Error() string { return "another bot looks after " + e.Key }
 
 // Reason is why a snapshot was taken.
 type Reason string

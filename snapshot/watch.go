@@ -50,6 +50,7 @@ type Sighting struct {
 	CreatedAt time.Time // to the second
 	Schedule  string
 	Volumes   bool // their contents are to be archived
+	Others    bool // other bots are for it: it does not bear the label that narrows this one's down
 }
 
 func (s Sighting) alive() bool {
@@ -69,6 +70,7 @@ type Place struct {
 	ContainerID string    // of the last one that was seen to have run
 	SeenAt      time.Time // when it was first seen
 	Gone        bool
+	Scopes      []string  // labels that narrow bots down, of those that have seen it as theirs; "": of a bot that is for all
 	Baseline    string    // the engine's ID of the container that the newest baseline was taken from; "" when there is none
 	LastTick    time.Time // of its schedule; zero when there was none
 }
@@ -80,7 +82,7 @@ type WatchEngine interface {
 	ID(ctx context.Context) (string, error)
 	// Follow hands over what happens from since on, and returns when ctx is over or the engine has gone.
 	Follow(ctx context.Context, since time.Time, see func(Event)) error
-	// Glance lists all enabled containers, without those that a restore has set aside.
+	// Glance lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
 	Glance(ctx context.Context) ([]Sighting, error)
 	// Changes lists what differs between two documents, secrets masked.
 	Changes(before, after json.RawMessage) ([]Change, error)
@@ -105,8 +107,9 @@ type Seats interface {
 	Seat(ctx context.Context, key string) (Seat, error)
 	// Sit writes down who has the seat now.
 	Sit(ctx context.Context, s Seat) error
-	// Present notes which identities of an engine are there; all others are gone.
-	Present(ctx context.Context, engine string, keys []string) error
+	// Present notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
+	// ones are within the scope, and that the others are not.
+	Present(ctx context.Context, engine string, keys []string, scope string, within []string) error
 	// EventsSeen is up to when the engine's events have been seen; SeeEvents moves that on.
 	EventsSeen(ctx context.Context, engine string) (time.Time, error)
 	SeeEvents(ctx context.Context, engine string, to time.Time) error
@@ -126,6 +129,7 @@ type WatchConfig struct {
 	Engine WatchEngine
 	Store  WatchStore
 	Taker  *Taker
+	Scope  string // the label that narrows the Engine's containers down; "": none does
 	Logger *slog.Logger
 	Zone   *time.Location // for names such as pre-deploy-2255, and schedules without CRON_TZ; nil: UTC
 

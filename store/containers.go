@@ -12,10 +12,12 @@ import (
 )
 
 // KnownContainers lists the containers of an engine ("" all) as they were last seen, also those that are gone.
-// Those have State "gone".
+// Those have State "gone". Elsewhere are those that a bot looks after that was heard of lately, and that this one can't reach.
 func (db *DB) KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error) {
-	rows, err := db.pool.Query(ctx, `SELECT doc, labels, gone_at IS NOT NULL FROM containers
-		WHERE $1 = '' OR engine = $1 ORDER BY name`, engine)
+	rows, err := db.pool.Query(ctx, `SELECT doc, labels, gone_at IS NOT NULL,
+			NOT EXISTS (SELECT FROM bots b WHERE b.bot = $2 AND `+reaches+`)
+			AND EXISTS (SELECT FROM bots b WHERE b.bot <> $2 AND `+present+` AND `+reaches+`)
+		FROM containers c WHERE $1 = '' OR engine = $1 ORDER BY name`, engine, db.bot)
 	if err != nil {
 		return nil, away(err)
 	}
@@ -27,13 +29,14 @@ func scanContainer(row pgx.CollectableRow) (c snapshot.Container, err error) {
 	var labels map[string]string
 	var doc []byte
 	var gone bool
-	if err = row.Scan(&doc, &labels, &gone); err != nil {
+	var elsewhere bool
+	if err = row.Scan(&doc, &labels, &gone, &elsewhere); err != nil {
 		return c, err
 	}
 	if err = json.Unmarshal(doc, &c); err != nil {
 		return c, fmt.Errorf("reading a container: %w", err)
 	}
-	c.Settings = snapshot.ParseSettings(labels)
+	c.Settings, c.Elsewhere = snapshot.ParseSettings(labels), elsewhere
 	if gone {
 		c.State = "gone"
 	}

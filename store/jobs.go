@@ -80,7 +80,7 @@ const rivertypeForever = 20000
 func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[slackArgs]) error {
-		return outcome(h.Slack(ctx, job.Args.IncidentID))
+		return db.outcome(ctx, job.Args, h.Slack(ctx, job.Args.IncidentID))
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[pagerDutyArgs]) error {
 		return outcome(h.PagerDuty(ctx, job.Args.IncidentID))
@@ -90,7 +90,7 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 		if err != nil {
 			return err
 		}
-		return outcome(h.Tap(ctx, body, at))
+		return db.outcome(ctx, job.Args, h.Tap(ctx, body, at))
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[changeArgs]) error {
 		if h.Change == nil {
@@ -104,7 +104,7 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 	}))
 	client, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{
 		Logger:               slog.New(quiet{db.log.Handler()}),
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
+		Queues:               db.queues(8),
 		Workers:              workers,
 		FetchCooldown:        5 * time.Millisecond,
 		FetchPollInterval:    500 * time.Millisecond,

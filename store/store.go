@@ -35,6 +35,7 @@ type Sealer interface {
 type Config struct {
 	URL    string
 	Keys   Sealer
+	Bot    string       // this bot's name, as others hear of it; "": it is none
 	Logger *slog.Logger // nil: silent
 	Conns  int32        // how many connections at most; 0: pool_max_conns of the URL, or as many as are wanted
 	// Reread is the URL as it is set by now, whose password new connections use; nil: it is not looked at again.
@@ -48,6 +49,7 @@ type DB struct {
 	pool *pgxpool.Pool
 	keys Sealer
 	log  *slog.Logger
+	bot  string
 	link func(incidents.Entry) string
 	jobs *river.Client[pgx.Tx] // inserts; Work starts one that works as well
 
@@ -72,7 +74,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Link == nil {
 		c.Link = func(incidents.Entry) string { return "" }
 	}
-	db := &DB{keys: c.Keys, log: c.Logger, link: c.Link, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
+	db := &DB{keys: c.Keys, log: c.Logger, bot: c.Bot, link: c.Link, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
 	db.watchErrors(pc.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

@@ -30,7 +30,7 @@ func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) e
 // Places implements snapshot.Seats.
 func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT c.key, c.engine_id, c.seen_at, c.gone_at IS NOT NULL,
+		SELECT c.key, c.engine_id, c.seen_at, c.gone_at IS NOT NULL, c.scopes,
 			coalesce((SELECT s.container_id FROM snapshots s WHERE s.key = c.key AND s.reason = 'baseline'
 				AND s.deleted_at IS NULL AND s.missing_since IS NULL ORDER BY s.created_at DESC, s.id DESC LIMIT 1), ''),
 			(SELECT max(tick) FROM schedule_ticks t WHERE t.key = 'schedule ' || c.key)
@@ -40,7 +40,7 @@ func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, erro
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p snapshot.Place, err error) {
 		var tick *time.Time
-		err = row.Scan(&p.Key, &p.ContainerID, &p.SeenAt, &p.Gone, &p.Baseline, &tick)
+		err = row.Scan(&p.Key, &p.ContainerID, &p.SeenAt, &p.Gone, &p.Scopes, &p.Baseline, &tick)
 		p.SeenAt, p.LastTick = p.SeenAt.UTC(), zero(tick)
 		return p, err
 	})
@@ -107,10 +107,16 @@ func settings(labels map[string]string) map[string]string {
 }
 
 // Present implements snapshot.Seats.
-func (db *DB) Present(ctx context.Context, engine string, keys []string) error {
+func (db *DB) Present(ctx context.Context, engine string, keys []string, scope string, within []string) error {
 	_, err := db.pool.Exec(ctx, `
-		UPDATE containers SET gone_at = CASE WHEN key = ANY($2) THEN NULL ELSE now() END
-		WHERE engine = $1 AND (gone_at IS NULL) <> (key = ANY($2))`, engine, keys)
+		UPDATE containers SET
+			gone_at = CASE WHEN key = ANY(@keys) THEN NULL ELSE now() END,
+			scopes = CASE WHEN key = ANY(@within) THEN array_append(array_remove(scopes, @scope), @scope)
+				WHEN key = ANY(@keys) THEN array_remove(scopes, @scope) ELSE scopes END
+		WHERE engine = @engine AND ((gone_at IS NULL) <> (key = ANY(@keys))
+			OR key = ANY(@keys) AND (key = ANY(@within)) <> (@scope = ANY(scopes)))`, pgx.NamedArgs{
+		"engine": engine, "keys": keys, "scope": scope, "within": within,
+	})
 	return away(err)
 }
 

@@ -61,8 +61,8 @@ func TestPlacesSayWhoIsGoneAndBack(t *testing.T) {
 		if there {
 			keys = append(keys, key)
 		}
-		check(t, db.Present(t.Context(), "E1", keys))
-		check(t, db.Present(t.Context(), "E2", nil)) // another engine's bot
+		check(t, db.Present(t.Context(), "E1", keys, "", keys))
+		check(t, db.Present(t.Context(), "E2", nil, "", nil)) // another engine's bot
 		list, err := db.Places(t.Context(), "E1")
 		check(t, err)
 		if len(list) != 1 || list[0].Gone == there || list[0].ContainerID != "a" {

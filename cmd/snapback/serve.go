@@ -92,7 +92,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		stop.add(server.Stop)
 		c.DatabaseURL = server.URL()
 	}
-	db, err := openDatabase(ctx, c, store.Config{Keys: keys, Logger: log, Link: links{c.PublicURL}.of})
+	db, err := openDatabase(ctx, c, store.Config{Keys: keys, Bot: folder.bot, Logger: log, Link: links{c.PublicURL}.of})
 	if err != nil {
 		return err // which names the setting
 	}
@@ -134,7 +134,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	})
 
 	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
-		Engine: engine, Store: duplicator.Watched(db), Taker: taker, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge,
+		Engine: engine, Store: duplicator.Watched(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge,
 	})
 
 	// The terminal.
@@ -260,7 +260,7 @@ func chores(f fleet, db *store.DB, log *slog.Logger) func(context.Context) error
 		tick := time.NewTicker(15 * time.Second)
 		defer tick.Stop()
 		for {
-			if err := errors.Join(db.TellAgain(ctx), db.ForgetDeliveries(ctx, 14*24*time.Hour), db.ForgetRequests(ctx, 48*time.Hour)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(db.ReturnJobs(ctx), db.TellAgain(ctx), db.ForgetDeliveries(ctx, 14*24*time.Hour), db.ForgetRequests(ctx, 48*time.Hour)); err != nil && ctx.Err() == nil {
 				log.Warn("chores", "err", err)
 			}
 			select {

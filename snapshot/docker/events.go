@@ -63,21 +63,23 @@ func event(m events.Message) snapshot.Event {
 	}
 }
 
-// Glance lists what List does, from a single call and with no more than that tells: it serves to see at once whether
-// something has changed, with hundreds of containers.
+// Glance lists what List does and what other bots are for, from a single call and with no more than that tells: it serves to
+// see at once whether something has changed, with hundreds of containers.
 func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := e.rows(ctx, e.ours())
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", enableLabel)))
 	if err != nil {
 		return nil, err
 	}
 	var out []snapshot.Sighting
 	for _, row := range rows {
 		if name := nameOf(row); name != "" && !snapshot.OurName(name) {
-			out = append(out, sighting(engineID, name, row))
+			s := sighting(engineID, name, row)
+			s.Others = !enabledBy(row.Labels, e.only)
+			out = append(out, s)
 		}
 	}
 	return out, e.tellApart(ctx, out)
