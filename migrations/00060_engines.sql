@@ -7,8 +7,13 @@ CREATE TABLE engines (
     name  text NOT NULL,
     since timestamptz NOT NULL DEFAULT now()
 );
+-- Two names that have seen one container are one engine, which was upgraded while its ID still was its name.
 INSERT INTO engines (id, name)
-    SELECT name, name FROM (SELECT engine AS name FROM containers UNION SELECT split_part(key, '/', 1) FROM snapshots) known;
+    SELECT known.name, coalesce((
+        SELECT older.engine FROM containers mine JOIN containers older ON older.engine_id = mine.engine_id
+        WHERE mine.engine = known.name AND older.engine <> mine.engine AND older.seen_at < mine.seen_at
+        ORDER BY older.seen_at LIMIT 1), known.name)
+    FROM (SELECT engine AS name FROM containers UNION SELECT split_part(key, '/', 1) FROM snapshots) known;
 
 -- The bots, as they were last heard of: which engine each of them reaches, and which of its containers it is for.
 CREATE TABLE bots (
