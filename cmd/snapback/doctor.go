@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,10 +93,10 @@ func checkEngine(ctx context.Context, c config) (string, error) {
 		return "", err
 	}
 	defer engine.Close()
-	if err := engine.Denied(ctx); err != nil {
+	if err := engine.Supported(ctx); errors.Is(err, docker.ErrUnsupported) {
 		return "", err
 	}
-	if err := engine.Supported(ctx); err != nil {
+	if err := engine.Denied(ctx); err != nil {
 		return "", err
 	}
 	in, err := engine.Introduction(ctx)
@@ -102,11 +104,24 @@ func checkEngine(ctx context.Context, c config) (string, error) {
 		return "", err
 	}
 	found := fmt.Sprintf("%s on %s, by %s", in.ID, in.Host, engine.From())
-	if c.DatabaseURL == "" {
-		return found, nil
+	if c.DatabaseURL == "" { // the private one is the running bot's
+		return found + formerNames(ctx, engine, in), nil
 	}
 	known, err := whatIsKnown(ctx, c, engine, in)
 	return known + ", by " + engine.From(), err
+}
+
+// formerNames tells of snapshots that were taken when the engine had another name.
+func formerNames(ctx context.Context, engine *docker.Engine, in snapshot.Introduction) string {
+	traces, err := engine.Traces(ctx)
+	if err != nil {
+		return ""
+	}
+	delete(traces.Duplicates, in.ID)
+	if len(traces.Duplicates) == 0 {
+		return ""
+	}
+	return ", with snapshots of " + strings.Join(slices.Sorted(maps.Keys(traces.Duplicates)), ", ") + ", as after an upgrade: serve recognises it"
 }
 
 // whatIsKnown says under which name the database has the engine. It changes nothing.
