@@ -326,6 +326,17 @@ func TestRestoreOutsideAnIncidentGetsAThreadInTheContainersChannel(t *testing.T)
 	wantReplies(t, n.shop.ExpectMessage(t, "▶️ step 0"), "✅ step 2")
 }
 
+func TestRoutineOutsideIncidentsAsksTheEngineNothing(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.write(t, incidents.Entry{Kind: incidents.KindSnapshotTaken, Summary: "routine", Details: []byte(`{"container":"api"}`)})
+	before := n.listed
+	n.deliver(t, 0)
+	if n.listed != before {
+		t.Errorf("the containers were listed %d times to tell nothing", n.listed-before)
+	}
+}
+
 func TestSnapshotWithoutItsVolumesIsSaid(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

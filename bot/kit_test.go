@@ -50,6 +50,7 @@ type world struct {
 	containers []snapshot.Container
 	misnamed   []string // containers with labels that keep them from being enabled
 	engineErr  error
+	listed     int // how often the engine was asked for its containers
 	snapshots  map[string][]snapshot.Snapshot
 	deploys    []snapshot.Deploy
 	whyNot     map[string][]string
@@ -191,6 +192,7 @@ func (w *world) SavePerson(_ context.Context, p bot.Person) error {
 func (w *world) List(context.Context) ([]snapshot.Container, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.listed++
 	return slices.Clone(w.containers), w.engineErr
 }
 

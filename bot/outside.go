@@ -16,7 +16,10 @@ func (d *delivery) outside(ctx context.Context) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	known := d.channels(ctx)
+	var known map[string]string
+	if slices.ContainsFunc(entries, func(e incidents.Entry) bool { _, ok := told(e); return ok }) {
+		known = d.channels(ctx) // which inspects every container
+	}
 	done, err := d.settleOutside(ctx, entries, known)
 	if err != nil {
 		return err
