@@ -20,7 +20,7 @@ type account struct {
 func serverAccount() (account, error) {
 	self, err := user.Current()
 	if err != nil {
-		return account{}, fmt.Errorf("finding the name of this account, which PostgreSQL needs: %w", err)
+		return account{}, nameless()
 	}
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()), self: self.Username}, nil
@@ -31,6 +31,13 @@ func serverAccount() (account, error) {
 		}
 	}
 	return account{}, errors.New("PostgreSQL refuses to run as root, and there is no account postgres or nobody: add one, or set DATABASE_URL")
+}
+
+// ErrNameless means that this program's account has no name, which initdb and peer authentication need.
+var ErrNameless = errors.New("this account has no name here, which PostgreSQL needs")
+
+func nameless() error {
+	return fmt.Errorf("%w: add uid %d to /etc/passwd, run the bot as another user, or set DATABASE_URL", ErrNameless, os.Geteuid())
 }
 
 func accountOf(u *user.User, self string) (account, error) {

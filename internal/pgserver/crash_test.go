@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -184,6 +185,26 @@ func TestAccountWithoutRightsRunsAServerOfItsOwn(t *testing.T) {
 	check(t, heir.cmd.Wait())
 	if running(pid) {
 		t.Error("the server runs on")
+	}
+}
+
+func TestAccountWithoutANameIsToldWhatToDo(t *testing.T) {
+	t.Parallel()
+	onlyRoot(t)
+	for name, setting := range map[string]string{"and without USER": "X=y", "and with USER": "USER=somebody"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			check(t, os.Chmod(filepath.Dir(home), 0o711))
+			check(t, os.Chown(home, 54321, 54321))
+			cmd := exec.Command(copyOfSelf(t))
+			cmd.Env = []string{"PGSERVER_TEST_PROGRAM=" + filepath.Join(home, "pg"), "HOME=" + home, setting}
+			cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}, "/"
+			out, _ := cmd.CombinedOutput() // it fails, and says why
+			if said := string(out); strings.Count(said, "\n") != 1 || !strings.Contains(said, "uid 54321") || !strings.Contains(said, "DATABASE_URL") {
+				t.Errorf("it said %q", said)
+			}
+		})
 	}
 }
 

@@ -71,6 +71,9 @@ func (f folder) runInitdb(ctx context.Context, bin binaries, dir string, ephemer
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
+		if strings.Contains(output.String(), "could not look up effective user ID") {
+			return nameless()
+		}
 		return fmt.Errorf("making the data: initdb: %w", explain(err, output.String()))
 	}
 	return nil

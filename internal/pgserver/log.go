@@ -77,14 +77,18 @@ func explain(err error, output string) error {
 	return err
 }
 
-// reason is the first line with a severity that ends a server or initdb.
+// reason is the first line with a severity that ends a server or initdb, or else the last line.
 func reason(output string) string {
+	last := ""
 	for line := range strings.Lines(output) {
+		if line = strings.TrimSpace(line); line != "" {
+			last = line
+		}
 		for _, severity := range []string{"FATAL:", "PANIC:", "error:"} {
 			if _, why, ok := strings.Cut(line, severity); ok {
 				return strings.TrimSpace(why)
 			}
 		}
 	}
-	return ""
+	return last
 }

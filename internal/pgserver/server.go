@@ -58,6 +58,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	acct, err := serverAccount()
 	if err != nil {
+		if _, none := findBinaries(ctx, cfg.Bin, ""); none != nil {
+			return nil, none // which is what has to be mended first
+		}
 		return nil, err
 	}
 	f, err := openFolder(cfg.Dir, acct)
