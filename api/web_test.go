@@ -2,11 +2,13 @@ package api_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -65,6 +67,17 @@ func TestWebhooksAreToBeDeliveredAgainWhileNoSecretIsSet(t *testing.T) {
 	rec := httptest.NewRecorder()
 	a.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/pagerduty", strings.NewReader("{}")))
 	wantCode(t, rec, 503, "webhooks_disabled")
+}
+
+// On a 400, PagerDuty drops the event for good.
+func TestWebhookThatIsCutOffIsToBeDeliveredAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body := io.MultiReader(strings.NewReader(`{"event":`), iotest.ErrReader(io.ErrUnexpectedEOF))
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/pagerduty", body)
+	rec := httptest.NewRecorder()
+	b.h.ServeHTTP(rec, req)
+	wantStatus(t, rec, http.StatusServiceUnavailable)
 }
 
 func TestRefusalsAreLimitedPerSourceAndNothingElseIs(t *testing.T) {

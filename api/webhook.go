@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -59,7 +60,8 @@ func (a *API) receive(r *http.Request) error {
 			return err
 		}
 	}
-	return &refusal{err: errors.Join(ErrUnavailable, err), detail: "The webhook was not stored. Deliver it again."}
+	// The cause is for the log alone: one that stands for a 4xx, such as a body that was cut off, would drop the event.
+	return &refusal{err: fmt.Errorf("%w: %v", ErrUnavailable, err), detail: "The webhook was not stored. Deliver it again."}
 }
 
 func webhookReason(err error) string {
