@@ -22,8 +22,13 @@ type Delivery struct {
 
 // ReceiveEvent stores a delivery from PagerDuty, brings its incident up to date, and appends the entry, all or
 // nothing. It returns false when the delivery or its event was here before; then neither is written again. With
-// in.PagerDutyID empty the delivery is kept by itself.
+// in.PagerDutyID empty the delivery is kept by itself. Times that can't be are now: see incidents.Clamp.
 func (db *DB) ReceiveEvent(ctx context.Context, d Delivery, in incidents.Incident, at time.Time, e incidents.Entry) (fresh bool, err error) {
+	now := time.Now()
+	at = incidents.Clamp(at, now)
+	for _, t := range []*time.Time{&in.OpenedAt, &in.AcknowledgedAt, &in.ResolvedAt} {
+		*t = incidents.Clamp(*t, now)
+	}
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		id, ok, err := insertDelivery(ctx, tx, d)
 		if err != nil || !ok {

@@ -115,3 +115,43 @@ func TestTwoBotsMigrateAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestEventFromTheFutureDoesNotFreezeAnIncident(t *testing.T) {
+	db := setup(t)
+	receive := func(id string, at time.Time, status incidents.Status) {
+		t.Helper()
+		in := incidents.Incident{PagerDutyID: "P1", Title: "title " + id, Status: status, OpenedAt: at}
+		switch status {
+		case incidents.Acknowledged:
+			in.AcknowledgedAt = at
+		case incidents.Resolved:
+			in.ResolvedAt = at
+		}
+		d := store.Delivery{Source: "pagerduty", NativeID: "W" + id, EventID: id, Body: []byte("{}")}
+		e := incidents.Entry{Kind: "incident." + string(status), Summary: "x", OccurredAt: at, Source: incidents.Source{System: "pagerduty", NativeID: id}}
+		if fresh, err := db.ReceiveEvent(t.Context(), d, in, at, e); err != nil || !fresh {
+			t.Fatalf("%s: fresh %v, %v", id, fresh, err)
+		}
+	}
+	before := time.Now().Add(-time.Second)
+	receive("E1", time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), incidents.Triggered)
+	receive("E2", time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), incidents.Acknowledged)
+	receive("E3", time.Now(), incidents.Resolved)
+	got, err := db.FindIncident(t.Context(), "P1")
+	if err != nil || got.Status != incidents.Resolved || got.Title != "title E3" {
+		t.Errorf("it is %s, %q, %v", got.Status, got.Title, err)
+	}
+	entries, err := db.Entries(t.Context(), got.ID, 0)
+	if err != nil || len(entries) != 3 {
+		t.Fatalf("%d entries, %v", len(entries), err)
+	}
+	times := []time.Time{got.OpenedAt, got.AcknowledgedAt, got.ResolvedAt}
+	for _, e := range entries {
+		times = append(times, e.OccurredAt)
+	}
+	for i, at := range times {
+		if at.Before(before) || at.After(time.Now().Add(time.Second)) {
+			t.Errorf("time %d is %s", i, at)
+		}
+	}
+}

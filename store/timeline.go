@@ -63,7 +63,7 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	}
 	e.Seq++
 	e.RecordedAt = time.Now()
-	if e.OccurredAt.IsZero() {
+	if e.OccurredAt = incidents.Clamp(e.OccurredAt, e.RecordedAt); e.OccurredAt.IsZero() {
 		e.OccurredAt = e.RecordedAt
 	}
 	if e.Source.URL == "" {
