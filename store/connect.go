@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,7 +37,7 @@ var namesMaxConns = regexp.MustCompile(`\bpool_max_conns\s*=`)
 func poolConfig(url string) (*pgxpool.Config, error) {
 	pc, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnfit, unquoted(err))
 	}
 	if !namesMaxConns.MatchString(url) {
 		pc.MaxConns = wantedConns
@@ -49,6 +51,19 @@ func poolConfig(url string) (*pgxpool.Config, error) {
 		pc.ConnConfig.ValidateConnect = writable
 	}
 	return pc, nil
+}
+
+// unquoted is what is wrong with a setting that can't be read. The driver's words quote it, and hide the password only where
+// they find it.
+func unquoted(err error) error {
+	var parse *pgconn.ParseConfigError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	if text := parse.Error(); strings.Contains(text, "failed to parse as") || strings.Contains(text, "invalid port") {
+		return errors.New("want postgres://user:password@host:port/database, with what is no letter or digit in the password as %XX")
+	}
+	return cmp.Or(parse.Unwrap(), errors.New("its parameters can't be read"))
 }
 
 // writable is target_session_attrs=read-write, for whoever did not ask for anything else: after a failover the address may

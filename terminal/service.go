@@ -94,11 +94,11 @@ var errStopping = errors.New("the bot is stopping")
 // New checks the configuration. The service answers at once; Start adds the sweeping.
 func New(cfg Config) (*Service, error) {
 	u, err := url.Parse(cfg.PublicURL)
-	if err != nil || u.Host == "" || (u.Path != "" && u.Path != "/") {
-		return nil, fmt.Errorf("public URL %q: want https://host", cfg.PublicURL)
+	if err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") {
+		return nil, errors.New("want https://host, with nothing behind it")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return nil, fmt.Errorf("public URL %q: a terminal needs https; plain http is for localhost alone", cfg.PublicURL)
+		return nil, errors.New("a terminal needs https; plain http is for localhost alone")
 	}
 	if cfg.Ring == nil || cfg.Store == nil || cfg.Engine == nil || cfg.Gate == nil || cfg.Timeline == nil {
 		return nil, errors.New("ring, store, engine, gate and timeline are all required")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -88,9 +89,18 @@ func (r *reader) get(name string) string {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		r.fail(name+"_FILE", "%v", err)
+		r.fail(name+"_FILE", "%v", unreadable(path, err))
 	}
 	return strings.TrimSpace(string(text))
+}
+
+// unreadable quotes no path that may be the secret itself, put into the wrong variable.
+func unreadable(path string, err error) error {
+	var failed *fs.PathError
+	if !filepath.IsAbs(path) && errors.As(err, &failed) {
+		return fmt.Errorf("want the path of a file: %w", failed.Err)
+	}
+	return err
 }
 
 func (r *reader) or(name, fallback string) string {
@@ -136,6 +146,16 @@ func (r *reader) httpURL(name, v string) string {
 	return strings.TrimRight(v, "/")
 }
 
+// openURL is for those that are shown, logged, or go elsewhere in a link: with a password in it, it would be too. Nothing that
+// is wrong with a URL quotes it.
+func (r *reader) openURL(name, v string) string {
+	if u, err := url.Parse(v); err == nil && u.User != nil {
+		r.fail(name, "must hold no user and no password")
+		return ""
+	}
+	return r.httpURL(name, v)
+}
+
 func (r *reader) address(name, fallback string) string {
 	v := r.or(name, fallback)
 	if _, _, err := net.SplitHostPort(v); err != nil {
@@ -149,7 +169,7 @@ func readConfig(getenv func(string) string) (config, error) {
 	c := config{
 		DatabaseURL:   r.get("DATABASE_URL"),
 		DatabaseFile:  getenv("DATABASE_URL_FILE"),
-		DataDir:       r.or("SNAPBACK_DATA_DIR", defaultDataDir(getenv)),
+		DataDir:       r.dataDir(os.Geteuid() == 0),
 		Listen:        r.address("SNAPBACK_LISTEN", ":8080"),
 		MetricsListen: r.address("SNAPBACK_METRICS_LISTEN", "127.0.0.1:9090"),
 		SecretKeys:    r.get("SNAPBACK_SECRET_KEYS"),
@@ -164,7 +184,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
-	c.PublicURL = r.httpURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
+	c.PublicURL = r.openURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
 	c.TrustedProxies = r.prefixes("SNAPBACK_TRUSTED_PROXIES")
 	r.checkKeys(&c)
 	r.slack(&c)
@@ -204,7 +224,7 @@ func (r *reader) slack(c *config) {
 		r.fail("SLACK_SIGNING_SECRET", "is missing: the signing secret of your Slack app, under Basic Information (or set SLACK_APP_TOKEN for Socket Mode)")
 	}
 	c.SlackChannel = r.channel("SLACK_CHANNEL", "the ID (C…) of the channel for alerts whose container names no channel")
-	c.SlackAPIURL = r.httpURL("SLACK_API_URL", r.or("SLACK_API_URL", "https://slack.com/api")) + "/"
+	c.SlackAPIURL = r.openURL("SLACK_API_URL", r.or("SLACK_API_URL", "https://slack.com/api")) + "/"
 	c.SlackGuests = r.yes("SNAPBACK_SLACK_GUESTS")
 	r.prefixed("SLACK_BOT_TOKEN", c.SlackBotToken, "xoxb-")
 	r.prefixed("SLACK_APP_TOKEN", c.SlackAppToken, "xapp-")
@@ -222,8 +242,8 @@ func (r *reader) pagerDuty(c *config) {
 		r.fail("PAGERDUTY_WEBHOOK_SECRETS", "holds nothing but commas")
 	}
 	c.PagerDutyRouting = r.get("PAGERDUTY_ROUTING_KEY")
-	c.PagerDutyAPIURL = r.httpURL("PAGERDUTY_API_URL", r.get("PAGERDUTY_API_URL"))
-	c.PagerDutyEventsURL = r.httpURL("PAGERDUTY_EVENTS_URL", r.get("PAGERDUTY_EVENTS_URL"))
+	c.PagerDutyAPIURL = r.openURL("PAGERDUTY_API_URL", r.get("PAGERDUTY_API_URL"))
+	c.PagerDutyEventsURL = r.openURL("PAGERDUTY_EVENTS_URL", r.get("PAGERDUTY_EVENTS_URL"))
 	if c.PagerDutyFrom != "" && !strings.Contains(c.PagerDutyFrom, "@") {
 		r.fail("PAGERDUTY_FROM", "is not an e-mail address")
 	}
@@ -303,14 +323,28 @@ func (r *reader) percent(name string, fallback int) float64 {
 	return float64(n) / 100
 }
 
-func defaultDataDir(getenv func(string) string) string {
-	if os.Geteuid() == 0 {
+// defaultDataDir is "" when nothing says where. A relative path would be another folder for every place to start from; the XDG
+// Base Directory Specification has such be ignored.
+func defaultDataDir(getenv func(string) string, root bool) string {
+	if root {
 		return "/var/lib/snapback"
 	}
-	if dir := getenv("XDG_STATE_HOME"); dir != "" {
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "snapback")
 	}
-	return filepath.Join(getenv("HOME"), ".local", "state", "snapback")
+	if home := getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "snapback")
+	}
+	return ""
+}
+
+// dataDir is where the keys and the private database are, and has to be the same at the next start.
+func (r *reader) dataDir(root bool) string {
+	dir := r.or("SNAPBACK_DATA_DIR", defaultDataDir(r.getenv, root))
+	if dir == "" {
+		r.fail("SNAPBACK_DATA_DIR", "is missing, and so are XDG_STATE_HOME and HOME: set it to a folder of this bot alone, such as /var/lib/snapback")
+	}
+	return dir
 }
 
 // keys is the key ring of the setting, or the one of the file in the data folder.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,6 +76,57 @@ func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s%s", diff, stderr.String())
+	}
+}
+
+func TestNoErrorQuotesASecretOfASetting(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for _, name := range []string{
+		"SNAPBACK_PUBLIC_URL", "SNAPBACK_PROMETHEUS_URL", "SLACK_API_URL", "PAGERDUTY_API_URL", "PAGERDUTY_EVENTS_URL", "DATABASE_URL",
+		"SNAPBACK_SECRET_KEYS", "SNAPBACK_API_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "PAGERDUTY_FROM", "SLACK_CHANNEL",
+		"SLACK_BOT_TOKEN_FILE", "PAGERDUTY_API_TOKEN_FILE", "SNAPBACK_SECRET_KEYS_FILE", "DATABASE_URL_FILE",
+	} {
+		for _, value := range []string{
+			secret, "https://user:" + secret + "@host/path", "https://user:" + secret + "%zz@host", "https://" + secret + "@",
+			"postgres://user:" + secret + "%zz@host/db", "postgres://user:" + secret + "@host:port/db", "postgres://user:" + secret + "@[::1/db",
+			"postgres://user:" + secret + "@127.0.0.1:1/db?connect_timeout=1", "host=127.0.0.1 port=x password=" + secret, "http://user:" + secret + "@host",
+		} {
+			if !strings.HasPrefix(name, "DATABASE_URL") && (strings.HasPrefix(value, "postgres") || strings.HasPrefix(value, "host=")) {
+				continue
+			}
+			env := settings()
+			if setting, isFile := strings.CutSuffix(name, "_FILE"); isFile {
+				env[setting] = ""
+			}
+			maps.Copy(env, map[string]string{name: value, "SNAPBACK_DATA_DIR": t.TempDir(), "SNAPBACK_LISTEN": "127.0.0.1:0", "SNAPBACK_METRICS_LISTEN": "127.0.0.1:0"})
+			if name != "DATABASE_URL" { // so that serve ends in any case
+				env["SLACK_CHANNEL"] = "wrong"
+			}
+			var out bytes.Buffer
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			err := run(ctx, []string{"serve"}, func(k string) string { return env[k] }, strings.NewReader(""), &out, &out)
+			cancel()
+			if err == nil || strings.Contains(out.String(), secret) {
+				t.Errorf("%s=%s: %v\n%s", name, value, err, out.String())
+			}
+		}
+	}
+}
+
+func TestADataFolderThatDependsOnTheWorkingFolderIsNone(t *testing.T) {
+	t.Parallel()
+	for want, env := range map[string]map[string]string{
+		"":                                {"HOME": "", "XDG_STATE_HOME": "state"},
+		"/home/ann/.local/state/snapback": {"HOME": "/home/ann"},
+		"/state/snapback":                 {"HOME": "/home/ann", "XDG_STATE_HOME": "/state"},
+		"/srv/snapback":                   {"SNAPBACK_DATA_DIR": "/srv/snapback"},
+	} {
+		r := &reader{getenv: func(k string) string { return env[k] }}
+		got := r.dataDir(false)
+		if err := r.err(); got != want || (err == nil) != (want != "") || err != nil && !strings.Contains(err.Error(), "SNAPBACK_DATA_DIR: is missing") {
+			t.Errorf("%v: %q, %v", env, got, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -108,7 +109,10 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 // withTokens opens the bot's database beside it; the private one is joined when the bot has it running.
 func withTokens(ctx context.Context, e env, do func(apiTokens) error) error {
 	r := &reader{getenv: e.getenv}
-	url, dir := r.get("DATABASE_URL"), r.or("SNAPBACK_DATA_DIR", defaultDataDir(e.getenv))
+	url, dir := r.get("DATABASE_URL"), ""
+	if url == "" {
+		dir = r.dataDir(os.Geteuid() == 0)
+	}
 	if err := r.err(); err != nil {
 		return usageError{err}
 	}

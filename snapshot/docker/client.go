@@ -84,6 +84,9 @@ func hostOpts(host string) ([]client.Opt, error) {
 	if strings.HasPrefix(host, "ssh://") {
 		return sshOpts(host)
 	}
+	if _, rest, _ := strings.Cut(host, "://"); strings.Contains(rest, "@") { // which the client's errors would quote
+		return nil, errors.New("only ssh:// takes a user")
+	}
 	return []client.Opt{client.FromEnv, client.WithHost(host)}, nil
 }
 
