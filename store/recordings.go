@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"time"
@@ -27,15 +29,86 @@ const sealRecording = "recording"
 // chunkOf is what a chunk's seal is bound to, so that none can stand in another recording or in another place.
 func chunkOf(id string, seq int) string { return fmt.Sprintf("%s/%d", id, seq) }
 
-// AppendRecording adds a chunk. The same number twice is an error.
+// AppendRecording adds a chunk. The same number twice is an error, and so is one after the end: whoever ends a recording
+// waits for the row lock that is taken here, and counts what is there then.
 func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
 	sealed, err := s.keys.Seal(sealRecording, chunkOf(id, seq), chunk)
 	if err != nil {
 		return fmt.Errorf("sealing a recording: %w", err)
 	}
-	return s.exec(ctx, "appending to a recording",
-		`INSERT INTO recording_chunks (recording_id, seq, chunk) VALUES (@id, @seq, @chunk)`,
+	tag, err := s.pool.Exec(ctx, `
+		INSERT INTO recording_chunks (recording_id, seq, chunk)
+		SELECT id, @seq::integer, @chunk::bytea FROM recordings WHERE id = @id AND ended_at IS NULL FOR SHARE`,
 		pgx.NamedArgs{"id": id, "seq": seq, "chunk": sealed})
+	if err != nil {
+		return fmt.Errorf("appending to a recording: %w", terminalAway(err))
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("appending to recording %s: %w", id, terminal.ErrSessionOver)
+	}
+	return nil
+}
+
+// SealRecordings ends a session's recordings and says what they hold.
+func (s *TerminalStore) SealRecordings(ctx context.Context, sessionID string, at time.Time) (list []terminal.Sealed, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `UPDATE recordings SET ended_at = coalesce(ended_at, @at) WHERE session_id = @session RETURNING id, started_at`,
+			pgx.NamedArgs{"session": sessionID, "at": at})
+		if err != nil {
+			return err
+		}
+		ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
+			return id, row.Scan(&id, nil)
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			sealed, err := s.summarise(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			list = append(list, sealed)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sealing recordings: %w", terminalAway(err))
+	}
+	return list, nil
+}
+
+// SummariseRecording says what a recording holds now.
+func (s *TerminalStore) SummariseRecording(ctx context.Context, id string) (terminal.Sealed, error) {
+	return s.summarise(ctx, s.pool, id)
+}
+
+func (s *TerminalStore) summarise(ctx context.Context, from querier, id string) (terminal.Sealed, error) {
+	sum := sha256.New()
+	n, bytes, err := s.readChunks(ctx, from, id, sum)
+	return terminal.Sealed{ID: id, Chunks: n, Bytes: bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, terminalAway(err)
+}
+
+// readChunks writes those that are there, in order. One that can't be opened counts and is left out, so that a lost key
+// does not hold up the end of a session: its bytes are missing from the digest.
+func (s *TerminalStore) readChunks(ctx context.Context, from querier, id string, w io.Writer) (chunks int, bytes int64, err error) {
+	rows, err := from.Query(ctx, `SELECT seq, chunk FROM recording_chunks WHERE recording_id = @id ORDER BY seq`, pgx.NamedArgs{"id": id})
+	if err != nil {
+		return 0, 0, err
+	}
+	var seq int
+	var sealed []byte
+	_, err = pgx.ForEachRow(rows, []any{&seq, &sealed}, func() error {
+		chunks++
+		chunk, err := s.keys.Open(sealRecording, chunkOf(id, seq), sealed)
+		if err != nil {
+			return nil
+		}
+		bytes += int64(len(chunk))
+		_, err = w.Write(chunk)
+		return err
+	})
+	return chunks, bytes, err
 }
 
 // EndRecording notes when it ended, the first time.

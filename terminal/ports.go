@@ -108,10 +108,13 @@ type ShellStore interface {
 	StaleShells(ctx context.Context, since time.Time) ([]ShellRecord, error)
 }
 
-// RecordingStore keeps recordings. Their chunks are only ever appended.
+// RecordingStore keeps recordings. Their chunks are only ever appended, and none is once a recording has ended.
 type RecordingStore interface {
 	BeginRecording(ctx context.Context, r Recording) error
+	// AppendRecording returns ErrSessionOver when the recording has ended.
 	AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error
+	// SealRecordings ends all of a session's, and says what they are: the same however often it is called.
+	SealRecordings(ctx context.Context, sessionID string, at time.Time) ([]Sealed, error)
 	EndRecording(ctx context.Context, id string, at time.Time) error
 	// ReadRecording writes the asciicast. ErrNoRecording when there is none.
 	ReadRecording(ctx context.Context, id string, w io.Writer) error

@@ -191,7 +191,17 @@ func (s *Service) end(ctx context.Context, sess Session, why Reason) error {
 // auditEnd may find the timeline away; a sweep catches up on it.
 func (s *Service) auditEnd(ctx context.Context, sess Session, why Reason) error {
 	summary := fmt.Sprintf("Terminal of %s (%s) ended: %s", sess.Name, sess.Person.Name, why)
-	if err := s.record(ctx, sess.Grant, KindEnded, summary, map[string]any{"session": sess.ID, "reason": why}); err != nil {
+	details := map[string]any{"session": sess.ID, "reason": why}
+	if sess.Mode == ModeShell {
+		sealed, err := s.cfg.Store.SealRecordings(ctx, sess.ID, s.now())
+		if err != nil {
+			return fmt.Errorf("sealing the recordings of session %s: %w", sess.ID, err)
+		}
+		if len(sealed) > 0 {
+			details["recordings"] = sealed
+		}
+	}
+	if err := s.record(ctx, sess.Grant, KindEnded, summary, details); err != nil {
 		return err
 	}
 	return s.cfg.Store.Audited(ctx, sess.ID)

@@ -90,7 +90,7 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	l.mu.Unlock()
 	l.say("ended", message)
 	l.svc.cfg.Observe("shell", outcome(err))
-	if errors.Is(err, ErrNotRecorded) {
+	if outcome(err) == "not_recorded" {
 		l.svc.log.Error("shell ended for want of a recording", "session", l.sess.ID, "err", err)
 	}
 }
@@ -99,10 +99,10 @@ func outcome(err error) string {
 	switch {
 	case err == nil:
 		return "exited"
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrSessionOver): // elsewhere, and not known here yet
+		return "ended"
 	case errors.Is(err, ErrNotRecorded):
 		return "not_recorded"
-	case errors.Is(err, context.Canceled):
-		return "ended"
 	}
 	return "refused"
 }

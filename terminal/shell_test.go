@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -394,5 +395,30 @@ func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
 	n.wantNothingLeft()
 	if size := len(n.recording()); size > 100_000 {
 		t.Errorf("%d bytes are recorded", size)
+	}
+}
+
+func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeShell)
+	b := n.connect(id, have)
+	b.startShell()
+	b.typeIn("while :; do echo mo''re; done\n") // it shows more while the session ends
+	within(t, 10*time.Second, "the answer is shown", func() bool { return b.saw("more") })
+	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
+		t.Fatal(err)
+	}
+	said, ok := n.timeline.last(terminal.KindEnded).Details["recordings"].([]terminal.Sealed)
+	if !ok || len(said) != 1 {
+		t.Fatalf("it says %v", n.timeline.last(terminal.KindEnded).Details)
+	}
+	text := n.recording()
+	want := terminal.Sealed{ID: said[0].ID, Chunks: strings.Count(text, "\n"), Bytes: int64(len(text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
+	if said[0] != want || said[0].ID != n.timeline.last(terminal.KindShell).Details["recording"] {
+		t.Errorf("it says %+v, and there is %+v", said[0], want)
+	}
+	if err := n.store.AppendRecording(t.Context(), said[0].ID, 100000, []byte("{}\n")); !errors.Is(err, terminal.ErrSessionOver) {
+		t.Errorf("adding to it afterwards: %v", err)
 	}
 }
