@@ -35,6 +35,7 @@ type Deps struct {
 	Restores    Restores
 	Incidents   Incidents
 	Exporter    Exporter
+	Prover      Prover
 	Terminals   TerminalLinks
 	Tokens      TokenStore
 	Idempotency Idempotency
@@ -108,6 +109,12 @@ type Incidents interface {
 // format can.
 type Exporter interface {
 	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident, recordings bool) error
+}
+
+// Prover says whether a timeline, its incident and its recordings are what was written; incident 0 is what happened outside
+// any. It returns incidents.ErrUnknown.
+type Prover interface {
+	Prove(ctx context.Context, incident int64) (incidents.Proof, error)
 }
 
 // LinkAsk is the wish for a terminal link. That the token may is checked; that it is the person's own wish is its holder's

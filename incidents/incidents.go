@@ -94,6 +94,7 @@ type Entry struct {
 	Details    json.RawMessage `json:"details,omitempty"`
 	PrevHash   []byte          `json:"prev_hash,omitempty"` // base64 in JSON; empty in the first entry
 	Hash       []byte          `json:"hash"`
+	Signature  Signature       `json:"-"` // not part of what is hashed: it is made of the hash
 }
 
 // The kinds of entries that code looks for. PagerDuty's own event types (incident.triggered,

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,13 +53,46 @@ func (db *DB) someEntries(ctx context.Context, sql string, incident, bound int64
 	return entries, away(err)
 }
 
-// ReadTimeline calls do with a timeline as it stands now, however long do takes and however often it reads: what is
-// appended meanwhile is not in it. It reads row by row, so that a timeline of any length takes the same memory.
-func (db *DB) ReadTimeline(ctx context.Context, incident int64, do func(incidents.Entries) error) error {
+// ReadTimeline calls do with an incident and its timeline as they stand now, however long do takes and however often it
+// reads: what is appended meanwhile is not in it. It reads row by row, so that a timeline of any length takes the same
+// memory. Incident 0 is the zero one. It returns incidents.ErrUnknown.
+func (db *DB) ReadTimeline(ctx context.Context, incident int64, do func(incidents.Incident, incidents.Entries) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return away(pgx.BeginTxFunc(ctx, db.pool, options, func(tx pgx.Tx) error {
-		return do(timeline{ctx, tx, incident})
+		in, err := incidentIn(ctx, tx, incident)
+		if err != nil {
+			return err
+		}
+		return do(in, timeline{ctx, tx, incident})
 	}))
+}
+
+func incidentIn(ctx context.Context, tx pgx.Tx, incident int64) (in incidents.Incident, err error) {
+	if incident == 0 {
+		return in, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT `+incidentColumns+` FROM incidents WHERE id = $1`, incident)
+	if err != nil {
+		return in, err
+	}
+	in, err = pgx.CollectOneRow(rows, scanIncident)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("%w: %d", incidents.ErrUnknown, incident)
+	}
+	return in, err
+}
+
+// Heads reads the last entry of every timeline. It ends with the first error of each.
+func (db *DB) Heads(ctx context.Context, each func(incidents.Entry) error) error {
+	rows, err := db.pool.Query(ctx, `
+		(SELECT `+entryColumns+` FROM timeline WHERE incident_id IS NULL ORDER BY incident_id DESC, seq DESC LIMIT 1)
+		UNION ALL
+		SELECT t.* FROM incidents i CROSS JOIN LATERAL (
+			SELECT `+entryColumns+` FROM timeline WHERE incident_id = i.id ORDER BY incident_id DESC, seq DESC LIMIT 1) t`)
+	if err != nil {
+		return away(err)
+	}
+	return away(eachEntry(rows, each))
 }
 
 // timeline is incidents.Entries within a transaction, whose context it shares.
@@ -81,6 +116,10 @@ func (t timeline) read(order string, each func(incidents.Entry) error) error {
 	if err != nil {
 		return err
 	}
+	return eachEntry(rows, each)
+}
+
+func eachEntry(rows pgx.Rows, each func(incidents.Entry) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		e, err := scanEntry(rows)

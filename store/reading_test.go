@@ -105,7 +105,7 @@ func TestATimelineIsReadAsItStoodAtOneMoment(t *testing.T) {
 		}
 		return all
 	}
-	err := db.ReadTimeline(t.Context(), 0, func(entries incidents.Entries) error {
+	err := db.ReadTimeline(t.Context(), 0, func(_ incidents.Incident, entries incidents.Entries) error {
 		first := read(entries.InOrder)
 		if _, err := db.Record(t.Context(), incidents.Entry{Kind: "note", Summary: "meanwhile"}); err != nil {
 			return err
@@ -140,7 +140,7 @@ func BenchmarkTimelinePage(b *testing.B) {
 	}
 	b.Run("whole", func(b *testing.B) {
 		for b.Loop() {
-			if err := db.ReadTimeline(b.Context(), 0, func(e incidents.Entries) error {
+			if err := db.ReadTimeline(b.Context(), 0, func(_ incidents.Incident, e incidents.Entries) error {
 				return e.InOrder(func(incidents.Entry) error { return nil })
 			}); err != nil {
 				b.Fatal(err)

@@ -25,8 +25,10 @@ import (
 // ErrAway says that Postgres can't be reached. Nothing was written.
 var ErrAway = snapshot.ErrJournalAway
 
-// Sealer encrypts what must not be readable at rest; about binds it to what it belongs to.
+// Sealer encrypts what must not be readable at rest; about binds it to what it belongs to. It signs what must not be
+// changed.
 type Sealer interface {
+	incidents.Signer
 	Seal(purpose, about string, text []byte) ([]byte, error)
 	Open(purpose, about string, sealed []byte) ([]byte, error)
 }

@@ -27,7 +27,7 @@ func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entr
 		return db.Record(ctx, e)
 	}
 	err := db.tx(ctx, func(tx pgx.Tx) error {
-		if err := lockChain(ctx, tx, e.IncidentID); err != nil {
+		if _, err := lockChain(ctx, tx, e.IncidentID); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `SELECT `+entryColumns+` FROM timeline WHERE `+ofChain(e.IncidentID)+` AND kind = @kind
@@ -52,11 +52,12 @@ func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entr
 // record appends within tx, which also gets the jobs that tell people. Entries of a chain are written one after
 // another: the incident's row is locked, or for what happens outside any incident, an advisory lock.
 func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
-	if err := lockChain(ctx, tx, e.IncidentID); err != nil {
+	state, err := lockChain(ctx, tx, e.IncidentID)
+	if err != nil {
 		return e, err
 	}
 	var prev []byte
-	err := tx.QueryRow(ctx, `SELECT seq, hash FROM timeline WHERE `+ofChain(e.IncidentID)+` ORDER BY incident_id DESC, seq DESC LIMIT 1`,
+	err = tx.QueryRow(ctx, `SELECT seq, hash FROM timeline WHERE `+ofChain(e.IncidentID)+` ORDER BY incident_id DESC, seq DESC LIMIT 1`,
 		pgx.NamedArgs{"incident": e.IncidentID}).Scan(&e.Seq, &prev)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return e, fmt.Errorf("reading the end of the timeline: %w", err)
@@ -72,6 +73,7 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	if err := e.Seal(prev); err != nil {
 		return e, err
 	}
+	e.Sign(db.keys, state)
 	if err := insertEntry(ctx, tx, &e); err != nil {
 		return e, err
 	}
@@ -91,11 +93,12 @@ func insertEntry(ctx context.Context, tx pgx.Tx, e *incidents.Entry) error {
 		return err
 	}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO timeline (incident_id, seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash)
-		VALUES (@incident, @seq, @occurred, @recorded, @kind, @actor, @source, @summary, @details, @prev, @hash)
+		INSERT INTO timeline (incident_id, seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash, key_id, mac, state)
+		VALUES (@incident, @seq, @occurred, @recorded, @kind, @actor, @source, @summary, @details, @prev, @hash, @key, @mac, @state)
 		RETURNING id`, pgx.NamedArgs{
 		"incident": null(e.IncidentID), "seq": e.Seq, "occurred": e.OccurredAt, "recorded": e.RecordedAt, "kind": e.Kind,
 		"actor": actor, "source": source, "summary": e.Summary, "details": e.Details, "prev": e.PrevHash, "hash": e.Hash,
+		"key": null(e.Signature.KeyID), "mac": e.Signature.MAC, "state": e.Signature.State,
 	}).Scan(&e.ID)
 	if err != nil {
 		return fmt.Errorf("writing the timeline: %w", err)
@@ -103,17 +106,24 @@ func insertEntry(ctx context.Context, tx pgx.Tx, e *incidents.Entry) error {
 	return nil
 }
 
-func lockChain(ctx context.Context, tx pgx.Tx, incident int64) error {
+// lockChain returns the digest of the incident's row as it is within tx; nil outside of incidents.
+func lockChain(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, err error) {
 	if incident == 0 {
 		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('snapback timeline'))`)
-		return err
+		return nil, err
 	}
-	var id int64
-	err := tx.QueryRow(ctx, `SELECT id FROM incidents WHERE id = $1 FOR NO KEY UPDATE`, incident).Scan(&id)
+	rows, err := tx.Query(ctx, `SELECT `+incidentColumns+` FROM incidents WHERE id = $1 FOR NO KEY UPDATE`, incident)
+	if err != nil {
+		return nil, err
+	}
+	in, err := pgx.CollectOneRow(rows, scanIncident)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("%w: %d", incidents.ErrUnknown, incident)
+		return nil, fmt.Errorf("%w: %d", incidents.ErrUnknown, incident)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return in.Digest()
 }
 
 // Entries lists an incident's timeline, oldest first, from after the entry with sequence number after (0: all).
@@ -138,11 +148,13 @@ func (db *DB) entry(ctx context.Context, id int64) (incidents.Entry, error) {
 	return e, away(err)
 }
 
-const entryColumns = `id, coalesce(incident_id, 0), seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash`
+const entryColumns = `id, coalesce(incident_id, 0), seq, occurred_at, recorded_at, kind, actor, source, summary, details, prev_hash, hash,
+	coalesce(key_id, ''), mac, state`
 
 func scanEntry(row pgx.CollectableRow) (e incidents.Entry, err error) {
 	var actor, source, details []byte
-	err = row.Scan(&e.ID, &e.IncidentID, &e.Seq, &e.OccurredAt, &e.RecordedAt, &e.Kind, &actor, &source, &e.Summary, &details, &e.PrevHash, &e.Hash)
+	err = row.Scan(&e.ID, &e.IncidentID, &e.Seq, &e.OccurredAt, &e.RecordedAt, &e.Kind, &actor, &source, &e.Summary, &details, &e.PrevHash, &e.Hash,
+		&e.Signature.KeyID, &e.Signature.MAC, &e.Signature.State)
 	if err != nil {
 		return e, err
 	}

@@ -11,7 +11,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // ErrCut says that an answer is not whole, or can't be known to be.
@@ -36,6 +39,17 @@ func (c *Client) Export(ctx context.Context, ref, format string, w io.Writer) er
 		return fmt.Errorf("reading the export: %w", err)
 	}
 	return nil
+}
+
+// Proof asks what the bot can say about a timeline that its hashes alone can't: see incidents.Prove. Incident 0 is what
+// happened outside any.
+func (c *Client) Proof(ctx context.Context, incident int64) (p incidents.Proof, err error) {
+	path := []string{"timeline", "proof"}
+	if incident > 0 {
+		path = []string{"incidents", strconv.FormatInt(incident, 10), "proof"}
+	}
+	err = c.do(ctx, call{method: http.MethodGet, path: path, out: &p, wait: c.patience.export})
+	return p, err
 }
 
 // checked notes what passes.

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,8 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 		must(t, err)
 	}
 	terminals := store.NewTerminalStore(db.Pool(), keys)
+	noted, err := openAnchors(filepath.Join(t.TempDir(), "anchors"), keys, slog.New(slog.DiscardHandler))
+	must(t, err)
 	records(t, terminals, "ONE", 1, "first\n", "second\n")
 	records(t, terminals, "NEVERBEGUN", 1)
 	records(t, terminals, "ANOTHERNIGHT", 2, "third\n")
@@ -42,7 +46,7 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 		want    map[string]string
 	}{{false, map[string]string{}}, {true, map[string]string{"ONE.cast": "first\nsecond\n"}}} {
 		var doc bytes.Buffer
-		must(t, exporter{db, terminals, time.UTC}.Export(t.Context(), &doc, "zip", in, c.allowed))
+		must(t, exporter{prover{db, terminals, keys, noted}, time.UTC}.Export(t.Context(), &doc, "zip", in, c.allowed))
 		if diff := cmp.Diff(c.want, recordingsIn(t, doc.Bytes())); diff != "" {
 			t.Errorf("recordings, allowed %v (-want +got):\n%s", c.allowed, diff)
 		}

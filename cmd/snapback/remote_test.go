@@ -217,7 +217,7 @@ func TestCtrlCEndsTheWatchingAndSaysThatTheRestoreGoesOn(t *testing.T) {
 }
 
 // timelines answers as a bot with these entries on incident 1, and none outside.
-func timelines(t *testing.T, entries []incidents.Entry) http.HandlerFunc {
+func timelines(t *testing.T, entries []incidents.Entry, findings ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/incidents":
@@ -228,6 +228,14 @@ func timelines(t *testing.T, entries []incidents.Entry) http.HandlerFunc {
 			answer(t, w, 200, wire.Entries{Entries: entries})
 		case "/timeline":
 			answer(t, w, 200, wire.Entries{})
+		case "/incidents/1/proof":
+			p := incidents.Proof{Entries: int64(len(entries)), SignedFrom: 1, Findings: findings}
+			if len(entries) > 0 {
+				p.LastHash = entries[len(entries)-1].Hash
+			}
+			answer(t, w, 200, p)
+		case "/timeline/proof":
+			answer(t, w, 200, incidents.Proof{})
 		default:
 			t.Errorf("asked for %s", r.URL)
 		}
@@ -267,6 +275,18 @@ func TestVerifyRecomputesEveryHashHere(t *testing.T) {
 				t.Errorf("%s: %q, %v", name, out, err)
 			}
 		}
+	}
+}
+
+func TestVerifyTellsWhatTheBotFinds(t *testing.T) {
+	t.Parallel()
+	out, err := call(t.Context(), t, timelines(t, sealed(t, 3), "recording X had 3 pieces when its session ended, and has 2"), newVerifyCmd, "4711")
+	if !errors.Is(err, errBrokenChains) || !strings.Contains(out, "BROKEN  incident 1 (PX): recording X had 3 pieces") || strings.Contains(out, "ok ") {
+		t.Errorf("%q, %v", out, err)
+	}
+	out, err = call(t.Context(), t, timelines(t, sealed(t, 3)), newVerifyCmd, "4711")
+	if err != nil || !strings.Contains(out, "; signed\n") || !strings.Contains(out, "not against whoever has the secret keys") {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 

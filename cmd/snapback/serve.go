@@ -169,6 +169,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 
 	doorkeeper.bot = slackBot
 
+	noted, err := openAnchors(filepath.Join(c.DataDir, "anchors"), keys, log)
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
+	}
+	evidence := prover{db, terminals, keys, noted}
+
 	// The API, with the others' handlers beside its own.
 	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ready}}
 	if c.SlackAppToken != "" {
@@ -180,7 +186,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
-		Incidents: db, Exporter: exporter{db, terminals, c.Zone}, Terminals: apiTerminals{term, slackBot},
+		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Terminals: apiTerminals{term, slackBot},
 		Tokens: apiTokens{db}, Idempotency: apiIdempotency{db},
 		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
@@ -226,6 +232,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	}
 	stop.add(jobs.Stop)
 	stop.add(chores(fleet, db, log))
+	stop.add(noted.daily(db))
 
 	where := []any{"version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String()}
 	if err := within(ctx, startPatience, slackBot.Ready); err != nil {

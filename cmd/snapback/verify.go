@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,9 +21,16 @@ func newVerifyCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify [INCIDENT]", Short: "Prove that timelines are as they were written", Args: usageArgs(cobra.MaximumNArgs(1)),
 		Long: `Read the timeline of one incident, or of all, and of what happened outside any, from a running bot (SNAPBACK_URL,
-SNAPBACK_TOKEN), and compute every hash again, here. Exit code 1 means that an entry was changed, or is missing.
+SNAPBACK_TOKEN), and compute every hash again, here. The bot holds each against the signatures of its entries, made with
+its secret keys, against the ends of all timelines that it notes once a day in the file "anchors" of its data folder,
+against the incident's own status, times and names, and against what the ends of sessions say of the recordings of shells.
+Exit code 1 means that something is not as it was written.
 
-Note the last hash somewhere else: a timeline whose end was cut off can be told by it, and by nothing else.`,
+What this proves: whoever can write to the database, and to nothing else, has not changed, added or removed anything.
+Only what was cut off at the end of a timeline since the last anchor, at most a day, can't be told, unless its last hash
+was noted elsewhere. What it does not prove: anything against whoever has the secret keys, or the bot itself. The log
+says the length and the digest of the file "anchors" whenever it grows: collect the log where the bot can't reach it, and
+that can be told as well. Entries from before a bot that signs are vouched for by the first anchor alone.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := remote(e)
 			if err != nil {
@@ -54,7 +63,8 @@ func verify(ctx context.Context, c *client.Client, out io.Writer, args []string)
 	if broken {
 		return errBrokenChains
 	}
-	return nil
+	_, err = fmt.Fprintln(out, "Shown against whoever can write to the database, but not against whoever has the secret keys: see snapback verify --help.")
+	return err
 }
 
 func chainsOf(ctx context.Context, c *client.Client, args []string) ([]chain, error) {
@@ -83,12 +93,55 @@ func verifyChain(ctx context.Context, c *client.Client, out io.Writer, ch chain)
 	case err != nil:
 		return false, fmt.Errorf("reading the timeline %s: %w", ch.title, err)
 	}
+	proof, err := c.Proof(ctx, ch.id)
+	if err != nil {
+		return false, fmt.Errorf("asking for the proof of the timeline %s: %w", ch.title, err)
+	}
+	if proof.Entries < v.Count || proof.Entries == v.Count && !bytes.Equal(proof.LastHash, v.Last) {
+		proof.Findings = append(proof.Findings, "what the bot lists is not what it proves")
+	}
+	for _, finding := range proof.Findings {
+		if _, err := fmt.Fprintf(out, "BROKEN  %s: %s\n", ch.title, plain(finding)); err != nil {
+			return false, err
+		}
+	}
+	if len(proof.Findings) > 0 {
+		return false, nil
+	}
 	last := "none"
 	if v.Last != nil {
 		last = fmt.Sprintf("%x", v.Last)
 	}
-	_, err = fmt.Fprintf(out, "ok      %s: %d entries, last hash %s\n", ch.title, v.Count, last)
+	_, err = fmt.Fprintf(out, "ok      %s: %d entries, last hash %s%s\n", ch.title, v.Count, last, strength(proof))
 	return true, err
+}
+
+// strength says how much of a timeline that holds is signed and noted outside the database.
+func strength(p incidents.Proof) string {
+	s := ""
+	switch {
+	case p.Entries == 0:
+		return ""
+	case p.SignedFrom == 0:
+		s += "; not signed"
+	case p.SignedFrom > 1:
+		s += fmt.Sprintf("; signed from entry %d on", p.SignedFrom)
+	default:
+		s += "; signed"
+	}
+	if p.RowSigned {
+		s += ", with the incident's status and times"
+	}
+	if p.AnchoredTo > 0 {
+		s += fmt.Sprintf("; anchored up to entry %d on %s", p.AnchoredTo, p.AnchoredAt.UTC().Format(time.DateOnly))
+	}
+	if p.Recordings > 0 {
+		s += fmt.Sprintf("; %d recordings whole", p.Recordings)
+	}
+	if p.Unsealed > 0 {
+		s += fmt.Sprintf("; %d recordings not sealed", p.Unsealed)
+	}
+	return s
 }
 
 // readChain computes every hash as the entries come, so that a chain of any length takes the same memory. It refuses one

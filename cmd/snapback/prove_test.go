@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/terminal"
+)
+
+// evidence is a night in a database, and what proves it.
+type evidence struct {
+	prover
+	t    *testing.T
+	file string
+	keys *keyring.Ring
+}
+
+func newEvidence(t *testing.T) *evidence {
+	t.Helper()
+	keys, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+	must(t, err)
+	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err }), Keys: keys})
+	must(t, err)
+	t.Cleanup(db.Close)
+	v := &evidence{prover{db, store.NewTerminalStore(db.Pool(), keys), keys, nil}, t, filepath.Join(t.TempDir(), "anchors"), keys}
+	v.reopen()
+	now := time.Now()
+	in := incidents.Incident{PagerDutyID: "PNIGHT1", Title: "Checkout is down", Status: incidents.Triggered, OpenedAt: now}
+	_, err = db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: "1", Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
+	must(t, err)
+	v.say(1, "first", "second")
+	v.say(0, "a deploy")
+	return v
+}
+
+// reopen is a bot that starts.
+func (v *evidence) reopen() {
+	v.t.Helper()
+	noted, err := openAnchors(v.file, v.keys, slog.New(slog.DiscardHandler))
+	must(v.t, err)
+	v.anchors = noted
+}
+
+func (v *evidence) say(incident int64, lines ...string) {
+	v.t.Helper()
+	for _, line := range lines {
+		_, err := v.db.Record(v.t.Context(), incidents.Entry{IncidentID: incident, Kind: "note", Summary: line})
+		must(v.t, err)
+	}
+}
+
+func (v *evidence) note() { v.t.Helper(); must(v.t, v.anchors.note(v.t.Context(), v.db, time.Now())) }
+
+// attack is done by somebody who may do anything in the database.
+func (v *evidence) attack(sql string, args ...any) {
+	v.t.Helper()
+	for _, s := range []string{`ALTER TABLE timeline DISABLE TRIGGER USER`, `ALTER TABLE recording_chunks DISABLE TRIGGER USER`} {
+		_, err := v.db.Pool().Exec(v.t.Context(), s)
+		must(v.t, err)
+	}
+	_, err := v.db.Pool().Exec(v.t.Context(), sql, args...)
+	must(v.t, err)
+}
+
+// forge computes an incident's timeline anew, with another summary of its second entry, as somebody without the keys can.
+func (v *evidence) forge(keys incidents.Signer) {
+	v.t.Helper()
+	entries, err := v.db.Entries(v.t.Context(), 1, 0)
+	must(v.t, err)
+	var prev []byte
+	for i, e := range entries {
+		if i == 1 {
+			e.Summary = "nothing happened"
+		}
+		must(v.t, e.Seal(prev))
+		prev = e.Hash
+		if keys != nil && e.Signed() {
+			e.Sign(keys, e.Signature.State)
+		}
+		v.attack(`UPDATE timeline SET summary = $2, prev_hash = $3, hash = $4, key_id = nullif($5, ''), mac = $6 WHERE id = $1`,
+			e.ID, e.Summary, e.PrevHash, e.Hash, e.Signature.KeyID, e.Signature.MAC)
+	}
+}
+
+func (v *evidence) wants(incident int64, finding string) {
+	v.t.Helper()
+	proof, err := v.Prove(v.t.Context(), incident)
+	must(v.t, err)
+	found := strings.Join(proof.Findings, "\n")
+	if finding == "" && found != "" || !strings.Contains(found, finding) {
+		v.t.Errorf("want %q, found %q", finding, found)
+	}
+}
+
+func TestWhatWasWrittenHoldsAndSaysHowMuchIsShown(t *testing.T) {
+	t.Parallel()
+	v := newEvidence(t)
+	v.note()
+	v.say(1, "third")
+	proof, err := v.Prove(t.Context(), 1)
+	must(t, err)
+	if len(proof.Findings) > 0 || proof.Entries != 4 || proof.SignedFrom != 1 || !proof.RowSigned || proof.AnchoredTo != 3 || proof.AnchoredAt.IsZero() {
+		t.Errorf("got %+v", proof)
+	}
+	v.note()
+	v.reopen()
+	v.note()
+	text, err := os.ReadFile(v.file)
+	must(t, err)
+	if n := strings.Count(string(text), "\n"); n != 3 {
+		t.Errorf("%d anchors, of two timelines, one of which has moved on once:\n%s", n, text)
+	}
+	v.wants(0, "")
+	v.wants(1, "")
+}
+
+func TestATimelineThatWasComputedAnewIsFound(t *testing.T) {
+	t.Parallel()
+	other, err := keyring.Parse("a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")
+	must(t, err)
+	for name, keys := range map[string]incidents.Signer{"without the keys": nil, "with others of the same name": other} {
+		v := newEvidence(t)
+		v.forge(keys)
+		v.wants(1, "not signed with any of the secret keys")
+		t.Log(name)
+	}
+	v := newEvidence(t)
+	v.note()
+	v.attack(`UPDATE timeline SET key_id = NULL, mac = NULL, state = NULL`)
+	v.forge(nil)
+	v.wants(1, "entry 3 is another one than was noted on")
+	v = newEvidence(t)
+	v.attack(`UPDATE timeline SET key_id = NULL, mac = NULL, state = NULL WHERE seq > 1`)
+	v.wants(1, "entry 2 is not signed, and one before it is")
+	v = newEvidence(t)
+	v.say(1, "third")
+	v.note()
+	v.attack(`DELETE FROM timeline WHERE seq > 2`)
+	v.wants(1, "it ends with entry 2, and had 4 on")
+}
+
+func TestEntriesFromBeforeTheSignaturesCountFromTheFirstAnchorOn(t *testing.T) {
+	t.Parallel()
+	v := newEvidence(t)
+	v.attack(`UPDATE timeline SET key_id = NULL, mac = NULL, state = NULL`) // as an older release has left them
+	v.wants(1, "entries 1 to 3 are not signed, and were not noted")
+	v.note()
+	v.wants(1, "")
+	v.say(1, "signed")
+	v.wants(1, "")
+	v.forge(nil)
+	v.wants(1, "entry 3 is another one")
+}
+
+func TestAnIncidentsOwnColumnsAreCovered(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{"status = 'resolved'", "acknowledged_at = now()", "opened_at = opened_at - interval '1 s'", "title = 'x'", "restored_at = now()"} {
+		v := newEvidence(t)
+		v.attack(`UPDATE incidents SET ` + change)
+		v.wants(1, "own columns (status, times, names) are not as entry 3 has left them")
+	}
+}
+
+func TestARecordingThatLacksAPieceIsFound(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ attack, want string }{
+		"nothing": {`SELECT 1`, ""},
+		"middle":  {`DELETE FROM recording_chunks WHERE seq = 1`, "recording ONE had 3 pieces when its session ended, and has 2"},
+		"tail":    {`DELETE FROM recording_chunks WHERE seq = 2`, "recording ONE had 3 pieces when its session ended, and has 2"},
+		"all":     {`DELETE FROM recording_chunks`, "recording ONE had 3 pieces when its session ended, and has 0"},
+		"swapped": {`UPDATE recording_chunks SET chunk = '\x00' WHERE seq = 1`, "recording ONE is not what was recorded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newEvidence(t)
+			records(t, v.terminals, "ONE", 1, "first\n", "second\n", "third\n")
+			sealed, err := v.terminals.SealRecordings(t.Context(), "ONE", time.Now())
+			must(t, err)
+			again, err := v.terminals.SealRecordings(t.Context(), "ONE", time.Now())
+			must(t, err)
+			if len(sealed) != 1 || sealed[0] != again[0] || sealed[0].Chunks != 3 || sealed[0].Bytes != 19 {
+				t.Fatalf("sealed %+v, then %+v", sealed, again)
+			}
+			if err := v.terminals.AppendRecording(t.Context(), "ONE", 3, []byte("late\n")); err == nil {
+				t.Error("it grows after its end")
+			}
+			details, err := incidents.Details(map[string]any{"session": "ONE", "recordings": sealed})
+			must(t, err)
+			_, err = v.db.Record(t.Context(), incidents.Entry{IncidentID: 1, Kind: terminal.KindEnded, Details: details})
+			must(t, err)
+			v.attack(c.attack)
+			v.wants(1, c.want)
+		})
+	}
+}
