@@ -79,6 +79,8 @@ var verdicts = []verdict{
 	{snapshot.ErrReplaced, http.StatusPreconditionFailed, "replaced", "The container is no longer the one in If-Match. Look again, and ask again."},
 	{ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new one."},
 	{snapshot.ErrNotRestorable, http.StatusUnprocessableEntity, "not_restorable", "The snapshot can't be restored now. Nothing was changed."},
+	{snapshot.ErrCarriesBot, http.StatusUnprocessableEntity, "carries_bot", "The bot runs in that container, or reaches the engine through it: it would end itself halfway. Nothing was done. Deploy it as you deploy the bot."},
+	{snapshot.ErrDiskFull, http.StatusUnprocessableEntity, "disk_full", "The disk has no room for another snapshot (SNAPBACK_DISK_LIMIT). Nothing was taken. Remove images that nobody needs, or raise the limit."},
 	{snapshot.ErrNotEnabled, http.StatusUnprocessableEntity, "not_enabled", "The container is not labelled snapback.enable=true."},
 	{errReverted, http.StatusUnprocessableEntity, "reverted", "The restore did not work, and the container from before is back."},
 	{errFailed, http.StatusUnprocessableEntity, "restore_failed", "The restore failed, and so did putting the container from before back. A person has to look."},

@@ -128,6 +128,8 @@ var sentences = []struct {
 	{snapshot.ErrReplaced, "Nothing was done: the container was replaced after that message was posted. The message shows the new one now: look at it, and tap again if you still want to."},
 	{snapshot.ErrUnknownContainer, "Nothing was done: no such container is there any more. `/snapback list` shows those that are."},
 	{snapshot.ErrAmbiguous, "Nothing was done: several containers answer to that name. Use the exact name from `/snapback list`."},
+	{snapshot.ErrCarriesBot, "Nothing was done: I run in that container, or reach the engine through it, and would end myself halfway. Deploy it as you deploy me."},
+	{snapshot.ErrDiskFull, "No snapshot was taken: the disk has no room for it. Somebody has to remove images that nobody needs from the engine's host (`docker system df` tells which)."},
 	{snapshot.ErrNotEnabled, "Nothing was done: the container is not labelled `snapback.enable=true` any more, so it is not mine to touch."},
 	{snapshot.ErrUnknownSnapshot, "Nothing was done: that snapshot has been removed. Details in the ⋯ menu lists those that are left."},
 	{snapshot.ErrUnknownRestore, "Nothing was done: I don't know that restore any more."},

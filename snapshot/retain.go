@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -337,61 +335,4 @@ func keptEntry(r Restore) incidents.Entry {
 		Summary: fmt.Sprintf("%s is removed: it was kept until %s UTC", r.Plan.KeptName, r.KeptUntil.UTC().Format("2006-01-02 15:04")),
 		Details: details,
 	}
-}
-
-// Disk refuses commits while the engine's disk is too full, and warns of that once a day.
-type Disk struct {
-	Used   func(ctx context.Context) (DiskUse, error) // an error, such as ErrDiskUnseen: nothing is refused
-	Limit  float64                                    // from 0 to 1; 0: 0.9
-	Audit  OnceAudit
-	Logger *slog.Logger // nil: silent
-
-	unseen sync.Once // it has been logged that the disk can't be seen
-}
-
-// DiskUse is how full an engine's disk is.
-type DiskUse struct {
-	Engine string  // its ID
-	Host   string  // its host's name
-	Folder string  // through which the disk was seen
-	Share  float64 // in use, from 0 to 1
-}
-
-// OnceAudit writes timeline entries.
-type OnceAudit interface {
-	// RecordOnce appends e, unless there is an entry of that kind from that source already: it returns that one then.
-	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
-}
-
-// Room is for a Taker: it returns an error that wraps ErrDiskFull when nothing more may be written.
-func (d *Disk) Room(ctx context.Context) error {
-	limit := d.Limit
-	if limit == 0 {
-		limit = 0.9
-	}
-	use, err := d.Used(ctx)
-	if err != nil {
-		d.cantSee(err)
-		return nil
-	}
-	if use.Share < limit {
-		return nil
-	}
-	full := fmt.Errorf("%w: %.0f %% in use, the limit is %.0f %%. Remove images that nobody needs (docker system df tells which), or raise the limit",
-		ErrDiskFull, use.Share*100, limit*100)
-	_, err = d.Audit.RecordOnce(ctx, incidents.Entry{
-		OccurredAt: time.Now(), Kind: KindDiskFull, Actor: incidents.Self(),
-		Source:  incidents.Source{System: "snapback", NativeID: "disk-full/" + use.Engine + "/" + time.Now().UTC().Format(time.DateOnly)},
-		Summary: "No snapshots are taken of containers on " + use.Host + " that have written files: " + full.Error(),
-	})
-	return errors.Join(full, err)
-}
-
-func (d *Disk) cantSee(err error) {
-	if d.Logger == nil || !errors.Is(err, ErrDiskUnseen) { // an engine that is away now will be back
-		return
-	}
-	d.unseen.Do(func() {
-		d.Logger.Warn("SNAPBACK_DISK_LIMIT is not enforced", "err", err)
-	})
 }

@@ -248,7 +248,7 @@ func TestBaselineThatThereIsNoRoomForIsTriedEverLessOften(t *testing.T) {
 	c := k.written(k.Name("api"))
 	const every = 400 * time.Millisecond
 	tried := make(chan time.Time, 100)
-	room := func(context.Context) error { tried <- time.Now(); return snapshot.ErrDiskFull }
+	room := func(context.Context, string) error { tried <- time.Now(); return snapshot.ErrDiskFull }
 	k.taker = snapshot.NewTaker(snapshot.TakerConfig{Engine: k.Engine(), Ref: docker.Ref, Shelf: k.db, Audit: k.db, Room: room})
 	k.watch(func(w *snapshot.WatchConfig) { w.Every = every })
 	first := <-tried
@@ -274,7 +274,7 @@ func TestUnknownDiskRefusesNothingAndIsLoggedOnce(t *testing.T) {
 		return use, err
 	}}
 	for range len(errs) {
-		if err := disk.Room(t.Context()); err != nil {
+		if err := disk.Room(t.Context(), "id"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -304,7 +304,7 @@ func TestFullDiskIsSaidOfEachEngineOnceADay(t *testing.T) {
 		disk := &snapshot.Disk{Audit: db, Used: func(context.Context) (snapshot.DiskUse, error) {
 			return snapshot.DiskUse{Engine: engine, Host: "host-" + engine, Share: 0.95}, nil
 		}}
-		if err := disk.Room(t.Context()); !errors.Is(err, snapshot.ErrDiskFull) {
+		if err := disk.Room(t.Context(), "id"); !errors.Is(err, snapshot.ErrDiskFull) {
 			t.Errorf("got %v", err)
 		}
 	}

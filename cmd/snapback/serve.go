@@ -115,7 +115,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		log.Error("the engine does not allow what snapshots and restores need", "err", err)
 	}
 	fleet := fleet{engine, db}
-	disk := &snapshot.Disk{Used: engine.DiskUsed, Limit: c.DiskLimit, Audit: db, Logger: log}
+	disk := &snapshot.Disk{Used: engine.DiskUsed, Takes: engine.CommitTakes, Limit: c.DiskLimit, Audit: db, Logger: log}
 	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}

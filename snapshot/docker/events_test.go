@@ -3,11 +3,6 @@ package docker_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -93,44 +88,5 @@ func TestFollowSaysThatTheEngineIsAway(t *testing.T) {
 	err = e.Follow(t.Context(), time.Time{}, func(snapshot.Event) {})
 	if !errors.Is(err, snapshot.ErrEngineAway) {
 		t.Errorf("got %v, want ErrEngineAway", err)
-	}
-}
-
-func TestDiskUsedIsAShare(t *testing.T) {
-	t.Parallel()
-	use, err := enginetest.Engine(t).DiskUsed(t.Context())
-	if err != nil || use.Share <= 0 || use.Share > 1 || use.Engine == "" || use.Host == "" {
-		t.Errorf("got %+v, %v", use, err)
-	}
-}
-
-// As from within a container.
-func TestDiskOfAnEngineWhoseFolderIsHiddenIsThatOfTheBotsOwn(t *testing.T) {
-	t.Parallel()
-	socket := filepath.Join(t.TempDir(), "docker.sock")
-	l, err := net.Listen("unix", socket)
-	must(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Api-Version", "1.41")
-		fmt.Fprint(w, `{"ID":"E","Name":"host-1","DockerRootDir":"/nowhere/docker"}`)
-	}), ReadHeaderTimeout: time.Second}
-	served := make(chan struct{})
-	go func() { defer close(served); _ = server.Serve(l) }()
-	t.Cleanup(func() { server.Close(); <-served })
-	overTCP := httptest.NewServer(server.Handler)
-	t.Cleanup(overTCP.Close)
-	dir := t.TempDir()
-	for _, c := range []struct{ host, dir, want string }{
-		{"unix://" + socket, dir, dir}, {"unix://" + socket, "", ""}, {"unix://" + socket, dir + "/missing", ""},
-		{"tcp://" + overTCP.Listener.Addr().String(), dir, ""},
-	} {
-		e, err := docker.New(t.Context(), docker.Config{Host: c.host, DataDir: c.dir})
-		must(t, err)
-		use, err := e.DiskUsed(t.Context())
-		seen := err == nil && use.Share > 0 && use.Host == "host-1" && use.Folder == c.want
-		if seen != (c.want != "") || !seen && !errors.Is(err, snapshot.ErrDiskUnseen) {
-			t.Errorf("at %s with the bot's folder %q: %+v, %v", c.host, c.dir, use, err)
-		}
-		must(t, e.Close())
 	}
 }
