@@ -172,6 +172,9 @@ func differences(r snapshot.Restore) []string {
 // detail is one container: what its last deploy changed, and each snapshot with its button or why it has none.
 func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.Block {
 	head := []string{fmt.Sprintf("*%s* runs %s, %s", quote(c.Container.Name, 120), quote(c.Container.Image, 200), quote(c.Container.State, 20))}
+	if c.Container.Carries != "" {
+		head = append(head, "ℹ️ "+carriesLine(c.Container))
+	}
 	for _, wrong := range c.Container.Settings.Wrong {
 		head = append(head, "⚠️ "+quote(wrong, 300))
 	}

@@ -93,6 +93,9 @@ func wrongLabels(c snapshot.Container) (out []string) {
 	if c.State == "gone" {
 		return nil
 	}
+	if c.Carries != "" {
+		out = append(out, "ℹ️ "+carriesLine(c))
+	}
 	for _, wrong := range c.Settings.Wrong {
 		out = append(out, "⚠️ "+quote(c.Name, 100)+": "+quote(wrong, 300))
 	}

@@ -182,6 +182,11 @@ func when(v View, d snapshot.Deploy) string {
 	return fmt.Sprintf("%s (%s %s)", clock(d.At, opened, v.Zone), span(opened.Sub(d.At)), side)
 }
 
+// carriesLine says why there is no button for what the bot depends on.
+func carriesLine(c snapshot.Container) string {
+	return quote(c.Name, 100) + " is neither kept nor restored by me: " + quote(c.Carries, 200) + ". Deploy it as you deploy me"
+}
+
 // dueLine is there only when the container is visibly unwell.
 func dueLine(c snapshot.Container) string {
 	switch {

@@ -54,6 +54,10 @@ func restoring(state snapshot.State, phases int) func(*bot.View) {
 
 var renderings = map[string]func(*bot.View){
 	"triggered": func(*bot.View) {},
+	"own_container": func(v *bot.View) {
+		c := &v.Containers[0]
+		c.Container.Carries, c.Offers, c.Kept, c.Deploy = "this bot runs in it, or in its network, and would end itself halfway", nil, 0, nil
+	},
 	"deployed_since": func(v *bot.View) {
 		fix := theDeploy()
 		fix.At, fix.Before, fix.After, fix.Changes = at("03:50"), "shop:1.42", "shop:1.43", fix.Changes[1:2]

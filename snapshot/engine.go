@@ -80,7 +80,7 @@ type Containers interface {
 	ID(ctx context.Context) (string, error)
 	// List returns all enabled containers, whatever their state, without those that a restore has set aside.
 	List(ctx context.Context) ([]Container, error)
-	// Inspect looks a container up by ID or exact name. It returns ErrUnknownContainer when there is none.
+	// Inspect looks a container up by ID or exact name. Both say what carries the bot. It returns ErrUnknownContainer when there is none.
 	Inspect(ctx context.Context, idOrName string) (Inspection, error)
 }
 
@@ -108,7 +108,8 @@ type Swapper interface {
 	// that name that is there already is taken for the one from an earlier try, and completed.
 	Create(ctx context.Context, name string, spec Spec) (id string, err error)
 	SetRestartPolicy(ctx context.Context, id string, policy RestartPolicy) error
-	// Stop asks the container to end, and kills it after timeout. A paused one is resumed first.
+	// Stop asks the container to end, and kills it after timeout. A paused one is resumed first. Stop and Remove return
+	// ErrCarriesBot for what the bot depends on.
 	Stop(ctx context.Context, id string, timeout time.Duration) error
 	Start(ctx context.Context, id string) error
 	Rename(ctx context.Context, id, name string) error

@@ -91,6 +91,8 @@ func (m *machine) judge(old Inspection, found bool) []string {
 		return nil
 	case !old.Enabled:
 		return []string{fmt.Sprintf("the container %s is not labelled snapback.enable=true: it is not ours to replace", old.Name)}
+	case old.Carries != "":
+		return []string{fmt.Sprintf("%s can't be restored: %s. Deploy it as you deploy the bot", old.Name, old.Carries)}
 	case old.Key != m.rest.Key:
 		return []string{fmt.Sprintf("the name %s belongs to another container by now", old.Name)}
 	case m.rest.Seen != "" && !SameOrShort(old.ID, m.rest.Seen):

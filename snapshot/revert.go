@@ -189,7 +189,7 @@ func (m *machine) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dying := m.dying(now)
+	dying := m.dying(now) && now.Carries == "" // what carries the bot was not told to stop by this one, which is here
 	if dying {
 		err := m.Engine.Stop(ctx, id, m.stopLimit())
 		if dying = !errors.Is(err, ErrEngineDenied); dying && err != nil {

@@ -21,19 +21,21 @@ var (
 	ErrUnknownContainer = errors.New("no such container")
 	ErrAmbiguous        = errors.New("several containers answer to that name")
 	ErrNotEnabled       = errors.New("the container is not labelled snapback.enable=true")
-	ErrUnknownSnapshot  = errors.New("no such snapshot")
-	ErrUnknownRestore   = errors.New("no such restore")
-	ErrBadName          = errors.New("a snapshot's name is 1 to 64 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit")
-	ErrNameTaken        = errors.New("a snapshot of that name exists")
-	ErrInProgress       = errors.New("a restore of this container is running")
-	ErrReplaced         = errors.New("the container is no longer the one that was seen")
-	ErrNotRestorable    = errors.New("the snapshot can't be restored now")
-	ErrNothingToUndo    = errors.New("there is nothing to undo")
-	ErrEngineAway       = errors.New("the container engine does not answer")
-	ErrEngineDenied     = errors.New("the container engine denies it")
-	ErrGone             = errors.New("the engine does not have it any more")
-	ErrInUse            = errors.New("it is in use")
-	ErrKeyReused        = errors.New("the idempotency key was used for another request")
+	// ErrCarriesBot says that the bot depends on the container, and would end halfway whatever it does to it.
+	ErrCarriesBot      = errors.New("the container is left alone")
+	ErrUnknownSnapshot = errors.New("no such snapshot")
+	ErrUnknownRestore  = errors.New("no such restore")
+	ErrBadName         = errors.New("a snapshot's name is 1 to 64 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit")
+	ErrNameTaken       = errors.New("a snapshot of that name exists")
+	ErrInProgress      = errors.New("a restore of this container is running")
+	ErrReplaced        = errors.New("the container is no longer the one that was seen")
+	ErrNotRestorable   = errors.New("the snapshot can't be restored now")
+	ErrNothingToUndo   = errors.New("there is nothing to undo")
+	ErrEngineAway      = errors.New("the container engine does not answer")
+	ErrEngineDenied    = errors.New("the container engine denies it")
+	ErrGone            = errors.New("the engine does not have it any more")
+	ErrInUse           = errors.New("it is in use")
+	ErrKeyReused       = errors.New("the idempotency key was used for another request")
 )
 
 // DeniedError is an ErrEngineDenied: the engine, or a proxy before it, does not let the bot do a call.
@@ -68,6 +70,9 @@ type Container struct {
 	StartedAt time.Time `json:"started_at,omitzero"`
 	Settings  Settings  `json:"-"`
 	Elsewhere bool      `json:"-"` // another bot looks after it, and this one can't: see ElsewhereError
+
+	// Carries says why nothing is done to the container: the bot runs in it, or depends on it as much; "" when it does not.
+	Carries string `json:"-"`
 }
 
 // ElsewhereError says that another bot has to do it: one that reaches the container.

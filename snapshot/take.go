@@ -33,8 +33,8 @@ type TakerConfig struct {
 
 	Wait time.Duration // how long a snapshot waits for other commits to end; 0: 10 min
 
-	// Room is asked before every commit, which does not happen when it returns an error; nil: there is always room.
-	Room func(ctx context.Context) error
+	// Room is asked before every commit of a container, which does not happen when it returns an error; nil: there is always room.
+	Room func(ctx context.Context, id string) error
 
 	Volumes *Volumes // nil: contents of volumes are not archived, whatever the label says
 }
@@ -148,6 +148,9 @@ func (t *Taker) look(ctx context.Context, s *Snapshot) (Inspection, error) {
 	if !now.Enabled {
 		return now, ErrNotEnabled
 	}
+	if now.Carries != "" {
+		return now, fmt.Errorf("%s: %w: %s", now.Name, ErrCarriesBot, now.Carries)
+	}
 	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.unwell(time.Now())
 	return now, t.written(ctx, s)
 }
@@ -162,7 +165,7 @@ func (t *Taker) written(ctx context.Context, s *Snapshot) (err error) {
 	if err != nil || !s.Committed || t.Room == nil {
 		return err
 	}
-	return t.Room(ctx)
+	return t.Room(ctx, s.ContainerID)
 }
 
 // keep makes the engine keep the container's files, and archives its volumes if that is wanted.

@@ -50,7 +50,7 @@ type Sighting struct {
 	CreatedAt time.Time // to the second
 	Schedule  string
 	Volumes   bool // their contents are to be archived
-	Others    bool // other bots are for it: it does not bear the label that narrows this one's down
+	Others    bool // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
 }
 
 func (s Sighting) alive() bool {

@@ -166,7 +166,7 @@ func checkDisk(ctx context.Context, where docker.Config, limit float64) (string,
 }
 
 func checkContainers(ctx context.Context, c config) (string, error) {
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only})
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir})
 	if err != nil {
 		return "", err
 	}
@@ -190,6 +190,9 @@ func checkContainers(ctx context.Context, c config) (string, error) {
 		}
 		for _, wrong := range c.Settings.Wrong {
 			err = errors.Join(err, fmt.Errorf("%s: %s", c.Name, wrong))
+		}
+		if c.Carries != "" {
+			notes = errors.Join(notes, fmt.Errorf("%s is neither kept nor restored: %s", c.Name, c.Carries))
 		}
 		for _, unused := range c.Settings.Unused {
 			notes = errors.Join(notes, fmt.Errorf("%s: %s", c.Name, unused))

@@ -55,7 +55,7 @@ func (e *Engine) update(ctx context.Context, id string, body any) error {
 // Stop asks the container to end, and kills it after timeout (whole seconds, rounded up). A paused one is resumed first:
 // it could not hear the signal.
 func (e *Engine) Stop(ctx context.Context, id string, timeout time.Duration) error {
-	d, err := e.allowed(ctx, id)
+	d, err := e.expendable(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (e *Engine) Rename(ctx context.Context, id, name string) error {
 
 // Remove removes the container, running or not, and leaves its volumes. It returns when the name is free.
 func (e *Engine) Remove(ctx context.Context, id string) error {
-	d, err := e.allowed(ctx, id)
+	d, err := e.expendable(ctx, id)
 	if errors.Is(err, snapshot.ErrGone) {
 		return nil
 	}

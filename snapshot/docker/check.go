@@ -46,6 +46,11 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 		return snapshot.Finding{}, err
 	}
 	problems := append(s.problems(name, spec, d), e.barred(ctx)...)
+	for _, c := range joined {
+		if c.Carries != "" {
+			problems = append(problems, fmt.Sprintf("container %s shares its namespaces, and would be cut off: %s", c.Name, c.Carries))
+		}
+	}
 	return snapshot.Finding{Problems: problems, Losses: s.losses(d), Joined: joined}, nil
 }
 

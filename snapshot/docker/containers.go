@@ -56,6 +56,7 @@ func (e *Engine) listed(ctx context.Context, engineID, id string, to **snapshot.
 	}
 	if e.enabled(d) && !snapshot.OurName(d.Name) {
 		c := d.container(engineID)
+		c.Carries = e.carries(ctx, d.candidate())
 		*to = &c
 	}
 	return nil
@@ -196,7 +197,7 @@ func (e *Engine) Inspect(ctx context.Context, idOrName string) (snapshot.Inspect
 		return snapshot.Inspection{}, err
 	}
 	in := d.inspection(engineID, raw)
-	in.Up = e.up(ctx, d)
+	in.Up, in.Carries = e.up(ctx, d), e.carries(ctx, d.candidate())
 	return in, nil
 }
 
@@ -226,6 +227,18 @@ func (e *Engine) allowed(ctx context.Context, id string) (document, error) {
 	}
 	if !e.enabled(d) {
 		return document{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, d.Name)
+	}
+	return d, nil
+}
+
+// expendable is allowed for what ends the container, or holds it still: it returns ErrCarriesBot when the bot depends on it.
+func (e *Engine) expendable(ctx context.Context, id string) (document, error) {
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return document{}, err
+	}
+	if why := e.carries(ctx, d.candidate()); why != "" {
+		return document{}, fmt.Errorf("%s: %w: %s", d.Name, snapshot.ErrCarriesBot, why)
 	}
 	return d, nil
 }

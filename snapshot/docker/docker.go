@@ -56,6 +56,7 @@ type Engine struct {
 	helperProgram, helperRepo string // as Config has them
 	helper                    helper
 	stall                     time.Duration
+	reach                     reach
 
 	namer Namer // nil: engines are called what they call themselves
 

@@ -2,11 +2,8 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -64,7 +61,7 @@ func event(m events.Message) snapshot.Event {
 }
 
 // Glance lists what List does and what other bots are for, from a single call and with no more than that tells: it serves to
-// see at once whether something has changed, with hundreds of containers.
+// see at once whether something has changed, with hundreds of containers. What carries this bot is for others as well.
 func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
@@ -78,7 +75,7 @@ func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 	for _, row := range rows {
 		if name := nameOf(row); name != "" && !snapshot.OurName(name) {
 			s := sighting(engineID, name, row)
-			s.Others = !enabledBy(row.Labels, e.only)
+			s.Others = !enabledBy(row.Labels, e.only) || e.carries(ctx, rowCandidate(row)) != ""
 			out = append(out, s)
 		}
 	}
@@ -112,38 +109,4 @@ func sighting(engineID, name string, row container.Summary) snapshot.Sighting {
 		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, State: string(row.State),
 		CreatedAt: time.Unix(row.Created, 0).UTC(), Schedule: settings.Schedule, Volumes: settings.Volumes,
 	}
-}
-
-// DiskUsed is how full the file system is on which the engine keeps its data. A bot that runs in a container does not see
-// that folder; it looks at its own data folder instead, which a named volume puts onto the same file system. It returns
-// an error that wraps snapshot.ErrDiskUnseen when neither is there, and for every engine that is not behind a Unix socket:
-// what has the folder's name here may be another disk.
-func (e *Engine) DiskUsed(ctx context.Context) (snapshot.DiskUse, error) {
-	info, err := e.cli.Info(ctx)
-	if err != nil {
-		return snapshot.DiskUse{}, fmt.Errorf("asking for the engine's data folder: %w", known(err, nil))
-	}
-	use := snapshot.DiskUse{Engine: info.ID, Host: info.Name, Folder: info.DockerRootDir}
-	if !strings.HasPrefix(e.cli.DaemonHost(), "unix://") {
-		return use, fmt.Errorf("%w: the engine is not behind a Unix socket", snapshot.ErrDiskUnseen)
-	}
-	use.Share, err = inUse(use.Folder)
-	if errors.Is(err, fs.ErrNotExist) && e.dataDir != "" {
-		use.Folder = e.dataDir
-		use.Share, err = inUse(use.Folder)
-	}
-	return use, err
-}
-
-// inUse is a share of a folder's file system as df has it: what is kept for root counts as in use.
-func inUse(folder string) (float64, error) {
-	var stat syscall.Statfs_t
-	if err := syscall.Statfs(folder, &stat); err != nil {
-		return 0, fmt.Errorf("%w: looking at the disk of %s: %w", snapshot.ErrDiskUnseen, folder, err)
-	}
-	if stat.Blocks == 0 {
-		return 0, fmt.Errorf("%w: the file system of %s does not tell its size", snapshot.ErrDiskUnseen, folder)
-	}
-	used := stat.Blocks - stat.Bfree
-	return float64(used) / float64(used+stat.Bavail), nil
 }

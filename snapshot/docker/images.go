@@ -96,7 +96,7 @@ func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string
 	if err := checkRef(ref); err != nil {
 		return "", 0, err
 	}
-	d, err := e.allowed(ctx, id)
+	d, err := e.expendable(ctx, id)
 	if err != nil {
 		return "", 0, err
 	}
@@ -105,6 +105,9 @@ func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string
 		defer e.makeSureItRuns(ctx, d)
 	}
 	made, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Pause: pause})
+	if err != nil && noRoom(err) {
+		return "", 0, fmt.Errorf("committing %s: %w: %w", d.Name, snapshot.ErrDiskFull, d.known(err, nil))
+	}
 	if err != nil {
 		return "", 0, fmt.Errorf("committing %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 	}

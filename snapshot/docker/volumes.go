@@ -175,7 +175,7 @@ func (e *Engine) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.R
 
 // Pause freezes the container's processes. It does nothing to one that is paused already, or does not run.
 func (e *Engine) Pause(ctx context.Context, id string) (bool, error) {
-	d, err := e.allowed(ctx, id)
+	d, err := e.expendable(ctx, id)
 	if err != nil || d.State.Status != "running" {
 		return false, err
 	}

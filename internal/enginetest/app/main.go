@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -22,7 +23,7 @@ func main() {
 	}
 }
 
-// run knows touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, and the volume helper.
+// run knows touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, relay SOCKET ADDR, and the volume helper.
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
 		args = []string{"serve"}
@@ -40,12 +41,39 @@ func run(args []string, out io.Writer) error {
 			return fmt.Errorf("unhealthy")
 		}
 		return nil
+	case "relay":
+		return relay(args[1], args[2])
 	case volumetar.Command:
 		return volumetar.Helper{Sync: slowSync()}.Run(args[1:], os.Stdin, out, os.Stderr)
 	case "serve":
 		return serve(args[1:], out)
 	}
 	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// relay passes connections on to a Unix socket, as a proxy of an engine's does.
+func relay(socket, addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	for {
+		from, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		to, err := net.Dial("unix", socket)
+		if err != nil {
+			return err
+		}
+		pass := func(to, from net.Conn) {
+			_, _ = io.Copy(to, from) // whoever hangs up first ends both
+			_ = to.Close()
+			_ = from.Close()
+		}
+		go pass(to, from)
+		go pass(from, to)
+	}
 }
 
 // syncDelay is set by the linker for a helper on a disk that is slow to write down what it was given, such as "20s".

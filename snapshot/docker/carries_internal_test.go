@@ -1,0 +1,47 @@
+package docker
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestOwnContainerIsKnownByWhatIsSeenInIt(t *testing.T) {
+	t.Parallel()
+	own, other := strings.Repeat("a1", 32), strings.Repeat("b2", 32)
+	files := `626 543 0:52 / / rw,relatime - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/l/X
+701 626 8:1 /var/lib/docker/containers/` + other + `/mounts/x /data/containers rw - ext4 /dev/sda1 rw
+635 626 8:1 /var/lib/docker/containers/` + own + `/resolv.conf /etc/resolv.conf rw,relatime - ext4 /dev/sda1 rw
+636 626 8:1 /var/lib/docker/containers/` + own + `/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw
+637 626 8:1 /var/lib/docker/volumes/snapback-data/_data /var/lib/snapback rw,relatime - ext4 /dev/sda1 rw
+`
+	for name, c := range map[string]struct{ cgroups, mounts string }{
+		"control groups of version 1":      {"12:cpu:/docker/" + own + "\n1:name=systemd:/docker/" + own, ""},
+		"control groups of systemd":        {"0::/system.slice/docker-" + own + ".scope", ""},
+		"control groups of its own":        {"0::/", files},
+		"control groups of the outer host": {"0::/docker/" + own + "/x", files},
+	} {
+		if got := around([]byte(c.cgroups), []byte(c.mounts)); !slices.Equal(got, []string{own}) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	host := []byte("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:2 / /var/lib rw - ext4 /dev/sda2 rw\n")
+	if got := around([]byte("0::/system.slice/snapback.service"), host); len(got) > 0 {
+		t.Errorf("on the host: %v", got)
+	}
+	if m := mountOf(host, "/var/lib/snapback"); m.volume() != "" {
+		t.Errorf("on the host, the data folder is in volume %q", m.volume())
+	}
+	data := mountOf([]byte(files), "/var/lib/snapback/postgres")
+	if data.volume() != "snapback-data" || data.at != "/var/lib/snapback" {
+		t.Errorf("the data folder is %+v", data)
+	}
+	for _, c := range []struct {
+		volume, at string
+		want       bool
+	}{{"snapback-data", "/var/lib/snapback/", true}, {"snapback-data", "/backup", false}, {"other", "/var/lib/snapback", false}} {
+		if got := (candidate{mounts: []mountPoint{{Type: "volume", Name: c.volume, Destination: c.at}}}).has(data); got != c.want {
+			t.Errorf("%s at %s: %v", c.volume, c.at, got)
+		}
+	}
+}
