@@ -80,7 +80,7 @@ func fingerprint(r *http.Request, body []byte) []byte {
 
 // first runs the request, keeps its answer, and then gives it: a client that knows of an answer finds it again.
 func (a *API) first(rt route, key string, next handler, w http.ResponseWriter, r *http.Request) error {
-	kept := &keptWriter{header: w.Header(), status: http.StatusOK}
+	kept := &keptWriter{to: w, header: w.Header(), status: http.StatusOK}
 	settled := false
 	defer func() {
 		if !settled { // a panic: whoever asks again is a new request
@@ -143,11 +143,14 @@ func (a *API) replay(rt route, w http.ResponseWriter, done Answer) error {
 
 // keptWriter holds an answer back until it is kept.
 type keptWriter struct {
+	to     http.ResponseWriter // only for its deadlines
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
+// Unwrap is for http.ResponseController.
+func (w *keptWriter) Unwrap() http.ResponseWriter { return w.to }
 func (w *keptWriter) Header() http.Header         { return w.header }
 func (w *keptWriter) WriteHeader(status int)      { w.status = status }
 func (w *keptWriter) Write(p []byte) (int, error) { return w.body.Write(p) }

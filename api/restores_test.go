@@ -203,3 +203,52 @@ func TestSnapshotTellsOfItsVolumes(t *testing.T) {
 		t.Errorf("volumes (-want +got):\n%s", diff)
 	}
 }
+
+// Reading volumes may take hours. When that is too long, the snapshot is to be there all the same, without them.
+func TestSnapshotHasPatienceForTheArchivesOfVolumes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for container, want := range map[string]time.Duration{"api": 15 * time.Minute, "web-1": 6*time.Hour + 15*time.Minute} {
+		rec := b.do(t, request{method: http.MethodPost, path: "/containers/" + container + "/snapshots", body: `{"name":"x"}`})
+		if rec.Code != http.StatusCreated {
+			t.Fatalf("%s: %d %s", container, rec.Code, rec.Body)
+		}
+		if got := b.takeFor.Round(time.Minute); got != want {
+			t.Errorf("%s: it may take %s, want %s", container, got, want)
+		}
+		ask := b.takes[len(b.takes)-1]
+		if (ask.Patience != nil) != (container == "web-1") {
+			t.Errorf("%s: patience is %v", container, ask.Patience)
+		}
+		if ask.Patience == nil {
+			continue
+		}
+		if until, ok := ask.Patience.Deadline(); !ok || time.Until(until).Round(time.Minute) != 6*time.Hour {
+			t.Errorf("%s: patience ends at %s", container, until)
+		}
+	}
+}
+
+// The connection has to stand it too, with a key as without.
+func TestAnswerOfALongSnapshotMayComeLate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, header := range []map[string]string{nil, {"Idempotency-Key": "k"}} {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		b.h.ServeHTTP(w, request{method: http.MethodPost, path: "/containers/web-1/snapshots", body: `{}`, header: header}.build(t.Context()))
+		if w.Code != http.StatusCreated || time.Until(w.last) < 6*time.Hour {
+			t.Errorf("%v: %d, the answer may be written until %s", header, w.Code, w.last)
+		}
+	}
+}
+
+// deadlines remembers until when an answer may be written.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	last time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.last = at
+	return nil
+}

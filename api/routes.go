@@ -25,6 +25,8 @@ type route struct {
 const (
 	quick = 30 * time.Second
 	long  = 15 * time.Minute // for commits, which take as long as a layer is large
+
+	archiving = 6 * time.Hour // for the contents of volumes as well, however large they are
 )
 
 // routes is the one table. openapi.json says the same, and a test holds the two against each other.

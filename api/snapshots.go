@@ -118,7 +118,14 @@ func (a *API) takeSnapshot(w http.ResponseWriter, r *http.Request) error {
 	}
 	ask.By = by(r, incident, ask.Note)
 	// What the client asked for is taken even if it goes away: half a commit helps nobody.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), long)
+	ctx, limit := context.WithoutCancel(r.Context()), long
+	if c.Settings.Volumes {
+		patience, cancel := context.WithTimeoutCause(ctx, archiving, errArchivesTooLong)
+		defer cancel()
+		ask.Patience, limit = patience, archiving+long
+		limitWrite(w, limit+grace)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	snap, err := a.deps.Taker.Take(ctx, c, ask)
 	if err != nil {
@@ -128,6 +135,9 @@ func (a *API) takeSnapshot(w http.ResponseWriter, r *http.Request) error {
 	tag(w, c)
 	return respond(w, http.StatusCreated, a.offer(ctx, c, snap))
 }
+
+// errArchivesTooLong is why a snapshot has no archives of its container's volumes.
+var errArchivesTooLong = fmt.Errorf("reading them took longer than %s", archiving)
 
 const maxSentence = 500
 

@@ -58,6 +58,7 @@ type world struct {
 	byKey    map[string]int64
 	asks     []snapshot.Ask
 	takes    []snapshot.TakeAsk
+	takeFor  time.Duration // how long the last one of these was allowed to take
 	shelf    []snapshot.Snapshot
 	incs     []incidents.Incident
 	entries  map[int64][]incidents.Entry
@@ -98,7 +99,7 @@ func (w *world) Containers(context.Context) ([]snapshot.Container, error) {
 	}
 	return []snapshot.Container{
 		{Key: "key-api", ID: idOfAPI, Name: "api", Engine: "local", Service: "checkout", Image: "shop:1.42", State: "running", CreatedAt: night, Settings: snapshot.Settings{PagerDutyServices: []string{"PSVC1"}}},
-		{Key: "key-w1", ID: idOfWeb, Name: "web-1", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour)},
+		{Key: "key-w1", ID: idOfWeb, Name: "web-1", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour), Settings: snapshot.Settings{Volumes: true}},
 		{Key: "key-w2", ID: strings.Repeat("c", 64), Name: "web-2", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour)},
 		{Key: "key-api", ID: strings.Repeat("d", 64), Name: "api.before-0347", Engine: "local", State: "exited"},
 	}, nil
@@ -120,10 +121,13 @@ func (w *world) Snapshot(ctx context.Context, key, name string) (snapshot.Snapsh
 	return snapshot.Snapshot{}, errors.Join(err, snapshot.ErrUnknownSnapshot)
 }
 
-func (w *world) Take(_ context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error) {
+func (w *world) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.takes = append(w.takes, ask)
+	if until, ok := ctx.Deadline(); ok {
+		w.takeFor = time.Until(until)
+	}
 	if ask.Name == "" {
 		ask.Name = fmt.Sprintf("manual-%d", len(w.takes))
 	}
