@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/snapshot/docker"
@@ -141,14 +143,38 @@ func (s *Scope) remember(id string) {
 	}
 }
 
-// Raw is the inspect document of a container as the engine gives it.
+// Raw is the inspect document of a container as the engine gives it, at its newest version of the API, which the client
+// need not know.
 func (s *Scope) Raw(idOrName string) json.RawMessage {
 	s.t.Helper()
-	_, raw, err := s.engine.Client().ContainerInspectWithRaw(s.t.Context(), idOrName, false)
+	answer, err := s.engine.Client().HTTPClient().Get("http://" + client.DummyHost + "/containers/" + idOrName + "/json")
 	if err != nil {
 		s.t.Fatalf("inspecting %s: %v", idOrName, err)
 	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("inspecting %s: %s: %s: %v", idOrName, answer.Status, raw, err)
+	}
 	return raw
+}
+
+// Newest is the engine's newest version of the API.
+func (s *Scope) Newest() string {
+	s.t.Helper()
+	ping, err := s.engine.Client().Ping(s.t.Context())
+	if err != nil {
+		s.t.Fatalf("pinging the engine: %v", err)
+	}
+	return ping.APIVersion
+}
+
+// Needs skips the test on an engine that is older than this version of the API.
+func (s *Scope) Needs(version string) {
+	s.t.Helper()
+	if newest := s.Newest(); versions.LessThan(newest, version) {
+		s.t.Skipf("needs API %s; this engine has %s", version, newest)
+	}
 }
 
 // Image imports an image with /app in it under a name of this scope. Changes are Dockerfile instructions. Two images are

@@ -1,7 +1,10 @@
 package docker
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -11,12 +14,13 @@ import (
 // facts are what a document's references mean on the engine now. They are looked up once, right before a create, so
 // that the rules below are plain functions.
 type facts struct {
-	image    string            // what to name the image by, so that it is exactly the one
-	volumes  map[string]bool   // anonymous and inherited volumes that are still there
-	networks map[string]string // by the document's name of a network: its name now, "" when it is gone
-	joined   map[string]string // by namespace mode: the mode to ask for now
-	donors   bool              // whatever came with VolumesFrom still does
-	perNet   bool              // MAC addresses belong to networks (API 1.44 and later)
+	image      string            // what to name the image by, so that it is exactly the one
+	volumes    map[string]bool   // anonymous and inherited volumes that are still there
+	networks   map[string]string // by the document's name of a network: its name now, "" when it is gone
+	networkIDs map[string]string // by name: of all that the engine has
+	joined     map[string]string // by namespace mode: the mode to ask for now
+	donors     bool              // whatever came with VolumesFrom still does
+	perNet     bool              // MAC addresses belong to networks (API 1.44 and later)
 }
 
 // createBody turns an inspect document into a create request. Everything is carried over but what the engine generated,
@@ -42,11 +46,12 @@ func createBody(spec snapshot.Spec, d document, f facts) (object, error) {
 	if ports := d.ports(); len(ports) > 0 {
 		hc.set("PortBindings", ports)
 	}
-	endpoints := primaryEndpoint(doc, d, f)
-	macAddress(body, endpoints, d, f)
+	if f.perNet {
+		delete(body, "MacAddress") // it goes with its network
+	}
 	body["HostConfig"] = hc.raw()
-	if len(endpoints) > 0 {
-		body.set("NetworkingConfig", map[string]any{"EndpointsConfig": endpoints})
+	if networks := endpoints(doc, d, f); len(networks) > 0 {
+		body.set("NetworkingConfig", map[string]any{"EndpointsConfig": networks})
 	}
 	return body, nil
 }
@@ -131,14 +136,21 @@ func (d document) primary() string {
 // plain says that a network takes no settings of its own.
 func plain(network string) bool { return slices.Contains([]string{"bridge", "host", "none"}, network) }
 
-// primaryEndpoint: below API 1.44 a create takes one network, so only the primary goes along, whatever the version. The
-// others are connected before the start.
-func primaryEndpoint(doc object, d document, f facts) map[string]object {
-	name := d.primary()
-	if name == "" || plain(name) || f.networks[name] == "" {
-		return map[string]object{}
+// endpoints: below API 1.44 a create takes one network, which is the primary, and the others are connected before the start.
+// From then on it takes all, and has to: for a container that does not run, connecting forgets the MAC address.
+func endpoints(doc object, d document, f facts) map[string]object {
+	out := map[string]object{}
+	for name := range d.NetworkSettings.Networks {
+		first := name == d.primary()
+		if !first && !f.perNet || f.networks[name] == "" || name == "host" || name == "none" {
+			continue
+		}
+		settings := endpointSettings(doc, d, name, f)
+		if !first || !plain(name) || settings.says() { // the default bridge needs no mention
+			out[f.networks[name]] = settings
+		}
 	}
-	return map[string]object{f.networks[name]: endpointSettings(doc, d, name, f)}
+	return out
 }
 
 // configured are the members of an endpoint that somebody asked for. The others are what the engine made of it.
@@ -156,8 +168,8 @@ func endpointSettings(doc object, d document, network string, f facts) object {
 	if out["Aliases"] != nil {
 		out.set("Aliases", withoutID(n.Aliases, d.shortID()))
 	}
-	if f.perNet && network != d.primary() && !generatedMAC(n) {
-		out.set("MacAddress", n.MacAddress)
+	if mac := d.askedMAC(network); mac != "" && f.perNet {
+		out.set("MacAddress", mac)
 	}
 	return out
 }
@@ -167,28 +179,26 @@ func withoutID(aliases []string, shortID string) []string {
 	return slices.DeleteFunc(slices.Clone(aliases), func(a string) bool { return a == shortID })
 }
 
-// macAddress: an address that was asked for stands in the Config below API 1.52. From 1.44 on, a create wants it with
-// the network.
-func macAddress(body object, endpoints map[string]object, d document, f facts) {
-	if !f.perNet {
-		return
+// askedMAC is the MAC address that a network is to give the container again. Of the first network, the engine tells which was asked
+// for. Of the others it tells the one in use; that is kept as well, but for one that goes with the address, which may be
+// another's by now.
+func (d document) askedMAC(network string) string {
+	n := d.NetworkSettings.Networks[network]
+	switch {
+	case network == d.primary():
+		return cmp.Or(d.Config.MacAddress, d.Snapback.MacAddress)
+	case n.MacAddress == derivedMAC(n.IPAddress):
+		return ""
 	}
-	delete(body, "MacAddress")
-	name := d.primary()
-	if d.Config.MacAddress == "" || name == "" || name == "host" || name == "none" {
-		return
-	}
-	key := f.networks[name]
-	if key == "" || plain(name) {
-		key = d.HostConfig.NetworkMode
-	}
-	if endpoints[key] == nil {
-		endpoints[key] = object{}
-	}
-	endpoints[key].set("MacAddress", d.Config.MacAddress)
+	return n.MacAddress
 }
 
-// generatedMAC says whether an address is what engines before 28 derive from the IPv4 address, or none.
-func generatedMAC(n endpoint) bool {
-	return n.MacAddress == "" || n.MacAddress == derivedMAC(n.IPAddress)
+// derivedMAC is the address that engines before 28 give an endpoint with this IPv4 address.
+func derivedMAC(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || !addr.Is4() {
+		return ""
+	}
+	b := addr.As4()
+	return fmt.Sprintf("02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])
 }

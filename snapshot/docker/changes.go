@@ -57,7 +57,7 @@ var told = []string{
 	"Config.AttachStderr", "HostConfig.ContainerIDFile", "HostConfig.ConsoleSize", "HostConfig.VolumesFrom",
 }
 
-var toldKinds = []string{"bind ", "mount-mode ", "mount-option ", "network id ", "label com.docker.compose.", "label desktop.docker.io/"}
+var toldKinds = []string{"bind ", "mount-mode ", "mount-option ", "network-id ", "network-mac ", "label com.docker.compose.", "label desktop.docker.io/"}
 
 // first is the order in which changes are told: what most often breaks things comes first.
 var first = []string{"image", "image digest", "image built", "image ID", "env", "command", "entrypoint", "mount", "network", "port", "version", "revision"}

@@ -25,7 +25,7 @@ type survey struct {
 	states   map[string]string   // by ID: of those rows that the document has to do with
 	old      document            // the container to be replaced; zero when there is none
 	oldGone  bool
-	networks map[string]network.Inspect // by the document's name; without a name when gone
+	networks map[string]network.Summary // by the document's name; without a name when gone
 	volumes  map[string]bool            // by name: whether it is there
 	leads    []hostPath                 // folders of the host that those are in truth
 	gone     []string                   // what is missing on the host, in words
@@ -55,26 +55,23 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 }
 
 func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*survey, error) {
-	s := &survey{networks: map[string]network.Inspect{}, volumes: map[string]bool{}}
-	var mu sync.Mutex // guards the maps, and what is filled along with them
+	s := &survey{networks: map[string]network.Summary{}, volumes: map[string]bool{}}
+	var mu sync.Mutex // guards the volumes and where they lead
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	group.Go(func() (err error) { s.image, err = e.HasImage(gctx, spec.ImageID); return err })
 	group.Go(func() (err error) { s.rows, err = e.rows(gctx, filters.NewArgs()); return err })
 	group.Go(func() error { return e.old(gctx, spec.Replaces, s) })
 	group.Go(func() (err error) { s.gone, err = e.missing(gctx, d.hostPaths()); return err })
-	for name, n := range d.NetworkSettings.Networks {
-		if plain(name) {
-			continue
+	group.Go(func() error {
+		all, err := e.networks(gctx)
+		for name, n := range d.NetworkSettings.Networks {
+			if !plain(name) {
+				s.networks[name] = all.find(name, n.NetworkID)
+			}
 		}
-		group.Go(func() error {
-			now, err := e.network(gctx, name, n.NetworkID)
-			mu.Lock()
-			defer mu.Unlock()
-			s.networks[name] = now
-			return err
-		})
-	}
+		return err
+	})
 	for _, name := range d.volumes() {
 		group.Go(func() error {
 			v, err := e.volume(gctx, name)
@@ -208,12 +205,12 @@ func (s *survey) networkProblems(d document) []string {
 	for _, name := range slices.Sorted(maps.Keys(s.networks)) {
 		now := s.networks[name]
 		if now.Name == "" {
-			out = append(out, fmt.Sprintf("network %s is gone", name))
+			out = append(out, fmt.Sprintf("network %s is gone", said(name)))
 			continue
 		}
 		for _, ip := range d.NetworkSettings.Networks[name].fixedIPs() {
 			if !holds(now, ip) {
-				out = append(out, fmt.Sprintf("network %s was made anew and has no address %s", name, ip))
+				out = append(out, fmt.Sprintf("network %s was made anew and has no address %s", said(name), ip))
 			}
 		}
 	}
@@ -228,7 +225,7 @@ func (n endpoint) fixedIPs() []string {
 	return slices.DeleteFunc([]string{n.IPAMConfig.IPv4Address, n.IPAMConfig.IPv6Address}, func(ip string) bool { return ip == "" })
 }
 
-func holds(n network.Inspect, ip string) bool {
+func holds(n network.Summary, ip string) bool {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return false
@@ -243,7 +240,7 @@ func (s *survey) volumeProblems(d document) []string {
 	var out []string
 	for _, name := range d.named() {
 		if !s.volumes[name] {
-			out = append(out, fmt.Sprintf("volume %s is gone, and would come back empty", name))
+			out = append(out, fmt.Sprintf("volume %s is gone, and would come back empty", said(name)))
 		}
 	}
 	return out

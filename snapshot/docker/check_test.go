@@ -30,6 +30,10 @@ func TestPreflightFindsWhatCannotBe(t *testing.T) {
 			want: []string{"network @net is gone"},
 		},
 		{
+			name: "network of a name with a slash", prepare: []string{"network create @team/front", "network create @team"}, flags: "--network @team/front",
+			deploy: []string{"rm -f @api", "network rm @team/front"}, want: []string{"network @team/front is gone"},
+		},
+		{
 			name: "address", prepare: []string{"network create --subnet 10.211.8.0/24 @net"}, flags: "--network @net --ip 10.211.8.8",
 			deploy: []string{"rm -f @api", "network rm @net", "network create --subnet 10.211.9.0/24 @net"},
 			want:   []string{"network @net was made anew and has no address 10.211.8.8"},

@@ -206,8 +206,8 @@ func (e *Engine) look(ctx context.Context, idOrName string) (document, json.RawM
 	if err := checkName(idOrName); err != nil {
 		return document{}, nil, err
 	}
-	_, raw, err := e.cli.ContainerInspectWithRaw(ctx, idOrName, false)
-	if err != nil {
+	var raw json.RawMessage
+	if err := e.get(ctx, "/containers/"+idOrName+"/json", &raw); err != nil {
 		return document{}, nil, fmt.Errorf("inspecting %s: %w", idOrName, known(err, snapshot.ErrGone))
 	}
 	d, err := parse(raw)
@@ -264,6 +264,9 @@ func (e *Engine) enrich(ctx context.Context, d document, raw json.RawMessage) (j
 		add.AnonymousVolumes = append(add.AnonymousVolumes, m.Destination)
 	}
 	var err error
+	if add.MacAddress, err = e.askedMAC(ctx, d); err != nil {
+		return nil, err
+	}
 	if add.Built, add.Digests, err = e.imageFacts(ctx, d.Image); err != nil {
 		return nil, err
 	}
@@ -273,6 +276,19 @@ func (e *Engine) enrich(ctx context.Context, d document, raw json.RawMessage) (j
 	}
 	doc.set("Snapback", add)
 	return doc.raw(), nil
+}
+
+// askedMAC is the MAC address that was asked for on the container's first network, from the version on in which its document
+// does not have it.
+func (e *Engine) askedMAC(ctx context.Context, d document) (string, error) {
+	if d.primary() == "" || !e.lately(hiddenMAC) {
+		return "", nil
+	}
+	in, err := e.cli.ContainerInspect(ctx, d.ID)
+	if err != nil {
+		return "", fmt.Errorf("inspecting %s: %w", d.Name, d.known(err, snapshot.ErrUnknownContainer))
+	}
+	return in.Config.MacAddress, nil //nolint:staticcheck // deprecated, and the only place that has it
 }
 
 // joinedName is the name of the container that a mode refers to by ID, "" when there is none. Only the list is asked,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,16 +14,6 @@ import (
 
 	"github.com/snapback/snapback/snapshot"
 )
-
-// derivedMAC is the address that engines before 28 give an endpoint with this IPv4 address.
-func derivedMAC(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil || !addr.Is4() {
-		return ""
-	}
-	b := addr.As4()
-	return fmt.Sprintf("02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])
-}
 
 // Create makes a container from spec under name, with all its networks, and does not start it. A container of that name
 // that is there already is completed if it is made from the same image and bears the same labels; otherwise the name
@@ -80,15 +69,15 @@ func (e *Engine) readSpec(name string, spec snapshot.Spec) (document, error) {
 	return d, nil
 }
 
-// check applies the grammar to all that a document refers to by name, since each name becomes a path.
+// check refuses documents that name nothing where they should. What may be a name is the engine's to say: see networks.go.
 func (d document) check() error {
-	for name, n := range d.NetworkSettings.Networks {
-		if !objectName.MatchString(name) || n.NetworkID != "" && !objectName.MatchString(n.NetworkID) {
+	for name := range d.NetworkSettings.Networks {
+		if strings.TrimSpace(name) == "" {
 			return errGrammar("network", name)
 		}
 	}
 	for _, m := range d.Mounts {
-		if m.Type == "volume" && !objectName.MatchString(m.Name) {
+		if m.Type == "volume" && m.Name == "" {
 			return errGrammar("volume", m.Name)
 		}
 	}
@@ -165,11 +154,11 @@ func (e *Engine) connect(ctx context.Context, id string, spec snapshot.Spec, d d
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.NetworkSettings.Networks)) {
 		to := f.networks[name]
-		if _, there := now.NetworkSettings.Networks[to]; there || to == "" || name == "host" || name == "none" {
+		if _, there := now.NetworkSettings.Networks[to]; there || f.networkIDs[to] == "" || name == "host" || name == "none" {
 			continue
 		}
 		body := map[string]any{"Container": id, "EndpointConfig": endpointSettings(doc, d, name, f)}
-		err := e.post(ctx, "/networks/"+to+"/connect", nil, body, nil)
+		err := e.post(ctx, "/networks/"+f.networkIDs[to]+"/connect", nil, body, nil)
 		if err != nil && !strings.Contains(err.Error(), "already exists in network") {
 			return fmt.Errorf("connecting %s to %s: %w", now.Name, name, d.known(err, snapshot.ErrNotRestorable))
 		}
@@ -184,10 +173,10 @@ func (e *Engine) disconnect(ctx context.Context, now, d document, f facts) error
 		kept[f.networks[name]] = true
 	}
 	for name := range now.NetworkSettings.Networks {
-		if kept[name] {
+		if kept[name] || f.networkIDs[name] == "" {
 			continue
 		}
-		if err := e.cli.NetworkDisconnect(ctx, name, now.ID, true); err != nil && !notFound(err) {
+		if err := e.cli.NetworkDisconnect(ctx, f.networkIDs[name], now.ID, true); err != nil && !notFound(err) {
 			return fmt.Errorf("disconnecting %s from %s: %w", now.Name, name, d.known(err, nil))
 		}
 	}

@@ -88,7 +88,7 @@ func calls() []struct{ method, path, body string } {
 		{"GET", "/containers/" + nobody + "/changes", ""},
 		{"GET", "/events?since=0&until=1", ""},
 		{"GET", "/images/" + nobody + "/json", ""},
-		{"GET", "/networks/" + nobody, ""},
+		{"GET", "/networks", ""},
 		{"GET", "/volumes/" + nobody, ""},
 		{"POST", "/commit?container=" + nobody, "{}"},
 		{"POST", "/images/" + nobody + "/tag?repo=snapback-nothing&tag=none", ""},

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/snapshot"
@@ -68,6 +69,7 @@ type Engine struct {
 
 	triedAt time.Time // guarded by mu, as is the next one; see denied.go
 	denied  []string
+	newest string // guarded by mu; see version.go
 
 	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
 }
@@ -110,10 +112,14 @@ func (e *Engine) Client() *client.Client { return e.cli }
 // Ping asks the engine for a sign of life.
 func (e *Engine) Ping(ctx context.Context) error {
 	ping, err := e.cli.Ping(ctx)
+	if cerrdefs.IsInternal(err) { // one that can't answer even this is starting or shutting down
+		err = fmt.Errorf("%w: %w", snapshot.ErrEngineAway, err)
+	}
 	if err != nil {
 		return fmt.Errorf("pinging the engine: %w", known(err, nil))
 	}
 	e.cli.NegotiateAPIVersionPing(ping)
+	e.learnVersion(ping.APIVersion)
 	return nil
 }
 

@@ -53,6 +53,7 @@ type additions struct {
 	PidContainer     string   `json:",omitempty"`
 	IpcContainer     string   `json:",omitempty"`
 	AnonymousVolumes []string `json:",omitempty"` // where they are mounted
+	MacAddress       string   `json:",omitempty"` // the one that was asked for on the first network, if the document has no place for it
 	Built            string   `json:",omitempty"` // when the image was; "" when it is gone
 	Digests          []string `json:",omitempty"` // by which registries know the image, without their names
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapback/snapback/snapshot"
@@ -16,14 +14,14 @@ import (
 
 // facts looks up what the document refers to, side by side.
 func (e *Engine) facts(ctx context.Context, d document, spec snapshot.Spec) (facts, error) {
-	f := facts{volumes: map[string]bool{}, networks: map[string]string{}, joined: map[string]string{}}
-	if err := e.cli.NewVersionError(ctx, "1.24", "snapback"); err != nil {
-		return f, known(err, nil)
+	f := facts{volumes: map[string]bool{}, networks: map[string]string{}, networkIDs: map[string]string{}, joined: map[string]string{}}
+	if _, err := e.version(ctx); err != nil {
+		return f, err
 	}
-	f.perNet = e.atLeast("1.44")
+	f.perNet = e.lately(endpointMACs)
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { f.image, err = e.imageName(gctx, d, spec); return err })
-	group.Go(func() error { return e.networkNames(gctx, d, f.networks) })
+	group.Go(func() error { return e.networkNames(gctx, d, f.networks, f.networkIDs) })
 	group.Go(func() error { return e.presentVolumes(gctx, d, f.volumes) })
 	group.Go(func() error { return e.presentModes(gctx, d, f.joined) })
 	group.Go(func() (err error) { f.donors, err = e.donorsUnchanged(gctx, d); return err })
@@ -59,37 +57,22 @@ func (e *Engine) imageOf(ctx context.Context, name string) (string, error) {
 	return image.ID, nil
 }
 
-// networkNames finds each network by its ID, or by its name when it was made anew.
-func (e *Engine) networkNames(ctx context.Context, d document, into map[string]string) error {
+// networkNames finds each network that the document names, and the IDs of all that there are.
+func (e *Engine) networkNames(ctx context.Context, d document, names, ids map[string]string) error {
+	all, err := e.networks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		ids[n.Name] = n.ID
+	}
 	for name, n := range d.NetworkSettings.Networks {
-		if plain(name) {
-			into[name] = name
-			continue
+		names[name] = name
+		if !plain(name) {
+			names[name] = all.find(name, n.NetworkID).Name
 		}
-		now, err := e.network(ctx, name, n.NetworkID)
-		if err != nil {
-			return err
-		}
-		into[name] = now.Name
 	}
 	return nil
-}
-
-// network returns a network without a name when there is none.
-func (e *Engine) network(ctx context.Context, name, id string) (network.Inspect, error) {
-	for _, ref := range []string{id, name} {
-		if ref == "" {
-			continue
-		}
-		n, err := e.cli.NetworkInspect(ctx, ref, network.InspectOptions{})
-		if err == nil && (n.ID == id || n.Name == name) { // the engine also takes any prefix of an ID
-			return n, nil
-		}
-		if err != nil && !notFound(err) {
-			return network.Inspect{}, fmt.Errorf("looking up network %s: %w", name, known(err, nil))
-		}
-	}
-	return network.Inspect{}, nil
 }
 
 func (e *Engine) presentVolumes(ctx context.Context, d document, into map[string]bool) error {
@@ -104,23 +87,6 @@ func (e *Engine) presentVolumes(ctx context.Context, d document, into map[string
 		into[m.Name] = there
 	}
 	return nil
-}
-
-func (e *Engine) hasVolume(ctx context.Context, name string) (bool, error) {
-	v, err := e.volume(ctx, name)
-	return v.Name != "", err
-}
-
-// volume returns a volume without a name when there is none.
-func (e *Engine) volume(ctx context.Context, name string) (volume.Volume, error) {
-	v, err := e.cli.VolumeInspect(ctx, name)
-	if notFound(err) {
-		return volume.Volume{}, nil
-	}
-	if err != nil {
-		return volume.Volume{}, fmt.Errorf("looking up volume %s: %w", name, known(err, nil))
-	}
-	return v, nil
 }
 
 // presentModes says for each mode that names a container which ID it has now.

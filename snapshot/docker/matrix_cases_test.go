@@ -61,6 +61,22 @@ var matrix = []matrixCase{
 		then:       []string{"network connect --alias frontdoor --alias shop @front @api", "network connect bridge @api"},
 	},
 	{
+		attributes: []string{"networks of any name"},
+		prepare: []string{
+			"network create @team/front", "network create @front~end", "network create _@proxy", "network create @réseau", "network create @a+b",
+			"network create id~@team/front", "network create @a?b#c%2f..%2fd", "network create @net/../none",
+		},
+		flags: "--network @net/../none --network-alias shop",
+		then: []string{
+			"network connect --alias one @front~end @api", "network connect _@proxy @api", "network connect @réseau @api", "network connect @a+b @api",
+			"network connect id~@team/front @api", "network connect @a?b#c%2f..%2fd @api", "network connect @team/front @api",
+		},
+	},
+	{
+		attributes: []string{"a network of such a name that it was taken off"}, prepare: []string{"network create @first/one", "network create @second~one"}, flags: "--network @first/one",
+		then: []string{"network connect @second~one @api", "network disconnect @first/one @api"},
+	},
+	{
 		attributes: []string{"a network that it was taken off"}, prepare: []string{"network create @first", "network create @second"}, flags: "--network @first",
 		then: []string{"network connect @second @api", "network disconnect @first @api"},
 	},
@@ -74,6 +90,7 @@ var matrix = []matrixCase{
 		flags: "--network @static --ip 10.211.7.77 --ip6 fd00:5b:7::77", check: sameAddresses,
 	},
 	{attributes: []string{"link"}, prepare: []string{"run -d --name @db @dbimage"}, flags: "--link @db:database"},
+	{attributes: []string{"driver options of the default bridge"}, flags: "--network name=bridge,driver-opt=com.example.option=1"},
 	{attributes: []string{"MAC address"}, raw: map[string]any{"MacAddress": "02:00:5e:10:00:07"}, check: sameMAC},
 	{attributes: []string{"network of the host"}, flags: "--network host", command: []string{"serve", "-addr", "127.0.0.1:28427"}},
 	{attributes: []string{"no network"}, flags: "--network none"},

@@ -156,6 +156,115 @@ func TestAttributesOfNewerEnginesAreCarriedOver(t *testing.T) {
 	}
 }
 
+// An engine that connects a container before its start forgets the MAC address.
+func TestRestoreKeepsMACAddressesOfAllNetworks(t *testing.T) {
+	t.Parallel()
+	enginetest.New(t).Needs("1.44")
+	asked := matrixCase{
+		prepare: []string{"network create @one", "network create @two", "network create @three"},
+		flags:   "--network name=@one,mac-address=02:00:5e:10:00:01 --network name=@two,mac-address=02:00:5e:10:00:02,alias=shop --network @three",
+		check:   sameMACs("one", "two"),
+	}
+	onBridge := matrixCase{flags: "--network name=bridge,mac-address=02:00:5e:10:00:07,driver-opt=com.example.option=1", check: sameMACs("bridge")}
+	for name, c := range map[string]matrixCase{"networks": asked, "the default bridge": onBridge} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, difference := range c.restore(t).differences {
+				t.Errorf("%+v", difference)
+			}
+		})
+	}
+}
+
+func sameMACs(networks ...string) func(*testing.T, *restored) {
+	return func(t *testing.T, r *restored) {
+		t.Helper()
+		before, after := both(r)
+		for _, name := range networks {
+			if name != "bridge" {
+				name = r.scope.Name(name)
+			}
+			if was, is := before.NetworkSettings.Networks[name].MacAddress, after.NetworkSettings.Networks[name].MacAddress; was != is || was == "" {
+				t.Errorf("%s: MAC address %q became %q", name, was, is)
+			}
+		}
+	}
+}
+
+func TestCompareSeesALostMACAddress(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	s.Needs("1.44")
+	for _, network := range []string{"one", "two"} {
+		s.Docker("network", "create", s.Name(network))
+	}
+	id := s.Run(s.Name("api"), "--network", "name="+s.Name("one")+",mac-address=02:00:5e:10:00:01", "--network", s.Name("two"), s.Image("good", `ENTRYPOINT ["/app"]`))
+	got, err := s.Engine().Inspect(t.Context(), id)
+	must(t, err)
+	var want map[string]any
+	must(t, json.Unmarshal(got.Document, &want))
+	for _, network := range []string{"one", "two"} {
+		within(want, "NetworkSettings", "Networks", s.Name(network))["MacAddress"] = "02:00:5e:10:00:09"
+	}
+	doc, err := json.Marshal(want)
+	must(t, err)
+	differences, err := s.Engine().Compare(doc, snapshot.Spec{ImageID: got.ImageID}, got.Document)
+	must(t, err)
+	if len(differences) != 2 || differences[0].Attribute != "MAC address on network "+s.Name("one") || differences[0].Want != "02:00:5e:10:00:09" || differences[0].Expected != "" {
+		t.Errorf("differences: %+v", differences)
+	}
+}
+
+// TestUmaskComesBack stands for all that came after the version that the client speaks.
+func TestUmaskComesBack(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	s.Needs("1.56")
+	c := matrixCase{raw: map[string]any{"HostConfig": map[string]any{"Umask": 63}}, check: func(t *testing.T, r *restored) {
+		t.Helper()
+		if !strings.Contains(string(r.after), `"Umask":63`) {
+			t.Errorf("the umask is lost: %s", r.after)
+		}
+	}}
+	for _, difference := range c.restore(t).differences {
+		t.Errorf("%+v", difference)
+	}
+}
+
+// Drivers other than local give volumes names that would lead elsewhere in a path.
+func TestVolumesOfAnyNameAreFoundInTheList(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	name := s.Name("api")
+	id := s.Run(name, "--mount", "type=volume,source="+s.Name("vol")+",target=/data", s.Image("good", `ENTRYPOINT ["/app"]`))
+	spec := keep(t, s, id, false)
+	spec.Replaces = id
+	for _, odd := range []string{"team/data", "nas:share/a b", "../containers/" + id, "a?b#c%2f", "données"} {
+		doc := []byte(strings.ReplaceAll(string(spec.Document), s.Name("vol"), odd))
+		for _, there := range []bool{true, false} {
+			e := inPlaceOf(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.Contains(r.URL.Path, "/volumes") {
+					return false
+				}
+				if !strings.HasSuffix(r.URL.Path, "/volumes") {
+					t.Errorf("%s was asked for", r.URL.Path)
+				}
+				list := []any{map[string]any{"Name": s.Name("vol")}, map[string]any{"Name": odd}}
+				if !there {
+					list = list[:1]
+				}
+				must(t, json.NewEncoder(w).Encode(map[string]any{"Volumes": list}))
+				return true
+			})
+			finding, err := e.Check(t.Context(), name, snapshot.Spec{Document: doc, ImageID: spec.ImageID, ImageRef: spec.ImageRef, Replaces: id})
+			must(t, err)
+			if (len(finding.Problems) == 0) != there {
+				t.Errorf("volume %q, there: %v: %q", odd, there, finding.Problems)
+			}
+		}
+	}
+}
+
 // within is an object within an object.
 func within(doc map[string]any, path ...string) map[string]any {
 	for _, key := range path {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"path"
@@ -83,7 +84,8 @@ func (a attributes) rest(prefix string, o object, but []string) {
 }
 
 func (a attributes) config(c object, d document) {
-	a.rest("Config.", c, []string{"Env", "Labels", "Hostname", "Image"})
+	a.rest("Config.", c, []string{"Env", "Labels", "Hostname", "Image", "MacAddress"})
+	a.text("Config.MacAddress", cmp.Or(d.Config.MacAddress, d.Snapback.MacAddress))
 	a.text("image name", d.Config.Image)
 	if d.Config.Hostname != d.shortID() && !d.hostnameShared() {
 		a.text("Config.Hostname", d.Config.Hostname)
@@ -168,7 +170,7 @@ func (a attributes) mounts(doc object) {
 func (a attributes) networks(doc object, d document) {
 	same := facts{networks: map[string]string{}}
 	for name, n := range d.NetworkSettings.Networks {
-		settings := endpointSettings(doc, d, name, same)
+		settings := endpointSettings(doc, d, name, same) // but for the MAC address: see Compare
 		if aliases := withoutID(n.Aliases, d.shortID()); settings["Aliases"] != nil {
 			slices.Sort(aliases)
 			settings.set("Aliases", append([]string{}, slices.Compact(aliases)...))
@@ -176,7 +178,8 @@ func (a attributes) networks(doc object, d document) {
 		maps.DeleteFunc(settings, func(_ string, raw json.RawMessage) bool { return hollow(raw) })
 		a["network "+name] = canonical(settings.raw())
 		if d.State.Status == "running" { // before that, a container has none
-			a.text("network id "+name, n.NetworkID)
+			a.text("network-id "+name, n.NetworkID)
+			a.text("network-mac "+name, n.MacAddress)
 		}
 	}
 }

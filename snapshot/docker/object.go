@@ -49,6 +49,16 @@ func (o object) text(key string) string {
 // empty says that a member is absent or holds nothing.
 func (o object) empty(key string) bool { return hollow(o[key]) }
 
+// says whether any member holds something.
+func (o object) says() bool {
+	for _, raw := range o {
+		if !hollow(raw) && string(raw) != "0" {
+			return true
+		}
+	}
+	return false
+}
+
 func hollow(raw json.RawMessage) bool {
 	switch string(raw) {
 	case "", "null", `""`, "[]", "{}":

@@ -11,11 +11,10 @@ import (
 	"net/url"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/versions"
 )
 
 // The client's own methods take typed structs, which drop fields that they don't know: an engine's newer field would
-// be lost between inspect and create. So the two calls that replay a document are made here, over the client's
+// be lost between inspect and create. So the calls that read and replay a document are made here, over the client's
 // connection, with the JSON as it is.
 
 const answerLimit = 4 << 20
@@ -47,19 +46,30 @@ func (s *statusError) Is(target error) bool {
 
 // post sends body as JSON to a path of the engine's API, and reads the answer into out unless that is nil.
 func (e *Engine) post(ctx context.Context, path string, query url.Values, body, out any) error {
-	if err := e.cli.NewVersionError(ctx, "1.24", "snapback"); err != nil { // negotiates, if that is still to be done
-		return err
-	}
 	doc, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encoding the request: %w", err)
 	}
-	to := e.base + "/v" + e.cli.ClientVersion() + path + "?" + query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(doc))
+	return e.send(ctx, http.MethodPost, path+"?"+query.Encode(), bytes.NewReader(doc), out)
+}
+
+// get reads the answer to a path of the engine's API into out.
+func (e *Engine) get(ctx context.Context, path string, out any) error {
+	return e.send(ctx, http.MethodGet, path, nil, out)
+}
+
+func (e *Engine) send(ctx context.Context, method, path string, body io.Reader, out any) error {
+	version, err := e.version(ctx)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, e.base+"/v"+version+path, body)
 	if err != nil {
 		return fmt.Errorf("making the request: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := e.http.Do(req)
 	if err != nil {
 		return err
@@ -87,9 +97,4 @@ func answer(resp *http.Response, out any) (err error) {
 		return fmt.Errorf("decoding the answer: %w", err)
 	}
 	return nil
-}
-
-// atLeast says whether the negotiated API version is version or later.
-func (e *Engine) atLeast(version string) bool {
-	return versions.GreaterThanOrEqualTo(e.cli.ClientVersion(), version)
 }
