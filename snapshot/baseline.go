@@ -162,6 +162,9 @@ func (t *Taker) copy(ctx context.Context, from Snapshot, name string, ask TakeAs
 	if err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
 		return s, err
 	}
+	if err := t.Engine.KeepMounted(ctx, s.Document, s.ImageRef); err != nil {
+		return s, err
+	}
 	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
 	if err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))

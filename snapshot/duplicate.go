@@ -71,6 +71,8 @@ type DuplicateEngine interface {
 	HasImage(ctx context.Context, imageID string) (bool, error)
 	// Tag puts our tag on an image that is there. It returns ErrGone when it is not.
 	Tag(ctx context.Context, imageID, ref string) error
+	// KeepMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
+	KeepMounted(ctx context.Context, document json.RawMessage, ref string) error
 	// Describe reads a document as Inspect read the container then. Enabled is false for one that this bot may not touch.
 	Describe(document json.RawMessage) (Inspection, error)
 }

@@ -199,7 +199,8 @@ func (b *rebuild) seats(list []Snapshot) ([]Seat, error) {
 // tag sees to it that nobody takes the images for unused. A restore goes by their IDs, so it works without.
 func (b *rebuild) tag(ctx context.Context) {
 	for _, s := range b.out.Added {
-		if err := b.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
+		err := errors.Join(b.Engine.Tag(ctx, s.ImageID, s.ImageRef), b.Engine.KeepMounted(ctx, s.Document, s.ImageRef))
+		if err != nil {
 			b.Logger.Warn("tagging a snapshot's image", "container", s.Container, "snapshot", s.Name, "err", err)
 		}
 	}

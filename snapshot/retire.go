@@ -123,6 +123,9 @@ func (t *Taker) keepStopped(ctx context.Context, s Snapshot, by By) (Snapshot, e
 	} else {
 		err = t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
+	if err == nil {
+		err = t.Engine.KeepMounted(ctx, s.Document, s.ImageRef)
+	}
 	if err != nil {
 		return s, err
 	}

@@ -206,6 +206,9 @@ func (t *Taker) keepImage(ctx context.Context, s *Snapshot, now Inspection, amon
 	if err := t.written(ctx, s); err != nil { // something may have been, meanwhile
 		return err
 	}
+	if err := t.Engine.KeepMounted(ctx, s.Document, s.ImageRef); err != nil {
+		return err
+	}
 	if !s.Committed {
 		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
@@ -224,7 +227,7 @@ func (t *Taker) discard(ctx context.Context, s Snapshot) error {
 	owner, err := t.Shelf.Snapshot(ctx, s.Key, s.Name)
 	switch {
 	case err == nil:
-		err = t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef)
+		err = errors.Join(t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef), t.Engine.KeepMounted(ctx, owner.Document, owner.ImageRef))
 	case errors.Is(err, ErrUnknownSnapshot):
 		err = t.Engine.Untag(ctx, s.ImageRef)
 	}

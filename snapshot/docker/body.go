@@ -18,6 +18,7 @@ type facts struct {
 	volumes    map[string]bool   // anonymous and inherited volumes that are still there
 	networks   map[string]string // by the document's name of a network: its name now, "" when it is gone
 	networkIDs map[string]string // by name: of all that the engine has
+	mounted    map[string]string // by the name of a mounted image: the ID of the image that it means now
 	joined     map[string]string // by namespace mode: the mode to ask for now
 	donors     bool              // whatever came with VolumesFrom still does
 	perNet     bool              // MAC addresses belong to networks (API 1.44 and later)
@@ -39,6 +40,7 @@ func createBody(spec snapshot.Spec, d document, f facts) (object, error) {
 	links(hc, d)
 	volumesFrom(hc, f)
 	pin(hc, d.fixed(f))
+	imageMounts(hc, d, f)
 	if spec.Plain {
 		hc.set("AutoRemove", false)
 		hc.set("RestartPolicy", snapshot.RestartPolicy{Name: "no"})

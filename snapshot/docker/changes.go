@@ -165,7 +165,7 @@ var commands = []string{"Path", "Args", "Config.Cmd", "Config.Entrypoint", "Conf
 func forPeople(name, value string) string {
 	kind, _, _ := strings.Cut(name, " ")
 	switch {
-	case name == "image":
+	case name == "image", kind == "mounted-image":
 		return short(value)
 	case name == "Config.Cmd", name == "Config.Entrypoint":
 		return words(value)

@@ -21,6 +21,7 @@ import (
 // survey is what Check found out before it judges anything. It is filled by calls that run side by side.
 type survey struct {
 	image    bool
+	images   map[string]bool     // mounted ones, by what they are looked for: whether they are there
 	rows     []container.Summary // all containers, of which only what the list says and the state are read
 	states   map[string]string   // by ID: of those rows that the document has to do with
 	old      document            // the container to be replaced; zero when there is none
@@ -55,12 +56,22 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 }
 
 func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*survey, error) {
-	s := &survey{networks: map[string]network.Summary{}, volumes: map[string]bool{}}
+	s := &survey{images: map[string]bool{}, networks: map[string]network.Summary{}, volumes: map[string]bool{}}
 	var mu sync.Mutex // guards the volumes and where they lead
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	group.Go(func() (err error) { s.image, err = e.HasImage(gctx, spec.ImageID); return err })
 	group.Go(func() (err error) { s.rows, err = e.rows(gctx, filters.NewArgs()); return err })
+	group.Go(func() error {
+		for _, name := range d.wantedMounts() {
+			_, there, err := e.lookUpImage(gctx, name)
+			if err != nil {
+				return err
+			}
+			s.images[name] = there
+		}
+		return nil
+	})
 	group.Go(func() error { return e.old(gctx, spec.Replaces, s) })
 	group.Go(func() (err error) { s.gone, err = e.missing(gctx, d.hostPaths()); return err })
 	group.Go(func() error {
@@ -157,6 +168,7 @@ func (s *survey) problems(name string, spec snapshot.Spec, d document) []string 
 	if !s.image {
 		out = append(out, "its image is gone: somebody removed or pruned it")
 	}
+	out = append(out, s.mountedProblems(d)...)
 	out = append(out, s.stateProblems(d)...)
 	out = append(out, s.nameProblems(name, spec.Replaces)...)
 	out = append(out, s.networkProblems(d)...)
@@ -299,6 +311,7 @@ func (s *survey) losses(d document) []string {
 			kept = append(kept, m.Destination+" keeps what is in it now")
 		}
 	}
+	out = append(out, mountedLosses(d)...)
 	for _, at := range d.tmpfs() {
 		out = append(out, at+" is in memory and starts empty")
 	}

@@ -30,6 +30,9 @@ func (e *Engine) Compare(want json.RawMessage, spec snapshot.Spec, got json.RawM
 		if (kind == "network-id" || kind == "network-mac") && (wantAll[name] == "" || gotAll[name] == "") {
 			continue // one of the two has not been started; the networks themselves are compared by name
 		}
+		if kind == "mounted-image" && (wantAll[name] == "" || gotAll[name] == "") {
+			continue // nobody saw which image it was
+		}
 		if kind == "network-mac" && (w.askedMAC(of) == "" || !e.lately(endpointMACs)) {
 			continue // it was drawn, and is drawn again
 		}
@@ -78,6 +81,8 @@ type judge struct {
 func (j judge) expected(name, got string) string {
 	kind, key, _ := strings.Cut(name, " ")
 	switch {
+	case kind == "mount-option" && j.byImageID(key):
+		return "the name of the mounted image means another image now"
 	case name == "image" && got == j.spec.ImageID:
 		return "files had been written in the container: the restored one is made from an image that holds them"
 	case name == "image name" && (got == j.spec.ImageRef || got == j.spec.ImageID):
@@ -94,6 +99,12 @@ func (j judge) expected(name, got string) string {
 		return "the network was made anew since"
 	}
 	return ""
+}
+
+// byImageID says that an image is mounted by its ID, and is the one that was mounted by its name.
+func (j judge) byImageID(at string) bool {
+	id := j.want.Snapback.MountedImages[at]
+	return id != "" && j.got.imageMounts()[at] == id
 }
 
 // expectedMount excuses what comes of mounting an anonymous volume by its name, or of its being gone.
@@ -124,6 +135,8 @@ func readable(name string) string {
 	switch kind, of, _ := strings.Cut(name, " "); kind { // not "network id": that could be a network named "id …"
 	case "network-id":
 		return "network id " + of
+	case "mounted-image":
+		return "mounted image " + of
 	case "network-mac":
 		return "MAC address on network " + of
 	}

@@ -31,6 +31,7 @@ func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.forgetMounted(rows)
 	found := make([]*snapshot.Container, len(rows))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
@@ -58,8 +59,9 @@ func (e *Engine) listed(ctx context.Context, engineID, id string, to **snapshot.
 		c := d.container(engineID)
 		c.Carries = e.carries(ctx, d.candidate())
 		*to = &c
+		_, err = e.mountedImages(ctx, d) // before a deploy gives their names to others
 	}
-	return nil
+	return err
 }
 
 func present(found []*snapshot.Container) []snapshot.Container {
@@ -264,6 +266,9 @@ func (e *Engine) enrich(ctx context.Context, d document, raw json.RawMessage) (j
 		add.AnonymousVolumes = append(add.AnonymousVolumes, m.Destination)
 	}
 	var err error
+	if add.MountedImages, err = e.mountedImages(ctx, d); err != nil {
+		return nil, err
+	}
 	if add.MacAddress, err = e.askedMAC(ctx, d); err != nil {
 		return nil, err
 	}

@@ -69,9 +69,10 @@ type Engine struct {
 
 	triedAt time.Time // guarded by mu, as is the next one; see denied.go
 	denied  []string
-	newest string // guarded by mu; see version.go
+	newest  string // guarded by mu; see version.go
 
-	modes map[string]namespaces // guarded by mu; by container ID: never change in a container's life
+	modes   map[string]namespaces        // guarded by mu, as is the next one; by container ID: never change in a container's life
+	mounted map[string]map[string]string // see mountedImages
 }
 
 var _ snapshot.Engine = (*Engine)(nil)
@@ -86,7 +87,10 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, dataDir: cfg.DataDir, log: cfg.Logger, modes: map[string]namespaces{}}
+	e := &Engine{
+		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, dataDir: cfg.DataDir, log: cfg.Logger,
+		modes: map[string]namespaces{}, mounted: map[string]map[string]string{},
+	}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
 	if e.log == nil {

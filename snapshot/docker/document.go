@@ -54,8 +54,11 @@ type additions struct {
 	IpcContainer     string   `json:",omitempty"`
 	AnonymousVolumes []string `json:",omitempty"` // where they are mounted
 	MacAddress       string   `json:",omitempty"` // the one that was asked for on the first network, if the document has no place for it
-	Built            string   `json:",omitempty"` // when the image was; "" when it is gone
-	Digests          []string `json:",omitempty"` // by which registries know the image, without their names
+	// MountedImages are the IDs of the images that it has mounted, by where; the document has names.
+	MountedImages map[string]string `json:",omitempty"`
+
+	Built   string   `json:",omitempty"` // when the image was; "" when it is gone
+	Digests []string `json:",omitempty"` // by which registries know the image, without their names
 }
 
 type config struct {

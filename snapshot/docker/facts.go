@@ -14,7 +14,7 @@ import (
 
 // facts looks up what the document refers to, side by side.
 func (e *Engine) facts(ctx context.Context, d document, spec snapshot.Spec) (facts, error) {
-	f := facts{volumes: map[string]bool{}, networks: map[string]string{}, networkIDs: map[string]string{}, joined: map[string]string{}}
+	f := facts{volumes: map[string]bool{}, networks: map[string]string{}, networkIDs: map[string]string{}, mounted: map[string]string{}, joined: map[string]string{}}
 	if _, err := e.version(ctx); err != nil {
 		return f, err
 	}
@@ -23,6 +23,7 @@ func (e *Engine) facts(ctx context.Context, d document, spec snapshot.Spec) (fac
 	group.Go(func() (err error) { f.image, err = e.imageName(gctx, d, spec); return err })
 	group.Go(func() error { return e.networkNames(gctx, d, f.networks, f.networkIDs) })
 	group.Go(func() error { return e.presentVolumes(gctx, d, f.volumes) })
+	group.Go(func() error { return e.presentMounts(gctx, d, f.mounted) })
 	group.Go(func() error { return e.presentModes(gctx, d, f.joined) })
 	group.Go(func() (err error) { f.donors, err = e.donorsUnchanged(gctx, d); return err })
 	return f, group.Wait()
@@ -31,7 +32,7 @@ func (e *Engine) facts(ctx context.Context, d document, spec snapshot.Spec) (fac
 // imageName is the first of three names for the image that means exactly the right one: the deploy's, ours, its ID.
 func (e *Engine) imageName(ctx context.Context, d document, spec snapshot.Spec) (string, error) {
 	for _, name := range []string{d.Config.Image, spec.ImageRef} {
-		if !imageName.MatchString(name) || strings.Contains(name, "..") { // which in a path would lead elsewhere
+		if !askable(name) {
 			continue
 		}
 		id, err := e.imageOf(ctx, name)

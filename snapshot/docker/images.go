@@ -169,6 +169,14 @@ func (e *Engine) Untag(ctx context.Context, ref string) error {
 		return err
 	}
 	_, err := e.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	if err := e.untagged(ref, err); err != nil {
+		return err
+	}
+	return e.untagMounted(ctx, ref)
+}
+
+// untagged reads the answer.
+func (e *Engine) untagged(ref string, err error) error {
 	switch {
 	case err == nil, notFound(err):
 		return nil

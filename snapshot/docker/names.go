@@ -20,6 +20,11 @@ var (
 	imageName     = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:/@-]{0,511}$`)
 )
 
+// askable keeps out what in a path would lead elsewhere.
+func askable(image string) bool {
+	return imageName.MatchString(image) && !strings.Contains(image, "..")
+}
+
 // errGrammar says what was not let through. The text itself is quoted, so that it can't forge a log line.
 func errGrammar(what, text string) error { return fmt.Errorf("%q is no %s", text, what) }
 

@@ -38,6 +38,9 @@ func normalise(raw json.RawMessage) (attributes, document, error) {
 	out.config(doc.member("Config"), d)
 	out.host(doc.member("HostConfig"), d)
 	out.mounts(doc)
+	for at, id := range d.Snapback.MountedImages {
+		out.text("mounted-image "+at, id)
+	}
 	out.networks(doc, d)
 	return out, d, nil
 }
@@ -161,6 +164,10 @@ func bindingsText(bindings []portBinding) string {
 func (a attributes) mounts(doc object) {
 	for _, m := range doc.list("Mounts") {
 		at := path.Clean(m.text("Destination"))
+		if m.text("Type") == "image" { // where the engine has unpacked it, and its name, which "mount-option" has as well
+			delete(m, "Source")
+			delete(m, "Name")
+		}
 		a.text("mount-mode "+at, m.text("Mode"))
 		delete(m, "Mode")
 		a.json("mount "+at, m.raw())

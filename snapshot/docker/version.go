@@ -41,6 +41,9 @@ func (e *Engine) learnVersion(told string) {
 // endpointMACs is the first version in which MAC addresses belong to networks, and a create takes all of those.
 const endpointMACs = "1.44"
 
+// imageMounting is the first version that can mount an image.
+const imageMounting = "1.48"
+
 // hiddenMAC is the first version that no longer tells which MAC address was asked for, and which was drawn.
 const hiddenMAC = "1.52"
 
