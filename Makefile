@@ -82,7 +82,7 @@ lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@scripts/audit $(GOVULNCHECK)
 
 .PHONY: bench
-bench: ## benchmarks, some twelve minutes; the figures are kept in bin/bench.out (ARGS=-benchtime=3x and the like)
+bench: ## benchmarks, some fifteen minutes; the figures are kept in bin/bench.out (ARGS=-benchtime=3x and the like; SNAPBACK_SOAK=30m: deploys for that long)
 	@scripts/setup engine postgres node busybox
 	@$(MAKE) web
 	@mkdir -p bin

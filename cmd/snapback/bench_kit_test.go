@@ -58,9 +58,10 @@ func (s *stage) postgres() string {
 
 // servant is one run of serve, in a process of its own.
 type servant struct {
-	*crowd // for its gauges
-	url    string
-	api    *client.Client
+	*crowd  // for its gauges
+	url     string
+	metrics string // the URL of what is measured
+	api     *client.Client
 }
 
 // serve starts the program until the benchmark ends. Without a database it brings its own.
@@ -82,7 +83,8 @@ func (s *stage) serve(database string) *servant {
 	s.b.Cleanup(func() { p.end(cmd, log) })
 	p.awaitReady(log)
 	text, _ := log.read()
-	p.url = "http://" + readyLine.FindStringSubmatch(text)[1]
+	addresses := readyLine.FindStringSubmatch(text)
+	p.url, p.metrics = "http://"+addresses[1], "http://"+addresses[2]
 	var err error
 	if p.api, err = client.New(p.url, apiToken); err != nil {
 		s.b.Fatal(err)
