@@ -22,7 +22,7 @@ const (
 
 var (
 	errSocketSilent  = errors.New("neither a message nor a ping has come for a while")
-	errSocketDialing = errors.New("Socket Mode: the first connection is being made")
+	errSocketDialing = errors.New("the first connection of Socket Mode is being made")
 )
 
 // envelope is what Slack sends over the socket.
@@ -41,7 +41,7 @@ func (e envelope) end() *socketEnd {
 	case "link_disabled", "too_many_websockets":
 		return &socketEnd{reason: e.Reason}
 	}
-	return &socketEnd{reason: "other", err: fmt.Errorf("Slack says %.60q", e.Reason)}
+	return &socketEnd{reason: "other", err: fmt.Errorf("in its own words %.60q", e.Reason)}
 }
 
 // socketEnd is why a connection ended, or was never made.
