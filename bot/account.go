@@ -54,7 +54,7 @@ func (b *Bot) home(ctx context.Context) (workspace, error) {
 		return workspace{}, wrap("asking Slack for the bot's own workspace", err)
 	}
 	if who.TeamID == "" {
-		return workspace{}, &Error{Retry: true, Reason: "incomplete", Err: errors.New("Slack does not say which workspace the bot token is of")}
+		return workspace{}, &Error{Retry: true, Reason: "incomplete", Err: errors.New("the workspace that the bot token is of is not named")}
 	}
 	w := workspace{team: who.TeamID, enterprise: who.EnterpriseID}
 	b.workspace.Store(&w)

@@ -293,7 +293,8 @@ func (e *Engine) askedMAC(ctx context.Context, d document) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("inspecting %s: %w", d.Name, d.known(err, snapshot.ErrUnknownContainer))
 	}
-	return in.Config.MacAddress, nil //nolint:staticcheck // deprecated, and the only place that has it
+	//lint:ignore SA1019 it is deprecated, and the only place that has it
+	return in.Config.MacAddress, nil
 }
 
 // joinedName is the name of the container that a mode refers to by ID, "" when there is none. Only the list is asked,
