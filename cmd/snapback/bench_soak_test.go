@@ -40,6 +40,7 @@ func BenchmarkSoak(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.Setenv("SNAPBACK_BASELINE_AFTER", "1s") // so that each deploy leaves snapshots, of which most are removed again
 	s := newStage(b)
 	image := s.Image("shop", `CMD ["/app", "serve", "-addr="]`)
 	url := s.postgres()
