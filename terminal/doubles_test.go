@@ -22,7 +22,8 @@ func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 // gate lets everybody through until it is told otherwise.
 type gate struct {
 	refusal atomic.Pointer[error]
-	asked   atomic.Int64 // times
+	asked   atomic.Int64           // times
+	during  atomic.Pointer[func()] // what happens while it is asked; nil: nothing
 }
 
 func (g *gate) refuse(err error) { g.refusal.Store(&err) }
@@ -31,6 +32,11 @@ func (g *gate) allow() { g.refusal.Store(nil) }
 
 func (g *gate) Check(context.Context, terminal.Session) error {
 	g.asked.Add(1)
+	defer func() {
+		if during := g.during.Swap(nil); during != nil {
+			(*during)()
+		}
+	}()
 	if err := g.refusal.Load(); err != nil {
 		return *err
 	}

@@ -199,11 +199,12 @@ func (s *Service) current(r *http.Request) (Session, error) {
 	if err != nil || c.Value == "" {
 		return Session{}, ErrNoSession
 	}
+	asked := s.now()
 	sess, err := s.cfg.Store.SessionByCookie(r.Context(), hash(c.Value))
 	if err != nil {
 		return Session{}, err
 	}
-	if !sess.EndedAt.IsZero() || s.overdue(sess) != "" {
+	if !sess.EndedAt.IsZero() || s.overdue(sess, asked) != "" {
 		return Session{}, ErrSessionOver
 	}
 	return sess, nil

@@ -106,6 +106,7 @@ func (l *live) end(why Reason) {
 func (l *live) verdict(ctx context.Context) (Reason, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	asked := l.svc.now()
 	sess, err := l.sync(ctx)
 	if err != nil {
 		return l.grace(err), err
@@ -113,7 +114,7 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	if !sess.EndedAt.IsZero() {
 		return sess.Reason, nil
 	}
-	if why := l.svc.overdue(sess); why != "" {
+	if why := l.svc.overdue(sess, asked); why != "" {
 		return why, nil
 	}
 	unsure := l.svc.cfg.Gate.Check(ctx, sess)
@@ -126,7 +127,7 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.checked = l.svc.now()
+	l.checked = asked // the answer may have been given at any time since
 	return "", nil
 }
 
@@ -135,14 +136,26 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 func (l *live) sync(ctx context.Context) (Session, error) {
 	l.mu.Lock()
 	touched, sh := l.touched, l.shell
-	l.touched = time.Time{}
 	l.mu.Unlock()
 	if sh != nil {
 		if err := l.svc.cfg.Store.ShellSeen(ctx, sh.rec.ID, l.svc.now()); err != nil {
 			return Session{}, err
 		}
 	}
-	return l.svc.cfg.Store.Touch(ctx, l.sess.ID, touched)
+	sess, err := l.svc.cfg.Store.Touch(ctx, l.sess.ID, touched)
+	if err == nil {
+		l.stored(touched)
+	}
+	return sess, err
+}
+
+// stored forgets what the store has now. What it could not take is kept for the next time.
+func (l *live) stored(touched time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.touched.Equal(touched) {
+		l.touched = time.Time{}
+	}
 }
 
 // refusal maps an error to the reason that it stands for, or, for an unknown one, waits a while.

@@ -1,10 +1,12 @@
 package terminal_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -268,6 +270,58 @@ func TestSessionOutlastsAShortOutageOfWhoeverTellsWhoMay(t *testing.T) {
 	within(t, 10*time.Second, "a new shell is refused", func() bool { return strings.Contains(b.message(), "does not tell right now who may") })
 	n.clock.advance(2 * time.Minute)
 	n.wantClosed(b, 4001, "could not be checked")
+}
+
+func TestPermissionHoldsFromWhenItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	slow := func() { // the next answer takes nine minutes, and is the last one
+		n.gate.refuse(fmt.Errorf("%w: away", terminal.ErrUnsure))
+		n.clock.advance(9 * time.Minute)
+	}
+	n.gate.during.Store(&slow)
+	before := n.gate.asked.Load()
+	within(t, 10*time.Second, "it was asked since", func() bool { return n.gate.asked.Load() >= before+3 })
+	n.clock.advance(2 * time.Minute)
+	n.wantClosed(b, 4001, "could not be checked")
+}
+
+// slowTouch is a store that answers late once: meanwhile sixteen minutes pass, at the end of which the person did something.
+type slowTouch struct {
+	terminal.Store
+	meanwhile func(id string)
+}
+
+func (s slowTouch) Touch(ctx context.Context, id string, at time.Time) (terminal.Session, error) {
+	sess, err := s.Store.Touch(ctx, id, at)
+	s.meanwhile(id)
+	return sess, err
+}
+
+func TestWhatIsDoneWhileTheStoreAnswersKeepsASessionFromGoingIdle(t *testing.T) {
+	t.Parallel()
+	var once sync.Once
+	var n *night
+	ready := make(chan struct{}) // closed when n is there
+	n = setup(t, func(c *terminal.Config) {
+		real := c.Store
+		c.Store = slowTouch{real, func(id string) {
+			<-ready
+			once.Do(func() {
+				n.clock.advance(16 * time.Minute)
+				if _, err := real.Touch(context.WithoutCancel(t.Context()), id, n.clock.now()); err != nil {
+					t.Error(err)
+				}
+			})
+		}}
+	})
+	close(ready)
+	id, have := n.session(terminal.ModeLogs)
+	b := n.connect(id, have)
+	before := n.gate.asked.Load()
+	within(t, 10*time.Second, "it goes on", func() bool { return n.gate.asked.Load() >= before+3 && b.saw("hello") })
 }
 
 // A shell's program may ask its terminal something, which the page answers by itself, over and over.

@@ -32,6 +32,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 }
 
 func (s *Service) sweepSessions(ctx context.Context) error {
+	asked := s.now()
 	sessions, err := s.cfg.Store.Sessions(ctx)
 	if err != nil {
 		return fmt.Errorf("listing the sessions: %w", err)
@@ -40,19 +41,20 @@ func (s *Service) sweepSessions(ctx context.Context) error {
 	for _, sess := range sessions {
 		if !sess.EndedAt.IsZero() {
 			errs = append(errs, s.auditEnd(ctx, sess, sess.Reason))
-		} else if why := s.overdue(sess); why != "" {
+		} else if why := s.overdue(sess, asked); why != "" {
 			errs = append(errs, s.end(ctx, sess, why))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// overdue returns why a session's time is up, or nothing.
-func (s *Service) overdue(sess Session) Reason {
-	switch now := s.now(); {
-	case !now.Before(sess.ExpiresAt):
+// overdue returns why a session's time is up, or nothing. asked is from before the session was read: what its person did while
+// that took counts.
+func (s *Service) overdue(sess Session, asked time.Time) Reason {
+	switch {
+	case !asked.Before(sess.ExpiresAt):
 		return ReasonExpired
-	case now.Sub(sess.LastSeenAt) >= s.cfg.Idle:
+	case asked.Sub(sess.LastSeenAt) >= s.cfg.Idle:
 		return ReasonIdle
 	}
 	return ""
