@@ -22,7 +22,7 @@ func TestFullDiskLeavesNothingOfASnapshot(t *testing.T) {
 	c.Docker("exec", c.name, "/app", "touch", "/tmp/written")
 	c.proxy.Arm(&enginefault.Fault{On: enginefault.Of(enginefault.Commit), Refuse: 500, Message: "no space left on device"})
 	status, answer, err := c.first.call("POST", "/containers/"+c.name+"/snapshots", `{"name":"full"}`)
-	if err != nil || status < 500 {
+	if err != nil || status != http.StatusUnprocessableEntity || !strings.Contains(string(answer), `"disk_full"`) {
 		t.Errorf("answered %d %s %v", status, answer, err)
 	}
 	status, _, err = c.first.call("GET", "/containers/"+c.name+"/snapshots/full", "")
