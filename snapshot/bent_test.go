@@ -80,6 +80,21 @@ func (j *cutJournal) ask(ctx context.Context) error {
 	return cut(ctx)
 }
 
+func (j *cutJournal) Claimable(ctx context.Context, reach snapshot.Reach) ([]int64, error) {
+	if err := j.ask(ctx); err != nil {
+		return nil, err
+	}
+	return j.DB.Claimable(ctx, reach)
+}
+
+// Claim is cut too: a bot that could claim and do nothing more would keep what it has claimed from everybody else.
+func (j *cutJournal) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (snapshot.Restore, error) {
+	if err := j.ask(ctx); err != nil {
+		return snapshot.Restore{}, err
+	}
+	return j.DB.Claim(ctx, id, bot, lease)
+}
+
 func (j *cutJournal) Renew(ctx context.Context, id, epoch int64, lease time.Duration) error {
 	if err := j.ask(ctx); err != nil {
 		return err
@@ -165,9 +180,16 @@ func (d *brokenDeploy) ask() int64 {
 // over waits for a restore's end, whoever runs it.
 func (k *kit) over(id int64, limit time.Duration) snapshot.Restore {
 	k.t.Helper()
-	var r snapshot.Restore
+	var (
+		r   snapshot.Restore
+		err error
+	)
+	defer func() {
+		if k.t.Failed() {
+			k.t.Logf("restore %d is %s: %v", id, r.State, err)
+		}
+	}()
 	k.await(limit, "the end of the restore", func() bool {
-		var err error
 		r, err = k.db.Restore(k.t.Context(), id)
 		return err == nil && r.State.Final()
 	})
