@@ -283,22 +283,22 @@ func (c matrixCase) row(t *testing.T) string {
 		how = append(how, "command "+strings.Join(c.command, " "))
 	}
 	how = slices.DeleteFunc(how, func(h string) bool { return h == "" })
-	kept := map[bool]string{false: "tag", true: "commit"}[c.written]
 	text := strings.ReplaceAll("`"+strings.Join(how, "`, `")+"`", "|", `\|`)
 	if len(how) == 0 {
 		text = "nothing but an image"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s |", strings.Join(c.attributes, ", "), text, kept, c.outcome())
+	if c.written {
+		text += ", and files written"
+	}
+	return fmt.Sprintf("| %s | %s | %s |", strings.Join(c.attributes, ", "), text, c.outcome())
 }
 
+// outcome is what is said of the case beside that everything came back the same.
 func (c matrixCase) outcome() string {
 	if c.stopped {
-		return "the same (compared without being started)"
+		return "compared without being started"
 	}
-	if len(c.expected) == 0 {
-		return "the same"
-	}
-	return "the same; explained: " + strings.Join(c.expected, ", ")
+	return strings.Join(c.expected, ", ")
 }
 
 func compareWithDocs(t *testing.T, table *sync.Map) {
@@ -327,14 +327,13 @@ func compareWithDocs(t *testing.T, table *sync.Map) {
 
 const matrixHead = `# What a restore brings back
 
-Written by the tests (` + "`go test ./snapshot/docker -run TestRestoreBringsBackTheSameContainer -update`" + `): each line is a container that was
-made, kept, broken by a deploy, restored and compared, by Snapback's own comparison and by one that knows nothing of it. Names
-beginning with @ are the test's. "Kept by" says whether the image was tagged, or committed because files had been written.
+Each line is a container that a test has made, kept, broken by a deploy, restored and compared, by Snapback and by a second comparison. All
+attributes came back the same, but for those in the last column, which a restore explains. Names with @ are the test's. Write the page anew with
+` + "`go test ./snapshot/docker -run TestRestoreBringsBackTheSameContainer -update`" + `.
 
-The tests run on API 1.41. What came later (annotations, subpaths, gateway priorities), storage options, which need a disk with
-quotas, and attributes that nobody knows yet are carried over as they are: ` + "`TestAttributesOfNewerEnginesAreCarriedOver`" + ` looks at what
-is sent.
+The tests use API 1.41. Later attributes, storage options and unknown attributes are carried over as they are
+(` + "`TestAttributesOfNewerEnginesAreCarriedOver`" + `).
 
-| attribute | made with | kept by | after the restore |
-|---|---|---|---|
+| attribute | made with | differs, explained |
+|---|---|---|
 `
