@@ -42,10 +42,8 @@ func (a *API) mintLink(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, http.StatusCreated, wire.Link{URL: url, ExpiresAt: expires.UTC()})
 }
 
-// kindLinkAsked is the entry that says which token wanted a link. The link's own entries name the person it is for, whom
-// the token's holder has chosen.
-const kindLinkAsked = "terminal.requested"
-
+// recordLinkAsk writes which token wants a link. The link's own entries name the person it is for, whom the token's holder
+// has chosen.
 func (a *API) recordLinkAsk(ctx context.Context, ask LinkAsk) error {
 	mode := "logs"
 	if ask.Shell {
@@ -56,7 +54,7 @@ func (a *API) recordLinkAsk(ctx context.Context, ask LinkAsk) error {
 		return err
 	}
 	_, err = a.deps.Incidents.Record(ctx, incidents.Entry{
-		IncidentID: ask.Incident.ID, OccurredAt: time.Now(), Kind: kindLinkAsked, Actor: ask.By.Actor, Source: ask.By.Source,
+		IncidentID: ask.Incident.ID, OccurredAt: time.Now(), Kind: incidents.KindTerminalAsked, Actor: ask.By.Actor, Source: ask.By.Source,
 		Summary: fmt.Sprintf("The token %s asked for a terminal link to %s (%s)", ask.By.Actor.Name, ask.Container.Name, mode),
 		Details: details,
 	})

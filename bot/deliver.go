@@ -189,8 +189,8 @@ func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error 
 		if e.Seq <= d.m.Seq {
 			continue
 		}
-		if mark, ok := told(e); ok {
-			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: shouted(e)}
+		if mark, ok := posting(e); ok {
+			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: loud(e)}
 			if _, err := d.place(ctx, p, []string{d.m.Channel}); err != nil && !d.unpostable(err, e) {
 				return err
 			}

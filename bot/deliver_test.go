@@ -309,7 +309,7 @@ func TestUnknownIncidentIsNotRetried(t *testing.T) {
 func TestRestoreOutsideAnIncidentGetsAThreadInTheContainersChannel(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	for i, kind := range []string{incidents.KindRestoreRequested, incidents.KindRestoreState, incidents.KindRestoreVerified} {
+	for i, kind := range []incidents.Kind{incidents.KindRestoreRequested, incidents.KindRestoreState, incidents.KindRestoreVerified} {
 		details, _ := json.Marshal(map[string]any{"restore_id": 5, "container": "api"})
 		n.write(t, incidents.Entry{Kind: kind, Summary: fmt.Sprintf("step %d", i), Details: details})
 	}

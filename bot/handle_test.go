@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -185,7 +184,7 @@ func TestAcknowledgementUnderWayShowsAndComesBackWhenPagerDutyRefuses(t *testing
 	if m = m.ExpectUpdate(t, "⏳ Acknowledging for Ann Lee"); m.Button("Acknowledge").Exists() {
 		t.Error("it can be tapped again")
 	}
-	n.write(t, incidents.Entry{IncidentID: 7, Kind: bot.KindAcknowledgeFailed, Summary: "PagerDuty does not know Ann Lee"})
+	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindAcknowledgeFailed, Summary: "PagerDuty does not know Ann Lee"})
 	n.deliver(t, 7)
 	m.ExpectReply(t, "⚠️ PagerDuty does not know Ann Lee")
 	if !m.Now().Button("Acknowledge").Exists() {

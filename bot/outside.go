@@ -17,7 +17,7 @@ func (d *delivery) outside(ctx context.Context) error {
 		return err
 	}
 	var known map[string]string
-	if slices.ContainsFunc(entries, func(e incidents.Entry) bool { _, ok := told(e); return ok }) {
+	if slices.ContainsFunc(entries, func(e incidents.Entry) bool { _, ok := posting(e); return ok }) {
 		known = d.channels(ctx) // which inspects every container
 	}
 	done, err := d.settleOutside(ctx, entries, known)
@@ -25,7 +25,7 @@ func (d *delivery) outside(ctx context.Context) error {
 		return err
 	}
 	for _, e := range entries {
-		if mark, ok := told(e); ok && e.Seq > done {
+		if mark, ok := posting(e); ok && e.Seq > done {
 			if err := d.outsideEntry(ctx, e, mark, known); err != nil {
 				return err
 			}

@@ -167,16 +167,9 @@ type Act struct {
 // Acts passes wishes on to PagerDuty.
 type Acts interface {
 	// Ask writes the timeline entry (incidents.KindAcknowledgeAsked, KindResolveAsked) together with the job that does
-	// it. When PagerDuty refuses for good, an entry of kind KindAcknowledgeFailed or KindResolveFailed has to follow.
+	// it. When PagerDuty refuses for good, an entry of the kind has to follow that incidents.Meaning names.
 	Ask(ctx context.Context, a Act) error
 }
-
-// Kinds of entries that follow an act which PagerDuty refused; their summary says why. Every kind that ends in
-// ".failed" is posted in the thread.
-const (
-	KindAcknowledgeFailed = "acknowledge.failed"
-	KindResolveFailed     = "resolve.failed"
-)
 
 // Responder is somebody who is on call.
 type Responder struct {

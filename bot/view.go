@@ -254,9 +254,9 @@ func (b *Bot) asked(in incidents.Incident, entries []incidents.Entry) map[ActKin
 			if fresh && in.Open() {
 				pending[Resolve] = e.Actor.Name
 			}
-		case KindAcknowledgeFailed, "incident.unacknowledged":
+		case incidents.KindAcknowledgeFailed, incidents.KindPagerDutyUnacked:
 			delete(pending, Acknowledge)
-		case KindResolveFailed, "incident.reopened":
+		case incidents.KindResolveFailed, incidents.KindPagerDutyReopened:
 			clear(pending)
 		}
 	}

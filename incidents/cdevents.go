@@ -137,11 +137,8 @@ func (r Report) incidentID() string {
 // serviceEvents are the deploys and the restores that held.
 func (r Report) serviceEvents() (events []cloudEvent, err error) {
 	err = r.Entries.InOrder(func(e Entry) error {
-		switch e.Kind {
-		case KindDeploy, KindDeployReturned:
-			events = append(events, r.serviceEvent(serviceDeployed, e))
-		case KindRestoreVerified:
-			events = append(events, r.serviceEvent(serviceRolledBack, e))
+		if meaning, _ := e.Kind.Meaning(); meaning.Event != "" {
+			events = append(events, r.serviceEvent(meaning.Event, e))
 		}
 		return nil
 	})

@@ -87,7 +87,7 @@ type Entry struct {
 	Seq        int64           `json:"seq"` // 1, 2, 3 … within its chain
 	OccurredAt time.Time       `json:"occurred_at"`
 	RecordedAt time.Time       `json:"recorded_at"`
-	Kind       string          `json:"kind"` // dotted, such as restore.verified; see the Kind constants
+	Kind       Kind            `json:"kind"`
 	Actor      Actor           `json:"actor"`
 	Source     Source          `json:"source"`
 	Summary    string          `json:"summary"` // one sentence for people, without secrets
@@ -96,37 +96,3 @@ type Entry struct {
 	Hash       []byte          `json:"hash"`
 	Signature  Signature       `json:"-"` // not part of what is hashed: it is made of the hash
 }
-
-// The kinds of entries that code looks for. PagerDuty's own event types (incident.triggered,
-// incident.acknowledged, …) are kept as they are named there.
-const (
-	KindRestoreRequested   = "restore.requested"
-	KindRestoreState       = "restore.state" // details hold the journalled state
-	KindRestoreRefused     = "restore.refused"
-	KindRestoreVerified    = "restore.verified"
-	KindRestoreReverted    = "restore.reverted"
-	KindRestoreFailed      = "restore.failed"
-	KindRestoreWaiting     = "restore.waiting" // for an engine that does not answer
-	KindRestoreMended      = "restore.mended"  // what was done too late was put right
-	KindRestoreMendFailed  = "restore.mend.failed"
-	KindEvidence           = "restore.evidence" // what is kept of a container that a restore replaced
-	KindSnapshotAsked      = "snapshot.requested"
-	KindSnapshotTaken      = "snapshot.taken"
-	KindSnapshotDeleted    = "snapshot.deleted"
-	KindDeploy             = "deploy"
-	KindDeployReturned     = "deploy.returned" // what a restore undid was deployed again
-	KindAcknowledgeAsked   = "acknowledge.requested"
-	KindResolveAsked       = "resolve.requested"
-	KindRefused            = "refused" // somebody may not, or something is no longer so
-	KindNote               = "note"
-	KindSlackPosted        = "slack.posted" // the message of an incident; its source is the message
-	KindTerminalLink       = "terminal.link"
-	KindTerminalOpened     = "terminal.opened"
-	KindTerminalShell      = "terminal.shell"
-	KindTerminalEnded      = "terminal.ended"
-	KindErrorsFlat         = "errors.flat"
-	KindPagerDutyTriggered = "incident.triggered"
-	KindPagerDutyAcked     = "incident.acknowledged"
-	KindPagerDutyResolved  = "incident.resolved"
-	KindPagerDutyNoted     = "incident.annotated"
-)

@@ -72,10 +72,11 @@ func tell(r Report) (story, error) {
 }
 
 func (s *story) add(e Entry, r Report) {
-	switch e.Kind {
-	case KindDeploy, KindDeployReturned:
+	meaning, _ := e.Kind.Meaning()
+	switch meaning.Section {
+	case Deploys:
 		s.Deploys = append(s.Deploys, r.deploy(e))
-	case KindRestoreVerified, KindRestoreReverted, KindRestoreFailed:
+	case Restores:
 		s.Restores = append(s.Restores, r.restore(e))
 	}
 }
@@ -88,7 +89,7 @@ func (r Report) lines(each func(line) error) error {
 func (r Report) line(e Entry) line {
 	return line{
 		Recording: e.recording(), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
-		Kind: oneLine(e.Kind), Summary: oneLine(e.Summary), Actor: actorName(e.Actor),
+		Kind: oneLine(string(e.Kind)), Summary: oneLine(e.Summary), Actor: actorName(e.Actor),
 		Source: either(oneLine(e.Source.System), "snapback"), URL: safeURL(e.Source.URL),
 	}
 }

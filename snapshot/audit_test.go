@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
 // deedEngine is the real engine, which remembers what it was made to do, and what the timeline said at that moment.
 type deedEngine struct {
 	snapshot.Engine
-	said func() []string
+	said func() []incidents.Kind
 
 	mu    sync.Mutex // guards deeds
 	deeds []deed
@@ -24,7 +25,7 @@ type deedEngine struct {
 
 type deed struct {
 	what string
-	said []string
+	said []incidents.Kind
 }
 
 func (e *deedEngine) note(what string) {
@@ -81,7 +82,7 @@ func TestRestoreIsAuditedBeforeTheEngineIsCalled(t *testing.T) {
 	k.Run(api, k.Image("good", `CMD ["/app"]`))
 	snap := k.take(api)
 	k.restore(k.container(api), snap.Name)
-	want := []string{
+	want := []incidents.Kind{
 		"snapshot.requested", "snapshot.taken", "restore.requested", "restore.state", "restore.state", "restore.state",
 		"restore.state", "restore.verified",
 	}

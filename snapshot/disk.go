@@ -58,7 +58,7 @@ func (d *Disk) Room(ctx context.Context, id string) error {
 	full := fmt.Errorf("%w: %.0f %% in use%s, the limit is %.0f %%. Remove images that nobody needs (docker system df tells which), or raise the limit",
 		ErrDiskFull, use.Share*100, words, limit*100)
 	_, err = d.Audit.RecordOnce(ctx, incidents.Entry{
-		OccurredAt: time.Now(), Kind: KindDiskFull, Actor: incidents.Self(),
+		OccurredAt: time.Now(), Kind: incidents.KindDiskFull, Actor: incidents.Self(),
 		Source:  incidents.Source{System: "snapback", NativeID: "disk-full/" + use.Engine + "/" + time.Now().UTC().Format(time.DateOnly)},
 		Summary: "No snapshots are taken of containers on " + use.Host + " that have written files: " + full.Error(),
 	})

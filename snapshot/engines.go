@@ -37,12 +37,6 @@ var ErrNewEngine = errors.New("the engine is new")
 // ErrEngineTwice says that another bot reaches an engine of that name under another ID, or on another host.
 var ErrEngineTwice = errors.New("another engine has that name")
 
-// The kinds of the entries that tell what became of an engine's name.
-const (
-	KindEngineAdopted = "engine.adopted"
-	KindEngineCopied  = "engine.copied"
-)
-
 // Introduction is what an engine says of itself.
 type Introduction struct {
 	ID   string // what it calls itself
@@ -184,12 +178,12 @@ func (r *Registry) choose(in Introduction, t Traces, known []KnownEngine) (strin
 	case !ok:
 		return in.ID, incidents.Entry{}, nil
 	case !best.Seen:
-		return best.Name, engineEntry(KindEngineAdopted, in, fmt.Sprintf(
+		return best.Name, engineEntry(incidents.KindEngineAdopted, in, fmt.Sprintf(
 			"The engine on %s calls itself %s now. It has the containers, images and snapshots of engine %s, so all that is known of that one is known of it", in.Host, in.ID, best.Name)), nil
 	case r.waited(in.ID) < r.Wait:
 		return "", incidents.Entry{}, fmt.Errorf("%w: engine %s looks like engine %s, which a bot has just seen; waiting whether it still does", ErrEngineAway, in.ID, best.Name)
 	}
-	return in.ID, engineEntry(KindEngineCopied, in, fmt.Sprintf(
+	return in.ID, engineEntry(incidents.KindEngineCopied, in, fmt.Sprintf(
 		"The engine on %s, which calls itself %s, looks like a copy of engine %s, which runs as well. What is known of that one is not taken for known of the copy", in.Host, in.ID, best.Name)), nil
 }
 
@@ -223,7 +217,7 @@ func whose(in Introduction, t Traces, known []KnownEngine) (KnownEngine, bool) {
 	return best, best.Name != in.ID
 }
 
-func engineEntry(kind string, in Introduction, summary string) incidents.Entry {
+func engineEntry(kind incidents.Kind, in Introduction, summary string) incidents.Entry {
 	details, _ := incidents.Details(map[string]string{"engine_id": in.ID, "host": in.Host}) // strings: always encodable
 	return incidents.Entry{
 		OccurredAt: time.Now(), Kind: kind, Actor: incidents.Self(), Source: incidents.Source{System: "engine", NativeID: in.ID},

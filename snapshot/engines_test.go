@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
@@ -79,7 +80,7 @@ func (e *engines) silence() {
 func (e *engines) told() string {
 	var kinds []string
 	for _, entry := range must(e.db.Entries(e.t.Context(), 0, 0)) {
-		kinds = append(kinds, entry.Kind)
+		kinds = append(kinds, string(entry.Kind))
 	}
 	return strings.Join(kinds, " ")
 }
@@ -99,7 +100,7 @@ func TestUpgradedEngineKeepsItsName(t *testing.T) {
 					t.Errorf("it is called %s", name)
 				}
 			}
-			if told := e.told(); told != snapshot.KindEngineAdopted {
+			if told := e.told(); told != string(incidents.KindEngineAdopted) {
 				t.Errorf("the timeline has %q", told)
 			}
 			if name := e.name(b, "Q77P", "host", traces); name != "Q77P" {
@@ -149,7 +150,7 @@ func TestCopyOfAnEngineThatRunsIsNotTakenForIt(t *testing.T) {
 	if name := e.name(e.patient("b", time.Nanosecond), upgraded, "copy", itsTraces); name != upgraded {
 		t.Errorf("in the end it is called %s", name)
 	}
-	if told := e.told(); told != snapshot.KindEngineCopied {
+	if told := e.told(); told != string(incidents.KindEngineCopied) {
 		t.Errorf("the timeline has %q", told)
 	}
 	e.silence()

@@ -151,7 +151,7 @@ func (k *kit) env(name string) []string {
 }
 
 // kinds are the kinds of entries outside any incident, in order.
-func (k *kit) kinds() []string {
+func (k *kit) kinds() []incidents.Kind {
 	k.t.Helper()
 	entries, err := k.db.Entries(k.t.Context(), 0, 0)
 	if err != nil {
@@ -160,7 +160,7 @@ func (k *kit) kinds() []string {
 	if err := incidents.Verify(entries); err != nil {
 		k.t.Error(err)
 	}
-	var kinds []string
+	var kinds []incidents.Kind
 	for _, e := range entries {
 		kinds = append(kinds, e.Kind)
 	}

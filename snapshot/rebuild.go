@@ -11,9 +11,6 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
-// KindRebuilt is the kind of the entry that tells which snapshots were found again.
-const KindRebuilt = "snapshots.rebuilt"
-
 // Rebuilt is what a Rebuild has found.
 type Rebuilt struct {
 	Found int        // duplicates on the engine
@@ -213,7 +210,7 @@ func rebuiltEntry(added []Snapshot, left []LeftOut, by By) incidents.Entry {
 	}
 	details, _ := incidents.Details(map[string]any{"snapshots": names, "left_out": len(left)}) // strings: always encodable
 	return incidents.Entry{
-		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: KindRebuilt, Actor: by.Actor, Source: by.Source, Details: details,
+		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: incidents.KindSnapshotsRebuilt, Actor: by.Actor, Source: by.Source, Details: details,
 		Summary: fmt.Sprintf("%s had the snapshots looked for on the engine: %d of %d containers are known again", by.Actor.Name, len(added), len(names)),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/snapshot"
@@ -134,7 +135,7 @@ func TestSnapshotsAreFoundAgainWhenTheDatabaseIsLost(t *testing.T) {
 	if err != nil || len(again.Added) != 0 || again.Known != again.Found {
 		t.Errorf("the second time: %+v, %v", again, err)
 	}
-	if diff := cmp.Diff([]string{snapshot.KindRebuilt}, k.kinds()); diff != "" {
+	if diff := cmp.Diff([]incidents.Kind{incidents.KindSnapshotsRebuilt}, k.kinds()); diff != "" {
 		t.Errorf("the timeline (-want +got):\n%s", diff)
 	}
 	rest := k.restore(k.container(api), kept)

@@ -246,12 +246,6 @@ func (w *Watcher) sayMissing(ctx context.Context, gone map[string][]Held) error 
 	return nil
 }
 
-// KindSnapshotMissing and KindDiskFull are the kinds of the two warnings.
-const (
-	KindSnapshotMissing = "snapshot.missing"
-	KindDiskFull        = "snapshot.disk-full"
-)
-
 func missingEntry(container string, names []string) incidents.Entry {
 	details, _ := incidents.Details(map[string]any{"container": container, "snapshots": names}) // strings: always encodable
 	summary := fmt.Sprintf("Snapshot %s of %s can't be restored any more: its image was removed from the engine", names[0], container)
@@ -260,7 +254,7 @@ func missingEntry(container string, names []string) incidents.Entry {
 			len(names), container, strings.Join(names, ", "))
 	}
 	return incidents.Entry{
-		OccurredAt: time.Now(), Kind: KindSnapshotMissing, Actor: incidents.Self(), Source: incidents.Source{System: "snapback"},
+		OccurredAt: time.Now(), Kind: incidents.KindSnapshotMissing, Actor: incidents.Self(), Source: incidents.Source{System: "snapback"},
 		Summary: summary, Details: details,
 	}
 }
@@ -330,7 +324,7 @@ func (w *Watcher) removeLeft(ctx context.Context, r Restore) error {
 func keptEntry(r Restore) incidents.Entry {
 	details, _ := incidents.Details(map[string]any{"container": r.Container, "kept": r.Plan.KeptName, "restore_id": r.ID})
 	return incidents.Entry{
-		IncidentID: r.By.Incident, OccurredAt: time.Now(), Kind: "restore.kept-removed", Actor: incidents.Self(),
+		IncidentID: r.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreKeptRemoved, Actor: incidents.Self(),
 		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/kept-removed", r.ID)},
 		Summary: fmt.Sprintf("%s is removed: it was kept until %s UTC", r.Plan.KeptName, r.KeptUntil.UTC().Format("2006-01-02 15:04")),
 		Details: details,

@@ -144,7 +144,7 @@ func TestPrunedImageIsMarkedAndSaidOnceByTwoBots(t *testing.T) {
 		return !slices.ContainsFunc(k.of(a.Key, snapshot.Manual), func(s snapshot.Snapshot) bool { return s.MissingSince.IsZero() })
 	}
 	k.until("both are marked", gone)
-	list := k.entries(0, snapshot.KindSnapshotMissing)
+	list := k.entries(0, incidents.KindSnapshotMissing)
 	said := 0
 	for _, e := range list {
 		said += strings.Count(e.Summary, "m1") + strings.Count(e.Summary, "m2")
@@ -235,7 +235,7 @@ func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if list := k.entries(0, snapshot.KindDiskFull); len(list) != 1 {
+	if list := k.entries(0, incidents.KindDiskFull); len(list) != 1 {
 		t.Errorf("%d warnings, want one", len(list))
 	}
 	if list := k.entries(0, incidents.KindSnapshotAsked); len(list) != 1 {
@@ -309,7 +309,7 @@ func TestFullDiskIsSaidOfEachEngineOnceADay(t *testing.T) {
 		}
 	}
 	var said []string
-	for _, e := range k.entries(0, snapshot.KindDiskFull) {
+	for _, e := range k.entries(0, incidents.KindDiskFull) {
 		said = append(said, e.Summary)
 	}
 	slices.Sort(said) // the first one got lost at first

@@ -36,7 +36,7 @@ func (r Restore) RequestEntry() incidents.Entry {
 	}
 }
 
-func entryKind(to State) string {
+func entryKind(to State) incidents.Kind {
 	switch to {
 	case Refused:
 		return incidents.KindRestoreRefused

@@ -110,7 +110,7 @@ func (k *kit) awaitDeploys(key string, n int) []snapshot.Deploy {
 }
 
 // entries are those of a kind in an incident's timeline (0: outside any).
-func (k *kit) entries(incident int64, kind string) []incidents.Entry {
+func (k *kit) entries(incident int64, kind incidents.Kind) []incidents.Entry {
 	all := must(k.db.Entries(k.t.Context(), incident, 0))
 	return slices.DeleteFunc(all, func(e incidents.Entry) bool { return e.Kind != kind })
 }
@@ -254,7 +254,7 @@ func (k *kit) event(service string, status incidents.Status) {
 		in.ResolvedAt = now
 	}
 	d := store.Delivery{Source: "pagerduty", NativeID: service + string(status), Body: []byte("{}")}
-	if _, err := k.db.ReceiveEvent(k.t.Context(), d, in, now, incidents.Entry{Kind: "incident." + string(status), OccurredAt: now}); err != nil {
+	if _, err := k.db.ReceiveEvent(k.t.Context(), d, in, now, incidents.Entry{Kind: incidents.Kind("incident." + string(status)), OccurredAt: now}); err != nil {
 		k.t.Fatal(err)
 	}
 }

@@ -128,7 +128,7 @@ func TestEventFromTheFutureDoesNotFreezeAnIncident(t *testing.T) {
 			in.ResolvedAt = at
 		}
 		d := store.Delivery{Source: "pagerduty", NativeID: "W" + id, EventID: id, Body: []byte("{}")}
-		e := incidents.Entry{Kind: "incident." + string(status), Summary: "x", OccurredAt: at, Source: incidents.Source{System: "pagerduty", NativeID: id}}
+		e := incidents.Entry{Kind: incidents.Kind("incident." + string(status)), Summary: "x", OccurredAt: at, Source: incidents.Source{System: "pagerduty", NativeID: id}}
 		if fresh, err := db.ReceiveEvent(t.Context(), d, in, at, e); err != nil || !fresh {
 			t.Fatalf("%s: fresh %v, %v", id, fresh, err)
 		}

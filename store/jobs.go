@@ -166,7 +166,7 @@ func (db *DB) tell(ctx context.Context, tx pgx.Tx, e incidents.Entry) error {
 	if _, err := db.jobs.InsertTx(ctx, tx, slackArgs{e.IncidentID}, nil); err != nil {
 		return fmt.Errorf("queueing the Slack message: %w", err)
 	}
-	if !ForPagerDuty(e.Kind) || e.IncidentID == 0 {
+	if e.Kind.Call() == incidents.NoCall || e.IncidentID == 0 {
 		return nil
 	}
 	if _, err := db.jobs.InsertTx(ctx, tx, pagerDutyArgs{e.IncidentID}, nil); err != nil {

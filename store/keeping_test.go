@@ -44,7 +44,7 @@ func TestMessagesOfOpenIncidentsHearOfAnImageThatIsGoneOrBack(t *testing.T) {
 			t.Errorf("%s: %v are to be told, want %v", what, got, want)
 		}
 	}
-	gone := incidents.Entry{Kind: snapshot.KindSnapshotMissing, OccurredAt: time.Now(), Actor: incidents.Self(), Summary: "its image is gone"}
+	gone := incidents.Entry{Kind: incidents.KindSnapshotMissing, OccurredAt: time.Now(), Actor: incidents.Self(), Summary: "its image is gone"}
 	check(t, db.MarkGone(t.Context(), []int64{s.ID}, gone))
 	told("gone", 0, open.ID)
 	check(t, db.MarkGone(t.Context(), []int64{s.ID}, gone))

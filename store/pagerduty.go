@@ -11,16 +11,6 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
-// ForPagerDuty says which kinds of entries are carried to PagerDuty.
-func ForPagerDuty(kind string) bool {
-	switch kind {
-	case incidents.KindAcknowledgeAsked, incidents.KindResolveAsked, incidents.KindNote, incidents.KindErrorsFlat,
-		incidents.KindRestoreVerified, incidents.KindRestoreReverted, incidents.KindRestoreFailed:
-		return true
-	}
-	return false
-}
-
 // CarryToPagerDuty hands the incident's entries that PagerDuty has to hear of to carry, in order, each until it returns
 // nil. It stops at the first error, to go on from there at the next call. ErrBusy says that another bot is at it.
 func (db *DB) CarryToPagerDuty(ctx context.Context, incident int64, carry func(context.Context, incidents.Incident, incidents.Entry) error) error {
@@ -39,7 +29,7 @@ func (db *DB) CarryToPagerDuty(ctx context.Context, incident int64, carry func(c
 			return err
 		}
 		for _, e := range entries {
-			if ForPagerDuty(e.Kind) {
+			if e.Kind.Call() != incidents.NoCall {
 				if err := carry(ctx, in, e); err != nil {
 					return err
 				}

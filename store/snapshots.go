@@ -145,7 +145,7 @@ func whyNotRemoved(ctx context.Context, tx pgx.Tx, id int64) error {
 }
 
 // volumesPhrase says what became of the volumes, where they were asked for.
-func volumesPhrase(s snapshot.Snapshot, kind string) string {
+func volumesPhrase(s snapshot.Snapshot, kind incidents.Kind) string {
 	switch {
 	case s.Volumes == nil || kind != incidents.KindSnapshotTaken:
 		return ""
@@ -156,14 +156,14 @@ func volumesPhrase(s snapshot.Snapshot, kind string) string {
 }
 
 // unwellPhrase warns that the state is none to go back to without a thought.
-func unwellPhrase(s snapshot.Snapshot, kind string) string {
+func unwellPhrase(s snapshot.Snapshot, kind incidents.Kind) string {
 	if s.Unwell == "" || kind != incidents.KindSnapshotTaken {
 		return ""
 	}
 	return " although " + s.Unwell
 }
 
-func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind string) incidents.Entry {
+func snapshotEntry(s snapshot.Snapshot, by snapshot.By, kind incidents.Kind) incidents.Entry {
 	verb := "took"
 	if kind == incidents.KindSnapshotDeleted {
 		verb = "deleted"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
@@ -46,7 +47,7 @@ func (g *gate) Check(context.Context, terminal.Session) error {
 // entry is what was recorded.
 type entry struct {
 	Incident int64
-	Kind     string
+	Kind     incidents.Kind
 	Summary  string
 	Details  map[string]any
 }
@@ -57,7 +58,7 @@ type timeline struct {
 	err     error
 }
 
-func (tl *timeline) Record(_ context.Context, incident int64, kind, summary string, details map[string]any, _ terminal.Person) error {
+func (tl *timeline) Record(_ context.Context, incident int64, kind incidents.Kind, summary string, details map[string]any, _ terminal.Person) error {
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	if tl.err != nil {
@@ -73,17 +74,17 @@ func (tl *timeline) fail(err error) {
 	tl.err = err
 }
 
-func (tl *timeline) kinds() []string {
+func (tl *timeline) kinds() []incidents.Kind {
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
-	var out []string
+	var out []incidents.Kind
 	for _, e := range tl.entries {
 		out = append(out, e.Kind)
 	}
 	return out
 }
 
-func (tl *timeline) last(kind string) entry {
+func (tl *timeline) last(kind incidents.Kind) entry {
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	var found entry

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -167,7 +168,7 @@ func TestWhatIsLeftOfAShellIsNamed(t *testing.T) {
 	if got := b.message(); !strings.Contains(got, "could not all be ended yet "+named) {
 		t.Errorf("the person is told %q", got)
 	}
-	if got := n.timeline.last(terminal.KindLeft).Summary; !strings.Contains(got, "Ada Example's shell in api could not all be ended "+named) {
+	if got := n.timeline.last(incidents.KindTerminalEndFailed).Summary; !strings.Contains(got, "Ada Example's shell in api could not all be ended "+named) {
 		t.Errorf("the timeline says %q", got)
 	}
 	e.listing.Store(nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -33,7 +34,7 @@ func TestLinkOpensOnceWhenAHundredTapAtOnce(t *testing.T) {
 	if diff := cmp.Diff(map[int]int{http.StatusOK: 1, http.StatusGone: 99}, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{terminal.KindLink, terminal.KindOpened}, n.timeline.kinds()); diff != "" {
+	if diff := cmp.Diff([]incidents.Kind{incidents.KindTerminalLink, incidents.KindTerminalOpened}, n.timeline.kinds()); diff != "" {
 		t.Errorf("timeline (-want +got):\n%s", diff)
 	}
 }

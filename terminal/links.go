@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"time"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // The lifetimes of a link.
@@ -48,11 +50,11 @@ func (s *Service) recordLink(ctx context.Context, g Grant, expires time.Time) er
 		what = "logs and a shell"
 	}
 	summary := fmt.Sprintf("Terminal link for %s: %s of %s, until %s", g.Person.Name, what, g.Name, s.clock(expires))
-	return s.record(ctx, g, KindLink, summary, map[string]any{"container": g.Container, "mode": g.Mode, "expires_at": expires})
+	return s.record(ctx, g, incidents.KindTerminalLink, summary, map[string]any{"container": g.Container, "mode": g.Mode, "expires_at": expires})
 }
 
 // record adds the entry, or says that nothing was done.
-func (s *Service) record(ctx context.Context, g Grant, kind, summary string, details map[string]any) error {
+func (s *Service) record(ctx context.Context, g Grant, kind incidents.Kind, summary string, details map[string]any) error {
 	err := s.cfg.Timeline.Record(ctx, g.IncidentID, kind, summary, details, g.Person)
 	if err != nil {
 		return fmt.Errorf("recording %s on the timeline: %w", kind, err)
@@ -84,7 +86,7 @@ func (s *Service) redeem(ctx context.Context, token string) (Session, string, er
 // recordOpened ends the session again when the timeline can't have it.
 func (s *Service) recordOpened(ctx context.Context, sess Session) error {
 	summary := fmt.Sprintf("%s opened the terminal of %s", sess.Person.Name, sess.Name)
-	err := s.record(ctx, sess.Grant, KindOpened, summary, map[string]any{"session": sess.ID, "container": sess.Container, "mode": sess.Mode})
+	err := s.record(ctx, sess.Grant, incidents.KindTerminalOpened, summary, map[string]any{"session": sess.ID, "container": sess.Container, "mode": sess.Mode})
 	if err == nil {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // Ring signs and verifies with keys that have IDs. What is signed for one purpose verifies for no other.
@@ -46,17 +48,8 @@ type Gate interface {
 // Timeline keeps who did what.
 type Timeline interface {
 	// Record appends an entry. IncidentID 0 is what happened outside any incident.
-	Record(ctx context.Context, incidentID int64, kind, summary string, details map[string]any, actor Person) error
+	Record(ctx context.Context, incidentID int64, kind incidents.Kind, summary string, details map[string]any, actor Person) error
 }
-
-// The kinds of entries that this package writes.
-const (
-	KindLink   = "terminal.link"
-	KindOpened = "terminal.opened"
-	KindShell  = "terminal.shell"
-	KindEnded  = "terminal.ended"
-	KindLeft   = "terminal.end.failed" // processes of a shell are left
-)
 
 // Store keeps links, sessions, shells and recordings. All of it may return ErrStoreAway.
 type Store interface {

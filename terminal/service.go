@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // Config is what a Service needs. The first six are required.
@@ -201,7 +203,7 @@ func (s *Service) auditEnd(ctx context.Context, sess Session, why Reason) error 
 			details["recordings"] = sealed
 		}
 	}
-	if err := s.record(ctx, sess.Grant, KindEnded, summary, details); err != nil {
+	if err := s.record(ctx, sess.Grant, incidents.KindTerminalEnded, summary, details); err != nil {
 		return err
 	}
 	return s.cfg.Store.Audited(ctx, sess.ID)

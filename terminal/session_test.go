@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -198,7 +199,7 @@ func TestResolvingEndsTheSessionsOfThatIncidentAlone(t *testing.T) {
 	if a := n.do("GET", "/t/session", "", have); a.code != "session_over" {
 		t.Errorf("the cookie still opens: %d %s", a.status, a.code)
 	}
-	want := []string{terminal.KindLink, terminal.KindOpened, terminal.KindEnded}
+	want := []incidents.Kind{incidents.KindTerminalLink, incidents.KindTerminalOpened, incidents.KindTerminalEnded}
 	if diff := cmp.Diff(want, n.timeline.kinds()); diff != "" {
 		t.Errorf("timeline (-want +got):\n%s", diff)
 	}
@@ -382,7 +383,7 @@ func TestSweepEndsWhatNobodyLooksAtAndSaysSoOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{terminal.KindLink, terminal.KindOpened, terminal.KindEnded}
+	want := []incidents.Kind{incidents.KindTerminalLink, incidents.KindTerminalOpened, incidents.KindTerminalEnded}
 	if diff := cmp.Diff(want, n.timeline.kinds()); diff != "" {
 		t.Errorf("timeline (-want +got):\n%s", diff)
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 const (
@@ -153,7 +155,7 @@ func (sh *shell) announce(ctx context.Context, cols, rows int) error {
 	}
 	summary := fmt.Sprintf("%s started a shell in %s", sess.Person.Name, sess.Name)
 	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container, "container_id": sh.rec.ContainerID}
-	if err := s.record(ctx, sess.Grant, KindShell, summary, details); err != nil {
+	if err := s.record(ctx, sess.Grant, incidents.KindTerminalShell, summary, details); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
 	if err := s.cfg.Store.PutShell(ctx, sh.rec); err != nil {
@@ -267,7 +269,7 @@ func (sh *shell) tellLeft(ctx context.Context, err error) string {
 	l := sh.l
 	summary := fmt.Sprintf("Processes of %s's shell in %s could not all be ended%s; Snapback keeps trying", l.sess.Person.Name, l.sess.Name, named)
 	details := map[string]any{"session": l.sess.ID, "recording": sh.rec.ID, "container": l.sess.Container, "container_id": sh.rec.ContainerID}
-	if err := l.svc.record(ctx, l.sess.Grant, KindLeft, summary, details); err != nil {
+	if err := l.svc.record(ctx, l.sess.Grant, incidents.KindTerminalEndFailed, summary, details); err != nil {
 		l.svc.log.Error("what a shell has left is not on the timeline", "session", l.sess.ID, "err", err)
 	}
 	return "Its processes could not all be ended yet" + named + "; the bot keeps trying."

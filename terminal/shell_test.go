@@ -17,6 +17,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/terminal"
 )
@@ -209,7 +210,7 @@ func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
 
 func (n *night) recording() string {
 	n.t.Helper()
-	id, _ := n.timeline.last(terminal.KindShell).Details["recording"].(string)
+	id, _ := n.timeline.last(incidents.KindTerminalShell).Details["recording"].(string)
 	var out bytes.Buffer
 	if err := n.store.ReadRecording(n.t.Context(), id, &out); err != nil {
 		n.t.Fatal(err)
@@ -261,7 +262,7 @@ func TestRecordingIsSealedPieceByPiece(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shell, _ := n.timeline.last(terminal.KindShell).Details["recording"].(string)
+	shell, _ := n.timeline.last(incidents.KindTerminalShell).Details["recording"].(string)
 	if err := n.store.ReadRecording(t.Context(), shell, io.Discard); !errors.Is(err, keyring.ErrTampered) {
 		t.Errorf("a repeated chunk: %v", err)
 	}
@@ -409,13 +410,13 @@ func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
 		t.Fatal(err)
 	}
-	said, ok := n.timeline.last(terminal.KindEnded).Details["recordings"].([]terminal.Sealed)
+	said, ok := n.timeline.last(incidents.KindTerminalEnded).Details["recordings"].([]terminal.Sealed)
 	if !ok || len(said) != 1 {
-		t.Fatalf("it says %v", n.timeline.last(terminal.KindEnded).Details)
+		t.Fatalf("it says %v", n.timeline.last(incidents.KindTerminalEnded).Details)
 	}
 	text := n.recording()
 	want := terminal.Sealed{ID: said[0].ID, Chunks: strings.Count(text, "\n"), Bytes: int64(len(text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
-	if said[0] != want || said[0].ID != n.timeline.last(terminal.KindShell).Details["recording"] {
+	if said[0] != want || said[0].ID != n.timeline.last(incidents.KindTerminalShell).Details["recording"] {
 		t.Errorf("it says %+v, and there is %+v", said[0], want)
 	}
 	if err := n.store.AppendRecording(t.Context(), said[0].ID, 100000, []byte("{}\n")); !errors.Is(err, terminal.ErrSessionOver) {

@@ -382,7 +382,7 @@ func (c *crash) over(id int64) snapshot.Restore {
 func (c *crash) continued(id int64, since, from time.Time) time.Duration {
 	c.t.Helper()
 	for _, e := range c.entries() {
-		if strings.HasPrefix(e.Kind, "restore.") && detailsOf(c.t, e).Restore == id && e.RecordedAt.After(since) {
+		if strings.HasPrefix(string(e.Kind), "restore.") && detailsOf(c.t, e).Restore == id && e.RecordedAt.After(since) {
 			return max(0, e.RecordedAt.Sub(from))
 		}
 	}

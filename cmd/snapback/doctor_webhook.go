@@ -40,7 +40,7 @@ func checkSubscription(ctx context.Context, pd *pagerduty.Client, c config) (str
 	if err := tryWebhook(ctx, pd, s.ID, c); err != nil {
 		return "", err
 	}
-	for _, kind := range []string{incidents.KindPagerDutyAcked, incidents.KindPagerDutyResolved, incidents.KindPagerDutyNoted} {
+	for _, kind := range []incidents.Kind{incidents.KindPagerDutyAcked, incidents.KindPagerDutyResolved, incidents.KindPagerDutyNoted} {
 		if !slices.Contains(s.Events, kind) {
 			return "", caution{fmt.Errorf("subscription %s does not send %s: what is done in PagerDuty won't show in Slack", s.ID, kind)}
 		}

@@ -93,7 +93,7 @@ func allowedMode(c snapshot.Container, mode terminal.Mode) error {
 
 type terminalTimeline struct{ db *store.DB }
 
-func (t terminalTimeline) Record(ctx context.Context, incident int64, kind, summary string, details map[string]any, by terminal.Person) error {
+func (t terminalTimeline) Record(ctx context.Context, incident int64, kind incidents.Kind, summary string, details map[string]any, by terminal.Person) error {
 	doc, err := incidents.Details(details)
 	if err != nil {
 		return err

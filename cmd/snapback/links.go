@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"github.com/snapback/snapback/incidents"
 )
@@ -21,12 +20,13 @@ func (l links) of(e incidents.Entry) string {
 	}
 	_ = json.Unmarshal(e.Details, &about) // details without these members are about nothing in particular
 	shelf := "/containers/" + url.PathEscape(about.Container) + "/snapshots"
+	meaning, _ := e.Kind.Meaning()
 	switch {
 	case about.Restore != 0:
 		return fmt.Sprintf("%s/restores/%d", l.base, about.Restore)
-	case about.Container != "" && about.Snapshot != "" && e.Kind != incidents.KindSnapshotDeleted:
+	case about.Container != "" && about.Snapshot != "" && meaning.Links == incidents.ToSnapshot:
 		return l.base + shelf + "/" + url.PathEscape(about.Snapshot)
-	case about.Container != "" && !strings.HasPrefix(e.Kind, "terminal."):
+	case about.Container != "" && meaning.Links != incidents.ToTimeline:
 		return l.base + shelf
 	case e.IncidentID != 0:
 		return fmt.Sprintf("%s/incidents/%d/timeline", l.base, e.IncidentID)

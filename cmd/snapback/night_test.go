@@ -69,11 +69,11 @@ func (n *night) checkTimeline(incident string) {
 	n.t.Helper()
 	_, answer := n.call("GET", "/incidents/"+incident+"/timeline?limit=100", "")
 	list, _ := answer["entries"].([]any)
-	count := map[string]int{}
+	count := map[incidents.Kind]int{}
 	for _, one := range list {
 		e := one.(map[string]any)
 		kind, source := e["kind"].(string), e["source"].(map[string]any)
-		count[kind]++
+		count[incidents.Kind(kind)]++
 		link, _ := source["url"].(string)
 		if u, err := url.Parse(link); err != nil || u.Host == "" {
 			n.t.Errorf("%s (%v) has no link: %v", kind, e["summary"], source)
@@ -84,7 +84,7 @@ func (n *night) checkTimeline(incident string) {
 			}
 		}
 	}
-	for _, kind := range []string{
+	for _, kind := range []incidents.Kind{
 		incidents.KindPagerDutyTriggered, incidents.KindSlackPosted, incidents.KindAcknowledgeAsked,
 		incidents.KindPagerDutyAcked, incidents.KindTerminalLink, incidents.KindTerminalOpened, incidents.KindRestoreRequested,
 		incidents.KindRestoreVerified, incidents.KindResolveAsked, incidents.KindPagerDutyResolved, incidents.KindTerminalEnded,

@@ -80,7 +80,7 @@ func (w webhooks) echo(ctx context.Context, event pagerduty.Event) (bool, error)
 	}
 	entries, err := w.db.Entries(ctx, in.ID, 0)
 	return slices.ContainsFunc(entries, func(e incidents.Entry) bool {
-		return store.ForPagerDuty(e.Kind) && (event.Echoes(e.Summary) || event.Echoes(noteFor(e)))
+		return e.Kind.Call() != incidents.NoCall && (event.Echoes(e.Summary) || event.Echoes(noteFor(e)))
 	}), err
 }
 
@@ -171,10 +171,10 @@ func (c carrier) call(ctx context.Context, in incidents.Incident, e incidents.En
 
 // as makes the call as the PagerDuty user with that e-mail address; "" is PAGERDUTY_FROM.
 func (c carrier) as(ctx context.Context, in incidents.Incident, e incidents.Entry, email string) error {
-	switch e.Kind {
-	case incidents.KindAcknowledgeAsked:
+	switch e.Kind.Call() {
+	case incidents.CallAcknowledge:
 		return c.client.Acknowledge(ctx, in.PagerDutyID, email)
-	case incidents.KindResolveAsked:
+	case incidents.CallResolve:
 		return c.client.Resolve(ctx, in.PagerDutyID, email)
 	}
 	text := e.Summary
@@ -194,19 +194,16 @@ func noteFor(e incidents.Entry) string {
 }
 
 func refusal(in incidents.Incident, e incidents.Entry, err error) incidents.Entry {
-	kind, what := "note.failed", "add a note"
-	switch e.Kind {
-	case incidents.KindAcknowledgeAsked:
-		kind, what = "acknowledge.failed", "acknowledge"
-	case incidents.KindResolveAsked:
-		kind, what = "resolve.failed", "resolve"
-	}
+	meaning, _ := e.Kind.Meaning()
+	what := map[incidents.Call]string{
+		incidents.CallAcknowledge: "acknowledge", incidents.CallResolve: "resolve", incidents.CallNote: "add a note",
+	}[meaning.Call]
 	why := "it refused"
 	if errors.Is(err, pagerduty.ErrAlreadyResolved) {
 		why = "the incident is resolved already"
 	}
 	return incidents.Entry{
-		IncidentID: in.ID, Kind: kind, Actor: incidents.Self(),
+		IncidentID: in.ID, Kind: meaning.IfRefused, Actor: incidents.Self(),
 		Source:  incidents.Source{System: "pagerduty", NativeID: fmt.Sprintf("entry/%d", e.ID), URL: in.URL},
 		Summary: fmt.Sprintf("PagerDuty did not %s: %s. Do it in PagerDuty", what, why),
 	}

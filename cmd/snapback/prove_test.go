@@ -13,7 +13,6 @@ import (
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/store"
-	"github.com/snapback/snapback/terminal"
 )
 
 // evidence is a night in a database, and what proves it.
@@ -195,7 +194,7 @@ func TestARecordingThatLacksAPieceIsFound(t *testing.T) {
 			}
 			details, err := incidents.Details(map[string]any{"session": "ONE", "recordings": sealed})
 			must(t, err)
-			_, err = v.db.Record(t.Context(), incidents.Entry{IncidentID: 1, Kind: terminal.KindEnded, Details: details})
+			_, err = v.db.Record(t.Context(), incidents.Entry{IncidentID: 1, Kind: incidents.KindTerminalEnded, Details: details})
 			must(t, err)
 			v.attack(c.attack)
 			v.wants(1, c.want)

@@ -303,7 +303,7 @@ func TestSubscriptionsCanBeListedMadePingedAndEnabled(t *testing.T) {
 		"POST /webhook_subscriptions/PSUB/enable": ok(`{}`),
 	})
 	want := pagerduty.Subscription{
-		ID: "PSUB", URL: "https://bot.example/webhooks/pagerduty", Events: []string{"incident.triggered"},
+		ID: "PSUB", URL: "https://bot.example/webhooks/pagerduty", Events: []incidents.Kind{incidents.KindPagerDutyTriggered},
 		FilterType: "service_reference", FilterID: "PSVC", Active: true, Disabled: true,
 	}
 	list, err := c.Subscriptions(t.Context())

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	api "github.com/PagerDuty/go-pagerduty"
+
 	"github.com/snapback/snapback/incidents"
 )
 
@@ -182,7 +183,7 @@ func (r rawLogEntry) entry() LogEntry {
 		return l
 	}
 	l.Channel = clean(r.Channel.Type, maxName)
-	if text, ok := r.Channel.Summary.(string); ok && l.EventType() == "incident.annotated" {
+	if text, ok := r.Channel.Summary.(string); ok && l.EventType() == incidents.KindPagerDutyNoted {
 		l.Note = said(text, maxMessage)
 	}
 	return l

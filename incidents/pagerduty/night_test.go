@@ -44,7 +44,7 @@ func account(t *testing.T) (*pagerdutyfake.Server, *pagerduty.Client, <-chan pag
 }
 
 // expect waits for the next event, which has to be of the kind.
-func expect(t *testing.T, events <-chan pagerduty.Event, kind string) pagerduty.Event {
+func expect(t *testing.T, events <-chan pagerduty.Event, kind incidents.Kind) pagerduty.Event {
 	t.Helper()
 	select {
 	case e := <-events:
@@ -108,8 +108,8 @@ func TestTheRecordSaysWhatTheWebhooksSaid(t *testing.T) {
 	if err := errors.Join(inc.Acknowledge(anna), inc.Resolve(anna)); err != nil {
 		t.Fatal(err)
 	}
-	var fromWebhooks, fromRecord []string
-	for _, kind := range []string{"incident.triggered", "incident.acknowledged", "incident.resolved"} {
+	var fromWebhooks, fromRecord []incidents.Kind
+	for _, kind := range []incidents.Kind{incidents.KindPagerDutyTriggered, incidents.KindPagerDutyAcked, incidents.KindPagerDutyResolved} {
 		fromWebhooks = append(fromWebhooks, expect(t, events, kind).Type)
 	}
 	entries, err := c.LogEntries(t.Context(), inc.ID(), time.Time{})
@@ -175,10 +175,10 @@ func TestASubscriptionMadeHerePingsHere(t *testing.T) {
 	if err := errors.Join(c.PingSubscription(t.Context(), before[0].ID), c.EnableSubscription(t.Context(), before[0].ID)); err != nil {
 		t.Fatal(err)
 	}
-	if ping := expect(t, events, pagerduty.PingType); !ping.Ping() {
+	if ping := expect(t, events, incidents.KindPagerDutyPing); !ping.Ping() {
 		t.Errorf("%+v is no ping", ping)
 	}
-	made, secret, err := c.CreateSubscription(t.Context(), pagerduty.Subscription{URL: "http://127.0.0.1:1/webhooks/pagerduty", Events: []string{"incident.triggered"}})
+	made, secret, err := c.CreateSubscription(t.Context(), pagerduty.Subscription{URL: "http://127.0.0.1:1/webhooks/pagerduty", Events: []incidents.Kind{incidents.KindPagerDutyTriggered}})
 	if err != nil || secret == "" || made.FilterType != "account_reference" || !made.Active {
 		t.Errorf("%+v, secret of %d characters, %v", made, len(secret), err)
 	}

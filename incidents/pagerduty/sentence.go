@@ -21,41 +21,41 @@ func (e Event) sentence(d details) string {
 
 // predicate says what e's agent did. One case per type, hence its length; the rest go by their name.
 func (e Event) predicate(d details) string {
-	switch strings.TrimPrefix(e.Type, "incident.") {
-	case "triggered":
+	switch e.Type {
+	case incidents.KindPagerDutyTriggered:
 		return "opened the incident: " + e.Incident.Title
-	case "acknowledged":
+	case incidents.KindPagerDutyAcked:
 		return "acknowledged the incident"
-	case "unacknowledged":
+	case incidents.KindPagerDutyUnacked:
 		return "took the acknowledgement back"
-	case "resolved":
+	case incidents.KindPagerDutyResolved:
 		return "resolved the incident"
-	case "reopened":
+	case incidents.KindPagerDutyReopened:
 		return "opened the incident again"
-	case "escalated":
+	case incidents.KindPagerDutyEscalated:
 		return "escalated the incident to " + assignees(e.Incident.Assignees)
-	case "reassigned":
+	case incidents.KindPagerDutyReassigned:
 		return "reassigned the incident to " + assignees(e.Incident.Assignees)
-	case "delegated":
+	case incidents.KindPagerDutyDelegated:
 		return "handed the incident to another escalation policy, to " + assignees(e.Incident.Assignees)
-	case "priority_updated":
+	case incidents.KindPagerDutyPriority:
 		return "set the priority to " + orNone(e.Incident.Priority)
-	case "annotated":
+	case incidents.KindPagerDutyNoted:
 		return "wrote a note: " + d.Note
-	case "status_update_published":
+	case incidents.KindPagerDutyStatusUpdate:
 		return "published a status update: " + d.Message
-	case "responder.added":
+	case incidents.KindPagerDutyResponderAdded:
 		return "asked " + orNone(d.Responder) + " to respond"
-	case "responder.replied":
+	case incidents.KindPagerDutyResponderAnswer:
 		return "told of a reply: " + orNone(d.Responder) + " is " + orNone(d.State)
-	case "service_updated":
+	case incidents.KindPagerDutyServiceUpdated:
 		return "moved the incident to the service " + orNone(e.Incident.Service)
-	case "conference_bridge.updated":
+	case incidents.KindPagerDutyConference:
 		return "changed the conference bridge"
-	case "custom_field_values.updated":
+	case incidents.KindPagerDutyCustomFields:
 		return "changed custom fields"
-	case PingType:
-		return "sent a test (" + PingType + ")"
+	case incidents.KindPagerDutyPing:
+		return fmt.Sprintf("sent a test (%s)", e.Type)
 	}
 	return fmt.Sprintf("reported %s", e.Type)
 }
@@ -69,30 +69,30 @@ func orNone(s string) string {
 
 // EventType is the webhook event type that says the same as a log entry of this type, empty when there is none. It
 // lets the record in PagerDuty be compared with the webhooks that came.
-func (l LogEntry) EventType() string {
+func (l LogEntry) EventType() incidents.Kind {
 	switch strings.TrimSuffix(strings.TrimSuffix(l.Type, "_reference"), "_log_entry") {
 	case "trigger":
 		return incidents.KindPagerDutyTriggered
 	case "acknowledge":
 		return incidents.KindPagerDutyAcked
 	case "unacknowledge":
-		return "incident.unacknowledged"
+		return incidents.KindPagerDutyUnacked
 	case "resolve":
 		return incidents.KindPagerDutyResolved
 	case "reopen":
-		return "incident.reopened"
+		return incidents.KindPagerDutyReopened
 	case "escalate":
-		return "incident.escalated"
+		return incidents.KindPagerDutyEscalated
 	case "assign":
-		return "incident.reassigned"
+		return incidents.KindPagerDutyReassigned
 	case "delegate":
-		return "incident.delegated"
+		return incidents.KindPagerDutyDelegated
 	case "annotate":
-		return "incident.annotated"
+		return incidents.KindPagerDutyNoted
 	case "priority_change":
-		return "incident.priority_updated"
+		return incidents.KindPagerDutyPriority
 	case "status_update":
-		return "incident.status_update_published"
+		return incidents.KindPagerDutyStatusUpdate
 	}
 	return ""
 }

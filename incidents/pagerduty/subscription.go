@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // Subscription is a webhook subscription: which events PagerDuty sends where.
@@ -11,7 +13,7 @@ type Subscription struct {
 	ID          string
 	Description string
 	URL         string // where events are sent
-	Events      []string
+	Events      []incidents.Kind
 	FilterType  string // account_reference, service_reference or team_reference
 	FilterID    string // empty for the account
 	Active      bool
@@ -20,13 +22,13 @@ type Subscription struct {
 
 // rawSubscription is a subscription on the wire.
 type rawSubscription struct {
-	ID          string      `json:"id,omitempty"`
-	Type        string      `json:"type"`
-	Active      *bool       `json:"active,omitempty"`
-	Description string      `json:"description,omitempty"`
-	Delivery    rawDelivery `json:"delivery_method"`
-	Events      []string    `json:"events"`
-	Filter      rawFilter   `json:"filter"`
+	ID          string           `json:"id,omitempty"`
+	Type        string           `json:"type"`
+	Active      *bool            `json:"active,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Delivery    rawDelivery      `json:"delivery_method"`
+	Events      []incidents.Kind `json:"events"`
+	Filter      rawFilter        `json:"filter"`
 }
 
 type rawDelivery struct {
@@ -104,7 +106,7 @@ func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (create
 	return out.Subscription.subscription(), out.Subscription.Delivery.Secret, nil
 }
 
-// PingSubscription has PagerDuty send a test event (PingType) along a subscription.
+// PingSubscription has PagerDuty send a test event (incidents.KindPagerDutyPing) along a subscription.
 func (c *Client) PingSubscription(ctx context.Context, id string) error {
 	return c.poke(ctx, "pinging webhook subscription", id, "ping")
 }

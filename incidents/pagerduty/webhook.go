@@ -17,15 +17,12 @@ import (
 // three such drops in a row disable the subscription for a day.
 var ErrMalformed = errors.New("malformed PagerDuty webhook")
 
-// PingType is the event type of the test that PagerDuty sends on request. It has no incident.
-const PingType = "pagey.ping"
-
 // Event is one event of PagerDuty's, as a V3 webhook carries it.
 type Event struct {
-	ID           string    // the same in every delivery of this event
-	Type         string    // such as incident.triggered; new ones appear
-	ResourceType string    // incident, service, pagey
-	OccurredAt   time.Time // UTC
+	ID           string         // the same in every delivery of this event
+	Type         incidents.Kind // PagerDuty adds new ones: those have no row in the table of kinds
+	ResourceType string         // incident, service, pagey
+	OccurredAt   time.Time      // UTC
 	Agent        incidents.Actor
 	Incident     Incident // zero unless HasIncident
 	HasIncident  bool
@@ -47,7 +44,7 @@ func (e Event) Echoes(text string) bool {
 }
 
 // Ping says whether e is PagerDuty's test of the subscription.
-func (e Event) Ping() bool { return e.Type == PingType }
+func (e Event) Ping() bool { return e.Type == incidents.KindPagerDutyPing }
 
 // details is what is kept of an event beyond the incident. Left out on purpose: conference bridges (pass codes),
 // custom field values and workflow inputs (anything), custom headers.
@@ -111,7 +108,7 @@ func ParseWebhook(body []byte) (Event, error) {
 	}
 	e := Event{
 		ID:           raw.ID,
-		Type:         raw.Type,
+		Type:         incidents.Kind(raw.Type),
 		ResourceType: clean(raw.ResourceType, maxName),
 		OccurredAt:   raw.OccurredAt.UTC(),
 		Agent:        raw.Agent.actor(),

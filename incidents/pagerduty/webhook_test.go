@@ -263,7 +263,7 @@ func FuzzParseWebhook(f *testing.F) {
 		if e.ID == "" || e.Type == "" || e.Summary == "" || e.OccurredAt.IsZero() || e.HasIncident != (e.Incident.ID != "") {
 			t.Fatalf("incomplete: %+v", e)
 		}
-		for _, s := range []string{e.ID, e.Type, e.Summary, e.Incident.Title, e.Incident.URL, e.Agent.Name} {
+		for _, s := range []string{e.ID, string(e.Type), e.Summary, e.Incident.Title, e.Incident.URL, e.Agent.Name} {
 			if strings.ContainsFunc(s, unicode.IsControl) {
 				t.Fatalf("control characters in %q", s)
 			}

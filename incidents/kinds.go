@@ -1,0 +1,215 @@
+package incidents
+
+import "strings"
+
+// Kind says what an entry of a timeline tells of: a dotted word such as restore.verified. Kinds are stored and read by
+// scripts, so their strings never change. What each one means, who hears of it and how it is exported stands in one
+// table: see Meaning.
+type Kind string
+
+// The kinds that the bot writes itself.
+const (
+	KindRestoreRequested   Kind = "restore.requested"
+	KindRestoreState       Kind = "restore.state"
+	KindRestoreRefused     Kind = "restore.refused"
+	KindRestoreVerified    Kind = "restore.verified"
+	KindRestoreReverted    Kind = "restore.reverted"
+	KindRestoreFailed      Kind = "restore.failed"
+	KindRestoreWaiting     Kind = "restore.waiting"
+	KindRestoreMended      Kind = "restore.mended"
+	KindRestoreMendFailed  Kind = "restore.mend.failed"
+	KindRestoreKeptRemoved Kind = "restore.kept-removed"
+	KindEvidence           Kind = "restore.evidence"
+
+	KindSnapshotAsked    Kind = "snapshot.requested"
+	KindSnapshotTaken    Kind = "snapshot.taken"
+	KindSnapshotDeleted  Kind = "snapshot.deleted"
+	KindSnapshotMissing  Kind = "snapshot.missing"
+	KindDiskFull         Kind = "snapshot.disk-full"
+	KindSnapshotsRebuilt Kind = "snapshots.rebuilt"
+
+	KindDeploy         Kind = "deploy"
+	KindDeployReturned Kind = "deploy.returned"
+
+	KindEngineAdopted Kind = "engine.adopted"
+	KindEngineCopied  Kind = "engine.copied"
+
+	KindAcknowledgeAsked  Kind = "acknowledge.requested"
+	KindAcknowledgeFailed Kind = "acknowledge.failed"
+	KindResolveAsked      Kind = "resolve.requested"
+	KindResolveFailed     Kind = "resolve.failed"
+	KindNote              Kind = "note"
+	KindNoteFailed        Kind = "note.failed"
+	KindRefused           Kind = "refused"
+
+	KindSlackPosted Kind = "slack.posted"
+	KindErrorsFlat  Kind = "errors.flat"
+
+	KindTerminalAsked     Kind = "terminal.requested"
+	KindTerminalLink      Kind = "terminal.link"
+	KindTerminalOpened    Kind = "terminal.opened"
+	KindTerminalShell     Kind = "terminal.shell"
+	KindTerminalEnded     Kind = "terminal.ended"
+	KindTerminalEndFailed Kind = "terminal.end.failed"
+)
+
+// The kinds that PagerDuty's webhooks bring, named as its webhooks v3 documentation names the event types. An event of a
+// type that is not among them is kept under its own name.
+const (
+	KindPagerDutyTriggered       Kind = "incident.triggered"
+	KindPagerDutyAcked           Kind = "incident.acknowledged"
+	KindPagerDutyUnacked         Kind = "incident.unacknowledged"
+	KindPagerDutyResolved        Kind = "incident.resolved"
+	KindPagerDutyReopened        Kind = "incident.reopened"
+	KindPagerDutyEscalated       Kind = "incident.escalated"
+	KindPagerDutyReassigned      Kind = "incident.reassigned"
+	KindPagerDutyDelegated       Kind = "incident.delegated"
+	KindPagerDutyPriority        Kind = "incident.priority_updated"
+	KindPagerDutyNoted           Kind = "incident.annotated"
+	KindPagerDutyStatusUpdate    Kind = "incident.status_update_published"
+	KindPagerDutyResponderAdded  Kind = "incident.responder.added"
+	KindPagerDutyResponderAnswer Kind = "incident.responder.replied"
+	KindPagerDutyServiceUpdated  Kind = "incident.service_updated"
+	KindPagerDutyConference      Kind = "incident.conference_bridge.updated"
+	KindPagerDutyCustomFields    Kind = "incident.custom_field_values.updated"
+	KindPagerDutyTypeChanged     Kind = "incident.incident_type.changed"
+	KindPagerDutyRoleAssigned    Kind = "incident.role.assigned"
+	KindPagerDutyPing            Kind = "pagey.ping"
+)
+
+// Meaning is what a kind stands for: a row of the table. The zero value is an entry that only the timeline shows.
+type Meaning struct {
+	Is string // what an entry of this kind says, for whoever reads the table
+
+	Mark    string // before the entry in its incident's Slack thread; "": it is not posted
+	Outside bool   // it is posted to the channel as well when no incident is concerned
+	Loud    bool   // its reply in the thread is shown in the channel too
+
+	Call      Call // what PagerDuty is asked because of it
+	IfRefused Kind // what is written when PagerDuty refuses that for good
+
+	Links   Links   // where an entry leads that has no link of its own
+	Section Section // where the Markdown and the HTML export show it beside the timeline
+	Event   string  // the CDEvents type it is exported as; "": none
+}
+
+// Call is what PagerDuty is asked because of an entry.
+type Call int
+
+// The calls to PagerDuty.
+const (
+	NoCall Call = iota
+	CallAcknowledge
+	CallResolve
+	CallNote // the entry's summary becomes a note
+)
+
+// Links is where an entry leads that has no link of its own.
+type Links int
+
+// The places that entries lead to.
+const (
+	ToSnapshot  Links = iota // the snapshot that the details name, else as ToContainer
+	ToContainer              // the container's snapshots, else as ToTimeline
+	ToTimeline               // its incident's timeline
+)
+
+// Section is a part of a post-mortem.
+type Section int
+
+// The sections that entries stand in beside the timeline, which has all of them.
+const (
+	NoSection Section = iota
+	Deploys           // "What the last deploy changed"
+	Restores          // how restores ended
+)
+
+// warning stands before what somebody should look at.
+const warning = "⚠️"
+
+// table has a row for every kind. Columns that are not named are as in the zero Meaning.
+var table = map[Kind]Meaning{
+	KindRestoreRequested: {Is: "somebody asked for a restore or an undo; written before the engine is called", Mark: "▶️", Outside: true},
+	KindRestoreState:     {Is: "a restore entered a state that is not its last; the details hold it"},
+	KindRestoreRefused:   {Is: "a restore was refused before anything was touched", Mark: "✋", Outside: true},
+	KindRestoreVerified: {Is: "a restore held", Mark: "✅", Outside: true,
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores, Event: serviceRolledBack},
+	KindRestoreReverted: {Is: "a restore did not work, and the container from before runs again", Mark: "↩️", Outside: true,
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores},
+	KindRestoreFailed: {Is: "a restore ended where a person has to act", Mark: "🆘", Outside: true, Loud: true,
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores},
+	KindRestoreWaiting:     {Is: "a restore waits for an engine that does not answer", Mark: "⏳", Outside: true},
+	KindRestoreMended:      {Is: "a bot acted on a restore that was no longer its own, and that was put right", Mark: warning, Outside: true},
+	KindRestoreMendFailed:  {Is: "a bot acted on a restore that was no longer its own, and that could not be put right", Mark: warning, Outside: true},
+	KindRestoreKeptRemoved: {Is: "the container from before a restore was removed, its time being over"},
+	KindEvidence:           {Is: "what is kept of a container that a restore replaced"},
+
+	KindSnapshotAsked:    {Is: "a snapshot was asked for; written before the engine is called"},
+	KindSnapshotTaken:    {Is: "a snapshot was taken"},
+	KindSnapshotDeleted:  {Is: "a snapshot was deleted", Links: ToContainer},
+	KindSnapshotMissing:  {Is: "snapshots can't be restored any more, since their images are gone", Mark: warning, Outside: true},
+	KindDiskFull:         {Is: "no snapshots are taken, since the engine's disk is too full", Mark: warning, Outside: true},
+	KindSnapshotsRebuilt: {Is: "the list of snapshots was rebuilt from what the engine holds"},
+
+	KindDeploy: {Is: "a container was replaced or changed", Section: Deploys, Event: serviceDeployed},
+	KindDeployReturned: {Is: "what a restore had undone was deployed again", Mark: warning, Outside: true,
+		Section: Deploys, Event: serviceDeployed},
+
+	KindEngineAdopted: {Is: "an engine that calls itself by a new ID was recognised", Mark: warning, Outside: true},
+	KindEngineCopied:  {Is: "an engine looks like a copy of another", Mark: warning, Outside: true},
+
+	KindAcknowledgeAsked:  {Is: "somebody asked in Slack to acknowledge", Call: CallAcknowledge, IfRefused: KindAcknowledgeFailed},
+	KindAcknowledgeFailed: {Is: "PagerDuty refused to acknowledge", Mark: warning, Outside: true},
+	KindResolveAsked:      {Is: "somebody asked in Slack to resolve", Call: CallResolve, IfRefused: KindResolveFailed},
+	KindResolveFailed:     {Is: "PagerDuty refused to resolve", Mark: warning, Outside: true},
+	KindNote:              {Is: "somebody wrote a note", Mark: "📝", Call: CallNote, IfRefused: KindNoteFailed},
+	KindNoteFailed:        {Is: "PagerDuty refused a note", Mark: warning, Outside: true},
+	KindRefused:           {Is: "somebody may not do what they asked for, or it is no longer possible"},
+
+	KindSlackPosted: {Is: "the incident's message was posted; the source is the message"},
+	KindErrorsFlat:  {Is: "the error rate is back at its baseline", Mark: "📉", Loud: true, Call: CallNote, IfRefused: KindNoteFailed},
+
+	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
+	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},
+	KindTerminalOpened:    {Is: "a terminal link was opened", Links: ToTimeline},
+	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
+	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
+	KindTerminalEndFailed: {Is: "processes of a shell are left that could not be ended", Mark: warning, Outside: true, Links: ToTimeline},
+
+	KindPagerDutyTriggered:       {Is: "the incident was opened"},
+	KindPagerDutyAcked:           {Is: "the incident was acknowledged", Mark: "👀"},
+	KindPagerDutyUnacked:         {Is: "the acknowledgement was taken back or ran out", Mark: "🚨"},
+	KindPagerDutyResolved:        {Is: "the incident was resolved", Mark: "✅"},
+	KindPagerDutyReopened:        {Is: "the incident was opened again", Mark: "🚨"},
+	KindPagerDutyEscalated:       {Is: "the incident was escalated", Mark: "🚨"},
+	KindPagerDutyReassigned:      {Is: "the incident was given to others"},
+	KindPagerDutyDelegated:       {Is: "the incident was given to another escalation policy"},
+	KindPagerDutyPriority:        {Is: "the priority was set"},
+	KindPagerDutyNoted:           {Is: "a note was written in PagerDuty", Mark: "📝"},
+	KindPagerDutyStatusUpdate:    {Is: "a status update was published", Mark: "📣"},
+	KindPagerDutyResponderAdded:  {Is: "somebody was asked to respond"},
+	KindPagerDutyResponderAnswer: {Is: "somebody answered whether they respond"},
+	KindPagerDutyServiceUpdated:  {Is: "the incident was moved to another service"},
+	KindPagerDutyConference:      {Is: "the conference bridge was changed"},
+	KindPagerDutyCustomFields:    {Is: "custom fields were changed"},
+	KindPagerDutyTypeChanged:     {Is: "the incident's type was changed"},
+	KindPagerDutyRoleAssigned:    {Is: "a role in the incident was given to somebody"},
+	KindPagerDutyPing:            {Is: "PagerDuty tried the webhook; it concerns no incident, so that no timeline has it"},
+}
+
+// Meaning is k's row of the table, and whether there is one. A kind without a row is one that PagerDuty has added, or that
+// a bot of a newer release has written: its entry is on the timeline, and posted only when its name says that something
+// failed.
+func (k Kind) Meaning() (Meaning, bool) {
+	m, known := table[k]
+	if !known && strings.HasSuffix(string(k), ".failed") {
+		return Meaning{Mark: warning, Outside: true}, false
+	}
+	return m, known
+}
+
+// Call is what PagerDuty is asked because of an entry of this kind.
+func (k Kind) Call() Call {
+	m, _ := k.Meaning()
+	return m.Call
+}
