@@ -17,7 +17,7 @@ func (a *API) healthz(w http.ResponseWriter, _ *http.Request) error {
 
 // readyz says what the bot can reach. What keeps a check from passing is in the log: anybody may ask here.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
-	answers, ready := a.ready.get(func() (map[string]string, bool) { return a.ask(r.Context()) })
+	answers, ready := a.answering(r.Context())
 	answer := struct {
 		Status string            `json:"status"`
 		Checks map[string]string `json:"checks"`
@@ -28,6 +28,22 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	}
 	return respond(w, status, answer)
 }
+
+// Ready says of each check whether it is passed, as /readyz does.
+func (a *API) Ready(ctx context.Context) map[string]bool {
+	answers, _ := a.answering(ctx)
+	passed := map[string]bool{}
+	for check, answer := range answers {
+		passed[check] = answer == checkPassed
+	}
+	return passed
+}
+
+func (a *API) answering(ctx context.Context) (answers map[string]string, ready bool) {
+	return a.ready.get(func() (map[string]string, bool) { return a.ask(ctx) })
+}
+
+const checkPassed = "ok"
 
 // readiness keeps what was found out for a second, so that whoever asks all the time asks the database once in a while.
 type readiness struct {
@@ -59,7 +75,7 @@ func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
 	all.Wait()
 	answers, ready = map[string]string{}, true
 	for i, check := range a.deps.Checks {
-		answers[check.Name] = "ok"
+		answers[check.Name] = checkPassed
 		if errs[i] != nil {
 			answers[check.Name], ready = "not answering", false
 			if errors.Is(errs[i], snapshot.ErrEngineDenied) {

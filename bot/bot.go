@@ -28,6 +28,7 @@ type Config struct {
 	Zone    *time.Location              // of the times that people read; nil: UTC
 	Logger  *slog.Logger                // nil: nothing is logged
 	Observe func(event, outcome string) // for metrics, both from bounded sets; nil: nothing
+	Posted  func(after time.Duration)   // hears how long after an incident was stored its message was posted, for metrics; nil: nobody does
 	Now     func() time.Time            // nil: time.Now
 	Client  *http.Client                // nil: one with a time-out of 15 s
 	Budget  time.Duration               // how long building a message may ask the engine; 0: 2 s
@@ -51,6 +52,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string) {}
+	}
+	if c.Posted == nil {
+		c.Posted = func(time.Duration) {}
 	}
 	if !strings.HasSuffix(c.APIURL, "/") {
 		c.APIURL += "/"

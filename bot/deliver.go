@@ -77,11 +77,15 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 			return err
 		}
 	}
+	unposted := d.m.TS == ""
 	if err := d.settleIncident(ctx); err != nil {
 		return err
 	}
 	if err := d.root(ctx, v); err != nil {
 		return err
+	}
+	if unposted && len(entries) > 0 {
+		d.cfg.Posted(d.cfg.Now().Sub(entries[0].RecordedAt))
 	}
 	if err := d.thread(ctx, entries); err != nil {
 		return err

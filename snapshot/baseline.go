@@ -144,6 +144,7 @@ func (w *Watcher) good(now Inspection) (again time.Time, ok bool) {
 // that is taken gets -2, -3, …. It returns ErrGone when the image is not there any more.
 func (t *Taker) Copy(ctx context.Context, from Snapshot, ask TakeAsk) (s Snapshot, err error) {
 	ask.Numbered = true
+	defer func() { t.Observe(ask.Reason, err) }()
 	err = t.named(ctx, from.Key, ask, func(ctx context.Context, name string) error {
 		s, err = t.copy(ctx, from, name, ask)
 		return err

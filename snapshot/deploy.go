@@ -250,6 +250,7 @@ func (w *Watcher) writeDown(ctx context.Context, d Deployed, now Inspection) (er
 	if fresh {
 		w.Logger.Info("deploy seen", "container", now.Name, "before", d.Before, "after", d.After, "snapshot", d.Snapshot,
 			"took_ms", time.Since(d.At).Milliseconds())
+		w.Observe(d.Deploy)
 	}
 	w.ask()
 	return nil

@@ -48,10 +48,14 @@ func (m *machine) advance(ctx context.Context, next State) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	rest, err := m.Journal.Advance(ctx, then, next, then.entry(next))
-	if err == nil {
-		m.rest = rest
+	if err != nil {
+		return err
 	}
-	return err
+	m.rest = rest
+	if next.Final() {
+		m.Observe(rest)
+	}
+	return nil
 }
 
 // act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is

@@ -29,6 +29,8 @@ type Config struct {
 	Tries  int           // how often putting the old one back is tried; 0: 6
 	Act    time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
 	Told   time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
+
+	Observe func(Restore) // hears of each restore that is over, for metrics; nil: nobody does
 }
 
 func (c Config) withDefaults() Config {
@@ -49,6 +51,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Zone == nil {
 		c.Zone = time.UTC
+	}
+	if c.Observe == nil {
+		c.Observe = func(Restore) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -37,6 +37,8 @@ type TakerConfig struct {
 	Room func(ctx context.Context, id string) error
 
 	Volumes *Volumes // nil: contents of volumes are not archived, whatever the label says
+
+	Observe func(reason Reason, err error) // hears how every Take and Copy has ended, for metrics; nil: nobody does
 }
 
 // Taker takes snapshots and removes them.
@@ -56,6 +58,9 @@ func NewTaker(c TakerConfig) *Taker {
 	}
 	if c.Wait == 0 {
 		c.Wait = 10 * time.Minute
+	}
+	if c.Observe == nil {
+		c.Observe = func(Reason, error) {}
 	}
 	return &Taker{c, make(chan struct{}, max(1, c.Limit)), make(chan struct{}, 1)}
 }
@@ -80,6 +85,7 @@ func (t *Taker) Take(ctx context.Context, c Container, ask TakeAsk) (s Snapshot,
 	if ask.Reason == "" {
 		ask.Reason = Manual
 	}
+	defer func() { t.Observe(ask.Reason, err) }()
 	if ask.Name == "" {
 		ask.Name, ask.Numbered = DefaultName(ask.Reason, time.Now().In(t.Zone)), true
 	}

@@ -141,6 +141,8 @@ type WatchConfig struct {
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
 	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
 	Settle        time.Duration // how long a replacement may stay unstarted before it counts as a deploy; 0: 10 s
+
+	Observe func(Deploy) // hears of each deploy that was seen first here, for metrics; nil: nobody does
 }
 
 func (c WatchConfig) withDefaults() WatchConfig {
@@ -161,6 +163,9 @@ func (c WatchConfig) withDefaults() WatchConfig {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(Deploy) {}
 	}
 	return c
 }

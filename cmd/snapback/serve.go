@@ -16,6 +16,7 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -67,9 +68,12 @@ func closing(do func()) func(context.Context) error {
 
 // serve is the bot, wired in one straight line: what is lowest starts first and stops last. It runs until ctx ends.
 // ready, when not nil, is called with the addresses once everything answers.
-func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, metrics net.Addr)) (err error) {
+func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr, metricsAddr net.Addr)) (err error) {
 	var stop stops
 	defer func() { stop.all(log) }()
+
+	requests := api.NewMetrics()
+	measured := metrics.New(requests.Registry, versionText())
 
 	// The data folder: the key ring, this bot's name, and perhaps the private Postgres.
 	folder, err := openFolder(c.DataDir)
@@ -127,23 +131,24 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	duplicator := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
 	taker := snapshot.NewTaker(snapshot.TakerConfig{
 		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
+		Observe: measured.Snapshot,
 	})
 	restorer := snapshot.NewRestorer(snapshot.Config{
 		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
-		Keep: c.KeepBefore,
+		Keep: c.KeepBefore, Observe: measured.Restore,
 	})
 
 	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
 		Engine: engine, Store: duplicator.Watched(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge,
+		Observe: measured.Deploy,
 	})
 
 	// The terminal.
-	metrics := api.NewMetrics()
 	terminals := store.NewTerminalStore(db.Pool(), keys)
 	doorkeeper := &gate{db: db, fleet: fleet}
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.resolve),
-		Gate: doorkeeper, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone,
+		Gate: doorkeeper, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
@@ -157,7 +162,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 	adapted := botStore{db}
 	slackBot, err := bot.New(bot.Config{
 		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL,
-		Channel: c.SlackChannel, Guests: c.SlackGuests, Zone: c.Zone, Logger: log, Observe: metrics.Slack,
+		Channel: c.SlackChannel, Guests: c.SlackGuests, Zone: c.Zone, Logger: log, Observe: requests.Slack, Posted: measured.Posted,
 	}, bot.Deps{
 		Incidents: adapted, Timeline: adapted, Messages: botMessages{db}, Inbox: db, People: adapted, Containers: fleet,
 		Snapshots: db, Deploys: adapted, Offers: restorer, Restorer: restorer, Restores: db, Acts: adapted,
@@ -181,7 +186,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
 	}
 	web := api.New(api.Config{
-		Logger: log, Metrics: metrics, BootstrapToken: c.APIToken, SpoolDir: c.DataDir, TrustedProxies: c.TrustedProxies,
+		Logger: log, Metrics: requests, BootstrapToken: c.APIToken, SpoolDir: c.DataDir, TrustedProxies: c.TrustedProxies,
 		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
@@ -192,6 +197,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(main, met
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
 		Checks:       checks,
 	})
+
+	measured.Watch(metrics.Sources{Database: db, Ready: web.Ready, Disk: engine.DiskUsed, Limit: c.DiskLimit})
 
 	// Everything is there: listen, and set to work.
 	ctx, fail := context.WithCancelCause(ctx)
