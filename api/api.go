@@ -1,6 +1,6 @@
 // Package api is the HTTP API: everything that a pipeline, a script, the command line and PagerDuty's webhooks reach
 // the bot by. It checks who asks and whether they may, finds what they mean, hands the wish on, and tells the outcome
-// in a stable form: the shapes are in api/wire, the refusals in the table in problem.go, the routes in routes.go.
+// in a stable form: the shapes are in api/wire, the refusals in internal/refusals and problem.go, the routes in routes.go.
 //
 // It decides nothing about restores, snapshots or incidents (those packages do), has no SQL (store has), and knows
 // neither Slack nor the terminal: their handlers are mounted beside its own and share its middleware.

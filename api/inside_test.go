@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/refusals"
 )
 
 func TestOpenAPISaysWhatTheRoutesSay(t *testing.T) {
@@ -63,12 +65,12 @@ func TestOpenAPISaysWhatTheRoutesSay(t *testing.T) {
 func TestOpenAPINamesEveryCode(t *testing.T) {
 	t.Parallel()
 	silent := []string{"client_gone", "internal_error", "unknown_path", "method_not_allowed", "webhooks_disabled"}
-	for _, v := range verdicts {
-		if !slices.Contains(silent, v.code) && !strings.Contains(string(openapiDocument), "`"+v.code+"`") {
-			t.Errorf("%s is not documented", v.code)
+	for _, v := range slices.Concat(beforeDomain, refusals.Table(), afterDomain, []refusals.Row{internalError}) {
+		if !slices.Contains(silent, v.Code) && !strings.Contains(string(openapiDocument), "`"+v.Code+"`") {
+			t.Errorf("%s is not documented", v.Code)
 		}
-		if v.sentence == "" || v.status < 400 {
-			t.Errorf("%s: %d %q", v.code, v.status, v.sentence)
+		if v.Detail == "" || v.Status < 400 {
+			t.Errorf("%s: %d %q", v.Code, v.Status, v.Detail)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/api/wire"
-	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -32,77 +32,83 @@ var (
 	errWebhookDisabled = errors.New("no webhook secret is set")
 )
 
-// verdict is how an error is told.
-type verdict struct {
-	err      error
-	status   int
-	code     string // stable: clients tell refusals apart by it
-	sentence string // says what to do
-}
-
 // statusClientGone is for the log alone, after nginx: nobody is there to read it.
 const statusClientGone = 499
 
-// verdicts is the one table from errors to answers. The first row that errors.Is finds holds.
+// The refusals that only HTTP has, in rows that stand before and after those of the domain (refusals.Table). The first row
+// that errors.Is finds holds.
 //
 // A restore that was refused, reverted or failed is 422 and not 5xx on purpose: tools repeat a 5xx by themselves, and
 // every repetition would take the container down again.
-var verdicts = []verdict{
-	{context.Canceled, statusClientGone, "client_gone", "The client went away."},
-	{errTooMany, http.StatusTooManyRequests, "too_many_refusals", "Too many requests from here were refused. Wait as Retry-After says, and check the token."},
-	{ErrWebhookUnsigned, http.StatusUnauthorized, "bad_signature", "The webhook's signature is missing or wrong. Compare PAGERDUTY_WEBHOOK_SECRETS with the subscription's secret."},
-	{ErrWebhookBadSignature, http.StatusUnauthorized, "bad_signature", "The webhook's signature is missing or wrong. Compare PAGERDUTY_WEBHOOK_SECRETS with the subscription's secret."},
-	{errUnauthorized, http.StatusUnauthorized, "unauthorized", "Send a valid token as Authorization: Bearer. snapback token create makes one."},
-	{errScope, http.StatusForbidden, "insufficient_scope", "The token lacks a scope that this needs. snapback token create makes one that has it."},
-	{ErrNotAllowed, http.StatusForbidden, "not_allowed", "That person may not do this with this container. Its labels snapback.restore.allow and snapback.terminal.allow say who may."},
-	{errUnknownPath, http.StatusNotFound, "unknown_path", "Nothing is here. GET /openapi.json lists what is."},
-	{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", "That method is not for this path. Allow lists those that are."},
-	{errMediaType, http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as application/json, in UTF-8."},
-	{errTooLarge, http.StatusRequestEntityTooLarge, "too_large", "A body may have at most 1 MiB."},
-	{incidents.ErrFormat, http.StatusBadRequest, "unknown_format", "There is no such export format."},
-	{errMalformed, http.StatusBadRequest, "malformed", "The request can't be read."},
-	{snapshot.ErrBadName, http.StatusBadRequest, "bad_name", "A snapshot's name is 1 to 64 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit."},
-	{snapshot.ErrUnknownContainer, http.StatusNotFound, "unknown_container", "No enabled container answers to that."},
-	{snapshot.ErrUnknownSnapshot, http.StatusNotFound, "unknown_snapshot", "The container has no snapshot of that name."},
-	{snapshot.ErrUnknownRestore, http.StatusNotFound, "unknown_restore", "There is no such restore."},
-	{incidents.ErrUnknown, http.StatusNotFound, "unknown_incident", "No incident has that ID or number."},
-	{snapshot.ErrAmbiguous, http.StatusConflict, "ambiguous", "Several containers answer to that. Use the name or the ID of one."},
-	{snapshot.ErrInProgress, http.StatusConflict, "restore_in_progress", "A restore of this container is running. Wait until it is over."},
-	{snapshot.ErrNameTaken, http.StatusConflict, "name_taken", "A snapshot of that name exists. Choose another name, or none."},
-	{snapshot.ErrInUse, http.StatusConflict, "in_use", "It is in use by a restore. Wait until that is over."},
-	{snapshot.ErrNothingToUndo, http.StatusConflict, "nothing_to_undo", "The container from before that restore is not kept any more, or was put back already."},
-	{errResolved, http.StatusConflict, "incident_resolved", "The incident is resolved, which ends its terminals."},
-	{errOtherService, http.StatusConflict, "other_service", "The incident is not about that container."},
-	{ErrKeyInFlight, http.StatusConflict, "idempotency_key_in_flight", "The first request with this Idempotency-Key is not over. Try again in a moment."},
-	{errHandedOut, http.StatusConflict, "link_handed_out", "The link of this Idempotency-Key was handed out, and is not kept. Ask for another one with a new key."},
-	{snapshot.ErrGone, http.StatusGone, "gone", "The engine does not have it any more. Look again."},
-	{snapshot.ErrReplaced, http.StatusPreconditionFailed, "replaced", "The container is no longer the one in If-Match. Look again, and ask again."},
-	{ErrKeyReused, http.StatusUnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used for another request. Use a new one."},
-	{snapshot.ErrNotRestorable, http.StatusUnprocessableEntity, "not_restorable", "The snapshot can't be restored now. Nothing was changed."},
-	{snapshot.ErrCarriesBot, http.StatusUnprocessableEntity, "carries_bot", "The bot runs in that container, or reaches the engine through it: it would end itself halfway. Nothing was done. Deploy it as you deploy the bot."},
-	{snapshot.ErrDiskFull, http.StatusUnprocessableEntity, "disk_full", "The disk has no room for another snapshot (SNAPBACK_DISK_LIMIT). Nothing was taken. Remove images that nobody needs, or raise the limit."},
-	{snapshot.ErrNotEnabled, http.StatusUnprocessableEntity, "not_enabled", "The container is not labelled snapback.enable=true."},
-	{errReverted, http.StatusUnprocessableEntity, "reverted", "The restore did not work, and the container from before is back."},
-	{errFailed, http.StatusUnprocessableEntity, "restore_failed", "The restore failed, and so did putting the container from before back. A person has to look."},
-	{ErrTooManyTerminals, http.StatusTooManyRequests, "too_many_terminals", "Too many terminals are open. End one first."},
-	{snapshot.ErrEngineAway, http.StatusServiceUnavailable, "engine_away", "The container engine does not answer. Try again when it does."},
-	{snapshot.ErrEngineDenied, http.StatusServiceUnavailable, "engine_denied", "The container engine, or a proxy before it, denies a call that this needs. Allow it there."},
-	{snapshot.ErrCommitsBusy, http.StatusServiceUnavailable, "commits_busy", "Other snapshots of this engine take long to write. Nothing was taken; try again in a while."},
-	{errExportsBusy, http.StatusServiceUnavailable, "exports_busy", "Many exports are under way. Try again in a moment."},
-	{errNoRoom, http.StatusServiceUnavailable, "no_room", "The disk of SNAPBACK_DATA_DIR has no room for the export. Nothing was sent; make room, and try again."},
-	{snapshot.ErrStopping, http.StatusServiceUnavailable, "stopping", "The bot is stopping. Try again in a moment; what was begun is carried on."},
-	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
-	{ErrUnavailable, http.StatusServiceUnavailable, "database_away", "The database does not answer. Nothing was done; try again when it does."},
-	{errBusy, http.StatusServiceUnavailable, "busy", "Too many tokens are being looked up. Nothing was done; try again in a few seconds."},
-	{errWebhookDisabled, http.StatusServiceUnavailable, "webhooks_disabled", "PAGERDUTY_WEBHOOK_SECRETS is not set, so webhooks can't be verified."},
-	{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout", "It took too long. Look what was done before you try again."},
-	{errInternal, http.StatusInternalServerError, "internal_error", "Internal error. The log tells more under the request's ID."},
-}
+var (
+	beforeDomain = []refusals.Row{
+		{Err: context.Canceled, Status: statusClientGone, Code: "client_gone",
+			Detail: "The client went away."},
+		{Err: errTooMany, Status: http.StatusTooManyRequests, Code: "too_many_refusals",
+			Detail: "Too many requests from here were refused. Wait as Retry-After says, and check the token."},
+		{Err: ErrWebhookUnsigned, Status: http.StatusUnauthorized, Code: "bad_signature",
+			Detail: "The webhook's signature is missing or wrong. Compare PAGERDUTY_WEBHOOK_SECRETS with the subscription's secret."},
+		{Err: ErrWebhookBadSignature, Status: http.StatusUnauthorized, Code: "bad_signature",
+			Detail: "The webhook's signature is missing or wrong. Compare PAGERDUTY_WEBHOOK_SECRETS with the subscription's secret."},
+		{Err: errUnauthorized, Status: http.StatusUnauthorized, Code: "unauthorized",
+			Detail: "Send a valid token as Authorization: Bearer. snapback token create makes one."},
+		{Err: errScope, Status: http.StatusForbidden, Code: "insufficient_scope",
+			Detail: "The token lacks a scope that this needs. snapback token create makes one that has it."},
+		{Err: ErrNotAllowed, Status: http.StatusForbidden, Code: "not_allowed",
+			Detail: "That person may not do this with this container. Its labels snapback.restore.allow and snapback.terminal.allow say who may."},
+		{Err: errUnknownPath, Status: http.StatusNotFound, Code: "unknown_path",
+			Detail: "Nothing is here. GET /openapi.json lists what is."},
+		{Err: errMethod, Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+			Detail: "That method is not for this path. Allow lists those that are."},
+		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
+			Detail: "Send the body as application/json, in UTF-8."},
+		{Err: errTooLarge, Status: http.StatusRequestEntityTooLarge, Code: "too_large",
+			Detail: "A body may have at most 1 MiB."},
+		{Err: errMalformed, Status: http.StatusBadRequest, Code: "malformed",
+			Detail: "The request can't be read."},
+	}
+	afterDomain = []refusals.Row{
+		{Err: errResolved, Status: http.StatusConflict, Code: "incident_resolved",
+			Detail: "The incident is resolved, which ends its terminals."},
+		{Err: errOtherService, Status: http.StatusConflict, Code: "other_service",
+			Detail: "The incident is not about that container."},
+		{Err: ErrKeyInFlight, Status: http.StatusConflict, Code: "idempotency_key_in_flight",
+			Detail: "The first request with this Idempotency-Key is not over. Try again in a moment."},
+		{Err: errHandedOut, Status: http.StatusConflict, Code: "link_handed_out",
+			Detail: "The link of this Idempotency-Key was handed out, and is not kept. Ask for another one with a new key."},
+		{Err: ErrKeyReused, Status: http.StatusUnprocessableEntity, Code: "idempotency_key_reused",
+			Detail: "This Idempotency-Key was used for another request. Use a new one."},
+		{Err: errReverted, Status: http.StatusUnprocessableEntity, Code: "reverted",
+			Detail: "The restore did not work, and the container from before is back."},
+		{Err: errFailed, Status: http.StatusUnprocessableEntity, Code: "restore_failed",
+			Detail: "The restore failed, and so did putting the container from before back. A person has to look."},
+		{Err: ErrTooManyTerminals, Status: http.StatusTooManyRequests, Code: "too_many_terminals",
+			Detail: "Too many terminals are open. End one first."},
+		{Err: errExportsBusy, Status: http.StatusServiceUnavailable, Code: "exports_busy",
+			Detail: "Many exports are under way. Try again in a moment."},
+		{Err: errNoRoom, Status: http.StatusServiceUnavailable, Code: "no_room",
+			Detail: "The disk of SNAPBACK_DATA_DIR has no room for the export. Nothing was sent; make room, and try again."},
+		{Err: ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure",
+			Detail: "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
+		{Err: ErrUnavailable, Status: http.StatusServiceUnavailable, Code: "database_away",
+			Detail: "The database does not answer. Nothing was done; try again when it does."},
+		{Err: errBusy, Status: http.StatusServiceUnavailable, Code: "busy",
+			Detail: "Too many tokens are being looked up. Nothing was done; try again in a few seconds."},
+		{Err: errWebhookDisabled, Status: http.StatusServiceUnavailable, Code: "webhooks_disabled",
+			Detail: "PAGERDUTY_WEBHOOK_SECRETS is not set, so webhooks can't be verified."},
+		{Err: context.DeadlineExceeded, Status: http.StatusServiceUnavailable, Code: "timeout",
+			Detail: "It took too long. Look what was done before you try again."},
+	}
+)
 
-// refusal adds to an error what its verdict can't know.
+// internalError is how an error is answered that is in no table.
+var internalError = refusals.Row{Err: errInternal, Status: http.StatusInternalServerError, Code: "internal_error",
+	Detail: "Internal error. The log tells more under the request's ID."}
+
+// refusal adds to an error what its row can't know.
 type refusal struct {
 	err     error
-	detail  string // in place of the verdict's sentence; "": that one
+	detail  string // in place of the row's; "": that one
 	names   []string
 	reasons []string
 	restore *wire.Restore
@@ -120,28 +126,26 @@ func (r *refusal) Unwrap() error { return r.err }
 // malformed refuses a request for a reason that the client may know.
 func malformed(detail string) error { return &refusal{err: errMalformed, detail: detail} }
 
-// judge finds the row for err; what is in no row is an internal error.
-func (a *API) judge(err error) verdict {
+// answerTo finds the row for err; what is in no table is an internal error.
+func (a *API) answerTo(err error) refusals.Row {
 	if a.deps.DatabaseAway != nil && a.deps.DatabaseAway(err) {
 		err = ErrUnavailable
 	}
-	for _, v := range verdicts {
-		if errors.Is(err, v.err) {
-			return v
-		}
+	if row, ok := refusals.Find(err, beforeDomain, refusals.Table(), afterDomain); ok {
+		return row
 	}
-	return verdicts[len(verdicts)-1]
+	return internalError
 }
 
 // problem is err as it is told. Of an error that is nobody's business but the log's, it tells nothing.
 func (a *API) problem(err error, requestID string) wire.Problem {
-	v := a.judge(err)
+	row := a.answerTo(err)
 	p := wire.Problem{
-		Type:      "urn:snapback:problem:" + v.code,
-		Title:     http.StatusText(v.status),
-		Status:    v.status,
-		Detail:    v.sentence,
-		Code:      v.code,
+		Type:      "urn:snapback:problem:" + row.Code,
+		Title:     http.StatusText(row.Status),
+		Status:    row.Status,
+		Detail:    row.Detail,
+		Code:      row.Code,
 		RequestID: requestID,
 	}
 	var running *snapshot.InProgressError

@@ -96,7 +96,7 @@ func (a *API) offer(ctx context.Context, c snapshot.Container, s snapshot.Snapsh
 	offer, err := a.deps.Restorer.Offer(ctx, c, s)
 	if err != nil {
 		a.log.WarnContext(ctx, "preflight not done", "container", c.Name, "snapshot", s.Name, "err", err)
-		return shapeSnapshot(s, []string{"it can't be checked now: " + strings.TrimSuffix(a.judge(err).sentence, ".")})
+		return shapeSnapshot(s, []string{"it can't be checked now: " + strings.TrimSuffix(a.answerTo(err).Detail, ".")})
 	}
 	shaped := shapeSnapshot(s, offer.WhyNot)
 	shaped.Volumes = shapeVolumes(offer)

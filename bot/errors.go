@@ -11,7 +11,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -120,25 +120,6 @@ func (d *denial) Unwrap() error { return d.unsure }
 // Is makes errors.Is(err, ErrDenied) true.
 func (d *denial) Is(target error) bool { return target == ErrDenied }
 
-// sentences tell what to do next. The first that matches holds.
-var sentences = []struct {
-	err      error
-	sentence string
-}{
-	{snapshot.ErrReplaced, "Nothing was done: the container was replaced after that message was posted. The message shows the new one now: look at it, and tap again if you still want to."},
-	{snapshot.ErrUnknownContainer, "Nothing was done: no such container is there any more. `/snapback list` shows those that are."},
-	{snapshot.ErrAmbiguous, "Nothing was done: several containers answer to that name. Use the exact name from `/snapback list`."},
-	{snapshot.ErrCarriesBot, "Nothing was done: I run in that container, or reach the engine through it, and would end myself halfway. Deploy it as you deploy me."},
-	{snapshot.ErrDiskFull, "No snapshot was taken: the disk has no room for it. Somebody has to remove images that nobody needs from the engine's host (`docker system df` tells which)."},
-	{snapshot.ErrNotEnabled, "Nothing was done: the container is not labelled `snapback.enable=true` any more, so it is not mine to touch."},
-	{snapshot.ErrUnknownSnapshot, "Nothing was done: that snapshot has been removed. Details in the ⋯ menu lists those that are left."},
-	{snapshot.ErrUnknownRestore, "Nothing was done: I don't know that restore any more."},
-	{snapshot.ErrNothingToUndo, "There is nothing to undo: the container from before is gone, or was put back already. A snapshot can be restored instead: see Details in the ⋯ menu."},
-	{snapshot.ErrGone, "Nothing was done: the engine does not have the image of that snapshot any more. Try another one: see Details in the ⋯ menu."},
-	{snapshot.ErrEngineAway, "Nothing was done: the container engine does not answer. Try again in a minute; if it stays like this, somebody has to look at the engine's host."},
-	{incidents.ErrUnknown, "Nothing was done: I don't know that incident any more."},
-}
-
 // sentence says what err means for the person who tapped, as mrkdwn. Ours are written here; what is quoted is escaped.
 func (b *Bot) sentence(err error) (text string, known bool) {
 	var denied *denial
@@ -152,17 +133,11 @@ func (b *Bot) sentence(err error) (text string, known bool) {
 		return "Nothing was done: " + quote(barred.Error(), 400) + ". Somebody has to allow that call on the engine's host; `snapback doctor` lists all such.", true
 	case errors.As(err, &running):
 		return b.whose(running.Running), true
-	case errors.Is(err, snapshot.ErrInProgress):
-		return "A restore of that container is running already. Nothing else was started; watch its message.", true
 	case errors.As(err, &refused):
 		return "It can't be restored now: " + quote(strings.Join(refused.Reasons, "; "), 1000) + ". Nothing was changed.", true
 	}
-	for _, s := range sentences {
-		if errors.Is(err, s.err) {
-			return s.sentence, true
-		}
-	}
-	return "", false
+	row, _ := refusals.Find(err, refusals.Table())
+	return row.Slack, row.Slack != ""
 }
 
 func (b *Bot) whose(r snapshot.Restore) string {
