@@ -9,6 +9,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"time"
 
@@ -88,10 +89,15 @@ func (a *API) outer(next http.Handler) http.Handler {
 	return a.identify(next)
 }
 
-// MetricsHandler answers /metrics, /healthz and /readyz, for an address that only the operator reaches.
+// MetricsHandler answers /metrics, /healthz and /readyz, and profiles the program under /debug/pprof/, for an address that
+// only the operator reaches.
 func (a *API) MetricsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.Registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // of which cmdline is left out: it may show what was set
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	for _, rt := range a.routes() {
 		if rt.health {
 			mux.Handle(rt.method+" "+rt.pattern, a.serve(rt))

@@ -38,6 +38,7 @@ type config struct {
 	Commits       int           // how many commits may run on an engine at once, of all bots
 	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string
+	Log           logging
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; nil: nobody's
 
@@ -184,6 +185,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
+	c.Log = r.logging()
 	c.PublicURL = r.openURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
 	c.TrustedProxies = r.prefixes("SNAPBACK_TRUSTED_PROXIES")
 	r.checkKeys(&c)

@@ -120,6 +120,12 @@ var readyLine = regexp.MustCompile(`snapback (?:is|runs, and is not) ready.* add
 
 func serveWith(t *testing.T, env map[string]string) *running {
 	t.Helper()
+	return serveUntil(t, env, readyLine)
+}
+
+// serveUntil runs serve until the test ends, and waits for a line with the two addresses.
+func serveUntil(t *testing.T, env map[string]string, ready *regexp.Regexp) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{stop: cancel, done: make(chan error, 1), log: &syncBuffer{news: make(chan struct{})}}
 	go func() {
@@ -129,7 +135,7 @@ func serveWith(t *testing.T, env map[string]string) *running {
 	deadline := time.After(time.Minute)
 	for {
 		text, news := r.log.read()
-		if m := readyLine.FindStringSubmatch(text); m != nil {
+		if m := ready.FindStringSubmatch(text); m != nil {
 			r.url, r.metrics = "http://"+m[1], "http://"+m[2]
 			return r
 		}

@@ -36,7 +36,7 @@ func newServeCmd(e env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewTextHandler(e.stderr, nil))
+			log := c.Log.logger(e.stderr)
 			faults, _ := nameFaults(c, e.names())
 			for _, fault := range faults {
 				log.Warn("a name in the environment", "err", fault)
