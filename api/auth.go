@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
 // authorize lets a request through whose token may be used for any one of scopes.
-func (a *API) authorize(scopes []Scope, next handler) handler {
+func (a *API) authorize(scopes []access.Scope, next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		token, err := a.authenticate(r)
 		if errors.Is(err, errUnauthorized) {
@@ -33,29 +34,29 @@ func (a *API) authorize(scopes []Scope, next handler) handler {
 
 // authenticate finds the token that the request bears. Why one is refused is for the log alone: an attacker need not
 // know whether it was revoked or never was. Every token that has the form of one is looked up, wherever it comes from.
-func (a *API) authenticate(r *http.Request) (Token, error) {
+func (a *API) authenticate(r *http.Request) (access.Token, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.TrimSpace(secret)
-	if t, ok := a.bootstrap(); ok && strings.EqualFold(scheme, "Bearer") && t.matches(secret) {
+	if t, ok := access.BootstrapToken(a.BootstrapToken); ok && strings.EqualFold(scheme, "Bearer") && t.Matches(secret) {
 		return t, nil
 	}
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return Token{}, a.unauthorized(r, "missing", "")
+		return access.Token{}, a.unauthorized(r, "missing", "")
 	}
-	id := tokenID(secret)
+	id := access.TokenID(secret)
 	if id == "" {
-		return Token{}, a.unauthorized(r, "malformed", "")
+		return access.Token{}, a.unauthorized(r, "malformed", "")
 	}
 	token, err := a.findToken(r.Context(), id)
 	switch {
-	case errors.Is(err, ErrUnknownToken):
-		return Token{}, a.unauthorized(r, "unknown", id)
+	case errors.Is(err, access.ErrUnknownToken):
+		return access.Token{}, a.unauthorized(r, "unknown", id)
 	case err != nil:
-		return Token{}, fmt.Errorf("finding the token: %w", err)
-	case !token.matches(secret):
-		return Token{}, a.unauthorized(r, "wrong_secret", id)
+		return access.Token{}, fmt.Errorf("finding the token: %w", err)
+	case !token.Matches(secret):
+		return access.Token{}, a.unauthorized(r, "wrong_secret", id)
 	case !token.RevokedAt.IsZero():
-		return Token{}, a.unauthorized(r, "revoked", id)
+		return access.Token{}, a.unauthorized(r, "revoked", id)
 	}
 	a.touch(r.Context(), token)
 	return token, nil
@@ -67,7 +68,7 @@ const (
 )
 
 // findToken waits for its turn, first come, first served, so that a guesser can be waited out. It returns errBusy.
-func (a *API) findToken(ctx context.Context, id string) (Token, error) {
+func (a *API) findToken(ctx context.Context, id string) (access.Token, error) {
 	turn := time.NewTimer(lookUpWait)
 	defer turn.Stop()
 	select {
@@ -75,9 +76,9 @@ func (a *API) findToken(ctx context.Context, id string) (Token, error) {
 		defer func() { <-a.lookUps }()
 		return a.deps.Tokens.FindToken(ctx, id)
 	case <-turn.C:
-		return Token{}, errBusy
+		return access.Token{}, errBusy
 	case <-ctx.Done():
-		return Token{}, context.Cause(ctx)
+		return access.Token{}, context.Cause(ctx)
 	}
 }
 
@@ -92,7 +93,7 @@ func (a *API) unauthorized(r *http.Request, cause, tokenID string) error {
 
 // touch notes the token's use, at most once a minute, since a busy pipeline would otherwise write a row at every
 // request. That it can't be noted stops nobody.
-func (a *API) touch(ctx context.Context, t Token) {
+func (a *API) touch(ctx context.Context, t access.Token) {
 	now := time.Now().UTC()
 	if now.Sub(t.LastUsedAt) < time.Minute {
 		return

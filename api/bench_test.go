@@ -12,14 +12,15 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/api/wire"
 )
 
 // token makes a token and returns its secret.
-func (w *world) token(t *testing.T, scopes ...api.Scope) string {
+func (w *world) token(t *testing.T, scopes ...access.Scope) string {
 	t.Helper()
-	token, secret, err := api.NewToken("ci", scopes)
+	token, secret, err := access.NewToken("ci", scopes)
 	if err != nil {
 		t.Fatal(err)
 	}

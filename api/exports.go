@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 )
 
@@ -95,7 +96,7 @@ func (a *API) makeExport(r *http.Request, format string, i incidents.Incident) (
 	if err != nil {
 		return nil, err
 	}
-	recordings := traceOf(r).token.May([]Scope{TerminalScope})
+	recordings := traceOf(r).token.May([]access.Scope{access.TerminalScope})
 	err = a.exports.make(r.Context(), func() error {
 		return a.deps.Exporter.Export(r.Context(), whole, format, i, recordings)
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/refusals"
 )
 
@@ -26,7 +27,7 @@ func TestOpenAPISaysWhatTheRoutesSay(t *testing.T) {
 	}
 	want, got := map[string]string{}, map[string]string{}
 	for _, rt := range New(Config{}, Deps{}).routes() {
-		want[rt.method+" "+rt.pattern] = strings.TrimSpace(string(append([]Scope{""}, rt.scopes...)[min(1, len(rt.scopes))]))
+		want[rt.method+" "+rt.pattern] = strings.TrimSpace(string(append([]access.Scope{""}, rt.scopes...)[min(1, len(rt.scopes))]))
 		params := regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(rt.pattern, -1)
 		documented := string(doc.Paths[rt.pattern][strings.ToLower(rt.method)])
 		if rt.once != strings.Contains(documented, "parameters/idempotencyKey") {

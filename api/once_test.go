@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents"
 )
@@ -52,7 +53,7 @@ func TestAKeyUsedForAnotherRequestIsRefused(t *testing.T) {
 	wantCode(t, b.do(t, keyed("POST", "/containers/api/snapshots", `{"note":"y"}`, "k")), 422, "idempotency_key_reused")
 	wantCode(t, b.do(t, keyed("PATCH", target, `{"reason":"x"}`, "k")), 422, "idempotency_key_reused")
 	other := keyed("POST", "/containers/api/snapshots", `{"note":"y"}`, "k")
-	other.token = b.token(t, api.WriteSnapshots)
+	other.token = b.token(t, access.WriteSnapshots)
 	wantStatus(t, b.do(t, other), http.StatusCreated)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -16,7 +17,6 @@ var (
 	ErrUnavailable         = errors.New("the database does not answer")
 	ErrNotAllowed          = errors.New("not allowed")
 	ErrUnsure              = errors.New("it can't be found out who is allowed")
-	ErrUnknownToken        = errors.New("no such token")
 	ErrKeyReused           = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
 	ErrKeyInFlight         = errors.New("the request with that idempotency key is not over")
 	ErrWebhookUnsigned     = errors.New("the webhook is not signed")
@@ -137,14 +137,10 @@ type TerminalLinks interface {
 
 // TokenStore keeps API tokens; it never sees a secret.
 type TokenStore interface {
-	// FindToken returns ErrUnknownToken; a revoked one is returned as such.
-	FindToken(ctx context.Context, id string) (Token, error)
+	// FindToken returns access.ErrUnknownToken; a revoked one is returned as such.
+	FindToken(ctx context.Context, id string) (access.Token, error)
 	// TouchToken notes that it was used.
 	TouchToken(ctx context.Context, id string, at time.Time) error
-	CreateToken(ctx context.Context, t Token) error
-	ListTokens(ctx context.Context) ([]Token, error)
-	// RevokeToken returns ErrUnknownToken. Revoking twice is a success, and keeps the first time.
-	RevokeToken(ctx context.Context, id string, at time.Time) error
 }
 
 // Answer is what a request was answered with, as far as a twin of it needs to know.

@@ -4,15 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+
+	"github.com/snapback/snapback/access"
 )
 
 // trace is what becomes known of a request on its way in, for the log and for answers. Only the goroutine that serves
 // the request touches it.
 type trace struct {
 	id    string
-	route string // the pattern that matched
-	code  string // of the refusal, if it was refused
-	token Token  // whose request it is; zero before authorize, and where none is needed
+	route string       // the pattern that matched
+	code  string       // of the refusal, if it was refused
+	token access.Token // whose request it is; zero before authorize, and where none is needed
 }
 
 type traceKey struct{}

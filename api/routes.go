@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/snapback/snapback/access"
 )
 
 // handler answers, or returns why not.
@@ -14,7 +16,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 type route struct {
 	method  string
 	pattern string
-	scopes  []Scope // any one of these; none: open to everybody
+	scopes  []access.Scope // any one of these; none: open to everybody
 	handle  handler
 	limit   time.Duration // how long it may take
 	once    bool          // Idempotency-Key is honoured
@@ -31,8 +33,8 @@ const (
 
 // routes is the one table. openapi.json says the same, and a test holds the two against each other.
 func (a *API) routes() []route {
-	read, write := []Scope{ReadSnapshots}, []Scope{WriteSnapshots}
-	restore, look := []Scope{RestoreScope}, []Scope{ReadSnapshots, RestoreScope}
+	read, write := []access.Scope{access.ReadSnapshots}, []access.Scope{access.WriteSnapshots}
+	restore, look := []access.Scope{access.RestoreScope}, []access.Scope{access.ReadSnapshots, access.RestoreScope}
 	waiting := a.MaxWait + quick
 	return []route{
 		{method: "GET", pattern: "/containers", scopes: read, handle: a.listContainers, limit: quick},
@@ -43,18 +45,18 @@ func (a *API) routes() []route {
 		{method: "PATCH", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "PUT", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "DELETE", pattern: "/containers/{id}/snapshots/{name}", scopes: write, handle: a.deleteSnapshot, limit: quick},
-		{method: "POST", pattern: "/snapshots/rebuild", scopes: []Scope{Admin}, handle: a.rebuildSnapshots, limit: long, once: true},
+		{method: "POST", pattern: "/snapshots/rebuild", scopes: []access.Scope{access.Admin}, handle: a.rebuildSnapshots, limit: long, once: true},
 		{method: "GET", pattern: "/restores/{id}", scopes: look, handle: a.getRestore, limit: quick},
 		{method: "POST", pattern: "/restores/{id}/undo", scopes: restore, handle: a.undoRestore, limit: waiting, once: true},
-		{method: "GET", pattern: "/incidents", scopes: []Scope{ReadIncidents}, handle: a.listIncidents, limit: quick},
-		{method: "GET", pattern: "/incidents/{id}", scopes: []Scope{ReadIncidents}, handle: a.getIncident, limit: quick},
-		{method: "GET", pattern: "/incidents/{id}/timeline", scopes: []Scope{ReadIncidents}, handle: a.incidentTimeline, limit: quick},
-		{method: "GET", pattern: "/incidents/{id}/proof", scopes: []Scope{ReadIncidents}, handle: a.proveIncident, limit: exportLimit},
-		{method: "GET", pattern: "/incidents/{id}/export", scopes: []Scope{ReadIncidents}, handle: a.exportIncident, limit: exportLimit},
-		{method: "POST", pattern: "/incidents/{id}/notes", scopes: []Scope{WriteIncidents}, handle: a.addNote, limit: quick, once: true},
-		{method: "POST", pattern: "/incidents/{id}/terminal-links", scopes: []Scope{TerminalScope}, handle: a.mintLink, limit: quick, once: true, secret: true},
-		{method: "GET", pattern: "/timeline", scopes: []Scope{ReadIncidents}, handle: a.looseTimeline, limit: quick},
-		{method: "GET", pattern: "/timeline/proof", scopes: []Scope{ReadIncidents}, handle: a.proveLoose, limit: exportLimit},
+		{method: "GET", pattern: "/incidents", scopes: []access.Scope{access.ReadIncidents}, handle: a.listIncidents, limit: quick},
+		{method: "GET", pattern: "/incidents/{id}", scopes: []access.Scope{access.ReadIncidents}, handle: a.getIncident, limit: quick},
+		{method: "GET", pattern: "/incidents/{id}/timeline", scopes: []access.Scope{access.ReadIncidents}, handle: a.incidentTimeline, limit: quick},
+		{method: "GET", pattern: "/incidents/{id}/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveIncident, limit: exportLimit},
+		{method: "GET", pattern: "/incidents/{id}/export", scopes: []access.Scope{access.ReadIncidents}, handle: a.exportIncident, limit: exportLimit},
+		{method: "POST", pattern: "/incidents/{id}/notes", scopes: []access.Scope{access.WriteIncidents}, handle: a.addNote, limit: quick, once: true},
+		{method: "POST", pattern: "/incidents/{id}/terminal-links", scopes: []access.Scope{access.TerminalScope}, handle: a.mintLink, limit: quick, once: true, secret: true},
+		{method: "GET", pattern: "/timeline", scopes: []access.Scope{access.ReadIncidents}, handle: a.looseTimeline, limit: quick},
+		{method: "GET", pattern: "/timeline/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveLoose, limit: exportLimit},
 		{method: "POST", pattern: "/webhooks/pagerduty", handle: a.receivePagerDuty, limit: webhookLimit},
 		{method: "GET", pattern: "/openapi.json", handle: a.openAPI, limit: quick},
 		{method: "GET", pattern: "/healthz", handle: a.healthz, limit: quick, health: true},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
@@ -131,7 +132,7 @@ func TestStrangerBehindTheSameProxyLocksNobodyOut(t *testing.T) {
 				}
 				time.Sleep(time.Second / 10) // of synctest's time
 			}
-			fresh := b.token(t, api.ReadSnapshots)
+			fresh := b.token(t, access.ReadSnapshots)
 			wantStatus(t, b.do(t, request{path: "/containers", token: fresh}), http.StatusOK)
 			wantCode(t, b.do(t, request{path: "/containers/nope", token: fresh}), 404, "unknown_container")
 			wantCode(t, b.do(t, request{method: "POST", path: "/incidents/1/notes", body: "{}", token: fresh}), 403, "insufficient_scope")
@@ -182,7 +183,7 @@ func TestFewTokensAreLookedUpAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
-		fresh := b.token(t, api.ReadSnapshots)
+		fresh := b.token(t, access.ReadSnapshots)
 		b.slowFind = time.Second
 		var all sync.WaitGroup
 		for range 24 {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -62,7 +63,7 @@ type world struct {
 	shelf    []snapshot.Snapshot
 	incs     []incidents.Incident
 	entries  map[int64][]incidents.Entry
-	tokens   map[string]api.Token
+	tokens   map[string]access.Token
 	touched  []string
 	kept     map[string]keptAnswer
 	links    []api.LinkAsk
@@ -78,7 +79,7 @@ func newWorld() *world {
 	w := &world{
 		ends: snapshot.Restore{State: snapshot.Verified}, asked: make(chan struct{}, 100),
 		restores: map[int64]snapshot.Restore{}, byKey: map[string]int64{}, entries: map[int64][]incidents.Entry{},
-		tokens: map[string]api.Token{}, kept: map[string]keptAnswer{},
+		tokens: map[string]access.Token{}, kept: map[string]keptAnswer{},
 	}
 	w.incs = []incidents.Incident{
 		{ID: 1, PagerDutyID: "PT4KHLK", Number: 4711, Title: "Checkout is down", ServiceID: "PSVC1", Status: incidents.Triggered, OpenedAt: night},
@@ -98,7 +99,7 @@ func (w *world) Containers(context.Context) ([]snapshot.Container, error) {
 		return nil, w.failAll
 	}
 	return []snapshot.Container{
-		{Key: "key-api", ID: idOfAPI, Name: "api", Engine: "local", Service: "checkout", Image: "shop:1.42", State: "running", CreatedAt: night, Settings: snapshot.Settings{PagerDutyServices: []string{"PSVC1"}}},
+		{Key: "key-api", ID: idOfAPI, Name: "api", Engine: "local", Service: "checkout", Image: "shop:1.42", State: "running", CreatedAt: night, Settings: snapshot.Settings{Labels: access.Labels{PagerDutyServices: []string{"PSVC1"}}}},
 		{Key: "key-w1", ID: idOfWeb, Name: "web-1", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour), Settings: snapshot.Settings{Volumes: true}},
 		{Key: "key-w2", ID: strings.Repeat("c", 64), Name: "web-2", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour)},
 		{Key: "key-api", ID: strings.Repeat("d", 64), Name: "api.before-0347", Engine: "local", State: "exited"},
@@ -306,7 +307,7 @@ func (w *world) Mint(_ context.Context, ask api.LinkAsk) (string, time.Time, err
 	return "https://bot.example/t#secret", night.Add(5 * time.Minute), nil
 }
 
-func (w *world) FindToken(_ context.Context, id string) (api.Token, error) {
+func (w *world) FindToken(_ context.Context, id string) (access.Token, error) {
 	w.mostFinds.Store(max(w.finds.Add(1), w.mostFinds.Load()))
 	defer w.finds.Add(-1)
 	time.Sleep(w.slowFind) // of synctest's time
@@ -314,7 +315,7 @@ func (w *world) FindToken(_ context.Context, id string) (api.Token, error) {
 	defer w.mu.Unlock()
 	t, ok := w.tokens[id]
 	if w.failAll == nil && !ok {
-		return t, api.ErrUnknownToken
+		return t, access.ErrUnknownToken
 	}
 	return t, w.failAll
 }
@@ -329,14 +330,12 @@ func (w *world) TouchToken(_ context.Context, id string, at time.Time) error {
 	return nil
 }
 
-func (w *world) CreateToken(_ context.Context, t api.Token) error {
+func (w *world) CreateToken(_ context.Context, t access.Token) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tokens[t.ID] = t
 	return nil
 }
-
-func (w *world) ListTokens(context.Context) ([]api.Token, error) { return nil, nil }
 
 func (w *world) RevokeToken(_ context.Context, id string, at time.Time) error {
 	w.mu.Lock()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+
+	"github.com/snapback/snapback/access"
 )
 
 // workspace is the one that the bot token is of.
@@ -128,7 +130,7 @@ func (b *Bot) believes(u *slack.User) bool {
 
 // person finds out who tapped or typed. It returns a *denial for an account with which nothing may be done. While Slack
 // does not tell, what is known from before holds, and else the ID: Slack itself has let them tap just now.
-func (b *Bot) person(ctx context.Context, in inbound) (Person, error) {
+func (b *Bot) person(ctx context.Context, in inbound) (access.Person, error) {
 	p, known, err := b.People.Person(ctx, in.User)
 	if err != nil {
 		b.log.Warn("looking a person up", "user", in.User, "err", err)
@@ -137,7 +139,7 @@ func (b *Bot) person(ctx context.Context, in inbound) (Person, error) {
 		return p, nil
 	}
 	if !known {
-		p = Person{SlackID: in.User, Name: in.UserName}
+		p = access.Person{SlackID: in.User, Name: in.UserName}
 	}
 	a, err := b.accounts.of(ctx, in.User)
 	if err != nil {
@@ -157,7 +159,7 @@ func (b *Bot) unknownAccount(in inbound, cause error) error {
 }
 
 // remember keeps what Slack has said about somebody, or returns a *denial.
-func (b *Bot) remember(ctx context.Context, p Person, a account) (Person, error) {
+func (b *Bot) remember(ctx context.Context, p access.Person, a account) (access.Person, error) {
 	p.Name, p.Email, p.SeenAt = a.name, a.email, b.cfg.Now().UTC()
 	p = named(p)
 	if err := b.People.SavePerson(ctx, p); err != nil {
@@ -171,7 +173,7 @@ func (b *Bot) remember(ctx context.Context, p Person, a account) (Person, error)
 
 // living finds out who somebody is that has not tapped just now. It returns a *denial when their account is over, and an
 // unsure one when Slack does not tell and has not told for long.
-func (b *Bot) living(ctx context.Context, id string) (Person, error) {
+func (b *Bot) living(ctx context.Context, id string) (access.Person, error) {
 	p, known, err := b.People.Person(ctx, id)
 	if err != nil {
 		return p, fmt.Errorf("looking %s up: %w", id, err)

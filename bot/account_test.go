@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/internal/slackfake"
-	"github.com/snapback/snapback/snapshot"
 )
 
 // onCallAs says what becomes of somebody with the on-call person's e-mail address who asks for a terminal, on a
@@ -18,8 +18,8 @@ func onCallAs(t *testing.T, a slackfake.Account, guests bool) (shell, logs error
 	n.onCall["PSHOP"] = []bot.Responder{{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}}
 	n.slack.AddUser("U0EVE", "Eve", "ann@example.com").Becomes(a)
 	c := theContainer()
-	c.Settings.TerminalAllow = snapshot.Allow{Rule: "oncall"}
-	eve := bot.Person{SlackID: "U0EVE"}
+	c.Settings.TerminalAllow = access.Allow{Rule: "oncall"}
+	eve := access.Person{SlackID: "U0EVE"}
 	_, shell = n.bot.MayBeNamed(t.Context(), eve, c, theIncident(), true)
 	_, logs = n.bot.MayBeNamed(t.Context(), eve, c, theIncident(), false)
 	return shell, logs
@@ -62,7 +62,7 @@ func TestOnlyConfirmedLivingHumansOfTheWorkspaceAreOnCall(t *testing.T) {
 
 func TestLettersThatFoldIntoOthersAreNoOtherAddress(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = snapshot.Allow{Rule: "oncall"} })
+	n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = access.Allow{Rule: "oncall"} })
 	n.onCall["PSHOP"] = []bot.Responder{{Name: "Kim", Email: "kim@example.com"}}
 	eve := n.slack.AddUser("U0EVE", "Eve", "\u212aim@example.com") // the sign for kelvin folds into k
 	n.tap(t, eve, n.alert(t).Button("Restore pre-deploy-2255"))
@@ -71,7 +71,7 @@ func TestLettersThatFoldIntoOthersAreNoOtherAddress(t *testing.T) {
 
 func TestGuestIsToldWhyTheAddressDoesNotCount(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = snapshot.Allow{Rule: "oncall"} })
+	n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = access.Allow{Rule: "oncall"} })
 	n.onCall["PSHOP"] = []bot.Responder{{Name: "Ann Lee", Email: "ann@example.com"}}
 	n.ann.Becomes(slackfake.Account{Guest: true})
 	n.tap(t, n.ann, n.alert(t).Button("Restore pre-deploy-2255"))
@@ -103,7 +103,7 @@ func TestTerminalEndsWithTheSlackAccount(t *testing.T) {
 	c, in := theContainer(), theIncident()
 	n.tap(t, n.ann, n.alert(t).Button("Terminal"))
 	still := func() error {
-		return n.bot.StillMay(t.Context(), bot.Person{SlackID: "U0ANN"}, c, in, "C0SHOP", true)
+		return n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, c, in, "C0SHOP", true)
 	}
 	if err := still(); err != nil {
 		t.Fatalf("a member: %v", err)
@@ -132,7 +132,7 @@ func TestAccountIsLookedUpOnceAMinute(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	for range 20 { // a session asks every three seconds
-		if err := n.bot.StillMay(t.Context(), bot.Person{SlackID: "U0ANN"}, theContainer(), theIncident(), "C0SHOP", true); err != nil {
+		if err := n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, theContainer(), theIncident(), "C0SHOP", true); err != nil {
 			t.Fatal(err)
 		}
 		n.do(func() { n.now = n.now.Add(3 * time.Second) })

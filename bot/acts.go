@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -46,7 +47,7 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 }
 
 // allowed checks a permission, and puts a refusal on the timeline.
-func (h *handling) allowed(ctx context.Context, rule snapshot.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
+func (h *handling) allowed(ctx context.Context, rule access.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
 	what := verb + " " + c.Name
 	place, err := h.place(ctx, c, in, h.in.Channel)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -42,7 +43,7 @@ func (b *Bot) Handle(ctx context.Context, body []byte, receivedAt time.Time) err
 type handling struct {
 	*Bot
 	in  inbound
-	who Person
+	who access.Person
 }
 
 // identify finds out who wants something. It returns a *denial for calls of other workspaces, and accounts of them.

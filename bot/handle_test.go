@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -260,7 +261,7 @@ func TestTerminalLinkIsForThatPersonAlone(t *testing.T) {
 func TestWithoutAShellTheTerminalShowsLogs(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	n.do(func() { n.containers[0].Settings.TerminalAllow = snapshot.Allow{Rule: "none"} })
+	n.do(func() { n.containers[0].Settings.TerminalAllow = access.Allow{Rule: "none"} })
 	n.tap(t, n.ann, n.alert(t).Button("Terminal"))
 	n.ann.ExpectEphemeral(t, n.shop, "The logs of api")
 	if d := cmp.Diff([]string{"7 api U0ANN logs"}, n.mints); d != "" {

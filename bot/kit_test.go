@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/slackfake"
@@ -46,7 +47,7 @@ type world struct {
 	accepted   map[string]bool
 	queue      []job
 	acceptErr  error
-	people     map[string]bot.Person
+	people     map[string]access.Person
 	containers []snapshot.Container
 	misnamed   []string // containers with labels that keep them from being enabled
 	engineErr  error
@@ -177,14 +178,14 @@ func (w *world) Accept(_ context.Context, source, nativeID string, body []byte) 
 	return true, nil
 }
 
-func (w *world) Person(_ context.Context, id string) (bot.Person, bool, error) {
+func (w *world) Person(_ context.Context, id string) (access.Person, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p, ok := w.people[id]
 	return p, ok, nil
 }
 
-func (w *world) SavePerson(_ context.Context, p bot.Person) error {
+func (w *world) SavePerson(_ context.Context, p access.Person) error {
 	w.do(func() { w.people[p.SlackID] = p })
 	return nil
 }
@@ -296,7 +297,7 @@ func (w *world) OnCall(_ context.Context, service string) ([]bot.Responder, erro
 	return w.onCall[service], w.onCallErr
 }
 
-func (w *world) Mint(_ context.Context, incident int64, c snapshot.Container, p bot.Person, from bot.Place, mode string) (string, time.Time, error) {
+func (w *world) Mint(_ context.Context, incident int64, c snapshot.Container, p access.Person, from bot.Place, mode string) (string, time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mints = append(w.mints, fmt.Sprintf("%d %s %s %s", incident, c.Name, p.SlackID, mode))
@@ -362,7 +363,7 @@ func start(t *testing.T, c bot.Config, w *world) *bot.Bot {
 // story is the night as the design tells it: a deploy at 22:55, an alert at 03:42.
 func story() *world {
 	w := &world{
-		now: at("03:42"), accepted: map[string]bool{}, people: map[string]bot.Person{}, messages: map[int64]bot.Message{},
+		now: at("03:42"), accepted: map[string]bool{}, people: map[string]access.Person{}, messages: map[int64]bot.Message{},
 		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{},
 		onCall: map[string][]bot.Responder{},
 	}
@@ -389,8 +390,11 @@ func theContainer() snapshot.Container {
 	return snapshot.Container{
 		Key: "k/api", ID: apiID, Name: "api", Service: "api", Image: "shop:1.42", State: "running",
 		Settings: snapshot.Settings{
-			Enabled: true, PagerDutyServices: []string{"PSHOP"}, SlackChannel: "C0SHOP", Runbook: "https://example.com/runbook",
-			RestoreAllow: snapshot.Allow{Rule: "channel"}, TerminalAllow: snapshot.Allow{Rule: "channel"},
+			Enabled: true, Runbook: "https://example.com/runbook",
+			Labels: access.Labels{
+				PagerDutyServices: []string{"PSHOP"}, SlackChannel: "C0SHOP",
+				RestoreAllow: access.Allow{Rule: access.Channel}, TerminalAllow: access.Allow{Rule: access.Channel},
+			},
 		},
 	}
 }

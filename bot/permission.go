@@ -11,6 +11,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -27,13 +28,13 @@ type where struct {
 }
 
 // may returns nil or a *denial. Whatever can't be found out is a refusal.
-func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where) error {
+func (b *Bot) may(ctx context.Context, allow access.Allow, who access.Person, w where) error {
 	switch allow.Rule {
-	case "channel":
+	case access.Channel:
 		return b.mayInChannel(w)
-	case "oncall":
+	case access.OnCall:
 		return b.mayOnCall(ctx, who, w)
-	case "listed":
+	case access.Listed:
 		return b.mayListed(ctx, allow.IDs, who, w)
 	}
 	if allow.Why != "" {
@@ -44,14 +45,14 @@ func (b *Bot) may(ctx context.Context, allow snapshot.Allow, who Person, w where
 
 // MayBeNamed says whether somebody may be given the terminal that an API token asks for: as StillMay does, for a tap in the
 // channel that it returns. Nobody has tapped: that they are there is the word of the token's holder.
-func (b *Bot) MayBeNamed(ctx context.Context, who Person, c snapshot.Container, in incidents.Incident, shell bool) (channel string, err error) {
+func (b *Bot) MayBeNamed(ctx context.Context, who access.Person, c snapshot.Container, in incidents.Incident, shell bool) (channel string, err error) {
 	channel = b.channelOf(c)
 	return channel, b.StillMay(ctx, who, c, in, channel, shell)
 }
 
 // StillMay says whether somebody who was let into a container's terminal by a tap in channel would be let in now, which
 // nobody is whose Slack account is over: nil, ErrDenied, ErrUnsure while Slack or PagerDuty does not tell, or another error. Of who has no SlackID, PagerDutyID counts.
-func (b *Bot) StillMay(ctx context.Context, who Person, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
+func (b *Bot) StillMay(ctx context.Context, who access.Person, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
 	if id := who.SlackID; id != "" {
 		var err error
 		if who, err = b.living(ctx, id); err != nil {
@@ -123,7 +124,7 @@ func (b *Bot) mayInChannel(w where) error {
 	return &denial{sentence: "Nothing was done: to " + w.what + ", ask me in <#" + w.home + ">."}
 }
 
-func (b *Bot) mayOnCall(ctx context.Context, who Person, w where) error {
+func (b *Bot) mayOnCall(ctx context.Context, who access.Person, w where) error {
 	if b.OnCall == nil || len(w.services) == 0 {
 		return &denial{sentence: "Nothing was done: only who is on call may " + w.what + ", and no PagerDuty service is named that I could ask. Set `snapback.pagerduty.service`, or restore with an API token."}
 	}
@@ -149,7 +150,7 @@ func (b *Bot) mayOnCall(ctx context.Context, who Person, w where) error {
 	return &denial{sentence: notOnCall(who, w, names)}
 }
 
-func notOnCall(who Person, w where, names []string) string {
+func notOnCall(who access.Person, w where, names []string) string {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	text := "Nothing was done: only who is on call may " + w.what
@@ -163,12 +164,12 @@ func notOnCall(who Person, w where, names []string) string {
 }
 
 // same compares IDs and e-mail addresses, never names: two people may share one.
-func same(r Responder, p Person) bool {
+func same(r Responder, p access.Person) bool {
 	byID := p.PagerDutyID != "" && r.PagerDutyID == p.PagerDutyID
 	return byID || sameAddress(r.Email, p.Email)
 }
 
-func (b *Bot) mayListed(ctx context.Context, ids []string, who Person, w where) error {
+func (b *Bot) mayListed(ctx context.Context, ids []string, who access.Person, w where) error {
 	if who.SlackID != "" && slices.Contains(ids, who.SlackID) {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/slackfake"
@@ -16,32 +17,32 @@ import (
 
 func TestWhoMayRestore(t *testing.T) {
 	t.Parallel()
-	oncall := snapshot.Allow{Rule: "oncall"}
+	oncall := access.Allow{Rule: "oncall"}
 	ann := bot.Responder{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}
 	for name, c := range map[string]struct {
-		rule   snapshot.Allow
+		rule   access.Allow
 		given  func(*night)
 		denied string // "": Ann may
 	}{
-		"channel":                        {rule: snapshot.Allow{Rule: "channel"}},
-		"nobody":                         {rule: snapshot.Allow{Rule: "none"}, denied: "nobody may restore api"},
-		"a rule that is unknown":         {rule: snapshot.Allow{Rule: "everyone"}, denied: "nobody may restore api"},
+		"channel":                        {rule: access.Allow{Rule: "channel"}},
+		"nobody":                         {rule: access.Allow{Rule: "none"}, denied: "nobody may restore api"},
+		"a rule that is unknown":         {rule: access.Allow{Rule: "everyone"}, denied: "nobody may restore api"},
 		"no rule":                        {denied: "nobody may restore api"},
 		"on call, by e-mail in any case": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{ann} }},
 		"on call, by ID": {rule: oncall, given: func(n *night) {
-			n.people["U0ANN"] = bot.Person{SlackID: "U0ANN", PagerDutyID: "PANN"}
+			n.people["U0ANN"] = access.Person{SlackID: "U0ANN", PagerDutyID: "PANN"}
 			n.onCall["PSHOP"] = []bot.Responder{{PagerDutyID: "PANN"}}
 		}},
 		"only the name is the same":    {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{{Name: "Ann Lee", Email: "other@example.com"}} }, denied: "ask Ann Lee"},
 		"on call for another service":  {rule: oncall, given: func(n *night) { n.onCall["PELSE"] = []bot.Responder{ann} }, denied: "only who is on call may restore api"},
 		"nobody has an e-mail address": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{{Name: "Bob"}} }, denied: "only who is on call"},
 		"PagerDuty is away":            {rule: oncall, given: func(n *night) { n.onCallErr = errors.New("away") }, denied: "PagerDuty does not tell me who that is"},
-		"listed":                       {rule: snapshot.Allow{Rule: "listed", IDs: []string{"U0BOB", "U0ANN"}}},
-		"not listed":                   {rule: snapshot.Allow{Rule: "listed", IDs: []string{"U0BOB"}}, denied: "only these may restore api: <@U0BOB>"},
-		"nobody is listed":             {rule: snapshot.Allow{Rule: "listed"}, denied: "only these may"},
-		"in a group":                   {rule: snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, given: func(n *night) { n.slack.AddUserGroup("S0SRE", n.bob, n.ann) }},
-		"not in the group":             {rule: snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, given: func(n *night) { n.slack.AddUserGroup("S0SRE", n.bob) }, denied: "group `S0SRE`"},
-		"the group can't be looked up": {rule: snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, denied: "Slack does not tell me who is in the groups"},
+		"listed":                       {rule: access.Allow{Rule: "listed", IDs: []string{"U0BOB", "U0ANN"}}},
+		"not listed":                   {rule: access.Allow{Rule: "listed", IDs: []string{"U0BOB"}}, denied: "only these may restore api: <@U0BOB>"},
+		"nobody is listed":             {rule: access.Allow{Rule: "listed"}, denied: "only these may"},
+		"in a group":                   {rule: access.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, given: func(n *night) { n.slack.AddUserGroup("S0SRE", n.bob, n.ann) }},
+		"not in the group":             {rule: access.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, given: func(n *night) { n.slack.AddUserGroup("S0SRE", n.bob) }, denied: "group `S0SRE`"},
+		"the group can't be looked up": {rule: access.Allow{Rule: "listed", IDs: []string{"S0SRE"}}, denied: "Slack does not tell me who is in the groups"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +154,7 @@ func TestSuspectOfAnotherChannelHasNoShellForTheDefaultOne(t *testing.T) {
 func TestWithoutPermissionForTheLogsThereIsNoTerminal(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) {
-		w.containers[0].Settings.RestoreAllow, w.containers[0].Settings.TerminalAllow = snapshot.Allow{Rule: "none"}, snapshot.Allow{Rule: "none"}
+		w.containers[0].Settings.RestoreAllow, w.containers[0].Settings.TerminalAllow = access.Allow{Rule: "none"}, access.Allow{Rule: "none"}
 	})
 	n.tap(t, n.ann, n.alert(t).Button("Terminal"))
 	n.ann.ExpectEphemeral(t, n.shop, "nobody may see the logs of api")
@@ -165,7 +166,7 @@ func TestWithoutPermissionForTheLogsThereIsNoTerminal(t *testing.T) {
 func TestUserGroupsAreRememberedForAMinute(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) {
-		w.containers[0].Settings.RestoreAllow = snapshot.Allow{Rule: "listed", IDs: []string{"S0SRE"}}
+		w.containers[0].Settings.RestoreAllow = access.Allow{Rule: "listed", IDs: []string{"S0SRE"}}
 	})
 	n.slack.AddUserGroup("S0SRE", n.bob)
 	tap := func(m slackfake.Message) { n.tap(t, n.ann, m.Button("Restore pre-deploy-2255")) }
@@ -181,12 +182,12 @@ func TestWhoeverGoesOffCallLosesTheTerminal(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	c, in := theContainer(), theIncident()
-	c.Settings.TerminalAllow = snapshot.Allow{Rule: "oncall"}
+	c.Settings.TerminalAllow = access.Allow{Rule: "oncall"}
 	may := func(shell bool) error {
-		return n.bot.StillMay(t.Context(), bot.Person{SlackID: "U0ANN"}, c, in, "C0SHOP", shell)
+		return n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, c, in, "C0SHOP", shell)
 	}
 	n.do(func() {
-		n.people["U0ANN"] = bot.Person{SlackID: "U0ANN", Email: "ann@example.com"}
+		n.people["U0ANN"] = access.Person{SlackID: "U0ANN", Email: "ann@example.com"}
 		n.onCall["PSHOP"] = []bot.Responder{{Email: "ann@example.com"}}
 	})
 	if err := may(true); err != nil {
@@ -203,8 +204,8 @@ func TestWhoeverGoesOffCallLosesTheTerminal(t *testing.T) {
 	if err := may(true); !errors.Is(err, bot.ErrUnsure) || errors.Is(err, bot.ErrDenied) {
 		t.Errorf("PagerDuty is away: %v", err)
 	}
-	c.Settings.TerminalAllow = snapshot.Allow{Rule: "channel"}
-	if err := n.bot.StillMay(t.Context(), bot.Person{SlackID: "U0ANN"}, c, in, "C0OPS", true); !errors.Is(err, bot.ErrDenied) {
+	c.Settings.TerminalAllow = access.Allow{Rule: "channel"}
+	if err := n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, c, in, "C0OPS", true); !errors.Is(err, bot.ErrDenied) {
 		t.Errorf("a shell from the default channel: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
@@ -79,22 +80,13 @@ type Inbox interface {
 	Accept(ctx context.Context, source, nativeID string, body []byte) (fresh bool, err error)
 }
 
-// Person is somebody in Slack and, as far as it is known, in PagerDuty.
-type Person struct {
-	SlackID     string
-	Name        string
-	Email       string // "" when it can't be gone by
-	PagerDutyID string
-	SeenAt      time.Time // when Slack was last asked
-}
-
 // People remembers who is who.
 type People interface {
 	// Person reads one; ok is false when nothing is known.
-	Person(ctx context.Context, slackID string) (p Person, ok bool, err error)
+	Person(ctx context.Context, slackID string) (p access.Person, ok bool, err error)
 	// SavePerson keeps name and SeenAt, and the e-mail address, also an empty one. It leaves a known PagerDutyID alone when
 	// p has none.
-	SavePerson(ctx context.Context, p Person) error
+	SavePerson(ctx context.Context, p access.Person) error
 }
 
 // Containers finds enabled containers.
@@ -193,7 +185,7 @@ const (
 // Terminal makes links that open a terminal once, for one person.
 type Terminal interface {
 	// Mint writes its own timeline entry. Permission has been checked, for a tap there: see StillMay.
-	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p Person, from Place, mode string) (url string, expiresAt time.Time, err error)
+	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p access.Person, from Place, mode string) (url string, expiresAt time.Time, err error)
 }
 
 // Place is where a tap came from: the channel's ID, and a link to the message; "" when only one person saw that.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+
+	"github.com/snapback/snapback/access"
 )
 
 // personFor is how long what Slack says about a person is believed.
@@ -83,7 +85,7 @@ func nameOf(u *slack.User) string {
 	return ""
 }
 
-func named(p Person) Person {
+func named(p access.Person) access.Person {
 	if p.Name == "" {
 		p.Name = p.SlackID
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/nearest"
 )
 
@@ -98,8 +99,8 @@ func restricts(name, meant string) (restore, shell bool) {
 	return restore, shell
 }
 
-func (p parser) deny(a *Allow, why string) {
-	*a = Allow{Rule: "none", Why: why}
+func (p parser) deny(a *access.Allow, why string) {
+	*a = access.Allow{Rule: access.Nobody, Why: why}
 }
 
 // follows says that the rule for shells is the one for restores.

@@ -4,13 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/snapshot"
 )
 
 func TestAMisspeltPermissionLabelLetsNobodyIn(t *testing.T) {
 	t.Parallel()
-	const channel, none = "channel", "none"
-	for label, want := range map[string][2]string{ // who may restore, and who gets a shell
+	const channel, none = access.Channel, access.Nobody
+	for label, want := range map[string][2]access.Rule{ // who may restore, and who gets a shell
 		"snapback.restor.allow": {none, none}, "snapback.restore-allow": {none, none}, "snapback.Restore.Allow": {none, none},
 		"Snapback.restore.allow": {none, none}, "snapback/restore.allow": {none, none}, "snapback.restore": {none, none},
 		"snapback.restore.who": {none, none}, "snapback.allow": {none, none}, "snapback.alow": {none, none},

@@ -10,37 +10,28 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/snapback/snapback/access"
 )
 
 // Settings are what a container's labels say; design.md lists them. The zero value is what a container has that
 // bears no label but snapback.enable.
 type Settings struct {
-	Enabled           bool
-	Service           string
-	PagerDutyServices []string
-	SlackChannel      string
-	RestoreAllow      Allow
-	TerminalAllow     Allow
-	TerminalCommand   []string
-	Schedule          string
-	Keep              int      // how many snapshots; 10 when not set
-	Volumes           bool     // archive the volumes' contents as well
-	VolumePaths       []string // with Volumes: only what is mounted at these paths, which may be binds; nil: all volumes
-	Pause             string
-	StopTimeout       time.Duration // -1: the smaller of the container's own and 10 s
-	ErrorsQuery       string
-	ErrorsPattern     string
-	Runbook           string
-	Wrong             []string // labels that are unknown or make no sense, each as a sentence; their defaults hold
-	Unused            []string // labels that a later version will use, each as a sentence
-}
-
-// Allow is who may do something: everybody in the channel, whoever is on call, the listed Slack users and user
-// groups, or nobody.
-type Allow struct {
-	Rule string   // channel, oncall, listed, none
-	IDs  []string // with listed: Slack user IDs (U…, W…) and user-group IDs (S…)
-	Why  string   // with none: what is wrong with a label, when that and not the label itself is why
+	access.Labels   // who may, and where they are
+	Enabled         bool
+	Service         string
+	TerminalCommand []string
+	Schedule        string
+	Keep            int      // how many snapshots; 10 when not set
+	Volumes         bool     // archive the volumes' contents as well
+	VolumePaths     []string // with Volumes: only what is mounted at these paths, which may be binds; nil: all volumes
+	Pause           string
+	StopTimeout     time.Duration // -1: the smaller of the container's own and 10 s
+	ErrorsQuery     string
+	ErrorsPattern   string
+	Runbook         string
+	Wrong           []string // labels that are unknown or make no sense, each as a sentence; their defaults hold
+	Unused          []string // labels that a later version will use, each as a sentence
 }
 
 const labelPrefix = "snapback."
@@ -48,7 +39,8 @@ const labelPrefix = "snapback."
 // ParseSettings reads a container's labels. It never fails: a label that makes no sense is named in Wrong, and what
 // it would have permitted is not permitted.
 func ParseSettings(labels map[string]string) Settings {
-	s := Settings{Keep: 10, Pause: "auto", StopTimeout: -1, RestoreAllow: Allow{Rule: "channel"}}
+	s := Settings{Keep: 10, Pause: "auto", StopTimeout: -1}
+	s.RestoreAllow.Rule = access.Channel
 	p := parser{labels: labels, s: &s}
 	s.Enabled = labels[labelPrefix+"enable"] == "true"
 	s.Service = labels[labelPrefix+"service"]
@@ -90,12 +82,9 @@ func (p parser) services() {
 	}
 }
 
-// slackChannel is the form of a channel's ID; names of channels can change.
-var slackChannel = regexp.MustCompile(`^[CGD][A-Z0-9]{2,}$`)
-
 func (p parser) channel() {
 	v := p.labels[labelPrefix+"slack.channel"]
-	if v != "" && !slackChannel.MatchString(v) {
+	if v != "" && !access.IsChannelID(v) {
 		p.wrong("slack.channel", "the ID of a channel, such as C0123456789")
 		return
 	}
@@ -180,26 +169,18 @@ func (p parser) pattern() {
 	p.s.ErrorsPattern = v
 }
 
-var slackID = regexp.MustCompile(`^[UWS][A-Z0-9]{2,}$`)
-
-// allow reads who may do what. A label that can't be read permits nobody, since a slip of the pen must not open a door. An
-// empty one can't: what was to be put there, such as by Compose from the environment, is missing.
-func (p parser) allow(name string, to *Allow) {
+// allow reads who may do what.
+func (p parser) allow(name string, to *access.Allow) {
 	v, has := p.labels[labelPrefix+name]
 	if !has {
 		return
 	}
-	switch rule := strings.TrimSpace(v); rule {
-	case "channel", "oncall", "none":
-		*to = Allow{Rule: rule}
-		return
-	}
-	ids := list(v)
-	if len(ids) == 0 || slices.ContainsFunc(ids, func(id string) bool { return !slackID.MatchString(id) }) {
+	allow, ok := access.ParseAllow(v)
+	if !ok {
 		p.deny(to, p.wrong(name, "channel, oncall, none, or Slack user and user-group IDs. Until then nobody may"))
 		return
 	}
-	*to = Allow{Rule: "listed", IDs: ids}
+	*to = allow
 }
 
 func list(v string) []string {

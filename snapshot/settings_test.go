@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -21,8 +22,11 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 		"snapback.errors.pattern": "level=error", "snapback.runbook": "https://wiki/shop",
 	})
 	want := snapshot.Settings{
-		Enabled: true, Service: "shop", PagerDutyServices: []string{"P1", "P2"}, SlackChannel: "C0123",
-		RestoreAllow: snapshot.Allow{Rule: "listed", IDs: []string{"U111", "S222"}}, TerminalAllow: snapshot.Allow{Rule: "none"},
+		Labels: access.Labels{
+			PagerDutyServices: []string{"P1", "P2"}, SlackChannel: "C0123",
+			RestoreAllow: access.Allow{Rule: access.Listed, IDs: []string{"U111", "S222"}}, TerminalAllow: access.Allow{Rule: access.Nobody},
+		},
+		Enabled: true, Service: "shop",
 		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
 		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",
 		Unused: []string{"label snapback.errors.pattern is not used yet by this version"},

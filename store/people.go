@@ -3,23 +3,15 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// Person is somebody in Slack and in PagerDuty. They are linked by the e-mail address that both know.
-type Person struct {
-	SlackID     string
-	Name        string
-	Email       string // only while it can be gone by
-	PagerDutyID string
-	SeenAt      time.Time // when Slack was last asked
-}
+	"github.com/snapback/snapback/access"
+)
 
 // SavePerson writes down what is known. The e-mail address is the one that counts now, "" when none does; what else is
 // empty does not overwrite what was known before.
-func (db *DB) SavePerson(ctx context.Context, p Person) error {
+func (db *DB) SavePerson(ctx context.Context, p access.Person) error {
 	_, err := db.pool.Exec(ctx, `
 		INSERT INTO people AS p (slack_id, pagerduty_id, email, name) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (slack_id) DO UPDATE SET
@@ -31,8 +23,8 @@ func (db *DB) SavePerson(ctx context.Context, p Person) error {
 }
 
 // Person finds somebody by their Slack ID; false when they are not known.
-func (db *DB) Person(ctx context.Context, slackID string) (Person, bool, error) {
-	p := Person{SlackID: slackID}
+func (db *DB) Person(ctx context.Context, slackID string) (access.Person, bool, error) {
+	p := access.Person{SlackID: slackID}
 	err := db.pool.QueryRow(ctx, `SELECT pagerduty_id, email, name, seen_at FROM people WHERE slack_id = $1`, slackID).
 		Scan(&p.PagerDutyID, &p.Email, &p.Name, &p.SeenAt)
 	if errors.Is(err, pgx.ErrNoRows) {

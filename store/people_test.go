@@ -3,12 +3,12 @@ package store_test
 import (
 	"testing"
 
-	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/access"
 )
 
 func TestAddressThatCountsNoMoreIsForgotten(t *testing.T) {
 	db := setup(t)
-	save := func(p store.Person) store.Person {
+	save := func(p access.Person) access.Person {
 		t.Helper()
 		if err := db.SavePerson(t.Context(), p); err != nil {
 			t.Fatal(err)
@@ -19,8 +19,8 @@ func TestAddressThatCountsNoMoreIsForgotten(t *testing.T) {
 		}
 		return got
 	}
-	save(store.Person{SlackID: "U1", Name: "Ann", Email: "ann@example.com", PagerDutyID: "PANN"})
-	got := save(store.Person{SlackID: "U1"})
+	save(access.Person{SlackID: "U1", Name: "Ann", Email: "ann@example.com", PagerDutyID: "PANN"})
+	got := save(access.Person{SlackID: "U1"})
 	if got.Email != "" || got.Name != "Ann" || got.PagerDutyID != "PANN" {
 		t.Errorf("kept %+v", got)
 	}

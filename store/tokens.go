@@ -6,41 +6,32 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/access"
 )
 
-// ErrUnknownToken says that no API token has that ID.
-var ErrUnknownToken = errors.New("no such token")
-
-// Token is what is kept of an API token; api.Token says what its fields mean.
-type Token struct {
-	ID, Name                         string
-	Hash                             []byte
-	Scopes                           []string
-	CreatedAt, LastUsedAt, RevokedAt time.Time
-}
-
-func scanToken(row pgx.CollectableRow) (t Token, err error) {
+func scanToken(row pgx.CollectableRow) (t access.Token, err error) {
 	var used, revoked *time.Time
 	err = row.Scan(&t.ID, &t.Name, &t.Hash, &t.Scopes, &t.CreatedAt, &used, &revoked)
 	t.CreatedAt, t.LastUsedAt, t.RevokedAt = t.CreatedAt.UTC(), zero(used), zero(revoked)
 	return t, err
 }
 
-// FindToken reads one, also a revoked one. It returns ErrUnknownToken.
-func (db *DB) FindToken(ctx context.Context, id string) (Token, error) {
+// FindToken reads one, also a revoked one. It returns access.ErrUnknownToken.
+func (db *DB) FindToken(ctx context.Context, id string) (access.Token, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id, name, hash, scopes, created_at, last_used_at, revoked_at FROM api_tokens WHERE id = $1`, id)
 	if err != nil {
-		return Token{}, away(err)
+		return access.Token{}, away(err)
 	}
 	t, err := pgx.CollectOneRow(rows, scanToken)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return t, ErrUnknownToken
+		return t, access.ErrUnknownToken
 	}
 	return t, away(err)
 }
 
 // ListTokens lists all of them, newest first.
-func (db *DB) ListTokens(ctx context.Context) ([]Token, error) {
+func (db *DB) ListTokens(ctx context.Context) ([]access.Token, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id, name, hash, scopes, created_at, last_used_at, revoked_at FROM api_tokens ORDER BY created_at DESC, id`)
 	if err != nil {
 		return nil, away(err)
@@ -50,7 +41,7 @@ func (db *DB) ListTokens(ctx context.Context) ([]Token, error) {
 }
 
 // CreateToken writes one.
-func (db *DB) CreateToken(ctx context.Context, t Token) error {
+func (db *DB) CreateToken(ctx context.Context, t access.Token) error {
 	_, err := db.pool.Exec(ctx, `INSERT INTO api_tokens (id, name, hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5)`,
 		t.ID, t.Name, t.Hash, t.Scopes, t.CreatedAt)
 	return away(err)
@@ -62,11 +53,11 @@ func (db *DB) TouchToken(ctx context.Context, id string, at time.Time) error {
 	return away(err)
 }
 
-// RevokeToken ends a token. Revoking twice keeps the first time. It returns ErrUnknownToken.
+// RevokeToken ends a token. Revoking twice keeps the first time. It returns access.ErrUnknownToken.
 func (db *DB) RevokeToken(ctx context.Context, id string, at time.Time) error {
 	tag, err := db.pool.Exec(ctx, `UPDATE api_tokens SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1`, id, at)
 	if err == nil && tag.RowsAffected() == 0 {
-		return ErrUnknownToken
+		return access.ErrUnknownToken
 	}
 	return away(err)
 }

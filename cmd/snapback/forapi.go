@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
@@ -87,7 +88,7 @@ func (a apiTerminals) named(ctx context.Context, ask api.LinkAsk) (channel strin
 	if ask.Person.Kind != incidents.Person {
 		return "", nil
 	}
-	who := bot.Person{SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name}
+	who := access.Person{SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name}
 	channel, err = a.bot.MayBeNamed(ctx, who, ask.Container, ask.Incident, ask.Shell)
 	switch {
 	case errors.Is(err, bot.ErrDenied):
@@ -96,53 +97,6 @@ func (a apiTerminals) named(ctx context.Context, ask api.LinkAsk) (channel strin
 		return "", fmt.Errorf("%w: %w", api.ErrUnsure, err)
 	}
 	return channel, err
-}
-
-type apiTokens struct{ db *store.DB }
-
-func tokenOf(t store.Token) api.Token {
-	scopes := make([]api.Scope, 0, len(t.Scopes))
-	for _, s := range t.Scopes {
-		scopes = append(scopes, api.Scope(s))
-	}
-	return api.Token{ID: t.ID, Name: t.Name, Scopes: scopes, Hash: t.Hash, CreatedAt: t.CreatedAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt}
-}
-
-func tokenError(err error) error {
-	if errors.Is(err, store.ErrUnknownToken) {
-		return api.ErrUnknownToken
-	}
-	return err
-}
-
-func (a apiTokens) FindToken(ctx context.Context, id string) (api.Token, error) {
-	t, err := a.db.FindToken(ctx, id)
-	return tokenOf(t), tokenError(err)
-}
-
-func (a apiTokens) TouchToken(ctx context.Context, id string, at time.Time) error {
-	return a.db.TouchToken(ctx, id, at)
-}
-
-func (a apiTokens) CreateToken(ctx context.Context, t api.Token) error {
-	row := store.Token{ID: t.ID, Name: t.Name, Hash: t.Hash, CreatedAt: t.CreatedAt}
-	for _, s := range t.Scopes {
-		row.Scopes = append(row.Scopes, string(s))
-	}
-	return a.db.CreateToken(ctx, row)
-}
-
-func (a apiTokens) ListTokens(ctx context.Context) ([]api.Token, error) {
-	rows, err := a.db.ListTokens(ctx)
-	var list []api.Token
-	for _, row := range rows {
-		list = append(list, tokenOf(row))
-	}
-	return list, err
-}
-
-func (a apiTokens) RevokeToken(ctx context.Context, id string, at time.Time) error {
-	return tokenError(a.db.RevokeToken(ctx, id, at))
 }
 
 type apiIdempotency struct{ db *store.DB }

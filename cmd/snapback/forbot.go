@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/pagerduty"
@@ -48,15 +49,6 @@ func (b botMessages) MessageChannel(ctx context.Context, incident int64) (string
 // botStore is what of the store has another shape in bot.
 type botStore struct{ *store.DB }
 
-func (b botStore) Person(ctx context.Context, slackID string) (bot.Person, bool, error) {
-	p, ok, err := b.DB.Person(ctx, slackID)
-	return bot.Person(p), ok, err
-}
-
-func (b botStore) SavePerson(ctx context.Context, p bot.Person) error {
-	return b.DB.SavePerson(ctx, store.Person(p))
-}
-
 // Ask writes what somebody asks of PagerDuty onto the timeline; writing it queues the call. The same tap twice asks once.
 func (b botStore) Ask(ctx context.Context, a bot.Act) error {
 	kind, verb := incidents.KindAcknowledgeAsked, "acknowledge"
@@ -83,7 +75,7 @@ func (b botOnCall) OnCall(ctx context.Context, service string) ([]bot.Responder,
 
 type botTerminal struct{ service *terminal.Service }
 
-func (b botTerminal) Mint(ctx context.Context, incident int64, c snapshot.Container, p bot.Person, from bot.Place, mode string) (string, time.Time, error) {
+func (b botTerminal) Mint(ctx context.Context, incident int64, c snapshot.Container, p access.Person, from bot.Place, mode string) (string, time.Time, error) {
 	link, err := b.service.Mint(ctx, terminal.Grant{
 		Person:     terminal.Person{SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name, Email: p.Email, Via: terminal.Via{Channel: from.Channel, Tap: from.URL}},
 		IncidentID: incident, Container: c.Key, Name: c.Name, Mode: terminal.Mode(mode),

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -45,7 +45,7 @@ func (g *gate) Check(ctx context.Context, s terminal.Session) error {
 // person asks again what was asked when the link was made: of the API token, whether it was revoked since; of the person,
 // whether they may, as the container's labels have it now. A token that has named nobody holds the link itself.
 func (g *gate) person(ctx context.Context, s terminal.Session, c snapshot.Container, in incidents.Incident) error {
-	who := bot.Person{SlackID: s.Person.SlackID, PagerDutyID: s.Person.PagerDutyID, Name: s.Person.Name}
+	who := access.Person{SlackID: s.Person.SlackID, PagerDutyID: s.Person.PagerDutyID, Name: s.Person.Name}
 	if via := s.Person.Via; via.TokenID != "" {
 		if err := g.token(ctx, via.TokenID); err != nil || who.SlackID == "" && who.PagerDutyID == "" {
 			return err
@@ -62,11 +62,11 @@ func (g *gate) person(ctx context.Context, s terminal.Session, c snapshot.Contai
 }
 
 func (g *gate) token(ctx context.Context, id string) error {
-	if id == api.BootstrapID {
+	if id == access.BootstrapID {
 		return nil
 	}
 	t, err := g.db.FindToken(ctx, id)
-	if errors.Is(err, store.ErrUnknownToken) || err == nil && !t.RevokedAt.IsZero() {
+	if errors.Is(err, access.ErrUnknownToken) || err == nil && !t.RevokedAt.IsZero() {
 		return terminal.ErrNotAllowed
 	}
 	return err
@@ -85,7 +85,7 @@ func (g *gate) gone(ctx context.Context, s terminal.Session) error {
 }
 
 func allowedMode(c snapshot.Container, mode terminal.Mode) error {
-	if mode == terminal.ModeShell && c.Settings.TerminalAllow.Rule == "none" {
+	if mode == terminal.ModeShell && c.Settings.TerminalAllow.Rule == access.Nobody {
 		return terminal.ErrNotAllowed
 	}
 	return nil

@@ -192,7 +192,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}, api.Deps{
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Terminals: apiTerminals{term, slackBot},
-		Tokens: apiTokens{db}, Idempotency: apiIdempotency{db},
+		Tokens: db, Idempotency: apiIdempotency{db},
 		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
 		Checks:       checks,

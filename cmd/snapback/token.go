@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/store"
 )
@@ -34,15 +34,15 @@ func newTokenCreateCmd(e env) *cobra.Command {
 		Use: "create NAME", Short: "Make a token and print it, once", Args: usageArgs(cobra.ExactArgs(1)),
 		Example: "  snapback token create ci --scope snapshots:write",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			parsed, err := api.ParseScopes(scopes)
+			parsed, err := access.ParseScopes(scopes)
 			if err != nil {
 				return usageError{err}
 			}
-			token, secret, err := api.NewToken(args[0], parsed)
+			token, secret, err := access.NewToken(args[0], parsed)
 			if err != nil {
 				return usageError{err}
 			}
-			return withTokens(cmd.Context(), e, func(tokens apiTokens) error {
+			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
 				if err := tokens.CreateToken(cmd.Context(), token); err != nil {
 					return err
 				}
@@ -58,7 +58,7 @@ func newTokenCreateCmd(e env) *cobra.Command {
 
 func scopeNames() string {
 	var names []string
-	for _, s := range api.Scopes() {
+	for _, s := range access.Scopes() {
 		names = append(names, string(s))
 	}
 	return strings.Join(names, ", ")
@@ -68,7 +68,7 @@ func newTokenListCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List all tokens, without their secrets", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withTokens(cmd.Context(), e, func(tokens apiTokens) error {
+			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
 				list, err := tokens.ListTokens(cmd.Context())
 				if err != nil {
 					return err
@@ -95,9 +95,9 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke ID", Short: "End a token at once", Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withTokens(cmd.Context(), e, func(tokens apiTokens) error {
+			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
 				err := tokens.RevokeToken(cmd.Context(), args[0], time.Now())
-				if errors.Is(err, api.ErrUnknownToken) {
+				if errors.Is(err, access.ErrUnknownToken) {
 					return fmt.Errorf("no token has the ID %q: see snapback token list", args[0])
 				}
 				return err
@@ -107,7 +107,7 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 }
 
 // withTokens opens the bot's database beside it; the private one is joined when the bot has it running.
-func withTokens(ctx context.Context, e env, do func(apiTokens) error) error {
+func withTokens(ctx context.Context, e env, do func(*store.DB) error) error {
 	r := &reader{getenv: e.getenv}
 	url, dir := r.get("DATABASE_URL"), ""
 	if url == "" {
@@ -132,5 +132,5 @@ func withTokens(ctx context.Context, e env, do func(apiTokens) error) error {
 		return databaseError(err)
 	}
 	defer db.Close()
-	return do(apiTokens{db})
+	return do(db)
 }

@@ -1,4 +1,4 @@
-package api
+package access
 
 import (
 	"crypto/rand"
@@ -12,6 +12,9 @@ import (
 	"strings"
 	"time"
 )
+
+// ErrUnknownToken says that no API token has that ID.
+var ErrUnknownToken = errors.New("no such token")
 
 // Scope is what a token may be used for.
 type Scope string
@@ -41,7 +44,7 @@ func ParseScopes(list []string) ([]Scope, error) {
 	for _, s := range list {
 		scope := Scope(strings.TrimSpace(s))
 		if !slices.Contains(Scopes(), scope) {
-			return nil, fmt.Errorf("%w: no scope %q; there are %v", ErrBadToken, clip(s), Scopes())
+			return nil, fmt.Errorf("%w: no scope %.80q; there are %v", ErrBadToken, s, Scopes())
 		}
 		if !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
@@ -98,13 +101,13 @@ func hashSecret(secret string) []byte {
 	return sum[:]
 }
 
-// matches compares in a time that doesn't depend on how much is right.
-func (t Token) matches(secret string) bool {
+// Matches compares in a time that doesn't depend on how much is right.
+func (t Token) Matches(secret string) bool {
 	return subtle.ConstantTimeCompare(t.Hash, hashSecret(secret)) == 1
 }
 
-// tokenID is the ID in a secret; "" when it has not the form of one.
-func tokenID(secret string) string {
+// TokenID is the ID in a secret; "" when it has not the form of one.
+func TokenID(secret string) string {
 	m := tokenForm.FindStringSubmatch(secret)
 	if m == nil {
 		return ""
@@ -118,10 +121,11 @@ const minBootstrap = 16
 // BootstrapID is the ID of the token from the configuration, which is in no database.
 const BootstrapID = "bootstrap"
 
-// bootstrap is the token from the configuration; ok is false when there is none.
-func (c Config) bootstrap() (t Token, ok bool) {
-	if len(c.BootstrapToken) < minBootstrap {
+// BootstrapToken is the token from the configuration, with every scope; ok is false when there is none, or one that is too
+// short.
+func BootstrapToken(secret string) (t Token, ok bool) {
+	if len(secret) < minBootstrap {
 		return Token{}, false
 	}
-	return Token{ID: BootstrapID, Name: BootstrapID, Scopes: Scopes(), Hash: hashSecret(c.BootstrapToken)}, true
+	return Token{ID: BootstrapID, Name: BootstrapID, Scopes: Scopes(), Hash: hashSecret(secret)}, true
 }
