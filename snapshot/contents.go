@@ -74,7 +74,7 @@ func (v *Volumes) volumeProblems(ctx context.Context, s VolumeSet, except string
 	if err != nil {
 		return nil, err
 	}
-	users, err := v.Engine.Users(ctx, s.mounts(), except)
+	users, err := v.Engine.Users(ctx, s.Mounts(), except)
 	if err != nil || len(users) == 0 {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (m *machine) checkVolumes(ctx context.Context) (why []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = m.Volumes.Engine.ReadyToMove(ctx, p.Volumes.From.mounts()...)
+	err = m.Volumes.Engine.ReadyToMove(ctx, p.Volumes.From.Mounts()...)
 	if errors.Is(err, ErrUnsafeMount) {
 		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
 	}
@@ -149,7 +149,7 @@ func (p Plan) all() []string { return []string{p.NewID, p.OldID, p.StandInID} }
 func (m *machine) targets(ctx context.Context) ([]Mount, error) {
 	from := m.rest.Plan.Volumes.From
 	if m.rest.Kind == Undoing {
-		return m.stillThere(ctx, from.mounts())
+		return m.stillThere(ctx, from.Mounts())
 	}
 	mounts, left, err := m.Volumes.Engine.Mounts(ctx, m.rest.Plan.NewID, from.Paths())
 	if err != nil {
@@ -255,7 +255,7 @@ func (m *machine) putBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.clearWay(ctx, kept.mounts()); err != nil {
+	if err := m.clearWay(ctx, kept.Mounts()); err != nil {
 		return err
 	}
 	for _, a := range kept.Archives {

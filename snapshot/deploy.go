@@ -13,14 +13,25 @@ import (
 
 // Deploys is where deploys are written down.
 type Deploys interface {
-	// MadeByRestore says whether a restore has made the container, or put it back.
-	MadeByRestore(ctx context.Context, key, containerID string) (bool, error)
 	// AddDeployed writes a deploy, its entries and who has the seat now, all or nothing, and the deploy once: it returns
 	// false when the same two containers were a deploy before.
 	AddDeployed(ctx context.Context, d Deployed) (fresh bool, err error)
+}
+
+// DeployHistory is what restores have had to do with deploys.
+type DeployHistory interface {
+	// MadeByRestore says whether a restore has made the container, or put it back.
+	MadeByRestore(ctx context.Context, key, containerID string) (bool, error)
 	// Undone is the deploy that the last restore of an identity has undone; false when there is none, or when that
 	// restore was undone itself.
-	Undone(ctx context.Context, key string) (Restore, Deploy, bool, error)
+	Undone(ctx context.Context, key string) (Undone, bool, error)
+}
+
+// Undone is a deploy that a restore has undone.
+type Undone struct {
+	Deploy
+	By string    // the name of the snapshot that was restored
+	At time.Time // when that was done
 }
 
 // Deployed is a deploy with all that is written down together with it.
@@ -243,7 +254,7 @@ func (w *Watcher) writeDown(ctx context.Context, d Deployed, now Inspection) (er
 	if d.Entry, err = w.deployEntry(ctx, d.Deploy, now); err != nil {
 		return err
 	}
-	fresh, err := w.Store.AddDeployed(ctx, d)
+	fresh, err := w.Deploys.AddDeployed(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -285,7 +296,7 @@ func (w *Watcher) deployEntry(ctx context.Context, d Deploy, now Inspection) (in
 		Summary: deploySentence(d, now), Source: incidents.Source{System: "engine", NativeID: d.AfterID},
 	}
 	told := deployTold{Container: now.Name, Service: now.Service, Deploy: d}
-	rest, undone, found, err := w.Store.Undone(ctx, d.Key)
+	undone, found, err := w.Store.Undone(ctx, d.Key)
 	if err != nil {
 		return e, err
 	}
@@ -294,8 +305,8 @@ func (w *Watcher) deployEntry(ctx context.Context, d Deploy, now Inspection) (in
 	}
 	if len(told.Returned) > 0 {
 		e.Kind = incidents.KindDeployReturned
-		e.Summary = fmt.Sprintf("%s was deployed with what the restore to %s had undone %s: %s", now.Name, rest.Snapshot,
-			ago(d.At.Sub(rest.VerifiedAt)), OneLine(told.Returned, 3))
+		e.Summary = fmt.Sprintf("%s was deployed with what the restore to %s had undone %s: %s", now.Name, undone.By,
+			ago(d.At.Sub(undone.At)), OneLine(told.Returned, 3))
 	}
 	e.Details, err = incidents.Details(told)
 	return e, err

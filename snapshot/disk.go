@@ -24,6 +24,13 @@ type Disk struct {
 	unseen sync.Once // it has been logged that the disk can't be seen
 }
 
+var (
+	// ErrDiskFull says that no image may be written, because the engine's disk is too full.
+	ErrDiskFull = errors.New("the engine's disk is too full for another snapshot")
+	// ErrDiskUnseen says that nobody here can tell how full it is, as with an engine on another host.
+	ErrDiskUnseen = errors.New("the engine's disk can't be seen from here")
+)
+
 // DiskUse is how full an engine's disk is.
 type DiskUse struct {
 	Engine string  // its ID

@@ -187,21 +187,21 @@ func (s duplicatedShelf) RemoveSnapshot(ctx context.Context, id int64, by By) er
 	return nil
 }
 
-// Watched is what a watch is to work on: what a deploy attaches to a snapshot is duplicated as well.
-func (d *Duplicator) Watched(s WatchStore) WatchStore { return duplicatedDeploys{s, d} }
+// Deploys is where a watch is to write deploys down: what a deploy attaches to a snapshot is duplicated as well.
+func (d *Duplicator) Deploys(to Deploys) Deploys { return duplicatedDeploys{to, d} }
 
 type duplicatedDeploys struct {
-	WatchStore
+	Deploys
 	d *Duplicator
 }
 
 // AddDeployed implements Deploys.
 func (s duplicatedDeploys) AddDeployed(ctx context.Context, d Deployed) (fresh bool, err error) {
-	fresh, err = s.WatchStore.AddDeployed(ctx, d)
+	fresh, err = s.Deploys.AddDeployed(ctx, d)
 	if err != nil || !fresh || d.SnapshotID == 0 {
 		return fresh, err
 	}
-	if snap, err := s.SnapshotByID(ctx, d.SnapshotID); err == nil { // otherwise mend finds the old duplicate
+	if snap, err := s.d.Store.SnapshotByID(ctx, d.SnapshotID); err == nil { // otherwise mend finds the old duplicate
 		s.d.keepNow(ctx, snap)
 	}
 	return fresh, nil

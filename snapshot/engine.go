@@ -30,9 +30,9 @@ type Inspection struct {
 // steady is how long a container that the engine had to restart must have been up since not to be taken for crashing.
 const steady = 10 * time.Minute
 
-// unwell says what speaks against going back to a container as it is at that moment; "" when nothing does. One that was
+// Unwell says what speaks against going back to a container as it is at that moment; "" when nothing does. One that was
 // stopped has ended by a signal that asked it to.
-func (i Inspection) unwell(at time.Time) string {
+func (i Inspection) Unwell(at time.Time) string {
 	switch ended := i.State == "exited" || i.State == "created"; {
 	case i.State == "restarting", i.Restarts > 0 && at.Sub(i.StartedAt) < steady:
 		return "it was crashing: the engine had to restart it"

@@ -13,9 +13,6 @@ import (
 // ErrFenced says that another bot runs the restore by now. Whoever gets it must not touch the engine any more.
 var ErrFenced = errors.New("another bot has taken the restore over")
 
-// ErrJournalAway says that the journal, or what else the database holds, can't be reached now. It is no verdict on a restore.
-var ErrJournalAway = errors.New("the database does not answer")
-
 // Kind tells a restore of a snapshot from the undo of an earlier restore.
 type Kind string
 

@@ -104,9 +104,7 @@ func (m *machine) hung(ctx context.Context, err error, limit time.Duration) erro
 }
 
 // later says that err is no verdict on the restore: it has to be taken up again.
-func later(err error) bool {
-	return errors.Is(err, ErrEngineAway) || errors.Is(err, ErrJournalAway) || errors.Is(err, ErrFenced) || errors.Is(err, ErrStopping)
-}
+func later(err error) bool { return Later(err) || errors.Is(err, ErrFenced) }
 
 // giveUp is where a restore goes whose current work has failed for good.
 func (m *machine) giveUp(err error) (State, error) {

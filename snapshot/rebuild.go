@@ -91,7 +91,7 @@ func (b *rebuild) read(ctx context.Context, dup Duplicate) error {
 	s, why := b.mine(dup)
 	if why == "" {
 		has, err := b.Engine.HasImage(ctx, s.ImageID)
-		if later(err) || ctx.Err() != nil {
+		if Later(err) || ctx.Err() != nil {
 			return err
 		}
 		if !has || err != nil {

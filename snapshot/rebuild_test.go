@@ -96,7 +96,7 @@ func TestSnapshotsAreFoundAgainWhenTheDatabaseIsLost(t *testing.T) {
 	k, ring := setup(t), newRing(t)
 	d, safe := k.duplicate(ring)
 	one, two, api := k.image("shop:1"), k.image("shop:2"), k.Name("api")
-	stop := k.watch(func(c *snapshot.WatchConfig) { c.Store = d.Watched(k.db) })
+	stop := k.watch(func(c *snapshot.WatchConfig) { c.Deploys = d.Deploys(k.db) })
 	id := k.Run(api, "--env", "API_KEY=topsecret4711", one)
 	k.awaitBaseline(k.key(api), id)
 	k.Docker("exec", api, "/app", "touch", "/tmp/written")

@@ -98,9 +98,6 @@ func (r *Restorer) Start() {
 	})
 }
 
-// ErrStopping is the cause with which running restores are interrupted by Stop; the next Start carries on.
-var ErrStopping = errors.New("the bot is stopping")
-
 // Stop interrupts what runs, between two acts, and waits for it until ctx ends. It can be called twice.
 func (r *Restorer) Stop(ctx context.Context) error {
 	r.cancel(ErrStopping)

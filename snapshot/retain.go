@@ -4,18 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
-)
-
-var (
-	// ErrDiskFull says that no image may be written, because the engine's disk is too full.
-	ErrDiskFull = errors.New("the engine's disk is too full for another snapshot")
-	// ErrDiskUnseen says that nobody here can tell how full it is, as with an engine on another host.
-	ErrDiskUnseen = errors.New("the engine's disk can't be seen from here")
 )
 
 // Keeping is what the database knows of what may go.
@@ -34,14 +26,6 @@ type Keeping interface {
 	TagLeft(ctx context.Context, id int64, left bool) error
 	// TagsLeft lists those of an engine, less the tags that another snapshot bears by now.
 	TagsLeft(ctx context.Context, engine string) ([]Held, error)
-	// KeptOver lists restores whose container from before may go: its time is over and its incident is resolved.
-	KeptOver(ctx context.Context) ([]Restore, error)
-	// KeptGone notes that the container from before is not kept any more, with its entry.
-	KeptGone(ctx context.Context, id int64, e incidents.Entry) error
-	// KeptLeft lists recent restores whose container from before is no longer kept, and that were not undone.
-	KeptLeft(ctx context.Context) ([]Restore, error)
-	// Leavings lists recent restores that are over and may have left a replacement under its first name, or a copy's image.
-	Leavings(ctx context.Context) ([]Restore, error)
 	// Sweep forgets containers that have been gone for a week and left no snapshot, and ticks of long ago.
 	Sweep(ctx context.Context, engine string) error
 	// Restoring says whether a restore of an identity is under way.
@@ -105,35 +89,28 @@ func (r KeepRules) over(s Snapshot, tooMany bool) bool {
 	return tooMany || r.MaxAge > 0 && r.Now.Sub(s.CreatedAt) > r.MaxAge
 }
 
+// Chore is something that is done to an engine now and then.
+type Chore struct {
+	Name string // as the log has it when it fails, such as "removing surplus snapshots"
+	Do   func(ctx context.Context, engine string) error
+}
+
 // tidy removes what may go, and finds out what has gone by itself.
 func (w *Watcher) tidy(ctx context.Context) {
 	engine, err := w.Engine.ID(ctx)
 	if err != nil {
 		return // whoever looks says so
 	}
-	for _, chore := range []struct {
-		name string
-		do   func(context.Context, string) error
-	}{
+	for _, chore := range append([]Chore{
 		{"looking for missing images", w.findMissing},
 		{"removing surplus snapshots", w.keepAll},
 		{"removing tags that were left", w.removeTags},
-		{"removing containers from before", w.removeKept},
-		{"removing what restores have left", w.removeLeavings},
 		{"forgetting what is long gone", w.Store.Sweep},
-		{"removing surplus archives of volumes", w.tidyVolumes},
-	} {
-		if err := chore.do(ctx, engine); err != nil && ctx.Err() == nil {
-			w.Logger.Error("tidying", "chore", chore.name, "err", err)
+	}, w.Chores...) {
+		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil {
+			w.Logger.Error("tidying", "chore", chore.Name, "err", err)
 		}
 	}
-}
-
-func (w *Watcher) tidyVolumes(ctx context.Context, _ string) error {
-	if w.Taker.Volumes == nil {
-		return nil
-	}
-	return errors.Join(w.Taker.Volumes.Recover(ctx), w.Taker.Volumes.Tidy(ctx))
 }
 
 func (w *Watcher) keepAll(ctx context.Context, engine string) error {
@@ -256,77 +233,5 @@ func missingEntry(container string, names []string) incidents.Entry {
 	return incidents.Entry{
 		OccurredAt: time.Now(), Kind: incidents.KindSnapshotMissing, Actor: incidents.Self(), Source: incidents.Source{System: "snapback"},
 		Summary: summary, Details: details,
-	}
-}
-
-// removeKept removes the containers from before restores, when their time is over. That is written down first; whoever is
-// interrupted after that leaves the rest to the next tidying.
-func (w *Watcher) removeKept(ctx context.Context, engine string) error {
-	over, err := w.Store.KeptOver(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range on(engine, over) {
-		running, err := w.Store.Restoring(ctx, r.Key)
-		if err != nil {
-			return err
-		}
-		if running { // perhaps the very undo that needs it
-			continue
-		}
-		if err := w.Store.KeptGone(ctx, r.ID, keptEntry(r)); err != nil {
-			return err
-		}
-	}
-	left, err := w.Store.KeptLeft(ctx)
-	if err != nil {
-		return err
-	}
-	var errs error
-	for _, r := range on(engine, left) {
-		errs = errors.Join(errs, w.removeLeft(ctx, r))
-	}
-	return errs
-}
-
-// on are the restores on one engine: other engines have bots of their own.
-func on(engine string, list []Restore) []Restore {
-	return slices.DeleteFunc(list, func(r Restore) bool { return !strings.HasPrefix(r.Key, engine+"/") })
-}
-
-// removeLeft removes a container from before, unless somebody has put it to use again.
-func (w *Watcher) removeLeft(ctx context.Context, r Restore) error {
-	id := r.Plan.keptID()
-	if id == "" {
-		return nil
-	}
-	kept, err := w.Engine.Inspect(ctx, id)
-	if errors.Is(err, ErrUnknownContainer) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	running, err := w.Store.Restoring(ctx, r.Key)
-	if err != nil || running || !kept.Enabled || alive(kept) || !OurName(kept.Name) {
-		return err
-	}
-	if err := w.Engine.Remove(ctx, id); err != nil {
-		return fmt.Errorf("removing %s: %w", kept.Name, err)
-	}
-	w.Logger.Info("container from before removed", "container", kept.Name, "restore_id", r.ID)
-	if r.Plan.StandInRef == "" {
-		return nil
-	}
-	return w.Engine.Untag(ctx, r.Plan.StandInRef)
-}
-
-func keptEntry(r Restore) incidents.Entry {
-	details, _ := incidents.Details(map[string]any{"container": r.Container, "kept": r.Plan.KeptName, "restore_id": r.ID})
-	return incidents.Entry{
-		IncidentID: r.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreKeptRemoved, Actor: incidents.Self(),
-		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/kept-removed", r.ID)},
-		Summary: fmt.Sprintf("%s is removed: it was kept until %s UTC", r.Plan.KeptName, r.KeptUntil.UTC().Format("2006-01-02 15:04")),
-		Details: details,
 	}
 }

@@ -15,7 +15,7 @@ import (
 // proved itself, the old one's state is kept as a snapshot, its last lines on the timeline, and it is removed.
 
 // composed says that Compose counts the container among its own.
-func (i Inspection) composed() bool { return i.Labels["com.docker.compose.project"] != "" }
+func composed(c Inspection) bool { return c.Labels["com.docker.compose.project"] != "" }
 
 const evidenceLines = 200
 
@@ -51,7 +51,7 @@ func (m *machine) retireOnce(ctx context.Context) (Snapshot, error) {
 		}
 		return s, err
 	}
-	if err != nil || !old.composed() {
+	if err != nil || !composed(old) {
 		return Snapshot{}, err
 	}
 	s, err := m.keepOld(ctx, old)

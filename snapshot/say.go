@@ -55,7 +55,7 @@ func (r Restore) Sentence(to State) string {
 	what := fmt.Sprintf("%s to %s", r.Container, r.Snapshot)
 	switch to {
 	case Requested:
-		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC), because(r.By.Reason))
+		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC), r.By.Because())
 	case Preflight:
 		return fmt.Sprintf("Checking that %s can go back to %s", r.Container, r.Snapshot)
 	case Prepared:
@@ -97,13 +97,6 @@ func (r Restore) verb() string {
 		return "undo the restore: put back"
 	}
 	return "restore"
-}
-
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return " (" + reason + ")"
 }
 
 func (r Restore) success() string {

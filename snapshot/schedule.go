@@ -87,7 +87,7 @@ func (w *Watcher) scheduled(ctx, patience context.Context, p standing, tick time
 	if !takenSince(list, tick) {
 		err = w.takeScheduled(ctx, patience, p)
 	}
-	if err != nil && (ctx.Err() != nil || later(err) || errors.Is(err, ErrCommitsBusy)) {
+	if err != nil && (ctx.Err() != nil || Later(err) || errors.Is(err, ErrCommitsBusy)) {
 		return err
 	}
 	_, noted := w.Store.Once(ctx, tickName(p.Key), tick)

@@ -36,7 +36,19 @@ var (
 	ErrGone            = errors.New("the engine does not have it any more")
 	ErrInUse           = errors.New("it is in use")
 	ErrKeyReused       = errors.New("the idempotency key was used for another request")
+
+	// ErrJournalAway says that the journal, or what else the database holds, can't be reached now. It is no verdict on a restore.
+	ErrJournalAway = errors.New("the database does not answer")
+	// ErrStopping is the cause with which Stop interrupts what runs; the next Start carries on.
+	ErrStopping = errors.New("the bot is stopping")
+	// ErrElsewhere says that another bot, or another part of this one, is at the same thing right now.
+	ErrElsewhere = errors.New("another bot is at it")
 )
+
+// Later says that err is no verdict on what was tried: it has to be tried again.
+func Later(err error) bool {
+	return errors.Is(err, ErrEngineAway) || errors.Is(err, ErrJournalAway) || errors.Is(err, ErrStopping)
+}
 
 // DeniedError is an ErrEngineDenied: the engine, or a proxy before it, does not let the bot do a call.
 type DeniedError struct {
@@ -233,4 +245,12 @@ type By struct {
 	Incident int64
 	Reason   string
 	Source   incidents.Source
+}
+
+// Because is the reason in brackets, for the end of a sentence; "" when there is none.
+func (b By) Because() string {
+	if b.Reason == "" {
+		return ""
+	}
+	return " (" + b.Reason + ")"
 }

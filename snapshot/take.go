@@ -157,7 +157,7 @@ func (t *Taker) look(ctx context.Context, s *Snapshot) (Inspection, error) {
 	if now.Carries != "" {
 		return now, fmt.Errorf("%s: %w: %s", now.Name, ErrCarriesBot, now.Carries)
 	}
-	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.unwell(time.Now())
+	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.Unwell(time.Now())
 	return now, t.written(ctx, s)
 }
 
@@ -266,7 +266,7 @@ func takeEntry(s Snapshot, by By) incidents.Entry {
 	})
 	return incidents.Entry{
 		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: incidents.KindSnapshotAsked, Actor: by.Actor, Source: by.Source,
-		Summary: fmt.Sprintf("%s asked for snapshot %s of %s%s", by.Actor.Name, s.Name, s.Container, because(by.Reason)),
+		Summary: fmt.Sprintf("%s asked for snapshot %s of %s%s", by.Actor.Name, s.Name, s.Container, by.Because()),
 		Details: details,
 	}
 }

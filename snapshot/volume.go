@@ -76,7 +76,8 @@ func (s VolumeSet) Paths() []string {
 	return out
 }
 
-func (s VolumeSet) mounts() []Mount {
+// Mounts lists what is archived.
+func (s VolumeSet) Mounts() []Mount {
 	var out []Mount
 	for _, a := range s.Archives {
 		out = append(out, a.Mount)

@@ -251,6 +251,11 @@ const (
 	orphanAge = 7 * 24 * time.Hour
 )
 
+// LookAfter resumes what was left paused, and removes archives that nothing refers to. It is a chore, whatever the engine.
+func (v *Volumes) LookAfter(ctx context.Context, _ string) error {
+	return errors.Join(v.Recover(ctx), v.Tidy(ctx))
+}
+
 // Tidy removes what nothing refers to any more.
 func (v *Volumes) Tidy(ctx context.Context) error {
 	sets, err := v.Vault.Sets() // before Used: what comes into use in between is young

@@ -21,16 +21,12 @@ old container (before.go). The baseline is the reason why nothing has to be left
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
 )
-
-// ErrElsewhere says that another bot, or another part of this one, is at the same identity right now.
-var ErrElsewhere = errors.New("another bot is at it")
 
 // Event is something that happened to an enabled container, in the engine's words: create, start, die, destroy, rename or
 // health_status.
@@ -115,23 +111,34 @@ type Seats interface {
 	SeeEvents(ctx context.Context, engine string, to time.Time) error
 }
 
+// SnapshotTaker takes snapshots and removes them.
+type SnapshotTaker interface {
+	// Take keeps the state of a container. It returns ErrCommitsBusy when others are taken for too long.
+	Take(ctx context.Context, c Container, ask TakeAsk) (Snapshot, error)
+	// Copy keeps what a snapshot holds under another name. It returns ErrGone when the image is not there any more.
+	Copy(ctx context.Context, from Snapshot, ask TakeAsk) (Snapshot, error)
+	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs or its tag is needed.
+	Delete(ctx context.Context, key, name string, by By) error
+}
+
 // WatchStore is what the watch asks of the database.
 type WatchStore interface {
 	Shelf
 	Seats
-	Deploys
+	DeployHistory
 	Ticks
 	Keeping
 }
 
-// WatchConfig is what a Watcher needs. Engine, Store and Taker are required.
+// WatchConfig is what a Watcher needs. Engine, Store, Deploys and Taker are required.
 type WatchConfig struct {
-	Engine WatchEngine
-	Store  WatchStore
-	Taker  *Taker
-	Scope  string // the label that narrows the Engine's containers down; "": none does
-	Logger *slog.Logger
-	Zone   *time.Location // for names such as pre-deploy-2255, and schedules without CRON_TZ; nil: UTC
+	Engine  WatchEngine
+	Store   WatchStore
+	Deploys Deploys // where deploys are written down; the Store itself, or what duplicates it
+	Taker   SnapshotTaker
+	Scope   string // the label that narrows the Engine's containers down; "": none does
+	Logger  *slog.Logger
+	Zone    *time.Location // for names such as pre-deploy-2255, and schedules without CRON_TZ; nil: UTC
 
 	BaselineAfter time.Duration // how long a container must be up and healthy to be the good state; 0: 1 min
 	Explicit      time.Duration // how long a pre-deploy snapshot taken beforehand stands for the next deploy; 0: 6 h
@@ -140,6 +147,7 @@ type WatchConfig struct {
 	KeepEvery     time.Duration // how often to see to what may go and what has gone missing; 0: 3 min
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
 	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
+	Chores        []Chore       // what else is done every KeepEvery
 	Settle        time.Duration // how long a replacement may stay unstarted before it counts as a deploy; 0: 10 s
 
 	Observe func(Deploy) // hears of each deploy that was seen first here, for metrics; nil: nobody does

@@ -3,6 +3,7 @@ package snapshot_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,8 +35,13 @@ func (n narrow) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 func (k *kit) watch(options ...func(*snapshot.WatchConfig)) (stop func()) {
 	k.t.Helper()
 	cfg := snapshot.WatchConfig{
-		Engine: narrow{k.Engine(), k.Name("")}, Store: k.db, Taker: k.taker, BaselineAfter: goodAfter,
+		Engine: narrow{k.Engine(), k.Name("")}, Store: k.db, Deploys: k.db, Taker: k.taker, BaselineAfter: goodAfter,
 		KeepEvery: 250 * time.Millisecond, Settle: time.Second, Jitter: 100 * time.Millisecond,
+	}
+	leftovers := &snapshot.Leftovers{Engine: k.Engine(), Store: k.db, Logger: slog.New(slog.DiscardHandler)}
+	cfg.Chores = []snapshot.Chore{{Name: "containers from before", Do: leftovers.RemoveKept}, {Name: "strays", Do: leftovers.RemoveStrays}}
+	if k.taker.Volumes != nil {
+		cfg.Chores = append(cfg.Chores, snapshot.Chore{Name: "volumes", Do: k.taker.Volumes.LookAfter})
 	}
 	for _, option := range options {
 		option(&cfg)

@@ -115,13 +115,13 @@ func mark(ctx context.Context, tx pgx.Tx, ids []int64, missing bool) (keys []str
 	return keys, nil
 }
 
-// KeptLeft implements snapshot.Keeping.
+// KeptLeft implements snapshot.LeftoverStore.
 func (db *DB) KeptLeft(ctx context.Context) ([]snapshot.Restore, error) {
 	return restores(ctx, db.pool, `WHERE state = 'verified' AND kept_until IS NULL AND undone_by IS NULL
 		AND verified_at > now() - interval '30 days' ORDER BY id`, pgx.NamedArgs{})
 }
 
-// Leavings implements snapshot.Keeping. A create that its restore has given up ends within minutes; a copy may be in use for long.
+// Leavings implements snapshot.LeftoverStore. A create that its restore has given up ends within minutes; a copy may be in use for long.
 func (db *DB) Leavings(ctx context.Context) ([]snapshot.Restore, error) {
 	return restores(ctx, db.pool, `WHERE NOT (`+stillRunning+`) AND (
 		record->'plan'->>'temp_name' <> '' AND entered_at > now() - interval '1 day' OR

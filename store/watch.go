@@ -136,7 +136,7 @@ func (db *DB) SeeEvents(ctx context.Context, engine string, to time.Time) error 
 	return away(err)
 }
 
-// MadeByRestore implements snapshot.Deploys. When a restore was reverted, the old container, or its stand-in, is where it
+// MadeByRestore implements snapshot.DeployHistory. When a restore was reverted, the old container, or its stand-in, is where it
 // is by that restore.
 func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
@@ -220,25 +220,25 @@ func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) er
 	return nil
 }
 
-// Undone implements snapshot.Deploys.
-func (db *DB) Undone(ctx context.Context, key string) (r snapshot.Restore, d snapshot.Deploy, found bool, err error) {
-	r, err = oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key})
+// Undone implements snapshot.DeployHistory.
+func (db *DB) Undone(ctx context.Context, key string) (u snapshot.Undone, found bool, err error) {
+	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key})
 	if errors.Is(err, snapshot.ErrUnknownRestore) || err == nil && r.Kind != snapshot.Restoring {
-		return r, d, false, nil
+		return u, false, nil
 	}
 	if err != nil {
-		return r, d, false, err
+		return u, false, err
 	}
 	rows, err := db.pool.Query(ctx, `SELECT `+deployColumns+` FROM deploys WHERE key = $1 AND after_id = $2 ORDER BY id DESC LIMIT 1`,
 		key, r.Plan.OldID)
 	if err != nil {
-		return r, d, false, away(err)
+		return u, false, away(err)
 	}
-	d, err = pgx.CollectOneRow(rows, scanDeploy)
+	d, err := pgx.CollectOneRow(rows, scanDeploy)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return r, d, false, nil
+		return u, false, nil
 	}
-	return r, d, err == nil, away(err)
+	return snapshot.Undone{Deploy: d, By: r.Snapshot, At: r.VerifiedAt}, err == nil, away(err)
 }
 
 // Once implements snapshot.Ticks.

@@ -138,9 +138,15 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Keep: c.KeepBefore, Observe: measured.Restore,
 	})
 
+	leftovers := &snapshot.Leftovers{Engine: engine, Store: db, Logger: log}
 	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
-		Engine: engine, Store: duplicator.Watched(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone, BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge,
-		Observe: measured.Deploy,
+		Engine: engine, Store: db, Deploys: duplicator.Deploys(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone,
+		BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge, Observe: measured.Deploy,
+		Chores: []snapshot.Chore{
+			{Name: "removing containers from before", Do: leftovers.RemoveKept},
+			{Name: "removing what restores have left", Do: leftovers.RemoveStrays},
+			{Name: "removing surplus archives of volumes", Do: volumes.LookAfter},
+		},
 	})
 
 	// The terminal.

@@ -47,7 +47,7 @@ func (n *night) tidyOften() {
 	n.t.Helper()
 	db, engine := n.store(), engineOf(n.t, n.Only())
 	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db})
-	w := snapshot.NewWatcher(snapshot.WatchConfig{Engine: engine, Store: db, Taker: taker, KeepEvery: 50 * time.Millisecond})
+	w := snapshot.NewWatcher(snapshot.WatchConfig{Engine: engine, Store: db, Deploys: db, Taker: taker, KeepEvery: 50 * time.Millisecond})
 	w.Start()
 	n.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
