@@ -22,9 +22,8 @@ import (
 // Whoever finds begun without put, or has to go back without back, empties them and fills them again from the archive.
 // All of that is on one bot's disk, so only that bot carries such a restore on: Claimable has no other.
 const (
-	markBegun = "begun"
-	markPut   = "put"
-	markBack  = "back"
+	markPut  = "put"
+	markBack = "back"
 )
 
 // VolumePlan is what a restore does with the contents of volumes.
@@ -183,7 +182,7 @@ func (m *machine) putContents(ctx context.Context) error {
 	if err := m.clearWay(ctx, targets); err != nil {
 		return err
 	}
-	if err := vault.Mark(plan.Keep, markBegun); err != nil {
+	if err := vault.Mark(plan.Keep, MarkBegun); err != nil {
 		return err
 	}
 	for _, to := range targets {
@@ -243,7 +242,7 @@ func (m *machine) putBack(ctx context.Context) error {
 	if m.Volumes == nil {
 		return errNoMover
 	}
-	begun, err := m.Volumes.Vault.Marked(plan.Keep, markBegun)
+	begun, err := m.Volumes.Vault.Marked(plan.Keep, MarkBegun)
 	if err != nil || !begun {
 		return err
 	}

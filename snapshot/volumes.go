@@ -244,6 +244,9 @@ func (v *Volumes) verify(ctx context.Context, s VolumeSet) error {
 	return nil
 }
 
+// MarkBegun is the mark of a set whose archives a restore has begun to replace: the set is of no use to anybody else.
+const MarkBegun = "begun"
+
 // How long a set stays that nothing refers to. What a restore has kept was referred to until it was of no use any more.
 // Others may be a moment before it is written down whose they are, or all that a lost database has left.
 const (
@@ -271,7 +274,7 @@ func (v *Volumes) Tidy(ctx context.Context) error {
 		if used[set] || v.held(v.busy, set) || time.Since(changed) < usedAge {
 			continue
 		}
-		spent, err := v.Vault.Marked(set, markBegun)
+		spent, err := v.Vault.Marked(set, MarkBegun)
 		if err == nil && (spent || time.Since(changed) > orphanAge) {
 			err = v.Vault.Drop(set)
 		}
