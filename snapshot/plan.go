@@ -191,8 +191,8 @@ func (r *Restorer) Offer(ctx context.Context, c Container, snap Snapshot) (Offer
 
 // wouldChange compares the container with what a restore would put in its place: whatever was deployed in between, that is
 // what people have to know.
-func (r *Restorer) wouldChange(ctx context.Context, c Container, snapshot int64) ([]Change, error) {
-	snap, err := r.Shelf.SnapshotByID(ctx, snapshot)
+func (r *Restorer) wouldChange(ctx context.Context, c Container, id int64) ([]Change, error) {
+	snap, err := r.Shelf.SnapshotByID(ctx, id)
 	if err != nil {
 		return nil, err
 	}

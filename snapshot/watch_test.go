@@ -303,7 +303,7 @@ func TestInterruptedDeployIsFinishedWithTheSameSnapshot(t *testing.T) {
 	k := setup(t)
 	image, api := k.image("shop"), k.Name("api")
 	db := &broken{DB: k.db}
-	k.watch(func(c *snapshot.WatchConfig) { c.Store = db })
+	k.watch(func(c *snapshot.WatchConfig) { c.Deploys = db })
 	first := k.Run(api, image)
 	key := k.key(api)
 	k.awaitBaseline(key, first)
