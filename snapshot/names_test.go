@@ -33,7 +33,7 @@ func nothing() {}
 // bot is a taker of another bot's, on the same engine and database.
 func (k *kit) bot(beforeCommit, beforeLook func()) *snapshot.Taker {
 	return snapshot.NewTaker(snapshot.TakerConfig{
-		Engine: eventful{k.Engine(), beforeCommit, beforeLook}, Ref: docker.Ref, Shelf: k.db, Audit: k.db,
+		Engine: eventful{Engine: k.Engine(), before: beforeCommit, look: beforeLook}, Ref: docker.Ref, Shelf: k.db, Audit: k.db,
 	})
 }
 
@@ -114,7 +114,7 @@ func TestTagGoesBackToItsOwnerWhenTheLockOnTheNameWasLost(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: eventful{k.Engine(), once, nothing}, Ref: docker.Ref, Shelf: late{k.db}, Audit: k.db})
+	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: eventful{Engine: k.Engine(), before: once, look: nothing}, Ref: docker.Ref, Shelf: late{k.db}, Audit: k.db})
 	if _, err := taker.Take(t.Context(), c, take); err != nil {
 		t.Error(err)
 	}

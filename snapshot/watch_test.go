@@ -35,7 +35,7 @@ func (n narrow) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 func (k *kit) watch(options ...func(*snapshot.WatchConfig)) (stop func()) {
 	k.t.Helper()
 	cfg := snapshot.WatchConfig{
-		Engine: narrow{k.Engine(), k.Name("")}, Store: k.db, Deploys: k.db, Taker: k.taker, BaselineAfter: goodAfter,
+		Engine: narrow{Engine: k.Engine(), token: k.Name("")}, Store: k.db, Deploys: k.db, Taker: k.taker, BaselineAfter: goodAfter,
 		KeepEvery: 250 * time.Millisecond, Settle: time.Second, Jitter: 100 * time.Millisecond,
 	}
 	leftovers := &snapshot.Leftovers{Engine: k.Engine(), Store: k.db, Logger: slog.New(slog.DiscardHandler)}
@@ -345,7 +345,7 @@ func (f *flaky) Follow(ctx context.Context, since time.Time, see func(snapshot.E
 func TestEventsThatBreakOffAreTakenUpAgain(t *testing.T) {
 	k := setup(t)
 	image, api := k.image("shop"), k.Name("api")
-	engine := &flaky{narrow: narrow{k.Engine(), k.Name("")}}
+	engine := &flaky{narrow: narrow{Engine: k.Engine(), token: k.Name("")}}
 	k.watch(func(c *snapshot.WatchConfig) { c.Engine = engine; c.Every = time.Hour })
 	first := k.Run(api, image)
 	key := k.key(api)
