@@ -191,7 +191,7 @@ func TestSocketModeRefusesAnotherWorkspace(t *testing.T) {
 // connected waits for Socket Mode.
 func (n *night) connected(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); n.slack.Sockets() == 0; {
+	for deadline := time.Now().Add(time.Minute); n.slack.Sockets() == 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("no socket was opened")
 		}

@@ -213,7 +213,7 @@ func (k *kit) await(limit time.Duration, what string, is func() bool) {
 // runs waits until exactly one container runs of those with the name, or made from it, and has the name.
 func (d *brokenDeploy) runs(id string) {
 	d.t.Helper()
-	d.await(15*time.Second, "one of them runs", func() bool {
+	d.await(time.Minute, "one of them runs", func() bool {
 		names, up := d.names(d.name), 0
 		for _, state := range names {
 			if state == "running" {

@@ -39,7 +39,7 @@ func TestBotNeitherRestoresNorKeepsTheContainerThatItRunsIn(t *testing.T) {
 	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "this bot runs in it") {
 		t.Errorf("offered: %q, %v", offer.WhyNot, err)
 	}
-	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Refused || !strings.Contains(r.Error, "this bot runs in it") {
+	if r := d.over(d.ask(), 2*time.Minute); r.State != snapshot.Refused || !strings.Contains(r.Error, "this bot runs in it") {
 		t.Errorf("restored: %s: %s", r.State, r.Error)
 	}
 	d.taker.Engine = engine
@@ -65,7 +65,7 @@ func TestRestoreOfTheBotsOwnContainerIsGivenUpByTheNextStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.beside(snapshot.Config{Engine: carrying(d, d.name)})
-	r := d.over(id, time.Minute)
+	r := d.over(id, 2*time.Minute)
 	if r.State != snapshot.Reverted || !strings.Contains(r.Error, snapshot.ErrCarriesBot.Error()) {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}

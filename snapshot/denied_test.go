@@ -21,7 +21,7 @@ func TestADeniedStopIsRevertedAndTheOldContainerWasNeverTouched(t *testing.T) {
 		return fmt.Errorf("stopping: %w", &snapshot.DeniedError{Call: "POST /containers/{id}/stop", Status: 403})
 	}
 	d.with(snapshot.Config{Engine: engine})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "denies POST /containers/{id}/stop (403)") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}

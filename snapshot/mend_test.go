@@ -53,17 +53,17 @@ func TestLateBotThatIsCutOffFromTheJournalMendsWhenItIsBack(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
 	id, stands, j := d.lateBot(false)
 	d.beside(snapshot.Config{Engine: d.failing(), Bot: "other", Lease: shortLease})
-	if r := d.over(id, time.Minute); r.State != snapshot.Reverted {
+	if r := d.over(id, 2*time.Minute); r.State != snapshot.Reverted {
 		t.Fatalf("the other bot: %s: %s", r.State, r.Error)
 	}
 	stands.release() // it stops the old container, which was put back, and sets it aside
-	d.await(10*time.Second, "the late stop", func() bool { return d.names(d.name)[d.name] != "running" })
+	d.await(time.Minute, "the late stop", func() bool { return d.names(d.name)[d.name] != "running" })
 	j.set(nil)
 	d.runs(d.old)
 	if in, err := d.Engine().Inspect(t.Context(), d.old); err != nil || in.RestartPolicy.Name != "always" {
 		t.Errorf("its restart policy is %+v, %v", in.RestartPolicy, err)
 	}
-	d.await(10*time.Second, "it is told", func() bool {
+	d.await(time.Minute, "it is told", func() bool {
 		kinds := d.kinds()
 		return kinds[len(kinds)-1] == "restore.mended"
 	})
@@ -73,12 +73,12 @@ func TestLateStopAfterAnUndoIsMended(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
 	id, stands, _ := d.lateBot(true)
 	d.beside(snapshot.Config{Bot: "other", Lease: shortLease})
-	r := d.over(id, time.Minute)
+	r := d.over(id, 2*time.Minute)
 	undo, err := d.restorer.Undo(t.Context(), r.ID, d.by(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if undo = d.over(undo.ID, time.Minute); undo.State != snapshot.Verified {
+	if undo = d.over(undo.ID, 2*time.Minute); undo.State != snapshot.Verified {
 		t.Fatalf("the undo: %s: %s", undo.State, undo.Error)
 	}
 	ended := func() bool {
@@ -86,7 +86,7 @@ func TestLateStopAfterAnUndoIsMended(t *testing.T) {
 		return err == nil && !in.StartedAt.Equal(undo.StartedAt)
 	}
 	stands.release()
-	d.await(20*time.Second, "it was stopped, and started again", ended)
+	d.await(time.Minute, "it was stopped, and started again", ended)
 	d.runs(d.old)
 }
 
@@ -112,7 +112,7 @@ func TestLateBotTakesTheRestoreOverAgain(t *testing.T) {
 	if err := other.Stop(t.Context()); err != nil { // for good
 		t.Fatal(err)
 	}
-	if r := d.over(id, 30*time.Second); r.State != snapshot.Verified {
+	if r := d.over(id, 2*time.Minute); r.State != snapshot.Verified {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	d.runs("")
@@ -137,11 +137,11 @@ func TestLateBotOfARefusedRestoreIsSettled(t *testing.T) {
 	id := d.ask()
 	<-stands.reached
 	d.beside(snapshot.Config{Bot: "other", Lease: shortLease, Stale: time.Nanosecond})
-	if r := d.over(id, 30*time.Second); r.State != snapshot.Refused {
+	if r := d.over(id, 2*time.Minute); r.State != snapshot.Refused {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
 	stands.release()
-	d.await(10*time.Second, "it is settled", func() bool { return d.late(id) == "{}" })
+	d.await(time.Minute, "it is settled", func() bool { return d.late(id) == "{}" })
 }
 
 // A bot may stand still for so long that another one has looked after what it was at, and forgotten it.
@@ -149,13 +149,13 @@ func TestLateBotSaysThatItWasLate(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
 	id, stands, j := d.lateBot(false)
 	d.beside(snapshot.Config{Engine: d.failing(), Bot: "other", Lease: shortLease})
-	if r := d.over(id, time.Minute); r.State != snapshot.Reverted {
+	if r := d.over(id, 2*time.Minute); r.State != snapshot.Reverted {
 		t.Fatalf("the other bot: %s: %s", r.State, r.Error)
 	}
 	d.minutesLater(id)
-	d.await(10*time.Second, "the other bot has looked after it", func() bool { return d.late(id) == "{}" })
+	d.await(time.Minute, "the other bot has looked after it", func() bool { return d.late(id) == "{}" })
 	stands.release()
-	d.await(10*time.Second, "the late stop", func() bool { return d.names(d.name)[d.name] != "running" })
+	d.await(time.Minute, "the late stop", func() bool { return d.names(d.name)[d.name] != "running" })
 	j.set(nil)
 	d.runs(d.old)
 }
@@ -217,11 +217,11 @@ func TestMendingLeavesWhatAPersonDid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := setup(t).broken()
-			r := d.over(d.ask(), time.Minute)
+			r := d.over(d.ask(), 2*time.Minute)
 			d.takenFrom(r.ID, "dead")
 			hand.does(d, r)
 			d.minutesLater(r.ID)
-			d.await(20*time.Second, "it was looked after", func() bool { return d.late(r.ID) == "{}" })
+			d.await(time.Minute, "it was looked after", func() bool { return d.late(r.ID) == "{}" })
 			for id, want := range hand.want(d, r) {
 				in, err := d.Engine().Inspect(t.Context(), id)
 				if got := in.Name + " " + in.State; err != nil || got != want {
@@ -236,7 +236,7 @@ func TestMendingLeavesWhatAPersonDid(t *testing.T) {
 func TestRestoreThatBeginsDuringAMendingWins(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
 	first := d.with(snapshot.Config{Engine: d.failing(), Bot: "first"})
-	reverted := d.over(d.ask(), time.Minute)
+	reverted := d.over(d.ask(), 2*time.Minute)
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -253,12 +253,12 @@ func TestRestoreThatBeginsDuringAMendingWins(t *testing.T) {
 	}
 	d.beside(snapshot.Config{Engine: engine, Bot: "second"})
 	<-stands.reached // it is about to start the old one
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Verified {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
 	stands.release()
-	d.await(20*time.Second, "it was looked after", func() bool { return d.late(reverted.ID) == "{}" })
+	d.await(time.Minute, "it was looked after", func() bool { return d.late(reverted.ID) == "{}" })
 	d.runs(r.Plan.NewID)
 }
 
@@ -266,11 +266,11 @@ func TestRestoreThatBeginsDuringAMendingWins(t *testing.T) {
 func TestMendingKnowsHowTheContainerWasBeforeTheLateAct(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
 	d.with(snapshot.Config{Engine: d.failing(), Bot: "first"})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	d.takenFrom(r.ID, "dead")
 	d.Docker("update", "--restart=no", d.name) // the late acts
 	d.Docker("stop", "--time", "0", d.name)
-	d.over(d.ask(), time.Minute)
+	d.over(d.ask(), 2*time.Minute)
 	d.minutesLater(r.ID)
 	d.runs(d.old)
 	if in, err := d.Engine().Inspect(t.Context(), d.old); err != nil || in.RestartPolicy.Name != "always" {
@@ -293,7 +293,7 @@ func TestBotForOtherContainersLeavesARestoreAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, reach := range []snapshot.Reach{{Bot: "other", Engine: d.engineID(), Only: "team=other"}, {Bot: "other", Engine: "another"}} {
-		d.await(10*time.Second, "the lease is over", func() bool {
+		d.await(time.Minute, "the lease is over", func() bool {
 			ids, err := d.db.Claimable(t.Context(), snapshot.Reach{Bot: "third", Engine: d.engineID()})
 			return err == nil && len(ids) == 1
 		})
@@ -303,7 +303,7 @@ func TestBotForOtherContainersLeavesARestoreAlone(t *testing.T) {
 	}
 	d.exec(`UPDATE restores SET record = record - 'only' WHERE id = $1`, id) // as the release before has written it
 	d.beside(snapshot.Config{Bot: "first", Only: d.Only(), Lease: shortLease})
-	if r := d.over(id, time.Minute); r.State != snapshot.Verified {
+	if r := d.over(id, 2*time.Minute); r.State != snapshot.Verified {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 }

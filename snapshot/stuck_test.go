@@ -24,7 +24,7 @@ func TestRestoreOutlastsADatabaseThatStalls(t *testing.T) {
 		}
 	}
 	d.with(snapshot.Config{Journal: j, Lease: shortLease, Window: 10 * time.Second})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Verified {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
@@ -56,7 +56,7 @@ func TestActThatNeverEndsIsGivenUp(t *testing.T) {
 		return fmt.Errorf("%w: %w", snapshot.ErrEngineAway, ctx.Err()) // as the adapter puts it
 	}
 	d.with(snapshot.Config{Engine: engine, Act: 5 * time.Second})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "has not done it within 5s, although it answers") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
@@ -84,9 +84,9 @@ func TestRestoreThatWaitsForTheEngineSaysSo(t *testing.T) {
 		}
 		return n
 	}
-	d.await(20*time.Second, "it is told", func() bool { return told() > 0 })
+	d.await(time.Minute, "it is told", func() bool { return told() > 0 })
 	away.Store(false)
-	if r := d.over(id, time.Minute); r.State != snapshot.Verified || told() != 1 {
+	if r := d.over(id, 2*time.Minute); r.State != snapshot.Verified || told() != 1 {
 		t.Errorf("%s: %s; told %d times", r.State, r.Error, told())
 	}
 }
@@ -98,7 +98,7 @@ func TestStopThatTakesEffectAfterItsErrorLeavesTheOldOneRunning(t *testing.T) {
 			d := setup(t).broken(flag)
 			engine, killed := d.stopsLater(3*time.Second, errors.New("cannot stop container: tried to kill container, but did not receive an exit event"))
 			d.with(snapshot.Config{Engine: engine})
-			r := d.over(d.ask(), time.Minute)
+			r := d.over(d.ask(), 2*time.Minute)
 			if r.State != snapshot.Reverted {
 				t.Fatalf("%s: %s", r.State, r.Error)
 			}
@@ -135,7 +135,7 @@ func TestRevertWaitsUntilAnAutoRemoveContainerIsGone(t *testing.T) {
 		return d.Engine().Inspect(ctx, ref)
 	}
 	d.with(snapshot.Config{Engine: engine})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Reverted {
 		t.Fatalf("%s: %s; %v", r.State, r.Error, d.names(d.name))
 	}
@@ -146,7 +146,7 @@ func TestRevertWaitsUntilAnAutoRemoveContainerIsGone(t *testing.T) {
 func TestAutoRemoveContainerThatEndsByItselfIsRestored(t *testing.T) {
 	end := func(d *brokenDeploy) {
 		d.Docker("stop", "--time", "0", d.old)
-		d.await(10*time.Second, "it is gone", func() bool { return d.names(d.name)[d.name] == "" })
+		d.await(time.Minute, "it is gone", func() bool { return d.names(d.name)[d.name] == "" })
 	}
 	for name, bend := range map[string]func(d *brokenDeploy, e *bentEngine){
 		"before its copy": func(d *brokenDeploy, e *bentEngine) {
@@ -174,7 +174,7 @@ func TestAutoRemoveContainerThatEndsByItselfIsRestored(t *testing.T) {
 			engine := &bentEngine{Engine: d.Engine()}
 			bend(d, engine)
 			d.with(snapshot.Config{Engine: engine})
-			r := d.over(d.ask(), time.Minute)
+			r := d.over(d.ask(), 2*time.Minute)
 			if r.State != snapshot.Verified {
 				t.Fatalf("%s: %s", r.State, r.Error)
 			}
@@ -191,7 +191,7 @@ func TestRevertRestartsWhatSharesTheNetwork(t *testing.T) {
 	d.Docker("run", "--detach", "--name", stranger, "--network", "container:"+d.name, d.Name("good"), "/app", "serve", "-addr", "")
 	d.with(snapshot.Config{Engine: d.failing()})
 	was := d.startedAt(sideID)
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Reverted || !strings.Contains(r.Error, stranger+" shared its namespaces, and is cut off") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
@@ -244,7 +244,7 @@ func TestDowntimeIsWhatItWas(t *testing.T) {
 		return nil
 	}
 	d.with(snapshot.Config{Engine: engine, Lease: shortLease})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Verified || r.Downtime < 3*time.Second || r.Downtime > 30*time.Second {
 		t.Errorf("%s: down for %s", r.State, r.Downtime)
 	}
@@ -260,7 +260,7 @@ func TestReplacementThatComesTooLateIsRemoved(t *testing.T) {
 		return "", errors.New("no space left on device")
 	}
 	d.with(snapshot.Config{Engine: engine})
-	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Reverted {
+	if r := d.over(d.ask(), 2*time.Minute); r.State != snapshot.Reverted {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
 	d.Docker("create", "--name", late, "--label", "snapback.enable=true", "--label", d.Only(), d.Name("good"))
@@ -280,7 +280,7 @@ func TestReplacementThatIsGoneCostsNoDowntime(t *testing.T) {
 	}
 	d.with(snapshot.Config{Engine: engine})
 	was := d.startedAt(d.old)
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "the replacement is gone") || !d.startedAt(d.old).Equal(was) {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
@@ -319,7 +319,7 @@ func TestReplacementStaysWhenTheOldContainerIsBeingRemoved(t *testing.T) {
 		return d.Engine().Inspect(ctx, ref)
 	}
 	d.with(snapshot.Config{Engine: engine})
-	r := d.over(d.ask(), time.Minute)
+	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != snapshot.Failed || !strings.Contains(r.Error, "the replacement stays") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
@@ -334,13 +334,13 @@ func TestStopOfABotThatDiedMayTakeEffectYet(t *testing.T) {
 	d.with(snapshot.Config{Engine: engine})
 	id := d.ask()
 	var r snapshot.Restore
-	d.await(20*time.Second, "it swaps", func() bool {
+	d.await(time.Minute, "it swaps", func() bool {
 		var err error
 		r, err = d.db.Restore(t.Context(), id)
 		return err == nil && r.State == snapshot.Swapping
 	})
 	d.Docker("rm", "-f", r.Plan.NewID)
-	if r = d.over(id, time.Minute); r.State != snapshot.Reverted {
+	if r = d.over(id, 2*time.Minute); r.State != snapshot.Reverted {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	<-killed
@@ -353,7 +353,7 @@ func TestRevertStartsWhatEndedWithTheOldContainer(t *testing.T) {
 	side := d.Name("side")
 	d.Run(side, "--pid", "container:"+d.name, d.Name("good"), "/app", "serve", "-addr", "")
 	d.with(snapshot.Config{Engine: d.failing()})
-	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Reverted {
+	if r := d.over(d.ask(), 2*time.Minute); r.State != snapshot.Reverted {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	if now := d.Docker("inspect", "--format", "{{.State.Status}}", side); now != "running" {
@@ -391,7 +391,7 @@ func TestRevertLeavesAPausedContainerPaused(t *testing.T) {
 		return "", errors.New("no space left on device")
 	}}
 	d.with(snapshot.Config{Engine: engine})
-	if r := d.over(d.ask(), time.Minute); r.State != snapshot.Reverted {
+	if r := d.over(d.ask(), 2*time.Minute); r.State != snapshot.Reverted {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	if state := d.names(d.name)[d.name]; state != "paused" {

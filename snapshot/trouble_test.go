@@ -121,7 +121,7 @@ func TestHealthCheckIsWaitedForAsLongAsItGivesItself(t *testing.T) {
 				return in, err
 			}
 			d.with(snapshot.Config{Engine: engine})
-			r := d.over(d.ask(), time.Minute)
+			r := d.over(d.ask(), 2*time.Minute)
 			if r.State != c.state || !strings.Contains(r.Error, c.error) {
 				t.Errorf("%s: %s", r.State, r.Error)
 			}

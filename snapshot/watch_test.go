@@ -62,7 +62,7 @@ func (k *kit) watch(options ...func(*snapshot.WatchConfig)) (stop func()) {
 // until waits for a condition.
 func (k *kit) until(what string, is func() bool) {
 	k.t.Helper()
-	limit, tick := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)
+	limit, tick := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !is() {
 		select {

@@ -34,7 +34,7 @@ func TestQueueTellsWhatWaitsAndWhatWasGivenUp(t *testing.T) {
 	jobs, err := db.Work(t.Context(), store.Handlers{Slack: failing, PagerDuty: failing, Tap: func(context.Context, []byte, time.Time) error { return errors.New("none") }})
 	check(t, err)
 	t.Cleanup(func() { check(t, jobs.Stop(context.Background())) })
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for q := queueOf(t, db, "slack"); q.Dead != 1 || q.Waiting != 0; q = queueOf(t, db, "slack") {
 		select {
 		case <-deadline:

@@ -134,9 +134,9 @@ func (b *browser) closed() (websocket.CloseError, bool) {
 func (b *browser) startShell() {
 	b.t.Helper()
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
-	within(b.t, 20*time.Second, "the shell runs", func() bool { return b.shellIs("running") })
+	within(b.t, time.Minute, "the shell runs", func() bool { return b.shellIs("running") })
 	b.typeIn("echo re''ady\n")
-	within(b.t, 10*time.Second, "the shell answers", func() bool { return b.saw("ready") })
+	within(b.t, time.Minute, "the shell answers", func() bool { return b.saw("ready") })
 }
 
 func within(t testing.TB, d time.Duration, what string, cond func() bool) {

@@ -77,12 +77,12 @@ func (p *phone) text(selector string) string {
 
 func (p *phone) wait(what, selector, text string) {
 	p.t.Helper()
-	within(p.t, 20*time.Second, what, func() bool { return strings.Contains(p.text(selector), text) })
+	within(p.t, time.Minute, what, func() bool { return strings.Contains(p.text(selector), text) })
 }
 
 func (p *phone) yes(what, expression string) {
 	p.t.Helper()
-	within(p.t, 10*time.Second, what, func() bool { return ask(p, chromedp.Evaluate[bool](`!!(`+expression+`)`)) })
+	within(p.t, time.Minute, what, func() bool { return ask(p, chromedp.Evaluate[bool](`!!(`+expression+`)`)) })
 }
 
 func (p *phone) typeIn(text string) {

@@ -42,7 +42,7 @@ func TestNoProcessRunsAwayFromItsShell(t *testing.T) {
 					t.Logf("output %q, processes %q", b.shown(), n.processes())
 				}
 			}()
-			within(t, 10*time.Second, "it runs", func() bool { return n.runs("sleep 5555") })
+			within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 			b.typeIn("exit\n")
 			n.wantNothingLeft()
 		})
@@ -56,7 +56,7 @@ func TestSweepFindsWhatRanAwayFromTheShellOfABotThatCrashed(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("(env -i setsid sleep 5555 &)\n")
-	within(t, 10*time.Second, "it runs", func() bool { return n.runs("sleep 5555") })
+	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 	other, err := terminal.New(terminal.Config{
 		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
 		Now: func() time.Time { return time.Now().Add(2 * time.Minute) },
@@ -78,9 +78,9 @@ func TestWhatWasSeenToComeFromAShellIsEndedWithIt(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("(env -i sh -c 'ulimit -w 7; setsid sleep 5555; :' & sleep 3)\n")
-	within(t, 10*time.Second, "it runs", func() bool { return n.runs("sleep 5555") })
+	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 	b.typeIn("echo wai''ted\n")
-	within(t, 10*time.Second, "its parents' parent is gone", func() bool { return b.saw("waited") })
+	within(t, time.Minute, "its parents' parent is gone", func() bool { return b.saw("waited") })
 	b.typeIn("exit\n")
 	n.wantNothingLeft()
 }
@@ -92,7 +92,7 @@ func TestWhatForksOnAndOnEndsWithItsShell(t *testing.T) {
 	n.replace(`echo hello from the second; exec sleep 1000`, func(_ *container.Config, h *container.HostConfig) { h.PidsLimit = &limit })
 	id, have := n.session(terminal.ModeShell)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
 	b.typeIn("for i in 1 2 3 4 5 6 7 8 9; do (env -i setsid sh -c 'while :; do sleep 0.3; (setsid sleep 5555 &); done' &); done\n")
 	defer func() {
@@ -100,7 +100,7 @@ func TestWhatForksOnAndOnEndsWithItsShell(t *testing.T) {
 			t.Logf("output %q, %d processes", b.shown(), len(n.processes()))
 		}
 	}()
-	within(t, 20*time.Second, "it has gone off", func() bool { return len(n.processes()) > 60 })
+	within(t, time.Minute, "it has gone off", func() bool { return len(n.processes()) > 60 })
 	n.do("POST", "/t/end", "{}", have)
 	within(t, 90*time.Second, "all of it is gone", func() bool { return !n.runs("5555") && len(n.processes()) <= 1 }) // its own is sleep 1000
 	n.wantNoShell()
@@ -112,10 +112,10 @@ func TestOtherProcessesOfTheContainerLiveOn(t *testing.T) {
 	n.replace(`echo hello from the second; (setsid sleep 2222 &); while :; do sleep 1; done`)
 	id, have := n.session(terminal.ModeShell)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
 	b.typeIn("(env -i setsid sleep 5555 &)\n")
-	within(t, 10*time.Second, "it runs", func() bool { return n.runs("sleep 5555") })
+	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 	b.typeIn("exit\n")
 	n.wantNoShell()
 	if n.runs("5555") || !n.runs("2222") {
@@ -129,10 +129,10 @@ func TestContainerThatSeesTheHostsProcessesLosesItsShellsAlone(t *testing.T) {
 	n.replace(`echo hello from the second; while :; do sleep 1; done`, func(_ *container.Config, h *container.HostConfig) { h.PidMode = "host" })
 	id, have := n.session(terminal.ModeShell)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
 	b.typeIn("(env -i setsid sleep 5555 &)\n")
-	within(t, 10*time.Second, "it runs", func() bool { return n.runs("sleep 5555") })
+	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 	b.typeIn("exit\n")
 	n.wantNoShell()
 	if n.runs("5555") {

@@ -185,7 +185,7 @@ func TestResolvingEndsTheSessionsOfThatIncidentAlone(t *testing.T) {
 	n := setup(t)
 	id, have := n.session(terminal.ModeLogs)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+	within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 	if err := n.svc.EndForIncident(t.Context(), n.incident+1); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestResolvingEndsTheSessionsOfThatIncidentAlone(t *testing.T) {
 func (n *night) wantClosed(b *browser, code websocket.StatusCode, word string) {
 	n.t.Helper()
 	var c websocket.CloseError
-	within(n.t, 10*time.Second, "the server hangs up", func() bool { got, ok := b.closed(); c = got; return ok })
+	within(n.t, time.Minute, "the server hangs up", func() bool { got, ok := b.closed(); c = got; return ok })
 	if c.Code != code || !strings.Contains(c.Reason, word) {
 		n.t.Errorf("closed with %d %q", c.Code, c.Reason)
 	}
@@ -230,7 +230,7 @@ func TestSessionEndsWhen(t *testing.T) {
 			n := setup(t)
 			id, have := n.session(terminal.ModeLogs)
 			b := n.connect(id, have)
-			within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+			within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 			c.happens(n)
 			n.wantClosed(b, 4001, c.word)
 		})
@@ -242,7 +242,7 @@ func (n *night) gateAway() {
 	n.t.Helper()
 	n.gate.refuse(errors.New("away"))
 	asked := n.gate.asked.Load()
-	within(n.t, 10*time.Second, "it is asked again", func() bool { return n.gate.asked.Load() >= asked+2 })
+	within(n.t, time.Minute, "it is asked again", func() bool { return n.gate.asked.Load() >= asked+2 })
 }
 
 // What takes PagerDuty down may be what is being mended.
@@ -259,16 +259,16 @@ func TestSessionOutlastsAShortOutageOfWhoeverTellsWhoMay(t *testing.T) {
 	}
 	n.clock.advance(9 * time.Minute)
 	before := n.gate.asked.Load()
-	within(t, 10*time.Second, "it was looked at since", func() bool { return n.gate.asked.Load() >= before+2 })
+	within(t, time.Minute, "it was looked at since", func() bool { return n.gate.asked.Load() >= before+2 })
 	b.typeIn("echo sti''ll here\n")
-	within(t, 10*time.Second, "the shell goes on", func() bool { return b.saw("still here") })
+	within(t, time.Minute, "the shell goes on", func() bool { return b.saw("still here") })
 	n.cut()
 	b = n.connect(id, have)
-	within(t, 10*time.Second, "its person is let back in", func() bool { return b.saw("still here") })
+	within(t, time.Minute, "its person is let back in", func() bool { return b.saw("still here") })
 	b.typeIn("exit\n")
-	within(t, 20*time.Second, "the shell has ended", func() bool { return b.shellIs("ended") })
+	within(t, time.Minute, "the shell has ended", func() bool { return b.shellIs("ended") })
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
-	within(t, 10*time.Second, "a new shell is refused", func() bool { return strings.Contains(b.message(), "does not tell right now who may") })
+	within(t, time.Minute, "a new shell is refused", func() bool { return strings.Contains(b.message(), "does not tell right now who may") })
 	n.clock.advance(2 * time.Minute)
 	n.wantClosed(b, 4001, "could not be checked")
 }
@@ -284,7 +284,7 @@ func TestPermissionHoldsFromWhenItWasAskedFor(t *testing.T) {
 	}
 	n.gate.during.Store(&slow)
 	before := n.gate.asked.Load()
-	within(t, 10*time.Second, "it was asked since", func() bool { return n.gate.asked.Load() >= before+3 })
+	within(t, time.Minute, "it was asked since", func() bool { return n.gate.asked.Load() >= before+3 })
 	n.clock.advance(2 * time.Minute)
 	n.wantClosed(b, 4001, "could not be checked")
 }
@@ -322,7 +322,7 @@ func TestWhatIsDoneWhileTheStoreAnswersKeepsASessionFromGoingIdle(t *testing.T) 
 	id, have := n.session(terminal.ModeLogs)
 	b := n.connect(id, have)
 	before := n.gate.asked.Load()
-	within(t, 10*time.Second, "it goes on", func() bool { return n.gate.asked.Load() >= before+3 && b.saw("hello") })
+	within(t, time.Minute, "it goes on", func() bool { return n.gate.asked.Load() >= before+3 && b.saw("hello") })
 }
 
 // A shell's program may ask its terminal something, which the page answers by itself, over and over.
@@ -342,14 +342,14 @@ func TestOnlyAPersonKeepsASessionFromGoingIdle(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.typeIn("echo af''ter\n")
-		within(t, 10*time.Second, "both have arrived", func() bool { return b.saw("after") })
+		within(t, time.Minute, "both have arrived", func() bool { return b.saw("after") })
 		n.clock.advance(6 * time.Minute)
 		if !kept {
 			n.wantClosed(b, 4001, "Nothing was tapped")
 			continue
 		}
 		b.typeIn("echo sti''ll here\n")
-		within(t, 10*time.Second, "the session goes on", func() bool { return b.saw("still here") })
+		within(t, time.Minute, "the session goes on", func() bool { return b.saw("still here") })
 	}
 }
 
@@ -394,7 +394,7 @@ func TestBrowsersAreCapped(t *testing.T) {
 	n := setup(t, func(c *terminal.Config) { c.PerPerson = 1 })
 	id, have := n.session(terminal.ModeLogs)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+	within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 	_, resp, err := websocket.Dial(t.Context(), n.url+"/t/ws", &websocket.DialOptions{HTTPHeader: have, Subprotocols: []string{terminal.Subprotocol}})
 	if err == nil || resp == nil || resp.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a second one: %v", err)
@@ -413,9 +413,9 @@ func TestLogsFollowTheContainerThatTakesTheName(t *testing.T) {
 	n := setup(t)
 	id, have := n.session(terminal.ModeLogs)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the first one's log is shown", func() bool { return b.saw("hello from the first") })
+	within(t, time.Minute, "the first one's log is shown", func() bool { return b.saw("hello from the first") })
 	second := n.replace(`echo hello from the second; echo oops >&2; sleep 1000`)
-	within(t, 10*time.Second, "the second one's log is shown", func() bool { return b.saw("hello from the second") && b.saw("oops") })
+	within(t, time.Minute, "the second one's log is shown", func() bool { return b.saw("hello from the second") && b.saw("oops") })
 	if !b.saw("Container replaced: following " + second[:12]) {
 		t.Error("the replacement was not said")
 	}

@@ -68,7 +68,7 @@ func (n *night) busyShell(b *browser) {
 			n.t.Logf("output %q, processes %q", b.shown(), n.processes())
 		}
 	}()
-	within(n.t, 10*time.Second, "the jobs run", func() bool { return b.saw("started") && len(n.processes()) >= 4 })
+	within(n.t, time.Minute, "the jobs run", func() bool { return b.saw("started") && len(n.processes()) >= 4 })
 }
 
 func TestEveryWayOutEndsEveryProcess(t *testing.T) {
@@ -103,7 +103,7 @@ func TestEveryWayOutEndsEveryProcess(t *testing.T) {
 
 // after waits until the server has noticed that the browser is gone, and moves the clock.
 func (n *night) after(d time.Duration) {
-	within(n.t, 5*time.Second, "the session has no viewer", func() bool { n.clock.advance(d); return len(n.processes()) < 4 })
+	within(n.t, time.Minute, "the session has no viewer", func() bool { n.clock.advance(d); return len(n.processes()) < 4 })
 }
 
 // Somebody who may write to a folder of the image's PATH plants a sh there, which notes that it was asked to end processes.
@@ -115,10 +115,10 @@ $b chmod 755 /mine/sh; echo hello from the second; exec $b sleep 1000`,
 		func(c *container.Config, _ *container.HostConfig) { c.Env = []string{"PATH=/mine:/bin"} })
 	id, have := n.session(terminal.ModeShell)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
 	b.typeIn("exit\n")
-	within(t, 20*time.Second, "the shell has ended", func() bool { return b.shellIs("ended") })
+	within(t, time.Minute, "the shell has ended", func() bool { return b.shellIs("ended") })
 	if _, err := n.cli.ContainerStatPath(t.Context(), n.name, "/mine/ran"); !cerrdefs.IsNotFound(err) {
 		t.Errorf("the planted shell was run: %v", err)
 	}
@@ -131,7 +131,7 @@ func TestAShellFromAnotherFolderIsEndedToo(t *testing.T) {
 		func(c *container.Config, _ *container.HostConfig) { c.Env = []string{"PATH=/bin:/busybox"} })
 	id, have := n.session(terminal.ModeShell)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("hello from the second") })
+	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
 	b.typeIn("sleep 3333 & exit\n")
 	n.wantNoShell()
@@ -164,7 +164,7 @@ func TestExitCodeIsReported(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("exit 7\n")
-	within(t, 20*time.Second, "the shell has ended", func() bool { return b.shellIs("ended") })
+	within(t, time.Minute, "the shell has ended", func() bool { return b.shellIs("ended") })
 	if got := b.message(); got != "The shell exited with code 7." {
 		t.Errorf("got %q", got)
 	}
@@ -177,9 +177,9 @@ func TestControlPReachesTheShell(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("stty raw -echo; echo set''up; head -c 2 | cat -v; stty sane\n")
-	within(t, 10*time.Second, "the line is raw", func() bool { return b.saw("setup") })
+	within(t, time.Minute, "the line is raw", func() bool { return b.saw("setup") })
 	b.typeIn("\x10\x11")
-	within(t, 10*time.Second, "Ctrl-P and Ctrl-Q arrive", func() bool { return b.saw("^P^Q") })
+	within(t, time.Minute, "Ctrl-P and Ctrl-Q arrive", func() bool { return b.saw("^P^Q") })
 }
 
 func TestWindowSizeReachesTheShell(t *testing.T) {
@@ -189,7 +189,7 @@ func TestWindowSizeReachesTheShell(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.say(`{"type":"resize","cols":57,"rows":33}`)
-	within(t, 10*time.Second, "the new size is there", func() bool { b.typeIn("stty size\n"); return b.saw("33 57") })
+	within(t, time.Minute, "the new size is there", func() bool { b.typeIn("stty size\n"); return b.saw("33 57") })
 }
 
 func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
@@ -199,10 +199,10 @@ func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("stty -echo; echo si''lent; read secret; stty echo; echo got it: ${#secret} 漢字\n")
-	within(t, 10*time.Second, "the prompt is silent", func() bool { return b.saw("silent") })
+	within(t, time.Minute, "the prompt is silent", func() bool { return b.saw("silent") })
 	b.typeIn("hunter2\n")
-	within(t, 10*time.Second, "the answer is shown", func() bool { return b.saw("got it: 7 漢字") })
-	within(t, 10*time.Second, "the answer is recorded", func() bool { return strings.Contains(wantAsciicast(t, n.recording()), "got it: 7 漢字") })
+	within(t, time.Minute, "the answer is shown", func() bool { return b.saw("got it: 7 漢字") })
+	within(t, time.Minute, "the answer is recorded", func() bool { return strings.Contains(wantAsciicast(t, n.recording()), "got it: 7 漢字") })
 	if cast := n.recording(); strings.Contains(wantAsciicast(t, cast), "hunter2") || strings.Contains(cast, "hunter2") {
 		t.Errorf("recording:\n%s", cast)
 	}
@@ -248,7 +248,7 @@ func TestRecordingIsSealedPieceByPiece(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("echo ho''rse battery\n")
-	within(t, 10*time.Second, "the answer is shown", func() bool { return b.saw("horse battery") })
+	within(t, time.Minute, "the answer is shown", func() bool { return b.saw("horse battery") })
 	var stored []byte
 	if err := n.store.pool.QueryRow(t.Context(), `SELECT string_agg(chunk, '') FROM recording_chunks`).Scan(&stored); err != nil {
 		t.Fatal(err)
@@ -292,10 +292,10 @@ func TestNoShellIsStartedThatCantBeAudited(t *testing.T) {
 			n := setup(t)
 			id, have := n.session(terminal.ModeShell)
 			b := n.connect(id, have)
-			within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+			within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 			fail(n)
 			b.say(`{"type":"shell","cols":80,"rows":24}`)
-			within(t, 10*time.Second, "the shell is refused", func() bool { return b.shellIs("ended") })
+			within(t, time.Minute, "the shell is refused", func() bool { return b.shellIs("ended") })
 			if n.engine.execs.Load() != 0 {
 				t.Error("the engine was asked to run something")
 			}
@@ -310,7 +310,7 @@ func TestLogsModeHasNoShell(t *testing.T) {
 	b := n.connect(id, have)
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
 	b.typeIn("echo x\n")
-	within(t, 10*time.Second, "logs are shown", func() bool { return b.saw("hello") })
+	within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 	if n.engine.execs.Load() != 0 || !b.shellIs("none") {
 		t.Error("a shell was started")
 	}
@@ -326,7 +326,7 @@ func TestStoppedContainerSaysSoInsteadOfAShell(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
-	within(t, 10*time.Second, "it says why not", func() bool { return strings.Contains(b.message(), "not running") })
+	within(t, time.Minute, "it says why not", func() bool { return strings.Contains(b.message(), "not running") })
 }
 
 func TestContainerWithoutAShellSaysSo(t *testing.T) {
@@ -335,9 +335,9 @@ func TestContainerWithoutAShellSaysSo(t *testing.T) {
 	n.replace(`/bin/busybox rm /bin/sh; echo bare; exec /bin/busybox sleep 1000`)
 	id, have := n.session(terminal.ModeShell)
 	b := n.connect(id, have)
-	within(t, 10*time.Second, "the container is up", func() bool { return b.saw("bare") })
+	within(t, time.Minute, "the container is up", func() bool { return b.saw("bare") })
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
-	within(t, 20*time.Second, "it says why not", func() bool { return b.shellIs("ended") })
+	within(t, time.Minute, "it says why not", func() bool { return b.shellIs("ended") })
 	if got := b.message(); got != "This container has no shell that could be started. Its logs are still there." {
 		t.Errorf("got %q", got)
 	}
@@ -350,12 +350,12 @@ func TestReconnectedBrowserFindsTheSameShell(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("x=remem''bered\n")
-	within(t, 10*time.Second, "the variable is set", func() bool { return b.saw("x=remem''bered") })
+	within(t, time.Minute, "the variable is set", func() bool { return b.saw("x=remem''bered") })
 	_ = b.conn.CloseNow()
 	again := n.connect(id, have)
-	within(t, 10*time.Second, "the scrollback is back", func() bool { return again.saw("ready") })
+	within(t, time.Minute, "the scrollback is back", func() bool { return again.saw("ready") })
 	again.typeIn("echo $x\n")
-	within(t, 10*time.Second, "the shell is the same", func() bool { return again.saw("remembered\r\n") })
+	within(t, time.Minute, "the shell is the same", func() bool { return again.saw("remembered\r\n") })
 }
 
 func TestSlowViewerHoldsUpNobody(t *testing.T) {
@@ -374,9 +374,9 @@ func TestSlowViewerHoldsUpNobody(t *testing.T) {
 	b.typeIn("yes 0123456789012345678901234567890123456789 | head -c 12000000; echo al''l of it\n")
 	within(t, 30*time.Second, "12 MB are recorded", func() bool { return n.recorded() > 12_000_000 })
 	t.Logf("12 MB recorded in %v", time.Since(began))
-	within(t, 20*time.Second, "the end is recorded", func() bool { return n.recordedEnd("all of it") })
+	within(t, time.Minute, "the end is recorded", func() bool { return n.recordedEnd("all of it") })
 	b = n.connect(id, have) // the fast one may have been dropped as well
-	within(t, 10*time.Second, "another viewer sees the end", func() bool { return b.saw("all of it") })
+	within(t, time.Minute, "another viewer sees the end", func() bool { return b.saw("all of it") })
 }
 
 func (n *night) recordedEnd(text string) bool { return strings.Contains(n.recording(), text) }
@@ -406,7 +406,7 @@ func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("while :; do echo mo''re; done\n") // it shows more while the session ends
-	within(t, 10*time.Second, "the answer is shown", func() bool { return b.saw("more") })
+	within(t, time.Minute, "the answer is shown", func() bool { return b.saw("more") })
 	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
 		t.Fatal(err)
 	}

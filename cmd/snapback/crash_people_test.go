@@ -136,7 +136,7 @@ func TestCrashLoopingContainerIsRestoredThroughCrashes(t *testing.T) {
 // awaitState waits until the container is in a state.
 func (c *crash) awaitState(state string) {
 	c.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for c.onEngine()[c.name].State != state {

@@ -38,7 +38,7 @@ func (n *night) openTerminal(token, want string) {
 		n.t.Fatalf("redeeming the link: %d %v", status, view)
 	}
 	fromPage.Set("Cookie", cookie)
-	ctx, cancel := context.WithTimeout(n.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(n.t.Context(), time.Minute)
 	defer cancel()
 	url := strings.Replace(n.bot.url, "http://", "ws://", 1) + "/t/ws"
 	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: fromPage, Subprotocols: []string{terminal.Subprotocol}})

@@ -52,7 +52,7 @@ func expect(t *testing.T, events <-chan pagerduty.Event, kind incidents.Kind) pa
 			t.Fatalf("got %s (%s), want %s", e.Type, e.Summary, kind)
 		}
 		return e
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("no %s within 10 s", kind)
 	}
 	return pagerduty.Event{}

@@ -30,7 +30,7 @@ type Config struct {
 	GiveUpAfter time.Duration
 	// DisableFor is how long three drops in a row disable a subscription. Zero: 24 h.
 	DisableFor time.Duration
-	// Patience bounds the Expect… methods. Zero: 10 s.
+	// Patience bounds the Expect… methods. Zero: a minute.
 	Patience time.Duration
 }
 
@@ -104,7 +104,7 @@ func (c Config) withDefaults() Config {
 	}
 	for d, fallback := range map[*time.Duration]time.Duration{
 		&c.WebhookTimeout: 5 * time.Second, &c.GiveUpAfter: 48 * time.Hour,
-		&c.DisableFor: 24 * time.Hour, &c.Patience: 10 * time.Second,
+		&c.DisableFor: 24 * time.Hour, &c.Patience: time.Minute,
 	} {
 		if *d == 0 {
 			*d = fallback

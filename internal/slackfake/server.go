@@ -29,7 +29,7 @@ type Config struct {
 	Endpoints Endpoints
 	// AckTimeout is how long Slack waits for the answer to a tap. Zero: 3 s.
 	AckTimeout time.Duration
-	// Patience bounds the Expect… methods. Zero: 10 s.
+	// Patience bounds the Expect… methods. Zero: a minute.
 	Patience time.Duration
 	// EventRetries is the wait before each repetition of an unanswered event.
 	// Nil: at once, after a minute, and after five, as Slack does.
@@ -93,7 +93,7 @@ func New(cfg Config) *Server {
 		cfg.Clock = time.Now
 	}
 	cfg.AckTimeout = orDuration(cfg.AckTimeout, 3*time.Second)
-	cfg.Patience = orDuration(cfg.Patience, 10*time.Second)
+	cfg.Patience = orDuration(cfg.Patience, time.Minute)
 	if cfg.EventRetries == nil {
 		cfg.EventRetries = []time.Duration{0, time.Minute, 5 * time.Minute}
 	}

@@ -22,7 +22,7 @@ func TestWhatTheBotReachesTheEngineThroughIsLeftAlone(t *testing.T) {
 	e, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + address + ":2375", Only: s.Only()})
 	must(t, err)
 	t.Cleanup(func() { _ = e.Close() })
-	for end := time.Now().Add(20 * time.Second); e.Ping(t.Context()) != nil; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); e.Ping(t.Context()) != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Skip("containers can't be reached from here")
 		}

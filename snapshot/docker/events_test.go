@@ -23,7 +23,7 @@ func TestFollowTellsWhatHappenedWhileNobodyLooked(t *testing.T) {
 	s.Docker("run", "--detach", "--name", name, image)
 	s.Docker("rm", "-f", name+"-2")
 	want := []string{"create", "start", "rename", "die", "destroy"}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, errors.New("too late"))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("too late"))
 	defer cancel()
 	enough := errors.New("enough")
 	ctx, stop := context.WithCancelCause(ctx)

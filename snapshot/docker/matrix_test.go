@@ -210,7 +210,7 @@ func (c matrixCase) putBack(t *testing.T, r *restored) {
 // waitForName: a container that removes itself keeps its name until it is gone.
 func waitForName(t *testing.T, r *restored) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		if _, err := r.scope.Try("inspect", r.name); err != nil {
 			return
 		}

@@ -112,7 +112,7 @@ func (s *shop) linesUntil(last string) []terminal.LogLine {
 
 func (s *shop) follow(o terminal.LogOptions, enough func([]terminal.LogLine) bool) []terminal.LogLine {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	var lines []terminal.LogLine
 	err := s.eng.Logs(ctx, s.id, o, func(l terminal.LogLine) error {
