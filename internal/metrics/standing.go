@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/snapback/snapback/snapshot"
@@ -23,8 +22,8 @@ type Sources struct {
 
 // Database tells what stands in it.
 type Database interface {
-	// Pool are this bot's connections.
-	Pool() *pgxpool.Pool
+	// Connections are this bot's.
+	Connections() store.Connections
 	// Queue is how the jobs of all bots stand, a row for each kind.
 	Queue(ctx context.Context) ([]store.QueueState, error)
 	// OpenTerminals is how many terminal sessions of all bots are open.
@@ -119,15 +118,15 @@ func (s *standing) disk(ctx context.Context, out chan<- prometheus.Metric) {
 }
 
 func (s *standing) pool(_ context.Context, out chan<- prometheus.Metric) {
-	stat := s.Database.Pool().Stat()
-	out <- gauge(connections, float64(stat.AcquiredConns()), "in_use")
-	out <- gauge(connections, float64(stat.IdleConns()), "idle")
-	out <- gauge(connections, float64(stat.ConstructingConns()), "connecting")
-	out <- gauge(most, float64(stat.MaxConns()))
+	now := s.Database.Connections()
+	out <- gauge(connections, float64(now.InUse), "in_use")
+	out <- gauge(connections, float64(now.Idle), "idle")
+	out <- gauge(connections, float64(now.Connecting), "connecting")
+	out <- gauge(most, float64(now.Max))
 	count := func(d *prometheus.Desc, n float64) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, n)
 	}
-	count(acquires, float64(stat.AcquireCount()))
-	count(waits, float64(stat.EmptyAcquireCount()))
-	count(waited, stat.EmptyAcquireWaitTime().Seconds())
+	count(acquires, float64(now.Acquires))
+	count(waits, float64(now.Waits))
+	count(waited, now.Waited.Seconds())
 }

@@ -45,3 +45,20 @@ func (db *DB) OpenTerminals(ctx context.Context) (n int, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT count(*) FROM terminal_sessions WHERE ended_at IS NULL AND expires_at > now()`).Scan(&n)
 	return n, away(err)
 }
+
+// Connections is how the pool stands, and what it has done since the start.
+type Connections struct {
+	InUse, Idle, Connecting, Max int32
+	Acquires                     int64         // how often one was taken
+	Waits                        int64         // how often one was waited for
+	Waited                       time.Duration // in all
+}
+
+// Connections tells of this bot's pool.
+func (db *DB) Connections() Connections {
+	s := db.pool.Stat()
+	return Connections{
+		InUse: s.AcquiredConns(), Idle: s.IdleConns(), Connecting: s.ConstructingConns(), Max: s.MaxConns(),
+		Acquires: s.AcquireCount(), Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
+	}
+}

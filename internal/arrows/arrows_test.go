@@ -1,0 +1,167 @@
+// Package arrows holds no code: its test keeps the packages from knowing each other the wrong way round.
+package arrows_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/snapback/snapback/"
+
+// arrows is who may know whom, from the inside out. The domain knows nothing but itself and a few words from internal; what
+// speaks to the world outside knows the domain and not each other; the program wires them. A package that is not here
+// needs a line, which is where to think about its place.
+const arrows = `
+incidents:
+access:                  incidents
+snapshot:                access incidents internal/nearest
+snapshot/capture:        snapshot incidents
+snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sealstream
+snapshot/watch:          snapshot incidents
+snapshot/restore:        snapshot snapshot/capture incidents
+snapshot/recovery:       snapshot incidents
+terminal:                access incidents
+
+incidents/pagerduty:     incidents internal/mask
+snapshot/docker:         snapshot snapshot/capture snapshot/restore terminal internal/mask internal/volumetar
+snapshot/vault:          snapshot internal/keyring internal/sealstream
+store:                   access incidents snapshot snapshot/restore snapshot/watch terminal migrations
+bot:                     access incidents snapshot snapshot/restore internal/refusals
+api:                     access incidents snapshot snapshot/capture snapshot/recovery snapshot/restore api/wire internal/mask internal/refusals
+api/wire:                incidents snapshot snapshot/restore
+api/client:              incidents api/wire
+migrations:
+
+cmd/snapback:            access api api/client api/wire bot incidents incidents/pagerduty snapshot snapshot/* store terminal internal/*
+cmd/snapback-demo:       internal/demo
+
+internal/keyring:
+internal/mask:
+internal/nearest:
+internal/volumetar:
+internal/pgserver:
+internal/sealstream:     internal/keyring
+internal/refusals:       access incidents snapshot snapshot/capture snapshot/restore
+internal/metrics:        snapshot snapshot/restore store
+
+internal/arrows:
+internal/browsertest:
+internal/enginefault:
+internal/enginetest:     snapshot/docker
+internal/enginetest/app: internal/volumetar
+internal/enginetest/table:
+internal/pagerdutyfake:
+internal/pgtest:         internal/pgserver
+internal/slackfake:
+internal/demo:           internal/demo/engine internal/demo/load internal/demo/page internal/demo/shop internal/pagerdutyfake internal/slackfake
+internal/demo/engine:
+internal/demo/load:
+internal/demo/page:      internal/demo/engine internal/demo/load internal/slackfake
+internal/demo/shop:
+snapshot/internal/snapshottest: *
+deploy:
+`
+
+// owners are who may import what others have written: each is behind one package, and can be replaced there.
+const owners = `
+github.com/docker/:       snapshot/docker internal/enginetest internal/enginefault internal/demo/engine
+github.com/containerd/:   snapshot/docker internal/demo/engine
+github.com/slack-go/:     bot
+github.com/PagerDuty/:    incidents/pagerduty
+github.com/jackc/:        store internal/pgserver internal/pgtest
+github.com/riverqueue/:   store
+github.com/pressly/:      store
+github.com/prometheus/:   api internal/metrics
+github.com/coder/:        bot terminal internal/slackfake
+github.com/spf13/:        cmd/*
+github.com/robfig/:       snapshot snapshot/watch
+github.com/klauspost/:    internal/volumetar
+github.com/chromedp/:     internal/browsertest
+golang.org/x/:            *
+`
+
+// table reads lines of a name, a colon and a list.
+func table(text string) map[string][]string {
+	rows := map[string][]string{}
+	for line := range strings.Lines(text) {
+		if name, list, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			rows[name] = strings.Fields(list)
+		}
+	}
+	return rows
+}
+
+// in says whether a list has a name, or a pattern that ends in a star and begins as it does.
+func in(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(one string) bool {
+		prefix, isPattern := strings.CutSuffix(one, "*")
+		return one == name || isPattern && strings.HasPrefix(name, prefix)
+	})
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string // without those of its tests
+}
+
+func packages(t *testing.T) (list []goPackage) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for read := json.NewDecoder(bufio.NewReader(out)); ; {
+		var p goPackage
+		if err := read.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	if err := cmd.Wait(); err != nil || len(list) < 20 {
+		t.Fatalf("go list told of %d packages: %v", len(list), err)
+	}
+	return list
+}
+
+func TestDependenciesPointOneWay(t *testing.T) {
+	t.Parallel()
+	may, owner := table(arrows), table(owners)
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := may[name]
+		if !known {
+			t.Errorf("%s has no line in arrows", name)
+		}
+		for _, path := range p.Imports {
+			if own, ok := strings.CutPrefix(path, module); ok {
+				if !in(allowed, own) {
+					t.Errorf("%s must not know %s", name, own)
+				}
+			} else if host, _, _ := strings.Cut(path, "/"); strings.Contains(host, ".") && !owned(owner, path, name) {
+				t.Errorf("%s must not import %s: see owners", name, path)
+			}
+		}
+	}
+}
+
+func owned(owner map[string][]string, path, by string) bool {
+	for prefix, list := range owner {
+		if strings.HasPrefix(path, prefix) {
+			return in(list, by)
+		}
+	}
+	return false
+}
