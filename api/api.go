@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/snapback/snapback/internal/limit"
 )
 
 // Config says how the API behaves.
@@ -44,8 +46,8 @@ type API struct {
 	deps    Deps
 	log     *slog.Logger
 	metrics *Metrics
-	limiter *limiter
-	lookUps chan struct{} // holds one for every token that is being looked up
+	limiter *limit.Limiter[netip.Prefix] // of refusals
+	lookUps chan struct{}                // holds one for every token that is being looked up
 	ready   readiness
 	exports exports
 }
@@ -61,7 +63,7 @@ func New(c Config, d Deps) *API {
 	if c.MaxWait == 0 {
 		c.MaxWait = 5 * time.Minute
 	}
-	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: newLimiter(), lookUps: make(chan struct{}, maxLookUps), exports: newExports()}
+	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: limit.New[netip.Prefix](refusalRefill, refusalBurst, maxSources), lookUps: make(chan struct{}, maxLookUps), exports: newExports()}
 }
 
 // Handler answers everything that is reached from outside.

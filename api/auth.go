@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/limit"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -84,7 +85,7 @@ func (a *API) findToken(ctx context.Context, id string) (access.Token, error) {
 
 // unauthorized writes down why, unless too much from there was refused already: a flood must not fill the log twice over.
 func (a *API) unauthorized(r *http.Request, cause, tokenID string) error {
-	if a.limiter.exhausted(r.RemoteAddr, time.Now()) {
+	if a.limiter.Exhausted(limit.Source(r.RemoteAddr), time.Now()) {
 		return errUnauthorized
 	}
 	a.log.WarnContext(r.Context(), "token refused", "request_id", traceOf(r).id, "cause", cause, "token_id", tokenID)

@@ -2,12 +2,10 @@ package api
 
 import (
 	"encoding/json"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -73,35 +71,6 @@ func TestOpenAPINamesEveryCode(t *testing.T) {
 		if v.Detail == "" || v.Status < 400 {
 			t.Errorf("%s: %d %q", v.Code, v.Status, v.Detail)
 		}
-	}
-}
-
-func TestTheLimiterForgetsRatherThanGrows(t *testing.T) {
-	t.Parallel()
-	l, now := newLimiter(), time.Now()
-	addr := netip.MustParseAddr("10.0.0.0")
-	for range 3 * maxSources {
-		addr = addr.Next()
-		l.charge(netip.AddrPortFrom(addr, 1).String(), now)
-	}
-	if n := len(l.young) + len(l.old); n > maxSources {
-		t.Errorf("%d sources are remembered", n)
-	}
-	for range refusalBurst { // whoever goes on is not forgotten as others come
-		l.charge("192.0.2.1:1", now)
-		for range maxSources / 4 {
-			addr = addr.Next()
-			l.charge(netip.AddrPortFrom(addr, 1).String(), now)
-		}
-	}
-	if l.charge("192.0.2.1:2", now) == 0 {
-		t.Error("another port is another source")
-	}
-	if l.charge("[2001:db8::1]:1", now) != 0 || sourceOf("[2001:db8::1]:1") != sourceOf("[2001:db8::ffff:2]:9") {
-		t.Error("one customer's addresses are several sources")
-	}
-	if sourceOf("[::ffff:192.0.2.1]:1") != sourceOf("192.0.2.1:1") {
-		t.Error("an IPv4 address in IPv6's form is another source")
 	}
 }
 

@@ -2,12 +2,10 @@ package api
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/snapback/snapback/internal/limit"
 )
 
 const (
@@ -55,8 +53,8 @@ func (w *limitedWriter) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
-	wait := w.api.limiter.charge(w.request.RemoteAddr, time.Now())
-	if wait == 0 {
+	wait, told := w.api.limiter.Take(limit.Source(w.request.RemoteAddr), time.Now(), 0)
+	if told {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -80,67 +78,3 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController and WebSockets reach the connection.
 func (w *limitedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// limiter counts the refusals of every source. The sources are in two generations: when the young one is full
-// the old one is forgotten, so that memory is bounded and nothing is ever searched. Whoever uses thousands of addresses
-// gets around the limit, but not around the memory's.
-type limiter struct {
-	mu         sync.Mutex // guards young and old
-	young, old map[netip.Prefix]*rate.Limiter
-}
-
-func newLimiter() *limiter { return &limiter{young: map[netip.Prefix]*rate.Limiter{}} }
-
-// charge counts a refusal of addr's. It returns how long until there may be one again; 0: it may be told.
-func (l *limiter) charge(addr string, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	due := l.find(sourceOf(addr)).ReserveN(now, 1)
-	wait := due.DelayFrom(now)
-	if wait > 0 {
-		due.CancelAt(now) // what is limited costs nothing more, or a flood would never be forgiven
-	}
-	return wait
-}
-
-// exhausted says that addr's next refusal will be limited, without counting one.
-func (l *limiter) exhausted(addr string, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	known := l.young[sourceOf(addr)]
-	if known == nil {
-		known = l.old[sourceOf(addr)]
-	}
-	return known != nil && known.TokensAt(now) < 1
-}
-
-// find returns source's count, having made room for it among the young.
-func (l *limiter) find(source netip.Prefix) *rate.Limiter {
-	if found := l.young[source]; found != nil {
-		return found
-	}
-	found := l.old[source]
-	if found == nil {
-		found = rate.NewLimiter(rate.Every(refusalRefill), refusalBurst)
-	}
-	if len(l.young) >= maxSources/2 {
-		l.young, l.old = map[netip.Prefix]*rate.Limiter{}, l.young
-	}
-	l.young[source] = found
-	return found
-}
-
-// sourceOf is an IPv4 address, or the /64 that a provider gives to one customer. What is neither shares one bucket.
-func sourceOf(addr string) netip.Prefix {
-	ip, err := netip.ParseAddr(host(addr))
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip = ip.Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	prefix, _ := ip.Prefix(bits) // never fails: bits fit the address
-	return prefix
-}

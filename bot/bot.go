@@ -13,6 +13,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/snapback/snapback/internal/limit"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -76,10 +77,10 @@ func set[T comparable](p *T, v T) {
 // Bot is the bot's side of Slack. Its methods may be called from several goroutines.
 type Bot struct {
 	Deps
-	cfg  Config
-	log  *slog.Logger
-	api  *slack.Client
-	pace *pacer
+	cfg   Config
+	log   *slog.Logger
+	api   *slack.Client
+	turns *limit.Limiter[string] // to post, of each channel
 
 	workspace atomic.Pointer[workspace] // nil until Slack has said which one it is
 	accounts  *memory[account]
@@ -107,7 +108,7 @@ func New(c Config, d Deps) (*Bot, error) {
 	if missing := d.missing(); missing != "" && d != (Deps{}) {
 		return nil, fmt.Errorf("bot: no %s", missing)
 	}
-	b := &Bot{Deps: d, cfg: c, log: c.Logger, pace: newPacer(c.Gap, c.Now)}
+	b := &Bot{Deps: d, cfg: c, log: c.Logger, turns: limit.New[string](c.Gap, paceBurst, paceKeys)}
 	b.api = slack.New(c.BotToken, slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(c.Client), slack.OptionAppLevelToken(c.AppToken))
 	b.sockets.tried = make(chan struct{})
 	b.accounts = newMemory(c.Now, b.askAccount)

@@ -20,7 +20,7 @@ func (b *Bot) send(ctx context.Context, channel string, p post, incidentID int64
 	if p.shout {
 		common = append(common, slack.MsgOptionBroadcast())
 	}
-	if err := b.pace.wait(ctx, channel); err != nil {
+	if err := b.awaitTurn(ctx, channel); err != nil {
 		return "", err
 	}
 	err = b.withFallback(channel, p.rendering, func(content ...slack.MsgOption) error {
@@ -32,7 +32,7 @@ func (b *Bot) send(ctx context.Context, channel string, p post, incidentID int64
 
 // update edits a message. Slack counts edits apart from posts, so that progress needs not wait for what is posted.
 func (b *Bot) update(ctx context.Context, channel, ts string, r Rendering) error {
-	if err := b.pace.wait(ctx, "edits in "+channel); err != nil {
+	if err := b.awaitTurn(ctx, "edits in "+channel); err != nil {
 		return err
 	}
 	return wrap("editing a message", b.withFallback(channel, r, func(content ...slack.MsgOption) error {

@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -10,31 +9,19 @@ import (
 const (
 	paceBurst = 5
 	paceLimit = 10 * time.Second // who would have to wait longer comes again
+	paceKeys  = 10000            // channels that are remembered
 )
 
-// pacer hands out the times at which a channel may be posted to.
-type pacer struct {
-	gap time.Duration
-	now func() time.Time
-
-	mu   sync.Mutex // guards next
-	next map[string]time.Time
-}
-
-func newPacer(gap time.Duration, now func() time.Time) *pacer {
-	return &pacer{gap: gap, now: now, next: map[string]time.Time{}}
-}
-
-// wait returns when the channel may be posted to, or an *Error that says when to come again.
-func (p *pacer) wait(ctx context.Context, channel string) error {
-	d := p.reserve(channel)
-	if d <= 0 {
+// awaitTurn returns when the channel may be posted to, or an *Error that says when to come again.
+func (b *Bot) awaitTurn(ctx context.Context, channel string) error {
+	wait, taken := b.turns.Take(channel, b.cfg.Now(), paceLimit)
+	if !taken {
+		return &Error{Retry: true, After: wait, Reason: "rate_limited"}
+	}
+	if wait == 0 {
 		return nil
 	}
-	if d > paceLimit {
-		return &Error{Retry: true, After: d, Reason: "rate_limited"}
-	}
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -42,20 +29,4 @@ func (p *pacer) wait(ctx context.Context, channel string) error {
 	case <-ctx.Done():
 		return &Error{Retry: true, Reason: "unreachable", Err: context.Cause(ctx)}
 	}
-}
-
-// reserve takes the next place in the channel and returns how long it is off. A place too far off is not taken.
-func (p *pacer) reserve(channel string) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	at := p.next[channel]
-	if earliest := now.Add(-(paceBurst - 1) * p.gap); at.Before(earliest) {
-		at = earliest
-	}
-	if d := at.Sub(now); d > paceLimit {
-		return d
-	}
-	p.next[channel] = at.Add(p.gap)
-	return at.Sub(now)
 }

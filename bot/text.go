@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // Limits of Slack's Block Kit reference, in characters.
@@ -41,19 +43,8 @@ func width(r rune) int {
 	return 1
 }
 
-// oneLine makes any text valid UTF-8 without control characters, line breaks, or marks that turn the reading direction.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), unicode.IsControl(r):
-			return ' '
-		case unicode.Is(unicode.Cf, r) && r != '\u200d': // the joiner makes emoji of several
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Join(strings.Fields(s), " ")
-}
+// oneLine is outside text with single spaces, as Slack shows it.
+func oneLine(s string) string { return strings.Join(strings.Fields(outside.Line(s)), " ") }
 
 var entities = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}
 
@@ -204,7 +195,6 @@ func link(url, label string) string {
 
 // linkable says whether url may stand in mrkdwn and on a button.
 func linkable(url string) bool {
-	web := strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
-	return web && size(url) <= maxLink && utf8.ValidString(url) && !strings.ContainsAny(url, "<>|\" \t\r\n") &&
+	return outside.URL(url) != "" && size(url) <= maxLink && utf8.ValidString(url) && !strings.ContainsAny(url, "<>|\" \t\r\n") &&
 		!strings.ContainsFunc(url, unicode.IsControl)
 }

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // The versions that the events follow: CloudEvents 1.0, and CDEvents 0.5.1 with its structured CloudEvents binding.
@@ -93,7 +96,7 @@ func (r Report) openings() []cloudEvent {
 		return events
 	}
 	events = append(events, r.incidentEvent(incidentDetected, r.Incident.OpenedAt, r.aboutIncident()))
-	if ticket := safeURL(r.Incident.URL); ticket != "" {
+	if ticket := outside.URL(r.Incident.URL); ticket != "" {
 		content := r.aboutIncident()
 		content.TicketURI = ticket
 		events = append(events, r.incidentEvent(incidentReported, r.Incident.OpenedAt, content))
@@ -109,29 +112,29 @@ func (r Report) closing() []cloudEvent {
 }
 
 func (r Report) aboutIncident() cdContent {
-	content := cdContent{Description: oneLine(r.Incident.Title), Environment: r.environment()}
-	if service := oneLine(r.Incident.Service); service != "" {
+	content := cdContent{Description: outside.Line(r.Incident.Title), Environment: r.environment()}
+	if service := outside.Line(r.Incident.Service); service != "" {
 		content.Service = &cdReference{ID: service}
 	}
 	return content
 }
 
 func (r Report) environment() cdReference {
-	return cdReference{ID: either(oneLine(r.Environment), "production")}
+	return cdReference{ID: cmp.Or(outside.Line(r.Environment), "production")}
 }
 
 func (r Report) incidentEvent(kind string, at time.Time, content cdContent) cloudEvent {
 	subject := cdSubject{ID: r.incidentID(), Content: content}
-	if u, err := url.Parse(safeURL(r.Incident.URL)); err == nil && u.Host != "" {
+	if u, err := url.Parse(outside.URL(r.Incident.URL)); err == nil && u.Host != "" {
 		subject.Source = u.Scheme + "://" + u.Host
 	}
-	custom := map[string]any{"urgency": oneLine(r.Incident.Urgency), "number": r.Incident.Number}
+	custom := map[string]any{"urgency": outside.Line(r.Incident.Urgency), "number": r.Incident.Number}
 	return r.event(kind, at, subject, r.incidentID(), custom)
 }
 
 // incidentID is never empty: the specification wants one.
 func (r Report) incidentID() string {
-	return either(oneLine(r.Incident.PagerDutyID), fmt.Sprintf("incident-%d", r.Incident.ID))
+	return cmp.Or(outside.Line(r.Incident.PagerDutyID), fmt.Sprintf("incident-%d", r.Incident.ID))
 }
 
 // serviceEvents are the deploys and the restores that held.
@@ -156,11 +159,11 @@ type imageDetails struct {
 func (r Report) serviceEvent(kind string, e Entry) cloudEvent {
 	var details imageDetails
 	readDetails(e, &details)
-	service := either(oneLine(details.Container), either(oneLine(r.Incident.Service), "unknown"))
-	content := cdContent{Environment: r.environment(), ArtifactID: purl(either(details.After, details.Image), service)}
-	custom := map[string]any{"summary": oneLine(e.Summary), "incident": r.incidentID()}
+	service := cmp.Or(outside.Line(details.Container), outside.Line(r.Incident.Service), "unknown")
+	content := cdContent{Environment: r.environment(), ArtifactID: purl(cmp.Or(details.After, details.Image), service)}
+	custom := map[string]any{"summary": outside.Line(e.Summary), "incident": r.incidentID()}
 	if details.Snapshot != "" {
-		custom["snapshot"] = oneLine(details.Snapshot)
+		custom["snapshot"] = outside.Line(details.Snapshot)
 	}
 	return r.event(kind, e.OccurredAt, cdSubject{ID: service, Content: content}, hex.EncodeToString(e.Hash), custom)
 }
@@ -192,13 +195,13 @@ func eventID(parts ...string) string {
 // purl names an image as a package URL of type oci, which artifactId has to be. Without an image it names the service
 // and no version.
 func purl(image, service string) string {
-	image, digest, _ := strings.Cut(oneLine(image), "@")
+	image, digest, _ := strings.Cut(outside.Line(image), "@")
 	repository, tag := image, ""
 	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
 		repository, tag = image[:colon], image[colon+1:]
 	}
 	name := repository[strings.LastIndexByte(repository, '/')+1:]
-	p := "pkg:oci/" + percent(either(name, strings.ToLower(service)))
+	p := "pkg:oci/" + percent(cmp.Or(name, strings.ToLower(service)))
 	if digest != "" {
 		p += "@" + percent(digest)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // markdown is the form that people paste into a wiki: GitHub's flavour.
@@ -121,7 +123,7 @@ func text(s string) string {
 		`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "#", `\#`, "!", `\!`, "$", `\$`,
 		// Bare addresses become links by themselves in GitHub's flavour.
 		"://", `\://`, "www.", `www\.`, "WWW.", `WWW\.`,
-	).Replace(oneLine(s))
+	).Replace(outside.Line(s))
 }
 
 // linkTo is a link, or the words alone when there is nowhere to go.

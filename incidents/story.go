@@ -1,12 +1,12 @@
 package incidents
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // story is a report made ready to be read: what the Markdown and the HTML form share. Texts are one line each and
@@ -49,10 +49,10 @@ func questions() []string { return []string{"What happened", "Why", "What we cha
 func tell(r Report) (story, error) {
 	i, spans := r.Incident, Durations(r.Incident)
 	s := story{
-		Title: either(oneLine(i.Title), "untitled incident"), Service: oneLine(i.Service), Urgency: oneLine(i.Urgency),
-		Priority: oneLine(i.Priority), Status: oneLine(string(i.Status)), URL: safeURL(i.URL),
+		Title: cmp.Or(outside.Line(i.Title), "untitled incident"), Service: outside.Line(i.Service), Urgency: outside.Line(i.Urgency),
+		Priority: outside.Line(i.Priority), Status: outside.Line(string(i.Status)), URL: outside.URL(i.URL),
 		Opened: r.moment(i.OpenedAt), Acknowledged: r.byWhom(i.AcknowledgedBy, i.AcknowledgedAt), Resolved: r.byWhom(i.ResolvedBy, i.ResolvedAt),
-		Chain: either(oneLine(r.Chain), "not checked"), Generated: r.moment(r.Generated), Zone: r.Zone.String(), Questions: questions(),
+		Chain: cmp.Or(outside.Line(r.Chain), "not checked"), Generated: r.moment(r.Generated), Zone: r.Zone.String(), Questions: questions(),
 		Spans: []namedSpan{
 			{"To acknowledge", spans.ToAcknowledge.String()},
 			{"To restore", spans.ToRestore.String()},
@@ -60,7 +60,7 @@ func tell(r Report) (story, error) {
 			{"To resolve", spans.ToResolve.String()},
 		},
 	}
-	s.Number = either(oneLine(i.PagerDutyID), "unknown")
+	s.Number = cmp.Or(outside.Line(i.PagerDutyID), "unknown")
 	if i.Number != 0 {
 		s.Number = fmt.Sprintf("#%d", i.Number)
 	}
@@ -89,8 +89,8 @@ func (r Report) lines(each func(line) error) error {
 func (r Report) line(e Entry) line {
 	return line{
 		Recording: e.recording(), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
-		Kind: oneLine(string(e.Kind)), Summary: oneLine(e.Summary), Actor: actorName(e.Actor),
-		Source: either(oneLine(e.Source.System), "snapback"), URL: safeURL(e.Source.URL),
+		Kind: outside.Line(string(e.Kind)), Summary: outside.Line(e.Summary), Actor: actorName(e.Actor),
+		Source: cmp.Or(outside.Line(e.Source.System), "snapback"), URL: outside.URL(e.Source.URL),
 	}
 }
 
@@ -118,7 +118,7 @@ type deployDetails struct {
 func (r Report) deploy(e Entry) deploy {
 	var details deployDetails
 	readDetails(e, &details)
-	d := deploy{When: r.moment(e.OccurredAt), Summary: oneLine(e.Summary)}
+	d := deploy{When: r.moment(e.OccurredAt), Summary: outside.Line(e.Summary)}
 	for _, c := range details.Changes {
 		d.Changes = append(d.Changes, difference(c.Attribute, c.Before, c.After))
 	}
@@ -127,7 +127,7 @@ func (r Report) deploy(e Entry) deploy {
 
 // difference is one changed attribute for people. Masked values come empty.
 func difference(attribute, before, after string) string {
-	attribute, before, after = oneLine(attribute), oneLine(before), oneLine(after)
+	attribute, before, after = outside.Line(attribute), outside.Line(before), outside.Line(after)
 	switch {
 	case before == "" && after == "":
 		return attribute + ": changed"
@@ -158,12 +158,12 @@ type restoreDetails struct {
 func (r Report) restore(e Entry) restore {
 	var details restoreDetails
 	readDetails(e, &details)
-	out := restore{When: r.moment(e.OccurredAt), Summary: oneLine(e.Summary), Error: oneLine(details.Error)}
+	out := restore{When: r.moment(e.OccurredAt), Summary: outside.Line(e.Summary), Error: outside.Line(details.Error)}
 	if details.DowntimeMs != nil {
 		out.Downtime = fmt.Sprintf("%d ms", *details.DowntimeMs)
 	}
 	for _, p := range details.Phases {
-		out.Phases = append(out.Phases, namedSpan{oneLine(p.State), fmt.Sprintf("%d ms", p.Ms)})
+		out.Phases = append(out.Phases, namedSpan{outside.Line(p.State), fmt.Sprintf("%d ms", p.Ms)})
 	}
 	for _, d := range details.Differences {
 		if d.Expected == "" {
@@ -204,38 +204,9 @@ func (r Report) byWhom(who string, at time.Time) string {
 	if at.IsZero() {
 		return "not yet"
 	}
-	return either(oneLine(who), "somebody") + ", " + r.moment(at)
+	return cmp.Or(outside.Line(who), "somebody") + ", " + r.moment(at)
 }
 
 func actorName(a Actor) string {
-	return either(oneLine(a.Name), either(oneLine(a.SlackID), either(oneLine(a.PagerDutyID), oneLine(string(a.Kind)))))
-}
-
-func either(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
-// oneLine is s without line breaks, control characters, and characters that turn the direction of text round.
-func oneLine(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD")))
-}
-
-// safeURL is s if it is an absolute http or https address without credentials, else empty.
-func safeURL(s string) string {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return ""
-	}
-	return u.String()
+	return cmp.Or(outside.Line(a.Name), outside.Line(a.SlackID), outside.Line(a.PagerDutyID), outside.Line(string(a.Kind)))
 }

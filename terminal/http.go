@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"time"
+
+	"github.com/snapback/snapback/internal/limit"
 )
 
 const maxBody = 8 << 10
@@ -45,11 +47,20 @@ func (s *Service) answer(h handlerFunc) http.Handler {
 		if err == nil {
 			return
 		}
-		if strange(err) && !s.refusals.refuse(s.cfg.Source(r)) {
+		if strange(err) && s.tooMany(r) {
 			err = errSlowDown
 		}
 		s.refuse(w, r, err)
 	})
+}
+
+// maxSources is how many sources of refusals are remembered.
+const maxSources = 10000
+
+// tooMany counts a refusal, and says whether its source has caused too many to be told why.
+func (s *Service) tooMany(r *http.Request) bool {
+	_, ok := s.refusals.Take(limit.Source(r.RemoteAddr), s.now(), 0)
+	return !ok
 }
 
 // strange says that a request bears nothing of ours, and was not made by our page.

@@ -17,7 +17,7 @@ import (
 
 func TestLinkOpensOnceWhenAHundredTapAtOnce(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(c *terminal.Config) { c.Source = unlimited() })
+	n := setup(t)
 	token := n.mint(terminal.ModeLogs)
 	var mu sync.Mutex
 	got := map[int]int{}
@@ -36,18 +36,6 @@ func TestLinkOpensOnceWhenAHundredTapAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff([]incidents.Kind{incidents.KindTerminalLink, incidents.KindTerminalOpened}, n.timeline.kinds()); diff != "" {
 		t.Errorf("timeline (-want +got):\n%s", diff)
-	}
-}
-
-// unlimited makes every request another source.
-func unlimited() func(*http.Request) string {
-	var mu sync.Mutex
-	i := 0
-	return func(*http.Request) string {
-		mu.Lock()
-		defer mu.Unlock()
-		i++
-		return fmt.Sprint(i)
 	}
 }
 
@@ -105,7 +93,7 @@ func TestLinkLivesTenMinutesAtMost(t *testing.T) {
 
 func TestChangedLinkIsRefused(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(c *terminal.Config) { c.Source = unlimited() })
+	n := setup(t, func(c *terminal.Config) { c.Refusals = 1000 })
 	token := n.mint(terminal.ModeLogs)
 	for i := range token {
 		changed := []byte(token)

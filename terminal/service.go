@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/limit"
 )
 
 // Config is what a Service needs. The first six are required.
@@ -26,7 +27,6 @@ type Config struct {
 	Logger       *slog.Logger                // nil: slog's default
 	Location     *time.Location              // of the times that people read; nil: the machine's
 	Now          func() time.Time            // nil: time.Now
-	Source       func(*http.Request) string  // whom a refusal counts against; nil: the peer's address
 	Idle         time.Duration               // without a tap or a key; 0: 15 minutes
 	MaxLife      time.Duration               // of a session; 0: 2 hours
 	Away         time.Duration               // how long a shell waits for its viewer to reconnect; 0: 2 minutes
@@ -36,6 +36,7 @@ type Config struct {
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
+	Refusals     int                         // of one source within a minute that are explained; 0: 20
 	MaxRecording int64                       // bytes after which a shell ends; 0: 64 MiB
 	Observe      func(event, outcome string) // for metrics, both from bounded sets; nil: nothing
 }
@@ -50,14 +51,12 @@ func (c *Config) defaults() {
 	set(&c.Ping, 20*time.Second)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)
+	set(&c.Refusals, 20)
 	set(&c.MaxRecording, 64<<20)
 	set(&c.Location, time.Local)
 	set(&c.Logger, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Source == nil {
-		c.Source = peer
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string) {}
@@ -78,7 +77,7 @@ type Service struct {
 	origin   string
 	host     string
 	secure   bool
-	refusals *limiter
+	refusals *limit.Limiter[netip.Prefix]
 
 	mu      sync.Mutex // guards all below
 	live    map[string]*live
@@ -108,7 +107,7 @@ func New(cfg Config) (*Service, error) {
 	cfg.defaults()
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, origin: u.Scheme + "://" + u.Host, host: u.Host, secure: u.Scheme == "https",
-		refusals: newLimiter(cfg.Now), live: map[string]*live{}, viewers: map[string]int{},
+		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil

@@ -19,7 +19,7 @@ import (
 
 func TestWebSocketTakesItsOwnOriginAlone(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(c *terminal.Config) { c.Source = unlimited() })
+	n := setup(t, func(c *terminal.Config) { c.Refusals = 1000 })
 	_, have := n.session(terminal.ModeShell)
 	for name, origin := range map[string][]string{
 		"missing": nil, "foreign": {"https://evil.example"}, "null": {"null"}, "other scheme": {strings.Replace(n.url, "http", "https", 1)},
@@ -57,7 +57,7 @@ func TestWebSocketNeedsCookieAndSubprotocol(t *testing.T) {
 
 func TestPostsNeedOurOriginAndJSON(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(c *terminal.Config) { c.Source = unlimited() })
+	n := setup(t, func(c *terminal.Config) { c.Refusals = 1000 })
 	body := `{"token":"` + n.mint(terminal.ModeLogs) + `"}`
 	for name, c := range map[string]struct {
 		header http.Header

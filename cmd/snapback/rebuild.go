@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/outside"
 )
 
 func newSnapshotRebuildCmd(e env) *cobra.Command {
@@ -34,10 +35,10 @@ func printRebuilt(out io.Writer, r wire.Rebuilt) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d on the engine: %d known already, %d added, %d left out\n", r.Found, r.Known, len(r.Added), len(r.LeftOut))
 	for _, s := range r.Added {
-		fmt.Fprintf(&text, "  added     %s of %s, %s, %s\n", plain(s.Name), plain(s.Container), s.Reason, day(s.CreatedAt))
+		fmt.Fprintf(&text, "  added     %s of %s, %s, %s\n", outside.Line(s.Name), outside.Line(s.Container), s.Reason, day(s.CreatedAt))
 	}
 	for _, s := range r.LeftOut {
-		fmt.Fprintf(&text, "  left out  %s of %s: %s\n", plain(s.Name), plain(s.Container), plain(s.Why))
+		fmt.Fprintf(&text, "  left out  %s of %s: %s\n", outside.Line(s.Name), outside.Line(s.Container), outside.Line(s.Why))
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/snapback/snapback/api/client"
 )
@@ -23,16 +21,6 @@ func remote(e env) (*client.Client, error) {
 		return nil, usageError{err}
 	}
 	return c, err
-}
-
-// plain keeps what others have written from steering the terminal that it is printed on.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 func printJSON(w io.Writer, v any) error {

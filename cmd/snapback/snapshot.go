@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/outside"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -45,7 +46,7 @@ func newSnapshotCreateCmd(e env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)%s\n", plain(s.Name), plain(s.Container), size(s.SizeBytes), although(s))
+			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)%s\n", outside.Line(s.Name), outside.Line(s.Container), size(s.SizeBytes), although(s))
 			return err
 		},
 	}
@@ -89,13 +90,13 @@ func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 	for _, s := range list {
 		restorable := "yes" + withVolumes(s.Volumes)
 		if !s.Restorable {
-			restorable = "no: " + plain(strings.Join(s.WhyNot, "; "))
+			restorable = "no: " + outside.Line(strings.Join(s.WhyNot, "; "))
 		}
 		reason := string(s.Reason)
 		if s.Pinned {
 			reason += ", pinned"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable+although(s))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", outside.Line(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable+although(s))
 	}
 	return w.Flush()
 }
@@ -105,7 +106,7 @@ func although(s wire.Snapshot) string {
 	if s.Unwell == "" {
 		return ""
 	}
-	return ", although " + plain(s.Unwell)
+	return ", although " + outside.Line(s.Unwell)
 }
 
 // withVolumes says in the list what --with-volumes would bring.
@@ -116,7 +117,7 @@ func withVolumes(v *wire.Volumes) string {
 	case v.Restorable:
 		return fmt.Sprintf(", also with volumes (%s, %s)", size(v.SizeBytes), v.Consistency)
 	}
-	return "; without volumes only: " + plain(strings.Join(v.WhyNot, "; "))
+	return "; without volumes only: " + outside.Line(strings.Join(v.WhyNot, "; "))
 }
 
 // age is a duration in its largest unit, rounded down.
@@ -158,7 +159,7 @@ func newSnapshotDeleteCmd(e env) *cobra.Command {
 			if err := c.DeleteSnapshot(cmd.Context(), args[0], args[1]); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(e.stdout, "%s of %s is deleted\n", plain(args[1]), plain(args[0]))
+			_, err = fmt.Fprintf(e.stdout, "%s of %s is deleted\n", outside.Line(args[1]), outside.Line(args[0]))
 			return err
 		},
 	}
@@ -211,7 +212,7 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "restore %d of %s to %s: asked for\n", rest.ID, plain(rest.Container), plain(rest.Snapshot))
+	fmt.Fprintf(out, "restore %d of %s to %s: asked for\n", rest.ID, outside.Line(rest.Container), outside.Line(rest.Snapshot))
 	if flags.async {
 		return nil
 	}
@@ -224,9 +225,9 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 		return fmt.Errorf("restore %d was asked for, and nothing is heard of it: %w", rest.ID, err)
 	}
 	if over.State != snapshot.Verified {
-		return fmt.Errorf("%w: %s", errNotRestored, plain(over.Summary))
+		return fmt.Errorf("%w: %s", errNotRestored, outside.Line(over.Summary))
 	}
-	_, err = fmt.Fprintln(out, plain(over.Summary))
+	_, err = fmt.Fprintln(out, outside.Line(over.Summary))
 	return err
 }
 

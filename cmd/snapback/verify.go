@@ -13,6 +13,7 @@ import (
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/outside"
 )
 
 var errBrokenChains = errors.New("not every timeline is as it was written")
@@ -81,7 +82,7 @@ func chainsOf(ctx context.Context, c *client.Client, args []string) ([]chain, er
 }
 
 func chainOf(i wire.Incident) chain {
-	return chain{i.ID, fmt.Sprintf("incident %d (%s)", i.ID, plain(i.PagerDutyID))}
+	return chain{i.ID, fmt.Sprintf("incident %d (%s)", i.ID, outside.Line(i.PagerDutyID))}
 }
 
 func verifyChain(ctx context.Context, c *client.Client, out io.Writer, ch chain) (holds bool, err error) {
@@ -101,7 +102,7 @@ func verifyChain(ctx context.Context, c *client.Client, out io.Writer, ch chain)
 		proof.Findings = append(proof.Findings, "what the bot lists is not what it proves")
 	}
 	for _, finding := range proof.Findings {
-		if _, err := fmt.Fprintf(out, "BROKEN  %s: %s\n", ch.title, plain(finding)); err != nil {
+		if _, err := fmt.Fprintf(out, "BROKEN  %s: %s\n", ch.title, outside.Line(finding)); err != nil {
 			return false, err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	api "github.com/PagerDuty/go-pagerduty"
+
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // maxChangeSummary is PagerDuty's limit (its Events API documentation, "Send a change event"), in characters.
@@ -48,7 +50,7 @@ func (ch Change) event(routingKey string) api.ChangeEvent {
 		event.Payload.Timestamp = ch.At.UTC().Format(time.RFC3339)
 	}
 	for _, l := range ch.Links {
-		if href := webURL(l.URL); href != "" {
+		if href := outside.URL(l.URL); href != "" {
 			event.Links = append(event.Links, api.ChangeEventLink{Href: href, Text: clean(l.Text, maxName)})
 		}
 	}

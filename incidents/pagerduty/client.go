@@ -2,6 +2,7 @@ package pagerduty
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -49,8 +50,8 @@ type Client struct {
 // New makes a Client. Nothing is sent yet.
 func New(c Config) *Client {
 	client := &Client{
-		apiURL:    strings.TrimRight(either(c.APIURL, defaultAPIURL), "/"),
-		eventsURL: strings.TrimRight(either(c.EventsURL, defaultEventsURL), "/"),
+		apiURL:    strings.TrimRight(cmp.Or(c.APIURL, defaultAPIURL), "/"),
+		eventsURL: strings.TrimRight(cmp.Or(c.EventsURL, defaultEventsURL), "/"),
 		token:     c.Token,
 		from:      c.From,
 		logger:    c.Logger,
@@ -72,13 +73,6 @@ func newHTTPClient() *http.Client {
 		Timeout:       callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-func either(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // call is one call to the REST API.

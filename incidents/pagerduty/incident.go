@@ -1,6 +1,7 @@
 package pagerduty
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	api "github.com/PagerDuty/go-pagerduty"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // Incident looks an incident up.
@@ -95,7 +97,7 @@ func (c *Client) manage(ctx context.Context, op, id, from string, status inciden
 
 // sender is the value of the From header, which PagerDuty wants for whatever changes an incident.
 func (c *Client) sender(op, from string) (string, error) {
-	from = either(from, c.from)
+	from = cmp.Or(from, c.from)
 	if from == "" {
 		return "", &Error{Op: op, Reason: ReasonMisconfigured, Err: fmt.Errorf("the e-mail address to act as is %w", ErrMisconfigured)}
 	}
@@ -135,7 +137,7 @@ func (c *Client) Note(ctx context.Context, id, from, text string) (string, error
 	if err != nil {
 		return "", err
 	}
-	in := map[string]api.IncidentNote{"note": {Content: clip(text, maxNote)}}
+	in := map[string]api.IncidentNote{"note": {Content: outside.Clip(text, maxNote)}}
 	var out struct {
 		Note api.IncidentNote `json:"note"`
 	}
@@ -177,7 +179,7 @@ func (r rawLogEntry) entry() LogEntry {
 		At:      r.CreatedAt.UTC(),
 		Agent:   r.Agent.actor(),
 		Summary: said(r.Summary, maxSentence),
-		URL:     webURL(r.HTMLURL),
+		URL:     outside.URL(r.HTMLURL),
 	}
 	if r.Channel == nil {
 		return l

@@ -7,15 +7,12 @@
 package pagerduty
 
 import (
-	"net/url"
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/mask"
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // How much of what PagerDuty says is kept, in characters.
@@ -125,7 +122,7 @@ func (r rawIncident) incident() Incident {
 		Title:     said(r.Title, maxTitle),
 		Status:    statusOf(r.Status),
 		Urgency:   clean(r.Urgency, maxName),
-		URL:       webURL(r.HTMLURL),
+		URL:       outside.URL(r.HTMLURL),
 		Assignees: r.users(),
 		CreatedAt: r.CreatedAt.UTC(),
 	}
@@ -155,41 +152,13 @@ func (r rawIncident) users() []User {
 	return users
 }
 
-// clean makes one line of s, at most limit characters long. Control characters go: Postgres refuses NUL, and a
-// webhook that can't be stored would be retried for two days. So do characters that turn the direction of text round.
-func clean(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return clip(strings.TrimSpace(s), limit)
-}
+// clean makes one line of s, at most limit characters long: a webhook that Postgres can't store, for a NUL in it, would be
+// retried for two days.
+func clean(s string, limit int) string { return outside.Clip(outside.Line(s), limit) }
 
 // said is clean for what somebody or a monitoring tool has written: secrets in it are hidden before anything is kept of it.
 // What lies far behind the limit is not looked at.
 func said(s string, limit int) string {
 	s = clean(s, 4*limit)
-	return clip(mask.Text(s, nil), limit)
-}
-
-// clip cuts s to limit characters, the last of which says that there was more.
-func clip(s string, limit int) string {
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
-}
-
-// webURL is s if people can be sent there, else empty.
-func webURL(s string) string {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return ""
-	}
-	return u.String()
+	return outside.Clip(mask.Text(s, nil), limit)
 }

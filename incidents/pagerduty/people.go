@@ -12,7 +12,7 @@ import (
 )
 
 func userOf(u api.User) User {
-	return User{ID: clean(u.ID, maxName), Name: clean(either(u.Name, u.Summary), maxName), Email: clean(u.Email, maxName)}
+	return User{ID: clean(u.ID, maxName), Name: clean(cmp.Or(u.Name, u.Summary), maxName), Email: clean(u.Email, maxName)}
 }
 
 // UserByEmail finds the user with exactly this e-mail address, whatever its case: ErrNoUser when there is none.

@@ -1,10 +1,12 @@
 package pagerduty
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // maxSentence is how long a summary may get: it stands in a list, and the whole text is in the details.
@@ -16,7 +18,7 @@ func (e Event) sentence(d details) string {
 	if who == "" {
 		who = "Somebody"
 	}
-	return clip(who+" "+e.predicate(d)+".", maxSentence)
+	return outside.Clip(who+" "+e.predicate(d)+".", maxSentence)
 }
 
 // predicate says what e's agent did. One case per type, hence its length; the rest go by their name.
@@ -39,17 +41,17 @@ func (e Event) predicate(d details) string {
 	case incidents.KindPagerDutyDelegated:
 		return "handed the incident to another escalation policy, to " + assignees(e.Incident.Assignees)
 	case incidents.KindPagerDutyPriority:
-		return "set the priority to " + orNone(e.Incident.Priority)
+		return "set the priority to " + cmp.Or(e.Incident.Priority, "none")
 	case incidents.KindPagerDutyNoted:
 		return "wrote a note: " + d.Note
 	case incidents.KindPagerDutyStatusUpdate:
 		return "published a status update: " + d.Message
 	case incidents.KindPagerDutyResponderAdded:
-		return "asked " + orNone(d.Responder) + " to respond"
+		return "asked " + cmp.Or(d.Responder, "none") + " to respond"
 	case incidents.KindPagerDutyResponderAnswer:
-		return "told of a reply: " + orNone(d.Responder) + " is " + orNone(d.State)
+		return "told of a reply: " + cmp.Or(d.Responder, "none") + " is " + cmp.Or(d.State, "none")
 	case incidents.KindPagerDutyServiceUpdated:
-		return "moved the incident to the service " + orNone(e.Incident.Service)
+		return "moved the incident to the service " + cmp.Or(e.Incident.Service, "none")
 	case incidents.KindPagerDutyConference:
 		return "changed the conference bridge"
 	case incidents.KindPagerDutyCustomFields:
@@ -58,13 +60,6 @@ func (e Event) predicate(d details) string {
 		return fmt.Sprintf("sent a test (%s)", e.Type)
 	}
 	return fmt.Sprintf("reported %s", e.Type)
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
 
 // EventType is the webhook event type that says the same as a log entry of this type, empty when there is none. It

@@ -1,11 +1,13 @@
 package pagerduty
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/outside"
 )
 
 // Subscription is a webhook subscription: which events PagerDuty sends where.
@@ -47,7 +49,7 @@ func (r rawSubscription) subscription() Subscription {
 	return Subscription{
 		ID:          clean(r.ID, maxName),
 		Description: clean(r.Description, maxName),
-		URL:         webURL(r.Delivery.URL),
+		URL:         outside.URL(r.Delivery.URL),
 		Events:      r.Events,
 		FilterType:  clean(r.Filter.Type, maxName),
 		FilterID:    clean(r.Filter.ID, maxName),
@@ -64,7 +66,7 @@ func (s Subscription) raw() rawSubscription {
 		Description: s.Description,
 		Delivery:    rawDelivery{Type: "http_delivery_method", URL: s.URL},
 		Events:      s.Events,
-		Filter:      rawFilter{Type: either(s.FilterType, "account_reference"), ID: s.FilterID},
+		Filter:      rawFilter{Type: cmp.Or(s.FilterType, "account_reference"), ID: s.FilterID},
 	}
 }
 
@@ -93,7 +95,7 @@ func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 // created and the secret that signs its webhooks, which PagerDuty never tells again. Calling it twice makes two.
 func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (created Subscription, secret string, err error) {
 	const op = "creating a webhook subscription"
-	if webURL(s.URL) == "" || len(s.Events) == 0 {
+	if outside.URL(s.URL) == "" || len(s.Events) == 0 {
 		return Subscription{}, "", &Error{Op: op, Reason: ReasonRefused, Err: errors.New("it needs a web address and events")}
 	}
 	in := map[string]rawSubscription{"webhook_subscription": s.raw()}
