@@ -36,7 +36,7 @@ func Check(ctx context.Context, url string) (conns int32, err error) {
 	if err := checkSessions(ctx, conn, pc.ConnConfig); err != nil {
 		return 0, away(err)
 	}
-	if err := refuseNewer(ctx, conn); err != nil {
+	if err := refuseForeign(ctx, conn); err != nil {
 		return 0, away(err)
 	}
 	conns, err = checkLimits(ctx, conn, pc.MaxConns)

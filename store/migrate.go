@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -36,7 +37,7 @@ func Migrate(ctx context.Context, url string) (applied []int64, err error) {
 	if err := pool.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("connecting: %w", away(err))
 	}
-	if err := refuseNewer(ctx, pool); err != nil {
+	if err := refuseForeign(ctx, pool); err != nil {
 		return nil, away(err)
 	}
 	if err := migrateRiver(ctx, pool); err != nil {
@@ -65,24 +66,36 @@ func Migrate(ctx context.Context, url string) (applied []int64, err error) {
 // ErrNewer says that a later release has been at work in the database.
 var ErrNewer = errors.New("the schema is of a later release")
 
-// refuseNewer returns ErrNewer when the database has a migration of which this program knows nothing.
-func refuseNewer(ctx context.Context, q interface {
+// schemaFile is the number of the file that makes the whole schema. Before the first release there were others with lower numbers: a
+// database that has them all up to this one is the same, and goes on.
+const schemaFile = 120
+
+// refuseForeign returns ErrNewer when the database has a migration of which this program knows nothing, and ErrUnfit when
+// its schema was begun by the files from before schemaFile and not brought to their end.
+func refuseForeign(ctx context.Context, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }) error {
 	var there bool
 	if err := q.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there); err != nil || !there {
 		return err
 	}
+	var applied []int64
+	if err := q.QueryRow(ctx, `SELECT coalesce(array_agg(version_id ORDER BY version_id), '{}') FROM goose_db_version WHERE version_id > 0`).Scan(&applied); err != nil {
+		return err
+	}
 	known, err := knownMigrations()
-	if err != nil {
+	if err != nil || len(applied) == 0 {
 		return err
 	}
-	var newest *int64
-	err = q.QueryRow(ctx, `SELECT max(version_id) FROM goose_db_version WHERE version_id > 0 AND version_id <> ALL($1::bigint[])`, known).Scan(&newest)
-	if err != nil || newest == nil {
-		return err
+	newest := applied[len(applied)-1]
+	switch {
+	case newest > schemaFile && !slices.Contains(known, newest):
+		return fmt.Errorf("%w: it has migration %d, which this program does not know; run that release or one after it", ErrNewer, newest)
+	case !slices.Contains(applied, schemaFile):
+		return fmt.Errorf("%w: an earlier build has brought its schema to migration %d of %d; bring it to the end with a build that has them, or name an empty database",
+			ErrUnfit, newest, schemaFile)
 	}
-	return fmt.Errorf("%w: it has migration %d, which this program does not know; run that release or one after it", ErrNewer, *newest)
+	return nil
 }
 
 // knownMigrations are the numbers that the names of the files begin with.

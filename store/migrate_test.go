@@ -1,0 +1,53 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/store"
+)
+
+// Before the first release the schema was twelve files, whose last number the one file bears.
+const (
+	allOfThem = `DELETE FROM goose_db_version WHERE version_id > 0; INSERT INTO goose_db_version (version_id, is_applied)
+		SELECT n, true FROM unnest(ARRAY[1, 10, 20, 30, 40, 50, 60, 90, 91, 100, 110, 120]) AS n`
+	notTheLast = `DELETE FROM goose_db_version WHERE version_id = 120; INSERT INTO goose_db_version (version_id, is_applied)
+		SELECT n, true FROM unnest(ARRAY[1, 10, 20, 30, 40, 50, 60, 90, 91, 100, 110]) AS n`
+	onlyTheFirst = `DELETE FROM goose_db_version WHERE version_id = 120; INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, true)`
+)
+
+func TestDatabaseOfTheLastEarlierBuildGoesOn(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t, migrate)
+	db := open(t, dsn)
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Title: "from before", Status: incidents.Triggered}, evening)
+	admin(t, dsn, allOfThem)
+	if _, err := store.Check(t.Context(), dsn); err != nil {
+		t.Errorf("check: %v", err)
+	}
+	applied, err := store.Migrate(t.Context(), dsn)
+	if err != nil || len(applied) != 0 {
+		t.Errorf("applied %v, %v", applied, err)
+	}
+	if in, err := db.FindIncident(t.Context(), "P1"); err != nil || in.Title != "from before" {
+		t.Errorf("%+v, %v", in, err)
+	}
+}
+
+func TestDatabaseOfAnUnfinishedEarlierBuildIsRefused(t *testing.T) {
+	t.Parallel()
+	for at, was := range map[string]string{"migration 110 of 120": notTheLast, "migration 1 of 120": onlyTheFirst} {
+		dsn := pgtest.New(t, migrate)
+		admin(t, dsn, was)
+		_, checked := store.Check(t.Context(), dsn)
+		_, migrated := store.Migrate(t.Context(), dsn)
+		for what, err := range map[string]error{"check": checked, "migrate": migrated} {
+			if !errors.Is(err, store.ErrUnfit) || !strings.Contains(err.Error(), at) || strings.Contains(err.Error(), "SQLSTATE") {
+				t.Errorf("%s says %v, want ErrUnfit with %q", what, err, at)
+			}
+		}
+	}
+}
