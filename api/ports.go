@@ -10,6 +10,8 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/recovery"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Errors that those behind the interfaces return, wrapped or not. Those of snapshot and incidents are understood too.
@@ -62,29 +64,29 @@ type Shelf interface {
 	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
 }
 
-// Taker takes and removes snapshots; *snapshot.Taker is one, and says there what it returns.
+// Taker takes and removes snapshots; *capture.Taker is one, and says there what it returns.
 type Taker interface {
 	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
 	Delete(ctx context.Context, key, name string, by snapshot.By) error
 }
 
-// Rebuilder finds snapshots again that the database has lost; *snapshot.Duplicator is one.
+// Rebuilder finds snapshots again that the database has lost; *recovery.Duplicator is one.
 type Rebuilder interface {
-	Rebuild(ctx context.Context, by snapshot.By) (snapshot.Rebuilt, error)
+	Rebuild(ctx context.Context, by snapshot.By) (recovery.Rebuilt, error)
 }
 
-// Restorer puts snapshots back; *snapshot.Restorer is one, and says there what it returns.
+// Restorer puts snapshots back; *restore.Restorer is one, and says there what it returns.
 type Restorer interface {
-	Request(ctx context.Context, ask snapshot.Ask) (snapshot.Restore, error)
-	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (snapshot.Restore, error)
-	Wait(ctx context.Context, id int64) (snapshot.Restore, error)
-	Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (snapshot.Offer, error)
+	Request(ctx context.Context, ask restore.Ask) (restore.Restore, error)
+	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
+	Wait(ctx context.Context, id int64) (restore.Restore, error)
+	Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (restore.Offer, error)
 }
 
-// Restores reads the journal; every snapshot.Journal is one.
+// Restores reads the journal; every restore.Journal is one.
 type Restores interface {
 	// Restore returns snapshot.ErrUnknownRestore.
-	Restore(ctx context.Context, id int64) (snapshot.Restore, error)
+	Restore(ctx context.Context, id int64) (restore.Restore, error)
 }
 
 // Incidents reads incidents and their timelines, and appends to those.

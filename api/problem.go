@@ -10,6 +10,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Refusals that arise here.
@@ -148,7 +149,7 @@ func (a *API) problem(err error, requestID string) wire.Problem {
 		Code:      row.Code,
 		RequestID: requestID,
 	}
-	var running *snapshot.InProgressError
+	var running *restore.InProgressError
 	if errors.As(err, &running) {
 		p.Detail, p.Restore = running.Error()+". Wait until it is over.", shapeRestore(running.Running)
 	}
@@ -156,7 +157,7 @@ func (a *API) problem(err error, requestID string) wire.Problem {
 	if errors.As(err, &denied) {
 		p.Detail = denied.Error() + ". Allow it there; snapback doctor lists all such calls."
 	}
-	var refused *snapshot.RefusedError
+	var refused *restore.RefusedError
 	if errors.As(err, &refused) {
 		p.Reasons = refused.Reasons
 	}

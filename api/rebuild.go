@@ -7,6 +7,7 @@ import (
 
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/recovery"
 )
 
 // rebuildSnapshots goes on when the client goes away: half of it is no better than none.
@@ -22,7 +23,7 @@ func (a *API) rebuildSnapshots(w http.ResponseWriter, r *http.Request) error {
 		Added: shapeAll(got.Added, func(s snapshot.Snapshot) wire.Kept {
 			return wire.Kept{Container: s.Container, Name: s.Name, Reason: s.Reason, CreatedAt: s.CreatedAt}
 		}),
-		LeftOut: shapeAll(got.Left, func(l snapshot.LeftOut) wire.KeptButNot {
+		LeftOut: shapeAll(got.Left, func(l recovery.LeftOut) wire.KeptButNot {
 			return wire.KeptButNot{Container: l.Container, Name: l.Snapshot, Why: l.Why}
 		}),
 	})

@@ -8,22 +8,23 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 const target = "/containers/api/snapshots/pre-deploy-2255"
 
 func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 	t.Parallel()
-	run := func(s snapshot.Restore) func(*world, *api.Config) {
+	run := func(s restore.Restore) func(*world, *api.Config) {
 		return func(w *world, _ *api.Config) { w.running = &s }
 	}
-	ends := func(state snapshot.State, whyNot ...string) func(*world, *api.Config) {
+	ends := func(state restore.State, whyNot ...string) func(*world, *api.Config) {
 		return func(w *world, _ *api.Config) {
-			w.ends = snapshot.Restore{State: state, WhyNot: whyNot, Error: strings.Join(whyNot, "; ")}
+			w.ends = restore.Restore{State: state, WhyNot: whyNot, Error: strings.Join(whyNot, "; ")}
 		}
 	}
 	fails := func(err error) func(*world, *api.Config) { return func(w *world, _ *api.Config) { w.failAll = err } }
-	ana := snapshot.Restore{ID: 9, Container: "api", Snapshot: "manual-0100", State: snapshot.Swapping, RequestedAt: night, By: snapshot.By{Actor: incidents.Actor{Name: "Ana"}}}
+	ana := restore.Restore{ID: 9, Container: "api", Snapshot: "manual-0100", State: restore.Swapping, RequestedAt: night, By: snapshot.By{Actor: incidents.Actor{Name: "Ana"}}}
 	for _, c := range []struct {
 		name   string
 		q      request
@@ -79,11 +80,11 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 		{"replaced", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `"` + idOfWeb + `"`}}, nil, 412, "replaced", "Look again"},
 		{"odd If-Match", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `"abc"`}}, nil, 400, "malformed", "If-Match"},
 		{"weak If-Match", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `W/"` + idOfAPI + `"`}}, nil, 400, "malformed", "If-Match"},
-		{"not restorable", request{method: "PATCH", path: target}, ends(snapshot.Refused, "the image is gone", "port 80 is taken"), 422, "not_restorable", "Nothing was changed"},
-		{"reverted", request{method: "PATCH", path: target}, ends(snapshot.Reverted, "unhealthy"), 422, "reverted", "as it was before"},
-		{"failed", request{method: "PUT", path: target}, ends(snapshot.Failed, "no space"), 422, "restore_failed", "needs you"},
+		{"not restorable", request{method: "PATCH", path: target}, ends(restore.Refused, "the image is gone", "port 80 is taken"), 422, "not_restorable", "Nothing was changed"},
+		{"reverted", request{method: "PATCH", path: target}, ends(restore.Reverted, "unhealthy"), 422, "reverted", "as it was before"},
+		{"failed", request{method: "PUT", path: target}, ends(restore.Failed, "no space"), 422, "restore_failed", "needs you"},
 		{"nothing to undo", request{method: "POST", path: "/restores/5/undo"}, func(w *world, _ *api.Config) {
-			w.restores[5] = snapshot.Restore{ID: 5, State: snapshot.Refused}
+			w.restores[5] = restore.Restore{ID: 5, State: restore.Refused}
 		}, 409, "nothing_to_undo", ""},
 		{"incident of a restore", request{method: "PATCH", path: target, body: `{"incident":"PNOPE"}`}, nil, 404, "unknown_incident", ""},
 		{"incident of another type", request{method: "PATCH", path: target, body: `{"incident":true}`}, nil, 400, "malformed", "incident"},
@@ -129,10 +130,10 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 func TestRefusalsCarryWhatAClientActsOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(w *world, _ *api.Config) {
-		w.ends = snapshot.Restore{State: snapshot.Refused, WhyNot: []string{"the image is gone", "port 80 is taken"}}
+		w.ends = restore.Restore{State: restore.Refused, WhyNot: []string{"the image is gone", "port 80 is taken"}}
 	})
 	p := wantCode(t, b.do(t, request{method: "PATCH", path: target}), 422, "not_restorable")
-	if len(p.Reasons) != 2 || p.Restore == nil || p.Restore.State != snapshot.Refused {
+	if len(p.Reasons) != 2 || p.Restore == nil || p.Restore.State != restore.Refused {
 		t.Errorf("got %+v", p)
 	}
 	p = wantCode(t, b.do(t, request{path: "/containers/nope"}), 404, "unknown_container")

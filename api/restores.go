@@ -10,6 +10,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
@@ -21,7 +22,7 @@ func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask := snapshot.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Idempotency: wishKey(r)}
+	ask := restore.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Idempotency: wishKey(r)}
 	if ask.Seen, err = seen(r, c); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func restoreAsk(r *http.Request) (wire.RestoreAsk, error) {
 
 // answerRestore waits until the restore is over, unless the client rather would not. The restore does not depend on
 // it: when the client goes away or the wait has been long enough, it goes on, and the answer is where to look.
-func (a *API) answerRestore(w http.ResponseWriter, r *http.Request, rest snapshot.Restore) error {
+func (a *API) answerRestore(w http.ResponseWriter, r *http.Request, rest restore.Restore) error {
 	w.Header().Set("Location", "/restores/"+strconv.FormatInt(rest.ID, 10))
 	if prefersAsync(r) {
 		w.Header().Set("Preference-Applied", "respond-async")
@@ -70,14 +71,14 @@ func (a *API) answerRestore(w http.ResponseWriter, r *http.Request, rest snapsho
 }
 
 // outcome is nil for a restore that did what was asked.
-func outcome(rest snapshot.Restore) error {
+func outcome(rest restore.Restore) error {
 	refused := &refusal{detail: rest.Sentence(rest.State) + ".", reasons: rest.WhyNot, restore: shapeRestore(rest)}
 	switch rest.State {
-	case snapshot.Refused:
+	case restore.Refused:
 		refused.err = snapshot.ErrNotRestorable
-	case snapshot.Reverted:
+	case restore.Reverted:
 		refused.err = errReverted
-	case snapshot.Failed:
+	case restore.Failed:
 		refused.err = errFailed
 	default:
 		return nil
@@ -106,10 +107,10 @@ func (a *API) getRestore(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, http.StatusOK, shapeRestore(rest))
 }
 
-func (a *API) restore(r *http.Request) (snapshot.Restore, error) {
+func (a *API) restore(r *http.Request) (restore.Restore, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil || id < 1 {
-		return snapshot.Restore{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownRestore, clip(r.PathValue("id")))
+		return restore.Restore{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownRestore, clip(r.PathValue("id")))
 	}
 	return a.deps.Restores.Restore(r.Context(), id)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 func TestRestoreAnswersWhenTheContainerIsVerified(t *testing.T) {
@@ -24,7 +25,7 @@ func TestRestoreAnswersWhenTheContainerIsVerified(t *testing.T) {
 		rec := b.do(t, request{method: method, path: target, body: `{"reason":"checkout answers 500"}`, header: map[string]string{"If-Match": `"` + idOfAPI + `"`}})
 		wantStatus(t, rec, http.StatusOK)
 		got := decodeBody[wire.Restore](t, rec)
-		if got.State != snapshot.Verified || got.Container != "api" || got.Snapshot != "pre-deploy-2255" || !strings.Contains(got.Summary, "back on pre-deploy-2255") {
+		if got.State != restore.Verified || got.Container != "api" || got.Snapshot != "pre-deploy-2255" || !strings.Contains(got.Summary, "back on pre-deploy-2255") {
 			t.Errorf("%s: got %+v", method, got)
 		}
 		ask := b.asks[0]
@@ -63,7 +64,7 @@ func TestRestoreAnswersAtOnceWhenTheClientPrefersIt(t *testing.T) {
 	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })
 	rec := b.do(t, request{method: "PATCH", path: target, header: map[string]string{"Prefer": "return=minimal, respond-async; wait=1"}})
 	wantStatus(t, rec, http.StatusAccepted)
-	if got := decodeBody[wire.Restore](t, rec); got.State != snapshot.Requested {
+	if got := decodeBody[wire.Restore](t, rec); got.State != restore.Requested {
 		t.Errorf("state %s", got.State)
 	}
 	if rec.Header().Get("Location") != "/restores/1" || rec.Header().Get("Preference-Applied") != "respond-async" {
@@ -100,7 +101,7 @@ func TestRestoreOutlivesItsClientAndItsTwinIsToldWhereToLook(t *testing.T) {
 		t.Errorf("%d restores were asked for, location %q", len(b.asks), rec.Header().Get("Location"))
 	}
 	close(b.hold)
-	if over, err := b.Wait(t.Context(), 1); err != nil || over.State != snapshot.Verified {
+	if over, err := b.Wait(t.Context(), 1); err != nil || over.State != restore.Verified {
 		t.Errorf("the restore came to %v, %v", over.State, err)
 	}
 }
@@ -190,7 +191,7 @@ func TestSnapshotTellsOfItsVolumes(t *testing.T) {
 	if got := decodeBody[wire.Snapshot](t, b.do(t, request{path: target})); got.Volumes != nil {
 		t.Errorf("of one without: %+v", got.Volumes)
 	}
-	b.volumes = &snapshot.VolumeOffer{WhyNot: []string{"the archive is damaged"}, Set: snapshot.VolumeSet{
+	b.volumes = &restore.VolumeOffer{WhyNot: []string{"the archive is damaged"}, Set: snapshot.VolumeSet{
 		ID: "s", TakenAt: night, Consistency: snapshot.CrashConsistent, Left: []string{"/ro is mounted read-only"},
 		Archives: []snapshot.Archive{{Mount: snapshot.Mount{Path: "/data", Source: "secret-name"}, Bytes: 5, Left: []string{"a.sock is a socket"}}},
 	}}

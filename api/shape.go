@@ -4,6 +4,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 func shapeContainer(c snapshot.Container) wire.Container {
@@ -18,7 +19,7 @@ func shapeSnapshot(s snapshot.Snapshot, whyNot []string) wire.Snapshot {
 }
 
 // shapeVolumes is nil for a snapshot without contents of volumes.
-func shapeVolumes(offer snapshot.Offer) *wire.Volumes {
+func shapeVolumes(offer restore.Offer) *wire.Volumes {
 	if offer.Volumes == nil {
 		return nil
 	}
@@ -35,7 +36,7 @@ func shapeVolumes(offer snapshot.Offer) *wire.Volumes {
 	return v
 }
 
-func shapeRestore(r snapshot.Restore) *wire.Restore {
+func shapeRestore(r restore.Restore) *wire.Restore {
 	return &wire.Restore{
 		ID: r.ID, Kind: r.Kind, UndoOf: r.UndoOf, Container: r.Container, Snapshot: r.Snapshot, State: r.State,
 		Summary: r.Sentence(r.State), RequestedBy: r.By.Actor, Reason: r.By.Reason,

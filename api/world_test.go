@@ -17,14 +17,16 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // The domain's own types are what the API asks for.
 var (
-	_ api.Restorer = (*snapshot.Restorer)(nil)
-	_ api.Taker    = (*snapshot.Taker)(nil)
+	_ api.Restorer = (*restore.Restorer)(nil)
+	_ api.Taker    = (*capture.Taker)(nil)
 	_ api.Shelf    = snapshot.Shelf(nil)
-	_ api.Restores = snapshot.Journal(nil)
+	_ api.Restores = restore.Journal(nil)
 )
 
 const bootstrap = "bootstrap-token-for-tests"
@@ -39,11 +41,11 @@ var (
 // world is everything that the API asks of the rest, in memory. Its methods are safe for concurrent use; the fields
 // above mu are set before the first request.
 type world struct {
-	volumes  *snapshot.VolumeOffer // what every offer says of volumes
-	ends     snapshot.Restore      // what a restore comes to: State, WhyNot, Error
-	hold     chan struct{}         // not nil: restores end when it is closed
-	asked    chan struct{}         // gets a value for every restore that was asked for
-	failAll  error                 // what the store says to everything
+	volumes  *restore.VolumeOffer // what every offer says of volumes
+	ends     restore.Restore      // what a restore comes to: State, WhyNot, Error
+	hold     chan struct{}        // not nil: restores end when it is closed
+	asked    chan struct{}        // gets a value for every restore that was asked for
+	failAll  error                // what the store says to everything
 	offerErr error
 	webhook  error
 	panics   bool
@@ -54,10 +56,10 @@ type world struct {
 	slowFind         time.Duration
 
 	mu       sync.Mutex
-	running  *snapshot.Restore
-	restores map[int64]snapshot.Restore
+	running  *restore.Restore
+	restores map[int64]restore.Restore
 	byKey    map[string]int64
-	asks     []snapshot.Ask
+	asks     []restore.Ask
 	takes    []snapshot.TakeAsk
 	takeFor  time.Duration // how long the last one of these was allowed to take
 	shelf    []snapshot.Snapshot
@@ -77,8 +79,8 @@ type keptAnswer struct {
 
 func newWorld() *world {
 	w := &world{
-		ends: snapshot.Restore{State: snapshot.Verified}, asked: make(chan struct{}, 100),
-		restores: map[int64]snapshot.Restore{}, byKey: map[string]int64{}, entries: map[int64][]incidents.Entry{},
+		ends: restore.Restore{State: restore.Verified}, asked: make(chan struct{}, 100),
+		restores: map[int64]restore.Restore{}, byKey: map[string]int64{}, entries: map[int64][]incidents.Entry{},
 		tokens: map[string]access.Token{}, kept: map[string]keptAnswer{},
 	}
 	w.incs = []incidents.Incident{
@@ -152,7 +154,7 @@ func (w *world) Delete(_ context.Context, key, name string, _ snapshot.By) error
 	return nil
 }
 
-func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, error) {
+func (w *world) Request(_ context.Context, ask restore.Ask) (restore.Restore, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asks = append(w.asks, ask)
@@ -160,30 +162,30 @@ func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, 
 		return w.restores[id], nil
 	}
 	if ask.Seen != "" && !snapshot.SameOrShort(ask.Container.ID, ask.Seen) {
-		return snapshot.Restore{}, snapshot.ErrReplaced
+		return restore.Restore{}, snapshot.ErrReplaced
 	}
 	if w.running != nil {
-		return snapshot.Restore{}, fmt.Errorf("opening: %w", &snapshot.InProgressError{Running: *w.running})
+		return restore.Restore{}, fmt.Errorf("opening: %w", &restore.InProgressError{Running: *w.running})
 	}
-	r := snapshot.Restore{ID: int64(len(w.restores) + 1), Kind: snapshot.Restoring, Key: ask.Container.Key, Container: ask.Container.Name, Snapshot: ask.Snapshot, State: snapshot.Requested, By: ask.By, RequestedAt: night}
+	r := restore.Restore{ID: int64(len(w.restores) + 1), Kind: restore.Restoring, Key: ask.Container.Key, Container: ask.Container.Name, Snapshot: ask.Snapshot, State: restore.Requested, By: ask.By, RequestedAt: night}
 	w.restores[r.ID], w.byKey[ask.Idempotency] = r, r.ID
 	w.asked <- struct{}{}
 	return r, nil
 }
 
-func (w *world) Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (snapshot.Restore, error) {
+func (w *world) Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error) {
 	r, err := w.Restore(ctx, id)
-	if err != nil || r.State != snapshot.Verified {
+	if err != nil || r.State != restore.Verified {
 		return r, errors.Join(err, snapshot.ErrNothingToUndo)
 	}
-	return w.Request(ctx, snapshot.Ask{Container: snapshot.Container{Key: r.Key, Name: r.Container}, Snapshot: "api.before-0347", By: by, Idempotency: idempotency})
+	return w.Request(ctx, restore.Ask{Container: snapshot.Container{Key: r.Key, Name: r.Container}, Snapshot: "api.before-0347", By: by, Idempotency: idempotency})
 }
 
-func (w *world) Wait(ctx context.Context, id int64) (snapshot.Restore, error) {
+func (w *world) Wait(ctx context.Context, id int64) (restore.Restore, error) {
 	select {
 	case <-w.held():
 	case <-ctx.Done():
-		return snapshot.Restore{}, context.Cause(ctx)
+		return restore.Restore{}, context.Cause(ctx)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -203,7 +205,7 @@ func (w *world) held() <-chan struct{} {
 	return open
 }
 
-func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
+func (w *world) Restore(_ context.Context, id int64) (restore.Restore, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r, ok := w.restores[id]
@@ -213,8 +215,8 @@ func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
 	return r, nil
 }
 
-func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
-	offer := snapshot.Offer{Snapshot: s, Volumes: w.volumes}
+func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (restore.Offer, error) {
+	offer := restore.Offer{Snapshot: s, Volumes: w.volumes}
 	if s.Name == "manual-0100" {
 		offer.WhyNot = []string{"the image was pruned"}
 	}

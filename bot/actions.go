@@ -9,6 +9,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // actionsOf are the buttons under the message: those that help now, and no others.
@@ -190,7 +191,7 @@ func age(taken, opened time.Time) string {
 }
 
 // whatHappens is the confirm dialog's text: what changes and what stays, and then as much of the rest as there is room for.
-func whatHappens(c snapshot.Container, o snapshot.Offer) string {
+func whatHappens(c snapshot.Container, o restore.Offer) string {
 	text := c.Name + " goes back to " + o.Snapshot.Name
 	if what := changesLine(o.Changes); what != "" {
 		text += ": " + cut(what, 110)

@@ -11,6 +11,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // container finds the one that a button is for, as it is now.
@@ -114,7 +115,7 @@ func (h *handling) restore(ctx context.Context, v value) error {
 	}
 	err = snapshot.ErrReplaced
 	if v.Seen == seen(c) {
-		_, err = h.Restorer.Request(ctx, snapshot.Ask{
+		_, err = h.Restorer.Request(ctx, restore.Ask{
 			Container: c, Snapshot: v.Snapshot, Seen: v.Seen, Volumes: v.Volumes, By: h.by(v.Incident), Idempotency: "slack|" + h.in.Native,
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 const (
@@ -65,14 +66,14 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 		return err
 	}
 	if !restorable(o) {
-		return &snapshot.RefusedError{Reasons: o.WhyNot}
+		return &restore.RefusedError{Reasons: o.WhyNot}
 	}
 	if !v.Volumes {
 		h.say(ctx, proposal(c, o, v.Incident))
 		return nil
 	}
 	if !withVolumes(o) {
-		return &snapshot.RefusedError{Reasons: volumesWhyNot(o)}
+		return &restore.RefusedError{Reasons: volumesWhyNot(o)}
 	}
 	h.say(ctx, proposalWithVolumes(c, o, v.Incident, h.cfg.Zone))
 	return nil
@@ -99,7 +100,7 @@ func byName(kept []snapshot.Snapshot, name string) (snapshot.Snapshot, bool) {
 	return snapshot.Snapshot{}, false
 }
 
-func proposal(c snapshot.Container, o snapshot.Offer, incident int64) Rendering {
+func proposal(c snapshot.Container, o restore.Offer, incident int64) Rendering {
 	text := fmt.Sprintf("Restore %s to `%s`?", quote(c.Name, 120), quote(o.Snapshot.Name, 64))
 	long := []string{"*" + text + "*", quote(c.Name, 120) + " is down for a moment; what runs now is kept, stopped, for Undo."}
 	return Rendering{Text: text, Blocks: []slack.Block{
@@ -109,7 +110,7 @@ func proposal(c snapshot.Container, o snapshot.Offer, incident int64) Rendering 
 }
 
 // consequences are what is wrong with it, what will change, what doesn't come back, and what is recreated as well.
-func consequences(o snapshot.Offer) []string {
+func consequences(o restore.Offer) []string {
 	var out []string
 	if o.Snapshot.Unwell != "" {
 		out = append(out, "• ⚠️ When it was taken, "+quote(o.Snapshot.Unwell, 200))
@@ -161,7 +162,7 @@ func (h *handling) details(ctx context.Context, v value) error {
 	return nil
 }
 
-func differences(r snapshot.Restore) []string {
+func differences(r restore.Restore) []string {
 	var out []string
 	for _, d := range r.Unexpected() {
 		out = append(out, fmt.Sprintf("• %s is %s; the snapshot had %s", quote(d.Attribute, 100), quote(d.Got, 150), quote(d.Want, 150)))
@@ -210,12 +211,12 @@ func deployed(what string, v View, d snapshot.Deploy) []string {
 func (h *handling) detailOffer(ctx context.Context, v View, c ContainerView, s snapshot.Snapshot) slack.Block {
 	o, err := h.Offers.Offer(ctx, c.Container, s)
 	if err != nil {
-		o = snapshot.Offer{Snapshot: s, WhyNot: []string{"it could not be checked now"}}
+		o = restore.Offer{Snapshot: s, WhyNot: []string{"it could not be checked now"}}
 	}
 	return snapshotSection(v, c, o)
 }
 
-func snapshotSection(v View, c ContainerView, o snapshot.Offer) slack.Block {
+func snapshotSection(v View, c ContainerView, o restore.Offer) slack.Block {
 	s := o.Snapshot
 	head := fmt.Sprintf("`%s` · %s · %s", quote(s.Name, 64), quote(string(s.Reason), 20), s.CreatedAt.In(v.Zone).Format("Jan 2 15:04"))
 	if s.Note != "" {

@@ -6,6 +6,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // The constructors below keep each text within Slack's limits. Texts for plain take outside text as it is; texts for
@@ -81,14 +82,14 @@ func clip(text string, limit int) string {
 }
 
 // restoreButton asks before it acts, and says what is lost. Clients may leave the question out, so nothing relies on it.
-func restoreButton(label string, incident int64, c snapshot.Container, o snapshot.Offer) *slack.ButtonBlockElement {
+func restoreButton(label string, incident int64, c snapshot.Container, o restore.Offer) *slack.ButtonBlockElement {
 	v := valueFor(incident, c)
 	v.Snapshot = o.Snapshot.Name
 	b := button(actRestore, label, v).WithStyle(slack.StyleDanger)
 	return b.WithConfirm(confirm("Restore "+c.Name+"?", whatHappens(c, o), "Restore").WithStyle(slack.StyleDanger))
 }
 
-func undoButton(incident int64, c snapshot.Container, r snapshot.Restore) *slack.ButtonBlockElement {
+func undoButton(incident int64, c snapshot.Container, r restore.Restore) *slack.ButtonBlockElement {
 	v := valueFor(incident, c)
 	v.Restore = r.ID
 	text := "The container from before the restore, " + r.Plan.KeptName + ", takes its place again. What runs now is kept, stopped."

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Error is why something could not be brought to Slack. Reason is one of a bounded set, for metrics: rate_limited,
@@ -124,8 +125,8 @@ func (d *denial) Is(target error) bool { return target == ErrDenied }
 func (b *Bot) sentence(err error) (text string, known bool) {
 	var denied *denial
 	var barred *snapshot.DeniedError
-	var running *snapshot.InProgressError
-	var refused *snapshot.RefusedError
+	var running *restore.InProgressError
+	var refused *restore.RefusedError
 	switch {
 	case errors.As(err, &denied):
 		return denied.sentence, true
@@ -140,7 +141,7 @@ func (b *Bot) sentence(err error) (text string, known bool) {
 	return row.Slack, row.Slack != ""
 }
 
-func (b *Bot) whose(r snapshot.Restore) string {
+func (b *Bot) whose(r restore.Restore) string {
 	who := quote(r.By.Actor.Name, 80)
 	if who == "" {
 		who = "Somebody"

@@ -11,9 +11,10 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
-func (n *night) asked() (out []snapshot.Ask) {
+func (n *night) asked() (out []restore.Ask) {
 	n.do(func() { out = append(out, n.asks...) })
 	return out
 }
@@ -130,10 +131,10 @@ func TestRestoreOfAContainerThatIsGoneNamesNone(t *testing.T) {
 
 func TestErrorsAreSentencesThatTellWhatToDo(t *testing.T) {
 	t.Parallel()
-	running := snapshot.Restore{Container: "api", Snapshot: "pre-deploy-2255", RequestedAt: at("03:45"), By: snapshot.By{Actor: incidents.Actor{Name: "Bob"}}}
+	running := restore.Restore{Container: "api", Snapshot: "pre-deploy-2255", RequestedAt: at("03:45"), By: snapshot.By{Actor: incidents.Actor{Name: "Bob"}}}
 	for want, err := range map[string]error{
-		"Bob is restoring api to pre-deploy-2255 already, since 03:45:00": &snapshot.InProgressError{Running: running},
-		"It can't be restored now: port 80 is taken. Nothing was changed": &snapshot.RefusedError{Reasons: []string{"port 80 is taken"}},
+		"Bob is restoring api to pre-deploy-2255 already, since 03:45:00": &restore.InProgressError{Running: running},
+		"It can't be restored now: port 80 is taken. Nothing was changed": &restore.RefusedError{Reasons: []string{"port 80 is taken"}},
 		"that snapshot has been removed":                                  snapshot.ErrUnknownSnapshot,
 		"does not have the image of that snapshot any more":               snapshot.ErrGone,
 		"the container engine does not answer":                            snapshot.ErrEngineAway,
@@ -223,7 +224,7 @@ func TestUndoIsOfferedAfterARestoreAndUndoesThatOne(t *testing.T) {
 	n := setup(t)
 	m := n.alert(t)
 	r := restored()
-	n.do(func() { n.restores = []snapshot.Restore{r} })
+	n.do(func() { n.restores = []restore.Restore{r} })
 	n.deliver(t, 7)
 	m = m.ExpectUpdate(t, "✅ *api is back on pre-deploy-2255* · 2.1 s, down for 0.8 s", "by Ann Lee")
 	if m.Button("Restore").Exists() {
@@ -338,16 +339,16 @@ func TestRestoreCommandAsksAndThenRestoresWithinTheIncident(t *testing.T) {
 	}
 }
 
-func restored() snapshot.Restore {
+func restored() restore.Restore {
 	start := at("03:46")
-	return snapshot.Restore{
-		ID: 31, Kind: snapshot.Restoring, Key: "k/api", Container: "api", Snapshot: "pre-deploy-2255", State: snapshot.Verified,
+	return restore.Restore{
+		ID: 31, Kind: restore.Restoring, Key: "k/api", Container: "api", Snapshot: "pre-deploy-2255", State: restore.Verified,
 		By: snapshot.By{Actor: incidents.Actor{Kind: incidents.Person, Name: "Ann Lee"}, Incident: 7}, RequestedAt: start,
 		VerifiedAt: start.Add(2100 * time.Millisecond), Downtime: 800 * time.Millisecond, KeptUntil: start.Add(24 * time.Hour),
-		Proof: "running for 1s without a restart (it has no health check)", Plan: snapshot.Plan{KeptName: "api.before-0346"},
-		Phases: []snapshot.Phase{
-			{State: snapshot.Requested, At: start, Ms: 4}, {State: snapshot.Preflight, At: start, Ms: 120}, {State: snapshot.Prepared, At: start, Ms: 210},
-			{State: snapshot.Swapping, At: start, Ms: 801}, {State: snapshot.Started, At: start, Ms: 1002},
+		Proof: "running for 1s without a restart (it has no health check)", Plan: restore.Plan{KeptName: "api.before-0346"},
+		Phases: []restore.Phase{
+			{State: restore.Requested, At: start, Ms: 4}, {State: restore.Preflight, At: start, Ms: 120}, {State: restore.Prepared, At: start, Ms: 210},
+			{State: restore.Swapping, At: start, Ms: 801}, {State: restore.Started, At: start, Ms: 1002},
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 const (
@@ -57,12 +58,12 @@ type world struct {
 	whyNot     map[string][]string
 	losses     []string
 	changes    map[string][]snapshot.Change // by the snapshot's name: what its restore would change
-	volumes    *snapshot.VolumeOffer
-	asks       []snapshot.Ask
+	volumes    *restore.VolumeOffer
+	asks       []restore.Ask
 	askErr     error
 	undos      []int64
 	undoErr    error
-	restores   []snapshot.Restore
+	restores   []restore.Restore
 	acts       []bot.Act
 	onCall     map[string][]bot.Responder
 	onCallErr  error
@@ -228,20 +229,20 @@ func (w *world) DeployBefore(_ context.Context, keys []string, at time.Time) (sn
 	return snapshot.Deploy{}, false, nil
 }
 
-func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error) {
+func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (restore.Offer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return snapshot.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Changes: w.changes[s.Name], Losses: w.losses, Volumes: w.volumes}, w.engineErr
+	return restore.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Changes: w.changes[s.Name], Losses: w.losses, Volumes: w.volumes}, w.engineErr
 }
 
-func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, error) {
+func (w *world) Request(_ context.Context, ask restore.Ask) (restore.Restore, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.askErr != nil {
-		return snapshot.Restore{}, w.askErr
+		return restore.Restore{}, w.askErr
 	}
 	if ask.Seen != "" && !snapshot.SameOrShort(ask.Container.ID, ask.Seen) {
-		return snapshot.Restore{}, snapshot.ErrReplaced
+		return restore.Restore{}, snapshot.ErrReplaced
 	}
 	for i, earlier := range w.asks {
 		if earlier.Idempotency == ask.Idempotency {
@@ -249,22 +250,22 @@ func (w *world) Request(_ context.Context, ask snapshot.Ask) (snapshot.Restore, 
 		}
 	}
 	w.asks = append(w.asks, ask)
-	r := snapshot.Restore{
-		ID: int64(len(w.asks)), Kind: snapshot.Restoring, Key: ask.Container.Key, Container: ask.Container.Name,
-		Snapshot: ask.Snapshot, State: snapshot.Requested, By: ask.By, RequestedAt: w.now, Seen: ask.Seen,
+	r := restore.Restore{
+		ID: int64(len(w.asks)), Kind: restore.Restoring, Key: ask.Container.Key, Container: ask.Container.Name,
+		Snapshot: ask.Snapshot, State: restore.Requested, By: ask.By, RequestedAt: w.now, Seen: ask.Seen,
 	}
 	w.restores = append(w.restores, r)
 	return r, nil
 }
 
-func (w *world) Undo(_ context.Context, id int64, _ snapshot.By, _ string) (snapshot.Restore, error) {
+func (w *world) Undo(_ context.Context, id int64, _ snapshot.By, _ string) (restore.Restore, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.undos = append(w.undos, id)
-	return snapshot.Restore{}, w.undoErr
+	return restore.Restore{}, w.undoErr
 }
 
-func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
+func (w *world) Restore(_ context.Context, id int64) (restore.Restore, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.restores {
@@ -272,10 +273,10 @@ func (w *world) Restore(_ context.Context, id int64) (snapshot.Restore, error) {
 			return r, nil
 		}
 	}
-	return snapshot.Restore{}, snapshot.ErrUnknownRestore
+	return restore.Restore{}, snapshot.ErrUnknownRestore
 }
 
-func (w *world) LatestRestore(_ context.Context, incident int64) (snapshot.Restore, bool, error) {
+func (w *world) LatestRestore(_ context.Context, incident int64) (restore.Restore, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range slices.Backward(w.restores) {
@@ -283,7 +284,7 @@ func (w *world) LatestRestore(_ context.Context, incident int64) (snapshot.Resto
 			return r, true, nil
 		}
 	}
-	return snapshot.Restore{}, false, nil
+	return restore.Restore{}, false, nil
 }
 
 func (w *world) Ask(_ context.Context, a bot.Act) error {

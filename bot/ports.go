@@ -7,6 +7,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Deps is what the bot needs from the rest of the program. All are required but Labels, OnCall and Terminal.
@@ -119,23 +120,23 @@ type Deploys interface {
 	DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error)
 }
 
-// Offers runs the preflight of a restore that nobody has asked for. snapshot.Restorer does.
+// Offers runs the preflight of a restore that nobody has asked for. restore.Restorer does.
 type Offers interface {
-	Offer(ctx context.Context, c snapshot.Container, s snapshot.Snapshot) (snapshot.Offer, error)
+	Offer(ctx context.Context, c snapshot.Container, s snapshot.Snapshot) (restore.Offer, error)
 }
 
-// Restorer starts restores. snapshot.Restorer does; its errors are those documented there.
+// Restorer starts restores. restore.Restorer does; its errors are those documented there.
 type Restorer interface {
-	Request(ctx context.Context, ask snapshot.Ask) (snapshot.Restore, error)
-	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (snapshot.Restore, error)
+	Request(ctx context.Context, ask restore.Ask) (restore.Restore, error)
+	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
 }
 
 // Restores reads restores.
 type Restores interface {
 	// Restore reads one. It returns snapshot.ErrUnknownRestore.
-	Restore(ctx context.Context, id int64) (snapshot.Restore, error)
+	Restore(ctx context.Context, id int64) (restore.Restore, error)
 	// LatestRestore is the last one that was asked for within an incident; ok is false when there was none.
-	LatestRestore(ctx context.Context, incidentID int64) (r snapshot.Restore, ok bool, err error)
+	LatestRestore(ctx context.Context, incidentID int64) (r restore.Restore, ok bool, err error)
 }
 
 // ActKind is something that PagerDuty is asked to do.

@@ -4,17 +4,17 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // phases say what each state of a restore means to somebody who is waiting: while it lasts, and once it is over.
-var phases = map[snapshot.State]struct{ doing, done string }{
-	snapshot.Requested: {"starting", ""},
-	snapshot.Preflight: {"checking", "checked"},
-	snapshot.Prepared:  {"preparing the replacement", "replacement ready"},
-	snapshot.Swapping:  {"swapping", "swapped"},
-	snapshot.Started:   {"making sure that it stays up", "stays up"},
-	snapshot.Reverting: {"putting the container from before back", "container from before is back"},
+var phases = map[restore.State]struct{ doing, done string }{
+	restore.Requested: {"starting", ""},
+	restore.Preflight: {"checking", "checked"},
+	restore.Prepared:  {"preparing the replacement", "replacement ready"},
+	restore.Swapping:  {"swapping", "swapped"},
+	restore.Started:   {"making sure that it stays up", "stays up"},
+	restore.Reverting: {"putting the container from before back", "container from before is back"},
 }
 
 // progress is the restore in two lines: what and for whom, and how far it is or how it ended.
@@ -26,14 +26,14 @@ func progress(v View) string {
 	return lines(maxSection, outcome(r), steps(r), undone(r))
 }
 
-func doing(r snapshot.Restore) string {
-	if r.Kind == snapshot.Undoing {
+func doing(r restore.Restore) string {
+	if r.Kind == restore.Undoing {
 		return "Undoing: putting " + quote(r.Snapshot, 120) + " back as " + quote(r.Container, 120)
 	}
 	return "Restoring " + quote(r.Container, 120) + " to " + quote(r.Snapshot, 64)
 }
 
-func forWhom(r snapshot.Restore) string {
+func forWhom(r restore.Restore) string {
 	if r.By.Actor.Name == "" {
 		return ""
 	}
@@ -41,21 +41,21 @@ func forWhom(r snapshot.Restore) string {
 }
 
 // outcome is who, what, how long, and the downtime.
-func outcome(r snapshot.Restore) string {
+func outcome(r restore.Restore) string {
 	who := strings.Replace(forWhom(r), " for ", " · by ", 1)
 	sentence := quote(r.Sentence(r.State), 1500)
 	switch r.State {
-	case snapshot.Verified:
+	case restore.Verified:
 		return success(r) + who
-	case snapshot.Refused:
+	case restore.Refused:
 		return "✋ " + sentence + who
-	case snapshot.Reverted:
+	case restore.Reverted:
 		return "↩️ *The restore did not work.* " + sentence + who
 	}
 	return "🆘 *" + quote(r.Container, 120) + " needs you.* " + quote(r.Error, 1500) + who
 }
 
-func success(r snapshot.Restore) string {
+func success(r restore.Restore) string {
 	what := fmt.Sprintf("✅ *%s is back on %s*", quote(r.Container, 120), quote(r.Snapshot, 120))
 	took := " · " + span(r.VerifiedAt.Sub(r.RequestedAt))
 	if r.Downtime > 0 {
@@ -71,7 +71,7 @@ func success(r snapshot.Restore) string {
 }
 
 // steps are the phases that are over, with their times, and the one that lasts.
-func steps(r snapshot.Restore) string {
+func steps(r restore.Restore) string {
 	var out []string
 	for i, p := range r.Phases {
 		if done := phases[p.State].done; done != "" && passed(r, i) {
@@ -86,20 +86,20 @@ func steps(r snapshot.Restore) string {
 
 // passed says whether the phase with index i ended well. The one that led to a refusal or to reverting did not, and a
 // restore that failed could not even revert.
-func passed(r snapshot.Restore, i int) bool {
+func passed(r restore.Restore, i int) bool {
 	last := len(r.Phases) - 1
 	switch r.State {
-	case snapshot.Refused, snapshot.Reverting:
+	case restore.Refused, restore.Reverting:
 		return i != last
-	case snapshot.Reverted:
+	case restore.Reverted:
 		return i != last-1
-	case snapshot.Failed:
+	case restore.Failed:
 		return i < last-1
 	}
 	return true
 }
 
-func undone(r snapshot.Restore) string {
+func undone(r restore.Restore) string {
 	if r.UndoneByID == 0 {
 		return ""
 	}

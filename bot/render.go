@@ -8,6 +8,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Rendering is a message as Slack takes it. Text is what notifications and old clients show.
@@ -138,8 +139,8 @@ func offering(v View) bool {
 }
 
 // inPlace says that a restore has worked and is what runs now.
-func inPlace(r *snapshot.Restore) bool {
-	return r != nil && r.State == snapshot.Verified && r.Kind == snapshot.Restoring && r.UndoneByID == 0
+func inPlace(r *restore.Restore) bool {
+	return r != nil && r.State == restore.Verified && r.Kind == restore.Restoring && r.UndoneByID == 0
 }
 
 func deployLine(v View, c ContainerView) string {

@@ -19,6 +19,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -30,7 +31,7 @@ func theView() bot.View {
 		Incident: theIncident(), Zone: time.UTC, Terminal: true,
 		Containers: []bot.ContainerView{{
 			Container: theContainer(), Deploy: &d, Kept: 2,
-			Offers: []snapshot.Offer{
+			Offers: []restore.Offer{
 				{Snapshot: snapshot.Snapshot{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")}, Changes: theChanges(), Losses: []string{"volume shop-data stays as it is"}},
 				{Snapshot: snapshot.Snapshot{Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")}},
 				{Snapshot: snapshot.Snapshot{Name: "baseline-2100", Reason: snapshot.Baseline, CreatedAt: at("21:00")}, WhyNot: []string{"its image is gone"}},
@@ -43,7 +44,7 @@ func acked(v *bot.View) {
 	v.Incident.Status, v.Incident.AcknowledgedBy, v.Incident.AcknowledgedAt = incidents.Acknowledged, "Ann Lee", at("03:43")
 }
 
-func restoring(state snapshot.State, phases int) func(*bot.View) {
+func restoring(state restore.State, phases int) func(*bot.View) {
 	return func(v *bot.View) {
 		r := restored()
 		r.State, r.Phases, r.VerifiedAt, r.Downtime, r.Proof = state, r.Phases[:phases], time.Time{}, 0, ""
@@ -67,8 +68,8 @@ var renderings = map[string]func(*bot.View){
 	"low":          func(v *bot.View) { v.Incident.Urgency = "low"; v.Incident.Priority = "P3" },
 	"acknowledged": acked,
 	"asked":        func(v *bot.View) { v.Asked = map[bot.ActKind]string{bot.Acknowledge: "Ann Lee"} },
-	"checking":     restoring(snapshot.Preflight, 1),
-	"swapping":     restoring(snapshot.Swapping, 3),
+	"checking":     restoring(restore.Preflight, 1),
+	"swapping":     restoring(restore.Swapping, 3),
 	"verified":     func(v *bot.View) { acked(v); r := restored(); v.Restore = &r },
 	"verified_with_differences": func(v *bot.View) {
 		r := restored()
@@ -77,17 +78,17 @@ var renderings = map[string]func(*bot.View){
 	},
 	"undone": func(v *bot.View) { r := restored(); r.UndoneByID = 32; v.Restore = &r },
 	"refused": func(v *bot.View) {
-		restoring(snapshot.Refused, 2)(v)
+		restoring(restore.Refused, 2)(v)
 		v.Restore.Error = "port 80/tcp is taken by web"
 	},
 	"reverted": func(v *bot.View) {
-		restoring(snapshot.Reverted, 5)(v)
-		v.Restore.Phases = append(v.Restore.Phases, snapshot.Phase{State: snapshot.Reverting, Ms: 900})
+		restoring(restore.Reverted, 5)(v)
+		v.Restore.Phases = append(v.Restore.Phases, restore.Phase{State: restore.Reverting, Ms: 900})
 		v.Restore.Error = "it did not stay up: exited, exit code 1"
 	},
 	"failed": func(v *bot.View) {
-		restoring(snapshot.Failed, 5)(v)
-		v.Restore.Phases = append(v.Restore.Phases, snapshot.Phase{State: snapshot.Reverting, Ms: 900})
+		restoring(restore.Failed, 5)(v)
+		v.Restore.Phases = append(v.Restore.Phases, restore.Phase{State: restore.Reverting, Ms: 900})
 		v.Restore.Error = "it did not stay up; and then the old container could not be put back. On the engine's host: docker start 1f1e1d1c1b1a"
 	},
 	"flat": func(v *bot.View) { acked(v); v.Incident.FlatAt = at("03:49"); r := restored(); v.Restore = &r },

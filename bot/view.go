@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 const (
@@ -25,7 +26,7 @@ type View struct {
 	Containers []ContainerView
 	Suspects   bool // no container names the incident's service; these are those that were deployed last
 	More       int  // containers that are not shown
-	Restore    *snapshot.Restore
+	Restore    *restore.Restore
 	Asked      map[ActKind]string // who has asked for what PagerDuty has not confirmed yet
 	Problem    string             // why something is missing here; it is looked for again
 	Zone       *time.Location     // of the times that people read
@@ -37,21 +38,21 @@ type ContainerView struct {
 	Container snapshot.Container
 	Deploy    *snapshot.Deploy // the one nearest before the alert; when there was none, the newest
 	Since     *snapshot.Deploy // the newest one after the alert, when there is one before it as well
-	Offers    []snapshot.Offer // likeliest first; those with WhyNot can't be restored
+	Offers    []restore.Offer  // likeliest first; those with WhyNot can't be restored
 	Kept      int              // how many snapshots there are
 }
 
 // Best is the first offer that can be restored.
-func (c ContainerView) Best() (snapshot.Offer, bool) {
+func (c ContainerView) Best() (restore.Offer, bool) {
 	i := slices.IndexFunc(c.Offers, restorable)
 	if i < 0 {
-		return snapshot.Offer{}, false
+		return restore.Offer{}, false
 	}
 	return c.Offers[i], true
 }
 
 // restorable also refuses a name that no button could carry; only one from outside the product would be such.
-func restorable(o snapshot.Offer) bool {
+func restorable(o restore.Offer) bool {
 	return len(o.WhyNot) == 0 && snapshot.CheckName(o.Snapshot.Name) == nil
 }
 

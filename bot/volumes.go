@@ -7,17 +7,18 @@ import (
 	"github.com/slack-go/slack"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // A restore with volumes replaces data that people and programs have written since. So it is never the first button, is
 // asked for in a message of its own, and says there how old the contents are.
 
 // withVolumes says whether an offer can be taken up with volumes as well.
-func withVolumes(o snapshot.Offer) bool {
+func withVolumes(o restore.Offer) bool {
 	return restorable(o) && o.Volumes != nil && len(o.Volumes.WhyNot) == 0
 }
 
-func volumesWhyNot(o snapshot.Offer) []string {
+func volumesWhyNot(o restore.Offer) []string {
 	if o.Volumes == nil {
 		return []string{"it has no contents of volumes: restore it without"}
 	}
@@ -40,7 +41,7 @@ func volumesOption(v View) *slack.OptionBlockObject {
 }
 
 // proposalWithVolumes is the message that asks.
-func proposalWithVolumes(c snapshot.Container, o snapshot.Offer, incident int64, zone *time.Location) Rendering {
+func proposalWithVolumes(c snapshot.Container, o restore.Offer, incident int64, zone *time.Location) Rendering {
 	set := o.Volumes.Set
 	text := fmt.Sprintf("Restore %s to `%s` with volumes?", quote(c.Name, 120), quote(o.Snapshot.Name, 64))
 	long := []string{
@@ -48,7 +49,7 @@ func proposalWithVolumes(c snapshot.Container, o snapshot.Offer, incident int64,
 		"• Goes back: " + quote(set.Sentence(zone), 500) + ". Whatever was written there since is replaced.",
 		"• What is there now is kept for Undo. " + quote(c.Name, 120) + " is down until it has been kept and the old contents are in place: longer than without volumes.",
 	}
-	o.Losses = snapshot.WithVolumes(o.Losses, set.Paths())
+	o.Losses = restore.WithVolumes(o.Losses, set.Paths())
 	return Rendering{Text: text, Blocks: []slack.Block{
 		section(lines(maxSection, append(long, consequences(o)...)...)),
 		slack.NewActionBlock("", volumesButton(incident, c, o, zone)),
@@ -56,7 +57,7 @@ func proposalWithVolumes(c snapshot.Container, o snapshot.Offer, incident int64,
 }
 
 // volumesButton asks once more, where clients do.
-func volumesButton(incident int64, c snapshot.Container, o snapshot.Offer, zone *time.Location) *slack.ButtonBlockElement {
+func volumesButton(incident int64, c snapshot.Container, o restore.Offer, zone *time.Location) *slack.ButtonBlockElement {
 	v := valueFor(incident, c)
 	v.Snapshot, v.Volumes = o.Snapshot.Name, true
 	text := fmt.Sprintf("What was written since %s is replaced, and kept for Undo. %s is down until that is done.",

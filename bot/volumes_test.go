@@ -7,11 +7,12 @@ import (
 
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // archived is the offer of volumes that were archived at 22:54.
-func archived(whyNot ...string) *snapshot.VolumeOffer {
-	return &snapshot.VolumeOffer{WhyNot: whyNot, Set: snapshot.VolumeSet{
+func archived(whyNot ...string) *restore.VolumeOffer {
+	return &restore.VolumeOffer{WhyNot: whyNot, Set: snapshot.VolumeSet{
 		ID: "s", TakenAt: at("22:54"), Consistency: snapshot.Frozen,
 		Archives: []snapshot.Archive{{Mount: snapshot.Mount{Path: "/data", Type: "volume", Source: "shop-data"}}},
 	}}

@@ -100,42 +100,20 @@ type Images interface {
 	Untag(ctx context.Context, ref string) error
 }
 
-// Swapper does the single acts that a restore consists of. Every act can be done twice: doing what is done already
-// is a success. Acts on a container that is gone return ErrGone; every error that comes from an engine that can't
-// be reached, is starting or shutting down wraps ErrEngineAway; one that denies a call, ErrEngineDenied.
-type Swapper interface {
-	// Check is the preflight: can spec be created and started under name, now?
-	Check(ctx context.Context, name string, spec Spec) (Finding, error)
-	// Create makes a container from spec under name, with all its networks, and does not start it. A container of
-	// that name that is there already is taken for the one from an earlier try, and completed.
-	Create(ctx context.Context, name string, spec Spec) (id string, err error)
-	SetRestartPolicy(ctx context.Context, id string, policy RestartPolicy) error
-	// Stop asks the container to end, and kills it after timeout. A paused one is resumed first. Stop and Remove return
-	// ErrCarriesBot for what the bot depends on.
-	Stop(ctx context.Context, id string, timeout time.Duration) error
-	Start(ctx context.Context, id string) error
-	Rename(ctx context.Context, id, name string) error
-	// Remove removes the container, running or not, and leaves its volumes.
-	Remove(ctx context.Context, id string) error
+// Introduction is what an engine says of itself.
+type Introduction struct {
+	ID   string // what it calls itself
+	Host string
 }
 
-// Describer reads documents, which are the engine's own form, for people.
-type Describer interface {
-	// Compare lists what a restored container has otherwise than the document of its snapshot says.
-	Compare(want json.RawMessage, spec Spec, got json.RawMessage) ([]Difference, error)
-	// AsBefore is the document of a container that a restore has renamed and disarmed, with the name and the restart policy
-	// that it had.
-	AsBefore(document json.RawMessage, name string, policy RestartPolicy) (json.RawMessage, error)
-	// Changes lists what differs between two documents, secrets masked.
-	Changes(before, after json.RawMessage) ([]Change, error)
-	// Tail returns the last lines that a container wrote, secrets of its environment masked.
-	Tail(ctx context.Context, id string, lines int) (string, error)
+// Traces are what is on an engine from before.
+type Traces struct {
+	Containers []string       // IDs of enabled containers
+	Images     []string       // IDs of images that bear a tag of ours
+	Duplicates map[string]int // how many there are, by the engine's name that their keys begin with
 }
 
-// Engine is everything that this package asks of a container engine.
-type Engine interface {
-	Containers
-	Images
-	Swapper
-	Describer
+// Inspector looks a container up by ID or exact name. It returns ErrUnknownContainer when there is none.
+type Inspector interface {
+	Inspect(ctx context.Context, idOrName string) (Inspection, error)
 }

@@ -213,12 +213,6 @@ var ours = regexp.MustCompile(`^.+\.(before-\d{4}(-\d+)?|snapback-\d+)$`)
 // in progress, and are never themselves watched, listed or restored.
 func OurName(name string) bool { return ours.MatchString(name) }
 
-// tempName is the replacement's name until the swap. It holds the restore's ID, so that a container that was
-// created right before a crash is found again.
-func tempName(container string, restore int64) string {
-	return fmt.Sprintf("%s.snapback-%d", container, restore)
-}
-
 // KeptName is the name under which the container from before a restore stays; at is in the zone that people read.
 func KeptName(container string, at time.Time, n int) string {
 	name := container + ".before-" + at.Format("1504")

@@ -12,7 +12,7 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// ToDuplicate implements snapshot.DuplicateStore.
+// ToDuplicate implements recovery.Store.
 func (db *DB) ToDuplicate(ctx context.Context, engine string) ([]snapshot.Snapshot, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id, key, container, name, created_at, changes, missing_since FROM snapshots
 		WHERE starts_with(key, $1 || '/') AND deleted_at IS NULL ORDER BY id`, engine)
@@ -28,7 +28,7 @@ func (db *DB) ToDuplicate(ctx context.Context, engine string) ([]snapshot.Snapsh
 	return list, away(err)
 }
 
-// Remembered implements snapshot.DuplicateStore. A snapshot is known by its identity and its moment: its name may be
+// Remembered implements recovery.Store. A snapshot is known by its identity and its moment: its name may be
 // another one since it was found again.
 func (db *DB) Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snapshot.Duplicate, error) {
 	keys, moments := make([]string, len(list)), make([]time.Time, len(list))
@@ -48,7 +48,7 @@ func (db *DB) Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snap
 	return known, away(err)
 }
 
-// Readd implements snapshot.DuplicateStore.
+// Readd implements recovery.Store.
 func (db *DB) Readd(ctx context.Context, list []snapshot.Snapshot, seats []snapshot.Seat, entry func([]snapshot.Snapshot) incidents.Entry) ([]snapshot.Snapshot, error) {
 	var added []snapshot.Snapshot
 	err := db.tx(ctx, func(tx pgx.Tx) error {

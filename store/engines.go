@@ -9,14 +9,15 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/watch"
 )
 
-// MeetEngine implements snapshot.EngineStore.
-func (db *DB) MeetEngine(ctx context.Context, me snapshot.Presence, in snapshot.Introduction) (name string, err error) {
+// MeetEngine implements watch.EngineStore.
+func (db *DB) MeetEngine(ctx context.Context, me watch.Presence, in snapshot.Introduction) (name string, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT name FROM engines WHERE id = $1`, in.ID).Scan(&name)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: %s", snapshot.ErrNewEngine, in.ID)
+			return fmt.Errorf("%w: %s", watch.ErrNewEngine, in.ID)
 		}
 		if err != nil {
 			return err
@@ -25,7 +26,7 @@ func (db *DB) MeetEngine(ctx context.Context, me snapshot.Presence, in snapshot.
 		err = tx.QueryRow(ctx, `SELECT bot || ' reaches ' || engine_id || ' on ' || host FROM bots
 			WHERE engine = $1 AND (engine_id, host) <> ($2, $3) AND run <> $4 AND `+present+` LIMIT 1`, name, in.ID, in.Host, me.Run).Scan(&other)
 		if err == nil {
-			return fmt.Errorf("%w: %s", snapshot.ErrEngineTwice, other)
+			return fmt.Errorf("%w: %s", watch.ErrEngineTwice, other)
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
@@ -39,9 +40,9 @@ func (db *DB) MeetEngine(ctx context.Context, me snapshot.Presence, in snapshot.
 const reaches = `b.engine = c.engine AND (b.scope = '' OR b.scope = ANY(c.scopes) OR c.scopes = '{}')`
 
 // present are the bots that were heard of lately.
-var present = fmt.Sprintf(`seen_at > now() - interval '%d seconds'`, int(snapshot.PresentFor.Seconds()))
+var present = fmt.Sprintf(`seen_at > now() - interval '%d seconds'`, int(watch.PresentFor.Seconds()))
 
-func comeIn(ctx context.Context, tx pgx.Tx, me snapshot.Presence, in snapshot.Introduction, name string) error {
+func comeIn(ctx context.Context, tx pgx.Tx, me watch.Presence, in snapshot.Introduction, name string) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO bots (bot, run, engine, engine_id, host, scope) VALUES (@bot, @run, @engine, @id, @host, @scope)
 		ON CONFLICT (bot) DO UPDATE SET run = excluded.run, engine = excluded.engine, engine_id = excluded.engine_id,
@@ -54,9 +55,9 @@ func comeIn(ctx context.Context, tx pgx.Tx, me snapshot.Presence, in snapshot.In
 	return nil
 }
 
-// NameEngine implements snapshot.EngineStore. It does nothing when somebody else has named the engine meanwhile.
-func (db *DB) NameEngine(ctx context.Context, me snapshot.Presence, in snapshot.Introduction, t snapshot.Traces,
-	choose func([]snapshot.KnownEngine) (string, incidents.Entry, error)) error {
+// NameEngine implements watch.EngineStore. It does nothing when somebody else has named the engine meanwhile.
+func (db *DB) NameEngine(ctx context.Context, me watch.Presence, in snapshot.Introduction, t snapshot.Traces,
+	choose func([]watch.KnownEngine) (string, incidents.Entry, error)) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `LOCK TABLE engines IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err
@@ -81,7 +82,7 @@ func (db *DB) NameEngine(ctx context.Context, me snapshot.Presence, in snapshot.
 	})
 }
 
-func knownEngines(ctx context.Context, tx pgx.Tx, me snapshot.Presence, t snapshot.Traces) ([]snapshot.KnownEngine, error) {
+func knownEngines(ctx context.Context, tx pgx.Tx, me watch.Presence, t snapshot.Traces) ([]watch.KnownEngine, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT known.name, EXISTS (SELECT FROM bots WHERE engine = known.name AND run <> $3 AND `+present+`),
 			(SELECT count(*) FROM containers c WHERE c.engine = known.name AND c.engine_id = ANY($1)),
@@ -90,10 +91,10 @@ func knownEngines(ctx context.Context, tx pgx.Tx, me snapshot.Presence, t snapsh
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[snapshot.KnownEngine])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[watch.KnownEngine])
 }
 
-// Attended implements snapshot.DuplicateStore.
+// Attended implements recovery.Store.
 func (db *DB) Attended(ctx context.Context) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `SELECT DISTINCT engine FROM bots WHERE `+present)
 	if err != nil {
@@ -103,8 +104,8 @@ func (db *DB) Attended(ctx context.Context) ([]string, error) {
 	return names, away(err)
 }
 
-// Leave implements snapshot.EngineStore.
-func (db *DB) Leave(ctx context.Context, me snapshot.Presence) error {
+// Leave implements watch.EngineStore.
+func (db *DB) Leave(ctx context.Context, me watch.Presence) error {
 	_, err := db.pool.Exec(ctx, `DELETE FROM bots WHERE bot = $1 AND run = $2`, me.Bot, me.Run)
 	return away(err)
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/snapshot/watch"
 )
 
 // holding are the open incidents for whose sake snapshots, and containers from before restores, are held beyond their time. One
 // that nobody resolves holds nothing for ever.
 const holding = `status <> 'resolved' AND opened_at > now() - interval '7 days'`
 
-// Referred implements snapshot.Keeping: what open incidents have restored from and what that has replaced, and whatever
+// Referred implements watch.Keeping: what open incidents have restored from and what that has replaced, and whatever
 // their timelines name; of those that may offer this container, being of its service or of one that no container names, the
 // snapshots of deploys in the day before and the day after they opened, and that of the last deploy before. What an undo would
 // need is referred to as well.
@@ -48,34 +49,34 @@ func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) 
 	return out, away(err)
 }
 
-// Held implements snapshot.Keeping.
-func (db *DB) Held(ctx context.Context, engine string) ([]snapshot.Held, error) {
+// Held implements watch.Keeping.
+func (db *DB) Held(ctx context.Context, engine string) ([]watch.Held, error) {
 	return db.held(ctx, `starts_with(key, $1 || '/') AND deleted_at IS NULL`, engine)
 }
 
-// TagsLeft implements snapshot.Keeping.
-func (db *DB) TagsLeft(ctx context.Context, engine string) ([]snapshot.Held, error) {
+// TagsLeft implements watch.Keeping.
+func (db *DB) TagsLeft(ctx context.Context, engine string) ([]watch.Held, error) {
 	return db.held(ctx, `starts_with(key, $1 || '/') AND tag_left
 		AND NOT EXISTS (SELECT FROM snapshots other WHERE other.image_ref = snapshots.image_ref AND other.deleted_at IS NULL)`, engine)
 }
 
-func (db *DB) held(ctx context.Context, where, engine string) ([]snapshot.Held, error) {
+func (db *DB) held(ctx context.Context, where, engine string) ([]watch.Held, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id, key, container, name, image_id, image_ref, missing_since IS NOT NULL
 		FROM snapshots WHERE `+where+` ORDER BY id`, engine)
 	if err != nil {
 		return nil, away(err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[snapshot.Held])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[watch.Held])
 	return list, away(err)
 }
 
-// TagLeft implements snapshot.Keeping.
+// TagLeft implements watch.Keeping.
 func (db *DB) TagLeft(ctx context.Context, id int64, left bool) error {
 	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET tag_left = $2 WHERE id = $1`, id, left)
 	return away(err)
 }
 
-// MarkGone implements snapshot.Keeping. Messages of open incidents lose their button.
+// MarkGone implements watch.Keeping. Messages of open incidents lose their button.
 func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		keys, err := mark(ctx, tx, ids, true)
@@ -89,7 +90,7 @@ func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) erro
 	})
 }
 
-// MarkMissing implements snapshot.Keeping. Messages of open incidents then offer it no more, or again.
+// MarkMissing implements watch.Keeping. Messages of open incidents then offer it no more, or again.
 func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		keys, err := mark(ctx, tx, []int64{id}, missing)
@@ -115,20 +116,20 @@ func mark(ctx context.Context, tx pgx.Tx, ids []int64, missing bool) (keys []str
 	return keys, nil
 }
 
-// KeptLeft implements snapshot.LeftoverStore.
-func (db *DB) KeptLeft(ctx context.Context) ([]snapshot.Restore, error) {
+// KeptLeft implements restore.LeftoverStore.
+func (db *DB) KeptLeft(ctx context.Context) ([]restore.Restore, error) {
 	return restores(ctx, db.pool, `WHERE state = 'verified' AND kept_until IS NULL AND undone_by IS NULL
 		AND verified_at > now() - interval '30 days' ORDER BY id`, pgx.NamedArgs{})
 }
 
-// Leavings implements snapshot.LeftoverStore. A create that its restore has given up ends within minutes; a copy may be in use for long.
-func (db *DB) Leavings(ctx context.Context) ([]snapshot.Restore, error) {
+// Leavings implements restore.LeftoverStore. A create that its restore has given up ends within minutes; a copy may be in use for long.
+func (db *DB) Leavings(ctx context.Context) ([]restore.Restore, error) {
 	return restores(ctx, db.pool, `WHERE NOT (`+stillRunning+`) AND (
 		record->'plan'->>'temp_name' <> '' AND entered_at > now() - interval '1 day' OR
 		record->'plan'->>'stand_in_ref' <> '' AND entered_at > now() - interval '30 days') ORDER BY id`, pgx.NamedArgs{})
 }
 
-// Sweep implements snapshot.Keeping. The last tick of a schedule stays, however long ago it was.
+// Sweep implements watch.Keeping. The last tick of a schedule stays, however long ago it was.
 func (db *DB) Sweep(ctx context.Context, engine string) error {
 	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE engine = $1 AND gone_at < now() - interval '7 days'
 		AND NOT EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.deleted_at IS NULL)`, engine)
@@ -159,7 +160,7 @@ func (db *DB) sweepSnapshots(ctx context.Context, engine string) error {
 	return err
 }
 
-// Restoring implements snapshot.Keeping.
+// Restoring implements watch.Keeping.
 func (db *DB) Restoring(ctx context.Context, key string) (running bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM restores WHERE key = $1 AND `+stillRunning+`)`, key).Scan(&running)
 	return running, away(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
@@ -168,8 +169,8 @@ func TestRemovedSnapshotLeavesNothingBehindInTime(t *testing.T) {
 	by := snapshot.By{Actor: incidents.Self()}
 	check(t, db.RemoveSnapshot(t.Context(), gone, by))
 	check(t, db.RemoveSnapshot(t.Context(), used, by))
-	_, _, err := db.Open(t.Context(), snapshot.Restore{
-		Kind: snapshot.Restoring, Key: key, Container: "api", SnapshotID: used, Snapshot: "used", State: snapshot.Requested, RequestedAt: evening, By: by,
+	_, _, err := db.Open(t.Context(), restore.Restore{
+		Kind: restore.Restoring, Key: key, Container: "api", SnapshotID: used, Snapshot: "used", State: restore.Requested, RequestedAt: evening, By: by,
 	}, "")
 	check(t, err)
 	left := func() map[int64]bool {
@@ -228,7 +229,7 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	}
 	one, err := db.SnapshotByID(t.Context(), locked)
 	check(t, err)
-	offer, err := snapshot.NewRestorer(snapshot.Config{Journal: db, Shelf: db}).Offer(t.Context(), seat("a").Container, one)
+	offer, err := restore.New(restore.Config{Journal: db, Shelf: db}).Offer(t.Context(), seat("a").Container, one)
 	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "SNAPBACK_SECRET_KEYS") {
 		t.Errorf("it is offered with %q, %v; want that its key is missing", offer.WhyNot, err)
 	}

@@ -10,14 +10,15 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // record is the part of a restore that only the machine and people read.
 type restoreRecord struct {
 	Only        string                `json:"only"`
 	Seen        string                `json:"seen,omitempty"`
-	Plan        snapshot.Plan         `json:"plan"`
-	Phases      []snapshot.Phase      `json:"phases,omitempty"`
+	Plan        restore.Plan          `json:"plan"`
+	Phases      []restore.Phase       `json:"phases,omitempty"`
 	Differences []snapshot.Difference `json:"differences,omitempty"`
 	WhyNot      []string              `json:"why_not,omitempty"`
 	Downtime    time.Duration         `json:"downtime_ns,omitempty"`
@@ -27,7 +28,7 @@ type restoreRecord struct {
 const restoreColumns = `id, kind, coalesce(undo_of, 0), key, container, snapshot_id, snapshot, state, epoch, coalesce(incident_id, 0),
 	requested_by, requested_at, entered_at, started_at, verified_at, kept_until, coalesce(undone_by, 0), error, record`
 
-func scanRestore(row pgx.CollectableRow) (r snapshot.Restore, err error) {
+func scanRestore(row pgx.CollectableRow) (r restore.Restore, err error) {
 	var started, verified, kept *time.Time
 	var rec restoreRecord
 	var incident int64
@@ -41,7 +42,7 @@ func scanRestore(row pgx.CollectableRow) (r snapshot.Restore, err error) {
 	return r, err
 }
 
-func recordOf(r snapshot.Restore) restoreRecord {
+func recordOf(r restore.Restore) restoreRecord {
 	return restoreRecord{r.Only, r.Seen, r.Plan, r.Phases, r.Differences, r.WhyNot, r.Downtime, r.Proof}
 }
 
@@ -50,7 +51,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func restores(ctx context.Context, q querier, rest string, args pgx.NamedArgs) ([]snapshot.Restore, error) {
+func restores(ctx context.Context, q querier, rest string, args pgx.NamedArgs) ([]restore.Restore, error) {
 	rows, err := q.Query(ctx, `SELECT `+restoreColumns+` FROM restores `+rest, args)
 	if err != nil {
 		return nil, away(err)
@@ -59,24 +60,24 @@ func restores(ctx context.Context, q querier, rest string, args pgx.NamedArgs) (
 	return list, away(err)
 }
 
-func oneRestore(ctx context.Context, q querier, rest string, args pgx.NamedArgs) (snapshot.Restore, error) {
+func oneRestore(ctx context.Context, q querier, rest string, args pgx.NamedArgs) (restore.Restore, error) {
 	list, err := restores(ctx, q, rest, args)
 	if err != nil {
-		return snapshot.Restore{}, err
+		return restore.Restore{}, err
 	}
 	if len(list) == 0 {
-		return snapshot.Restore{}, snapshot.ErrUnknownRestore
+		return restore.Restore{}, snapshot.ErrUnknownRestore
 	}
 	return list[0], nil
 }
 
-// Restore implements snapshot.Journal.
-func (db *DB) Restore(ctx context.Context, id int64) (snapshot.Restore, error) {
+// Restore implements restore.Journal.
+func (db *DB) Restore(ctx context.Context, id int64) (restore.Restore, error) {
 	return oneRestore(ctx, db.pool, `WHERE id = @id`, pgx.NamedArgs{"id": id})
 }
 
 // LatestRestore is the last one that was asked for within an incident; false when there was none.
-func (db *DB) LatestRestore(ctx context.Context, incident int64) (snapshot.Restore, bool, error) {
+func (db *DB) LatestRestore(ctx context.Context, incident int64) (restore.Restore, bool, error) {
 	r, err := oneRestore(ctx, db.pool, `WHERE incident_id = @id ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"id": incident})
 	if errors.Is(err, snapshot.ErrUnknownRestore) {
 		return r, false, nil
@@ -86,8 +87,8 @@ func (db *DB) LatestRestore(ctx context.Context, incident int64) (snapshot.Resto
 
 const stillRunning = `state NOT IN ('verified', 'refused', 'reverted', 'failed')`
 
-// Open implements snapshot.Journal.
-func (db *DB) Open(ctx context.Context, r snapshot.Restore, idempotency string) (opened snapshot.Restore, fresh bool, err error) {
+// Open implements restore.Journal.
+func (db *DB) Open(ctx context.Context, r restore.Restore, idempotency string) (opened restore.Restore, fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		opened, fresh, err = db.open(ctx, tx, r, idempotency)
 		return err
@@ -103,7 +104,7 @@ func (db *DB) Open(ctx context.Context, r snapshot.Restore, idempotency string) 
 	return opened, fresh, err
 }
 
-func (db *DB) open(ctx context.Context, tx pgx.Tx, r snapshot.Restore, idempotency string) (snapshot.Restore, bool, error) {
+func (db *DB) open(ctx context.Context, tx pgx.Tx, r restore.Restore, idempotency string) (restore.Restore, bool, error) {
 	if prior, fresh, err := db.earlier(ctx, tx, r, idempotency); err != nil || prior.ID != 0 {
 		return prior, fresh, err
 	}
@@ -124,11 +125,11 @@ func (db *DB) open(ctx context.Context, tx pgx.Tx, r snapshot.Restore, idempoten
 }
 
 // earlier finds the restore that the same wish opened before, or the one that stands in its way.
-func (db *DB) earlier(ctx context.Context, q querier, r snapshot.Restore, idempotency string) (snapshot.Restore, bool, error) {
+func (db *DB) earlier(ctx context.Context, q querier, r restore.Restore, idempotency string) (restore.Restore, bool, error) {
 	if idempotency != "" {
 		prior, err := oneRestore(ctx, q, `WHERE idempotency = @i`, pgx.NamedArgs{"i": idempotency})
 		if err == nil && !prior.SameWish(r) {
-			return snapshot.Restore{}, false, snapshot.ErrKeyReused
+			return restore.Restore{}, false, snapshot.ErrKeyReused
 		}
 		if !errors.Is(err, snapshot.ErrUnknownRestore) {
 			return prior, false, err
@@ -136,17 +137,17 @@ func (db *DB) earlier(ctx context.Context, q querier, r snapshot.Restore, idempo
 	}
 	running, err := oneRestore(ctx, q, `WHERE key = @key AND `+stillRunning, pgx.NamedArgs{"key": r.Key})
 	if errors.Is(err, snapshot.ErrUnknownRestore) {
-		return snapshot.Restore{}, false, nil
+		return restore.Restore{}, false, nil
 	}
 	if err != nil {
 		return running, false, err
 	}
-	return snapshot.Restore{}, false, &snapshot.InProgressError{Running: running}
+	return restore.Restore{}, false, &restore.InProgressError{Running: running}
 }
 
-// Claim implements snapshot.Journal.
-func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (snapshot.Restore, error) {
-	var r snapshot.Restore
+// Claim implements restore.Journal.
+func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (restore.Restore, error) {
+	var r restore.Restore
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			UPDATE restores SET epoch = epoch + 1, lease_owner = $2, lease_until = now() + make_interval(secs => $3),
@@ -157,7 +158,7 @@ func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Durati
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return snapshot.ErrFenced
+			return restore.ErrFenced
 		}
 		r, err = oneRestore(ctx, tx, `WHERE id = @id`, pgx.NamedArgs{"id": id})
 		return err
@@ -165,12 +166,12 @@ func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Durati
 	return r, err
 }
 
-// Renew implements snapshot.Journal.
+// Renew implements restore.Journal.
 func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) error {
 	tag, err := db.pool.Exec(ctx, `UPDATE restores SET lease_until = now() + make_interval(secs => $3)
 		WHERE id = $1 AND epoch = $2`, id, epoch, lease.Seconds())
 	if err == nil && tag.RowsAffected() == 0 {
-		return snapshot.ErrFenced
+		return restore.ErrFenced
 	}
 	return away(err)
 }
@@ -179,7 +180,7 @@ func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) e
 // Those that it had itself, and those of a release that did not say for which bots they are, are always its own.
 const within = `split_part(key, '/', 1) = @engine AND (lease_owner = @bot OR NOT record ? 'only' OR record->>'only' = @only)`
 
-func (db *DB) restoreIDs(ctx context.Context, where string, reach snapshot.Reach, after time.Duration) ([]int64, error) {
+func (db *DB) restoreIDs(ctx context.Context, where string, reach restore.Reach, after time.Duration) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+within+` AND `+where+` ORDER BY id`, pgx.NamedArgs{
 		"bot": reach.Bot, "engine": reach.Engine, "only": reach.Only, "after": after.Seconds(),
 	})
@@ -190,33 +191,33 @@ func (db *DB) restoreIDs(ctx context.Context, where string, reach snapshot.Reach
 	return ids, away(err)
 }
 
-// Claimable implements snapshot.Journal.
-func (db *DB) Claimable(ctx context.Context, reach snapshot.Reach) ([]int64, error) {
+// Claimable implements restore.Journal.
+func (db *DB) Claimable(ctx context.Context, reach restore.Reach) ([]int64, error) {
 	return db.restoreIDs(ctx, stillRunning+` AND (lease_until < now() OR lease_owner = @bot)
 		AND coalesce(record->'plan'->'volumes'->>'bot', @bot) = @bot`, reach, 0)
 }
 
-// Late implements snapshot.Journal.
-func (db *DB) Late(ctx context.Context, reach snapshot.Reach, after time.Duration) ([]int64, error) {
+// Late implements restore.Journal.
+func (db *DB) Late(ctx context.Context, reach restore.Reach, after time.Duration) ([]int64, error) {
 	return db.restoreIDs(ctx, `NOT (`+stillRunning+`) AND late <> '{}'
 		AND (@bot = ANY(late) OR taken_at < now() - make_interval(secs => @after))`, reach, after)
 }
 
-// WasLate implements snapshot.Journal.
+// WasLate implements restore.Journal.
 func (db *DB) WasLate(ctx context.Context, id int64, bot string) error {
 	_, err := db.pool.Exec(ctx, `UPDATE restores SET late = array_append(array_remove(late, $2), $2), taken_at = now() WHERE id = $1`, id, bot)
 	return away(err)
 }
 
-// Settled implements snapshot.Journal.
+// Settled implements restore.Journal.
 func (db *DB) Settled(ctx context.Context, id int64, bot string, after time.Duration) error {
 	_, err := db.pool.Exec(ctx, `UPDATE restores SET late = CASE WHEN taken_at < now() - make_interval(secs => $3) THEN '{}' ELSE array_remove(late, $2) END
 		WHERE id = $1`, id, bot, after.Seconds())
 	return away(err)
 }
 
-// Last implements snapshot.Journal.
-func (db *DB) Last(ctx context.Context, key string) (last snapshot.Restore, running bool, err error) {
+// Last implements restore.Journal.
+func (db *DB) Last(ctx context.Context, key string) (last restore.Restore, running bool, err error) {
 	args := pgx.NamedArgs{"key": key}
 	last, err = oneRestore(ctx, db.pool, `WHERE key = @key AND state IN ('verified', 'reverted', 'failed') ORDER BY id DESC LIMIT 1`, args)
 	if err != nil {
@@ -226,8 +227,8 @@ func (db *DB) Last(ctx context.Context, key string) (last snapshot.Restore, runn
 	return last, running, away(err)
 }
 
-// Advance implements snapshot.Journal.
-func (db *DB) Advance(ctx context.Context, r snapshot.Restore, to snapshot.State, e incidents.Entry) (snapshot.Restore, error) {
+// Advance implements restore.Journal.
+func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, e incidents.Entry) (restore.Restore, error) {
 	if !r.State.May(to) {
 		return r, fmt.Errorf("restore %d can't go from %s to %s", r.ID, r.State, to)
 	}
@@ -243,9 +244,9 @@ func (db *DB) Advance(ctx context.Context, r snapshot.Restore, to snapshot.State
 			return fmt.Errorf("writing restore %d: %w", r.ID, err)
 		}
 		if tag.RowsAffected() == 0 {
-			return snapshot.ErrFenced
+			return restore.ErrFenced
 		}
-		if to == snapshot.Verified {
+		if to == restore.Verified {
 			if err := settle(ctx, tx, r); err != nil {
 				return err
 			}
@@ -260,8 +261,8 @@ func (db *DB) Advance(ctx context.Context, r snapshot.Restore, to snapshot.State
 }
 
 // settle is what a success means for others: the incident is restored, and an undone restore has nothing kept any more.
-func settle(ctx context.Context, tx pgx.Tx, r snapshot.Restore) error {
-	if r.Kind == snapshot.Undoing {
+func settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+	if r.Kind == restore.Undoing {
 		_, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID)
 		return err
 	}
@@ -270,7 +271,7 @@ func settle(ctx context.Context, tx pgx.Tx, r snapshot.Restore) error {
 }
 
 // KeptOver lists restores whose container from before may go: its time is over, and its incident holds it no more.
-func (db *DB) KeptOver(ctx context.Context) ([]snapshot.Restore, error) {
+func (db *DB) KeptOver(ctx context.Context) ([]restore.Restore, error) {
 	return restores(ctx, db.pool, `WHERE kept_until < now() AND NOT EXISTS (
 		SELECT FROM incidents i WHERE i.id = restores.incident_id AND `+holding+`) ORDER BY id`, pgx.NamedArgs{})
 }

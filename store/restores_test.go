@@ -7,6 +7,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
@@ -22,10 +23,10 @@ func shelved(t *testing.T, db *store.DB, key, name string) snapshot.Snapshot {
 	return s
 }
 
-func wish(s snapshot.Snapshot) snapshot.Restore {
-	return snapshot.Restore{
-		Kind: snapshot.Restoring, Key: s.Key, Container: s.Container, SnapshotID: s.ID, Snapshot: s.Name,
-		State: snapshot.Requested, RequestedAt: time.Now(), By: snapshot.By{Actor: incidents.Self()},
+func wish(s snapshot.Snapshot) restore.Restore {
+	return restore.Restore{
+		Kind: restore.Restoring, Key: s.Key, Container: s.Container, SnapshotID: s.ID, Snapshot: s.Name,
+		State: restore.Requested, RequestedAt: time.Now(), By: snapshot.By{Actor: incidents.Self()},
 	}
 }
 
@@ -40,9 +41,9 @@ func TestAKeyStandsForOneWish(t *testing.T) {
 		t.Errorf("the same wish: restore %d, fresh %v, %v", again.ID, fresh, err)
 	}
 	undo, withVolumes := wish(good), wish(good)
-	undo.Kind, undo.UndoOf = snapshot.Undoing, first.ID
-	withVolumes.Plan.Volumes = &snapshot.VolumePlan{Bot: "a"}
-	for what, r := range map[string]snapshot.Restore{
+	undo.Kind, undo.UndoOf = restore.Undoing, first.ID
+	withVolumes.Plan.Volumes = &restore.VolumePlan{Bot: "a"}
+	for what, r := range map[string]restore.Restore{
 		"another snapshot": wish(older), "another container": wish(other), "an undo": undo, "with volumes": withVolumes,
 	} {
 		if got, _, err := db.Open(t.Context(), r, "key/k"); !errors.Is(err, snapshot.ErrKeyReused) || got.ID != 0 {
@@ -71,7 +72,7 @@ func TestARestoreForgetsItsKeyWithTheRequest(t *testing.T) {
 	if err := db.ForgetRequests(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	var running *snapshot.InProgressError
+	var running *restore.InProgressError
 	if _, _, err := db.Open(t.Context(), wish(good), "key/k"); !errors.As(err, &running) {
 		t.Errorf("after it: %v, want what stands in the way of any wish", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Alone implements snapshot.Shelf.
@@ -27,7 +28,7 @@ func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) e
 	return err
 }
 
-// Places implements snapshot.Seats.
+// Places implements watch.Seats.
 func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT c.key, c.engine_id, c.seen_at, c.gone_at IS NOT NULL, c.scopes,
@@ -47,7 +48,7 @@ func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, erro
 	return list, away(err)
 }
 
-// Seat implements snapshot.Seats. A row that an earlier release wrote has no document, nor has one whose key was taken away.
+// Seat implements watch.Seats. A row that an earlier release wrote has no document, nor has one whose key was taken away.
 func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error) {
 	var doc, sealed []byte
 	err = db.pool.QueryRow(ctx, `SELECT doc, labels, document FROM containers WHERE key = $1`, key).Scan(&doc, &s.Labels, &sealed)
@@ -71,7 +72,7 @@ func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error)
 	return s, nil
 }
 
-// Sit implements snapshot.Seats.
+// Sit implements watch.Seats.
 func (db *DB) Sit(ctx context.Context, s snapshot.Seat) error {
 	return db.tx(ctx, func(tx pgx.Tx) error { return db.sit(ctx, tx, s) })
 }
@@ -106,7 +107,7 @@ func settings(labels map[string]string) map[string]string {
 	return ours
 }
 
-// Present implements snapshot.Seats.
+// Present implements watch.Seats.
 func (db *DB) Present(ctx context.Context, engine string, keys []string, scope string, within []string) error {
 	_, err := db.pool.Exec(ctx, `
 		UPDATE containers SET
@@ -120,7 +121,7 @@ func (db *DB) Present(ctx context.Context, engine string, keys []string, scope s
 	return away(err)
 }
 
-// EventsSeen implements snapshot.Seats.
+// EventsSeen implements watch.Seats.
 func (db *DB) EventsSeen(ctx context.Context, engine string) (to time.Time, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT seen_to FROM engine_marks WHERE engine = $1`, engine).Scan(&to)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -129,14 +130,14 @@ func (db *DB) EventsSeen(ctx context.Context, engine string) (to time.Time, err 
 	return to.UTC(), away(err)
 }
 
-// SeeEvents implements snapshot.Seats.
+// SeeEvents implements watch.Seats.
 func (db *DB) SeeEvents(ctx context.Context, engine string, to time.Time) error {
 	_, err := db.pool.Exec(ctx, `INSERT INTO engine_marks (engine, seen_to) VALUES ($1, $2)
 		ON CONFLICT (engine) DO UPDATE SET seen_to = excluded.seen_to WHERE engine_marks.seen_to < excluded.seen_to`, engine, to)
 	return away(err)
 }
 
-// MadeByRestore implements snapshot.DeployHistory. When a restore was reverted, the old container, or its stand-in, is where it
+// MadeByRestore implements watch.DeployHistory. When a restore was reverted, the old container, or its stand-in, is where it
 // is by that restore.
 func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
@@ -220,10 +221,10 @@ func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) er
 	return nil
 }
 
-// Undone implements snapshot.DeployHistory.
+// Undone implements watch.DeployHistory.
 func (db *DB) Undone(ctx context.Context, key string) (u snapshot.Undone, found bool, err error) {
 	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key})
-	if errors.Is(err, snapshot.ErrUnknownRestore) || err == nil && r.Kind != snapshot.Restoring {
+	if errors.Is(err, snapshot.ErrUnknownRestore) || err == nil && r.Kind != restore.Restoring {
 		return u, false, nil
 	}
 	if err != nil {
@@ -241,13 +242,13 @@ func (db *DB) Undone(ctx context.Context, key string) (u snapshot.Undone, found 
 	return snapshot.Undone{Deploy: d, By: r.Snapshot, At: r.VerifiedAt}, err == nil, away(err)
 }
 
-// Once implements snapshot.Ticks.
+// Once implements watch.Ticks.
 func (db *DB) Once(ctx context.Context, what string, at time.Time) (bool, error) {
 	tag, err := db.pool.Exec(ctx, `INSERT INTO schedule_ticks (key, tick) VALUES ($1, $2) ON CONFLICT DO NOTHING`, what, at)
 	return tag.RowsAffected() > 0, away(err)
 }
 
-// LastTick implements snapshot.Ticks.
+// LastTick implements watch.Ticks.
 func (db *DB) LastTick(ctx context.Context, what string) (time.Time, error) {
 	var at *time.Time
 	err := db.pool.QueryRow(ctx, `SELECT max(tick) FROM schedule_ticks WHERE key = $1`, what).Scan(&at)

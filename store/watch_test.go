@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
@@ -156,10 +157,10 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 		t.Errorf("without an incident: %v", got)
 	}
 	in, _ := receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered, OpenedAt: opened}, opened)
-	_, _, err := db.Open(t.Context(), snapshot.Restore{
-		Kind: snapshot.Restoring, Key: key, Container: "api", SnapshotID: id["restored"], Snapshot: "restored", State: snapshot.Requested,
+	_, _, err := db.Open(t.Context(), restore.Restore{
+		Kind: restore.Restoring, Key: key, Container: "api", SnapshotID: id["restored"], Snapshot: "restored", State: restore.Requested,
 		RequestedAt: opened, By: snapshot.By{Incident: in.ID, Actor: incidents.Self()},
-		Plan: snapshot.Plan{BeforeID: id["replaced"]},
+		Plan: restore.Plan{BeforeID: id["replaced"]},
 	}, "")
 	check(t, err)
 	_, err = db.Record(t.Context(), incidents.Entry{IncidentID: in.ID, Kind: incidents.KindNote, Summary: "x", Details: []byte(`{"container":"api","snapshot":"named"}`)})

@@ -15,7 +15,7 @@ import (
 
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/api/wire"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // bot answers with h, and returns a client for it.
@@ -114,12 +114,12 @@ func TestAwaitSeesARestoreThroughWhileTheBotIsRestarted(t *testing.T) {
 			fmt.Fprint(w, `{"id":7,"state":"verified"}`)
 		}
 	})
-	var states []snapshot.State
+	var states []restore.State
 	r, err := c.Await(t.Context(), 7, time.Millisecond, time.Minute, func(r wire.Restore) { states = append(states, r.State) })
-	if err != nil || r.State != snapshot.Verified {
+	if err != nil || r.State != restore.Verified {
 		t.Errorf("got %v, %v", r.State, err)
 	}
-	if diff := cmp.Diff([]snapshot.State{snapshot.Swapping, snapshot.Verified}, states); diff != "" {
+	if diff := cmp.Diff([]restore.State{restore.Swapping, restore.Verified}, states); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Container is an enabled container as it is now.
@@ -103,11 +104,11 @@ type RestoreAsk struct {
 // Restore is one restore, or the undo of one.
 type Restore struct {
 	ID          int64                 `json:"id"`
-	Kind        snapshot.Kind         `json:"kind"`
+	Kind        restore.Kind          `json:"kind"`
 	UndoOf      int64                 `json:"undo_of,omitempty"`
 	Container   string                `json:"container"`
 	Snapshot    string                `json:"snapshot"`
-	State       snapshot.State        `json:"state"`
+	State       restore.State         `json:"state"`
 	Summary     string                `json:"summary"` // the state in one sentence
 	RequestedBy incidents.Actor       `json:"requested_by"`
 	Reason      string                `json:"reason"`
@@ -115,7 +116,7 @@ type Restore struct {
 	StartedAt   time.Time             `json:"started_at,omitzero"`
 	VerifiedAt  time.Time             `json:"verified_at,omitzero"`
 	DowntimeMs  int64                 `json:"downtime_ms"`
-	Phases      []snapshot.Phase      `json:"phases"`
+	Phases      []restore.Phase       `json:"phases"`
 	Differences []snapshot.Difference `json:"differences"`
 	WhyNot      []string              `json:"why_not"`
 	Kept        string                `json:"kept,omitempty"` // the name under which the container from before stays

@@ -8,7 +8,7 @@ import (
 
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // How often it is done, and what is aimed for, in ms.
@@ -31,7 +31,7 @@ type race struct {
 
 	restarted, restored, own figures // downtime: by the prober, and as the bot itself says
 	answered, verified, seen figures
-	phases                   map[snapshot.State]figures
+	phases                   map[restore.State]figures
 }
 
 // BenchmarkRestoreVsRestart restores by a tap in Slack, as at night, and restarts with the command line. Both take turns
@@ -48,7 +48,7 @@ func BenchmarkRestoreVsRestart(b *testing.B) {
 func runRace(b *testing.B, title string, args, restart []string) {
 	s := newStage(b)
 	port := freePort(b)
-	r := &race{stage: s, shop: s.Name("shop"), url: fmt.Sprintf("http://127.0.0.1:%d/", port), restart: restart, phases: map[snapshot.State]figures{}}
+	r := &race{stage: s, shop: s.Name("shop"), url: fmt.Sprintf("http://127.0.0.1:%d/", port), restart: restart, phases: map[restore.State]figures{}}
 	r.service = s.pd.AddService("PSHOP01", "Shop")
 	image := s.Image("shop", `ENTRYPOINT ["/app"]`)
 	// Another container keeps the bridge up, as on any host that does more than one thing. A bridge that loses its last
@@ -112,7 +112,7 @@ func (r *race) note(tapped time.Time) {
 	if err != nil {
 		r.b.Fatal(err)
 	}
-	if rest.State != snapshot.Verified || len(rest.Differences) > 0 {
+	if rest.State != restore.Verified || len(rest.Differences) > 0 {
 		r.b.Errorf("restore %d is %s: %s %+v", rest.ID, rest.State, rest.Error, rest.Differences)
 	}
 	r.verified = append(r.verified, rest.VerifiedAt.Sub(tapped))
@@ -131,7 +131,7 @@ func (r *race) report(title string) {
 	t.row("tap → answer", r.answered)
 	t.row("tap → verified", r.verified)
 	t.row("tap → message says so", r.seen)
-	for _, s := range snapshot.States() {
+	for _, s := range restore.States() {
 		if f := r.phases[s]; len(f) > 0 {
 			t.row("phase "+s.String(), f)
 		}
@@ -139,7 +139,7 @@ func (r *race) report(title string) {
 	ratio := r.restored.ms(50) / r.restarted.ms(50)
 	t.aim("downtime of a restore to that of a restart, medians", ratio, aimRatio)
 	t.aim("tap → verified, median in ms", r.verified.ms(50), aimVerified)
-	t.aim("preflight, median in ms", r.phases[snapshot.Preflight].ms(50), aimPreflight)
+	t.aim("preflight, median in ms", r.phases[restore.Preflight].ms(50), aimPreflight)
 	t.print(r.b)
 	r.b.ReportMetric(0, "ns/op") // it would be the length of all pairs
 	r.b.ReportMetric(ratio, "ratio")

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // TestAnotherBotTakesOver kills the bot that runs the restore, in each phase; another one, with a data folder of its own,
@@ -16,19 +16,19 @@ func TestAnotherBotTakesOver(t *testing.T) {
 	c := newCrash(t)
 	other := c.boot(t.TempDir())
 	undo := int64(0)
-	for _, state := range []snapshot.State{snapshot.Prepared, snapshot.Swapping, snapshot.Started} {
+	for _, state := range []restore.State{restore.Prepared, restore.Swapping, restore.Started} {
 		bot := c.first
 		var died time.Time
 		killed := c.when(state, func() { bot.kill(); died = time.Now() })
 		id := c.tap(bot, undo)
 		<-killed
 		r := c.check(id)
-		if r.State != snapshot.Verified {
+		if r.State != restore.Verified {
 			t.Errorf("killed in %s: %s: %s", state, r.State, r.Error)
 		}
 		c.within("taking over from a dead bot", c.continued(id, died, died), 10*time.Second)
 		c.first, other = other, c.boot(bot.dataDir)
-		if undo = r.ID; r.Kind == snapshot.Undoing {
+		if undo = r.ID; r.Kind == restore.Undoing {
 			undo = 0
 			c.clear()
 		}
@@ -47,7 +47,7 @@ func TestStoppedBotDoesNoHarmWhenItGoesOn(t *testing.T) {
 				c := newCrash(t)
 				c.boot(t.TempDir())
 				r := c.late(0, n, reverts)
-				if reverts && r.State != snapshot.Reverted || !reverts && r.State != snapshot.Verified {
+				if reverts && r.State != restore.Reverted || !reverts && r.State != restore.Verified {
 					t.Errorf("stopped at call %d: %s: %s", n, r.State, r.Error)
 				}
 			})
@@ -60,7 +60,7 @@ func TestStoppedBotDoesNoHarmToAnUndo(t *testing.T) {
 		t.Run(fmt.Sprintf("call%d", n), func(t *testing.T) {
 			c := newCrash(t)
 			c.boot(t.TempDir())
-			if r := c.late(c.clean(0).ID, n, true); r.State != snapshot.Reverted {
+			if r := c.late(c.clean(0).ID, n, true); r.State != restore.Reverted {
 				t.Errorf("stopped at call %d: %s: %s", n, r.State, r.Error)
 			}
 		})
@@ -68,7 +68,7 @@ func TestStoppedBotDoesNoHarmToAnUndo(t *testing.T) {
 }
 
 // late has the nth call arrive after all is over. With reverts, the starts of whatever bot until then are refused.
-func (c *crash) late(undo int64, n int, reverts bool) snapshot.Restore {
+func (c *crash) late(undo int64, n int, reverts bool) restore.Restore {
 	c.t.Helper()
 	bot, gate, stopped := c.first, make(chan struct{}), make(chan struct{})
 	var faults []*enginefault.Fault

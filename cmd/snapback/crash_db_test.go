@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // TestPostgresAwayOnlyDelaysTheRestore crashes Postgres in each phase, and has it back after three seconds. A swap that
@@ -16,7 +16,7 @@ import (
 func TestPostgresAwayOnlyDelaysTheRestore(t *testing.T) {
 	c, server, link := newCrashDB(t)
 	undo := int64(0)
-	for _, state := range []snapshot.State{snapshot.Preflight, snapshot.Prepared, snapshot.Swapping, snapshot.Started} {
+	for _, state := range []restore.State{restore.Preflight, restore.Prepared, restore.Swapping, restore.Started} {
 		for range 2 {
 			crashed := c.when(state, func() { link.cut(); crashServer(t, server) })
 			id := c.tapped(undo)
@@ -32,11 +32,11 @@ func TestPostgresAwayOnlyDelaysTheRestore(t *testing.T) {
 				id = c.latest()
 			}
 			r := c.check(id)
-			if r.State != snapshot.Verified {
+			if r.State != restore.Verified {
 				t.Errorf("Postgres away in %s: %s: %s", state, r.State, r.Error)
 			}
 			c.within("going on with a database that is back", c.continued(id, back, back), 4*time.Second)
-			if undo = r.ID; r.Kind == snapshot.Undoing {
+			if undo = r.ID; r.Kind == restore.Undoing {
 				undo = 0
 				c.clear()
 			}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // engineEnds are the ways in which an engine goes away and comes back: in order, which stops all containers, and by SIGKILL,
@@ -36,7 +36,7 @@ func TestEngineRestartedAtAnyCallOnlyDelaysTheRestore(t *testing.T) {
 			{After: func(enginefault.Call) { again() }, Drop: true},
 		} {
 			ends := c.everyAct(func() *enginefault.Fault { one := fault; return &one }, func(int64) {})
-			c.expect(ends, snapshot.Verified, restoreActs+undoActs)
+			c.expect(ends, restore.Verified, restoreActs+undoActs)
 		}
 	})
 }
@@ -46,7 +46,7 @@ func TestEngineRestartedAtAnyCallOnlyDelaysTheRestore(t *testing.T) {
 func TestEngineRestartedInAnyStateIsNeverNeither(t *testing.T) {
 	onOwnEngine(t, func(c *crash, again func()) {
 		c.good("V=1", "--restart", "no")
-		for _, state := range []snapshot.State{snapshot.Requested, snapshot.Preflight, snapshot.Prepared, snapshot.Swapping, snapshot.Started} {
+		for _, state := range []restore.State{restore.Requested, restore.Preflight, restore.Prepared, restore.Swapping, restore.Started} {
 			c.replace("V=2", "--restart", "no", c.bad)
 			back := make(chan time.Time, 1)
 			done := c.when(state, func() { again(); back <- time.Now() })
@@ -62,12 +62,12 @@ func TestEngineRestartedInAnyStateIsNeverNeither(t *testing.T) {
 }
 
 // oneOfTwo looks for the container that the journal says should run, and for nothing else but the evidence.
-func (c *crash) oneOfTwo(restarted snapshot.State, r snapshot.Restore) {
+func (c *crash) oneOfTwo(restarted restore.State, r restore.Restore) {
 	c.t.Helper()
 	runs, kept := r.Plan.NewID, 1
-	if r.State == snapshot.Reverted {
+	if r.State == restore.Reverted {
 		runs, kept = r.Plan.OldID, 0
-	} else if r.State != snapshot.Verified {
+	} else if r.State != restore.Verified {
 		c.t.Errorf("engine restarted in %s: %s: %s", restarted, r.State, r.Error)
 	}
 	all := c.onEngine()

@@ -6,15 +6,15 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // meanwhile restores, kills the bot at the nth call that changes the engine, or after the last one, has something
 // happen, and starts the bot again.
-func (c *crash) meanwhile(n int, happens func()) snapshot.Restore {
+func (c *crash) meanwhile(n int, happens func()) restore.Restore {
 	c.t.Helper()
 	if n > restoreActs {
-		c.when(snapshot.Started, c.first.kill)
+		c.when(restore.Started, c.first.kill)
 	}
 	c.proxy.Forget()
 	f := c.killed(true)()
@@ -49,7 +49,7 @@ func TestDeployWhileTheBotIsDownIsLeftAlone(t *testing.T) {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				c := newCrash(t)
 				r := c.meanwhile(n, func() { deploy(c) })
-				if r.State != snapshot.Failed || !strings.Contains(r.Error, "left alone") {
+				if r.State != restore.Failed || !strings.Contains(r.Error, "left alone") {
 					t.Errorf("%s: %s", r.State, r.Error)
 				}
 				c.onlyTheDeployRuns(r)
@@ -59,7 +59,7 @@ func TestDeployWhileTheBotIsDownIsLeftAlone(t *testing.T) {
 }
 
 // onlyTheDeployRuns: beside it there may be the container from before, stopped.
-func (c *crash) onlyTheDeployRuns(r snapshot.Restore) {
+func (c *crash) onlyTheDeployRuns(r restore.Restore) {
 	c.t.Helper()
 	c.say(r.Sentence(r.State))
 	for name, now := range c.onEngine() {
@@ -78,7 +78,7 @@ func TestOldContainerRemovedWhileTheBotIsDown(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			c := newCrash(t)
 			r := c.meanwhile(n, func() { c.Docker("rm", "-f", c.runs) })
-			if r.State != snapshot.Verified {
+			if r.State != restore.Verified {
 				t.Fatalf("%s: %s", r.State, r.Error)
 			}
 			c.runs, c.policy[r.Plan.NewID] = r.Plan.NewID, "unless-stopped"
@@ -92,11 +92,11 @@ func TestReplacementStaysWhenItIsAllThereIs(t *testing.T) {
 	c := newCrash(t)
 	c.good("V=1", "--health-cmd", "/app no-such-check", "--health-interval", "1s", "--health-retries", "2")
 	old := c.runs
-	removed := c.when(snapshot.Started, func() { c.Docker("rm", "-f", old) })
+	removed := c.when(restore.Started, func() { c.Docker("rm", "-f", old) })
 	id := c.tap(c.first, 0)
 	<-removed
 	r := c.over(id)
-	if r.State != snapshot.Failed || !strings.Contains(r.Error, "the replacement stays") {
+	if r.State != restore.Failed || !strings.Contains(r.Error, "the replacement stays") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	if now := c.onEngine()[c.name]; now.ID != r.Plan.NewID || now.State != "running" {
@@ -126,7 +126,7 @@ func TestCrashLoopingContainerIsRestoredThroughCrashes(t *testing.T) {
 		c.proxy.Arm(f)
 		id := c.tap(c.first, 0)
 		c.reboot(id)
-		if r := c.check(id); r.State != snapshot.Verified {
+		if r := c.check(id); r.State != restore.Verified {
 			t.Errorf("killed after call %d: %s: %s", n, r.State, r.Error)
 		}
 		c.clear()

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // acts is how many calls change the engine in a restore, and in an undo: create, connect, policy, stop, rename, rename,
@@ -23,7 +23,7 @@ const (
 
 // faulty restores, or undoes, with a fault at the nth call that changes the engine, and checks what has come of it. After
 // runs once the bot was asked.
-func (c *crash) faulty(undo int64, n int, fault *enginefault.Fault, after func(id int64), more ...*enginefault.Fault) snapshot.Restore {
+func (c *crash) faulty(undo int64, n int, fault *enginefault.Fault, after func(id int64), more ...*enginefault.Fault) restore.Restore {
 	c.t.Helper()
 	c.proxy.Forget()
 	fault.On = enginefault.Nth(n)
@@ -32,17 +32,17 @@ func (c *crash) faulty(undo int64, n int, fault *enginefault.Fault, after func(i
 	after(id)
 	r := c.check(id)
 	c.proxy.Forget()
-	if r.State == snapshot.Failed {
+	if r.State == restore.Failed {
 		c.t.Errorf("%s with a fault at call %d failed: %s", r.Kind, n, r.Error)
 	}
 	return r
 }
 
 // clean restores, or undoes, without a fault.
-func (c *crash) clean(undo int64) snapshot.Restore {
+func (c *crash) clean(undo int64) restore.Restore {
 	c.t.Helper()
 	r := c.check(c.tap(c.first, undo))
-	if r.State != snapshot.Verified {
+	if r.State != restore.Verified {
 		c.t.Fatalf("%s without a fault: %s: %s", r.Kind, r.State, r.Error)
 	}
 	return r
@@ -50,13 +50,13 @@ func (c *crash) clean(undo int64) snapshot.Restore {
 
 // everyAct has a fault at each call in turn of a restore, and of an undo. In the end all is as it was. It counts how
 // each of them has ended.
-func (c *crash) everyAct(fault func() *enginefault.Fault, after func(id int64)) map[snapshot.State]int {
+func (c *crash) everyAct(fault func() *enginefault.Fault, after func(id int64)) map[restore.State]int {
 	c.t.Helper()
-	ends := map[snapshot.State]int{}
+	ends := map[restore.State]int{}
 	undos := 0 // that have had their fault
 	for n := 1; n <= restoreActs; n++ {
 		r := c.faulty(0, n, fault(), after)
-		if ends[r.State]++; r.State == snapshot.Verified {
+		if ends[r.State]++; r.State == restore.Verified {
 			undos = c.undoFaulty(r.ID, undos+1, undos+1, ends, fault, after)
 		}
 	}
@@ -68,12 +68,12 @@ func (c *crash) everyAct(fault func() *enginefault.Fault, after func(id int64)) 
 
 // undoFaulty undoes a restore with a fault at the nth call, and the next ones up to last for as long as that comes to
 // nothing. It returns the last call that had one. In the end the restore is undone.
-func (c *crash) undoFaulty(id int64, n, last int, ends map[snapshot.State]int, fault func() *enginefault.Fault, after func(id int64)) int {
+func (c *crash) undoFaulty(id int64, n, last int, ends map[restore.State]int, fault func() *enginefault.Fault, after func(id int64)) int {
 	c.t.Helper()
 	defer c.clear()
 	for ; n <= min(last, undoActs); n++ {
 		u := c.faulty(id, n, fault(), after)
-		if ends[u.State]++; u.State == snapshot.Verified {
+		if ends[u.State]++; u.State == restore.Verified {
 			return n
 		}
 	}
@@ -121,21 +121,21 @@ func (c *crash) killed(before bool) func() *enginefault.Fault {
 func TestBotKilledBeforeAnEngineCallFinishesTheRestore(t *testing.T) {
 	c := newCrash(t)
 	ends := c.everyAct(c.killed(true), c.reboot)
-	c.expect(ends, snapshot.Verified, restoreActs+undoActs)
+	c.expect(ends, restore.Verified, restoreActs+undoActs)
 	c.report("from ready to the next state")
 }
 
 func TestBotKilledAfterAnEngineCallFinishesTheRestore(t *testing.T) {
 	c := newCrash(t)
 	ends := c.everyAct(c.killed(false), c.reboot)
-	c.expect(ends, snapshot.Verified, restoreActs+undoActs)
+	c.expect(ends, restore.Verified, restoreActs+undoActs)
 	c.report("from ready to the next state")
 }
 
 // expect fails the test unless all, n, have ended in one state.
-func (c *crash) expect(ends map[snapshot.State]int, state snapshot.State, n int) {
+func (c *crash) expect(ends map[restore.State]int, state restore.State, n int) {
 	c.t.Helper()
-	if diff := cmp.Diff(map[snapshot.State]int{state: n}, ends); diff != "" {
+	if diff := cmp.Diff(map[restore.State]int{state: n}, ends); diff != "" {
 		c.t.Errorf("ends (-want +got):\n%s", diff)
 	}
 	c.checkTold()
@@ -143,7 +143,7 @@ func (c *crash) expect(ends map[snapshot.State]int, state snapshot.State, n int)
 
 func TestBotKilledInAnyStateFinishesTheRestore(t *testing.T) {
 	c := newCrash(t)
-	for _, state := range []snapshot.State{snapshot.Requested, snapshot.Preflight, snapshot.Prepared, snapshot.Swapping, snapshot.Started} {
+	for _, state := range []restore.State{restore.Requested, restore.Preflight, restore.Prepared, restore.Swapping, restore.Started} {
 		undo := int64(0)
 		for range 2 { // a restore, and its undo
 			bot := c.first
@@ -152,7 +152,7 @@ func TestBotKilledInAnyStateFinishesTheRestore(t *testing.T) {
 			<-killed
 			c.reboot(id)
 			r := c.check(id)
-			if r.State != snapshot.Verified {
+			if r.State != restore.Verified {
 				t.Errorf("killed in %s: %s: %s", state, r.State, r.Error)
 			}
 			undo = r.ID
@@ -203,11 +203,11 @@ func (c *crash) randomly(moments *rand.Rand) {
 	r := c.check(id)
 	c.t.Logf("killed after %s: %s %s", moment, r.Kind, r.State)
 	switch {
-	case r.State != snapshot.Verified && id != 0:
+	case r.State != restore.Verified && id != 0:
 		c.t.Errorf("killed after %s: %s: %s", moment, r.State, r.Error)
-	case r.Kind == snapshot.Restoring:
+	case r.Kind == restore.Restoring:
 		c.undoable = r.ID
-	case r.Kind == snapshot.Undoing:
+	case r.Kind == restore.Undoing:
 		c.undoable = 0
 		c.clear()
 	}
@@ -221,7 +221,7 @@ func TestBotKilledWhileRevertingPutsTheOldContainerBack(t *testing.T) {
 	for _, before := range []bool{true, false} {
 		for n := 1; n <= revertActs; n++ {
 			r := c.faultyStart(c.killed(before)(), n, c.reboot)
-			if r.State != snapshot.Reverted {
+			if r.State != restore.Reverted {
 				t.Errorf("killed at call %d of the revert: %s: %s", n, r.State, r.Error)
 			}
 		}
@@ -231,7 +231,7 @@ func TestBotKilledWhileRevertingPutsTheOldContainerBack(t *testing.T) {
 }
 
 // faultyStart refuses to start the replacement, and has a fault at the nth call after that.
-func (c *crash) faultyStart(fault *enginefault.Fault, n int, after func(id int64)) snapshot.Restore {
+func (c *crash) faultyStart(fault *enginefault.Fault, n int, after func(id int64)) restore.Restore {
 	c.t.Helper()
 	start := &enginefault.Fault{On: enginefault.Nth(restoreActs), Refuse: 500, Message: "no space left on device"}
 	return c.faulty(0, restoreActs+n, fault, after, start)
@@ -242,20 +242,20 @@ func TestRefusedEngineCallIsReverted(t *testing.T) {
 	ends := c.everyAct(func() *enginefault.Fault {
 		return &enginefault.Fault{Refuse: 500, Message: "an engine that refuses"}
 	}, func(int64) {})
-	c.expect(ends, snapshot.Reverted, restoreActs+undoActs)
+	c.expect(ends, restore.Reverted, restoreActs+undoActs)
 }
 
 func TestLostEngineAnswerIsAskedForAgain(t *testing.T) {
 	c := newCrash(t)
 	ends := c.everyAct(func() *enginefault.Fault { return &enginefault.Fault{Drop: true} }, func(int64) {})
-	c.expect(ends, snapshot.Verified, restoreActs+undoActs)
+	c.expect(ends, restore.Verified, restoreActs+undoActs)
 }
 
 func TestRevertSurvivesRefusals(t *testing.T) {
 	c := newCrash(t)
 	for n := 1; n <= revertActs; n++ {
 		fault := &enginefault.Fault{Refuse: 500, Message: "an engine that refuses"}
-		if r := c.faultyStart(fault, n, func(int64) {}); r.State != snapshot.Reverted {
+		if r := c.faultyStart(fault, n, func(int64) {}); r.State != restore.Reverted {
 			t.Errorf("call %d of the revert refused: %s: %s", n, r.State, r.Error)
 		}
 	}
@@ -266,7 +266,7 @@ func TestRevertSurvivesRefusals(t *testing.T) {
 func TestEngineAwayForSecondsOnlyDelaysTheRestore(t *testing.T) {
 	c := newCrash(t)
 	undo := int64(0)
-	for _, state := range []snapshot.State{snapshot.Preflight, snapshot.Prepared, snapshot.Swapping, snapshot.Started} {
+	for _, state := range []restore.State{restore.Preflight, restore.Prepared, restore.Swapping, restore.Started} {
 		for range 2 {
 			down := c.when(state, c.proxy.Down)
 			id := c.tap(c.first, undo)
@@ -275,11 +275,11 @@ func TestEngineAwayForSecondsOnlyDelaysTheRestore(t *testing.T) {
 			c.proxy.Up()
 			up := time.Now()
 			r := c.check(id)
-			if r.State != snapshot.Verified {
+			if r.State != restore.Verified {
 				t.Errorf("engine away in %s: %s: %s", state, r.State, r.Error)
 			}
 			c.within("going on with an engine that is back", c.continued(id, up, up), 4*time.Second)
-			if undo = r.ID; r.Kind == snapshot.Undoing {
+			if undo = r.ID; r.Kind == restore.Undoing {
 				undo = 0
 				c.clear()
 			}

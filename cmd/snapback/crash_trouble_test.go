@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 func TestContainerThatDiesWhileItIsToldNotToRestartIsRestored(t *testing.T) {
 	c := newCrash(t)
 	r := c.faulty(0, 3, &enginefault.Fault{Refuse: 500, Message: "cannot update a stopped container: unknown"}, func(int64) {})
-	if r.State != snapshot.Verified {
+	if r.State != restore.Verified {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 }
@@ -72,16 +72,16 @@ func (c *crash) autoRemove(n int, fault *enginefault.Fault, reboots, refused boo
 		c.reboot(id)
 	}
 	r := c.over(id)
-	want := snapshot.Verified
+	want := restore.Verified
 	if refused {
-		want = snapshot.Reverted
+		want = restore.Reverted
 	}
 	if r.State != want {
 		c.t.Errorf("%+v: %s: %s", c.proxy.Calls(), r.State, r.Error)
 	}
 	// A stop that was answered with an error may take effect yet, so it is done again.
 	switch stopped := n >= 6; {
-	case r.State == snapshot.Verified:
+	case r.State == restore.Verified:
 		c.runs, c.policy[r.Plan.NewID] = r.Plan.NewID, "unless-stopped"
 		c.kept[r.Plan.KeptName] = r.Plan.StandInID
 	case stopped:
@@ -120,11 +120,11 @@ func TestPortTakenDuringTheSwapIsReverted(t *testing.T) {
 	c.proxy.Forget()
 	c.proxy.Arm(&enginefault.Fault{On: enginefault.Of(enginefault.Stop), Before: thief})
 	r := c.check(c.tap(c.first, 0))
-	if r.State != snapshot.Reverted || !strings.Contains(r.Error, "port is already allocated") {
+	if r.State != restore.Reverted || !strings.Contains(r.Error, "port is already allocated") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	r = c.check(c.tap(c.first, 0)) // and now that it is known, nothing is begun
-	if r.State != snapshot.Refused || !strings.Contains(r.Error, "is taken by container") {
+	if r.State != restore.Refused || !strings.Contains(r.Error, "is taken by container") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 }
@@ -135,11 +135,11 @@ func TestImagePrunedAfterThePreflightChangesNothing(t *testing.T) {
 	c.proxy.Forget()
 	c.proxy.Arm(&enginefault.Fault{On: enginefault.Of(enginefault.Create), Before: prune})
 	r := c.check(c.tap(c.first, 0))
-	if r.State != snapshot.Reverted {
+	if r.State != restore.Reverted {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	r = c.check(c.tap(c.first, 0))
-	if r.State != snapshot.Refused || !strings.Contains(r.Error, "image") {
+	if r.State != restore.Refused || !strings.Contains(r.Error, "image") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 }
@@ -158,11 +158,11 @@ func TestBadReplacementIsRevertedThroughCrashes(t *testing.T) {
 			if name == "ends at once" {
 				c.goodThatEnds()
 			}
-			killed := c.when(snapshot.Reverting, c.first.kill)
+			killed := c.when(restore.Reverting, c.first.kill)
 			id := c.tap(c.first, 0)
 			<-killed
 			c.reboot(id)
-			if r := c.check(id); r.State != snapshot.Reverted {
+			if r := c.check(id); r.State != restore.Reverted {
 				t.Errorf("%s: %s", r.State, r.Error)
 			}
 			c.checkTold()

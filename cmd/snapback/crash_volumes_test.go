@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // staticProgram builds the program as it is shipped, since the helper container has nothing but it.
@@ -184,17 +184,17 @@ func TestBotKilledWhileVolumesAreMovedLeavesNoHalves(t *testing.T) {
 		id := m.ask(undoable)
 		<-bot.ended
 		timer.Stop()
-		state := snapshot.State("never asked for")
+		state := restore.State("never asked for")
 		m.boot()
 		if id != 0 {
 			begun := time.Now()
 			r := m.over(id)
-			if state = r.State; state != snapshot.Verified {
+			if state = r.State; state != restore.Verified {
 				t.Fatalf("killed after %s: %s: %s", moment, r.State, r.Error)
 			}
 			want = map[string]string{"good": "bad", "bad": "good"}[want]
 			undoable = 0
-			if r.Kind == snapshot.Restoring {
+			if r.Kind == restore.Restoring {
 				undoable = r.ID
 			}
 			t.Logf("killed after %s: %s %s, over %s after the next start", moment, r.Kind, r.State, time.Since(begun))

@@ -13,7 +13,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/slackfake"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // seen is what a container is, as far as a restore that is over has to answer for it.
@@ -23,18 +23,18 @@ type seen struct {
 
 // check compares all that there is on the engine with what the journal says that the restore came to, and remembers
 // that for the next one. It returns the restore.
-func (c *crash) check(id int64) snapshot.Restore {
+func (c *crash) check(id int64) restore.Restore {
 	c.t.Helper()
 	if id == 0 { // never asked for: nothing may have happened
 		c.compare("no restore")
-		return snapshot.Restore{}
+		return restore.Restore{}
 	}
 	r := c.over(id)
-	if r.State == snapshot.Verified {
+	if r.State == restore.Verified {
 		if p := r.Plan; p.OldID != "" {
 			c.kept[p.KeptName] = p.OldID
 		}
-		if r.Kind == snapshot.Undoing {
+		if r.Kind == restore.Undoing {
 			delete(c.kept, r.Plan.TempName)
 		} else {
 			c.policy[r.Plan.NewID] = "unless-stopped"

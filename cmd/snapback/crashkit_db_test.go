@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/internal/pgserver"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // announce has the database say every state that a restore comes into.
@@ -27,7 +27,7 @@ const announce = `
 	CREATE TRIGGER announce AFTER INSERT OR UPDATE OF state ON restores FOR EACH ROW EXECUTE FUNCTION announce()`
 
 // when runs do once, as soon as any restore has come into a state. The channel is closed when do has returned.
-func (c *crash) when(state snapshot.State, do func()) <-chan struct{} {
+func (c *crash) when(state restore.State, do func()) <-chan struct{} {
 	c.t.Helper()
 	conn, err := pgx.Connect(c.t.Context(), c.direct)
 	if err != nil {

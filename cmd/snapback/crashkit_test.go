@@ -22,7 +22,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
@@ -346,8 +346,8 @@ func (c *crash) entries() []incidents.Entry {
 }
 
 type entryDetails struct {
-	Restore int64          `json:"restore_id"`
-	State   snapshot.State `json:"state"`
+	Restore int64         `json:"restore_id"`
+	State   restore.State `json:"state"`
 }
 
 func detailsOf(t *testing.T, e incidents.Entry) (d entryDetails) {
@@ -359,7 +359,7 @@ func detailsOf(t *testing.T, e incidents.Entry) (d entryDetails) {
 }
 
 // over waits until a restore is over.
-func (c *crash) over(id int64) snapshot.Restore {
+func (c *crash) over(id int64) restore.Restore {
 	c.t.Helper()
 	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // snapback runs a command against the running bot, and returns what it printed.
@@ -97,7 +98,7 @@ func TestSnapshotsComeBackAfterTheDatabaseWasDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if unexpected := (snapshot.Restore{Differences: rest.Differences}).Unexpected(); len(unexpected) != 0 || rest.State != snapshot.Verified {
+	if unexpected := (restore.Restore{Differences: rest.Differences}).Unexpected(); len(unexpected) != 0 || rest.State != restore.Verified {
 		t.Errorf("the restore is %s, with %+v", rest.State, unexpected)
 	}
 	if env := n.Docker("inspect", "--format", "{{.Config.Env}}", shop); !strings.Contains(env, "DB_POOL=20") {

@@ -21,6 +21,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // call runs one command against a bot that answers with h, and returns what it printed.
@@ -125,7 +126,7 @@ func TestSnapshotRestoreWithVolumesAsksForThem(t *testing.T) {
 			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 				t.Error(err)
 			}
-			answer(t, w, 202, wire.Restore{ID: 7, State: snapshot.Requested})
+			answer(t, w, 202, wire.Restore{ID: 7, State: restore.Requested})
 		}, newSnapshotCmd, args...)
 		if err != nil || asked.Volumes != flag {
 			t.Errorf("with %q: asked for %+v, %v", args, asked, err)
@@ -156,7 +157,7 @@ func restoring(t *testing.T, states ...wire.Restore) http.HandlerFunc {
 	var n atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPatch {
-			answer(t, w, 202, wire.Restore{ID: 7, Container: "api", Snapshot: "x", State: snapshot.Requested})
+			answer(t, w, 202, wire.Restore{ID: 7, Container: "api", Snapshot: "x", State: restore.Requested})
 			return
 		}
 		answer(t, w, 200, states[min(int(n.Add(1)), len(states))-1])
@@ -165,11 +166,11 @@ func restoring(t *testing.T, states ...wire.Restore) http.HandlerFunc {
 
 func TestSnapshotRestorePrintsPhasesAndEndsWithTheSentence(t *testing.T) {
 	t.Parallel()
-	phases := []snapshot.Phase{{State: snapshot.Requested, Ms: 1}, {State: snapshot.Preflight, Ms: 42}, {State: snapshot.Swapping, Ms: 900}}
+	phases := []restore.Phase{{State: restore.Requested, Ms: 1}, {State: restore.Preflight, Ms: 42}, {State: restore.Swapping, Ms: 900}}
 	out, err := call(t.Context(), t, restoring(t,
-		wire.Restore{ID: 7, State: snapshot.Preflight, Phases: phases[:1]},
-		wire.Restore{ID: 7, State: snapshot.Preflight, Phases: phases[:1]},
-		wire.Restore{ID: 7, State: snapshot.Verified, Phases: phases, Summary: "api is back on x"},
+		wire.Restore{ID: 7, State: restore.Preflight, Phases: phases[:1]},
+		wire.Restore{ID: 7, State: restore.Preflight, Phases: phases[:1]},
+		wire.Restore{ID: 7, State: restore.Verified, Phases: phases, Summary: "api is back on x"},
 	), newSnapshotCmd, "restore", "api", "x", "--reason", "y")
 	want := `restore 7 of api to x: asked for
   requested       1 ms
@@ -185,7 +186,7 @@ api is back on x
 
 func TestSnapshotRestoreFailsWhenTheContainerIsNotRestored(t *testing.T) {
 	t.Parallel()
-	_, err := call(t.Context(), t, restoring(t, wire.Restore{ID: 7, State: snapshot.Reverted, Summary: "api is as it was before: unhealthy"}), newSnapshotCmd, "restore", "api", "x")
+	_, err := call(t.Context(), t, restoring(t, wire.Restore{ID: 7, State: restore.Reverted, Summary: "api is as it was before: unhealthy"}), newSnapshotCmd, "restore", "api", "x")
 	if exitCode(err) != 1 || !strings.Contains(err.Error(), "as it was before: unhealthy") {
 		t.Errorf("exit code %d, %v", exitCode(err), err)
 	}
@@ -204,7 +205,7 @@ func TestSnapshotRestoreFailsWhenTheContainerIsNotRestored(t *testing.T) {
 func TestCtrlCEndsTheWatchingAndSaysThatTheRestoreGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
-	h := restoring(t, wire.Restore{ID: 7, State: snapshot.Swapping})
+	h := restoring(t, wire.Restore{ID: 7, State: restore.Swapping})
 	_, err := call(ctx, t, func(w http.ResponseWriter, r *http.Request) {
 		h(w, r)
 		if r.Method == http.MethodGet {

@@ -19,8 +19,12 @@ import (
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
+	"github.com/snapback/snapback/snapshot/capture/vault"
 	"github.com/snapback/snapback/snapshot/docker"
-	"github.com/snapback/snapback/snapshot/vault"
+	"github.com/snapback/snapback/snapshot/recovery"
+	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/snapshot/watch"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
@@ -103,8 +107,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	stop.add(closing(db.Close))
 
 	// The engine, and what is done with it.
-	registry := snapshot.NewRegistry(snapshot.RegistryConfig{
-		Store: db, Me: snapshot.Presence{Bot: folder.bot, Run: rand.Text(), Scope: c.Only}, Logger: log,
+	registry := watch.NewRegistry(watch.RegistryConfig{
+		Store: db, Me: watch.Presence{Bot: folder.bot, Run: rand.Text(), Scope: c.Only}, Logger: log,
 	})
 	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Namer: registry, Logger: log})
 	if err != nil {
@@ -119,30 +123,30 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		log.Error("the engine does not allow what snapshots and restores need", "err", err)
 	}
 	fleet := fleet{engine, db}
-	disk := &snapshot.Disk{Used: engine.DiskUsed, Takes: engine.CommitTakes, Limit: c.DiskLimit, Audit: db, Logger: log}
+	disk := &capture.Disk{Used: engine.DiskUsed, Takes: engine.CommitTakes, Limit: c.DiskLimit, Audit: db, Logger: log}
 	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
 	}
-	volumes := snapshot.NewVolumes(snapshot.VolumesConfig{Engine: engine, Vault: archives, Used: db.VolumeSets, Logger: log})
+	volumes := capture.NewVolumes(capture.VolumesConfig{Engine: engine, Vault: archives, Used: db.VolumeSets, Logger: log})
 	if err := within(ctx, startPatience, volumes.Recover); err != nil {
 		log.Warn("looking for containers that were left paused", "err", err) // the watch tries again
 	}
-	duplicator := snapshot.NewDuplicator(snapshot.DuplicatorConfig{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
-	taker := snapshot.NewTaker(snapshot.TakerConfig{
+	duplicator := recovery.New(recovery.Config{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
+	taker := capture.New(capture.Config{
 		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
 		Observe: measured.Snapshot,
 	})
-	restorer := snapshot.NewRestorer(snapshot.Config{
+	restorer := restore.New(restore.Config{
 		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
 		Keep: c.KeepBefore, Observe: measured.Restore,
 	})
 
-	leftovers := &snapshot.Leftovers{Engine: engine, Store: db, Logger: log}
-	watcher := snapshot.NewWatcher(snapshot.WatchConfig{
+	leftovers := &restore.Leftovers{Engine: engine, Store: db, Logger: log}
+	watcher := watch.New(watch.Config{
 		Engine: engine, Store: db, Deploys: duplicator.Deploys(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone,
 		BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge, Observe: measured.Deploy,
-		Chores: []snapshot.Chore{
+		Chores: []watch.Chore{
 			{Name: "removing containers from before", Do: leftovers.RemoveKept},
 			{Name: "removing what restores have left", Do: leftovers.RemoveStrays},
 			{Name: "removing surplus archives of volumes", Do: volumes.LookAfter},

@@ -15,6 +15,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/outside"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 func newSnapshotCmd(e env) *cobra.Command {
@@ -224,7 +225,7 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 	if err != nil {
 		return fmt.Errorf("restore %d was asked for, and nothing is heard of it: %w", rest.ID, err)
 	}
-	if over.State != snapshot.Verified {
+	if over.State != restore.Verified {
 		return fmt.Errorf("%w: %s", errNotRestored, outside.Line(over.Summary))
 	}
 	_, err = fmt.Fprintln(out, outside.Line(over.Summary))
@@ -235,7 +236,7 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 type phasePrinter struct {
 	out   io.Writer
 	over  int
-	begun snapshot.State
+	begun restore.State
 }
 
 func (p *phasePrinter) print(r wire.Restore) {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
 	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/watch"
 	"github.com/snapback/snapback/store"
 )
 
@@ -46,8 +48,8 @@ func engineOf(t *testing.T, only string) *docker.Engine {
 func (n *night) tidyOften() {
 	n.t.Helper()
 	db, engine := n.store(), engineOf(n.t, n.Only())
-	taker := snapshot.NewTaker(snapshot.TakerConfig{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db})
-	w := snapshot.NewWatcher(snapshot.WatchConfig{Engine: engine, Store: db, Deploys: db, Taker: taker, KeepEvery: 50 * time.Millisecond})
+	taker := capture.New(capture.Config{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db})
+	w := watch.New(watch.Config{Engine: engine, Store: db, Deploys: db, Taker: taker, KeepEvery: 50 * time.Millisecond})
 	w.Start()
 	n.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -30,7 +30,6 @@ terminal:                access incidents
 
 incidents/pagerduty:     incidents internal/mask
 snapshot/docker:         snapshot snapshot/capture snapshot/restore terminal internal/mask internal/volumetar
-snapshot/vault:          snapshot internal/keyring internal/sealstream
 store:                   access incidents snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents snapshot snapshot/restore internal/refusals
 api:                     access incidents snapshot snapshot/capture snapshot/recovery snapshot/restore api/wire internal/mask internal/refusals
@@ -83,6 +82,7 @@ github.com/spf13/:        cmd/*
 github.com/robfig/:       snapshot snapshot/watch
 github.com/klauspost/:    internal/volumetar
 github.com/chromedp/:     internal/browsertest
+github.com/google/:       snapshot/internal/snapshottest
 golang.org/x/:            *
 `
 

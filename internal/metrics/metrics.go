@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Metrics are counted by its methods, which may be called from several goroutines.
@@ -65,12 +66,12 @@ func New(registry prometheus.Registerer, version string) *Metrics {
 
 // beginAtZero shows what has not happened yet as 0: from a series that begins at 1, no rate shows that first time.
 func (m *Metrics) beginAtZero() {
-	for _, s := range snapshot.States() {
+	for _, s := range restore.States() {
 		if !s.Final() {
 			m.phases.WithLabelValues(s.String())
 			continue
 		}
-		for _, kind := range []snapshot.Kind{snapshot.Restoring, snapshot.Undoing} {
+		for _, kind := range []restore.Kind{restore.Restoring, restore.Undoing} {
 			m.restores.WithLabelValues(string(kind), s.String())
 		}
 	}
@@ -82,12 +83,12 @@ func (m *Metrics) beginAtZero() {
 }
 
 // Restore counts one that is over.
-func (m *Metrics) Restore(r snapshot.Restore) {
+func (m *Metrics) Restore(r restore.Restore) {
 	m.restores.WithLabelValues(string(r.Kind), r.State.String()).Inc()
 	for _, p := range r.Phases {
 		m.phases.WithLabelValues(p.State.String()).Observe(float64(p.Ms) / 1000)
 	}
-	if r.State == snapshot.Verified {
+	if r.State == restore.Verified {
 		m.downtime.Observe(r.Downtime.Seconds())
 	}
 }

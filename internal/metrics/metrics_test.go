@@ -17,6 +17,7 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 var update = flag.Bool("update", false, "write the list of docs/metrics.md")
@@ -111,8 +112,8 @@ func counted(t *testing.T, registry *prometheus.Registry, name string) map[strin
 func TestRestoreCountsItsOutcomeAndItsPhases(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	metrics.New(registry, "test").Restore(snapshot.Restore{
-		Kind: snapshot.Undoing, State: snapshot.Failed, Downtime: time.Second, Phases: []snapshot.Phase{{State: snapshot.Swapping, Ms: 1500}},
+	metrics.New(registry, "test").Restore(restore.Restore{
+		Kind: restore.Undoing, State: restore.Failed, Downtime: time.Second, Phases: []restore.Phase{{State: restore.Swapping, Ms: 1500}},
 	})
 	for name, want := range map[string]map[string]float64{
 		"snapback_restores_total":           {"undo failed": 1},

@@ -22,6 +22,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Config is how to reach an engine.
@@ -75,7 +76,7 @@ type Engine struct {
 	mounted map[string]map[string]string // see mountedImages
 }
 
-var _ snapshot.Engine = (*Engine)(nil)
+var _ restore.Engine = (*Engine)(nil)
 
 // New makes an Engine. An engine that does not answer yet is no error: every call says so for itself, with an error
 // that wraps snapshot.ErrEngineAway. A name by which it can't be found is one, which names the setting.

@@ -12,7 +12,7 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Namer gives engines the names under which what is theirs is written down. snapshot.Registry does.
+// Namer gives engines the names under which what is theirs is written down. watch.Registry does.
 type Namer interface {
 	Name(ctx context.Context, in snapshot.Introduction, traces func(context.Context) (snapshot.Traces, error)) (string, error)
 }

@@ -1,0 +1,257 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Audit writes timeline entries. Nothing is done to the engine that could not be written down first.
+type Audit interface {
+	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+}
+
+// Config is what a Taker needs; Engine, Ref, Shelf and Audit are required.
+type Config struct {
+	Engine interface {
+		snapshot.Containers
+		snapshot.Images
+	}
+	Ref    func(container, snapshot string) string // the tag under which the engine keeps a snapshot's image
+	Shelf  snapshot.Shelf
+	Audit  Audit
+	Logger *slog.Logger   // nil: silent
+	Zone   *time.Location // for names such as manual-0347; nil: UTC
+	Limit  int            // how many commits may run on one engine at once, of all bots; 0: 1, since they compete for the same disk
+
+	Wait time.Duration // how long a snapshot waits for other commits to end; 0: 10 min
+
+	// Room is asked before every commit of a container, which does not happen when it returns an error; nil: there is always room.
+	Room func(ctx context.Context, id string) error
+
+	Volumes *Volumes // nil: contents of volumes are not archived, whatever the label says
+
+	Observe func(reason snapshot.Reason, err error) // hears how every Take and Copy has ended, for metrics; nil: nobody does
+}
+
+// Taker takes snapshots and removes them.
+type Taker struct {
+	Config
+	commits  chan struct{} // a place for every commit that this bot may have run; see amongBots for those of others
+	archives chan struct{} // one place: volumes are read one container after the other, however long that takes
+}
+
+// New returns a Taker.
+func New(c Config) *Taker {
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Wait == 0 {
+		c.Wait = 10 * time.Minute
+	}
+	if c.Observe == nil {
+		c.Observe = func(snapshot.Reason, error) {}
+	}
+	return &Taker{c, make(chan struct{}, max(1, c.Limit)), make(chan struct{}, 1)}
+}
+
+// Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
+// otherwise, its inspect document, and the contents of its volumes if its label asks for them. It returns ErrBadName, ErrNameTaken
+// (for a name that is not to be numbered), ErrNotEnabled, or what the engine says.
+func (t *Taker) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (s snapshot.Snapshot, err error) {
+	if ask.Reason == "" {
+		ask.Reason = snapshot.Manual
+	}
+	defer func() { t.Observe(ask.Reason, err) }()
+	if ask.Name == "" {
+		ask.Name, ask.Numbered = snapshot.DefaultName(ask.Reason, time.Now().In(t.Zone)), true
+	}
+	if err := snapshot.CheckName(ask.Name); err != nil {
+		return s, err
+	}
+	if !ask.Numbered { // rather now than after others
+		if err := t.free(ctx, c.Key, ask.Name); err != nil {
+			return s, err
+		}
+	}
+	at, err := t.enter(ctx, c, ask)
+	if err != nil {
+		return s, err
+	}
+	defer at.leave()
+	err = t.named(ctx, c.Key, ask, func(ctx context.Context, name string) error {
+		s, err = t.take(ctx, draft(c, name, ask), ask.By, at)
+		return err
+	})
+	return s, err
+}
+
+// take does it all, under a name that nobody else takes meanwhile.
+func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, at *places) (snapshot.Snapshot, error) {
+	now, err := t.look(ctx, &s)
+	if err != nil {
+		return s, err
+	}
+	if _, err := t.Audit.Record(ctx, takeEntry(s, by)); err != nil {
+		return s, fmt.Errorf("writing the audit entry: %w", err)
+	}
+	s.ImageRef = t.Ref(s.Container, s.Name)
+	if err := t.keep(ctx, &s, now, at); err != nil {
+		return s, errors.Join(err, t.discard(ctx, s))
+	}
+	added, err := t.Shelf.AddSnapshot(ctx, s, by)
+	if err != nil {
+		return s, errors.Join(err, t.discard(ctx, s))
+	}
+	t.Logger.Info("snapshot taken", "container", s.Container, "snapshot", added.Name, "reason", s.Reason,
+		"committed", s.Committed, "size_bytes", s.SizeBytes)
+	return added, nil
+}
+
+// draft is the snapshot as far as it is known before the engine is asked for anything.
+func draft(c snapshot.Container, name string, ask snapshot.TakeAsk) snapshot.Snapshot {
+	now := time.Now()
+	s := snapshot.Snapshot{
+		Key: c.Key, Container: c.Name, Name: name, Reason: ask.Reason, Note: ask.Note, Pinned: ask.Pinned,
+		CreatedAt: now.UTC(), ContainerID: c.ID,
+	}
+	if ask.ExpiresIn > 0 {
+		s.ExpiresAt = now.Add(ask.ExpiresIn).UTC()
+	}
+	return s
+}
+
+// look finds out what there is to keep, and whether there is room for it. It changes nothing: what can't be taken is not
+// to fill the timeline with entries that say that it was about to be.
+func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspection, error) {
+	now, err := t.Engine.Inspect(ctx, s.ContainerID)
+	if err != nil {
+		return now, err
+	}
+	if !now.Enabled {
+		return now, snapshot.ErrNotEnabled
+	}
+	if now.Carries != "" {
+		return now, fmt.Errorf("%s: %w: %s", now.Name, snapshot.ErrCarriesBot, now.Carries)
+	}
+	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.Unwell(time.Now())
+	return now, t.written(ctx, s)
+}
+
+// written notes whether a commit is needed, and returns an error when there is no room for it. What has been written
+// stays written.
+func (t *Taker) written(ctx context.Context, s *snapshot.Snapshot) (err error) {
+	if s.Committed {
+		return nil
+	}
+	s.Committed, err = t.Engine.Written(ctx, s.ContainerID)
+	if err != nil || !s.Committed || t.Room == nil {
+		return err
+	}
+	return t.Room(ctx, s.ContainerID)
+}
+
+// keep makes the engine keep the container's files, and archives its volumes if that is wanted.
+func (t *Taker) keep(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *places) error {
+	if at.volumes == nil {
+		return t.keepImage(ctx, s, now, t.amongBots)
+	}
+	var volumes *keeping
+	err := t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) { // while nothing is held still for it yet
+		volumes, err = t.keepBoth(ctx, s, now, at)
+		return err
+	})
+	if err != nil || volumes == nil {
+		return err
+	}
+	at.committed()
+	s.Volumes = volumes.finish(ctx, at.patience)
+	return nil
+}
+
+// keepBoth keeps the image, and what has been begun of the archives at the same moment; nil when that could not be.
+func (t *Taker) keepBoth(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *places) (*keeping, error) {
+	inPlace := func(ctx context.Context, _ string, commit func(context.Context) error) error { return commit(ctx) }
+	volumes, err := at.keepVolumes(ctx, now)
+	if err != nil {
+		s.Volumes = at.volumes.problem(now.Name, err)
+		return nil, t.keepImage(ctx, s, now, inPlace)
+	}
+	if err := t.keepImage(ctx, s, now, inPlace); err != nil {
+		_, thawErr := volumes.still.thaw()
+		return nil, errors.Join(err, thawErr)
+	}
+	return volumes, nil
+}
+
+// keepImage tags the container's image, or commits what was written to its own layer. Among runs the commit in its place.
+func (t *Taker) keepImage(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, among func(context.Context, string, func(context.Context) error) error) error {
+	if err := t.written(ctx, s); err != nil { // something may have been, meanwhile
+		return err
+	}
+	if err := t.Engine.KeepMounted(ctx, s.Document, s.ImageRef); err != nil {
+		return err
+	}
+	if !s.Committed {
+		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
+	}
+	pause := now.State == "running" && now.Settings.Pause != "false"
+	return among(ctx, now.Engine, func(ctx context.Context) (err error) {
+		s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
+		return err
+	})
+}
+
+// discard removes what was kept of a snapshot that could not be written down, since nobody would ever find it. Should
+// another one bear its name by now, which takes a database that was lost in between, that one gets its tag back.
+func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	owner, err := t.Shelf.Snapshot(ctx, s.Key, s.Name)
+	switch {
+	case err == nil:
+		err = errors.Join(t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef), t.Engine.KeepMounted(ctx, owner.Document, owner.ImageRef))
+	case errors.Is(err, snapshot.ErrUnknownSnapshot):
+		err = t.Engine.Untag(ctx, s.ImageRef)
+	}
+	return errors.Join(err, t.dropVolumes(ctx, s))
+}
+
+// Delete forgets a snapshot, and has the engine remove what only it needed. It returns ErrUnknownSnapshot, or ErrInUse
+// while a restore from it runs.
+func (t *Taker) Delete(ctx context.Context, key, name string, by snapshot.By) error {
+	s, err := t.Shelf.Snapshot(ctx, key, name)
+	if err != nil {
+		return err
+	}
+	if err := t.Shelf.RemoveSnapshot(ctx, s.ID, by); err != nil {
+		return err
+	}
+	return errors.Join(t.Engine.Untag(ctx, s.ImageRef), t.dropVolumes(ctx, s))
+}
+
+func (t *Taker) dropVolumes(ctx context.Context, s snapshot.Snapshot) error {
+	if t.Volumes == nil || s.Volumes == nil || s.Volumes.ID == "" {
+		return nil
+	}
+	return t.Volumes.release(ctx, s.Volumes.ID)
+}
+
+func takeEntry(s snapshot.Snapshot, by snapshot.By) incidents.Entry {
+	details, _ := incidents.Details(map[string]any{ // strings: always encodable
+		"container": s.Container, "snapshot": s.Name, "reason": s.Reason, "note": s.Note,
+	})
+	return incidents.Entry{
+		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: incidents.KindSnapshotAsked, Actor: by.Actor, Source: by.Source,
+		Summary: fmt.Sprintf("%s asked for snapshot %s of %s%s", by.Actor.Name, s.Name, s.Container, by.Because()),
+		Details: details,
+	}
+}

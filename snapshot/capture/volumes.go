@@ -1,0 +1,390 @@
+package capture
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// VolumesConfig is what Volumes need; Engine, Vault and Used are required.
+type VolumesConfig struct {
+	Engine VolumeEngine
+	Vault  Vault
+	// Used lists the sets that a snapshot, a running restore, or a restore that can be undone refers to.
+	Used   func(ctx context.Context) (map[string]bool, error)
+	Logger *slog.Logger  // nil: silent
+	Freeze time.Duration // how long snapback.pause=auto may freeze a container for its archives; 0: 5 s
+}
+
+// Volumes archives the contents of volumes, and puts them back. Both a Taker and a Restorer use it; it is one per bot,
+// since what it is busy with must not be tidied away.
+type Volumes struct {
+	VolumesConfig
+	mu     sync.Mutex
+	busy   map[string]bool // guarded by mu: sets that are being written
+	frozen map[string]bool // guarded by mu: containers that are paused for an archive right now
+}
+
+// NewVolumes returns Volumes.
+func NewVolumes(c VolumesConfig) *Volumes {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Freeze == 0 {
+		c.Freeze = 5 * time.Second
+	}
+	return &Volumes{VolumesConfig: c, busy: map[string]bool{}, frozen: map[string]bool{}}
+}
+
+// NewSet draws the ID of a set.
+func NewSet() string { return strings.ToLower(rand.Text()) }
+
+func (v *Volumes) hold(in map[string]bool, what string) (release func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	in[what] = true
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(in, what)
+	}
+}
+
+func (v *Volumes) held(in map[string]bool, what string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return in[what]
+}
+
+// freezing is a container that is held still.
+type freezing struct {
+	v       *Volumes
+	id      string
+	release func()
+	limit   *time.Timer
+
+	mu   sync.Mutex // guards what follows, and is held while the container is resumed
+	on   bool
+	lost bool  // it was resumed before the end, since it had been still for long enough
+	err  error // why it could not be resumed
+}
+
+// freeze pauses a running container, if its label lets it. It returns nil when it stays as it is. A bot that dies before
+// thaw has left a note of it.
+func (v *Volumes) freeze(ctx context.Context, c snapshot.Inspection) (*freezing, error) {
+	if c.State != "running" || c.Settings.Pause == "false" {
+		return nil, nil
+	}
+	if err := v.Vault.NoteFrozen(c.ID); err != nil {
+		return nil, fmt.Errorf("noting that %s is paused: %w", c.Name, err)
+	}
+	f := &freezing{v: v, id: c.ID, release: v.hold(v.frozen, c.ID)}
+	paused, err := v.Engine.Pause(ctx, c.ID)
+	if err != nil || !paused {
+		f.release()
+		return nil, errors.Join(err, v.Vault.ForgetFrozen(c.ID))
+	}
+	f.on = true
+	if c.Settings.Pause != "true" {
+		f.limit = time.AfterFunc(v.Freeze, func() { f.resume(true) })
+	}
+	return f, nil
+}
+
+// thaw resumes the container, and says whether it was still all the time. It also works when ctx is over.
+func (f *freezing) thaw() (still bool, err error) {
+	if f == nil {
+		return false, nil
+	}
+	if f.limit != nil {
+		f.limit.Stop()
+	}
+	f.resume(false)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.lost, f.err
+}
+
+func (f *freezing) resume(early bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.on {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	defer f.release() // what could not be resumed is tried again by whoever finds the note
+	f.on, f.lost = false, early
+	err := f.v.Engine.Start(ctx, f.id)
+	if errors.Is(err, snapshot.ErrGone) {
+		err = nil
+	}
+	if err == nil {
+		err = f.v.Vault.ForgetFrozen(f.id)
+	}
+	if err != nil {
+		f.err = fmt.Errorf("resuming a container that was paused for its archive: %w", err)
+		f.v.Logger.Error("resuming a container that was paused for its archive", "container_id", f.id, "err", err)
+	}
+}
+
+// Recover resumes containers that this bot had paused when it died.
+func (v *Volumes) Recover(ctx context.Context) error {
+	ids, err := v.Vault.FrozenOnes()
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, id := range ids {
+		if !v.held(v.frozen, id) {
+			errs = errors.Join(errs, v.recover(ctx, id))
+		}
+	}
+	return errs
+}
+
+func (v *Volumes) recover(ctx context.Context, id string) error {
+	now, err := v.Engine.Inspect(ctx, id)
+	if err == nil && now.State == "paused" {
+		v.Logger.Warn("resuming a container that was left paused", "container", now.Name)
+		err = v.Engine.Start(ctx, id)
+	}
+	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) && !errors.Is(err, snapshot.ErrGone) && !errors.Is(err, snapshot.ErrNotEnabled) {
+		return fmt.Errorf("resuming a container that was left paused: %w", err)
+	}
+	return v.Vault.ForgetFrozen(id)
+}
+
+// Archive writes the contents of mounts into a new set. Each is a mount of one of the containers. done is called after the last one, and says how still it was.
+func (v *Volumes) Archive(ctx context.Context, set string, ids []string, mounts []snapshot.Mount, done func(context.Context) (snapshot.Consistency, error)) (snapshot.VolumeSet, error) {
+	defer v.hold(v.busy, set)()
+	s := snapshot.VolumeSet{ID: set, TakenAt: time.Now().UTC()}
+	draft, err := v.Vault.Begin(set)
+	if err != nil {
+		return s, fmt.Errorf("beginning an archive: %w", err)
+	}
+	for _, m := range mounts {
+		a, err := v.one(ctx, draft, ids, m)
+		if errors.Is(err, snapshot.ErrNoFolder) {
+			s.Left = append(s.Left, m.Path+" is a single file")
+			continue
+		}
+		if errors.Is(err, snapshot.ErrUnsafeMount) {
+			v.Logger.Warn("leaving the contents of a mount alone", "path", m.Path, "source", m.Source, "err", err)
+			s.Left = append(s.Left, err.Error())
+			continue
+		}
+		if err != nil {
+			return s, errors.Join(err, draft.Discard())
+		}
+		s.Archives = append(s.Archives, a)
+	}
+	if s.Consistency, err = done(ctx); err == nil {
+		err = draft.Commit(s)
+	}
+	if err != nil {
+		return s, errors.Join(err, draft.Discard())
+	}
+	v.Logger.Info("volumes archived", "set", set, "mounts", len(s.Archives), "bytes", s.Bytes(),
+		"consistency", s.Consistency, "ms", time.Since(s.TakenAt).Milliseconds())
+	return s, nil
+}
+
+func (v *Volumes) one(ctx context.Context, draft VaultDraft, ids []string, m snapshot.Mount) (snapshot.Archive, error) {
+	a := snapshot.Archive{Mount: m}
+	err := whoever(ids, func(id string) error {
+		return draft.Add(ctx, &a, func(w io.Writer) error {
+			packed, err := v.Engine.Pack(ctx, id, m, w)
+			a.Entries, a.Content, a.Left = packed.Entries, packed.Content, packed.Left
+			return err
+		})
+	})
+	return a, err
+}
+
+// whoever does something with the first of the containers that is there and has the mount.
+func whoever(ids []string, do func(id string) error) error {
+	err := snapshot.ErrGone
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		if err = do(id); !errors.Is(err, snapshot.ErrGone) {
+			return err
+		}
+	}
+	return err
+}
+
+// Put replaces the contents of a mount of one of the containers by those of an archive.
+func (v *Volumes) Put(ctx context.Context, set string, a snapshot.Archive, ids []string, to snapshot.Mount) error {
+	return whoever(ids, func(id string) error {
+		r, err := v.Vault.Open(set, a)
+		if err != nil {
+			return fmt.Errorf("opening the archive of %s: %w", a.Path, err)
+		}
+		err = v.Engine.Unpack(ctx, id, to, r)
+		return errors.Join(err, r.Close())
+	})
+}
+
+// Verify reads all archives of a set.
+func (v *Volumes) Verify(ctx context.Context, s snapshot.VolumeSet) error {
+	for _, a := range s.Archives {
+		if err := v.Vault.Verify(ctx, s.ID, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarkBegun is the mark of a set whose archives a restore has begun to replace: the set is of no use to anybody else.
+const MarkBegun = "begun"
+
+// How long a set stays that nothing refers to. What a restore has kept was referred to until it was of no use any more.
+// Others may be a moment before it is written down whose they are, or all that a lost database has left.
+const (
+	usedAge   = time.Hour
+	orphanAge = 7 * 24 * time.Hour
+)
+
+// LookAfter resumes what was left paused, and removes archives that nothing refers to. It is a chore, whatever the engine.
+func (v *Volumes) LookAfter(ctx context.Context, _ string) error {
+	return errors.Join(v.Recover(ctx), v.Tidy(ctx))
+}
+
+// Tidy removes what nothing refers to any more.
+func (v *Volumes) Tidy(ctx context.Context) error {
+	sets, err := v.Vault.Sets() // before Used: what comes into use in between is young
+	if err != nil || len(sets) == 0 {
+		return err
+	}
+	used, err := v.Used(ctx)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for set, changed := range sets {
+		if used[set] || v.held(v.busy, set) || time.Since(changed) < usedAge {
+			continue
+		}
+		spent, err := v.Vault.Marked(set, MarkBegun)
+		if err == nil && (spent || time.Since(changed) > orphanAge) {
+			err = v.Vault.Drop(set)
+		}
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
+
+// release removes a set right away, unless something else refers to it.
+func (v *Volumes) release(ctx context.Context, set string) error {
+	used, err := v.Used(ctx)
+	if err != nil || used[set] {
+		return err
+	}
+	return v.Vault.Drop(set)
+}
+
+// keeping archives the volumes of a container while a snapshot of it is being taken. That it can't be done is no reason
+// to have no snapshot: it is written down with it.
+type keeping struct {
+	v      *Volumes
+	still  *freezing
+	now    snapshot.Inspection
+	mounts []snapshot.Mount
+	set    snapshot.VolumeSet
+}
+
+// keepVolumes is the first half, before the image is kept: both are to be from the same moment.
+func (v *Volumes) keepVolumes(ctx context.Context, now snapshot.Inspection) (*keeping, error) {
+	k := &keeping{v: v, now: now}
+	var err error
+	if k.mounts, k.set.Left, err = v.Engine.Mounts(ctx, now.ID, now.Settings.VolumePaths); err != nil {
+		return nil, err
+	}
+	if len(k.mounts) == 0 {
+		return k, nil
+	}
+	if err := v.Engine.ReadyToMove(ctx); err != nil {
+		return nil, err
+	}
+	k.still, err = v.freeze(ctx, now)
+	return k, err
+}
+
+// finish is the second half, which ends early when patience does. The container runs again when it returns.
+func (k *keeping) finish(ctx, patience context.Context) *snapshot.VolumeSet {
+	left := k.set.Left
+	if len(k.mounts) == 0 {
+		if len(left) == 0 {
+			return nil
+		}
+		return &snapshot.VolumeSet{TakenAt: time.Now().UTC(), Left: left, Problem: "nothing in it can be archived"}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(patience, func() { cancel(context.Cause(patience)) })()
+	set, err := k.v.Archive(ctx, NewSet(), []string{k.now.ID}, k.mounts, k.consistency)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if _, thawErr := k.still.thaw(); thawErr != nil {
+		err = errors.Join(err, thawErr)
+	}
+	if err != nil {
+		return k.v.problem(k.now.Name, err)
+	}
+	set.Left = append(left, set.Left...)
+	if len(set.Archives) == 0 {
+		return k.v.nothing(set)
+	}
+	return &set
+}
+
+// nothing is what a set comes to of which everything was left out.
+func (v *Volumes) nothing(set snapshot.VolumeSet) *snapshot.VolumeSet {
+	if err := v.Vault.Drop(set.ID); err != nil {
+		v.Logger.Warn("removing an empty archive", "set", set.ID, "err", err) // it is tidied away later
+	}
+	return &snapshot.VolumeSet{TakenAt: set.TakenAt, Left: set.Left, Problem: "nothing in it can be archived"}
+}
+
+// consistency lets the container go on, and says how it was.
+func (k *keeping) consistency(ctx context.Context) (snapshot.Consistency, error) {
+	after, err := k.v.Engine.Inspect(ctx, k.now.ID)
+	if err != nil {
+		return "", err
+	}
+	still, err := k.still.thaw()
+	if err != nil {
+		return "", err
+	}
+	return judge(k.now, after, still), nil
+}
+
+// judge goes by how the container was before the first file and after the last one.
+func judge(before, after snapshot.Inspection, still bool) snapshot.Consistency {
+	switch {
+	case before.StartedAt != after.StartedAt:
+		return snapshot.CrashConsistent
+	case after.State == "paused" && (still || before.State == "paused"):
+		return snapshot.Frozen
+	case before.State == after.State && (after.State == "exited" || after.State == "created"):
+		return snapshot.Stopped
+	}
+	return snapshot.CrashConsistent
+}
+
+func (v *Volumes) problem(container string, err error) *snapshot.VolumeSet {
+	v.Logger.Error("archiving volumes", "container", container, "err", err)
+	return &snapshot.VolumeSet{TakenAt: time.Now().UTC(), Problem: err.Error()}
+}

@@ -1,0 +1,49 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is something that happened to an enabled container, in the engine's words: create, start, die, destroy, rename or
+// health_status.
+type Event struct {
+	ContainerID string
+	Name        string
+	Action      string
+	At          time.Time
+}
+
+// Sighting is an enabled container as a single look shows it.
+type Sighting struct {
+	Key       string
+	ID        string
+	Name      string
+	State     string
+	CreatedAt time.Time // to the second
+	Schedule  string
+	Volumes   bool // their contents are to be archived
+	Others    bool // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
+}
+
+func (s Sighting) Alive() bool {
+	return s.State == "running" || s.State == "restarting" || s.State == "paused"
+}
+
+// Seat is an identity, with the container that was last seen to have run under it.
+type Seat struct {
+	Container
+	Labels   map[string]string // a Store keeps those of ours alone
+	Document json.RawMessage   // its inspect document, in the clear
+}
+
+// Place is what is known of an identity without looking at documents.
+type Place struct {
+	Key         string
+	ContainerID string    // of the last one that was seen to have run
+	SeenAt      time.Time // when it was first seen
+	Gone        bool
+	Scopes      []string  // labels that narrow bots down, of those that have seen it as theirs; "": of a bot that is for all
+	Baseline    string    // the engine's ID of the container that the newest baseline was taken from; "" when there is none
+	LastTick    time.Time // of its schedule; zero when there was none
+}

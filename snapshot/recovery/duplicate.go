@@ -1,0 +1,353 @@
+package recovery
+
+/*
+If Postgres is lost.
+
+What Postgres knows of a snapshot is kept once more on the engine, as a duplicate: sealed with the bot's keys, so that it
+is of no use without them, and beside the image rather than in it, since an image's labels would come back with every
+container that is made from it. snapshot/docker says what form it has there.
+
+A duplicate is kept after its snapshot was written to Postgres, and dropped after it was removed there. When that does not
+work, the snapshot stands all the same, and mend makes up for it: it compares the engine with Postgres every few minutes.
+So at worst a snapshot is without its duplicate for that long. What Postgres has never heard of, mend leaves alone: it may
+be all that is left of another database, and is for Rebuild to read. So does it with what is of another engine.
+*/
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Safe is where an engine keeps duplicates.
+type Safe interface {
+	// Duplicates lists those that are there, whosever they are.
+	Duplicates(ctx context.Context) ([]snapshot.Duplicate, error)
+	// KeepDuplicate keeps one. One of that name that is there already is the same.
+	KeepDuplicate(ctx context.Context, d snapshot.Duplicate) error
+	// DropDuplicate removes one. Missing is success.
+	DropDuplicate(ctx context.Context, name string) error
+}
+
+// Sealer encrypts what must not be readable at rest; about binds it to what it belongs to.
+type Sealer interface {
+	Seal(purpose, about string, text []byte) ([]byte, error)
+	Open(purpose, about string, sealed []byte) ([]byte, error)
+}
+
+// sealDuplicate is the purpose under which duplicates are sealed.
+const sealDuplicate = "snapshot duplicate"
+
+// Engine is what a Duplicator asks of the engine.
+type Engine interface {
+	Safe
+	// ID is the engine's own.
+	ID(ctx context.Context) (string, error)
+	// HasImage says whether the exact image is there.
+	HasImage(ctx context.Context, imageID string) (bool, error)
+	// Tag puts our tag on an image that is there. It returns ErrGone when it is not.
+	Tag(ctx context.Context, imageID, ref string) error
+	// KeepMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
+	KeepMounted(ctx context.Context, document json.RawMessage, ref string) error
+	// Describe reads a document as Inspect read the container then. Enabled is false for one that this bot may not touch.
+	Describe(document json.RawMessage) (snapshot.Inspection, error)
+}
+
+// Store is what a Duplicator asks of the database.
+type Store interface {
+	snapshot.Shelf
+	// ToDuplicate lists an engine's snapshots without their documents.
+	ToDuplicate(ctx context.Context, engine string) ([]snapshot.Snapshot, error)
+	// Remembered picks those whose snapshot is, or was, in the database.
+	Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snapshot.Duplicate, error)
+	// Attended lists the engines that bots reach right now, by their names.
+	Attended(ctx context.Context) ([]string, error)
+	// Readd writes what it does not have: snapshots by their names, and the seats of identities that it has never seen,
+	// with one entry, all or nothing. When there is no such snapshot, it writes nothing at all.
+	Readd(ctx context.Context, list []snapshot.Snapshot, seats []snapshot.Seat, entry func(added []snapshot.Snapshot) incidents.Entry) (added []snapshot.Snapshot, err error)
+}
+
+// Config is what a Duplicator needs. Engine, Store, Keys and Ref are required.
+type Config struct {
+	Engine Engine
+	Store  Store
+	Keys   Sealer
+	Ref    func(container, snapshot string) string // the tag under which the engine keeps a snapshot's image
+	Logger *slog.Logger                            // nil: silent
+	Every  time.Duration                           // how often to compare the engine with Postgres; 0: 3 min
+}
+
+// Duplicator keeps a duplicate of every snapshot on the engine, and finds snapshots again from what it holds.
+type Duplicator struct {
+	Config
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+}
+
+// New returns a Duplicator that mends nothing until Start.
+func New(c Config) *Duplicator {
+	if c.Every == 0 {
+		c.Every = 3 * time.Minute
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Duplicator{Config: c}
+	d.ctx, d.cancel = context.WithCancelCause(context.Background())
+	return d
+}
+
+// Start begins to mend. It can be called once.
+func (d *Duplicator) Start() {
+	d.wg.Go(func() {
+		tick := time.NewTicker(d.Every)
+		defer tick.Stop()
+		for {
+			if err := d.mend(d.ctx); err != nil && d.ctx.Err() == nil {
+				d.Logger.Warn("keeping duplicates of snapshots on the engine", "err", err)
+			}
+			select {
+			case <-tick.C:
+			case <-d.ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// Stop ends it and waits until ctx ends. It can be called twice.
+func (d *Duplicator) Stop(ctx context.Context) error {
+	d.cancel(snapshot.ErrStopping)
+	done := make(chan struct{})
+	go func() { d.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the duplicates: %w", ctx.Err())
+	}
+}
+
+// Shelf is the database's, with a duplicate of whatever is put on it.
+func (d *Duplicator) Shelf() snapshot.Shelf { return duplicatedShelf{d.Store, d} }
+
+type duplicatedShelf struct {
+	snapshot.Shelf
+	d *Duplicator
+}
+
+// AddSnapshot implements Shelf.
+func (s duplicatedShelf) AddSnapshot(ctx context.Context, snap snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
+	added, err := s.Shelf.AddSnapshot(ctx, snap, by)
+	if err == nil {
+		s.d.keepNow(ctx, added)
+	}
+	return added, err
+}
+
+// RemoveSnapshot implements Shelf.
+func (s duplicatedShelf) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) error {
+	snap, err := s.SnapshotByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.Shelf.RemoveSnapshot(ctx, id, by); err != nil {
+		return err
+	}
+	ctx, cancel := apart(ctx)
+	defer cancel()
+	if err := s.d.Engine.DropDuplicate(ctx, duplicateName(snap)); err != nil {
+		s.d.Logger.Warn("removing a snapshot's duplicate; it is tried again", "container", snap.Container, "snapshot", snap.Name, "err", err)
+	}
+	return nil
+}
+
+// Deploys is where a watch is to write deploys down: what a deploy attaches to a snapshot is duplicated as well.
+func (d *Duplicator) Deploys(to snapshot.Deploys) snapshot.Deploys { return duplicatedDeploys{to, d} }
+
+type duplicatedDeploys struct {
+	snapshot.Deploys
+	d *Duplicator
+}
+
+// AddDeployed implements Deploys.
+func (s duplicatedDeploys) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool, err error) {
+	fresh, err = s.Deploys.AddDeployed(ctx, d)
+	if err != nil || !fresh || d.SnapshotID == 0 {
+		return fresh, err
+	}
+	if snap, err := s.d.Store.SnapshotByID(ctx, d.SnapshotID); err == nil { // otherwise mend finds the old duplicate
+		s.d.keepNow(ctx, snap)
+	}
+	return fresh, nil
+}
+
+// apart is a context for what is done after the snapshot itself: it neither ends with the request nor takes long.
+func apart(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+}
+
+func (d *Duplicator) keepNow(ctx context.Context, s snapshot.Snapshot) {
+	ctx, cancel := apart(ctx)
+	defer cancel()
+	if err := d.keep(ctx, s); err != nil {
+		d.Logger.Warn("a snapshot has no duplicate on the engine; it is tried again", "container", s.Container, "snapshot", s.Name, "err", err)
+	}
+}
+
+func (d *Duplicator) keep(ctx context.Context, s snapshot.Snapshot) error {
+	if s.Locked {
+		return nil // a duplicate without the document would be worse than the one that may be there
+	}
+	dup, err := d.seal(s)
+	if err != nil {
+		return fmt.Errorf("sealing the duplicate of %s of %s: %w", s.Name, s.Container, err)
+	}
+	return d.Engine.KeepDuplicate(ctx, dup)
+}
+
+// mend gives those snapshots a duplicate that have none, and removes duplicates of what Postgres remembers to have
+// removed, or to have changed since.
+func (d *Duplicator) mend(ctx context.Context) error {
+	engine, err := d.Engine.ID(ctx)
+	if err != nil {
+		return err
+	}
+	there, err := d.Engine.Duplicates(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := d.Store.ToDuplicate(ctx, engine)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.addMissing(ctx, there, all), d.dropStale(ctx, ofEngine(engine, there), all))
+}
+
+// ofEngine picks the duplicates of one engine's snapshots. Others may be there as well, as in a copy of an engine's data folder:
+// they are no leftovers, and perhaps all that there is of those snapshots.
+func ofEngine(engine string, list []snapshot.Duplicate) []snapshot.Duplicate {
+	return slices.DeleteFunc(slices.Clone(list), func(d snapshot.Duplicate) bool { return !strings.HasPrefix(d.Key, engine+"/") })
+}
+
+func (d *Duplicator) addMissing(ctx context.Context, there []snapshot.Duplicate, all []snapshot.Snapshot) error {
+	has := map[string]bool{}
+	for _, dup := range there {
+		has[dup.Name] = true
+	}
+	var errs error
+	for _, s := range all {
+		if has[duplicateName(s)] || !s.MissingSince.IsZero() {
+			continue
+		}
+		whole, err := d.Store.SnapshotByID(ctx, s.ID)
+		if err == nil {
+			err = d.keep(ctx, whole)
+		}
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
+
+func (d *Duplicator) dropStale(ctx context.Context, there []snapshot.Duplicate, all []snapshot.Snapshot) error {
+	wanted := map[string]bool{}
+	for _, s := range all {
+		wanted[duplicateName(s)] = true
+	}
+	var others []snapshot.Duplicate
+	for _, dup := range there {
+		if !wanted[dup.Name] {
+			others = append(others, dup)
+		}
+	}
+	stale, err := d.Store.Remembered(ctx, others)
+	for _, dup := range stale {
+		err = errors.Join(err, d.Engine.DropDuplicate(ctx, dup.Name))
+	}
+	return err
+}
+
+// duplicateName is of the grammar of a container's name, which snapshots' names are of too. All that can change in a
+// snapshot is what a deploy has changed since.
+func duplicateName(s snapshot.Snapshot) string {
+	changes, _ := json.Marshal(append([]snapshot.Change{}, s.Changes...)) // plain strings: always encodable
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%s", s.Key, s.Name, s.CreatedAt.UnixMicro(), changes))
+	return fmt.Sprintf("snapback-snapshot.%s.%s.%s", s.Container[:min(len(s.Container), 100)], s.Name, hex.EncodeToString(sum[:8]))
+}
+
+// sealedSnapshot is what is sealed. Its tag is left out: it follows from the names.
+type sealedSnapshot struct {
+	Key         string              `json:"key"`
+	Container   string              `json:"container"`
+	Name        string              `json:"name"`
+	Reason      snapshot.Reason     `json:"reason"`
+	Note        string              `json:"note,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	ExpiresAt   time.Time           `json:"expires_at,omitzero"`
+	Pinned      bool                `json:"pinned,omitempty"`
+	SizeBytes   int64               `json:"size_bytes"`
+	ImageID     string              `json:"image_id"`
+	Committed   bool                `json:"committed"`
+	ContainerID string              `json:"container_id"`
+	Changes     []snapshot.Change   `json:"changes"`
+	Document    json.RawMessage     `json:"document"`
+	Volumes     *snapshot.VolumeSet `json:"volumes,omitempty"` // their contents are in the data folder of the bot that took it
+	Unwell      string              `json:"unwell,omitempty"`
+}
+
+func (d *Duplicator) seal(s snapshot.Snapshot) (snapshot.Duplicate, error) {
+	at := s.CreatedAt.Truncate(time.Microsecond).UTC()
+	text, err := json.Marshal(sealedSnapshot{
+		s.Key, s.Container, s.Name, s.Reason, s.Note, at, s.ExpiresAt, s.Pinned, s.SizeBytes, s.ImageID, s.Committed, s.ContainerID, s.Changes, s.Document, s.Volumes,
+		s.Unwell,
+	})
+	if err != nil {
+		return snapshot.Duplicate{}, err
+	}
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, err = zip.Write(text)
+	if err = errors.Join(err, zip.Close()); err != nil {
+		return snapshot.Duplicate{}, err
+	}
+	sealed, err := d.Keys.Seal(sealDuplicate, s.Key, packed.Bytes())
+	return snapshot.Duplicate{Name: duplicateName(s), Key: s.Key, Container: s.Container, Snapshot: s.Name, CreatedAt: at, Sealed: sealed}, err
+}
+
+// unsealedLimit is far more than an inspect document ever has.
+const unsealedLimit = 16 << 20
+
+func (d *Duplicator) open(dup snapshot.Duplicate) (snapshot.Snapshot, error) {
+	packed, err := d.Keys.Open(sealDuplicate, dup.Key, dup.Sealed)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	var s sealedSnapshot
+	if err := json.NewDecoder(io.LimitReader(zip, unsealedLimit)).Decode(&s); err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	return snapshot.Snapshot{
+		Key: s.Key, Container: s.Container, Name: s.Name, Reason: s.Reason, Note: s.Note, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
+		Pinned: s.Pinned, SizeBytes: s.SizeBytes, ImageID: s.ImageID, ImageRef: d.Ref(s.Container, s.Name), Committed: s.Committed,
+		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes, Unwell: s.Unwell,
+	}, nil
+}

@@ -1,0 +1,211 @@
+package restore_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+// service is the container of a project's service as the bot sees it.
+func (k *kit) service(p *enginetest.Project, name string) snapshot.Container {
+	k.T.Helper()
+	all, err := k.Engine().List(k.T.Context())
+	if err != nil {
+		k.T.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(c snapshot.Container) bool {
+		return strings.Contains(c.Name, p.Name) && strings.Contains(c.Name, name)
+	})
+	if i < 0 {
+		k.T.Fatalf("no container of %s", name)
+	}
+	return all[i]
+}
+
+func (k *kit) containersOf(p *enginetest.Project) []string {
+	return strings.Fields(k.Docker("ps", "-a", "--filter", "label=com.docker.compose.project="+p.Name, "--format", "{{.Names}}"))
+}
+
+const projectYAML = `
+version: "2.4"
+services:
+  api:
+    image: IMAGE
+    environment: {V: "VERSION"}
+    labels: {snapback.enable: "true"}
+  side:
+    image: IMAGE
+    command: ["/app", "serve", "-addr", ""]
+    network_mode: "service:api"
+    labels: {snapback.enable: "true"}
+`
+
+func projectFile(image, version string) string {
+	return strings.NewReplacer("IMAGE", image, "VERSION", version).Replace(projectYAML)
+}
+
+func TestComposeSeesItsOwnContainerAfterARestore(t *testing.T) {
+	enginetest.EachCompose(t, composeSeesItsOwnContainer)
+}
+
+func composeSeesItsOwnContainer(t *testing.T, with enginetest.Compose) {
+	k := setup(t)
+	image := k.Image("good", `CMD ["/app"]`)
+	p := k.Project(with, projectFile(image, "1"))
+	p.Compose("up", "-d")
+	first := k.service(p, "api")
+	snap, err := k.Taker.Take(t.Context(), first, snapshot.TakeAsk{By: k.By()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Write(projectFile(image, "2"))
+	p.Compose("up", "-d")
+	broken := k.service(p, "api")
+	before := k.containersOf(p)
+
+	r := k.Restore(broken, snap.Name)
+	if r.State != restore.Verified || len(r.Unexpected()) > 0 {
+		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
+	}
+	restored := k.service(p, "api")
+	if !slices.Contains(k.Env(restored.ID), "V=1") {
+		t.Errorf("env is %v", k.Env(restored.ID))
+	}
+	if diff := cmp.Diff(before, k.containersOf(p)); diff != "" {
+		t.Errorf("Compose sees other containers than before (-before +after):\n%s", diff)
+	}
+	if out := p.Compose("ps"); strings.Contains(out, "before-") || !strings.Contains(out, restored.Name) {
+		t.Errorf("compose ps:\n%s", out)
+	}
+	if out := p.Compose("logs", "api"); !strings.Contains(out, "V=1") {
+		t.Errorf("compose logs:\n%s", out)
+	}
+	p.Compose("up", "-d", "--no-recreate")
+	if now := k.service(p, "api"); now.ID != restored.ID || now.State != "running" {
+		t.Errorf("up --no-recreate left %s %s, not %s", now.ID, now.State, restored.ID)
+	}
+
+	undo, err := k.Restorer.Undo(t.Context(), r.ID, k.By(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo = k.Wait(undo.ID); undo.State != restore.Verified {
+		t.Fatalf("undo %s: %s", undo.State, undo.Error)
+	}
+	if now := k.service(p, "api"); !slices.Contains(k.Env(now.ID), "V=2") {
+		t.Errorf("after the undo env is %v", k.Env(now.ID))
+	}
+}
+
+func TestFullDiskLeavesComposesOldContainerAContainer(t *testing.T) {
+	k := setup(t)
+	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	k.Run(api, append(labels, image)...)
+	snap := k.Take(api)
+	k.Docker("exec", api, "/app", "touch", "/written")
+	disk := &capture.Disk{Used: func(context.Context) (snapshot.DiskUse, error) {
+		return snapshot.DiskUse{Engine: "E", Host: "host-1", Share: 0.97}, nil
+	}, Audit: k.DB}
+	k.Taker.Room = disk.Room
+	r := k.Restore(k.Container(api), snap.Name)
+	if r.State != restore.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	if diff := cmp.Diff(map[string]string{api: "running", r.Plan.KeptName: "exited"}, k.Names(api)); diff != "" {
+		t.Errorf("containers (-want +got):\n%s", diff)
+	}
+	if list, err := k.DB.Snapshots(t.Context(), snap.Key); err != nil || len(list) != 1 {
+		t.Errorf("snapshots %+v, %v, want only the one from before", list, err)
+	}
+}
+
+func TestContainersThatShareItsNetworkAreMadeAnew(t *testing.T) {
+	k := setup(t)
+	image := k.Image("good", `CMD ["/app"]`)
+	api, side := k.Name("api"), k.Name("side")
+	k.Run(api, image)
+	oldSide := k.Run(side, "--network", "container:"+api, image, "/app", "serve", "-addr", "")
+	snap := k.Take(api)
+	c := k.Container(api)
+	offer, err := k.Restorer.Offer(t.Context(), c, snap)
+	if err != nil || !slices.Contains(offer.Joined, side) {
+		t.Errorf("the offer names %v, %v", offer.Joined, err)
+	}
+	if r := k.Restore(c, snap.Name); r.State != restore.Verified || len(r.Unexpected()) > 0 {
+		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
+	}
+	in, err := k.Engine().Inspect(t.Context(), side)
+	if err != nil || in.State != "running" || in.ID == oldSide {
+		t.Errorf("%s is %s, %v", side, in.State, err)
+	}
+	want := k.Docker("inspect", "--format", "{{.Id}}", api)
+	if mode := k.Docker("inspect", "--format", "{{.HostConfig.NetworkMode}}", side); mode != "container:"+want {
+		t.Errorf("its network is %s, not %s", mode, want)
+	}
+}
+
+func TestUnlabelledContainerThatSharesItsNetworkIsToldAndLeftAlone(t *testing.T) {
+	k := setup(t)
+	image := k.Image("good", `CMD ["/app"]`)
+	api, side := k.Name("api"), k.Name("side")
+	k.Run(api, image)
+	id := k.Docker("run", "--detach", "--name", side, "--network", "container:"+api, image, "/app", "serve", "-addr", "")
+	snap := k.Take(api)
+	r := k.Restore(k.Container(api), snap.Name)
+	if r.State != restore.Verified || len(r.Unexpected()) != 1 || !strings.Contains(r.Unexpected()[0].Got, "not labelled") {
+		t.Errorf("%s: %s %+v", r.State, r.Error, r.Unexpected())
+	}
+	if now := k.Docker("inspect", "--format", "{{.Id}} {{.State.Running}}", side); now != id+" true" {
+		t.Errorf("it is %s now", now)
+	}
+}
+
+// lossyJournal loses the connection at the first success that it is to write.
+type lossyJournal struct {
+	restore.Journal
+	lost *atomic.Bool
+}
+
+func (j lossyJournal) Advance(ctx context.Context, r restore.Restore, to restore.State, e incidents.Entry) (restore.Restore, error) {
+	if to == restore.Verified && j.lost.CompareAndSwap(false, true) {
+		return r, errors.New("the connection broke")
+	}
+	return j.Journal.Advance(ctx, r, to, e)
+}
+
+func TestUndoOfAComposeContainerSurvivesALossAfterItsRemoval(t *testing.T) {
+	k := setup(t)
+	var lost atomic.Bool
+	k.Restorer = k.restorerWith(k.Engine(), lossyJournal{k.DB, &lost})
+	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	k.Run(api, append(labels, "--env", "V=1", image)...)
+	snap := k.Take(api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, append(labels, "--env", "V=2", image)...)
+	r := k.Restore(k.Container(api), snap.Name)
+	if r.State != restore.Verified || !lost.Load() || r.Plan.BeforeID == 0 {
+		t.Fatalf("%s: %s, lost %v, kept as snapshot %d", r.State, r.Error, lost.Load(), r.Plan.BeforeID)
+	}
+	undo, err := k.Restorer.Undo(t.Context(), r.ID, k.By(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo = k.Wait(undo.ID); undo.State != restore.Verified || !slices.Contains(k.Env(api), "V=2") {
+		t.Errorf("undo %s: %s, env %v", undo.State, undo.Error, k.Env(api))
+	}
+}

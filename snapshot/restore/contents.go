@@ -1,0 +1,299 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
+)
+
+// Contents of volumes can't be swapped as containers are: the replacement has the very same volumes. They are moved while
+// nothing runs, which makes the downtime longer by as long as that takes. Filling a volume is not one act that is done
+// or not, so a restore that moves contents leaves marks in this bot's vault, beside the archive of what it replaces:
+//
+//	the set is whole   what the volumes held is kept; until then nothing in them has been touched
+//	begun              they may hold anything from now on
+//	put                they hold what the restore asked for
+//	back               they hold what they held before
+//
+// Whoever finds begun without put, or has to go back without back, empties them and fills them again from the archive.
+// All of that is on one bot's disk, so only that bot carries such a restore on: Claimable has no other.
+const (
+	markPut  = "put"
+	markBack = "back"
+)
+
+// VolumePlan is what a restore does with the contents of volumes.
+type VolumePlan struct {
+	Bot  string             `json:"bot"`  // whose vault has the sets
+	From snapshot.VolumeSet `json:"from"` // what is put in
+	Keep string             `json:"keep"` // the set under which what that replaces is kept
+}
+
+var errNoMover = errors.New("this bot does not move the contents of volumes")
+
+const moveLimit = 6 * time.Hour // a helper that is stuck is noticed long before
+
+const noVolumes = "it has no contents of volumes: restore it without"
+
+// volumePlan is the plan for a restore with volumes. It returns a *RefusedError when the snapshot has none.
+func (r *Restorer) volumePlan(snap snapshot.Snapshot) (*VolumePlan, error) {
+	if r.Volumes == nil || snap.Volumes == nil || snap.Volumes.ID == "" {
+		return nil, &RefusedError{Reasons: []string{noVolumes}}
+	}
+	return &VolumePlan{Bot: r.Bot, From: *snap.Volumes, Keep: capture.NewSet()}, nil
+}
+
+// undoPlan is the plan for undoing a restore that came with volumes: what they held before goes back into them.
+func (r *Restorer) undoPlan(undone Restore) (*VolumePlan, error) {
+	was := undone.Plan.Volumes
+	if was == nil {
+		return nil, nil
+	}
+	if r.Volumes == nil || was.Bot != r.Bot {
+		return nil, &RefusedError{Reasons: []string{fmt.Sprintf("what its volumes held before is in the data folder of another bot, %s", was.Bot)}}
+	}
+	from, err := r.Volumes.Vault.Manifest(was.Keep)
+	if errors.Is(err, snapshot.ErrNoArchive) {
+		return nil, &RefusedError{Reasons: []string{"what its volumes held before is not kept any more"}}
+	}
+	return &VolumePlan{Bot: r.Bot, From: from, Keep: capture.NewSet()}, err
+}
+
+// checkVolumes reads the archives to the last bit, and gets everything ready, while the broken container still runs. It
+// returns every reason against the restore.
+func (m *machine) checkVolumes(ctx context.Context) (why []string, err error) {
+	p := m.rest.Plan
+	if p.Volumes == nil {
+		return nil, nil
+	}
+	if m.Volumes == nil {
+		return []string{errNoMover.Error()}, nil
+	}
+	if why, err = m.Volumes.Problems(ctx, p.Volumes.From, p.OldID); err != nil || len(why) > 0 {
+		return why, err
+	}
+	err = m.Volumes.Verify(ctx, p.Volumes.From)
+	if errors.Is(err, snapshot.ErrBadArchive) || errors.Is(err, snapshot.ErrNoArchive) {
+		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = m.Volumes.Engine.ReadyToMove(ctx, p.Volumes.From.Mounts()...)
+	if errors.Is(err, snapshot.ErrUnsafeMount) {
+		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
+	}
+	return nil, err
+}
+
+// volumeSteps come between setting the old container aside and starting the replacement.
+func (m *machine) volumeSteps() []step {
+	if m.rest.Plan.Volumes == nil {
+		return nil
+	}
+	return []step{
+		{"keeping what the volumes hold", moveLimit, m.keepContents},
+		{"filling the volumes", moveLimit, m.putContents},
+	}
+}
+
+// keepContents archives what is going to be replaced. It is done once: what the volumes hold later may be half of each.
+func (m *machine) keepContents(ctx context.Context) error {
+	plan := m.rest.Plan.Volumes
+	if m.Volumes == nil {
+		return errNoMover
+	}
+	_, err := m.Volumes.Vault.Manifest(plan.Keep)
+	if !errors.Is(err, snapshot.ErrNoArchive) {
+		return err
+	}
+	targets, err := m.targets(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := m.Volumes.Archive(ctx, plan.Keep, m.rest.Plan.all(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
+	if err == nil && len(kept.Left) > 0 {
+		err = errors.New(strings.Join(kept.Left, "; "))
+	}
+	return err
+}
+
+// all are the containers by which the volumes that this restore is about are known: one of them has each.
+func (p Plan) all() []string { return []string{p.NewID, p.OldID, p.StandInID} }
+
+// targets are the mounts that the archives go to, in their order. An undo puts back what was replaced, where it was: the
+// container from before may have another anonymous volume at that path, which nobody has touched. A restore goes by the
+// replacement's paths, since the anonymous volume of the snapshot may be gone.
+func (m *machine) targets(ctx context.Context) ([]snapshot.Mount, error) {
+	from := m.rest.Plan.Volumes.From
+	if m.rest.Kind == Undoing {
+		return m.stillThere(ctx, from.Mounts())
+	}
+	mounts, left, err := m.Volumes.Engine.Mounts(ctx, m.rest.Plan.NewID, from.Paths())
+	if err != nil {
+		return nil, err
+	}
+	if len(left) > 0 {
+		return nil, errors.New(strings.Join(left, "; "))
+	}
+	var out []snapshot.Mount
+	for _, a := range from.Archives {
+		i := slices.IndexFunc(mounts, func(to snapshot.Mount) bool { return to.Path == path.Clean(a.Path) })
+		if i < 0 {
+			return nil, fmt.Errorf("the replacement has nothing at %s", a.Path)
+		}
+		out = append(out, mounts[i])
+	}
+	return out, nil
+}
+
+// putContents fills the volumes from the archive. From the first mark on they may hold anything until the last one.
+func (m *machine) putContents(ctx context.Context) error {
+	vault, plan := m.Volumes.Vault, m.rest.Plan.Volumes
+	done, err := vault.Marked(plan.Keep, markPut)
+	if err != nil || done {
+		return err
+	}
+	targets, err := m.targets(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.clearWay(ctx, targets); err != nil {
+		return err
+	}
+	if err := vault.Mark(plan.Keep, capture.MarkBegun); err != nil {
+		return err
+	}
+	for _, to := range targets {
+		i := slices.IndexFunc(plan.From.Archives, func(a snapshot.Archive) bool { return path.Clean(a.Path) == to.Path })
+		if err := m.Volumes.Put(ctx, plan.From.ID, plan.From.Archives[i], m.rest.Plan.all(), to); err != nil {
+			return err
+		}
+	}
+	return vault.Mark(plan.Keep, markPut)
+}
+
+// stillThere leaves out anonymous volumes that an auto-remove container has taken along when it stopped.
+func (m *machine) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]snapshot.Mount, error) {
+	if !m.rest.Plan.AutoRemove {
+		return mounts, nil
+	}
+	var there []snapshot.Mount
+	for _, id := range []string{m.rest.Plan.NewID, m.rest.Plan.StandInID} {
+		if id == "" {
+			continue
+		}
+		list, _, err := m.Volumes.Engine.Mounts(ctx, id, m.rest.Plan.Volumes.From.Paths())
+		if err != nil && !errors.Is(err, snapshot.ErrGone) {
+			return nil, err
+		}
+		there = append(there, list...)
+	}
+	return slices.DeleteFunc(slices.Clone(mounts), func(m snapshot.Mount) bool {
+		return !slices.ContainsFunc(there, func(t snapshot.Mount) bool { return t.Type == m.Type && t.Source == m.Source })
+	}), nil
+}
+
+// clearWay makes sure that nothing runs that has the volumes. The replacement may have been started by the engine itself,
+// after a restart of its own; whatever else runs is not ours to stop.
+func (m *machine) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
+	now, err := m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+	if err == nil && alive(now) {
+		err = m.Engine.Stop(ctx, now.ID, 5*time.Second)
+	}
+	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
+		return err
+	}
+	users, err := m.Volumes.Engine.Users(ctx, mounts)
+	if err == nil && len(users) > 0 {
+		err = fmt.Errorf("%s has the volumes as well, and runs", strings.Join(users, ", "))
+	}
+	return err
+}
+
+// putBack fills the volumes with what they held before, if the restore has touched them. Once it has, the old container
+// may run and write, so it is never done twice.
+func (m *machine) putBack(ctx context.Context) error {
+	plan := m.rest.Plan.Volumes
+	if plan == nil {
+		return nil
+	}
+	if m.Volumes == nil {
+		return errNoMover
+	}
+	begun, err := m.Volumes.Vault.Marked(plan.Keep, capture.MarkBegun)
+	if err != nil || !begun {
+		return err
+	}
+	back, err := m.Volumes.Vault.Marked(plan.Keep, markBack)
+	if err != nil || back {
+		return err
+	}
+	kept, err := m.Volumes.Vault.Manifest(plan.Keep)
+	if err != nil {
+		return err
+	}
+	if err := m.clearWay(ctx, kept.Mounts()); err != nil {
+		return err
+	}
+	for _, a := range kept.Archives {
+		if err := m.Volumes.Put(ctx, kept.ID, a, m.rest.Plan.all(), a.Mount); err != nil {
+			return err
+		}
+	}
+	return m.Volumes.Vault.Mark(plan.Keep, markBack)
+}
+
+// keeps are the losses of a restore that comes with volumes: those of them do come back.
+func (p Plan) keeps(losses []string) []string {
+	if p.Volumes == nil {
+		return losses
+	}
+	return WithVolumes(losses, p.Volumes.From.Paths())
+}
+
+// WithVolumes leaves out of the losses what is said of the given paths.
+func WithVolumes(losses, paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(losses), func(loss string) bool {
+		return slices.ContainsFunc(paths, func(p string) bool {
+			return strings.HasPrefix(loss, p+" keeps ") || strings.HasPrefix(loss, p+" comes back empty")
+		})
+	})
+}
+
+// VolumeOffer says whether a snapshot can be restored with its volumes now.
+type VolumeOffer struct {
+	Set    snapshot.VolumeSet
+	WhyNot []string
+}
+
+// offerVolumes is nil when a snapshot has nothing to say of volumes.
+func (r *Restorer) offerVolumes(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (*VolumeOffer, error) {
+	if snap.Volumes == nil || r.Volumes == nil {
+		return nil, nil
+	}
+	offer := &VolumeOffer{Set: *snap.Volumes}
+	if snap.Volumes.ID == "" {
+		offer.WhyNot = []string{"its volumes were not archived: " + snap.Volumes.Problem}
+		return offer, nil
+	}
+	why, err := r.Volumes.Problems(ctx, *snap.Volumes, c.ID)
+	offer.WhyNot = why
+	return offer, err
+}
+
+// volumesPhrase is what a sentence about the restore says of volumes.
+func (r Restore) volumesPhrase(zone *time.Location) string {
+	if r.Plan.Volumes == nil {
+		return ""
+	}
+	from := r.Plan.Volumes.From
+	return fmt.Sprintf(" with the contents of %s from %s", strings.Join(from.Paths(), ", "), from.TakenAt.In(zone).Format("2006-01-02 15:04 MST"))
+}

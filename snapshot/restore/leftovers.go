@@ -1,0 +1,154 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Leftovers removes what restores have left on an engine. All fields are required.
+type Leftovers struct {
+	Engine LeftoverEngine
+	Store  LeftoverStore
+	Logger *slog.Logger
+}
+
+// LeftoverEngine is what Leftovers ask of the engine.
+type LeftoverEngine interface {
+	snapshot.Inspector
+	// Untag removes our tag. It returns ErrInUse while the tag is the only name of an image that a container uses.
+	Untag(ctx context.Context, ref string) error
+	// Remove removes the container, running or not, and leaves its volumes. Missing is success.
+	Remove(ctx context.Context, id string) error
+}
+
+// LeftoverStore is what the journal knows of what restores have left.
+type LeftoverStore interface {
+	// KeptOver lists restores whose container from before may go: its time is over and its incident is resolved.
+	KeptOver(ctx context.Context) ([]Restore, error)
+	// KeptGone notes that the container from before is not kept any more, with its entry.
+	KeptGone(ctx context.Context, id int64, e incidents.Entry) error
+	// KeptLeft lists recent restores whose container from before is no longer kept, and that were not undone.
+	KeptLeft(ctx context.Context) ([]Restore, error)
+	// Leavings lists recent restores that are over and may have left a replacement under its first name, or a copy's image.
+	Leavings(ctx context.Context) ([]Restore, error)
+	// Restoring says whether a restore of an identity is under way.
+	Restoring(ctx context.Context, key string) (bool, error)
+}
+
+// RemoveKept removes the containers from before restores, when their time is over. That is written down first; whoever is
+// interrupted after that leaves the rest to the next tidying.
+func (l *Leftovers) RemoveKept(ctx context.Context, engine string) error {
+	over, err := l.Store.KeptOver(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range on(engine, over) {
+		running, err := l.Store.Restoring(ctx, r.Key)
+		if err != nil {
+			return err
+		}
+		if running { // perhaps the very undo that needs it
+			continue
+		}
+		if err := l.Store.KeptGone(ctx, r.ID, keptEntry(r)); err != nil {
+			return err
+		}
+	}
+	left, err := l.Store.KeptLeft(ctx)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, r := range on(engine, left) {
+		errs = errors.Join(errs, l.removeLeft(ctx, r))
+	}
+	return errs
+}
+
+// on are the restores on one engine: other engines have bots of their own.
+func on(engine string, list []Restore) []Restore {
+	return slices.DeleteFunc(list, func(r Restore) bool { return !strings.HasPrefix(r.Key, engine+"/") })
+}
+
+// removeLeft removes a container from before, unless somebody has put it to use again.
+func (l *Leftovers) removeLeft(ctx context.Context, r Restore) error {
+	id := r.Plan.keptID()
+	if id == "" {
+		return nil
+	}
+	kept, err := l.Engine.Inspect(ctx, id)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	running, err := l.Store.Restoring(ctx, r.Key)
+	if err != nil || running || !kept.Enabled || alive(kept) || !snapshot.OurName(kept.Name) {
+		return err
+	}
+	if err := l.Engine.Remove(ctx, id); err != nil {
+		return fmt.Errorf("removing %s: %w", kept.Name, err)
+	}
+	l.Logger.Info("container from before removed", "container", kept.Name, "restore_id", r.ID)
+	if r.Plan.StandInRef == "" {
+		return nil
+	}
+	return l.Engine.Untag(ctx, r.Plan.StandInRef)
+}
+
+func keptEntry(r Restore) incidents.Entry {
+	details, _ := incidents.Details(map[string]any{"container": r.Container, "kept": r.Plan.KeptName, "restore_id": r.ID})
+	return incidents.Entry{
+		IncidentID: r.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreKeptRemoved, Actor: incidents.Self(),
+		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/kept-removed", r.ID)},
+		Summary: fmt.Sprintf("%s is removed: it was kept until %s UTC", r.Plan.KeptName, r.KeptUntil.UTC().Format("2006-01-02 15:04")),
+		Details: details,
+	}
+}
+
+// RemoveStrays removes what no restore has seen: a replacement that the engine was still at when the restore ended, and the
+// image of an auto-remove container's copy, once nothing is made from it any more.
+func (l *Leftovers) RemoveStrays(ctx context.Context, engine string) error {
+	list, err := l.Store.Leavings(ctx)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, r := range on(engine, list) {
+		running, err := l.Store.Restoring(ctx, r.Key)
+		if err == nil && !running {
+			err = l.removeStray(ctx, r)
+		}
+		errs = errors.Join(errs, err)
+	}
+	return errs
+}
+
+func (l *Leftovers) removeStray(ctx context.Context, r Restore) error {
+	if r.Plan.StandInRef != "" {
+		if err := l.Engine.Untag(ctx, r.Plan.StandInRef); err != nil && !errors.Is(err, snapshot.ErrInUse) {
+			return err
+		}
+	}
+	if r.Plan.TempName == "" || r.Plan.AdoptID != "" || r.State == Failed { // what has failed is a person's
+		return nil
+	}
+	c, err := l.Engine.Inspect(ctx, r.Plan.TempName)
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (!c.Enabled || alive(c)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l.Logger.Warn("removing a replacement that came too late", "container", c.Name, "restore_id", r.ID)
+	return l.Engine.Remove(ctx, c.ID)
+}

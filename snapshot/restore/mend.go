@@ -1,0 +1,301 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// The engine knows nothing of epochs, so an act that left in time can arrive late: the bot was stopped, or its host was, or
+// it was cut off from the journal alone, and meanwhile another bot took the restore over. Mostly the other one has done the
+// same by then, and the late act changes nothing. It does when the other one has given the restore up, or when the
+// next restore is over by then: it stops, renames or starts what should stay as it is. And a late create leaves a
+// container that nobody knows of.
+//
+// So the journal remembers from which bot a restore was taken. When it is over, that bot looks whether everything is as
+// the journal says, as soon as it is back; and if it does not come back, some bot does so minutes later. What has to be, is
+// what the newest restore of the container came to. Only what a late act can have done is put right: what else is
+// otherwise than the journal says, a person did. All of it can be done twice.
+
+const (
+	mendAfter = 3 * time.Minute  // how long a bot may be away until another one looks after what it was at: longer than an act takes
+	mendTries = 6                // how often that is tried, later and later
+	mendPause = 30 * time.Second // at the most, between two tries
+)
+
+// lookAfterLate begins to mend what is to be mended, each in the background.
+func (r *Restorer) lookAfterLate(reach Reach) {
+	r.confess()
+	ids, err := r.Journal.Late(r.ctx, reach, mendAfter)
+	if err != nil {
+		if r.ctx.Err() == nil {
+			r.Logger.Warn("looking for late acts", "err", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		if n := r.note(id, func(*notes) {}); time.Now().After(n.again) {
+			r.background(id, r.mend)
+		}
+		r.forget(id)
+	}
+}
+
+// confess tells the journal which acts of this bot came after somebody else had the restore: it may have given up waiting.
+func (r *Restorer) confess() {
+	r.mu.Lock()
+	var ids []int64
+	for id, n := range r.known {
+		if n.late {
+			ids = append(ids, id)
+		}
+	}
+	r.mu.Unlock()
+	for _, id := range ids {
+		if err := r.Journal.WasLate(r.ctx, id, r.Bot); err != nil {
+			continue // the next time
+		}
+		r.note(id, func(n *notes) { n.late = false })
+		r.forget(id)
+	}
+}
+
+// errOvertaken says that another restore of the container has begun: it looks at the engine anew, and what came late is
+// looked after when it is over.
+var errOvertaken = errors.New("another restore has begun")
+
+// mend puts right what came late of a restore, and has the journal forget that something might.
+func (r *Restorer) mend(id int64) error {
+	ctx, cancel := context.WithTimeout(r.ctx, mendAfter)
+	defer cancel()
+	over, err := r.Journal.Restore(ctx, id)
+	if err != nil {
+		return err
+	}
+	m := &mending{Restorer: r, over: over}
+	err = m.run(ctx)
+	if errors.Is(err, errOvertaken) || err != nil && r.ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		n := r.note(id, func(n *notes) {
+			n.mends++
+			n.again = time.Now().Add(min(mendPause, time.Duration(n.mends*n.mends)*time.Second))
+		})
+		if n.mends < mendTries || errors.Is(err, snapshot.ErrEngineAway) || errors.Is(err, snapshot.ErrJournalAway) {
+			return fmt.Errorf("mending what came late: %w", err)
+		}
+	}
+	if err := m.tell(ctx, err); err != nil {
+		return err
+	}
+	r.note(id, func(n *notes) { n.mends, n.again = 0, time.Time{} })
+	return r.Journal.Settled(ctx, id, r.Bot, mendAfter)
+}
+
+// mending is one look at what a restore that is over may have had done to it.
+type mending struct {
+	*Restorer
+	over Restore // an act of this one may have come late
+	last Restore // what has to be: verified or reverted
+	done []string
+}
+
+func (m *mending) run(ctx context.Context) error {
+	var running bool
+	var err error
+	m.last, running, err = m.Journal.Last(ctx, m.over.Key)
+	switch {
+	case errors.Is(err, snapshot.ErrUnknownRestore): // it was refused, and is the only one
+		return m.removeStray(ctx)
+	case err != nil:
+		return err
+	case running:
+		return errOvertaken
+	case m.last.State == Failed: // a person's by now
+		return nil
+	}
+	if err := m.removeStray(ctx); err != nil || !m.over.been(Swapping) {
+		return err // before that, nothing is done but to create
+	}
+	winner, err := m.winner(ctx)
+	if err != nil {
+		return err
+	}
+	holder, err := m.Engine.Inspect(ctx, m.last.Container)
+	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
+		return err
+	}
+	if m.over.Plan.AutoRemove && winner == "" && holder.ID == "" && m.last.State == Reverted {
+		return errors.New("it was stopped, and has removed itself")
+	}
+	for _, id := range m.startedLate() {
+		if id == winner || winner == "" && id == holder.ID {
+			continue
+		}
+		if err := m.rest(ctx, id); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(m.stoppedLate(), winner) || holder.ID != "" && !m.over.holds(holder.ID) && !m.last.holds(holder.ID) {
+		return nil // it was not touched, or somebody has replaced it since
+	}
+	return m.raise(ctx, winner)
+}
+
+// startedLate are those that a late act may have started, armed or given the name: a swap does that to the new one, a revert
+// to the old one.
+func (m *mending) startedLate() []string {
+	ids := []string{m.over.Plan.NewID}
+	if m.over.been(Reverting) {
+		ids = append(ids, m.over.Plan.OldID, m.over.Plan.StandInID)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// stoppedLate are those that a late act may have stopped, disarmed or set aside: a swap does that to the old one, the revert
+// of an undo to the one that it had brought back.
+func (m *mending) stoppedLate() []string {
+	ids := []string{m.over.Plan.OldID}
+	if m.over.been(Reverting) {
+		ids = append(ids, m.over.Plan.AdoptID)
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// holds says whether a container is one that a restore may have acted on.
+func (r Restore) holds(id string) bool {
+	return slices.Contains([]string{r.Plan.OldID, r.Plan.NewID, r.Plan.StandInID}, id)
+}
+
+// winner is the container that has to run, or has to be there; "" when it is gone.
+func (m *mending) winner(ctx context.Context) (string, error) {
+	ids := []string{m.last.Plan.NewID}
+	if m.last.State == Reverted {
+		ids = []string{m.last.Plan.OldID, m.last.Plan.StandInID}
+	}
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		c, err := m.Engine.Inspect(ctx, id)
+		if err == nil && !going(c) {
+			return id, nil
+		}
+		if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// named says whether a container has a name that a restore gives. What somebody has called otherwise is somebody's.
+func (m *mending) named(c snapshot.Inspection) bool {
+	return c.Name == m.last.Container || c.Name == m.last.oldName() || snapshot.OurName(c.Name)
+}
+
+// rest has a container that lost be what it was set aside as: stopped, for good, and under a name of its own.
+func (m *mending) rest(ctx context.Context, id string) error {
+	c, err := m.Engine.Inspect(ctx, id)
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (going(c) || !m.named(c)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if name := c.RestartPolicy.Name; name != "" && name != "no" {
+		err = m.do(ctx, "disarmed "+c.Name, func() error { return m.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}) })
+	}
+	if err == nil && alive(c) {
+		err = m.do(ctx, "stopped "+c.Name, func() error { return m.Engine.Stop(ctx, id, 10*time.Second) })
+	}
+	if err == nil && c.Name == m.last.Container && id == m.over.Plan.OldID {
+		err = m.do(ctx, "set "+c.Name+" aside", func() error { return m.Engine.Rename(ctx, id, m.over.Plan.KeptName) })
+	}
+	return err
+}
+
+// removeStray removes what is under a replacement's first name when the restore is over: only a late create can have made it.
+func (m *mending) removeStray(ctx context.Context) error {
+	if m.over.Plan.TempName == "" || m.over.Plan.AdoptID != "" || m.over.State == Failed {
+		return nil
+	}
+	c, err := m.Engine.Inspect(ctx, m.over.Plan.TempName)
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && alive(c) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return m.do(ctx, "removed "+c.Name, func() error { return m.Engine.Remove(ctx, c.ID) })
+}
+
+// raise gives the winner its name and its restart policy, and starts it if it has to run.
+func (m *mending) raise(ctx context.Context, id string) error {
+	c, err := m.Engine.Inspect(ctx, id)
+	if err != nil || !m.named(c) {
+		return err
+	}
+	name, policy, runs := m.last.Container, m.last.Plan.NewPolicy, true
+	if m.last.State == Reverted {
+		name, policy, runs = m.last.oldName(), m.last.Plan.OldPolicy, m.last.Plan.OldRunning
+		if m.last.Plan.OldID == m.over.Plan.OldID { // the last one may have seen it after the late act
+			policy, runs = m.over.Plan.OldPolicy, m.over.Plan.OldRunning
+		}
+	}
+	if c.Name != name {
+		err = m.do(ctx, "gave "+c.Name+" the name "+name+" again", func() error { return m.Engine.Rename(ctx, id, name) })
+	}
+	if err == nil && policy.Name != "" && !m.last.Plan.AutoRemove && policy != c.RestartPolicy {
+		err = m.do(ctx, "armed "+name+" again", func() error { return m.Engine.SetRestartPolicy(ctx, id, policy) })
+	}
+	if err == nil && runs && !alive(c) {
+		err = m.do(ctx, "started "+name+" again", func() error { return m.Engine.Start(ctx, id) })
+	}
+	return err
+}
+
+// do acts, unless another restore has begun meanwhile, and remembers what was done.
+func (m *mending) do(ctx context.Context, what string, act func() error) error {
+	last, running, err := m.Journal.Last(ctx, m.over.Key)
+	if err != nil && !errors.Is(err, snapshot.ErrUnknownRestore) {
+		return err
+	}
+	if running || last.ID != m.last.ID {
+		return errOvertaken
+	}
+	if err := act(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	m.Logger.Warn("put right what a late act has done", "restore_id", m.over.ID, "done", what)
+	m.done = append(m.done, what)
+	last, running, err = m.Journal.Last(ctx, m.over.Key)
+	if err == nil && (running || last.ID != m.last.ID) {
+		return errOvertaken // perhaps it was too late for this act as well: the next look will tell
+	}
+	return nil
+}
+
+// tell says on the timeline what was put right, if anything was, and what could not be.
+func (m *mending) tell(ctx context.Context, failed error) error {
+	if len(m.done) == 0 && failed == nil || m.Taker == nil {
+		return nil
+	}
+	said, kind := "It was put right: "+strings.Join(m.done, ", "), incidents.KindRestoreMended
+	if failed != nil {
+		said, kind = fmt.Sprintf("It can't be put right: %v. Look at docker ps -a", failed), incidents.KindRestoreMendFailed
+	}
+	details, _ := incidents.Details(map[string]any{"restore_id": m.over.ID, "container": m.over.Container, "done": m.done}) // strings: always encodable
+	_, err := m.Taker.Audit.Record(ctx, incidents.Entry{
+		IncidentID: m.over.By.Incident, OccurredAt: time.Now(), Kind: kind, Actor: incidents.Self(),
+		Source: incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/mended", m.over.ID)}, Details: details,
+		Summary: fmt.Sprintf("A bot that had been away did something to %s too late. %s", m.over.Container, said),
+	})
+	return err
+}

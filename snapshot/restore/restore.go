@@ -1,0 +1,296 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
+)
+
+// Config is what a Restorer needs. Engine, Journal, Shelf and Bot are required.
+type Config struct {
+	Engine  Engine
+	Journal Journal
+	Shelf   snapshot.Shelf
+	Taker   *capture.Taker   // nil: containers that share a namespace with a restored one are named, and not made anew
+	Volumes *capture.Volumes // nil: contents of volumes stay as they are; else the Taker's
+	Bot     string           // this bot's name in the journal: the same after a restart, different for every bot
+	Only    string           // the label that narrows the Engine's containers down, if one does: bots with another one leave these restores alone
+	Logger  *slog.Logger
+	Zone    *time.Location // for names such as api.before-0347; nil: UTC
+
+	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
+	Window time.Duration // how long a container without a health check must stay up; 0: 1.5 s
+	Health time.Duration // how long its health check may take to say healthy, whatever start period it gives itself; 0: 30 min
+	Keep   time.Duration // how long the container from before is kept; 0: 24 h
+	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
+	Tries  int           // how often putting the old one back is tried; 0: 6
+	Act    time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
+	Told   time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
+
+	Observe func(Restore) // hears of each restore that is over, for metrics; nil: nobody does
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.Lease, 6*time.Second)
+	set(&c.Window, 1500*time.Millisecond)
+	set(&c.Health, 30*time.Minute)
+	set(&c.Keep, 24*time.Hour)
+	set(&c.Stale, 15*time.Minute)
+	set(&c.Act, time.Minute)
+	set(&c.Told, 10*time.Second)
+	if c.Tries == 0 {
+		c.Tries = 6
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	if c.Observe == nil {
+		c.Observe = func(Restore) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Restorer runs restores: those that are asked of it, those that it was running when it died, and those of bots that
+// died. Start it once; it stops with Stop.
+type Restorer struct {
+	Config
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex // guards all below
+	running map[int64]bool
+	known   map[int64]*notes // what this bot knows of a restore that the journal does not
+	changed chan struct{}    // closed, and replaced, whenever a restore here changes state
+}
+
+// New returns a Restorer that does nothing until Start.
+func New(c Config) *Restorer {
+	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, known: map[int64]*notes{}, changed: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	return r
+}
+
+// Start carries on at once with what this bot was doing when it died, and looks for orphaned restores from then on.
+func (r *Restorer) Start() {
+	r.wg.Go(func() {
+		tick := time.NewTicker(r.Lease / 6)
+		defer tick.Stop()
+		for {
+			r.adopt()
+			select {
+			case <-r.ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// Stop interrupts what runs, between two acts, and waits for it until ctx ends. It can be called twice.
+func (r *Restorer) Stop(ctx context.Context) error {
+	r.cancel(snapshot.ErrStopping)
+	done := make(chan struct{})
+	go func() { r.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for restores: %w", ctx.Err())
+	}
+}
+
+// Reach is what a bot may look after: the containers of its own engine, and of these the ones that it is for.
+type Reach struct {
+	Bot    string
+	Engine string // the engine's ID
+	Only   string // as the Config of the restore's bot has it
+}
+
+func (r *Restorer) adopt() {
+	engine, err := r.Engine.ID(r.ctx)
+	var ids []int64
+	reach := Reach{Bot: r.Bot, Engine: engine, Only: r.Only}
+	if err == nil {
+		ids, err = r.Journal.Claimable(r.ctx, reach)
+	}
+	if err != nil {
+		if r.ctx.Err() == nil {
+			r.Logger.Warn("looking for restores", "err", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		r.begin(id)
+	}
+	r.lookAfterLate(reach)
+}
+
+func (r *Restorer) begin(id int64) { r.background(id, r.run) }
+
+// background does something about a restore, unless this Restorer is at it already.
+func (r *Restorer) background(id int64, do func(id int64) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[id] || r.ctx.Err() != nil {
+		return
+	}
+	r.running[id] = true
+	r.wg.Go(func() {
+		err := do(id)
+		if err != nil && r.ctx.Err() == nil {
+			r.Logger.Error("restore interrupted", "restore_id", id, "err", err)
+		}
+		r.waits(id, err)
+		r.forget(id)
+		r.mu.Lock()
+		delete(r.running, id)
+		r.mu.Unlock()
+		r.announce()
+	})
+}
+
+func (r *Restorer) announce() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// Ask is a wish to restore.
+type Ask struct {
+	Container   snapshot.Container // as it is now, or as it was last seen when none runs
+	Snapshot    string
+	Volumes     bool   // with the contents of its volumes; what they hold now is kept for the undo
+	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
+	By          snapshot.By
+	Idempotency string // the same wish delivered twice has the same, and no other wish; "": none
+}
+
+// Request records the wish and its audit entry, and starts on it. Nothing has been done to the engine when it
+// returns. It returns ErrUnknownSnapshot, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
+// the audit entry can't be written, nothing is done.
+func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
+	snap, err := r.Shelf.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
+	if err != nil {
+		return Restore{}, err
+	}
+	if ask.Seen != "" && !snapshot.SameOrShort(ask.Container.ID, ask.Seen) {
+		return Restore{}, snapshot.ErrReplaced
+	}
+	rest := Restore{
+		Kind: Restoring, Key: ask.Container.Key, Container: snap.Container,
+		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By,
+	}
+	if ask.Volumes {
+		if rest.Plan.Volumes, err = r.volumePlan(snap); err != nil {
+			return Restore{}, err
+		}
+	}
+	return r.open(ctx, rest, ask.Idempotency)
+}
+
+// Undo asks for the container from before restore id to be put back. It returns ErrUnknownRestore, ErrNothingToUndo
+// when that container is gone or was put back already, and what Request returns.
+func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (Restore, error) {
+	undone, err := r.Journal.Restore(ctx, id)
+	if err != nil {
+		return Restore{}, err
+	}
+	p := undone.Plan
+	if undone.State != Verified || p.keptID() == "" || undone.KeptUntil.IsZero() {
+		return Restore{}, fmt.Errorf("%w: the container from before restore %d is not kept", snapshot.ErrNothingToUndo, id)
+	}
+	undo := Restore{
+		Kind: Undoing, UndoOf: id, Key: undone.Key, Container: undone.Container,
+		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Plan: Plan{AdoptID: p.keptID()},
+	}
+	if p.BeforeID != 0 {
+		undo.SnapshotID, undo.Plan.AdoptID = p.BeforeID, ""
+	}
+	if undo.Plan.Volumes, err = r.undoPlan(undone); err != nil {
+		return Restore{}, err
+	}
+	return r.open(ctx, undo, idempotency)
+}
+
+func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {
+	rest.State, rest.RequestedAt, rest.Only = Requested, time.Now().UTC(), r.Only
+	opened, fresh, err := r.Journal.Open(ctx, rest, idempotency)
+	if err != nil {
+		return Restore{}, err
+	}
+	if fresh {
+		r.begin(opened.ID)
+	}
+	return opened, nil
+}
+
+// Wait returns the restore once it is over, whichever bot runs it, or what it is when ctx ends, with ctx's error.
+func (r *Restorer) Wait(ctx context.Context, id int64) (Restore, error) {
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		r.mu.Unlock()
+		rest, err := r.Journal.Restore(ctx, id)
+		if err != nil || rest.State.Final() {
+			return rest, err
+		}
+		select {
+		case <-changed:
+		case <-time.After(500 * time.Millisecond): // another bot may be the one that runs it
+		case <-ctx.Done():
+			return rest, context.Cause(ctx)
+		}
+	}
+}
+
+// run is the machine: do the work of the state, write the next state, until it is over. When it returns an error
+// before that, adopt picks the restore up again within a second: the work of every state can be done twice.
+func (r *Restorer) run(id int64) error {
+	asked := time.Now() // the journal's clock starts no earlier than this
+	rest, err := r.Journal.Claim(r.ctx, id, r.Bot, r.Lease)
+	if errors.Is(err, ErrFenced) || err == nil && rest.State.Final() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	held := &lease{journal: r.Journal, id: id, epoch: rest.Epoch, length: r.Lease, grace: time.Minute, until: asked.Add(r.Lease)}
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(nil)
+	renewing, done := context.WithCancel(context.WithoutCancel(ctx)) // also while a swap goes on that a stopping bot can't interrupt
+	defer done()
+	r.wg.Go(func() { held.keep(renewing, cancel) })
+
+	m := &machine{Restorer: r, lease: held, rest: rest, began: rest.State}
+	for !m.rest.State.Final() {
+		next, err := m.work(ctx)
+		if err == nil {
+			err = m.advance(ctx, next)
+		}
+		if err != nil {
+			if m.wasLate {
+				r.note(id, func(n *notes) { n.late = true })
+			}
+			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)
+		}
+		r.note(id, func(n *notes) { n.waits, n.told, n.hangs = time.Time{}, false, 0 })
+		r.announce()
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package restore
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// entry is the timeline entry that goes with entering a state. It is written before the state's work is done.
+func (r Restore) entry(to State) incidents.Entry {
+	details, _ := incidents.Details(r.details(to)) // plain structs: always encodable
+	return incidents.Entry{
+		IncidentID: r.By.Incident,
+		OccurredAt: time.Now(),
+		Kind:       entryKind(to),
+		Actor:      incidents.Self(),
+		Source:     incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/%s", r.ID, to)},
+		Summary:    r.Sentence(to),
+		Details:    details,
+	}
+}
+
+// RequestEntry is the audit entry: who, what, when and why, before the engine is called.
+func (r Restore) RequestEntry() incidents.Entry {
+	details, _ := incidents.Details(r.details(Requested)) // plain structs: always encodable
+	return incidents.Entry{
+		IncidentID: r.By.Incident,
+		OccurredAt: r.RequestedAt,
+		Kind:       incidents.KindRestoreRequested,
+		Actor:      r.By.Actor,
+		Source:     r.By.Source,
+		Summary:    r.Sentence(Requested),
+		Details:    details,
+	}
+}
+
+func entryKind(to State) incidents.Kind {
+	switch to {
+	case Refused:
+		return incidents.KindRestoreRefused
+	case Verified:
+		return incidents.KindRestoreVerified
+	case Reverted:
+		return incidents.KindRestoreReverted
+	case Failed:
+		return incidents.KindRestoreFailed
+	}
+	return incidents.KindRestoreState
+}
+
+// Sentence says in one line, for people, what entering the state means.
+func (r Restore) Sentence(to State) string {
+	what := fmt.Sprintf("%s to %s", r.Container, r.Snapshot)
+	switch to {
+	case Requested:
+		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC), r.By.Because())
+	case Preflight:
+		return fmt.Sprintf("Checking that %s can go back to %s", r.Container, r.Snapshot)
+	case Prepared:
+		return "Checked; creating the replacement beside the running " + r.Container
+	case Swapping:
+		return "Replacement ready; stopping the running " + r.Container + r.moving()
+	case Started:
+		return fmt.Sprintf("%s runs from %s; %s", r.Container, r.Snapshot, r.proving())
+	case Verified:
+		return r.success()
+	case Refused:
+		return fmt.Sprintf("Not done: %s. Nothing was changed", r.Error)
+	case Reverting:
+		return fmt.Sprintf("It did not work (%s); putting the container from before back", r.Error)
+	case Reverted:
+		return fmt.Sprintf("%s is as it was before: %s", r.Container, r.Error)
+	}
+	return fmt.Sprintf("%s needs you: %s", r.Container, r.Error)
+}
+
+// proving says what is waited for, which may take long.
+func (r Restore) proving() string {
+	if r.Plan.HealthFor == 0 {
+		return "making sure that it stays up"
+	}
+	return fmt.Sprintf("waiting for its health check to say healthy, for %s at most", r.Plan.HealthFor)
+}
+
+// moving says why it will be down for longer.
+func (r Restore) moving() string {
+	if r.Plan.Volumes == nil {
+		return ""
+	}
+	return ", then keeping what its volumes hold and filling them; it is down until that is done"
+}
+
+func (r Restore) verb() string {
+	if r.Kind == Undoing {
+		return "undo the restore: put back"
+	}
+	return "restore"
+}
+
+func (r Restore) success() string {
+	s := fmt.Sprintf("%s is back on %s, %.1f s after the request", r.Container, r.Snapshot, r.VerifiedAt.Sub(r.RequestedAt).Seconds())
+	if r.Downtime > 0 {
+		s += fmt.Sprintf(", down for %.1f s", r.Downtime.Seconds())
+	}
+	s += r.volumesPhrase(time.UTC) + ": " + r.Proof
+	if n := len(r.Unexpected()); n > 0 {
+		s += fmt.Sprintf("; %d attributes are not as they were", n)
+	}
+	return s
+}
+
+// details are what an entry carries beyond its sentence.
+func (r Restore) details(to State) any {
+	d := struct {
+		Restore     int64                 `json:"restore_id"`
+		State       State                 `json:"state"`
+		Container   string                `json:"container"`
+		Snapshot    string                `json:"snapshot"`
+		Kind        Kind                  `json:"kind"`
+		Reason      string                `json:"reason,omitempty"`
+		Seen        string                `json:"seen,omitempty"`
+		WhyNot      []string              `json:"why_not,omitempty"`
+		Kept        string                `json:"kept,omitempty"`
+		DowntimeMs  int64                 `json:"downtime_ms,omitempty"`
+		Proof       string                `json:"proof,omitempty"`
+		Phases      []Phase               `json:"phases,omitempty"`
+		Differences []snapshot.Difference `json:"differences,omitempty"`
+		Losses      []string              `json:"losses,omitempty"`
+		Volumes     *VolumePlan           `json:"volumes,omitempty"`
+		Error       string                `json:"error,omitempty"`
+	}{
+		Restore: r.ID, State: to, Container: r.Container, Snapshot: r.Snapshot, Kind: r.Kind,
+		Reason: r.By.Reason, Seen: r.Seen, WhyNot: r.WhyNot, Kept: r.Plan.KeptName,
+		DowntimeMs: r.Downtime.Milliseconds(), Proof: r.Proof, Losses: r.Plan.Losses, Volumes: r.Plan.Volumes, Error: r.Error,
+	}
+	if to.Final() {
+		d.Phases, d.Differences = r.Phases, r.Differences
+	}
+	return d
+}
+
+// Progress is the restore in a few words for a message that is being updated, such as "✓ checked · ✓ prepared".
+func (r Restore) Progress() string {
+	var done []string
+	for _, p := range r.Phases {
+		done = append(done, fmt.Sprintf("%s %d ms", p.State, p.Ms))
+	}
+	return strings.Join(done, " · ")
+}

@@ -1,0 +1,96 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+const (
+	verifyPoll = 100 * time.Millisecond
+	pausedFor  = 3 * time.Minute // how long a container without a check may stay paused before it counts as one that did not come up
+)
+
+// prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
+// none. It returns in words how it was proved, or an error that says what was seen instead.
+func (m *machine) prove(ctx context.Context) (string, error) {
+	begun := time.Now()
+	for {
+		now, err := m.look(ctx)
+		if err != nil {
+			return "", err
+		}
+		how, done, err := m.verdict(now)
+		if done || err != nil {
+			return how, err
+		}
+		if err := m.patience(now, max(now.Up, time.Since(begun))); err != nil {
+			return "", err
+		}
+		select {
+		case <-time.After(m.nextLook(now)):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// patience ends when the container's own check should have come to a verdict, and when the bot's limit is reached.
+func (m *machine) patience(now snapshot.Inspection, waited time.Duration) error {
+	switch limit := min(now.CheckFor, m.Health); {
+	case !now.HasCheck && waited > pausedFor:
+		return fmt.Errorf("it is %s, and was for %s", now.State, pausedFor)
+	case now.HasCheck && waited > limit && limit < now.CheckFor:
+		return fmt.Errorf("its health check did not say healthy within %s, which is as long as any gets", limit)
+	case now.HasCheck && waited > limit:
+		return fmt.Errorf("its health check did not say healthy within %s, which is what its start period, interval, timeout and retries give it", limit)
+	}
+	return nil
+}
+
+// nextLook is how long to wait before the next look: not beyond the end of the window.
+func (m *machine) nextLook(now snapshot.Inspection) time.Duration {
+	if left := m.Window - now.Up; !now.HasCheck && left > 0 {
+		return min(left, verifyPoll)
+	}
+	return verifyPoll
+}
+
+func (m *machine) look(ctx context.Context) (now snapshot.Inspection, err error) {
+	err = m.peek(ctx, 15*time.Second, func(ctx context.Context) error {
+		now, err = m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+		return err
+	})
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		err = errors.New("it is gone: it ended and removed itself (--rm), or somebody has removed it")
+	}
+	if err == nil && now.Name != m.rest.Container {
+		err = fmt.Errorf("%w: it is called %s now", ErrTaken, now.Name)
+	}
+	return now, err
+}
+
+// verdict is what one look says. A paused container is not judged: somebody has stopped its clock.
+func (m *machine) verdict(now snapshot.Inspection) (how string, done bool, err error) {
+	switch now.State {
+	case "running", "paused":
+	default:
+		return "", false, fmt.Errorf("it did not stay up: %s, exit code %d", now.State, now.ExitCode)
+	}
+	if now.Restarts > 0 {
+		return "", false, fmt.Errorf("it did not stay up: the engine had to restart it (exit code %d)", now.ExitCode)
+	}
+	up := now.Up
+	switch {
+	case now.HasCheck && now.Health == "unhealthy":
+		return "", false, errors.New("its health check says unhealthy")
+	case now.HasCheck && now.Health == "healthy":
+		return fmt.Sprintf("healthy by its own check after %s", up.Round(10*time.Millisecond)), true, nil
+	case !now.HasCheck && now.State == "running" && up >= m.Window:
+		return fmt.Sprintf("running for %s without a restart (it has no health check)", up.Round(10*time.Millisecond)), true, nil
+	}
+	return "", false, nil
+}

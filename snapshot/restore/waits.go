@@ -1,0 +1,86 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// notes are what a bot knows of a restore that it is at.
+type notes struct {
+	waits time.Time // since when its engine does not answer; zero: it does
+	told  bool      // that was told
+	hangs int       // acts in this state that were not done in time, although the engine answered
+	late  bool      // an act of this bot may have come after another one had the restore, which the journal has yet to be told
+	mends int       // times that mending it came to nothing
+	again time.Time // not to be mended before
+}
+
+// note changes what is known of a restore, and returns it as it is then.
+func (r *Restorer) note(id int64, change func(*notes)) notes {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.known[id]
+	if n == nil {
+		n = &notes{}
+		r.known[id] = n
+	}
+	change(n)
+	return *n
+}
+
+// forget drops what says nothing any more.
+func (r *Restorer) forget(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := r.known[id]; n != nil && *n == (notes{}) {
+		delete(r.known, id)
+	}
+}
+
+// hangs counts one more act that was not done in time.
+func (r *Restorer) hangs(id int64) int {
+	return r.note(id, func(n *notes) { n.hangs++ }).hangs
+}
+
+// waits says on the timeline, once, that a restore waits for an engine that does not answer: somebody looks at a message that
+// does not change. Err is how the last try ended.
+func (r *Restorer) waits(id int64, err error) {
+	tell := false
+	n := r.note(id, func(n *notes) {
+		switch {
+		case !errors.Is(err, snapshot.ErrEngineAway):
+			n.waits, n.told = time.Time{}, false
+		case n.waits.IsZero():
+			n.waits = time.Now()
+		case !n.told && time.Since(n.waits) >= r.Told:
+			n.told, tell = true, true
+		}
+	})
+	if tell {
+		r.tellWaiting(id, time.Since(n.waits))
+	}
+}
+
+func (r *Restorer) tellWaiting(id int64, since time.Duration) {
+	ctx, cancel := context.WithTimeout(r.ctx, 10*time.Second)
+	defer cancel()
+	rest, err := r.Journal.Restore(ctx, id)
+	if err != nil || rest.State.Final() || r.Taker == nil {
+		return
+	}
+	details, _ := incidents.Details(map[string]any{"restore_id": id, "container": rest.Container, "state": rest.State}) // strings: always encodable
+	_, err = r.Taker.Audit.Record(ctx, incidents.Entry{
+		IncidentID: rest.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreWaiting, Actor: incidents.Self(),
+		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/waiting", id)},
+		Summary: fmt.Sprintf("The engine has not answered for %s: the restore of %s waits (%s), and goes on by itself when it does", since.Round(time.Second), rest.Container, rest.State),
+		Details: details,
+	})
+	if err != nil {
+		r.Logger.Warn("telling that a restore waits", "restore_id", id, "err", err)
+	}
+}

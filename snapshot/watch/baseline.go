@@ -1,0 +1,142 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// shaky is how many times longer a container that the engine had to restart must stay up to be taken for good.
+const shaky = 10
+
+// jitter is a share of most that is the same for the same name, on every bot: it spreads what would otherwise fall on
+// one moment.
+func jitter(name string, most time.Duration) time.Duration {
+	if most <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // a hash never fails
+	return time.Duration(h.Sum64() % uint64(most))
+}
+
+// goodFrom is when a container that has been up and healthy since is good enough for a baseline.
+func (w *Watcher) goodFrom(id string, since time.Time) time.Time {
+	return since.Add(w.BaselineAfter + jitter(id, min(w.BaselineAfter/4, 15*time.Second)))
+}
+
+// routine begins what is due: baselines of containers that have proved good, and schedules.
+func (w *Watcher) routine(context.Context) {
+	w.mu.Lock()
+	places := w.places
+	w.mu.Unlock()
+	now := time.Now()
+	for _, p := range places {
+		if p.ContainerID != p.Now.ID {
+			continue // a deploy that has not been dealt with yet
+		}
+		if tick, due := w.tickDue(p, now); due {
+			w.spare(p.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, p, tick) })
+		} else if w.baselineDue(p, now) {
+			w.spare(p.Now, func(ctx, patience context.Context) error { return w.baseline(ctx, patience, p.Now) })
+		}
+	}
+}
+
+func (w *Watcher) baselineDue(p standing, now time.Time) bool {
+	if p.Baseline == p.ContainerID || p.Now.State != "running" {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !now.Before(w.due[p.ContainerID])
+}
+
+func (w *Watcher) postpone(id string, to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.due[id] = to
+}
+
+// baseline takes the good state of a container, unless another bot has.
+func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Sighting) error {
+	list, err := w.Store.Snapshots(ctx, s.Key)
+	if err != nil {
+		return err
+	}
+	for _, snap := range list {
+		if snap.Reason == snapshot.Baseline && snap.ContainerID == s.ID && snap.MissingSince.IsZero() {
+			w.postpone(s.ID, time.Now().Add(w.Every)) // the next look will know
+			w.ask()
+			return nil
+		}
+	}
+	now, err := w.Engine.Inspect(ctx, s.ID)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return nil
+	}
+	if err != nil || now.Key != s.Key {
+		return err
+	}
+	if again, ok := w.good(now); !ok {
+		w.postpone(s.ID, again)
+		return nil
+	}
+	return w.takeBaseline(ctx, patience, now)
+}
+
+func (w *Watcher) takeBaseline(ctx, patience context.Context, now snapshot.Inspection) error {
+	w.postpone(now.ID, time.Now().Add(w.nextTry(now.ID))) // when it can't be taken: then again, but ever less often
+	_, err := w.Taker.Take(ctx, now.Container, snapshot.TakeAsk{
+		Reason: snapshot.Baseline, Patience: patience, By: w.self("up and healthy for " + w.BaselineAfter.String()),
+	})
+	if err != nil {
+		return fmt.Errorf("taking the baseline of %s: %w", now.Name, err)
+	}
+	w.taken(now.ID)
+	w.ask()
+	return w.keepFor(ctx, now.Container) // older baselines, but for those that somebody still needs
+}
+
+// rarest is how long a baseline that can't be taken waits at most for the next try.
+const rarest = time.Hour
+
+func (w *Watcher) nextTry(id string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wait := min(max(w.Every, 2*w.waits[id]), rarest)
+	w.waits[id] = wait
+	return wait
+}
+
+func (w *Watcher) taken(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.waits, id)
+}
+
+func (w *Watcher) self(why string) snapshot.By {
+	return snapshot.By{Actor: incidents.Self(), Reason: why, Source: incidents.Source{System: "snapback"}}
+}
+
+// good says whether a container has been up and healthy for long enough, and if not, when to look again. One that the
+// engine had to restart may be crashing again and again, slowly.
+func (w *Watcher) good(now snapshot.Inspection) (again time.Time, ok bool) {
+	need := w.BaselineAfter
+	if now.Restarts > 0 {
+		need *= shaky
+	}
+	well := now.State == "running" && (!now.HasCheck || now.Health == "healthy")
+	if !well || now.StartedAt.IsZero() {
+		return time.Now().Add(w.BaselineAfter), false
+	}
+	if now.Up < need {
+		return time.Now().Add(need - now.Up + jitter(now.ID, min(w.BaselineAfter/4, 15*time.Second))), false
+	}
+	return time.Time{}, true
+}

@@ -1,0 +1,202 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/internal/snapshottest"
+	"github.com/snapback/snapback/snapshot/watch"
+	"github.com/snapback/snapback/store"
+)
+
+// engines is a database with engine Q77P in it, whose container a bot has seen.
+type engines struct {
+	t  *testing.T
+	db *store.DB
+}
+
+const upgraded = "6f2b3f2e-8d0d-4b55-9f7e-0c8a1c7f3a11"
+
+var itsTraces = snapshot.Traces{Containers: []string{"c1"}}
+
+func setupEngines(t *testing.T) *engines {
+	t.Helper()
+	t.Parallel()
+	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, snapshottest.Migrate), Keys: snapshottest.NewRing(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	e := &engines{t, db}
+	if name := e.name(e.bot("a"), "Q77P", "host", snapshot.Traces{}); name != "Q77P" {
+		t.Fatalf("the first one is called %s", name)
+	}
+	c := snapshot.Container{Key: "Q77P/name/api", Engine: "Q77P", ID: "c1", Name: "api"}
+	if err := db.Sit(t.Context(), snapshot.Seat{Container: c, Document: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// bot is a bot that was just started.
+func (e *engines) bot(name string) *watch.Registry {
+	return e.patient(name, time.Hour)
+}
+
+// patient is a bot with another patience for engines that look like one that is attended.
+func (e *engines) patient(name string, wait time.Duration) *watch.Registry {
+	e.t.Helper()
+	return watch.NewRegistry(watch.RegistryConfig{
+		Store: e.db, Me: watch.Presence{Bot: name, Run: name + time.Now().String()}, Wait: wait,
+	})
+}
+
+func (e *engines) ask(r *watch.Registry, id, host string, t snapshot.Traces) (string, error) {
+	return r.Name(e.t.Context(), snapshot.Introduction{ID: id, Host: host}, func(context.Context) (snapshot.Traces, error) { return t, nil })
+}
+
+func (e *engines) name(r *watch.Registry, id, host string, t snapshot.Traces) string {
+	e.t.Helper()
+	name, err := e.ask(r, id, host, t)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return name
+}
+
+// silence has all bots not be heard of for a while.
+func (e *engines) silence() {
+	e.t.Helper()
+	if _, err := e.db.Pool().Exec(e.t.Context(), `UPDATE bots SET seen_at = seen_at - interval '2 minutes'`); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// told are the kinds of entries outside incidents.
+func (e *engines) told() string {
+	var kinds []string
+	for _, entry := range snapshottest.Must(e.db.Entries(e.t.Context(), 0, 0)) {
+		kinds = append(kinds, string(entry.Kind))
+	}
+	return strings.Join(kinds, " ")
+}
+
+func TestUpgradedEngineKeepsItsName(t *testing.T) {
+	for what, traces := range map[string]snapshot.Traces{
+		"its containers":             itsTraces,
+		"duplicates":                 {Containers: []string{"new"}, Duplicates: map[string]int{"Q77P": 2}},
+		"duplicates, also of others": {Containers: []string{"c1"}, Duplicates: map[string]int{"Q77P": 1, "ZZZZ": 5}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			e := setupEngines(t)
+			e.silence()
+			b := e.bot("b")
+			for range 2 {
+				if name := e.name(b, upgraded, "host", traces); name != "Q77P" {
+					t.Errorf("it is called %s", name)
+				}
+			}
+			if told := e.told(); told != string(incidents.KindEngineAdopted) {
+				t.Errorf("the timeline has %q", told)
+			}
+			if name := e.name(b, "Q77P", "host", traces); name != "Q77P" {
+				t.Errorf("after going back it is called %s", name)
+			}
+		})
+	}
+}
+
+func TestEngineKeepsItsNameWhenTheDatabaseIsLost(t *testing.T) {
+	e := setupEngines(t)
+	if name := e.name(e.bot("b"), upgraded, "other", snapshot.Traces{Duplicates: map[string]int{"OLD0": 3}}); name != "OLD0" {
+		t.Errorf("it is called %s", name)
+	}
+}
+
+func TestNewEngineIsCalledWhatItCallsItself(t *testing.T) {
+	e := setupEngines(t)
+	if name := e.name(e.bot("b"), upgraded, "host", snapshot.Traces{Containers: []string{"others"}}); name != upgraded {
+		t.Errorf("it is called %s", name)
+	}
+	if told := e.told(); told != "" {
+		t.Errorf("the timeline has %q", told)
+	}
+}
+
+// TestUpgradeIsSeenByTheBotThatWatchesIt has no other bot that could still see the engine as it was.
+func TestUpgradeIsSeenByTheBotThatWatchesIt(t *testing.T) {
+	e := setupEngines(t)
+	e.silence()
+	b := e.bot("b")
+	e.name(b, "Q77P", "host", itsTraces)
+	if name := e.name(b, upgraded, "host", itsTraces); name != "Q77P" {
+		t.Errorf("it is called %s", name)
+	}
+}
+
+func TestCopyOfAnEngineThatRunsIsNotTakenForIt(t *testing.T) {
+	e := setupEngines(t)
+	b := e.bot("b")
+	if name, err := e.ask(b, upgraded, "copy", itsTraces); !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Fatalf("at first it is called %s: %v", name, err)
+	}
+	if told := e.told(); told != "" {
+		t.Errorf("the timeline has %q", told)
+	}
+	if name := e.name(e.patient("b", time.Nanosecond), upgraded, "copy", itsTraces); name != upgraded {
+		t.Errorf("in the end it is called %s", name)
+	}
+	if told := e.told(); told != string(incidents.KindEngineCopied) {
+		t.Errorf("the timeline has %q", told)
+	}
+	e.silence()
+	if name := e.name(e.bot("b"), upgraded, "copy", itsTraces); name != upgraded {
+		t.Errorf("when the other one has gone it is called %s", name)
+	}
+}
+
+func TestEngineWhoseBotFellSilentIsWaitedFor(t *testing.T) {
+	e := setupEngines(t)
+	b := e.bot("b")
+	if _, err := e.ask(b, upgraded, "host", itsTraces); !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Fatal(err)
+	}
+	e.silence()
+	if name := e.name(b, upgraded, "host", itsTraces); name != "Q77P" {
+		t.Errorf("it is called %s", name)
+	}
+}
+
+func TestBotThatStopsLeavesItsEngineToOthers(t *testing.T) {
+	e := setupEngines(t)
+	e.silence()
+	b := e.bot("b")
+	e.name(b, "Q77P", "host", itsTraces)
+	if err := b.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if name := e.name(e.bot("c"), upgraded, "host", itsTraces); name != "Q77P" {
+		t.Errorf("it is called %s", name)
+	}
+}
+
+// TestTwoEnginesThatCallThemselvesTheSameAreToldApart is about a copy of a machine, whose engine has the same ID.
+func TestTwoEnginesThatCallThemselvesTheSameAreToldApart(t *testing.T) {
+	e := setupEngines(t)
+	_, err := e.ask(e.bot("b"), "Q77P", "copy", itsTraces)
+	if !errors.Is(err, watch.ErrEngineTwice) || !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Fatal(err)
+	}
+	if !strings.Contains(err.Error(), "remove engine-id") {
+		t.Errorf("it does not say what to do: %v", err)
+	}
+	if name := e.name(e.bot("c"), "Q77P", "host", itsTraces); name != "Q77P" {
+		t.Errorf("another bot on the same engine calls it %s", name)
+	}
+}

@@ -1,0 +1,238 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Keeping is what the database knows of what may go.
+type Keeping interface {
+	// KnownContainers lists the containers of an engine as they were last seen, also those that are gone.
+	KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error)
+	// Referred lists the snapshots of an identity that an open incident refers to, by ID.
+	Referred(ctx context.Context, key string) (map[int64]bool, error)
+	// Held lists all snapshots of an engine, without what is sealed in them.
+	Held(ctx context.Context, engine string) ([]Held, error)
+	// MarkMissing notes whether a snapshot's image is gone. It returns whether that was news.
+	MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error)
+	// MarkGone notes that the images of snapshots are gone, with the entry unless all of that was known.
+	MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error
+	// TagLeft notes that a removed snapshot's tag could not be removed yet, or has been now.
+	TagLeft(ctx context.Context, id int64, left bool) error
+	// TagsLeft lists those of an engine, less the tags that another snapshot bears by now.
+	TagsLeft(ctx context.Context, engine string) ([]Held, error)
+	// Sweep forgets containers that have been gone for a week and left no snapshot, and ticks of long ago.
+	Sweep(ctx context.Context, engine string) error
+	// Restoring says whether a restore of an identity is under way.
+	Restoring(ctx context.Context, key string) (bool, error)
+}
+
+// Held is what tidying has to know of a snapshot.
+type Held struct {
+	ID        int64
+	Key       string
+	Container string
+	Name      string
+	ImageID   string
+	ImageRef  string
+	Missing   bool
+}
+
+// missingStays is how long a snapshot is shown that can't be restored any more, so that people learn why.
+const missingStays = 7 * 24 * time.Hour
+
+// KeepRules are by what is decided which snapshots of a container may go.
+type KeepRules struct {
+	Keep     int           // how many stay
+	MaxAge   time.Duration // older ones go; 0: none for its age
+	Now      time.Time
+	Referred map[int64]bool // by ID: those that an open incident refers to
+}
+
+// Surplus picks the snapshots of one container that may go; list is newest first, and so is the result. Never among them
+// are those that are pinned, the newest pre-deploy, the newest baseline, and what an open incident refers to. One with an
+// expiry of its own goes by that alone.
+func Surplus(list []snapshot.Snapshot, rules KeepRules) []snapshot.Snapshot {
+	var out []snapshot.Snapshot
+	var stay int
+	newest := map[snapshot.Reason]bool{}
+	for _, s := range list {
+		there := s.MissingSince.IsZero()
+		first := there && !newest[s.Reason]
+		newest[s.Reason] = newest[s.Reason] || there
+		counts := there && !s.Pinned && s.ExpiresAt.IsZero() && s.Reason != snapshot.Baseline
+		if counts {
+			stay++
+		}
+		never := s.Pinned || rules.Referred[s.ID] || first && (s.Reason == snapshot.PreDeploy || s.Reason == snapshot.Baseline)
+		if !never && rules.over(s, counts && stay > rules.Keep) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r KeepRules) over(s snapshot.Snapshot, tooMany bool) bool {
+	switch {
+	case !s.MissingSince.IsZero():
+		return r.Now.Sub(s.MissingSince) > missingStays
+	case !s.ExpiresAt.IsZero():
+		return !s.ExpiresAt.After(r.Now)
+	case s.Reason == snapshot.Baseline:
+		return true // only the newest one is needed
+	}
+	return tooMany || r.MaxAge > 0 && r.Now.Sub(s.CreatedAt) > r.MaxAge
+}
+
+// Chore is something that is done to an engine now and then.
+type Chore struct {
+	Name string // as the log has it when it fails, such as "removing surplus snapshots"
+	Do   func(ctx context.Context, engine string) error
+}
+
+// tidy removes what may go, and finds out what has gone by itself.
+func (w *Watcher) tidy(ctx context.Context) {
+	engine, err := w.Engine.ID(ctx)
+	if err != nil {
+		return // whoever looks says so
+	}
+	for _, chore := range append([]Chore{
+		{"looking for missing images", w.findMissing},
+		{"removing surplus snapshots", w.keepAll},
+		{"removing tags that were left", w.removeTags},
+		{"forgetting what is long gone", w.Store.Sweep},
+	}, w.Chores...) {
+		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil {
+			w.Logger.Error("tidying", "chore", chore.Name, "err", err)
+		}
+	}
+}
+
+func (w *Watcher) keepAll(ctx context.Context, engine string) error {
+	list, err := w.Store.KnownContainers(ctx, engine)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, c := range list {
+		if c.Elsewhere {
+			continue
+		}
+		err := w.Store.Alone(ctx, c.Key, func(ctx context.Context) error { return w.keepFor(ctx, c) })
+		if !errors.Is(err, snapshot.ErrElsewhere) {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// keepFor removes what one container has too much of.
+func (w *Watcher) keepFor(ctx context.Context, c snapshot.Container) error {
+	list, err := w.Store.Snapshots(ctx, c.Key)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	referred, err := w.Store.Referred(ctx, c.Key)
+	if err != nil {
+		return err
+	}
+	rules := KeepRules{Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred}
+	var errs error
+	for _, s := range Surplus(list, rules) {
+		errs = errors.Join(errs, w.drop(ctx, s, "there are newer ones"))
+	}
+	return errs
+}
+
+// drop removes a snapshot. One that a restore is using stays, and a tag that a container still needs goes later.
+func (w *Watcher) drop(ctx context.Context, s snapshot.Snapshot, why string) error {
+	err := w.Taker.Delete(ctx, s.Key, s.Name, w.self(why))
+	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
+		return nil
+	}
+	if !errors.Is(err, snapshot.ErrInUse) {
+		return err
+	}
+	if _, err := w.Store.Snapshot(ctx, s.Key, s.Name); !errors.Is(err, snapshot.ErrUnknownSnapshot) {
+		return err // a restore is using it
+	}
+	return w.Store.TagLeft(ctx, s.ID, true)
+}
+
+func (w *Watcher) removeTags(ctx context.Context, engine string) error {
+	left, err := w.Store.TagsLeft(ctx, engine)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, s := range left {
+		err := w.Engine.Untag(ctx, s.ImageRef)
+		if err == nil {
+			err = w.Store.TagLeft(ctx, s.ID, false)
+		}
+		if !errors.Is(err, snapshot.ErrInUse) {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+// findMissing looks for snapshots whose image somebody has removed, and says so once, container by container.
+func (w *Watcher) findMissing(ctx context.Context, engine string) error {
+	held, err := w.Store.Held(ctx, engine)
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	gone := map[string][]Held{}
+	for _, s := range held {
+		has, known := there[s.ImageID]
+		if !known {
+			if has, err = w.Engine.HasImage(ctx, s.ImageID); err != nil {
+				return err
+			}
+			there[s.ImageID] = has
+		}
+		switch {
+		case !has && !s.Missing:
+			gone[s.Key] = append(gone[s.Key], s)
+		case has && s.Missing:
+			if _, err := w.Store.MarkMissing(ctx, s.ID, false); err != nil {
+				return err
+			}
+		}
+	}
+	return w.sayMissing(ctx, gone)
+}
+
+func (w *Watcher) sayMissing(ctx context.Context, gone map[string][]Held) error {
+	for _, list := range gone {
+		ids, names := make([]int64, 0, len(list)), make([]string, 0, len(list))
+		for _, s := range list {
+			ids, names = append(ids, s.ID), append(names, s.Name)
+		}
+		if err := w.Store.MarkGone(ctx, ids, missingEntry(list[0].Container, names)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func missingEntry(container string, names []string) incidents.Entry {
+	details, _ := incidents.Details(map[string]any{"container": container, "snapshots": names}) // strings: always encodable
+	summary := fmt.Sprintf("Snapshot %s of %s can't be restored any more: its image was removed from the engine", names[0], container)
+	if len(names) > 1 {
+		summary = fmt.Sprintf("%d snapshots of %s can't be restored any more, since their images were removed from the engine: %s",
+			len(names), container, strings.Join(names, ", "))
+	}
+	return incidents.Entry{
+		OccurredAt: time.Now(), Kind: incidents.KindSnapshotMissing, Actor: incidents.Self(), Source: incidents.Source{System: "snapback"},
+		Summary: summary, Details: details,
+	}
+}

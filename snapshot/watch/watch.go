@@ -1,0 +1,358 @@
+package watch
+
+/*
+How a deploy is seen.
+
+	event ──▶ quiet for a moment ──▶ look: who is there? ──▶ another container under an identity ──▶ inspect it
+	every two minutes, at start ──────▲                                                                │
+	                                                      not started yet, or a restore runs ◀──────────┤ wait, look again
+	                                                      made by a restore of ours          ◀──────────┤ it has the seat
+	                                                      else: a deploy                     ◀──────────┘
+
+The events only say when to look, and when things happened. What has happened is told by comparing: Postgres knows which
+container was last seen to have run under each identity, the engine knows which one is there. So an event that was missed,
+or a bot that was away, costs nothing, and two bots that look at once come to the same answer. Whoever gets the identity's
+lock first (Shelf.Alone) writes it down, and the other one then finds nothing left to do.
+
+A deploy's state from before is, in this order, what a pipeline has kept explicitly, the baseline, or what is left of the
+old container (before.go). The baseline is the reason why nothing has to be left of it: it is taken while all is well.
+*/
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Engine is what the watch asks of the engine.
+type Engine interface {
+	snapshot.Inspector
+	// ID is the engine's own.
+	ID(ctx context.Context) (string, error)
+	// Follow hands over what happens from since on, and returns when ctx is over or the engine has gone.
+	Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error
+	// Glance lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
+	Glance(ctx context.Context) ([]snapshot.Sighting, error)
+	// Changes lists what differs between two documents, secrets masked.
+	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
+	// HasImage says whether the exact image is there.
+	HasImage(ctx context.Context, imageID string) (bool, error)
+	// Untag removes our tag. It returns ErrInUse while the tag is the only name of an image that a container uses.
+	Untag(ctx context.Context, ref string) error
+	// Remove removes the container, running or not, and leaves its volumes. Missing is success.
+	Remove(ctx context.Context, id string) error
+}
+
+// Seats remembers what ran under each identity, so that a bot that was away can tell what has changed.
+type Seats interface {
+	// Places lists all identities of an engine.
+	Places(ctx context.Context, engine string) ([]snapshot.Place, error)
+	// Seat reads one. It returns ErrUnknownContainer.
+	Seat(ctx context.Context, key string) (snapshot.Seat, error)
+	// Sit writes down who has the seat now.
+	Sit(ctx context.Context, s snapshot.Seat) error
+	// Present notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
+	// ones are within the scope, and that the others are not.
+	Present(ctx context.Context, engine string, keys []string, scope string, within []string) error
+	// EventsSeen is up to when the engine's events have been seen; SeeEvents moves that on.
+	EventsSeen(ctx context.Context, engine string) (time.Time, error)
+	SeeEvents(ctx context.Context, engine string, to time.Time) error
+}
+
+// Taker takes snapshots and removes them.
+type Taker interface {
+	// Take keeps the state of a container. It returns ErrCommitsBusy when others are taken for too long.
+	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	// Copy keeps what a snapshot holds under another name. It returns ErrGone when the image is not there any more.
+	Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs or its tag is needed.
+	Delete(ctx context.Context, key, name string, by snapshot.By) error
+}
+
+// Store is what the watch asks of the database.
+type Store interface {
+	snapshot.Shelf
+	Seats
+	DeployHistory
+	Ticks
+	Keeping
+}
+
+// Config is what a Watcher needs. Engine, Store, Deploys and Taker are required.
+type Config struct {
+	Engine  Engine
+	Store   Store
+	Deploys snapshot.Deploys // where deploys are written down; the Store itself, or what duplicates it
+	Taker   Taker
+	Scope   string // the label that narrows the Engine's containers down; "": none does
+	Logger  *slog.Logger
+	Zone    *time.Location // for names such as pre-deploy-2255, and schedules without CRON_TZ; nil: UTC
+
+	BaselineAfter time.Duration // how long a container must be up and healthy to be the good state; 0: 1 min
+	Explicit      time.Duration // how long a pre-deploy snapshot taken beforehand stands for the next deploy; 0: 6 h
+	MaxAge        time.Duration // snapshots older than that go; 0: never for their age
+	Every         time.Duration // how often to look although no event came; 0: 2 min
+	KeepEvery     time.Duration // how often to see to what may go and what has gone missing; 0: 3 min
+	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
+	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
+	Chores        []Chore       // what else is done every KeepEvery
+	Settle        time.Duration // how long a replacement may stay unstarted before it counts as a deploy; 0: 10 s
+
+	Observe func(snapshot.Deploy) // hears of each deploy that was seen first here, for metrics; nil: nobody does
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.BaselineAfter, time.Minute)
+	set(&c.Explicit, 6*time.Hour)
+	set(&c.Every, 2*time.Minute)
+	set(&c.KeepEvery, 3*time.Minute)
+	set(&c.Quiet, 100*time.Millisecond)
+	set(&c.Jitter, 30*time.Second)
+	set(&c.Settle, 10*time.Second)
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(snapshot.Deploy) {}
+	}
+	return c
+}
+
+// Watcher sees deploys, keeps the state from before them, and takes and removes snapshots by itself. Any number of bots
+// may watch one engine: what is done for an identity is done by one at a time, and written down in Postgres so that the
+// others, and a bot that starts later, see it done.
+type Watcher struct {
+	Config
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+	wake   chan struct{} // one place: a look is wanted
+	urgent chan struct{} // a place for every deploy that may be worked on at once
+	calm   chan struct{} // the same for what can wait: baselines and schedules
+	slow   chan struct{} // the same for those of them that archive volumes
+
+	mu      sync.Mutex               // guards what follows
+	busy    map[string]*turn         // identities that are being worked on
+	ended   map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
+	seenTo  time.Time                // the newest event's moment
+	due     map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
+	waits   map[string]time.Duration // by the engine's ID: how long the last try of a baseline has put off the next one
+	noticed map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
+	tries   map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
+	places  []standing               // what the last look showed
+}
+
+// standing is an identity as both the engine and Postgres have it.
+type standing struct {
+	snapshot.Place
+	Now snapshot.Sighting // its ID is the Place's, unless a replacement has not been dealt with yet
+}
+
+// New returns a Watcher that does nothing until Start.
+func New(c Config) *Watcher {
+	w := &Watcher{
+		Config: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
+		busy: map[string]*turn{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
+		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{},
+	}
+	w.ctx, w.cancel = context.WithCancelCause(context.Background())
+	return w
+}
+
+// Start begins to watch. It can be called once.
+func (w *Watcher) Start() {
+	w.wg.Go(w.follow)
+	w.wg.Go(w.lookOut)
+	w.wg.Go(func() { w.every(w.pulse(), w.routine) })
+	w.wg.Go(func() { w.every(w.KeepEvery, w.tidy) })
+}
+
+// Stop ends all of it and waits until ctx ends. It can be called twice. What was interrupted is taken up by the next Start.
+func (w *Watcher) Stop(ctx context.Context) error {
+	w.cancel(snapshot.ErrStopping)
+	done := make(chan struct{})
+	go func() { w.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the watch: %w", ctx.Err())
+	}
+}
+
+// pulse is how often to see whether a baseline or a schedule is due.
+func (w *Watcher) pulse() time.Duration {
+	return min(max(w.BaselineAfter/10, 50*time.Millisecond), time.Second)
+}
+
+func (w *Watcher) every(d time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			do(w.ctx)
+		case <-w.ctx.Done():
+			return
+		}
+	}
+}
+
+// follow keeps the engine's events coming. After a gap they are asked for from the last one on; one that comes twice
+// does no harm.
+func (w *Watcher) follow() {
+	since := w.resumeFrom(w.ctx)
+	for wait := 100 * time.Millisecond; w.ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
+		w.ask()
+		begun := time.Now()
+		err := w.Engine.Follow(w.ctx, since, w.see)
+		if w.ctx.Err() != nil {
+			return
+		}
+		w.Logger.Warn("the engine's events broke off", "err", err)
+		if last := w.lastEvent(); !last.IsZero() {
+			since = last
+		}
+		if time.Since(begun) > time.Minute {
+			wait = 100 * time.Millisecond
+		}
+		w.pause(wait)
+	}
+}
+
+// resumeFrom is where the last bot left off.
+func (w *Watcher) resumeFrom(ctx context.Context) time.Time {
+	now := time.Now().Add(-2 * time.Second) // the engine's clock need not be ours
+	engine, err := w.Engine.ID(ctx)
+	if err != nil {
+		return now
+	}
+	seen, err := w.Store.EventsSeen(ctx, engine)
+	if err != nil || seen.IsZero() {
+		return now
+	}
+	return seen
+}
+
+func (w *Watcher) lastEvent() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seenTo
+}
+
+func (w *Watcher) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-w.ctx.Done():
+	}
+}
+
+// ask wants a look soon.
+func (w *Watcher) ask() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// askIn wants a look later.
+func (w *Watcher) askIn(d time.Duration) {
+	w.wg.Go(func() {
+		w.pause(d)
+		w.ask()
+	})
+}
+
+// see notes what an event says about when things happened, which no later look can tell.
+func (w *Watcher) see(e snapshot.Event) {
+	w.mu.Lock()
+	if e.At.After(w.seenTo) {
+		w.seenTo = e.At
+	}
+	switch e.Action {
+	case "start":
+		delete(w.ended, e.ContainerID)
+		w.due[e.ContainerID] = w.goodFrom(e.ContainerID, e.At)
+	case "health_status":
+		w.due[e.ContainerID] = w.goodFrom(e.ContainerID, e.At)
+	case "die", "destroy", "rename":
+		if _, known := w.ended[e.ContainerID]; !known {
+			w.ended[e.ContainerID] = e.At
+		}
+	}
+	w.mu.Unlock()
+	w.ask()
+}
+
+// lookOut looks when events have gone quiet, and now and then although there were none.
+func (w *Watcher) lookOut() {
+	tick := time.NewTicker(w.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.wake:
+			w.settleDown()
+		case <-tick.C:
+			w.forget()
+		case <-w.ctx.Done():
+			return
+		}
+		if err := w.look(w.ctx); err != nil && w.ctx.Err() == nil {
+			w.Logger.Warn("looking at the engine", "err", err)
+			w.show(nil) // nothing is done on what may no longer be so
+			w.askIn(2 * time.Second)
+		}
+	}
+}
+
+// settleDown waits until no event has come for a moment, but never for long: somewhere something always happens.
+func (w *Watcher) settleDown() {
+	limit := time.After(4 * w.Quiet)
+	for {
+		select {
+		case <-w.wake:
+		case <-time.After(w.Quiet):
+			return
+		case <-limit:
+			return
+		case <-w.ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *Watcher) show(places []standing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.places = places
+}
+
+// forget drops what is known of containers that are gone, and moments by which no deploy will be dated any more.
+func (w *Watcher) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	there := map[string]bool{}
+	for _, p := range w.places {
+		there[p.Now.ID] = true
+	}
+	gone := func(id string, _ time.Time) bool { return !there[id] }
+	maps.DeleteFunc(w.due, gone)
+	maps.DeleteFunc(w.noticed, gone)
+	maps.DeleteFunc(w.waits, func(id string, _ time.Duration) bool { return !there[id] })
+	maps.DeleteFunc(w.tries, func(id string, _ int) bool { return !there[id] })
+	maps.DeleteFunc(w.ended, func(_ string, at time.Time) bool { return time.Since(at) > time.Hour })
+}
