@@ -62,8 +62,8 @@ func ParseAllow(label string) (Allow, bool) {
 
 var personOrGroup = regexp.MustCompile(`^[UWS][A-Z0-9]{2,}$`)
 
-// isGroup says whether an ID is a user group's.
-func isGroup(id string) bool { return strings.HasPrefix(id, "S") }
+// IsGroup says whether an ID is a user group's.
+func IsGroup(id string) bool { return strings.HasPrefix(id, "S") }
 
 // channelID is the form of a channel's ID; names of channels can change.
 var channelID = regexp.MustCompile(`^[CGD][A-Z0-9]{2,}$`)

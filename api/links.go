@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -35,27 +36,56 @@ func (a *API) mintLink(w http.ResponseWriter, r *http.Request) error {
 	if err := a.recordLinkAsk(r.Context(), ask); err != nil {
 		return err
 	}
-	url, expires, err := a.deps.Terminals.Mint(r.Context(), ask)
+	link, err := a.link(r.Context(), ask)
 	if err != nil {
 		return fmt.Errorf("making a terminal link: %w", err)
 	}
-	return respond(w, http.StatusCreated, wire.Link{URL: url, ExpiresAt: expires.UTC()})
+	return respond(w, http.StatusCreated, wire.Link{URL: link.URL, ExpiresAt: link.ExpiresAt.UTC()})
+}
+
+// linkWish is the wish for a terminal link. That the token may is checked; that it is the person's own wish is its holder's
+// word.
+type linkWish struct {
+	Incident  incidents.Incident
+	Container snapshot.Container
+	Person    incidents.Actor // kind Token when nobody was named
+	Mode      access.Mode
+	TTL       time.Duration // 0: the default
+	TokenID   string        // of the token that asks
+	By        snapshot.By
+}
+
+// link asks whether a person who is named may, and makes the link.
+func (a *API) link(ctx context.Context, ask linkWish) (access.Link, error) {
+	who := access.Person{SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name}
+	via := access.Via{TokenID: ask.TokenID, Token: ask.By.Actor.Name}
+	labels := ask.Container.Settings.Labels
+	if ask.Person.Kind == incidents.Person {
+		var err error
+		via.Channel, err = a.deps.Access.MayBeNamed(ctx, access.Wish{Who: who, Labels: labels, Incident: ask.Incident, Shell: ask.Mode == access.ModeShell})
+		if err != nil {
+			return access.Link{}, err
+		}
+	}
+	if err := labels.Allows(ask.Mode); err != nil {
+		return access.Link{}, err
+	}
+	return a.deps.Terminals.Mint(ctx, access.Grant{
+		Person: access.Holder{Person: who, Via: via}, IncidentID: ask.Incident.ID,
+		Container: ask.Container.Key, Name: ask.Container.Name, Mode: ask.Mode,
+	}, ask.TTL)
 }
 
 // recordLinkAsk writes which token wants a link. The link's own entries name the person it is for, whom the token's holder
 // has chosen.
-func (a *API) recordLinkAsk(ctx context.Context, ask LinkAsk) error {
-	mode := "logs"
-	if ask.Shell {
-		mode = "shell"
-	}
-	details, err := incidents.Details(map[string]any{"container": ask.Container.Name, "mode": mode, "person": ask.Person})
+func (a *API) recordLinkAsk(ctx context.Context, ask linkWish) error {
+	details, err := incidents.Details(map[string]any{"container": ask.Container.Name, "mode": ask.Mode, "person": ask.Person})
 	if err != nil {
 		return err
 	}
 	_, err = a.deps.Incidents.Record(ctx, incidents.Entry{
 		IncidentID: ask.Incident.ID, OccurredAt: time.Now(), Kind: incidents.KindTerminalAsked, Actor: ask.By.Actor, Source: ask.By.Source,
-		Summary: fmt.Sprintf("The token %s asked for a terminal link to %s (%s)", ask.By.Actor.Name, ask.Container.Name, mode),
+		Summary: fmt.Sprintf("The token %s asked for a terminal link to %s (%s)", ask.By.Actor.Name, ask.Container.Name, ask.Mode),
 		Details: details,
 	})
 	if err != nil {
@@ -64,15 +94,15 @@ func (a *API) recordLinkAsk(ctx context.Context, ask LinkAsk) error {
 	return nil
 }
 
-func linkAsk(r *http.Request) (ask LinkAsk, container string, err error) {
+func linkAsk(r *http.Request) (ask linkWish, container string, err error) {
 	var in wire.LinkAsk
 	if err := decode(r, &in); err != nil {
 		return ask, "", err
 	}
-	if in.Mode != "" && in.Mode != "logs" && in.Mode != "shell" {
+	ask.Mode = cmp.Or(access.Mode(in.Mode), access.ModeLogs)
+	if ask.Mode != access.ModeLogs && ask.Mode != access.ModeShell {
 		return ask, "", malformed("mode is logs or shell.")
 	}
-	ask.Shell = in.Mode == "shell"
 	if ask.Person, err = linkPerson(r, in.Person); err != nil {
 		return ask, "", err
 	}

@@ -107,7 +107,7 @@ func TestATerminalLinkIsHandedOutOnceAndNeverKept(t *testing.T) {
 			t.Errorf("kept: %+v", kept.answer)
 		}
 	}
-	if len(b.links) != 1 || !b.links[0].Shell || b.links[0].Container.Name != "api" || b.links[0].Incident.ID != 1 {
+	if len(b.links) != 1 || b.links[0].Mode != access.ModeShell || b.links[0].Name != "api" || b.links[0].IncidentID != 1 {
 		t.Errorf("asked for %+v", b.links)
 	}
 }
@@ -120,7 +120,7 @@ func TestATerminalLinkIsOnTheTimelineUnderTheTokenThatAskedForIt(t *testing.T) {
 	q := request{method: "POST", path: "/incidents/1/terminal-links", body: `{"person":{"slack_id":"UBOSS","name":"Boss"}}`}
 	wantStatus(t, b.do(t, q), http.StatusCreated)
 	added := b.entries[1][before:]
-	if len(added) != 1 || added[0].Actor != b.links[0].By.Actor || added[0].Actor.Kind != incidents.Token || !strings.Contains(string(added[0].Details), "UBOSS") {
+	if len(added) != 1 || added[0].Actor != (incidents.Actor{Kind: incidents.Token, Name: b.links[0].Person.Via.Token}) || b.links[0].Person.Via.Channel == "" || !strings.Contains(string(added[0].Details), "UBOSS") {
 		t.Errorf("the timeline has %+v", added)
 	}
 	q.body = `{"person":{"slack_id":"UBOSS"}}`

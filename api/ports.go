@@ -17,14 +17,11 @@ import (
 // Errors that those behind the interfaces return, wrapped or not. Those of snapshot and incidents are understood too.
 var (
 	ErrUnavailable         = errors.New("the database does not answer")
-	ErrNotAllowed          = errors.New("not allowed")
-	ErrUnsure              = errors.New("it can't be found out who is allowed")
 	ErrKeyReused           = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
 	ErrKeyInFlight         = errors.New("the request with that idempotency key is not over")
 	ErrWebhookUnsigned     = errors.New("the webhook is not signed")
 	ErrWebhookBadSignature = errors.New("the webhook's signature does not match")
 	ErrWebhookMalformed    = errors.New("the webhook is not an event")
-	ErrTooManyTerminals    = errors.New("too many terminals are open")
 )
 
 // Deps is everything that the API asks of the rest. All are required but DatabaseAway, Checks and PagerDuty.
@@ -38,6 +35,7 @@ type Deps struct {
 	Incidents   Incidents
 	Exporter    Exporter
 	Prover      Prover
+	Access      Access
 	Terminals   TerminalLinks
 	Tokens      TokenStore
 	Idempotency Idempotency
@@ -119,22 +117,17 @@ type Prover interface {
 	Prove(ctx context.Context, incident int64) (incidents.Proof, error)
 }
 
-// LinkAsk is the wish for a terminal link. That the token may is checked; that it is the person's own wish is its holder's
-// word, and the person's permission is the receiver's to check.
-type LinkAsk struct {
-	Incident  incidents.Incident
-	Container snapshot.Container
-	Person    incidents.Actor // kind Token when nobody was named
-	Shell     bool            // otherwise logs only
-	TTL       time.Duration   // 0: the default
-	TokenID   string          // of the token that asks
-	By        snapshot.By
+// Access says who may; *access.Guard is one.
+type Access interface {
+	// MayBeNamed returns an error that wraps access.ErrDenied when the person may not have that terminal, access.ErrUnsure while
+	// nobody can say, and the channel on which their permission hangs.
+	MayBeNamed(ctx context.Context, w access.Wish) (channel string, err error)
 }
 
 // TerminalLinks makes signed links.
 type TerminalLinks interface {
-	// Mint returns ErrNotAllowed when that person may not, ErrUnsure while nobody can say, and ErrTooManyTerminals.
-	Mint(ctx context.Context, ask LinkAsk) (url string, expires time.Time, err error)
+	// Mint makes one for whoever was found to be allowed; a ttl of 0 is the default. It returns access.ErrTooMany.
+	Mint(ctx context.Context, g access.Grant, ttl time.Duration) (access.Link, error)
 }
 
 // TokenStore keeps API tokens; it never sees a secret.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
@@ -55,7 +56,7 @@ var (
 			Detail: "Send a valid token as Authorization: Bearer. snapback token create makes one."},
 		{Err: errScope, Status: http.StatusForbidden, Code: "insufficient_scope",
 			Detail: "The token lacks a scope that this needs. snapback token create makes one that has it."},
-		{Err: ErrNotAllowed, Status: http.StatusForbidden, Code: "not_allowed",
+		{Err: access.ErrDenied, Status: http.StatusForbidden, Code: "not_allowed",
 			Detail: "That person may not do this with this container. Its labels snapback.restore.allow and snapback.terminal.allow say who may."},
 		{Err: errUnknownPath, Status: http.StatusNotFound, Code: "unknown_path",
 			Detail: "Nothing is here. GET /openapi.json lists what is."},
@@ -83,13 +84,13 @@ var (
 			Detail: "The restore did not work, and the container from before is back."},
 		{Err: errFailed, Status: http.StatusUnprocessableEntity, Code: "restore_failed",
 			Detail: "The restore failed, and so did putting the container from before back. A person has to look."},
-		{Err: ErrTooManyTerminals, Status: http.StatusTooManyRequests, Code: "too_many_terminals",
+		{Err: access.ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many_terminals",
 			Detail: "Too many terminals are open. End one first."},
 		{Err: errExportsBusy, Status: http.StatusServiceUnavailable, Code: "exports_busy",
 			Detail: "Many exports are under way. Try again in a moment."},
 		{Err: errNoRoom, Status: http.StatusServiceUnavailable, Code: "no_room",
 			Detail: "The disk of SNAPBACK_DATA_DIR has no room for the export. Nothing was sent; make room, and try again."},
-		{Err: ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure",
+		{Err: access.ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure",
 			Detail: "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},
 		{Err: ErrUnavailable, Status: http.StatusServiceUnavailable, Code: "database_away",
 			Detail: "The database does not answer. Nothing was done; try again when it does."},

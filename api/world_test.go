@@ -68,7 +68,7 @@ type world struct {
 	tokens   map[string]access.Token
 	touched  []string
 	kept     map[string]keptAnswer
-	links    []api.LinkAsk
+	links    []access.Grant
 	bodies   [][]byte
 }
 
@@ -299,14 +299,18 @@ func (w *world) Prove(_ context.Context, incident int64) (incidents.Proof, error
 	return incidents.Proof{Entries: int64(len(w.entries[incident])), Findings: []string{}}, w.failAll
 }
 
-func (w *world) Mint(_ context.Context, ask api.LinkAsk) (string, time.Time, error) {
+func (w *world) MayBeNamed(_ context.Context, wish access.Wish) (string, error) {
+	if wish.Who.SlackID == "UNOBODY" {
+		return "", access.ErrDenied
+	}
+	return "C0SHOP", nil
+}
+
+func (w *world) Mint(_ context.Context, g access.Grant, _ time.Duration) (access.Link, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.links = append(w.links, ask)
-	if ask.Person.SlackID == "UNOBODY" {
-		return "", time.Time{}, api.ErrNotAllowed
-	}
-	return "https://bot.example/t#secret", night.Add(5 * time.Minute), nil
+	w.links = append(w.links, g)
+	return access.Link{URL: "https://bot.example/t#secret", ExpiresAt: night.Add(5 * time.Minute)}, nil
 }
 
 func (w *world) FindToken(_ context.Context, id string) (access.Token, error) {

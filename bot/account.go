@@ -3,9 +3,8 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -46,12 +45,24 @@ func (w workspace) has(u *slack.User) bool {
 	return inside && (w.wholeOrganisation() || slices.Contains(u.Enterprise.Teams, w.team))
 }
 
+// Directory is Slack as it knows its accounts and user groups. It is what access asks.
+type Directory struct {
+	api       *slack.Client
+	workspace atomic.Pointer[workspace] // nil until Slack has said which one it is
+}
+
+// NewDirectory makes one that asks with the bot's token. It calls nobody.
+func NewDirectory(c Config) *Directory {
+	c = c.withDefaults()
+	return &Directory{api: slack.New(c.BotToken, slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(c.Client), slack.OptionAppLevelToken(c.AppToken))}
+}
+
 // home asks Slack once which workspace the token is of.
-func (b *Bot) home(ctx context.Context) (workspace, error) {
-	if w := b.workspace.Load(); w != nil {
+func (d *Directory) home(ctx context.Context) (workspace, error) {
+	if w := d.workspace.Load(); w != nil {
 		return *w, nil
 	}
-	who, err := b.api.AuthTestContext(ctx)
+	who, err := d.api.AuthTestContext(ctx)
 	if err != nil {
 		return workspace{}, wrap("asking Slack for the bot's own workspace", err)
 	}
@@ -59,7 +70,7 @@ func (b *Bot) home(ctx context.Context) (workspace, error) {
 		return workspace{}, &Error{Retry: true, Reason: "incomplete", Err: errors.New("the workspace that the bot token is of is not named")}
 	}
 	w := workspace{team: who.TeamID, enterprise: who.EnterpriseID}
-	b.workspace.Store(&w)
+	d.workspace.Store(&w)
 	return w, nil
 }
 
@@ -71,131 +82,59 @@ var errElsewhere = errors.New("it comes from another workspace")
 
 // admit refuses what another workspace sends, with errElsewhere. While Slack does not tell which is the bot's own,
 // it lets a call in: Handle looks again.
-func (b *Bot) admit(ctx context.Context, o origin) error {
+func (d *Directory) admit(ctx context.Context, o origin) error {
 	ctx, cancel := context.WithTimeout(ctx, homeWithin)
 	defer cancel()
-	w, err := b.home(ctx)
+	w, err := d.home(ctx)
 	if err == nil && !w.sent(o) {
 		return errElsewhere
 	}
 	return nil
 }
 
-// account is what somebody's Slack account is good for here.
-type account struct {
-	name    string
-	email   string // "" unless it can be gone by: confirmed, and a member's, or a guest's where those count
-	refused string // why nothing may be done with it; "": it may
-}
-
-// askAccount looks an account up. Its errors are Slack's silence, never a refusal.
-func (b *Bot) askAccount(ctx context.Context, id string) (account, error) {
-	w, err := b.home(ctx)
+// Account implements access.Slack.
+func (d *Directory) Account(ctx context.Context, id string) (access.Account, error) {
+	w, err := d.home(ctx)
 	if err != nil {
-		return account{}, err
+		return access.Account{}, err
 	}
-	u, err := b.api.GetUserInfoContext(ctx, id)
+	u, err := d.api.GetUserInfoContext(ctx, id)
 	switch slackCode(err) {
 	case "user_not_found", "user_not_visible", "users_not_found":
-		return account{refused: "Slack does not know that account any more"}, nil
+		return access.Account{Standing: access.Unknown}, nil
 	}
 	if err != nil {
-		return account{}, wrap("asking Slack who "+id+" is", err)
+		return access.Account{}, wrap("asking Slack who "+id+" is", err)
 	}
-	a := account{name: oneLine(nameOf(u)), refused: refusedAccount(u, w)}
-	if a.refused == "" && b.believes(u) {
-		a.email = strings.TrimSpace(u.Profile.Email)
-	}
-	return a, nil
+	return access.Account{
+		Name: oneLine(nameOf(u)), Email: u.Profile.Email, Confirmed: u.IsEmailConfirmed && !u.IsInvitedUser, Standing: standingOf(u, w),
+	}, nil
 }
 
-// refusedAccount says why nothing may be done with an account; "" when it may.
-func refusedAccount(u *slack.User, w workspace) string {
+// standingOf is what an account is in the workspace.
+func standingOf(u *slack.User, w workspace) access.Standing {
 	switch {
 	case !w.has(u) || u.IsStranger:
-		return "that Slack account belongs to another workspace, and I work for this one alone"
+		return access.Foreign
 	case u.Deleted:
-		return "that Slack account is deactivated"
+		return access.Deactivated
 	case u.IsBot, u.IsWorkflowBot, u.IsConnectorBot, u.ID == "USLACKBOT":
-		return "that Slack account is a program's: programs use an API token"
+		return access.Program
+	case u.IsRestricted, u.IsUltraRestricted:
+		return access.Guest
 	}
-	return ""
+	return access.Member
 }
 
-// believes says that an account's e-mail address tells who it is.
-func (b *Bot) believes(u *slack.User) bool {
-	guest := u.IsRestricted || u.IsUltraRestricted
-	return u.IsEmailConfirmed && !u.IsInvitedUser && (!guest || b.cfg.Guests)
+// Members implements access.Slack.
+func (d *Directory) Members(ctx context.Context, group string) ([]string, error) {
+	members, err := d.api.GetUserGroupMembersContext(ctx, group)
+	return members, wrap("asking for user group "+group, err)
 }
 
-// person finds out who tapped or typed. It returns a *denial for an account with which nothing may be done. While Slack
-// does not tell, what is known from before holds, and else the ID: Slack itself has let them tap just now.
-func (b *Bot) person(ctx context.Context, in inbound) (access.Person, error) {
-	p, known, err := b.People.Person(ctx, in.User)
-	if err != nil {
-		b.log.Warn("looking a person up", "user", in.User, "err", err)
-	}
-	if known && p.Email != "" && b.cfg.Now().Sub(p.SeenAt) < personFor {
-		return p, nil
-	}
-	if !known {
-		p = access.Person{SlackID: in.User, Name: in.UserName}
-	}
-	a, err := b.accounts.of(ctx, in.User)
-	if err != nil {
-		b.log.Warn("asking Slack who somebody is", "user", in.User, "reason", judge(err).Reason)
-		return named(p), b.unknownAccount(in, err)
-	}
-	return b.remember(ctx, p, a)
-}
-
-// unknownAccount refuses whoever taps from another workspace of the organisation while Slack does not tell who they are.
-func (b *Bot) unknownAccount(in inbound, cause error) error {
-	w := b.workspace.Load()
-	if in.From.UserTeam == "" || w != nil && (w.wholeOrganisation() || in.From.UserTeam == w.team) {
-		return nil
-	}
-	return &denial{"Nothing was done: Slack does not tell me right now whose account that is. Try again in a minute.", cause}
-}
-
-// remember keeps what Slack has said about somebody, or returns a *denial.
-func (b *Bot) remember(ctx context.Context, p access.Person, a account) (access.Person, error) {
-	p.Name, p.Email, p.SeenAt = a.name, a.email, b.cfg.Now().UTC()
-	p = named(p)
-	if err := b.People.SavePerson(ctx, p); err != nil {
-		b.log.Warn("remembering a person", "user", p.SlackID, "err", err)
-	}
-	if a.refused != "" {
-		return p, &denial{sentence: "Nothing was done: " + a.refused + "."}
-	}
-	return p, nil
-}
-
-// living finds out who somebody is that has not tapped just now. It returns a *denial when their account is over, and an
-// unsure one when Slack does not tell and has not told for long.
-func (b *Bot) living(ctx context.Context, id string) (access.Person, error) {
-	p, known, err := b.People.Person(ctx, id)
-	if err != nil {
-		return p, fmt.Errorf("looking %s up: %w", id, err)
-	}
-	p.SlackID = id
-	a, err := b.accounts.of(ctx, id)
-	switch fresh := b.cfg.Now().Sub(p.SeenAt) < personFor; {
-	case err == nil && known && fresh && a.refused == "" && a.email == p.Email:
-		return p, nil // nothing new to keep
-	case err == nil:
-		return b.remember(ctx, p, a)
-	case known && fresh:
-		return p, nil
-	}
-	return p, &denial{"Nothing was done: Slack does not tell me right now whether that account still is one. Try again in a minute.", err}
-}
-
-// sameAddress compares e-mail addresses. Case counts for nothing, but only in ASCII: other letters fold into it.
-func sameAddress(a, b string) bool {
-	return a != "" && (a == b || ascii(a) && ascii(b) && strings.EqualFold(a, b))
-}
-
-func ascii(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r > 127 })
+// maybeForeign says whether whoever calls may be of another workspace of the organisation: of theirs, Slack names only the
+// workspace that they are in.
+func (d *Directory) maybeForeign(from origin) bool {
+	w := d.workspace.Load()
+	return from.UserTeam != "" && (w == nil || !w.wholeOrganisation() && from.UserTeam != w.team)
 }

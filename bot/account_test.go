@@ -14,14 +14,15 @@ import (
 // container of which oncall may have a shell and the channel the logs.
 func onCallAs(t *testing.T, a slackfake.Account, guests bool) (shell, logs error) {
 	t.Helper()
-	n := setup(t, func(c *bot.Config, w *world) { c.Guests = guests })
-	n.onCall["PSHOP"] = []bot.Responder{{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}}
+	n := setup(t, func(_ *bot.Config, w *world) { w.guests = guests })
+	n.onCall["PSHOP"] = []access.Person{{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}}
 	n.slack.AddUser("U0EVE", "Eve", "ann@example.com").Becomes(a)
 	c := theContainer()
 	c.Settings.TerminalAllow = access.Allow{Rule: "oncall"}
-	eve := access.Person{SlackID: "U0EVE"}
-	_, shell = n.bot.MayBeNamed(t.Context(), eve, c, theIncident(), true)
-	_, logs = n.bot.MayBeNamed(t.Context(), eve, c, theIncident(), false)
+	wish := access.Wish{Who: access.Person{SlackID: "U0EVE"}, Labels: c.Settings.Labels, Incident: theIncident()}
+	_, logs = n.guard.MayBeNamed(t.Context(), wish)
+	wish.Shell = true
+	_, shell = n.guard.MayBeNamed(t.Context(), wish)
 	return shell, logs
 }
 
@@ -52,7 +53,7 @@ func TestOnlyConfirmedLivingHumansOfTheWorkspaceAreOnCall(t *testing.T) {
 				err error
 				may bool
 			}{"a shell": {shell, c.shell}, "the logs": {logs, c.logs}} {
-				if (got.err == nil) != got.may || got.err != nil && !errors.Is(got.err, bot.ErrDenied) {
+				if (got.err == nil) != got.may || got.err != nil && !errors.Is(got.err, access.ErrDenied) {
 					t.Errorf("%s: %v, want permission %v", what, got.err, got.may)
 				}
 			}
@@ -63,7 +64,7 @@ func TestOnlyConfirmedLivingHumansOfTheWorkspaceAreOnCall(t *testing.T) {
 func TestLettersThatFoldIntoOthersAreNoOtherAddress(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = access.Allow{Rule: "oncall"} })
-	n.onCall["PSHOP"] = []bot.Responder{{Name: "Kim", Email: "kim@example.com"}}
+	n.onCall["PSHOP"] = []access.Person{{Name: "Kim", Email: "kim@example.com"}}
 	eve := n.slack.AddUser("U0EVE", "Eve", "\u212aim@example.com") // the sign for kelvin folds into k
 	n.tap(t, eve, n.alert(t).Button("Restore pre-deploy-2255"))
 	eve.ExpectEphemeral(t, n.shop, "only who is on call")
@@ -72,7 +73,7 @@ func TestLettersThatFoldIntoOthersAreNoOtherAddress(t *testing.T) {
 func TestGuestIsToldWhyTheAddressDoesNotCount(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = access.Allow{Rule: "oncall"} })
-	n.onCall["PSHOP"] = []bot.Responder{{Name: "Ann Lee", Email: "ann@example.com"}}
+	n.onCall["PSHOP"] = []access.Person{{Name: "Ann Lee", Email: "ann@example.com"}}
 	n.ann.Becomes(slackfake.Account{Guest: true})
 	n.tap(t, n.ann, n.alert(t).Button("Restore pre-deploy-2255"))
 	n.ann.ExpectEphemeral(t, n.shop, "a guest's counts only with `SNAPBACK_SLACK_GUESTS=true`")
@@ -103,7 +104,7 @@ func TestTerminalEndsWithTheSlackAccount(t *testing.T) {
 	c, in := theContainer(), theIncident()
 	n.tap(t, n.ann, n.alert(t).Button("Terminal"))
 	still := func() error {
-		return n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, c, in, "C0SHOP", true)
+		return n.stillMay(t, c, in, "C0SHOP", true)
 	}
 	if err := still(); err != nil {
 		t.Fatalf("a member: %v", err)
@@ -114,7 +115,7 @@ func TestTerminalEndsWithTheSlackAccount(t *testing.T) {
 		t.Errorf("ten minutes into an outage of Slack: %v", err)
 	}
 	n.do(func() { n.now = n.now.Add(time.Hour) })
-	if err := still(); !errors.Is(err, bot.ErrUnsure) || errors.Is(err, bot.ErrDenied) {
+	if err := still(); !errors.Is(err, access.ErrUnsure) || errors.Is(err, access.ErrDenied) {
 		t.Errorf("an hour later: %v", err)
 	}
 	n.slack.Outage(false)
@@ -123,7 +124,7 @@ func TestTerminalEndsWithTheSlackAccount(t *testing.T) {
 	}
 	n.ann.Becomes(slackfake.Account{Deleted: true})
 	n.do(func() { n.now = n.now.Add(2 * time.Minute) })
-	if err := still(); !errors.Is(err, bot.ErrDenied) {
+	if err := still(); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("two minutes after the account was deactivated: %v", err)
 	}
 }
@@ -132,7 +133,7 @@ func TestAccountIsLookedUpOnceAMinute(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	for range 20 { // a session asks every three seconds
-		if err := n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, theContainer(), theIncident(), "C0SHOP", true); err != nil {
+		if err := n.stillMay(t, theContainer(), theIncident(), "C0SHOP", true); err != nil {
 			t.Fatal(err)
 		}
 		n.do(func() { n.now = n.now.Add(3 * time.Second) })

@@ -48,24 +48,23 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 }
 
 // allowed checks a permission, and puts a refusal on the timeline.
-func (h *handling) allowed(ctx context.Context, rule access.Allow, c snapshot.Container, in incidents.Incident, verb string) error {
-	what := verb + " " + c.Name
-	place, err := h.place(ctx, c, in, h.in.Channel)
-	if err != nil {
-		return err
-	}
-	place.what = verb + " " + quote(c.Name, 120)
-	err = h.may(ctx, rule, h.who, place)
-	if errors.Is(err, ErrDenied) {
-		return h.refused(ctx, in.ID, what, err)
+func (h *handling) allowed(ctx context.Context, c snapshot.Container, in incidents.Incident, verb string) error {
+	err := inWords(h.Access.May(ctx, h.wish(c, in)), verb+" "+quote(c.Name, 120))
+	if refused := (*denial)(nil); errors.As(err, &refused) {
+		return h.refused(ctx, in.ID, verb+" "+c.Name, err)
 	}
 	return err
+}
+
+// wish is to do something with a container, from where this was tapped or typed.
+func (h *handling) wish(c snapshot.Container, in incidents.Incident) access.Wish {
+	return access.Wish{Who: h.who, Labels: c.Settings.Labels, Incident: in, Channel: h.in.Channel}
 }
 
 // within returns a denial when an act on the container is no part of the incident: the container does not name its service,
 // and its message stands elsewhere. The incident's timeline is for others then.
 func (h *handling) within(ctx context.Context, c snapshot.Container, in incidents.Incident) error {
-	if in.ID == 0 || names(c, in) {
+	if in.ID == 0 || c.Settings.Names(in.ServiceID) {
 		return nil
 	}
 	return h.here(ctx, in)
@@ -73,7 +72,7 @@ func (h *handling) within(ctx context.Context, c snapshot.Container, in incident
 
 // here returns a denial unless the message of the incident stands where this button was tapped.
 func (h *handling) here(ctx context.Context, in incidents.Incident) error {
-	channel, err := h.stands(ctx, in)
+	channel, err := h.Access.Stands(ctx, in)
 	if err != nil || channel != "" && channel == h.in.Channel {
 		return err
 	}
@@ -81,15 +80,6 @@ func (h *handling) here(ctx context.Context, in incidents.Incident) error {
 		return &Error{Retry: true, After: 200 * time.Millisecond, Reason: "not_posted", Err: errors.New("it is not known yet where the message stands")}
 	}
 	return &denial{sentence: "Nothing was done: that incident's message is in <#" + channel + ">. Tap there."}
-}
-
-// servicesFor are the PagerDuty services whose people count as on call for a container: the incident's, if the
-// container names it, and else those that it names. Being on call for another service permits nothing.
-func servicesFor(c snapshot.Container, in incidents.Incident) []string {
-	if names(c, in) {
-		return []string{in.ServiceID}
-	}
-	return c.Settings.PagerDutyServices
 }
 
 // subject is the incident of a button, as open returns it, and the container.
@@ -110,7 +100,7 @@ func (h *handling) restore(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
+	if err := h.allowed(ctx, c, in, "restore"); err != nil {
 		return err
 	}
 	err = snapshot.ErrReplaced
@@ -147,7 +137,7 @@ func (h *handling) begun(ctx context.Context, c snapshot.Container, v value) {
 	if !h.in.Ephemeral {
 		return
 	}
-	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Name, 120), quote(v.Snapshot, 64), h.channelOf(c))))
+	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Name, 120), quote(v.Snapshot, 64), h.Access.Home(c.Settings.Labels))))
 }
 
 func (h *handling) undo(ctx context.Context, v value) error {
@@ -168,7 +158,7 @@ func (h *handling) undo(ctx context.Context, v value) error {
 	if err := h.within(ctx, c, in); err != nil {
 		return err
 	}
-	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "undo the restore of"); err != nil {
+	if err := h.allowed(ctx, c, in, "undo the restore of"); err != nil {
 		return err
 	}
 	_, err = h.Restorer.Undo(ctx, r.ID, h.by(v.Incident), "slack|"+h.in.Native)
@@ -233,27 +223,28 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	url, until, err := h.Terminal.Mint(ctx, in.ID, c, h.who, Place{h.in.Channel, h.in.permalink()}, mode)
+	link, err := h.Terminal.Mint(ctx, access.Grant{
+		Person:     access.Holder{Person: h.who, Via: access.Via{Channel: h.in.Channel, Tap: h.in.permalink()}},
+		IncidentID: in.ID, Container: c.Key, Name: c.Name, Mode: mode,
+	}, 0)
 	if err != nil {
 		return err
 	}
-	h.say(ctx, terminalAnswer(c, why, url, until.In(h.cfg.Zone)))
+	h.say(ctx, terminalAnswer(c, why, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
 	return nil
 }
 
 // mode is what the person may have; why says what keeps them from a shell, and is empty when nothing does.
-func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (mode, why string, err error) {
-	place, err := h.place(ctx, c, in, h.in.Channel)
-	if err != nil {
+func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (mode access.Mode, why string, err error) {
+	shell := h.wish(c, in)
+	shell.Shell = true
+	err = inWords(h.Access.May(ctx, shell), "open a shell")
+	refused := (*denial)(nil)
+	switch {
+	case err == nil:
+		return access.ModeShell, "", nil
+	case !errors.As(err, &refused):
 		return "", "", err
 	}
-	place.shell, place.what = true, "open a shell"
-	err = h.may(ctx, c.Settings.TerminalAllow, h.who, place)
-	if err == nil {
-		return ModeShell, "", nil
-	}
-	if !errors.Is(err, ErrDenied) {
-		return "", "", err
-	}
-	return ModeLogs, strings.TrimPrefix(err.Error(), "Nothing was done: "), h.allowed(ctx, c.Settings.RestoreAllow, c, in, "see the logs of")
+	return access.ModeLogs, strings.TrimPrefix(refused.sentence, "Nothing was done: "), h.allowed(ctx, c, in, "see the logs of")
 }

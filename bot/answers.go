@@ -45,7 +45,7 @@ func (h *handling) pick(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
+	if err := h.allowed(ctx, c, in, "restore"); err != nil {
 		return err
 	}
 	return h.propose(ctx, c, v)

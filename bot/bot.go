@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
 
 	"github.com/snapback/snapback/internal/limit"
-	"github.com/snapback/snapback/snapshot"
 )
 
 // Config is how the bot reaches Slack and people. BotToken is required, and so is one of SigningSecret and AppToken.
@@ -23,7 +21,6 @@ type Config struct {
 	SigningSecret string // what Slack signs its calls with; "": Handler refuses everything
 	AppToken      string // xapp-…: Socket Mode; "": off
 	APIURL        string // "": Slack's own
-	Guests        bool   // a guest's e-mail address says who they are, as a member's does
 	Channel       string // where an alert goes whose container names no channel; "": such an alert stays unposted
 
 	Zone    *time.Location              // of the times that people read; nil: UTC
@@ -82,10 +79,7 @@ type Bot struct {
 	api   *slack.Client
 	turns *limit.Limiter[string] // to post, of each channel
 
-	workspace atomic.Pointer[workspace] // nil until Slack has said which one it is
-	accounts  *memory[account]
-	groups    *memory[[]string]
-	rota      *memory[[]Responder]
+	directory *Directory
 
 	sockets sockets
 
@@ -108,14 +102,11 @@ func New(c Config, d Deps) (*Bot, error) {
 	if missing := d.missing(); missing != "" && d != (Deps{}) {
 		return nil, fmt.Errorf("bot: no %s", missing)
 	}
-	b := &Bot{Deps: d, cfg: c, log: c.Logger, turns: limit.New[string](c.Gap, paceBurst, paceKeys)}
-	b.api = slack.New(c.BotToken, slack.OptionAPIURL(c.APIURL), slack.OptionHTTPClient(c.Client), slack.OptionAppLevelToken(c.AppToken))
-	b.sockets.tried = make(chan struct{})
-	b.accounts = newMemory(c.Now, b.askAccount)
-	b.groups = newMemory(c.Now, askGroup(b.api))
-	if d.OnCall != nil {
-		b.rota = newMemory(c.Now, d.OnCall.OnCall)
+	if d.Directory == nil {
+		d.Directory = NewDirectory(c)
 	}
+	b := &Bot{Deps: d, cfg: c, log: c.Logger, turns: limit.New[string](c.Gap, paceBurst, paceKeys), directory: d.Directory, api: d.Directory.api}
+	b.sockets.tried = make(chan struct{})
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	return b, nil
 }
@@ -123,7 +114,7 @@ func New(c Config, d Deps) (*Bot, error) {
 func (d Deps) missing() string {
 	for name, there := range map[string]bool{
 		"Incidents": d.Incidents != nil, "Timeline": d.Timeline != nil, "Messages": d.Messages != nil, "Inbox": d.Inbox != nil,
-		"People": d.People != nil, "Containers": d.Containers != nil, "Snapshots": d.Snapshots != nil, "Deploys": d.Deploys != nil,
+		"Access": d.Access != nil, "Containers": d.Containers != nil, "Snapshots": d.Snapshots != nil, "Deploys": d.Deploys != nil,
 		"Offers": d.Offers != nil, "Restorer": d.Restorer != nil, "Restores": d.Restores != nil, "Acts": d.Acts != nil,
 	} {
 		if !there {
@@ -153,12 +144,4 @@ func (b *Bot) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for Socket Mode: %w", ctx.Err())
 	}
-}
-
-// channelOf is where what concerns a container is posted.
-func (b *Bot) channelOf(c snapshot.Container) string {
-	if c.Settings.SlackChannel != "" {
-		return c.Settings.SlackChannel
-	}
-	return b.cfg.Channel
 }

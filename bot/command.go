@@ -161,7 +161,7 @@ func (h *handling) restoreCommand(ctx context.Context, ref, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := h.allowed(ctx, c.Settings.RestoreAllow, c, in, "restore"); err != nil {
+	if err := h.allowed(ctx, c, in, "restore"); err != nil {
 		return err
 	}
 	return h.propose(ctx, c, value{Snapshot: name, Incident: in.ID})

@@ -101,12 +101,6 @@ func slackCode(err error) string {
 	return ""
 }
 
-// ErrDenied says that a person may not do something. Every *denial is one.
-var ErrDenied = errors.New("that person may not do this")
-
-// ErrUnsure is returned while nobody can say whether a person may.
-var ErrUnsure = errors.New("it can't be found out who may do this")
-
 // denial is a refusal in words for the person who is refused.
 type denial struct {
 	sentence string
@@ -117,9 +111,6 @@ func (d *denial) Error() string { return d.sentence }
 
 // Unwrap is there for logs only: to the person, it is a refusal all the same.
 func (d *denial) Unwrap() error { return d.unsure }
-
-// Is makes errors.Is(err, ErrDenied) true.
-func (d *denial) Is(target error) bool { return target == ErrDenied }
 
 // sentence says what err means for the person who tapped, as mrkdwn. Ours are written here; what is quoted is escaped.
 func (b *Bot) sentence(err error) (text string, known bool) {

@@ -48,15 +48,15 @@ type handling struct {
 
 // identify finds out who wants something. It returns a *denial for calls of other workspaces, and accounts of them.
 func (h *handling) identify(ctx context.Context) (err error) {
-	w, err := h.home(ctx)
+	w, err := h.directory.home(ctx)
 	if err != nil {
 		return err
 	}
 	if h.in.From != (origin{}) && !w.sent(h.in.From) {
 		return &denial{sentence: "Nothing was done: that comes from another workspace, and I work for this one alone."}
 	}
-	h.who, err = h.person(ctx, h.in)
-	return err
+	h.who, err = h.Access.Tapper(ctx, h.in.User, h.in.UserName, h.directory.maybeForeign(h.in.From))
+	return inWords(err, "")
 }
 
 // carryOut finds what was tapped.

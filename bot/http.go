@@ -163,7 +163,7 @@ func (e event) origin() origin {
 
 // heard takes note of an event. None of them is acted on. It returns errElsewhere for those of other workspaces.
 func (b *Bot) heard(ctx context.Context, e event) error {
-	if err := b.admit(ctx, e.origin()); err != nil {
+	if err := b.directory.admit(ctx, e.origin()); err != nil {
 		return err
 	}
 	switch kind := e.Event.Type; kind {

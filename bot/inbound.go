@@ -143,7 +143,7 @@ func parseCommand(c slack.SlashCommand) (inbound, error) {
 // accept keeps a call until it has been handled; the caller may acknowledge it then. It returns errElsewhere for what
 // another workspace sends.
 func (b *Bot) accept(ctx context.Context, in inbound) error {
-	if err := b.admit(ctx, in.From); err != nil {
+	if err := b.directory.admit(ctx, in.From); err != nil {
 		return err
 	}
 	body, err := json.Marshal(in)

@@ -65,10 +65,11 @@ type world struct {
 	undoErr    error
 	restores   []restore.Restore
 	acts       []bot.Act
-	onCall     map[string][]bot.Responder
+	onCall     map[string][]access.Person
 	onCallErr  error
 	mints      []string
 	observed   map[string]int
+	guests     bool       // their e-mail addresses count
 	enterprise string     // of the Slack workspace, set before it starts
 	chain      sync.Mutex // the lock that WithMessage holds
 }
@@ -200,9 +201,13 @@ func (w *world) List(context.Context) ([]snapshot.Container, error) {
 
 func (w *world) Mislabelled(context.Context) ([]string, error) { return w.misnamed, nil }
 
-func (w *world) ContainersFor(ctx context.Context, service string) ([]snapshot.Container, error) {
+func (w *world) Claimed(ctx context.Context, service string) (bool, error) {
 	all, err := w.List(ctx)
-	return slices.DeleteFunc(all, func(c snapshot.Container) bool { return !slices.Contains(c.Settings.PagerDutyServices, service) }), err
+	return slices.ContainsFunc(all, func(c snapshot.Container) bool { return c.Settings.Names(service) }), err
+}
+
+func (w *world) LabelsOf(context.Context, string, string) (access.Labels, bool, error) {
+	return access.Labels{}, false, errors.New("that is for terminals")
 }
 
 func (w *world) Snapshots(_ context.Context, key string) ([]snapshot.Snapshot, error) {
@@ -292,23 +297,24 @@ func (w *world) Ask(_ context.Context, a bot.Act) error {
 	return nil
 }
 
-func (w *world) OnCall(_ context.Context, service string) ([]bot.Responder, error) {
+func (w *world) OnCall(_ context.Context, service string) ([]access.Person, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.onCall[service], w.onCallErr
 }
 
-func (w *world) Mint(_ context.Context, incident int64, c snapshot.Container, p access.Person, from bot.Place, mode string) (string, time.Time, error) {
+func (w *world) Mint(_ context.Context, g access.Grant, _ time.Duration) (access.Link, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mints = append(w.mints, fmt.Sprintf("%d %s %s %s", incident, c.Name, p.SlackID, mode))
-	return "https://snapback.example.com/t#very-secret", w.now.Add(5 * time.Minute), nil
+	w.mints = append(w.mints, fmt.Sprintf("%d %s %s %s", g.IncidentID, g.Name, g.Person.SlackID, g.Mode))
+	return access.Link{URL: "https://snapback.example.com/t#very-secret", ExpiresAt: w.now.Add(5 * time.Minute)}, nil
 }
 
 // night is the world on the night of the story, with the bot and Slack around it.
 type night struct {
 	*world
 	bot       *bot.Bot
+	guard     *access.Guard
 	slack     *slackfake.Server
 	ops, shop *slackfake.Channel
 	ann, bob  *slackfake.User
@@ -331,7 +337,7 @@ func setup(t *testing.T, change ...func(*bot.Config, *world)) *night {
 	n.bob = slack.AddUser("U0BOB", "Bob", "bob@example.com")
 	n.ops, n.shop = slack.AddChannel("C0OPS", "ops"), slack.AddChannel("C0SHOP", "shop")
 	c.APIURL = slack.APIURL()
-	n.bot = start(t, c, w)
+	n.bot, n.guard = start(t, c, w)
 	server := httptest.NewServer(n.bot.Handler())
 	t.Cleanup(server.Close)
 	n.url = server.URL
@@ -341,11 +347,15 @@ func setup(t *testing.T, change ...func(*bot.Config, *world)) *night {
 	return n
 }
 
-func start(t *testing.T, c bot.Config, w *world) *bot.Bot {
+func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	t.Helper()
+	directory := bot.NewDirectory(c)
+	guard := access.New(access.Config{
+		Slack: directory, People: w, Messages: w, Containers: w, Rota: w, Channel: c.Channel, Guests: w.guests, Now: c.Now,
+	})
 	b, err := bot.New(c, bot.Deps{
-		Incidents: w, Timeline: w, Messages: w, Inbox: w, People: w, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Acts: w, OnCall: w, Terminal: w, Labels: w,
+		Incidents: w, Timeline: w, Messages: w, Inbox: w, Access: guard, Directory: directory, Containers: w, Snapshots: w, Deploys: w,
+		Offers: w, Restorer: w, Restores: w, Acts: w, Terminal: w, Labels: w,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -358,7 +368,7 @@ func start(t *testing.T, c bot.Config, w *world) *bot.Bot {
 			t.Error(err)
 		}
 	})
-	return b
+	return b, guard
 }
 
 // story is the night as the design tells it: a deploy at 22:55, an alert at 03:42.
@@ -366,7 +376,7 @@ func story() *world {
 	w := &world{
 		now: at("03:42"), accepted: map[string]bool{}, people: map[string]access.Person{}, messages: map[int64]bot.Message{},
 		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{},
-		onCall: map[string][]bot.Responder{},
+		onCall: map[string][]access.Person{},
 	}
 	w.incidents = map[int64]incidents.Incident{7: theIncident()}
 	w.entries[7] = []incidents.Entry{{IncidentID: 7, Seq: 1, Kind: incidents.KindPagerDutyTriggered, Summary: "Triggered", OccurredAt: at("03:42")}}

@@ -18,7 +18,7 @@ import (
 func TestWhoMayRestore(t *testing.T) {
 	t.Parallel()
 	oncall := access.Allow{Rule: "oncall"}
-	ann := bot.Responder{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}
+	ann := access.Person{PagerDutyID: "PANN", Name: "Ann Lee", Email: "ANN@example.com"}
 	for name, c := range map[string]struct {
 		rule   access.Allow
 		given  func(*night)
@@ -28,14 +28,14 @@ func TestWhoMayRestore(t *testing.T) {
 		"nobody":                         {rule: access.Allow{Rule: "none"}, denied: "nobody may restore api"},
 		"a rule that is unknown":         {rule: access.Allow{Rule: "everyone"}, denied: "nobody may restore api"},
 		"no rule":                        {denied: "nobody may restore api"},
-		"on call, by e-mail in any case": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{ann} }},
+		"on call, by e-mail in any case": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []access.Person{ann} }},
 		"on call, by ID": {rule: oncall, given: func(n *night) {
 			n.people["U0ANN"] = access.Person{SlackID: "U0ANN", PagerDutyID: "PANN"}
-			n.onCall["PSHOP"] = []bot.Responder{{PagerDutyID: "PANN"}}
+			n.onCall["PSHOP"] = []access.Person{{PagerDutyID: "PANN"}}
 		}},
-		"only the name is the same":    {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{{Name: "Ann Lee", Email: "other@example.com"}} }, denied: "ask Ann Lee"},
-		"on call for another service":  {rule: oncall, given: func(n *night) { n.onCall["PELSE"] = []bot.Responder{ann} }, denied: "only who is on call may restore api"},
-		"nobody has an e-mail address": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []bot.Responder{{Name: "Bob"}} }, denied: "only who is on call"},
+		"only the name is the same":    {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []access.Person{{Name: "Ann Lee", Email: "other@example.com"}} }, denied: "ask Ann Lee"},
+		"on call for another service":  {rule: oncall, given: func(n *night) { n.onCall["PELSE"] = []access.Person{ann} }, denied: "only who is on call may restore api"},
+		"nobody has an e-mail address": {rule: oncall, given: func(n *night) { n.onCall["PSHOP"] = []access.Person{{Name: "Bob"}} }, denied: "only who is on call"},
 		"PagerDuty is away":            {rule: oncall, given: func(n *night) { n.onCallErr = errors.New("away") }, denied: "PagerDuty does not tell me who that is"},
 		"listed":                       {rule: access.Allow{Rule: "listed", IDs: []string{"U0BOB", "U0ANN"}}},
 		"not listed":                   {rule: access.Allow{Rule: "listed", IDs: []string{"U0BOB"}}, denied: "only these may restore api: <@U0BOB>"},
@@ -178,34 +178,40 @@ func TestUserGroupsAreRememberedForAMinute(t *testing.T) {
 	}
 }
 
+// stillMay asks whether Ann would be let into a terminal for which she has tapped in a channel.
+func (n *night) stillMay(t *testing.T, c snapshot.Container, in incidents.Incident, channel string, shell bool) error {
+	t.Helper()
+	return n.guard.StillMay(t.Context(), access.Wish{Who: access.Person{SlackID: "U0ANN"}, Labels: c.Settings.Labels, Incident: in, Channel: channel, Shell: shell})
+}
+
 func TestWhoeverGoesOffCallLosesTheTerminal(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	c, in := theContainer(), theIncident()
 	c.Settings.TerminalAllow = access.Allow{Rule: "oncall"}
 	may := func(shell bool) error {
-		return n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, c, in, "C0SHOP", shell)
+		return n.stillMay(t, c, in, "C0SHOP", shell)
 	}
 	n.do(func() {
 		n.people["U0ANN"] = access.Person{SlackID: "U0ANN", Email: "ann@example.com"}
-		n.onCall["PSHOP"] = []bot.Responder{{Email: "ann@example.com"}}
+		n.onCall["PSHOP"] = []access.Person{{Email: "ann@example.com"}}
 	})
 	if err := may(true); err != nil {
 		t.Errorf("on call: %v", err)
 	}
 	n.do(func() { n.onCall, n.now = nil, n.now.Add(2*time.Minute) })
-	if err := may(true); !errors.Is(err, bot.ErrDenied) {
+	if err := may(true); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("off call: %v", err)
 	}
 	if err := may(false); err != nil {
 		t.Errorf("logs, which are the channel's: %v", err)
 	}
 	n.do(func() { n.onCallErr, n.now = errors.New("away"), n.now.Add(2*time.Minute) })
-	if err := may(true); !errors.Is(err, bot.ErrUnsure) || errors.Is(err, bot.ErrDenied) {
+	if err := may(true); !errors.Is(err, access.ErrUnsure) || errors.Is(err, access.ErrDenied) {
 		t.Errorf("PagerDuty is away: %v", err)
 	}
 	c.Settings.TerminalAllow = access.Allow{Rule: "channel"}
-	if err := n.bot.StillMay(t.Context(), access.Person{SlackID: "U0ANN"}, c, in, "C0OPS", true); !errors.Is(err, bot.ErrDenied) {
+	if err := n.stillMay(t, c, in, "C0OPS", true); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a shell from the default channel: %v", err)
 	}
 }

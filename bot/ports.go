@@ -10,13 +10,13 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Labels, OnCall and Terminal.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels and Terminal.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
 	Messages   Messages
 	Inbox      Inbox
-	People     People
+	Access     Access
 	Containers Containers
 	Snapshots  Snapshots
 	Deploys    Deploys
@@ -24,9 +24,9 @@ type Deps struct {
 	Restorer   Restorer
 	Restores   Restores
 	Acts       Acts
-	Labels     Labels   // nil: labels of containers that are not enabled are not looked at
-	OnCall     OnCall   // nil: nobody is on call, so whatever needs it is refused
-	Terminal   Terminal // nil: there is no Terminal button
+	Directory  *Directory // nil: one of the bot's own
+	Labels     Labels     // nil: labels of containers that are not enabled are not looked at
+	Terminal   Terminal   // nil: there is no Terminal button
 }
 
 // Incidents reads incidents.
@@ -70,8 +70,6 @@ type Messages interface {
 	// yet has Attempt -1. What save is given is committed when it returns, whatever do returns later. It returns
 	// what do returns, unwrapped or not.
 	WithMessage(ctx context.Context, incidentID int64, do func(ctx context.Context, m Message, save func(Message) error) error) error
-	// MessageChannel is where the message of an incident stands; "" before it is posted.
-	MessageChannel(ctx context.Context, incidentID int64) (string, error)
 }
 
 // Inbox keeps what came in until it has been handled.
@@ -81,13 +79,14 @@ type Inbox interface {
 	Accept(ctx context.Context, source, nativeID string, body []byte) (fresh bool, err error)
 }
 
-// People remembers who is who.
-type People interface {
-	// Person reads one; ok is false when nothing is known.
-	Person(ctx context.Context, slackID string) (p access.Person, ok bool, err error)
-	// SavePerson keeps name and SeenAt, and the e-mail address, also an empty one. It leaves a known PagerDutyID alone when
-	// p has none.
-	SavePerson(ctx context.Context, p access.Person) error
+// Access says who may; *access.Guard is one, and says there what it returns.
+type Access interface {
+	Tapper(ctx context.Context, id, name string, maybeForeign bool) (access.Person, error)
+	May(ctx context.Context, w access.Wish) error
+	// Stands is the channel of an incident's message; "" before it is posted.
+	Stands(ctx context.Context, in incidents.Incident) (string, error)
+	// Home is where what concerns a container is posted.
+	Home(l access.Labels) string
 }
 
 // Containers finds enabled containers.
@@ -96,8 +95,6 @@ type Containers interface {
 	// them, as it was last seen and with State "gone". Those that another bot looks after are Elsewhere, and as that bot has
 	// last seen them. It returns snapshot.ErrEngineAway.
 	List(ctx context.Context) ([]snapshot.Container, error)
-	// ContainersFor returns those of List whose label names this PagerDuty service.
-	ContainersFor(ctx context.Context, serviceID string) ([]snapshot.Container, error)
 }
 
 // Labels looks at the labels of containers that are not enabled.
@@ -164,30 +161,8 @@ type Acts interface {
 	Ask(ctx context.Context, a Act) error
 }
 
-// Responder is somebody who is on call.
-type Responder struct {
-	PagerDutyID string
-	Name        string
-	Email       string
-}
-
-// OnCall asks PagerDuty.
-type OnCall interface {
-	// OnCall returns who is on call for a service now, at any level.
-	OnCall(ctx context.Context, serviceID string) ([]Responder, error)
-}
-
-// Modes of a terminal.
-const (
-	ModeLogs  = "logs"
-	ModeShell = "shell"
-)
-
 // Terminal makes links that open a terminal once, for one person.
 type Terminal interface {
-	// Mint writes its own timeline entry. Permission has been checked, for a tap there: see StillMay.
-	Mint(ctx context.Context, incidentID int64, c snapshot.Container, p access.Person, from Place, mode string) (url string, expiresAt time.Time, err error)
+	// Mint writes its own timeline entry. That the person may has been checked.
+	Mint(ctx context.Context, g access.Grant, ttl time.Duration) (access.Link, error)
 }
-
-// Place is where a tap came from: the channel's ID, and a link to the message; "" when only one person saw that.
-type Place struct{ Channel, URL string }

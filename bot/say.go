@@ -3,15 +3,9 @@ package bot
 import (
 	"context"
 	"net/url"
-	"time"
 
 	"github.com/slack-go/slack"
-
-	"github.com/snapback/snapback/access"
 )
-
-// personFor is how long what Slack says about a person is believed.
-const personFor = time.Hour
 
 // say shows something to the person alone, in as many messages as it needs. That it can't be shown is logged: what was
 // decided holds without it.
@@ -83,11 +77,4 @@ func nameOf(u *slack.User) string {
 		}
 	}
 	return ""
-}
-
-func named(p access.Person) access.Person {
-	if p.Name == "" {
-		p.Name = p.SlackID
-	}
-	return p
 }

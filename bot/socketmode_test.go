@@ -38,7 +38,7 @@ func socketBot(t *testing.T, appToken string, prepare func(*slackfake.Server)) (
 	slack := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, AppToken: "xapp-1", Clock: w.clock})
 	slack.AddChannel("C0OPS", "ops")
 	prepare(slack)
-	b := start(t, bot.Config{
+	b, _ := start(t, bot.Config{
 		BotToken: token, AppToken: appToken, APIURL: slack.APIURL(), Channel: "C0OPS", Now: w.clock, SocketPause: 20 * time.Millisecond,
 		Logger:  slog.New(slog.NewTextHandler(log, nil)),
 		Observe: func(event, outcome string) { w.do(func() { w.observed[event+" "+outcome]++ }) },

@@ -114,15 +114,13 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 
 // concerned are the containers of the incident's service, or else the suspects.
 func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.Container, bool, error) {
-	if in.ServiceID != "" {
-		found, err := b.Containers.ContainersFor(ctx, in.ServiceID)
-		if err != nil || len(found) > 0 {
-			return found, false, err
-		}
-	}
 	all, err := b.Containers.List(ctx)
 	if err != nil {
-		return nil, true, err
+		return nil, false, err
+	}
+	found := slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !c.Settings.Names(in.ServiceID) })
+	if len(found) > 0 {
+		return found, false, nil
 	}
 	recent, err := b.Deploys.Deploys(ctx, nil, 50)
 	if err != nil {

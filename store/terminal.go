@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -50,7 +51,7 @@ func nullID(id int64) *int64 {
 }
 
 // CreateLink keeps a link by the hash of its token.
-func (s *TerminalStore) CreateLink(ctx context.Context, tokenHash []byte, kid string, g terminal.Grant, expires time.Time) error {
+func (s *TerminalStore) CreateLink(ctx context.Context, tokenHash []byte, kid string, g access.Grant, expires time.Time) error {
 	return s.exec(ctx, "storing a terminal link", `
 		INSERT INTO terminal_links (token_hash, kid, person, incident_id, container_key, container_name, mode, expires_at)
 		VALUES (@token_hash, @kid, @person, @incident, @container, @name, @mode, @expires)`,

@@ -2,12 +2,14 @@ package terminal_test
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/store"
@@ -31,7 +33,7 @@ func (g *gate) refuse(err error) { g.refusal.Store(&err) }
 
 func (g *gate) allow() { g.refusal.Store(nil) }
 
-func (g *gate) Check(context.Context, terminal.Session) error {
+func (g *gate) Check(context.Context, access.Grant) error {
 	g.asked.Add(1)
 	defer func() {
 		if during := g.during.Swap(nil); during != nil {
@@ -50,6 +52,7 @@ type entry struct {
 	Kind     incidents.Kind
 	Summary  string
 	Details  map[string]any
+	Document json.RawMessage // the same, as it is kept
 }
 
 type timeline struct {
@@ -58,14 +61,16 @@ type timeline struct {
 	err     error
 }
 
-func (tl *timeline) Record(_ context.Context, incident int64, kind incidents.Kind, summary string, details map[string]any, _ terminal.Person) error {
+func (tl *timeline) Record(_ context.Context, e incidents.Entry) (incidents.Entry, error) {
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	if tl.err != nil {
-		return tl.err
+		return e, tl.err
 	}
-	tl.entries = append(tl.entries, entry{incident, kind, summary, details})
-	return nil
+	var details map[string]any
+	err := json.Unmarshal(e.Details, &details)
+	tl.entries = append(tl.entries, entry{e.IncidentID, e.Kind, e.Summary, details, e.Details})
+	return e, err
 }
 
 func (tl *timeline) fail(err error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/terminal"
 )
@@ -116,7 +117,7 @@ func (p *phone) wantQuiet() {
 	}
 }
 
-func (n *night) open(p *phone, mode terminal.Mode) {
+func (n *night) open(p *phone, mode access.Mode) {
 	n.t.Helper()
 	link, err := n.svc.Mint(n.t.Context(), n.grant(mode), 0)
 	if err != nil {
@@ -130,7 +131,7 @@ func TestPhoneOpensLogsAndShellWithItsThumb(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	p := newPhone(t)
-	n.open(p, terminal.ModeShell)
+	n.open(p, access.ModeShell)
 	if url := ask(p, chromedp.Location()); url != n.url+"/t" {
 		t.Errorf("the address bar still holds %q", url)
 	}
@@ -185,7 +186,7 @@ func TestPhoneReadsLogsInPeace(t *testing.T) {
 	n.replace(`i=0; while [ $i -lt 300 ]; do i=$((i+1)); printf '\033[32mINFO\033[0m request %s ok\n' $i; done
 		printf '\033[31mERROR\033[0m connection pool exhausted (DB_POOL=2)\n' >&2; echo '<img src=x onerror=document.title=1>'; printf '\033]52;c;aGFjaw==\007\033[2Jcleared?\n'
 		while :; do i=$((i+1)); echo "tick $i"; sleep 0.3; done`)
-	n.open(p, terminal.ModeLogs)
+	n.open(p, access.ModeLogs)
 	p.tap("#gate-open")
 	p.wait("logs are shown", "#lines", "connection pool exhausted")
 	p.wait("markup stays text", "#lines", "<img src=x onerror=document.title=1>")
@@ -214,7 +215,7 @@ func TestPausedLogsDoNotGrowForEver(t *testing.T) {
 	p := newPhone(t)
 	id := n.replace(`echo quiet; while [ ! -e /go ]; do sleep 0.1; done
 		i=0; while [ $i -lt 80 ]; do i=$((i+1)); seq 1 100; sleep 0.05; [ $i = 55 ] && while [ ! -e /on ]; do sleep 0.1; done; done; echo over; sleep 1000`)
-	n.open(p, terminal.ModeLogs)
+	n.open(p, access.ModeLogs)
 	p.tap("#gate-open")
 	p.wait("logs are shown", "#lines", "quiet")
 	p.tap("#pause")
@@ -249,7 +250,7 @@ func TestPhoneIsToldWhatIsWrongWithALink(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	p := newPhone(t)
-	link, err := n.svc.Mint(t.Context(), n.grant(terminal.ModeLogs), 0)
+	link, err := n.svc.Mint(t.Context(), n.grant(access.ModeLogs), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +270,7 @@ func TestPhoneReconnectsByItself(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	p := newPhone(t)
-	n.open(p, terminal.ModeShell)
+	n.open(p, access.ModeShell)
 	p.tap("#gate-open")
 	p.wait("logs are shown", "#lines", "hello from the first")
 	n.gate.refuse(errors.New("away"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/limit"
 )
 
@@ -188,13 +189,13 @@ func (s *Service) session(w http.ResponseWriter, r *http.Request) error {
 
 // sessionView is what the page knows of its session.
 type sessionView struct {
-	ID        string    `json:"id"`
-	Person    string    `json:"person"`
-	Container string    `json:"container"`
-	Incident  int64     `json:"incident,omitempty"`
-	Mode      Mode      `json:"mode"`
-	ExpiresAt time.Time `json:"expires_at"`
-	IdleAfter int       `json:"idle_after"` // seconds
+	ID        string      `json:"id"`
+	Person    string      `json:"person"`
+	Container string      `json:"container"`
+	Incident  int64       `json:"incident,omitempty"`
+	Mode      access.Mode `json:"mode"`
+	ExpiresAt time.Time   `json:"expires_at"`
+	IdleAfter int         `json:"idle_after"` // seconds
 }
 
 func (s *Service) view(sess Session) sessionView {

@@ -24,6 +24,7 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -50,7 +51,7 @@ type night struct {
 	wires []net.Conn // that carry WebSockets
 }
 
-var ada = terminal.Person{SlackID: "U1", PagerDutyID: "P1", Name: "Ada Example", Email: "ada@example.com"}
+var ada = access.Holder{Person: access.Person{SlackID: "U1", PagerDutyID: "P1", Name: "Ada Example", Email: "ada@example.com"}}
 
 func setup(t testing.TB, tune ...func(*terminal.Config)) *night {
 	t.Helper()
@@ -237,7 +238,7 @@ func busybox(t testing.TB) *bytes.Buffer {
 const passwd = "root:x:0:0::/:/bin/sh\nshop:x:1000:1000::/:/bin/sh\n"
 
 // mint returns the token of a fresh link.
-func (n *night) mint(mode terminal.Mode) string {
+func (n *night) mint(mode access.Mode) string {
 	n.t.Helper()
 	link, err := n.svc.Mint(n.t.Context(), n.grant(mode), 0)
 	if err != nil {
@@ -250,8 +251,8 @@ func (n *night) mint(mode terminal.Mode) string {
 	return token
 }
 
-func (n *night) grant(mode terminal.Mode) terminal.Grant {
-	return terminal.Grant{Person: ada, IncidentID: n.incident, Container: n.name, Name: "api", Mode: mode}
+func (n *night) grant(mode access.Mode) access.Grant {
+	return access.Grant{Person: ada, IncidentID: n.incident, Container: n.name, Name: "api", Mode: mode}
 }
 
 // answer is a response that was read.
@@ -292,7 +293,7 @@ func (n *night) redeem(token string) answer {
 }
 
 // session redeems a new link and returns the headers of whoever has it.
-func (n *night) session(mode terminal.Mode) (id string, have http.Header) {
+func (n *night) session(mode access.Mode) (id string, have http.Header) {
 	n.t.Helper()
 	a := n.redeem(n.mint(mode))
 	if a.status != http.StatusOK {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
@@ -33,7 +34,7 @@ func TestNoProcessRunsAwayFromItsShell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := setup(t, func(c *terminal.Config) { c.Follow = time.Hour }) // it takes no luck in looking
-			id, have := n.session(terminal.ModeShell)
+			id, have := n.session(access.ModeShell)
 			b := n.connect(id, have)
 			b.startShell()
 			b.typeIn(line + "\n")
@@ -52,7 +53,7 @@ func TestNoProcessRunsAwayFromItsShell(t *testing.T) {
 func TestSweepFindsWhatRanAwayFromTheShellOfABotThatCrashed(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("(env -i setsid sleep 5555 &)\n")
@@ -74,7 +75,7 @@ func TestSweepFindsWhatRanAwayFromTheShellOfABotThatCrashed(t *testing.T) {
 func TestWhatWasSeenToComeFromAShellIsEndedWithIt(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Follow = 100 * time.Millisecond })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("(env -i sh -c 'ulimit -w 7; setsid sleep 5555; :' & sleep 3)\n")
@@ -90,7 +91,7 @@ func TestWhatForksOnAndOnEndsWithItsShell(t *testing.T) {
 	n := setup(t)
 	limit := int64(2000)
 	n.replace(`echo hello from the second; exec sleep 1000`, func(_ *container.Config, h *container.HostConfig) { h.PidsLimit = &limit })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
@@ -110,7 +111,7 @@ func TestOtherProcessesOfTheContainerLiveOn(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Follow = 50 * time.Millisecond })
 	n.replace(`echo hello from the second; (setsid sleep 2222 &); while :; do sleep 1; done`)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
@@ -127,7 +128,7 @@ func TestContainerThatSeesTheHostsProcessesLosesItsShellsAlone(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	n.replace(`echo hello from the second; while :; do sleep 1; done`, func(_ *container.Config, h *container.HostConfig) { h.PidMode = "host" })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
@@ -157,7 +158,7 @@ func TestWhatIsLeftOfAShellIsNamed(t *testing.T) {
 	t.Parallel()
 	var e *immortal
 	n := setup(t, func(c *terminal.Config) { e = &immortal{Engine: c.Engine}; c.Engine = e })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	listing := "p 1 0 5 0 app\np 4711 1 99 1 evil\x1b[2J name\np 4712 4711 100 0 child\np 4713 1 99 0 other\nend\n"

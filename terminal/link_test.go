@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
@@ -18,7 +19,7 @@ import (
 func TestLinkOpensOnceWhenAHundredTapAtOnce(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeLogs)
+	token := n.mint(access.ModeLogs)
 	var mu sync.Mutex
 	got := map[int]int{}
 	var group sync.WaitGroup
@@ -42,7 +43,7 @@ func TestLinkOpensOnceWhenAHundredTapAtOnce(t *testing.T) {
 func TestUsedLinkSaysWhen(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeLogs)
+	token := n.mint(access.ModeLogs)
 	used := n.clock.now().UTC()
 	n.redeem(token)
 	a := n.redeem(token)
@@ -55,7 +56,7 @@ func TestUsedLinkSaysWhen(t *testing.T) {
 func TestLookingAtALinkDoesNotUseItUp(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeLogs)
+	token := n.mint(access.ModeLogs)
 	for _, method := range []string{"GET", "HEAD", "GET"} {
 		n.do(method, "/t", "", http.Header{"User-Agent": {"Slackbot-LinkExpanding 1.0"}})
 	}
@@ -72,7 +73,7 @@ func TestLookingAtALinkDoesNotUseItUp(t *testing.T) {
 func TestLinkExpires(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeLogs)
+	token := n.mint(access.ModeLogs)
 	n.clock.advance(terminal.DefaultLinkTTL + time.Second)
 	if a := n.redeem(token); a.status != http.StatusGone || a.code != "link_expired" {
 		t.Errorf("got %d %s", a.status, a.code)
@@ -82,10 +83,10 @@ func TestLinkExpires(t *testing.T) {
 func TestLinkLivesTenMinutesAtMost(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	if _, err := n.svc.Mint(t.Context(), n.grant(terminal.ModeLogs), terminal.MaxLinkTTL+time.Second); !errors.Is(err, terminal.ErrBadGrant) {
+	if _, err := n.svc.Mint(t.Context(), n.grant(access.ModeLogs), terminal.MaxLinkTTL+time.Second); !errors.Is(err, terminal.ErrBadGrant) {
 		t.Errorf("got %v", err)
 	}
-	link, err := n.svc.Mint(t.Context(), n.grant(terminal.ModeLogs), terminal.MaxLinkTTL)
+	link, err := n.svc.Mint(t.Context(), n.grant(access.ModeLogs), terminal.MaxLinkTTL)
 	if left := link.ExpiresAt.Sub(n.clock.now()); err != nil || left > terminal.MaxLinkTTL {
 		t.Errorf("lives %v: %v", left, err)
 	}
@@ -94,7 +95,7 @@ func TestLinkLivesTenMinutesAtMost(t *testing.T) {
 func TestChangedLinkIsRefused(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Refusals = 1000 })
-	token := n.mint(terminal.ModeLogs)
+	token := n.mint(access.ModeLogs)
 	for i := range token {
 		changed := []byte(token)
 		changed[i] ^= 1
@@ -110,7 +111,7 @@ func TestChangedLinkIsRefused(t *testing.T) {
 func TestDatabaseHoldsNoToken(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeShell)
+	token := n.mint(access.ModeShell)
 	var found int
 	err := n.store.pool.QueryRow(t.Context(), `SELECT count(*) FROM terminal_links l WHERE l::text LIKE '%' || $1 || '%'`,
 		token[strings.LastIndex(token, ".")+1:]).Scan(&found)
@@ -122,9 +123,9 @@ func TestDatabaseHoldsNoToken(t *testing.T) {
 func TestNoLinkWithoutATimeline(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeShell)
+	token := n.mint(access.ModeShell)
 	n.timeline.fail(errors.New("away"))
-	if _, err := n.svc.Mint(t.Context(), n.grant(terminal.ModeShell), 0); err == nil {
+	if _, err := n.svc.Mint(t.Context(), n.grant(access.ModeShell), 0); err == nil {
 		t.Error("a link was minted")
 	}
 	if a := n.redeem(token); a.code != "not_recorded" || len(a.cookies) != 0 {
@@ -135,7 +136,7 @@ func TestNoLinkWithoutATimeline(t *testing.T) {
 func TestResolvedIncidentOpensNothing(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	token := n.mint(terminal.ModeShell)
+	token := n.mint(access.ModeShell)
 	n.gate.refuse(terminal.ErrIncidentResolved)
 	if a := n.redeem(token); a.code != "incident_resolved" {
 		t.Errorf("got %d %s", a.status, a.code)

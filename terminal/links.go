@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 )
 
@@ -17,12 +18,12 @@ const (
 
 // Mint makes a link for a person whose permission the caller has verified. A ttl of 0 is DefaultLinkTTL.
 // ErrBadGrant when the grant is incomplete, or the ttl negative or over MaxLinkTTL. The link is on the timeline before it exists.
-func (s *Service) Mint(ctx context.Context, g Grant, ttl time.Duration) (Link, error) {
+func (s *Service) Mint(ctx context.Context, g access.Grant, ttl time.Duration) (access.Link, error) {
 	if ttl == 0 {
 		ttl = DefaultLinkTTL
 	}
-	if !g.valid() || ttl < 0 || ttl > MaxLinkTTL {
-		return Link{}, ErrBadGrant
+	if !g.Valid() || ttl < 0 || ttl > MaxLinkTTL {
+		return access.Link{}, ErrBadGrant
 	}
 	expires := s.now().Add(ttl).Truncate(time.Second)
 	c := claims{
@@ -33,20 +34,20 @@ func (s *Service) Mint(ctx context.Context, g Grant, ttl time.Duration) (Link, e
 	c.Person.Email = ""
 	token, kid, err := sign(s.cfg.Ring, c)
 	if err != nil {
-		return Link{}, err
+		return access.Link{}, err
 	}
 	if err := s.recordLink(ctx, g, expires); err != nil {
-		return Link{}, err
+		return access.Link{}, err
 	}
 	if err := s.cfg.Store.CreateLink(ctx, hash(token), kid, g, expires); err != nil {
-		return Link{}, fmt.Errorf("storing the link: %w", err)
+		return access.Link{}, fmt.Errorf("storing the link: %w", err)
 	}
-	return Link{URL: s.origin + "/t#" + token, ExpiresAt: expires}, nil
+	return access.Link{URL: s.origin + "/t#" + token, ExpiresAt: expires}, nil
 }
 
-func (s *Service) recordLink(ctx context.Context, g Grant, expires time.Time) error {
+func (s *Service) recordLink(ctx context.Context, g access.Grant, expires time.Time) error {
 	what := "logs"
-	if g.Mode == ModeShell {
+	if g.Mode == access.ModeShell {
 		what = "logs and a shell"
 	}
 	summary := fmt.Sprintf("Terminal link for %s: %s of %s, until %s", g.Person.Name, what, g.Name, s.clock(expires))
@@ -54,8 +55,15 @@ func (s *Service) recordLink(ctx context.Context, g Grant, expires time.Time) er
 }
 
 // record adds the entry, or says that nothing was done.
-func (s *Service) record(ctx context.Context, g Grant, kind incidents.Kind, summary string, details map[string]any) error {
-	err := s.cfg.Timeline.Record(ctx, g.IncidentID, kind, summary, details, g.Person)
+func (s *Service) record(ctx context.Context, g access.Grant, kind incidents.Kind, summary string, details map[string]any) error {
+	doc, err := incidents.Details(details)
+	if err != nil {
+		return err
+	}
+	_, err = s.cfg.Timeline.Record(ctx, incidents.Entry{
+		IncidentID: g.IncidentID, Kind: kind, Summary: summary, Details: doc,
+		Actor: g.Person.Actor(), Source: incidents.Source{System: "snapback", URL: g.Person.Via.Tap},
+	})
 	if err != nil {
 		return fmt.Errorf("recording %s on the timeline: %w", kind, err)
 	}
@@ -72,7 +80,7 @@ func (s *Service) redeem(ctx context.Context, token string) (Session, string, er
 	sess := Session{ID: rand.Text(), Grant: c.grant(), OpenedAt: now, LastSeenAt: now, ExpiresAt: now.Add(s.cfg.MaxLife)}
 	if now.Before(c.expires()) {
 		// An expired link goes on to the store, which knows whether it was used; it can't be redeemed there.
-		if err := s.cfg.Gate.Check(ctx, sess); err != nil {
+		if err := s.cfg.Gate.Check(ctx, sess.Grant); err != nil {
 			return Session{}, "", fmt.Errorf("checking the permission: %w", err)
 		}
 	}

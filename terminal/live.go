@@ -117,7 +117,7 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	if why := l.svc.overdue(sess, asked); why != "" {
 		return why, nil
 	}
-	unsure := l.svc.cfg.Gate.Check(ctx, sess)
+	unsure := l.svc.cfg.Gate.Check(ctx, sess.Grant)
 	if unsure != nil && !errors.Is(unsure, ErrUnsure) {
 		return l.refusal(unsure), unsure
 	}

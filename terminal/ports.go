@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 )
 
@@ -40,15 +41,15 @@ type Exec interface {
 // Gate says whether a session may be, now. It is asked before a link is used up, when a browser connects, before a
 // shell starts, and every few seconds.
 type Gate interface {
-	// Check returns nil, ErrIncidentResolved, ErrNotAllowed, ErrNotEnabled, ErrUnsure when nothing but the person's
-	// permission could not be found out, or another error where it could not find out. Mode and person are in the session; a session that is about to be opened has no ID yet.
-	Check(ctx context.Context, s Session) error
+	// Check returns nil, access.ErrResolved, access.ErrDenied, access.ErrNotEnabled, access.ErrUnsure when nothing but the
+	// person's permission could not be found out, or another error where it could not find out.
+	Check(ctx context.Context, g access.Grant) error
 }
 
 // Timeline keeps who did what.
 type Timeline interface {
-	// Record appends an entry. IncidentID 0 is what happened outside any incident.
-	Record(ctx context.Context, incidentID int64, kind incidents.Kind, summary string, details map[string]any, actor Person) error
+	// Record appends an entry and returns it sealed. IncidentID 0 is what happened outside any incident.
+	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
 // Store keeps links, sessions, shells and recordings. All of it may return ErrStoreAway.
@@ -61,7 +62,7 @@ type Store interface {
 
 // LinkStore keeps links by the hash of their token.
 type LinkStore interface {
-	CreateLink(ctx context.Context, tokenHash []byte, kid string, g Grant, expires time.Time) error
+	CreateLink(ctx context.Context, tokenHash []byte, kid string, g access.Grant, expires time.Time) error
 	// Redeem uses a link up and opens s, both or neither. Of several at once, one wins. The others get a *UsedError;
 	// ErrLinkUnknown and ErrLinkExpired (at s.OpenedAt) are the other refusals.
 	Redeem(ctx context.Context, tokenHash, cookieHash []byte, s Session) error

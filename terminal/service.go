@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/limit"
 )
@@ -193,7 +194,7 @@ func (s *Service) end(ctx context.Context, sess Session, why Reason) error {
 func (s *Service) auditEnd(ctx context.Context, sess Session, why Reason) error {
 	summary := fmt.Sprintf("Terminal of %s (%s) ended: %s", sess.Name, sess.Person.Name, why)
 	details := map[string]any{"session": sess.ID, "reason": why}
-	if sess.Mode == ModeShell {
+	if sess.Mode == access.ModeShell {
 		sealed, err := s.cfg.Store.SealRecordings(ctx, sess.ID, s.now())
 		if err != nil {
 			return fmt.Errorf("sealing the recordings of session %s: %w", sess.ID, err)
@@ -232,7 +233,7 @@ func (s *Service) leave(l *live) {
 
 // admit counts a browser in. ErrTooMany when the person or the container has its fill.
 func (s *Service) admit(sess Session) (release func(), err error) {
-	person, container := "p:"+sess.Person.key(), "c:"+sess.Container
+	person, container := "p:"+sess.Person.Key(), "c:"+sess.Container
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.viewers[person] >= s.cfg.PerPerson || s.viewers[container] >= s.cfg.PerContainer {

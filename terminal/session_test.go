@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
@@ -20,7 +21,7 @@ import (
 func TestWebSocketTakesItsOwnOriginAlone(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Refusals = 1000 })
-	_, have := n.session(terminal.ModeShell)
+	_, have := n.session(access.ModeShell)
 	for name, origin := range map[string][]string{
 		"missing": nil, "foreign": {"https://evil.example"}, "null": {"null"}, "other scheme": {strings.Replace(n.url, "http", "https", 1)},
 		"other port": {n.url + "1"}, "subdomain": {strings.Replace(n.url, "//", "//x.", 1)}, "two": {n.url, n.url}, "slash": {n.url + "/"},
@@ -40,7 +41,7 @@ func TestWebSocketTakesItsOwnOriginAlone(t *testing.T) {
 func TestWebSocketNeedsCookieAndSubprotocol(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	_, have := n.session(terminal.ModeLogs)
+	_, have := n.session(access.ModeLogs)
 	bare, forged := http.Header{"Origin": {n.url}}, have.Clone()
 	forged.Set("Cookie", strings.Split(have.Get("Cookie"), "=")[0]+"=AAAAAAAAAAAAAAAAAAAAAAAAAA")
 	for name, o := range map[string]websocket.DialOptions{
@@ -58,7 +59,7 @@ func TestWebSocketNeedsCookieAndSubprotocol(t *testing.T) {
 func TestPostsNeedOurOriginAndJSON(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Refusals = 1000 })
-	body := `{"token":"` + n.mint(terminal.ModeLogs) + `"}`
+	body := `{"token":"` + n.mint(access.ModeLogs) + `"}`
 	for name, c := range map[string]struct {
 		header http.Header
 		want   int
@@ -102,7 +103,7 @@ func TestEveryAnswerCarriesTheHeaders(t *testing.T) {
 func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	c := n.redeem(n.mint(terminal.ModeLogs)).cookies[0]
+	c := n.redeem(n.mint(access.ModeLogs)).cookies[0]
 	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || strings.HasPrefix(c.Name, "__Host-") {
 		t.Errorf("on plain localhost: %+v", c)
 	}
@@ -116,7 +117,7 @@ func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
 
 func (n *night) mintAt(origin string) string {
 	n.t.Helper()
-	link, err := n.svc.Mint(n.t.Context(), n.grant(terminal.ModeLogs), 0)
+	link, err := n.svc.Mint(n.t.Context(), n.grant(access.ModeLogs), 0)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -153,8 +154,8 @@ func TestRefusedSourceIsSlowedDown(t *testing.T) {
 func TestStrangersRefusalsLockNobodyOut(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	_, have := n.session(terminal.ModeLogs)
-	token := n.mint(terminal.ModeLogs)
+	_, have := n.session(access.ModeLogs)
+	token := n.mint(access.ModeLogs)
 	for range 25 {
 		n.redeem("x.y.z")
 	}
@@ -183,7 +184,7 @@ func TestStrangersRefusalsLockNobodyOut(t *testing.T) {
 func TestResolvingEndsTheSessionsOfThatIncidentAlone(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 	if err := n.svc.EndForIncident(t.Context(), n.incident+1); err != nil {
@@ -228,7 +229,7 @@ func TestSessionEndsWhen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := setup(t)
-			id, have := n.session(terminal.ModeLogs)
+			id, have := n.session(access.ModeLogs)
 			b := n.connect(id, have)
 			within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 			c.happens(n)
@@ -249,8 +250,8 @@ func (n *night) gateAway() {
 func TestSessionOutlastsAShortOutageOfWhoeverTellsWhoMay(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
-	link := n.mint(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
+	link := n.mint(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	n.gate.refuse(fmt.Errorf("%w: away", terminal.ErrUnsure))
@@ -276,7 +277,7 @@ func TestSessionOutlastsAShortOutageOfWhoeverTellsWhoMay(t *testing.T) {
 func TestPermissionHoldsFromWhenItWasAskedFor(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	slow := func() { // the next answer takes nine minutes, and is the last one
 		n.gate.refuse(fmt.Errorf("%w: away", terminal.ErrUnsure))
@@ -319,7 +320,7 @@ func TestWhatIsDoneWhileTheStoreAnswersKeepsASessionFromGoingIdle(t *testing.T) 
 		}}
 	})
 	close(ready)
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	before := n.gate.asked.Load()
 	within(t, time.Minute, "it goes on", func() bool { return n.gate.asked.Load() >= before+3 && b.saw("hello") })
@@ -330,7 +331,7 @@ func TestOnlyAPersonKeepsASessionFromGoingIdle(t *testing.T) {
 	t.Parallel()
 	for sign, kept := range map[string]bool{`{"type":"active"}`: true, "\x1b[24;80R": false} {
 		n := setup(t)
-		id, have := n.session(terminal.ModeShell)
+		id, have := n.session(access.ModeShell)
 		b := n.connect(id, have)
 		b.startShell()
 		n.clock.advance(10 * time.Minute)
@@ -356,7 +357,7 @@ func TestOnlyAPersonKeepsASessionFromGoingIdle(t *testing.T) {
 func TestSessionLastsTwoHoursAtMost(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	for range 12 {
 		n.clock.advance(10 * time.Minute)
@@ -371,7 +372,7 @@ func TestSessionLastsTwoHoursAtMost(t *testing.T) {
 func TestSweepEndsWhatNobodyLooksAtAndSaysSoOnce(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	n.session(terminal.ModeLogs)
+	n.session(access.ModeLogs)
 	n.clock.advance(16 * time.Minute)
 	n.timeline.fail(errors.New("away"))
 	if err := n.svc.Sweep(t.Context()); err == nil {
@@ -392,7 +393,7 @@ func TestSweepEndsWhatNobodyLooksAtAndSaysSoOnce(t *testing.T) {
 func TestBrowsersAreCapped(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.PerPerson = 1 })
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 	_, resp, err := websocket.Dial(t.Context(), n.url+"/t/ws", &websocket.DialOptions{HTTPHeader: have, Subprotocols: []string{terminal.Subprotocol}})
@@ -404,14 +405,14 @@ func TestBrowsersAreCapped(t *testing.T) {
 func TestTabOfAnotherSessionIsToldSo(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	_, have := n.session(terminal.ModeLogs)
+	_, have := n.session(access.ModeLogs)
 	n.wantClosed(n.connect("another", have), 4001, "another terminal")
 }
 
 func TestLogsFollowTheContainerThatTakesTheName(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the first one's log is shown", func() bool { return b.saw("hello from the first") })
 	second := n.replace(`echo hello from the second; echo oops >&2; sleep 1000`)

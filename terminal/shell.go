@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 )
 
@@ -116,10 +117,10 @@ func (l *live) say(state, message string) {
 // start is a straight line: permission, container, journal, recording, timeline, and only then the engine.
 func (sh *shell) start(ctx context.Context, cols, rows int) error {
 	cfg := sh.l.svc.cfg
-	if sh.l.sess.Mode != ModeShell {
+	if sh.l.sess.Mode != access.ModeShell {
 		return ErrNotAllowed
 	}
-	if err := cfg.Gate.Check(ctx, sh.l.sess); err != nil {
+	if err := cfg.Gate.Check(ctx, sh.l.sess.Grant); err != nil {
 		return err
 	}
 	t, err := cfg.Engine.Resolve(ctx, sh.l.sess.Container)

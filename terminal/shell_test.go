@@ -17,6 +17,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/terminal"
@@ -92,7 +93,7 @@ func TestEveryWayOutEndsEveryProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := setup(t)
-			id, have := n.session(terminal.ModeShell)
+			id, have := n.session(access.ModeShell)
 			b := n.connect(id, have)
 			n.busyShell(b)
 			leave(n, b, func() { n.do("POST", "/t/end", "{}", have) })
@@ -113,7 +114,7 @@ func TestNoPlantedShellEndsProcesses(t *testing.T) {
 	n.replace(`b=/bin/busybox; $b mkdir /mine; printf '#!/bin/sh\ncase $2 in */proc/*/limits*) : >/mine/ran;; esac\nexec /bin/sh "$@"\n' >/mine/sh
 $b chmod 755 /mine/sh; echo hello from the second; exec $b sleep 1000`,
 		func(c *container.Config, _ *container.HostConfig) { c.Env = []string{"PATH=/mine:/bin"} })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
@@ -129,7 +130,7 @@ func TestAShellFromAnotherFolderIsEndedToo(t *testing.T) {
 	n := setup(t)
 	n.replace(`b=/bin/busybox; $b mkdir /busybox; $b ln -s $b /busybox/sh; $b rm /bin/sh; echo hello from the second; exec $b sleep 1000`,
 		func(c *container.Config, _ *container.HostConfig) { c.Env = []string{"PATH=/bin:/busybox"} })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the container is up", func() bool { return b.saw("hello from the second") })
 	b.startShell()
@@ -140,7 +141,7 @@ func TestAShellFromAnotherFolderIsEndedToo(t *testing.T) {
 func TestSweepEndsTheShellOfABotThatCrashed(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	n.busyShell(n.connect(id, have))
 	// Another bot on the same database, to which this one's shells have not been seen for two minutes. The mark and the
 	// kernel's session are all that it knows.
@@ -160,7 +161,7 @@ func TestSweepEndsTheShellOfABotThatCrashed(t *testing.T) {
 func TestExitCodeIsReported(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("exit 7\n")
@@ -173,7 +174,7 @@ func TestExitCodeIsReported(t *testing.T) {
 func TestControlPReachesTheShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("stty raw -echo; echo set''up; head -c 2 | cat -v; stty sane\n")
@@ -185,7 +186,7 @@ func TestControlPReachesTheShell(t *testing.T) {
 func TestWindowSizeReachesTheShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.say(`{"type":"resize","cols":57,"rows":33}`)
@@ -195,7 +196,7 @@ func TestWindowSizeReachesTheShell(t *testing.T) {
 func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("stty -echo; echo si''lent; read secret; stty echo; echo got it: ${#secret} 漢字\n")
@@ -244,7 +245,7 @@ func wantAsciicast(t *testing.T, cast string) (shown string) {
 func TestRecordingIsSealedPieceByPiece(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("echo ho''rse battery\n")
@@ -271,7 +272,7 @@ func TestRecordingIsSealedPieceByPiece(t *testing.T) {
 func TestRecordingIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	n.connect(id, have).startShell()
 	for _, sql := range []string{`UPDATE recording_chunks SET chunk = ''`, `DELETE FROM recording_chunks`, `TRUNCATE recording_chunks`} {
 		if _, err := n.store.pool.Exec(t.Context(), sql); err == nil {
@@ -290,7 +291,7 @@ func TestNoShellIsStartedThatCantBeAudited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := setup(t)
-			id, have := n.session(terminal.ModeShell)
+			id, have := n.session(access.ModeShell)
 			b := n.connect(id, have)
 			within(t, time.Minute, "logs are shown", func() bool { return b.saw("hello") })
 			fail(n)
@@ -306,7 +307,7 @@ func TestNoShellIsStartedThatCantBeAudited(t *testing.T) {
 func TestLogsModeHasNoShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeLogs)
+	id, have := n.session(access.ModeLogs)
 	b := n.connect(id, have)
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
 	b.typeIn("echo x\n")
@@ -319,7 +320,7 @@ func TestLogsModeHasNoShell(t *testing.T) {
 func TestStoppedContainerSaysSoInsteadOfAShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	zero := 0
 	if err := n.cli.ContainerStop(t.Context(), n.name, container.StopOptions{Timeout: &zero}); err != nil {
@@ -333,7 +334,7 @@ func TestContainerWithoutAShellSaysSo(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	n.replace(`/bin/busybox rm /bin/sh; echo bare; exec /bin/busybox sleep 1000`)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	within(t, time.Minute, "the container is up", func() bool { return b.saw("bare") })
 	b.say(`{"type":"shell","cols":80,"rows":24}`)
@@ -346,7 +347,7 @@ func TestContainerWithoutAShellSaysSo(t *testing.T) {
 func TestReconnectedBrowserFindsTheSameShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("x=remem''bered\n")
@@ -361,7 +362,7 @@ func TestReconnectedBrowserFindsTheSameShell(t *testing.T) {
 func TestSlowViewerHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	// One that says hello and then reads nothing at all.
 	slow := n.dial(have)
 	defer func() { _ = slow.CloseNow() }()
@@ -389,7 +390,7 @@ func (n *night) recorded() (size int64) {
 func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.MaxRecording = 100_000 })
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("yes\n")
@@ -402,7 +403,7 @@ func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
 func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(terminal.ModeShell)
+	id, have := n.session(access.ModeShell)
 	b := n.connect(id, have)
 	b.startShell()
 	b.typeIn("while :; do echo mo''re; done\n") // it shows more while the session ends
@@ -410,10 +411,11 @@ func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
 		t.Fatal(err)
 	}
-	said, ok := n.timeline.last(incidents.KindTerminalEnded).Details["recordings"].([]terminal.Sealed)
-	if !ok || len(said) != 1 {
-		t.Fatalf("it says %v", n.timeline.last(incidents.KindTerminalEnded).Details)
+	var end struct{ Recordings []terminal.Sealed }
+	if err := json.Unmarshal(n.timeline.last(incidents.KindTerminalEnded).Document, &end); err != nil || len(end.Recordings) != 1 {
+		t.Fatalf("it says %v, %v", n.timeline.last(incidents.KindTerminalEnded).Details, err)
 	}
+	said := end.Recordings
 	text := n.recording()
 	want := terminal.Sealed{ID: said[0].ID, Chunks: strings.Count(text, "\n"), Bytes: int64(len(text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
 	if said[0] != want || said[0].ID != n.timeline.last(incidents.KindTerminalShell).Details["recording"] {

@@ -3,6 +3,8 @@ package terminal
 import (
 	"errors"
 	"time"
+
+	"github.com/snapback/snapback/access"
 )
 
 // The refusals that a person can meet. Stores, engines and gates return them, wrapped or not.
@@ -14,81 +16,25 @@ var (
 	ErrNoSession        = errors.New("no session")
 	ErrSessionOver      = errors.New("the session is over")
 	ErrOtherSession     = errors.New("the browser has opened another session since")
-	ErrIncidentResolved = errors.New("the incident is resolved")
-	ErrNotAllowed       = errors.New("not allowed")
-	ErrUnsure           = errors.New("it can't be found out who is allowed")
-	ErrNotEnabled       = errors.New("the container does not carry the label snapback.enable=true")
+	ErrIncidentResolved = access.ErrResolved
+	ErrNotAllowed       = access.ErrDenied
+	ErrUnsure           = access.ErrUnsure
+	ErrNotEnabled       = access.ErrNotEnabled
 	ErrNoContainer      = errors.New("no container stands under that identity")
 	ErrNotRunning       = errors.New("the container is not running")
 	ErrNoShell          = errors.New("the container has no shell")
 	ErrHostProcesses    = errors.New("the container sees the host's processes")
-	ErrTooMany          = errors.New("too many terminals are open")
+	ErrTooMany          = access.ErrTooMany
 	ErrStoreAway        = errors.New("what keeps links and sessions does not answer")
 	ErrNotRecorded      = errors.New("the recording can't be written")
 	ErrNoRecording      = errors.New("no such recording")
 	ErrBadGrant         = errors.New("not a grant that a link can be made for")
 )
 
-// Mode is what a link allows.
-type Mode string
-
-// A shell includes the logs.
-const (
-	ModeLogs  Mode = "logs"
-	ModeShell Mode = "shell"
-)
-
-// Person is whom a link is made for. IDs are empty where the person is unknown to that system.
-type Person struct {
-	SlackID     string `json:"slack_id,omitempty"`
-	PagerDutyID string `json:"pagerduty_id,omitempty"`
-	Name        string `json:"name"`
-	Email       string `json:"email,omitempty"`
-	Via         Via    `json:"via,omitzero"`
-}
-
-// Via is how a person came by a link, which is what their permission hangs on for as long as the session lasts: the Slack
-// channel of their tap, or the API token that asked.
-type Via struct {
-	Channel string `json:"channel,omitempty"` // of the container's alerts, where a token has named somebody
-	Tap     string `json:"tap,omitempty"`     // leads to the message that was tapped; "" when it can't be named
-	TokenID string `json:"token_id,omitempty"`
-	Token   string `json:"token,omitempty"` // its name
-}
-
-// key tells people apart; an API token's person has but a name.
-func (p Person) key() string {
-	for _, k := range []string{p.SlackID, p.PagerDutyID, p.Email} {
-		if k != "" {
-			return k
-		}
-	}
-	return p.Name
-}
-
-// Grant is what a link is bound to.
-type Grant struct {
-	Person     Person
-	IncidentID int64  // 0: none
-	Container  string // the identity, which outlives replacements; never the engine's ID
-	Name       string // what people call the container
-	Mode       Mode
-}
-
-func (g Grant) valid() bool {
-	return g.Person.key() != "" && g.Container != "" && (g.Mode == ModeLogs || g.Mode == ModeShell) && g.IncidentID >= 0
-}
-
-// Link is what is handed to the person, and to nobody else.
-type Link struct {
-	URL       string    `json:"url"`
-	ExpiresAt time.Time `json:"expires_at"` // UTC
-}
-
 // Session is what a redeemed link bought. Times are UTC; the zero EndedAt means open.
 type Session struct {
 	ID string
-	Grant
+	access.Grant
 	OpenedAt   time.Time
 	LastSeenAt time.Time // of the person's doing, not of the browser's heartbeat
 	ExpiresAt  time.Time

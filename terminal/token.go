@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/snapback/snapback/access"
 )
 
 // signPurpose keeps these signatures apart from all others made with the same keys.
@@ -18,17 +20,17 @@ const maxToken = 4096
 // claims are all that a link is bound to. They travel in the token, which lets the page say what the link is for
 // without asking the server; the signature covers every byte of them.
 type claims struct {
-	Nonce     string `json:"n"`
-	Person    Person `json:"p"`
-	Incident  int64  `json:"i,omitempty"`
-	Container string `json:"c"`
-	Name      string `json:"d"`
-	Mode      Mode   `json:"m"`
-	Expires   int64  `json:"e"` // seconds since 1970
+	Nonce     string        `json:"n"`
+	Person    access.Holder `json:"p"`
+	Incident  int64         `json:"i,omitempty"`
+	Container string        `json:"c"`
+	Name      string        `json:"d"`
+	Mode      access.Mode   `json:"m"`
+	Expires   int64         `json:"e"` // seconds since 1970
 }
 
-func (c claims) grant() Grant {
-	return Grant{Person: c.Person, IncidentID: c.Incident, Container: c.Container, Name: c.Name, Mode: c.Mode}
+func (c claims) grant() access.Grant {
+	return access.Grant{Person: c.Person, IncidentID: c.Incident, Container: c.Container, Name: c.Name, Mode: c.Mode}
 }
 
 func (c claims) expires() time.Time { return time.Unix(c.Expires, 0).UTC() }

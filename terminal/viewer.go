@@ -12,6 +12,8 @@ import (
 
 	"github.com/coder/websocket"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/snapback/snapback/access"
 )
 
 // Subprotocol is the only one that is spoken. Text frames are JSON messages; binary frames are, from the browser,
@@ -74,7 +76,7 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Gate.Check(r.Context(), sess); err != nil && !s.goesOn(sess, err) {
+	if err := s.cfg.Gate.Check(r.Context(), sess.Grant); err != nil && !s.goesOn(sess, err) {
 		return err
 	}
 	release, err := s.admit(sess)
@@ -212,7 +214,7 @@ func (v *viewer) obey(b []byte) error {
 	switch m.Type {
 	case "shell":
 		v.l.touch()
-		if v.l.sess.Mode != ModeShell {
+		if v.l.sess.Mode != access.ModeShell {
 			return v.tell(told{Type: "notice", Text: words(ErrNotAllowed)})
 		}
 		v.l.startShell(cols, rows)

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
-	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
-	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/store"
-	"github.com/snapback/snapback/terminal"
 )
 
 // What follows lets the store and the terminal serve as what package api asks for. Nothing is decided here.
@@ -54,49 +49,6 @@ func (e exporter) shown(ctx context.Context, incident int64) ([]incidents.Record
 		out = append(out, incidents.Recording{ID: r.ID, StartedAt: r.StartedAt, Write: write})
 	}
 	return out, err
-}
-
-type apiTerminals struct {
-	service *terminal.Service
-	bot     *bot.Bot
-}
-
-func (a apiTerminals) Mint(ctx context.Context, ask api.LinkAsk) (string, time.Time, error) {
-	mode := terminal.ModeLogs
-	if ask.Shell {
-		mode = terminal.ModeShell
-	}
-	channel, err := a.named(ctx, ask)
-	if err != nil || allowedMode(ask.Container, mode) != nil {
-		return "", time.Time{}, cmp.Or(err, api.ErrNotAllowed)
-	}
-	link, err := a.service.Mint(ctx, terminal.Grant{
-		Person: terminal.Person{
-			SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name,
-			Via: terminal.Via{Channel: channel, TokenID: ask.TokenID, Token: ask.By.Actor.Name},
-		},
-		IncidentID: ask.Incident.ID, Container: ask.Container.Key, Name: ask.Container.Name, Mode: mode,
-	}, ask.TTL)
-	if errors.Is(err, terminal.ErrTooMany) {
-		err = api.ErrTooManyTerminals
-	}
-	return link.URL, link.ExpiresAt, err
-}
-
-// named asks whether the person whom a token names may, and returns the channel that their permission hangs on.
-func (a apiTerminals) named(ctx context.Context, ask api.LinkAsk) (channel string, err error) {
-	if ask.Person.Kind != incidents.Person {
-		return "", nil
-	}
-	who := access.Person{SlackID: ask.Person.SlackID, PagerDutyID: ask.Person.PagerDutyID, Name: ask.Person.Name}
-	channel, err = a.bot.MayBeNamed(ctx, who, ask.Container, ask.Incident, ask.Shell)
-	switch {
-	case errors.Is(err, bot.ErrDenied):
-		return "", api.ErrNotAllowed
-	case errors.Is(err, bot.ErrUnsure):
-		return "", fmt.Errorf("%w: %w", api.ErrUnsure, err)
-	}
-	return channel, err
 }
 
 type apiIdempotency struct{ db *store.DB }

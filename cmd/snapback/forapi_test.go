@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/internal/pgtest"
@@ -57,7 +58,7 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 func records(t *testing.T, s *store.TerminalStore, id string, incident int64, chunks ...string) {
 	t.Helper()
 	hash, now := bytes.Repeat([]byte(id[:1]), 32), time.Now()
-	g := terminal.Grant{Person: terminal.Person{Name: "Ada"}, IncidentID: incident, Container: "k", Name: "api", Mode: terminal.ModeShell}
+	g := access.Grant{Person: access.Holder{Person: access.Person{Name: "Ada"}}, IncidentID: incident, Container: "k", Name: "api", Mode: access.ModeShell}
 	must(t, s.CreateLink(t.Context(), hash, "a", g, now.Add(time.Minute)))
 	must(t, s.Redeem(t.Context(), hash, hash, terminal.Session{ID: id, Grant: g, OpenedAt: now, ExpiresAt: now.Add(time.Hour)}))
 	must(t, s.BeginRecording(t.Context(), terminal.Recording{ID: id, SessionID: id, IncidentID: incident, Container: "api", StartedAt: now}))

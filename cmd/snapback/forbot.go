@@ -5,18 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/incidents/pagerduty"
-	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
-	"github.com/snapback/snapback/terminal"
 )
 
-// What follows lets the store, PagerDuty and the terminal serve as what package bot asks for. Nothing is decided here.
+// What follows lets the store serve as what package bot asks for. Nothing is decided here.
 
 type botMessages struct{ db *store.DB }
 
@@ -42,10 +37,6 @@ func (b botMessages) WithMessage(ctx context.Context, incident int64, do func(co
 	})
 }
 
-func (b botMessages) MessageChannel(ctx context.Context, incident int64) (string, error) {
-	return b.db.MessageChannel(ctx, incident)
-}
-
 // botStore is what of the store has another shape in bot.
 type botStore struct{ *store.DB }
 
@@ -60,27 +51,6 @@ func (b botStore) Ask(ctx context.Context, a bot.Act) error {
 		Summary: fmt.Sprintf("%s asked PagerDuty to %s", a.By.Name, verb),
 	})
 	return err
-}
-
-type botOnCall struct{ client *pagerduty.Client }
-
-func (b botOnCall) OnCall(ctx context.Context, service string) ([]bot.Responder, error) {
-	users, err := b.client.OnCall(ctx, service)
-	var list []bot.Responder
-	for _, u := range users {
-		list = append(list, bot.Responder{PagerDutyID: u.ID, Name: u.Name, Email: u.Email})
-	}
-	return list, err
-}
-
-type botTerminal struct{ service *terminal.Service }
-
-func (b botTerminal) Mint(ctx context.Context, incident int64, c snapshot.Container, p access.Person, from bot.Place, mode string) (string, time.Time, error) {
-	link, err := b.service.Mint(ctx, terminal.Grant{
-		Person:     terminal.Person{SlackID: p.SlackID, PagerDutyID: p.PagerDutyID, Name: p.Name, Email: p.Email, Via: terminal.Via{Channel: from.Channel, Tap: from.URL}},
-		IncidentID: incident, Container: c.Key, Name: c.Name, Mode: terminal.Mode(mode),
-	}, 0)
-	return link.URL, link.ExpiresAt, err
 }
 
 // jobError gives the job queue what a *bot.Error knows: whether to try again, and when.

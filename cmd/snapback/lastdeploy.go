@@ -17,7 +17,7 @@ const suspicion = 7 * 24 * time.Hour
 // suspects puts the deploy nearest before an alert onto the incident's timeline, which the post-mortem begins with.
 type suspects struct {
 	db    *store.DB
-	fleet fleet
+	fleet snapshot.Fleet
 }
 
 // tryNote gives up soon: the alert itself must not wait for an engine that does not answer. It is tried again whenever the
@@ -39,15 +39,20 @@ func (s suspects) note(ctx context.Context, incident int64) error {
 	if err != nil || in.ServiceID == "" {
 		return err
 	}
-	containers, err := s.fleet.ContainersFor(ctx, in.ServiceID)
-	if err != nil || len(containers) == 0 {
+	containers, err := s.fleet.List(ctx)
+	if err != nil {
 		return err
 	}
 	names := map[string]string{}
 	var keys []string
 	for _, c := range containers {
-		names[c.Key] = c.Name
-		keys = append(keys, c.Key)
+		if c.Settings.Names(in.ServiceID) {
+			names[c.Key] = c.Name
+			keys = append(keys, c.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
 	}
 	d, found, err := s.db.DeployBefore(ctx, keys, in.OpenedAt)
 	if err != nil || !found || in.OpenedAt.Sub(d.At) > suspicion {

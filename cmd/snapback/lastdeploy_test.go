@@ -34,14 +34,14 @@ func openStore(t *testing.T) *store.DB {
 }
 
 // deployed writes a deploy of a container that has gone since, so many hours from alert.
-func deployed(t *testing.T, f fleet, name string, hours float64, alert time.Time, changes ...snapshot.Change) {
+func deployed(t *testing.T, f snapshot.Fleet, name string, hours float64, alert time.Time, changes ...snapshot.Change) {
 	t.Helper()
-	engine, err := f.engine.ID(t.Context())
+	engine, err := f.Engine.ID(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := snapshot.Container{Key: engine + "/name/" + name, ID: fmt.Sprint(name, hours), Name: name, Engine: engine}
-	_, err = f.db.AddDeployed(t.Context(), snapshot.Deployed{
+	_, err = f.LastSeen.(*store.DB).AddDeployed(t.Context(), snapshot.Deployed{
 		Deploy: snapshot.Deploy{Key: c.Key, At: alert.Add(time.Duration(hours * float64(time.Hour))), AfterID: c.ID, Changes: changes},
 		Seat:   snapshot.Seat{Container: c, Labels: map[string]string{"snapback.enable": "true", "snapback.pagerduty.service": "PSHOP01"}, Document: []byte("{}")},
 		Entry:  incidents.Entry{Kind: incidents.KindDeploy, Summary: "seen"},
@@ -59,34 +59,35 @@ func TestTimelineNamesTheDeployNearestBeforeTheAlertOnce(t *testing.T) {
 	}
 	alert := time.Date(2026, 3, 2, 3, 42, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
-		deploys func(t *testing.T, f fleet)
+		deploys func(t *testing.T, f snapshot.Fleet)
 		want    []string
 	}{
-		"of two containers, with one since": {func(t *testing.T, f fleet) {
+		"of two containers, with one since": {func(t *testing.T, f snapshot.Fleet) {
 			deployed(t, f, "api", -4.5, alert, changes...)
 			deployed(t, f, "web", -9, alert)
 			deployed(t, f, "web", 0.25, alert)
 		}, []string{"The last deploy before the alert, 4h30m0s before it: api, image: shop:1.41 → shop:1.42, env DB_POOL: 20 → 2, env API_KEY: changed, 1 more"}},
-		"nothing changed": {func(t *testing.T, f fleet) { deployed(t, f, "api", -1, alert) },
+		"nothing changed": {func(t *testing.T, f snapshot.Fleet) { deployed(t, f, "api", -1, alert) },
 			[]string{"The last deploy before the alert, 1h0m0s before it: api, nothing changed"}},
-		"too long ago": {func(t *testing.T, f fleet) { deployed(t, f, "api", -8*24, alert, changes...) }, nil},
-		"only since":   {func(t *testing.T, f fleet) { deployed(t, f, "api", 1, alert, changes...) }, nil},
+		"too long ago": {func(t *testing.T, f snapshot.Fleet) { deployed(t, f, "api", -8*24, alert, changes...) }, nil},
+		"only since":   {func(t *testing.T, f snapshot.Fleet) { deployed(t, f, "api", 1, alert, changes...) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := fleet{engineOf(t, enginetest.New(t).Only()), openStore(t)}
+			f, db := snapshot.Fleet{Engine: engineOf(t, enginetest.New(t).Only())}, openStore(t)
+			f.LastSeen = db
 			c.deploys(t, f)
 			in := incidents.Incident{PagerDutyID: "P1", ServiceID: "PSHOP01", Status: incidents.Triggered, OpenedAt: alert}
 			entry := incidents.Entry{Kind: incidents.KindPagerDutyTriggered, OccurredAt: alert, Summary: "Triggered"}
-			if _, err := f.db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: "W1", Body: []byte("{}")}, in, alert, entry); err != nil {
+			if _, err := db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: "W1", Body: []byte("{}")}, in, alert, entry); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {
-				if err := (suspects{f.db, f}).note(t.Context(), 1); err != nil {
+				if err := (suspects{db, f}).note(t.Context(), 1); err != nil {
 					t.Fatal(err)
 				}
 			}
-			entries, err := f.db.Entries(t.Context(), 1, 1)
+			entries, err := db.Entries(t.Context(), 1, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

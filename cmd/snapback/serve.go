@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents/pagerduty"
@@ -122,7 +123,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err := within(ctx, startPatience, engine.Denied); errors.Is(err, snapshot.ErrEngineDenied) {
 		log.Error("the engine does not allow what snapshots and restores need", "err", err)
 	}
-	fleet := fleet{engine, db}
+	fleet := snapshot.Fleet{Engine: engine, LastSeen: db}
 	disk := &capture.Disk{Used: engine.DiskUsed, Takes: engine.CommitTakes, Limit: c.DiskLimit, Audit: db, Logger: log}
 	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
 	if err != nil {
@@ -153,36 +154,39 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		},
 	})
 
+	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
+	pd := pagerduty.New(pagerduty.Config{
+		Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL, EventsURL: c.PagerDutyEventsURL, Logger: log,
+	})
+	slack := bot.Config{
+		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL,
+		Channel: c.SlackChannel, Zone: c.Zone, Logger: log, Observe: requests.Slack, Posted: measured.Posted,
+	}
+	directory := bot.NewDirectory(slack)
+	guard := access.New(access.Config{
+		Slack: directory, People: db, Messages: db, Containers: fleet, Rota: pd, Channel: c.SlackChannel, Guests: c.SlackGuests, Logger: log,
+	})
+
 	// The terminal.
 	terminals := store.NewTerminalStore(db.Pool(), keys)
-	doorkeeper := &gate{db: db, fleet: fleet}
 	term, err := terminal.New(terminal.Config{
-		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.resolve),
-		Gate: doorkeeper, Timeline: terminalTimeline{db}, Logger: log, Location: c.Zone, Observe: measured.Terminal,
+		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.Resolve),
+		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db},
+		Timeline: db, Logger: log, Location: c.Zone, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
 	}
 
-	// PagerDuty and Slack.
-	pd := pagerduty.New(pagerduty.Config{
-		Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL, EventsURL: c.PagerDutyEventsURL, Logger: log,
-	})
+	// What people see and tap in Slack, and what PagerDuty hears of it.
 	carrier := carrier{db, pd, log}
-	adapted := botStore{db}
-	slackBot, err := bot.New(bot.Config{
-		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL,
-		Channel: c.SlackChannel, Guests: c.SlackGuests, Zone: c.Zone, Logger: log, Observe: requests.Slack, Posted: measured.Posted,
-	}, bot.Deps{
-		Incidents: adapted, Timeline: adapted, Messages: botMessages{db}, Inbox: db, People: adapted, Containers: fleet,
-		Snapshots: db, Deploys: adapted, Offers: restorer, Restorer: restorer, Restores: db, Acts: adapted,
-		OnCall: botOnCall{pd}, Terminal: botTerminal{term}, Labels: engine,
+	slackBot, err := bot.New(slack, bot.Deps{
+		Incidents: db, Timeline: db, Messages: botMessages{db}, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
+		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Acts: botStore{db}, Terminal: term, Labels: engine,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
 	}
-
-	doorkeeper.bot = slackBot
 
 	noted, err := openAnchors(filepath.Join(c.DataDir, "anchors"), keys, log)
 	if err != nil {
@@ -201,7 +205,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
-		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Terminals: apiTerminals{term, slackBot},
+		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: apiIdempotency{db},
 		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
@@ -248,7 +252,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return err
 	}
 	stop.add(jobs.Stop)
-	stop.add(chores(fleet, db, log))
+	stop.add(chores(db, log))
 	stop.add(noted.daily(db))
 
 	where := []any{"version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String()}
@@ -276,7 +280,7 @@ func within(ctx context.Context, limit time.Duration, do func(context.Context) e
 }
 
 // chores is what has to be done now and then: note what runs, and catch what a crash between two steps has dropped.
-func chores(f fleet, db *store.DB, log *slog.Logger) func(context.Context) error {
+func chores(db *store.DB, log *slog.Logger) func(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/pagerduty"
 )
@@ -221,7 +222,7 @@ func TestOnCallIsFirstLevelFirstAndEachOnce(t *testing.T) {
 {"escalation_level":1,"user":{"id":"PA","name":"Anna","email":"anna@acme.example"}},{"escalation_level":2,"user":{"id":"PA","summary":"Anna"}}],"more":false}`),
 	})
 	got, err := c.OnCall(t.Context(), "PSVC")
-	want := []pagerduty.User{{ID: "PA", Name: "Anna", Email: "anna@acme.example"}, {ID: "PB", Name: "Ben", Email: "ben@acme.example"}}
+	want := []access.Person{{PagerDutyID: "PA", Name: "Anna", Email: "anna@acme.example"}, {PagerDutyID: "PB", Name: "Ben", Email: "ben@acme.example"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}

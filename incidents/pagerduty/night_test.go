@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
@@ -155,7 +156,7 @@ func TestWhoIsOnCallAndWhoIsUnknown(t *testing.T) {
 	pd.SetOnCall(bot, anna)
 	inc := pd.Service("PSHOP").Trigger("Errors")
 	got, err := c.OnCall(t.Context(), "PSHOP")
-	want := []pagerduty.User{{ID: "PBOT", Name: "Snapback", Email: bot.Email}, {ID: "PANNA", Name: "Anna", Email: anna.Email}}
+	want := []access.Person{{PagerDutyID: "PBOT", Name: "Snapback", Email: bot.Email}, {PagerDutyID: "PANNA", Name: "Anna", Email: anna.Email}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	api "github.com/PagerDuty/go-pagerduty"
+
+	"github.com/snapback/snapback/access"
 )
 
 func userOf(u api.User) User {
@@ -56,7 +58,7 @@ func (c *Client) users(ctx context.Context, op, search string, offset int) ([]ap
 }
 
 // OnCall returns who is on call now for a service, at any level of its escalation policy, first level first.
-func (c *Client) OnCall(ctx context.Context, serviceID string) ([]User, error) {
+func (c *Client) OnCall(ctx context.Context, serviceID string) ([]access.Person, error) {
 	op := "looking up who is on call for service " + clean(serviceID, maxName)
 	if err := checkID(op, serviceID); err != nil {
 		return nil, err
@@ -72,7 +74,12 @@ func (c *Client) OnCall(ctx context.Context, serviceID string) ([]User, error) {
 	if doc.Service.Policy.ID == "" {
 		return nil, &Error{Op: op, Retry: true, Reason: ReasonMalformed, Err: errors.New("the service has no escalation policy")}
 	}
-	return c.OnCallForPolicy(ctx, doc.Service.Policy.ID)
+	users, err := c.OnCallForPolicy(ctx, doc.Service.Policy.ID)
+	var people []access.Person
+	for _, u := range users {
+		people = append(people, access.Person{PagerDutyID: u.ID, Name: u.Name, Email: u.Email})
+	}
+	return people, err
 }
 
 // rawOnCall is one person's turn. Somebody on several schedules has several.

@@ -28,7 +28,7 @@ snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
 terminal:                access incidents
 
-incidents/pagerduty:     incidents internal/mask
+incidents/pagerduty:     access incidents internal/mask
 snapshot/docker:         snapshot snapshot/capture snapshot/restore terminal internal/mask internal/volumetar
 store:                   access incidents snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents snapshot snapshot/restore internal/refusals

@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
 
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -26,7 +28,7 @@ type Terminal struct {
 var _ terminal.Engine = (*Terminal)(nil)
 
 // NewTerminal uses a client that stays the caller's. Resolve turns a container's identity into the full ID of the
-// container that now stands for it; it returns terminal.ErrNoContainer when there is none.
+// container that now stands for it; it returns snapshot.ErrUnknownContainer when there is none.
 func NewTerminal(cli *client.Client, resolve func(ctx context.Context, key string) (string, error)) *Terminal {
 	return &Terminal{cli: cli, resolve: resolve}
 }
@@ -45,6 +47,9 @@ const (
 // Resolve finds the container that stands under an identity, and refuses one without the label.
 func (t *Terminal) Resolve(ctx context.Context, key string) (terminal.Target, error) {
 	id, err := t.resolve(ctx, key)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return terminal.Target{}, fmt.Errorf("%w: %w", terminal.ErrNoContainer, err)
+	}
 	if err != nil {
 		return terminal.Target{}, err
 	}

@@ -1,0 +1,45 @@
+package access
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// rememberedFor is how long an answer about people is good for: an account, a user group's members, who is on call.
+const rememberedFor = time.Minute
+
+// memory asks, and remembers the answers.
+type memory[T any] struct {
+	ask func(ctx context.Context, id string) (T, error)
+	now func() time.Time
+
+	mu    sync.Mutex // guards known
+	known map[string]remembered[T]
+}
+
+type remembered[T any] struct {
+	what T
+	at   time.Time
+}
+
+func newMemory[T any](now func() time.Time, ask func(context.Context, string) (T, error)) *memory[T] {
+	return &memory[T]{ask: ask, now: now, known: map[string]remembered[T]{}}
+}
+
+func (m *memory[T]) of(ctx context.Context, id string) (T, error) {
+	m.mu.Lock()
+	have, ok := m.known[id]
+	m.mu.Unlock()
+	if ok && m.now().Sub(have.at) < rememberedFor {
+		return have.what, nil
+	}
+	what, err := m.ask(ctx, id)
+	if err != nil {
+		return what, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[id] = remembered[T]{what, m.now()}
+	return what, nil
+}

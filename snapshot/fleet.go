@@ -1,0 +1,113 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/snapback/snapback/access"
+)
+
+// LastSeen remembers containers.
+type LastSeen interface {
+	// KnownContainers lists those of an engine as they were last seen; "": of all engines.
+	KnownContainers(ctx context.Context, engine string) ([]Container, error)
+}
+
+// Fleet is the enabled containers: as the engine shows them now, and those that are gone as they were last seen, because
+// their snapshots can still be restored. Those that other bots look after, on this engine or another one, are as those have
+// last seen them.
+type Fleet struct {
+	Engine   Containers
+	LastSeen LastSeen
+}
+
+// Containers lists those that this bot looks after. It returns ErrEngineAway.
+func (f Fleet) Containers(ctx context.Context) ([]Container, error) {
+	all, err := f.all(ctx)
+	return slices.DeleteFunc(all, func(c Container) bool { return c.Elsewhere }), err
+}
+
+func (f Fleet) all(ctx context.Context) ([]Container, error) {
+	all, err := f.Engine.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := f.Engine.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := f.LastSeen.KnownContainers(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range known {
+		switch {
+		case slices.ContainsFunc(all, func(r Container) bool { return r.Key == c.Key }):
+			continue
+		case c.Elsewhere:
+		case c.Engine == engine:
+			c.State = "gone"
+		default: // of an engine that no bot reaches
+			continue
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// enginePatience is how long an alert waits for the engine's word.
+const enginePatience = 1500 * time.Millisecond
+
+// List lists all that bots look after, and what was last seen when the engine does not answer in time, or denies it: an alert
+// has to be posted all the same.
+func (f Fleet) List(ctx context.Context) ([]Container, error) {
+	asking, cancel := context.WithTimeout(ctx, enginePatience)
+	defer cancel()
+	list, err := f.all(asking)
+	if errors.Is(err, ErrEngineAway) || errors.Is(err, ErrEngineDenied) || err != nil && asking.Err() != nil && ctx.Err() == nil {
+		return f.LastSeen.KnownContainers(ctx, "")
+	}
+	return list, err
+}
+
+// Claimed implements access.Containers.
+func (f Fleet) Claimed(ctx context.Context, service string) (bool, error) {
+	list, err := f.List(ctx)
+	return slices.ContainsFunc(list, func(c Container) bool { return c.Settings.Names(service) }), err
+}
+
+// LabelsOf implements access.Containers. It tells a container that is being replaced from one that has lost its label.
+func (f Fleet) LabelsOf(ctx context.Context, key, name string) (access.Labels, bool, error) {
+	c, err := f.running(ctx, key)
+	if !errors.Is(err, ErrUnknownContainer) {
+		return c.Settings.Labels, err == nil, err
+	}
+	now, err := f.Engine.Inspect(ctx, name)
+	switch {
+	case errors.Is(err, ErrUnknownContainer):
+		return access.Labels{}, false, nil
+	case err == nil && !now.Enabled:
+		err = access.ErrNotEnabled
+	}
+	return access.Labels{}, false, err
+}
+
+// Resolve is the engine's ID of the container that stands under an identity now. It returns ErrUnknownContainer.
+func (f Fleet) Resolve(ctx context.Context, key string) (string, error) {
+	c, err := f.running(ctx, key)
+	return c.ID, err
+}
+
+func (f Fleet) running(ctx context.Context, key string) (Container, error) {
+	list, err := f.Engine.List(ctx)
+	if err != nil {
+		return Container{}, err
+	}
+	i := slices.IndexFunc(list, func(c Container) bool { return c.Key == key })
+	if i < 0 {
+		return Container{}, ErrUnknownContainer
+	}
+	return list[i], nil
+}
