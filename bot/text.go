@@ -16,7 +16,6 @@ const (
 	maxSection       = 3000
 	maxHeader        = 150
 	maxButton        = 75
-	maxButtonValue   = 2000
 	maxConfirmTitle  = 100
 	maxConfirmText   = 300
 	maxOption        = 75

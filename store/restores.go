@@ -97,16 +97,16 @@ func (db *DB) Open(ctx context.Context, r restore.Restore, idempotency string) (
 		return opened, fresh, err
 	}
 	// Another one was quicker: the transaction is gone, so look again at whose it is.
-	opened, fresh, err = db.earlier(ctx, db.pool, r, idempotency)
+	opened, err = db.earlier(ctx, db.pool, r, idempotency)
 	if err == nil && opened.ID == 0 {
 		err = fmt.Errorf("%w: ask again", snapshot.ErrInProgress)
 	}
-	return opened, fresh, err
+	return opened, false, err
 }
 
 func (db *DB) open(ctx context.Context, tx pgx.Tx, r restore.Restore, idempotency string) (restore.Restore, bool, error) {
-	if prior, fresh, err := db.earlier(ctx, tx, r, idempotency); err != nil || prior.ID != 0 {
-		return prior, fresh, err
+	if prior, err := db.earlier(ctx, tx, r, idempotency); err != nil || prior.ID != 0 {
+		return prior, false, err
 	}
 	r.EnteredAt = r.RequestedAt
 	err := tx.QueryRow(ctx, `
@@ -125,24 +125,24 @@ func (db *DB) open(ctx context.Context, tx pgx.Tx, r restore.Restore, idempotenc
 }
 
 // earlier finds the restore that the same wish opened before, or the one that stands in its way.
-func (db *DB) earlier(ctx context.Context, q querier, r restore.Restore, idempotency string) (restore.Restore, bool, error) {
+func (db *DB) earlier(ctx context.Context, q querier, r restore.Restore, idempotency string) (restore.Restore, error) {
 	if idempotency != "" {
 		prior, err := oneRestore(ctx, q, `WHERE idempotency = @i`, pgx.NamedArgs{"i": idempotency})
 		if err == nil && !prior.SameWish(r) {
-			return restore.Restore{}, false, snapshot.ErrKeyReused
+			return restore.Restore{}, snapshot.ErrKeyReused
 		}
 		if !errors.Is(err, snapshot.ErrUnknownRestore) {
-			return prior, false, err
+			return prior, err
 		}
 	}
 	running, err := oneRestore(ctx, q, `WHERE key = @key AND `+stillRunning, pgx.NamedArgs{"key": r.Key})
 	if errors.Is(err, snapshot.ErrUnknownRestore) {
-		return restore.Restore{}, false, nil
+		return restore.Restore{}, nil
 	}
 	if err != nil {
-		return running, false, err
+		return running, err
 	}
-	return restore.Restore{}, false, &restore.InProgressError{Running: running}
+	return restore.Restore{}, &restore.InProgressError{Running: running}
 }
 
 // Claim implements restore.Journal.

@@ -110,6 +110,4 @@ type RecordingStore interface {
 	// SealRecordings ends all of a session's, and says what they are: the same however often it is called.
 	SealRecordings(ctx context.Context, sessionID string, at time.Time) ([]Sealed, error)
 	EndRecording(ctx context.Context, id string, at time.Time) error
-	// ReadRecording writes the asciicast. ErrNoRecording when there is none.
-	ReadRecording(ctx context.Context, id string, w io.Writer) error
 }

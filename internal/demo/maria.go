@@ -74,25 +74,25 @@ func (n *night) find(kind, label string) (slackfake.Control, bool) {
 }
 
 // tap waits for the control and taps it. An answer that Slack would not have waited for is an error.
-func (n *night) tap(ctx context.Context, kind, label string) (slackfake.Answer, error) {
+func (n *night) tap(ctx context.Context, kind, label string) error {
 	c, err := n.control(ctx, kind, label)
 	if err != nil {
-		return slackfake.Answer{}, err
+		return err
 	}
 	a := n.maria.Tap(c)
 	switch {
 	case a.TimedOut || a.Took > answerWithin:
-		return a, fmt.Errorf("the tap on %q was not answered within %s", c.Label, answerWithin)
+		return fmt.Errorf("the tap on %q was not answered within %s", c.Label, answerWithin)
 	case !a.OK():
-		return a, fmt.Errorf("the tap on %q was answered with %d: %w", c.Label, a.Status, a.Err)
+		return fmt.Errorf("the tap on %q was answered with %d: %w", c.Label, a.Status, a.Err)
 	}
 	n.say(info, "Maria taps %s; answered after %s", c.Label, millis(a.Took))
 	n.figures.answers = append(n.figures.answers, a.Took)
-	return a, nil
+	return nil
 }
 
 func (n *night) acknowledge(ctx context.Context) error {
-	if _, err := n.tap(ctx, "button", "Acknowledge"); err != nil {
+	if err := n.tap(ctx, "button", "Acknowledge"); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -110,7 +110,7 @@ func (n *night) acknowledge(ctx context.Context) error {
 var terminalLink = regexp.MustCompile(`https?://[^\s"<>|\\]+/t#[^\s"<>|\\]+`)
 
 func (n *night) openTerminal(ctx context.Context) error {
-	if _, err := n.tap(ctx, "button", "Terminal"); err != nil {
+	if err := n.tap(ctx, "button", "Terminal"); err != nil {
 		return err
 	}
 	link := ""
@@ -151,7 +151,7 @@ func (n *night) opens(ctx context.Context, url string) error {
 func (n *night) restore(ctx context.Context) error {
 	began := time.Now()
 	n.figures.tapped, n.figures.before = began, n.traffic.Between(n.figures.deployed.Add(2*time.Second), began)
-	if _, err := n.tap(ctx, "button", "Restore pre-deploy"); err != nil {
+	if err := n.tap(ctx, "button", "Restore pre-deploy"); err != nil {
 		return err
 	}
 	if err := until(ctx, "a verified restore", restoreWithin, func() bool { _, ok := n.find("button", "Undo"); return ok }); err != nil {
@@ -193,7 +193,7 @@ func (n *night) calmDown(ctx context.Context) error {
 }
 
 func (n *night) resolve(ctx context.Context) error {
-	if _, err := n.tap(ctx, "", "Resolve"); err != nil {
+	if err := n.tap(ctx, "", "Resolve"); err != nil {
 		return err
 	}
 	if err := until(ctx, "a resolution in PagerDuty", shownWithin, func() bool { return n.incident.Status() == pagerdutyfake.Resolved }); err != nil {

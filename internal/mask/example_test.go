@@ -7,15 +7,14 @@ import (
 )
 
 // A variable is masked for its name, or for the look of its value.
-func ExampleEnv() {
-	for _, pair := range []string{"DB_POOL=20", "API_KEY=v1-abc", "UPSTREAM=https://shop:hunter22@db.example.com/"} {
-		name, shown, masked := mask.Env(pair)
-		fmt.Println(name, shown, masked)
-	}
+func ExampleSecret() {
+	fmt.Println(mask.Secret("DB_POOL", "20"))
+	fmt.Println(mask.Secret("API_KEY", "v1-abc"))
+	fmt.Println(mask.Secret("UPSTREAM", "https://shop:hunter22@db.example.com/"))
 	// Output:
-	// DB_POOL 20 false
-	// API_KEY [masked] true
-	// UPSTREAM [masked] true
+	// false
+	// true
+	// true
 }
 
 // What a container has as secrets is taken out of its logs, in whatever form it stands there.

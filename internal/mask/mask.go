@@ -95,15 +95,6 @@ func Value(v string) bool {
 	return slices.ContainsFunc(patterns, looks) || slices.ContainsFunc(withSecret, looks) || hideNamed(v) != v || uuid.MatchString(v) || drawn(v)
 }
 
-// Env splits NAME=value, and hides the value if it is to be hidden.
-func Env(pair string) (name, shown string, masked bool) {
-	name, value, _ := strings.Cut(pair, "=")
-	if Secret(name, value) {
-		return name, Hidden, true
-	}
-	return name, value, false
-}
-
 // Secret goes by the name and the look of a value. An empty value hides nothing.
 func Secret(name, value string) bool {
 	if value == "" {

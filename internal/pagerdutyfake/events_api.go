@@ -50,7 +50,7 @@ type event struct {
 // events answers in the Events API's own shape, which is not the REST API's.
 func (s *Server) events(take func(event) (object, []string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := s.count(w.Header(), r.Method+" "+r.URL.Path); err != nil {
+		if err := s.count(w.Header()); err != nil {
 			writeJSON(w, http.StatusTooManyRequests, object{"status": "throttle exceeded", "message": "Requests for this service are arriving too quickly."})
 			return
 		}

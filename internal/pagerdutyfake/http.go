@@ -78,7 +78,7 @@ type handler func(*request) (int, any, error)
 func (s *Server) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	rest := func(pattern string, h handler, needsFrom bool) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.rest(w, r, pattern, h, needsFrom) })
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.rest(w, r, h, needsFrom) })
 	}
 	rest("GET /incidents", s.listIncidents, false)
 	rest("PUT /incidents", s.updateIncidents, true)
@@ -122,8 +122,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.routes.ServeHTTP(w, r)
 }
 
-func (s *Server) rest(w http.ResponseWriter, r *http.Request, pattern string, h handler, needsFrom bool) {
-	if err := s.count(w.Header(), pattern); err != nil {
+func (s *Server) rest(w http.ResponseWriter, r *http.Request, h handler, needsFrom bool) {
+	if err := s.count(w.Header()); err != nil {
 		s.fail(w, err)
 		return
 	}
@@ -144,10 +144,9 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request, pattern string, h 
 }
 
 // count keeps the rate-limit headers and applies a limit that was asked for.
-func (s *Server) count(h http.Header, pattern string) error {
+func (s *Server) count(h http.Header) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests[pattern]++
 	s.windowCalls++
 	h.Set("Ratelimit-Limit", strconv.Itoa(rateLimit))
 	h.Set("Ratelimit-Remaining", strconv.Itoa(max(0, rateLimit-s.windowCalls)))

@@ -111,14 +111,6 @@ func (s *Server) reopen(inc *incident, by *User) {
 	s.emit(inc, "incident.reopened", by, s.incidentData(inc))
 }
 
-// unacknowledge is what happens when an acknowledgement times out. The caller holds mu.
-func (s *Server) unacknowledge(inc *incident) {
-	inc.move(Triggered, s.now(), nil)
-	inc.ackedBy = nil
-	s.record(inc, "unacknowledge_log_entry", "Acknowledgement timed out", nil)
-	s.emit(inc, "incident.unacknowledged", nil, s.incidentData(inc))
-}
-
 // escalate assigns the next person on call. The caller holds mu.
 func (s *Server) escalate(inc *incident, level int, by *User) {
 	inc.level = level

@@ -60,9 +60,6 @@ type opening struct {
 	urgency, key string
 }
 
-// Low makes it a low-urgency incident.
-func Low() Detail { return func(o *opening) { o.urgency = "low" } }
-
 // Key sets the incident's key.
 func Key(key string) Detail { return func(o *opening) { o.key = key } }
 
@@ -75,20 +72,6 @@ func (v *Service) Trigger(title string, details ...Detail) *Incident {
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()
 	return &Incident{s: v.s, inc: v.s.open(v.svc, title, o.key, o.urgency)}
-}
-
-// TriggerWithoutService starts an incident that names no service in its webhooks.
-func (s *Server) TriggerWithoutService(title string) *Incident {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	inc := &incident{
-		id: s.nextID("Q"), number: len(s.incidents) + 1, key: s.nextID("key"), title: title, status: Triggered,
-		urgency: "high", createdAt: s.now(), changedAt: s.now(), level: 1,
-	}
-	s.emit(inc, "incident.triggered", nil, s.incidentData(inc))
-	inc.service = &service{id: "PGONE", name: "deleted service"} // the REST API always has one
-	s.incidents = append(s.incidents, inc)
-	return &Incident{s: s, inc: inc}
 }
 
 // Incidents are all incidents in the order of their numbers.
@@ -117,38 +100,6 @@ func (i *Incident) Acknowledge(by User) error {
 // Resolve is a person's resolution; it fails when it is resolved already.
 func (i *Incident) Resolve(by User) error {
 	return i.do(func() error { return i.s.resolve(i.inc, &by) })
-}
-
-// Reopen opens a resolved incident again.
-func (i *Incident) Reopen(by User) error {
-	return i.do(func() error { return i.s.changeStatus(i.inc, Triggered, &by) })
-}
-
-// Unacknowledge lets the acknowledgement time out.
-func (i *Incident) Unacknowledge() {
-	_ = i.do(func() error { i.s.unacknowledge(i.inc); return nil })
-}
-
-// Escalate hands the incident to the next level.
-func (i *Incident) Escalate(by User) {
-	_ = i.do(func() error { i.s.escalate(i.inc, i.inc.level+1, &by); return nil })
-}
-
-// Note adds a note as a person.
-func (i *Incident) Note(by User, content string) {
-	_ = i.do(func() error { i.s.annotate(i.inc, by, content); return nil })
-}
-
-// Emit sends an event of any type about the incident, with the incident as its data
-// unless data is given. It is for the types that have no sentence of their own.
-func (i *Incident) Emit(eventType string, by *User, data map[string]any) {
-	_ = i.do(func() error {
-		if data == nil {
-			data = i.s.incidentData(i.inc)
-		}
-		i.s.emit(i.inc, eventType, by, data)
-		return nil
-	})
 }
 
 // Redeliver sends the incident's last webhooks once more, as they were and with the
@@ -246,18 +197,6 @@ func (i *Incident) ExpectStatus(t TB, status string) {
 func (i *Incident) ExpectNote(t TB, containing ...string) Note {
 	t.Helper()
 	return i.s.expectNote(t, i.Notes, containing)
-}
-
-// ExpectNote waits for a note with all the texts on any incident.
-func (s *Server) ExpectNote(t TB, containing ...string) Note {
-	t.Helper()
-	return s.expectNote(t, func() []Note {
-		var all []Note
-		for _, i := range s.Incidents() {
-			all = append(all, i.Notes()...)
-		}
-		return all
-	}, containing)
 }
 
 func (s *Server) expectNote(t TB, read func() []Note, texts []string) Note {

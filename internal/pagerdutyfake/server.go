@@ -75,7 +75,6 @@ type Server struct {
 	retryAfter  time.Duration
 	dropped     int
 	windowCalls int
-	requests    map[string]int
 }
 
 // New makes a server that the caller mounts; see Start and Listen for one that runs.
@@ -85,7 +84,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, ctx: ctx, stop: stop, baseURL: cfg.BaseURL, users: slices.Clone(cfg.Users),
 		onCall: slices.Clone(cfg.Users[:min(1, len(cfg.Users))]), changed: make(chan struct{}),
-		requests: map[string]int{},
+
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -171,13 +170,6 @@ func (s *Server) URL() string {
 	return s.baseURL
 }
 
-// AddUser adds a person.
-func (s *Server) AddUser(u User) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.users = append(s.users, u)
-}
-
 // SetOnCall says who is on call, level by level. At first it is the first user.
 func (s *Server) SetOnCall(users ...User) {
 	s.mu.Lock()
@@ -204,13 +196,6 @@ func (s *Server) DropResponse(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropped = n
-}
-
-// Requests is how often a route was called, such as "PUT /incidents".
-func (s *Server) Requests(route string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requests[route]
 }
 
 // touch announces a change. The caller holds mu.

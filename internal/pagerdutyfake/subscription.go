@@ -32,9 +32,6 @@ type Subscription struct {
 	id string
 }
 
-// ID is the subscription's ID.
-func (h *Subscription) ID() string { return h.id }
-
 // Subscribe sends all events of the account to a URL, signed with each secret. More
 // than one secret is what a rotation looks like.
 func (s *Server) Subscribe(target string, secrets ...string) *Subscription {

@@ -79,14 +79,13 @@ func (s *Server) emit(inc *incident, kind string, by *User, data any) {
 }
 
 // queue puts a delivery behind the earlier ones of its incident. The caller holds mu.
-func (s *Server) queue(sub *subscription, c composed) *delivery {
+func (s *Server) queue(sub *subscription, c composed) {
 	d := &delivery{since: s.now(), Delivery: Delivery{
 		WebhookID: rand.Text(), SubscriptionID: sub.id, EventID: c.eventID, EventType: c.kind,
 		IncidentID: c.incidentID, Body: c.body, State: Pending,
 	}}
 	s.deliveries = append(s.deliveries, d)
 	s.enqueueDelivery(sub, d)
-	return d
 }
 
 func (s *Server) enqueueDelivery(sub *subscription, d *delivery) {

@@ -21,13 +21,6 @@ type Crawl struct {
 	Status int    `json:"status"` // 0: no answer
 }
 
-// Crawls are all visits so far, in order.
-func (s *Server) Crawls() []Crawl {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.crawls)
-}
-
 // CrawlLinks visits the links of all messages that may be unfurled and were not
 // visited before. Ephemeral messages and button URLs aren't crawled by Slack.
 func (s *Server) CrawlLinks(ctx context.Context) []Crawl {
@@ -97,7 +90,6 @@ func (s *Server) visit(ctx context.Context, links []string) []Crawl {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.crawls = append(s.crawls, out...)
 	s.touch()
 	return out
 }

@@ -45,7 +45,6 @@ type sending struct {
 	at       time.Time
 	raw      []byte
 	header   http.Header
-	actionTS string
 	team     string // of the payload, in the place of the app's
 }
 
@@ -64,9 +63,6 @@ func RawPayload(raw []byte) Option { return func(o *sending) { o.raw = raw } }
 
 // Header adds a request header.
 func Header(name, value string) Option { return func(o *sending) { o.header.Set(name, value) } }
-
-// ActionTS makes a tap the repetition of an earlier one.
-func ActionTS(ts string) Option { return func(o *sending) { o.actionTS = ts } }
 
 func (s *Server) newSending(opts []Option) *sending {
 	o := &sending{signAs: s.cfg.SigningSecret, at: s.cfg.Clock(), header: http.Header{}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,96 +13,25 @@ import (
 // Say writes a message as a person and tells the app. The answer is to the first
 // delivery; Slack's repetitions go on in the background.
 func (u *User) Say(c *Channel, text string, opts ...Option) Answer {
-	return u.say(c, "", text, opts)
-}
-
-// ReplyTo writes into a message's thread.
-func (u *User) ReplyTo(m Message, text string, opts ...Option) Answer {
-	root := m.TS
-	if m.ThreadTS != "" {
-		root = m.ThreadTS
-	}
-	return u.say(&Channel{s: u.s, id: m.Channel}, root, text, opts)
-}
-
-func (u *User) say(c *Channel, thread, text string, opts []Option) Answer {
 	u.s.mu.Lock()
 	ch := u.s.findChannel(c.id)
 	if ch == nil || !ch.has(u.id) {
 		u.s.mu.Unlock()
 		return Answer{Err: fmt.Errorf("%s is not in %s", u.id, c.id)}
 	}
-	m := u.s.post(ch, u.id, thread, content{text: text})
-	event := u.s.messageEvent(m, "")
+	m := u.s.post(ch, u.id, "", content{text: text})
+	event := u.s.messageEvent(m)
 	u.s.mu.Unlock()
 	return u.s.SendEvent(event, opts...)
 }
 
-// Edit changes a message that the person wrote.
-func (u *User) Edit(m Message, text string) Answer {
-	return u.rewrite(m, "message_changed", func(stored *message) {
-		u.s.edit(stored, content{text: text, hasText: true})
-	})
-}
-
-// Delete removes a message that the person wrote.
-func (u *User) Delete(m Message) Answer {
-	return u.rewrite(m, "message_deleted", func(stored *message) {
-		stored.deleted = true
-		u.s.touch()
-	})
-}
-
-func (u *User) rewrite(m Message, subtype string, f func(*message)) Answer {
-	u.s.mu.Lock()
-	stored := u.s.stored(m)
-	if stored == nil || stored.user != u.id {
-		u.s.mu.Unlock()
-		return Answer{Err: fmt.Errorf("%s did not write: %s", u.id, m)}
-	}
-	before := u.s.wire(stored, false)
-	f(stored)
-	event := u.s.messageEvent(stored, subtype)
-	event["previous_message"] = before
-	u.s.mu.Unlock()
-	return u.s.SendEvent(event)
-}
-
-// React puts an emoji under a message and tells the app.
-func (u *User) React(m Message, emoji string) Answer {
-	u.s.mu.Lock()
-	stored := u.s.stored(m)
-	if stored == nil || !stored.react(emoji, u.id) {
-		u.s.mu.Unlock()
-		return Answer{Err: fmt.Errorf("can't react to: %s", m)}
-	}
-	u.s.touch()
-	event := map[string]any{
-		"type": "reaction_added", "user": u.id, "reaction": emoji, "item_user": stored.user,
-		"item": result{"type": "message", "channel": stored.channel.id, "ts": stored.ts}, "event_ts": u.s.nextTS(),
-	}
-	u.s.mu.Unlock()
-	return u.s.SendEvent(event)
-}
-
-// messageEvent is a message event, or one of its changes. The caller holds mu.
-func (s *Server) messageEvent(m *message, subtype string) map[string]any {
+// messageEvent is what the app is told of a message. The caller holds mu.
+func (s *Server) messageEvent(m *message) map[string]any {
 	e := map[string]any{"type": "message", "channel": m.channel.id, "channel_type": "channel", "event_ts": s.nextTS()}
 	if m.channel.direct != "" {
 		e["channel_type"] = "im"
 	}
-	switch subtype {
-	case "":
-		for k, v := range s.wire(m, false) {
-			e[k] = v
-		}
-		return e
-	case "message_changed":
-		e["message"] = s.wire(m, false)
-	case "message_deleted":
-		e["deleted_ts"] = m.ts
-	}
-	e["subtype"], e["ts"], e["hidden"] = subtype, e["event_ts"], true
+	maps.Copy(e, s.wire(m, false))
 	return e
 }
 

@@ -32,15 +32,6 @@ func (v View) String() string {
 	return v.Title + "\n" + Message{Blocks: v.Blocks}.String()
 }
 
-// Button finds a button in the modal.
-func (v View) Button(label string) Control {
-	all := controls(v.Blocks)
-	for i := range all {
-		all[i].viewID = v.ID
-	}
-	return pick(all, "button", label, v.String())
-}
-
 func (v *view) public() View {
 	label := func(key string) string {
 		var o object
@@ -97,15 +88,6 @@ func (u *User) submission(values map[string]map[string]any) (result, *view, erro
 	payload["view"] = v.wire(state)
 	payload["response_urls"] = []string{}
 	return payload, v, nil
-}
-
-// CloseModal dismisses the modal on top without telling the app.
-func (u *User) CloseModal() {
-	u.s.mu.Lock()
-	defer u.s.mu.Unlock()
-	if v := u.s.top(u.id); v != nil {
-		u.s.closeView(v)
-	}
 }
 
 // closeView takes a modal off its stack. The caller holds mu.

@@ -84,7 +84,6 @@ type Server struct {
 	sockets   []*socket
 	ends      int    // sockets that are still to be ended right after hello
 	endReason string // what is said then
-	crawls    []Crawl
 }
 
 // New makes a server that the caller mounts; see Start and Listen for one that runs.
@@ -193,13 +192,6 @@ func (s *Server) URL() string {
 
 // APIURL is what SLACK_API_URL takes: with the final slash.
 func (s *Server) APIURL() string { return s.URL() + "/api/" }
-
-// SetBaseURL tells a server mounted by hand how the app reaches it.
-func (s *Server) SetBaseURL(u string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.baseURL = u
-}
 
 // SetEndpoints tells where the app listens.
 func (s *Server) SetEndpoints(e Endpoints) {

@@ -48,10 +48,7 @@ func (u *User) tapPayload(c Control, o *sending) (result, Answer, error) {
 	if err != nil {
 		return nil, Answer{}, err
 	}
-	ts := o.actionTS
-	if ts == "" {
-		ts = u.s.nextTS()
-	}
+	ts := u.s.nextTS()
 	payload["actions"] = []result{c.action(ts)}
 	payload["state"] = result{"values": result{}}
 	given := Answer{ActionTS: ts, TriggerID: payload["trigger_id"].(string)}

@@ -101,16 +101,6 @@ func (s *Server) Channel(id string) *Channel { return &Channel{s: s, id: id} }
 // User is the person with this ID, who need not exist yet.
 func (s *Server) User(id string) *User { return &User{s: s, id: id} }
 
-// Direct is the conversation between the app and this person.
-func (u *User) Direct() *Channel {
-	u.s.mu.Lock()
-	defer u.s.mu.Unlock()
-	if c := u.s.addressee(u.id); c != nil {
-		return &Channel{s: u.s, id: c.id}
-	}
-	return &Channel{s: u.s, id: "D" + strings.TrimPrefix(u.id, "U")}
-}
-
 // Leave takes the person out of a channel.
 func (u *User) Leave(c *Channel) { c.drop(u.id) }
 
