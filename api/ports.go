@@ -16,12 +16,9 @@ import (
 
 // Errors that those behind the interfaces return, wrapped or not. Those of snapshot and incidents are understood too.
 var (
-	ErrUnavailable         = errors.New("the database does not answer")
-	ErrKeyReused           = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
-	ErrKeyInFlight         = errors.New("the request with that idempotency key is not over")
-	ErrWebhookUnsigned     = errors.New("the webhook is not signed")
-	ErrWebhookBadSignature = errors.New("the webhook's signature does not match")
-	ErrWebhookMalformed    = errors.New("the webhook is not an event")
+	ErrUnavailable = errors.New("the database does not answer")
+	ErrKeyReused   = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
+	ErrKeyInFlight = errors.New("the request with that idempotency key is not over")
 )
 
 // Deps is everything that the API asks of the rest. All are required but DatabaseAway, Checks and PagerDuty.
@@ -160,7 +157,7 @@ type Idempotency interface {
 // WebhookReceiver takes PagerDuty's webhooks in.
 type WebhookReceiver interface {
 	// Receive verifies the signature, de-duplicates and stores; nil means that the event is stored, now or earlier.
-	// It returns ErrWebhookUnsigned or ErrWebhookBadSignature. ErrWebhookMalformed says that the body is PagerDuty's but
+	// It returns incidents.ErrUnsigned or incidents.ErrBadSignature. incidents.ErrMalformed says that the body is PagerDuty's but
 	// no event that can be read; it was stored all the same, as a delivery without an incident. Any other error means
 	// that nothing was stored, and makes PagerDuty try again.
 	Receive(ctx context.Context, header http.Header, body []byte) error

@@ -9,6 +9,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -48,9 +49,9 @@ var (
 			Detail: "The client went away."},
 		{Err: errTooMany, Status: http.StatusTooManyRequests, Code: "too_many_refusals",
 			Detail: "Too many requests from here were refused. Wait as Retry-After says, and check the token."},
-		{Err: ErrWebhookUnsigned, Status: http.StatusUnauthorized, Code: "bad_signature",
+		{Err: incidents.ErrUnsigned, Status: http.StatusUnauthorized, Code: "bad_signature",
 			Detail: "The webhook's signature is missing or wrong. Compare PAGERDUTY_WEBHOOK_SECRETS with the subscription's secret."},
-		{Err: ErrWebhookBadSignature, Status: http.StatusUnauthorized, Code: "bad_signature",
+		{Err: incidents.ErrBadSignature, Status: http.StatusUnauthorized, Code: "bad_signature",
 			Detail: "The webhook's signature is missing or wrong. Compare PAGERDUTY_WEBHOOK_SECRETS with the subscription's secret."},
 		{Err: errUnauthorized, Status: http.StatusUnauthorized, Code: "unauthorized",
 			Detail: "Send a valid token as Authorization: Bearer. snapback token create makes one."},

@@ -37,9 +37,9 @@ func TestWebhooksAreAnsweredAsPagerDutyUnderstands(t *testing.T) {
 		reason string
 	}{
 		{"stored", nil, `{"event":{}}`, 202, ""},
-		{"unsigned", fmt.Errorf("x: %w", api.ErrWebhookUnsigned), "{}", 401, "unsigned"},
-		{"bad signature", fmt.Errorf("x: %w", api.ErrWebhookBadSignature), "{}", 401, "bad_signature"},
-		{"signed, and no event", fmt.Errorf("x: %w", api.ErrWebhookMalformed), "not json", 202, "malformed"},
+		{"unsigned", fmt.Errorf("x: %w", incidents.ErrUnsigned), "{}", 401, "unsigned"},
+		{"bad signature", fmt.Errorf("x: %w", incidents.ErrBadSignature), "{}", 401, "bad_signature"},
+		{"signed, and no event", fmt.Errorf("x: %w", incidents.ErrMalformed), "not json", 202, "malformed"},
 		{"database away", errNetwork, "{}", 503, "not_stored"},
 		{"anything else", http.ErrBodyNotAllowed, "{}", 503, "not_stored"},
 		{"too large", nil, strings.Repeat("x", 1<<20+1), 413, "too_large"},

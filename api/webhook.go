@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // webhookLimit is within the 5 s after which PagerDuty takes a delivery for lost.
@@ -40,7 +42,7 @@ func (a *API) receivePagerDuty(w http.ResponseWriter, r *http.Request) error {
 	a.metrics.WebhooksRefused.WithLabelValues(reason).Inc()
 	a.log.ErrorContext(r.Context(), "pagerduty webhook refused", "request_id", traceOf(r).id, "reason", reason, "err", err,
 		"webhook_id", clip(r.Header.Get("X-Webhook-Id")), "source", host(r.RemoteAddr))
-	if errors.Is(err, ErrWebhookMalformed) {
+	if errors.Is(err, incidents.ErrMalformed) {
 		return respond(w, http.StatusAccepted, map[string]string{"status": "stored", "detail": "It is not an event that can be read."})
 	}
 	return err
@@ -55,7 +57,7 @@ func (a *API) receive(r *http.Request) error {
 	if err == nil {
 		err = a.deps.PagerDuty.Receive(r.Context(), r.Header, body)
 	}
-	for _, last := range []error{nil, errTooLarge, ErrWebhookMalformed, ErrWebhookUnsigned, ErrWebhookBadSignature} {
+	for _, last := range []error{nil, errTooLarge, incidents.ErrMalformed, incidents.ErrUnsigned, incidents.ErrBadSignature} {
 		if errors.Is(err, last) {
 			return err
 		}
@@ -66,15 +68,15 @@ func (a *API) receive(r *http.Request) error {
 
 func webhookReason(err error) string {
 	switch {
-	case errors.Is(err, ErrWebhookUnsigned):
+	case errors.Is(err, incidents.ErrUnsigned):
 		return webhookUnsigned
-	case errors.Is(err, ErrWebhookBadSignature):
+	case errors.Is(err, incidents.ErrBadSignature):
 		return webhookSignature
 	case errors.Is(err, errTooLarge):
 		return webhookTooLarge
 	case errors.Is(err, errWebhookDisabled):
 		return webhookDisabled
-	case errors.Is(err, ErrWebhookMalformed):
+	case errors.Is(err, incidents.ErrMalformed):
 		return webhookMalformed
 	}
 	return webhookNotStored

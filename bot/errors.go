@@ -34,6 +34,12 @@ func (e *Error) Error() string {
 	return e.Err.Error()
 }
 
+// RetryAfter tells the queue how long to wait at least; 0: as it would.
+func (e *Error) RetryAfter() time.Duration { return e.After }
+
+// Permanent tells the queue that no retry can help.
+func (e *Error) Permanent() bool { return !e.Retry }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

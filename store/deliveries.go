@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // Accept stores what came in from source and queues acting on it, once per nativeID. It returns false when it was
@@ -13,7 +15,7 @@ import (
 func (db *DB) Accept(ctx context.Context, source, nativeID string, body []byte) (fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		var id int64
-		id, fresh, err = insertDelivery(ctx, tx, Delivery{Source: source, NativeID: nativeID, Body: body})
+		id, fresh, err = insertDelivery(ctx, tx, incidents.Delivery{Source: source, NativeID: nativeID, Body: body})
 		if err != nil || !fresh {
 			return err
 		}

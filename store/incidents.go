@@ -12,18 +12,10 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
-// Delivery is one thing that came in, by its sender's own IDs.
-type Delivery struct {
-	Source   string // pagerduty, slack
-	NativeID string // the same for every try of a delivery
-	EventID  string // the same for every delivery of an event; "" when there is none
-	Body     []byte
-}
-
 // ReceiveEvent stores a delivery from PagerDuty, brings its incident up to date, and appends the entry, all or
 // nothing. It returns false when the delivery or its event was here before; then neither is written again. With
 // in.PagerDutyID empty the delivery is kept by itself. Times that can't be are now: see incidents.Clamp.
-func (db *DB) ReceiveEvent(ctx context.Context, d Delivery, in incidents.Incident, at time.Time, e incidents.Entry) (fresh bool, err error) {
+func (db *DB) ReceiveEvent(ctx context.Context, d incidents.Delivery, in incidents.Incident, at time.Time, e incidents.Entry) (fresh bool, err error) {
 	now := time.Now()
 	at = incidents.Clamp(at, now)
 	for _, t := range []*time.Time{&in.OpenedAt, &in.AcknowledgedAt, &in.ResolvedAt} {
@@ -68,7 +60,7 @@ func isTold(ctx context.Context, tx pgx.Tx, pagerDutyID string, from incidents.S
 }
 
 // insertDelivery returns false when it was here before.
-func insertDelivery(ctx context.Context, tx pgx.Tx, d Delivery) (id int64, fresh bool, err error) {
+func insertDelivery(ctx context.Context, tx pgx.Tx, d incidents.Delivery) (id int64, fresh bool, err error) {
 	err = tx.QueryRow(ctx, `
 		INSERT INTO deliveries (source, native_id, event_id, body) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING RETURNING id`, d.Source, d.NativeID, null(d.EventID), d.Body).Scan(&id)

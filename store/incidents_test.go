@@ -18,7 +18,7 @@ func TestDeliveryTwiceIsOneEntry(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			d := store.Delivery{Source: "pagerduty", NativeID: []string{"W1", "W2"}[i%2], EventID: "E1", Body: []byte("{}")}
+			d := incidents.Delivery{Source: "pagerduty", NativeID: []string{"W1", "W2"}[i%2], EventID: "E1", Body: []byte("{}")}
 			ok, err := db.ReceiveEvent(t.Context(), d, in, evening, incidents.Entry{Kind: "incident.triggered", Summary: "x"})
 			if err != nil {
 				t.Error(err)
@@ -45,7 +45,7 @@ func TestEventThatIsSentAgainMuchLaterIsNotToldAgain(t *testing.T) {
 	db := setup(t)
 	in := incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered, OpenedAt: evening}
 	for i, want := range []bool{true, false} {
-		d := store.Delivery{Source: "pagerduty", NativeID: []string{"W1", "W2"}[i], EventID: "E1", Body: []byte("{}")}
+		d := incidents.Delivery{Source: "pagerduty", NativeID: []string{"W1", "W2"}[i], EventID: "E1", Body: []byte("{}")}
 		e := incidents.Entry{Kind: "incident.triggered", Summary: "x", Source: incidents.Source{System: "pagerduty", NativeID: "E1"}}
 		if fresh, err := db.ReceiveEvent(t.Context(), d, in, evening, e); err != nil || fresh != want {
 			t.Errorf("delivery %d: fresh %v, %v", i, fresh, err)
@@ -127,7 +127,7 @@ func TestEventFromTheFutureDoesNotFreezeAnIncident(t *testing.T) {
 		case incidents.Resolved:
 			in.ResolvedAt = at
 		}
-		d := store.Delivery{Source: "pagerduty", NativeID: "W" + id, EventID: id, Body: []byte("{}")}
+		d := incidents.Delivery{Source: "pagerduty", NativeID: "W" + id, EventID: id, Body: []byte("{}")}
 		e := incidents.Entry{Kind: incidents.Kind("incident." + string(status)), Summary: "x", OccurredAt: at, Source: incidents.Source{System: "pagerduty", NativeID: id}}
 		if fresh, err := db.ReceiveEvent(t.Context(), d, in, at, e); err != nil || !fresh {
 			t.Fatalf("%s: fresh %v, %v", id, fresh, err)

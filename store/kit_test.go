@@ -50,7 +50,7 @@ func receive(t *testing.T, db *store.DB, id string, in incidents.Incident, at ti
 	if in.OpenedAt.IsZero() {
 		in.OpenedAt = evening
 	}
-	fresh, err := db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: "delivery " + id, EventID: id, Body: []byte("{}")},
+	fresh, err := db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: "delivery " + id, EventID: id, Body: []byte("{}")},
 		in, at, incidents.Entry{Kind: incidents.Kind("incident." + string(in.Status)), OccurredAt: at, Summary: "event " + id})
 	if err != nil {
 		t.Fatal(err)

@@ -42,18 +42,18 @@ type Config struct {
 	Conns  int32        // how many connections at most; 0: pool_max_conns of the URL, or as many as are wanted
 	// Reread is the URL as it is set by now, whose password new connections use; nil: it is not looked at again.
 	Reread func() (string, error)
-	// Link is where people can look for what an entry tells whose source has no link of its own; nil: nowhere.
-	Link func(incidents.Entry) string
+	// PublicURL is the base of the links to what entries tell whose source has no link of its own; "": they get none.
+	PublicURL string
 }
 
 // DB is a pool of connections and the methods on it. It is safe for concurrent use.
 type DB struct {
-	pool *pgxpool.Pool
-	keys Sealer
-	log  *slog.Logger
-	bot  string
-	link func(incidents.Entry) string
-	jobs *river.Client[pgx.Tx] // inserts; Work starts one that works as well
+	pool      *pgxpool.Pool
+	keys      Sealer
+	log       *slog.Logger
+	bot       string
+	publicURL string
+	jobs      *river.Client[pgx.Tx] // inserts; Work starts one that works as well
 
 	opened   atomic.Pointer[pgxpool.Pool] // pool, once it is there
 	diskFull atomic.Int64                 // when Postgres' disk was full, in seconds since 1970
@@ -73,10 +73,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		pc.MaxConns = c.Conns
 	}
 	follow(pc, c.Reread)
-	if c.Link == nil {
-		c.Link = func(incidents.Entry) string { return "" }
-	}
-	db := &DB{keys: c.Keys, log: c.Logger, bot: c.Bot, link: c.Link, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
+	db := &DB{keys: c.Keys, log: c.Logger, bot: c.Bot, publicURL: c.PublicURL, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
 	db.watchErrors(pc.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

@@ -67,8 +67,8 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	if e.OccurredAt = incidents.Clamp(e.OccurredAt, e.RecordedAt); e.OccurredAt.IsZero() {
 		e.OccurredAt = e.RecordedAt
 	}
-	if e.Source.URL == "" {
-		e.Source.URL = db.link(e)
+	if e.Source.URL == "" && db.publicURL != "" {
+		e.Source.URL = incidents.LinkOf(db.publicURL, e)
 	}
 	if err := e.Seal(prev); err != nil {
 		return e, err

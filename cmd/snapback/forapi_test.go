@@ -31,7 +31,7 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 	now := time.Now()
 	for _, id := range []string{"PNIGHT1", "PNIGHT2"} {
 		in := incidents.Incident{PagerDutyID: id, Status: incidents.Triggered, OpenedAt: now}
-		_, err := db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: id, Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
+		_, err := db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: id, Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
 		must(t, err)
 	}
 	terminals := store.NewTerminalStore(db.Pool(), keys)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/snapback/snapback/bot"
@@ -52,21 +51,3 @@ func (b botStore) Ask(ctx context.Context, a bot.Act) error {
 	})
 	return err
 }
-
-// jobError gives the job queue what a *bot.Error knows: whether to try again, and when.
-func jobError(err error) error {
-	var b *bot.Error
-	if !errors.As(err, &b) {
-		return err
-	}
-	if !b.Retry {
-		return finalError{err}
-	}
-	return retryLater{err, b.After}
-}
-
-// finalError is an error that no retry can mend.
-type finalError struct{ error }
-
-func (f finalError) Unwrap() error   { return f.error }
-func (f finalError) Permanent() bool { return true }

@@ -79,7 +79,7 @@ func TestTimelineNamesTheDeployNearestBeforeTheAlertOnce(t *testing.T) {
 			c.deploys(t, f)
 			in := incidents.Incident{PagerDutyID: "P1", ServiceID: "PSHOP01", Status: incidents.Triggered, OpenedAt: alert}
 			entry := incidents.Entry{Kind: incidents.KindPagerDutyTriggered, OccurredAt: alert, Summary: "Triggered"}
-			if _, err := db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: "W1", Body: []byte("{}")}, in, alert, entry); err != nil {
+			if _, err := db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: "W1", Body: []byte("{}")}, in, alert, entry); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {

@@ -34,7 +34,7 @@ func newEvidence(t *testing.T) *evidence {
 	v.reopen()
 	now := time.Now()
 	in := incidents.Incident{PagerDutyID: "PNIGHT1", Title: "Checkout is down", Status: incidents.Triggered, OpenedAt: now}
-	_, err = db.ReceiveEvent(t.Context(), store.Delivery{Source: "pagerduty", NativeID: "1", Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
+	_, err = db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: "1", Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
 	must(t, err)
 	v.say(1, "first", "second")
 	v.say(0, "a deploy")

@@ -101,7 +101,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		stop.add(server.Stop)
 		c.DatabaseURL = server.URL()
 	}
-	db, err := openDatabase(ctx, c, store.Config{Keys: keys, Bot: folder.bot, Logger: log, Link: links{c.PublicURL}.of})
+	db, err := openDatabase(ctx, c, store.Config{Keys: keys, Bot: folder.bot, Logger: log, PublicURL: c.PublicURL})
 	if err != nil {
 		return err // which names the setting
 	}
@@ -179,7 +179,6 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 
 	// What people see and tap in Slack, and what PagerDuty hears of it.
-	carrier := carrier{db, pd, log}
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: botMessages{db}, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Acts: botStore{db}, Terminal: term, Labels: engine,
@@ -207,7 +206,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: apiIdempotency{db},
-		PagerDuty:    webhooks{db, pagerduty.Verifier{Secrets: c.PagerDutySecrets}, term.EndForIncident, log},
+		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
 		Checks:       checks,
 	})
@@ -240,13 +239,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{
 		Slack: func(ctx context.Context, id int64) error {
 			(suspects{db, fleet}).tryNote(ctx, id, log)
-			return jobError(slackBot.Deliver(ctx, id))
+			return slackBot.Deliver(ctx, id)
 		},
-		PagerDuty: carrier.Carry,
-		Change:    deploys{pd, c.PagerDutyRouting, log}.send,
-		Tap: func(ctx context.Context, body []byte, at time.Time) error {
-			return jobError(slackBot.Handle(ctx, body, at))
-		},
+		Tap:       slackBot.Handle,
+		PagerDuty: pagerduty.Carrier{Outbox: db, Client: pd, Logger: log}.Carry,
+		Change:    pagerduty.Deploys{Client: pd, RoutingKey: c.PagerDutyRouting, Logger: log}.Send,
 	})
 	if err != nil {
 		return err

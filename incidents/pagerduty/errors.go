@@ -53,6 +53,12 @@ type Error struct {
 // Error is a sentence for the log.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Op, e.Reason, e.Err) }
 
+// RetryAfter tells a queue how long to wait at least; 0: as it would.
+func (e *Error) RetryAfter() time.Duration { return e.After }
+
+// Permanent tells a queue that no retry can help.
+func (e *Error) Permanent() bool { return !e.Retry }
+
 // Unwrap returns the cause, so that errors.Is finds context.Canceled, ErrNoUser and so on.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -4,9 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // SignatureHeader carries a webhook's signatures.
@@ -14,8 +15,8 @@ const SignatureHeader = "X-PagerDuty-Signature"
 
 // What Verify finds wrong. The texts that wrap them are one of a handful, fit for metrics and logs.
 var (
-	ErrNoSignature  = errors.New("the webhook is not signed")
-	ErrBadSignature = errors.New("the webhook's signature does not match")
+	ErrNoSignature  = incidents.ErrUnsigned
+	ErrBadSignature = incidents.ErrBadSignature
 )
 
 // maxSignatures bounds the work that a request can cause before it is known to be PagerDuty's.

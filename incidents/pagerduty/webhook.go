@@ -15,7 +15,7 @@ import (
 //
 // Whoever answers the request should know that PagerDuty drops an event for good on a 4xx other than 429, and that
 // three such drops in a row disable the subscription for a day.
-var ErrMalformed = errors.New("malformed PagerDuty webhook")
+var ErrMalformed = incidents.ErrMalformed
 
 // Event is one event of PagerDuty's, as a V3 webhook carries it.
 type Event struct {

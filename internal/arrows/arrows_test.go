@@ -27,7 +27,7 @@ snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
 terminal:                access incidents internal/limit
 
-incidents/pagerduty:     access incidents internal/mask internal/outside
+incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot snapshot/capture snapshot/restore terminal internal/mask internal/volumetar
 store:                   access incidents snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents snapshot snapshot/restore internal/limit internal/outside internal/refusals

@@ -162,7 +162,7 @@ func (k *kit) event(service string, status incidents.Status) {
 	if status == incidents.Resolved {
 		in.ResolvedAt = now
 	}
-	d := store.Delivery{Source: "pagerduty", NativeID: service + string(status), Body: []byte("{}")}
+	d := incidents.Delivery{Source: "pagerduty", NativeID: service + string(status), Body: []byte("{}")}
 	if _, err := k.DB.ReceiveEvent(k.T.Context(), d, in, now, incidents.Entry{Kind: incidents.Kind("incident." + string(status)), OccurredAt: now}); err != nil {
 		k.T.Fatal(err)
 	}

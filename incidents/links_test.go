@@ -1,4 +1,4 @@
-package main
+package incidents_test
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func TestEntryLeadsToWhatTheAPITellsOfIt(t *testing.T) {
 		"/incidents/4/timeline":             {IncidentID: 4, Kind: incidents.KindNote},
 		"/containers":                       {Kind: incidents.KindNote, Details: []byte(`[]`)},
 	} {
-		if got := (links{"https://snapback.example.com"}).of(e); got != "https://snapback.example.com"+want {
+		if got := incidents.LinkOf("https://snapback.example.com", e); got != "https://snapback.example.com"+want {
 			t.Errorf("%s %s leads to %s, want %s", e.Kind, e.Details, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package pagerduty
 
 import (
 	"context"
@@ -7,36 +7,35 @@ import (
 	"log/slog"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/snapshot"
 )
 
-// deploys are sent to PagerDuty as change events, which it shows beside the incidents that follow.
-type deploys struct {
-	client     *pagerduty.Client
-	routingKey string // "": PagerDuty does not hear of deploys
-	log        *slog.Logger
+// Deploys are sent to PagerDuty as change events, which it shows beside the incidents that follow.
+type Deploys struct {
+	Client     *Client
+	RoutingKey string // "": PagerDuty does not hear of deploys
+	Logger     *slog.Logger
 }
 
-// send returns an error only for what is worth trying again. What PagerDuty refuses for good is in the log: an entry for
+// Send returns an error only for what is worth trying again. What PagerDuty refuses for good is in the log: an entry for
 // every deploy would tell people at night what they can't mend then.
-func (d deploys) send(ctx context.Context, e incidents.Entry) error {
-	if d.routingKey == "" {
+func (d Deploys) Send(ctx context.Context, e incidents.Entry) error {
+	if d.RoutingKey == "" {
 		return nil
 	}
 	change, err := changeOf(e)
 	if err != nil {
 		return err
 	}
-	err = d.client.ChangeEvent(ctx, d.routingKey, change)
-	var pd *pagerduty.Error
+	err = d.Client.ChangeEvent(ctx, d.RoutingKey, change)
+	var pd *Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &pd) && pd.Retry:
-		return retryLater{err, pd.After}
+		return err
 	}
-	d.log.Error("PagerDuty refuses a change event: is PAGERDUTY_ROUTING_KEY right?", "container", change.Source, "err", err)
+	d.Logger.Error("PagerDuty refuses a change event: is PAGERDUTY_ROUTING_KEY right?", "container", change.Source, "err", err)
 	return nil
 }
 
@@ -44,7 +43,7 @@ func (d deploys) send(ctx context.Context, e incidents.Entry) error {
 const mostTold = 50
 
 // changeOf makes a change event of a deploy's entry, in which secrets are masked.
-func changeOf(e incidents.Entry) (pagerduty.Change, error) {
+func changeOf(e incidents.Entry) (Change, error) {
 	var deploy struct {
 		Container string            `json:"container"`
 		Service   string            `json:"service"`
@@ -54,13 +53,13 @@ func changeOf(e incidents.Entry) (pagerduty.Change, error) {
 		Changes   []snapshot.Change `json:"changes"`
 	}
 	if err := json.Unmarshal(e.Details, &deploy); err != nil {
-		return pagerduty.Change{}, err
+		return Change{}, err
 	}
 	changes := make([]string, 0, len(deploy.Changes))
 	for _, c := range deploy.Changes[:min(len(deploy.Changes), mostTold)] {
 		changes = append(changes, c.String())
 	}
-	return pagerduty.Change{
+	return Change{
 		Summary: e.Summary, Source: deploy.Container, At: e.OccurredAt,
 		Details: map[string]any{
 			"container": deploy.Container, "service": deploy.Service, "image_before": deploy.Before, "image_after": deploy.After,
