@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -111,4 +113,28 @@ func TestMetricsShowAnOutage(t *testing.T) {
 	n.channel.ExpectMessage(t, "Nobody hears this")
 	n.expect(`snapback_jobs_waiting{kind="slack"}`, 0)
 	n.expect(`snapback_job_oldest_seconds{kind="slack"}`, 0)
+}
+
+func TestMetricsSayThatTheDatabaseIsAway(t *testing.T) {
+	n := newNight(t)
+	u, err := url.Parse(n.env["DATABASE_URL"])
+	must(t, err)
+	query := u.Query()
+	if query.Get("host") == "" {
+		t.Skip("the database has no socket here that could be cut off")
+	}
+	l := newLink(t, filepath.Join(query.Get("host"), ".s.PGSQL.5432"))
+	query.Set("host", filepath.Dir(l.at))
+	u.RawQuery = query.Encode()
+	n.env["DATABASE_URL"] = u.String()
+	n.start()
+	n.expect(`snapback_ready{check="database"}`, 1)
+	l.cut()
+	n.expect(`snapback_ready{check="database"}`, 0)
+	if waiting, told := n.bot.measured(t)[`snapback_jobs_waiting{kind="slack"}`]; told {
+		t.Errorf("nobody knows how many jobs wait, and it says %v", waiting)
+	}
+	l.mend()
+	n.expect(`snapback_ready{check="database"}`, 1)
+	n.expect(`snapback_jobs_waiting{kind="slack"}`, 0)
 }
