@@ -43,7 +43,7 @@ func TestRestorePutsTheContainerBack(t *testing.T) {
 	if diff := cmp.Diff([]string{"requested", "preflight", "prepared", "swapping", "started"}, states); diff != "" {
 		t.Errorf("phases (-want +got):\n%s", diff)
 	}
-	t.Logf("verified %s after the request, down for %s: %s", r.VerifiedAt.Sub(r.RequestedAt), r.Downtime, r.Progress())
+	t.Logf("verified %s after the request, down for %s: %+v", r.VerifiedAt.Sub(r.RequestedAt), r.Downtime, r.Phases)
 }
 
 func TestUndoPutsTheOldContainerBack(t *testing.T) {

@@ -2,7 +2,6 @@ package restore
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -140,13 +139,4 @@ func (r Restore) details(to State) any {
 		d.Phases, d.Differences = r.Phases, r.Differences
 	}
 	return d
-}
-
-// Progress is the restore in a few words for a message that is being updated, such as "✓ checked · ✓ prepared".
-func (r Restore) Progress() string {
-	var done []string
-	for _, p := range r.Phases {
-		done = append(done, fmt.Sprintf("%s %d ms", p.State, p.Ms))
-	}
-	return strings.Join(done, " · ")
 }

@@ -59,7 +59,7 @@ func TestRestoreWithVolumesPutsTheirContentsBackAndUndoTheOthers(t *testing.T) {
 	v.Expect(goodFiles)
 	v.Expect(map[string]string{"/data/after-restore": "new"})
 	v.NoHelpers()
-	t.Logf("down for %s: %s", r.Downtime, r.Progress())
+	t.Logf("down for %s: %+v", r.Downtime, r.Phases)
 }
 
 func TestRestoreWithoutVolumesLeavesThemAlone(t *testing.T) {
