@@ -81,7 +81,9 @@ type request struct {
 func (b *bench) do(t *testing.T, q request) *httptest.ResponseRecorder {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	b.h.ServeHTTP(rec, q.build(t.Context()))
+	r := q.build(t.Context())
+	b.h.ServeHTTP(rec, r)
+	api.CheckAnswer(t, r.Method, r.URL.EscapedPath(), rec)
 	return rec
 }
 

@@ -7,21 +7,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/snapshot"
 )
 
 // healthz says that the program runs, and no more: a database that is away is no reason to restart it.
 func (a *API) healthz(w http.ResponseWriter, _ *http.Request) error {
-	return respond(w, http.StatusOK, map[string]string{"status": "ok"})
+	return respond(w, http.StatusOK, wire.Health{Status: "ok"})
 }
 
 // readyz says what the bot can reach. What keeps a check from passing is in the log: anybody may ask here.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	answers, ready := a.answering(r.Context())
-	answer := struct {
-		Status string            `json:"status"`
-		Checks map[string]string `json:"checks"`
-	}{"ready", answers}
+	answer := wire.Readiness{Status: "ready", Checks: answers}
 	status := http.StatusOK
 	if !ready {
 		status, answer.Status = http.StatusServiceUnavailable, "not ready"

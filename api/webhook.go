@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 )
 
@@ -36,14 +37,14 @@ func (a *API) receivePagerDuty(w http.ResponseWriter, r *http.Request) error {
 	err := a.receive(r)
 	if err == nil {
 		a.metrics.WebhooksStored.Inc()
-		return respond(w, http.StatusAccepted, map[string]string{"status": "stored"})
+		return respond(w, http.StatusAccepted, wire.Stored{Status: "stored"})
 	}
 	reason := webhookReason(err)
 	a.metrics.WebhooksRefused.WithLabelValues(reason).Inc()
 	a.log.ErrorContext(r.Context(), "pagerduty webhook refused", "request_id", traceOf(r).id, "reason", reason, "err", err,
 		"webhook_id", clip(r.Header.Get("X-Webhook-Id")), "source", host(r.RemoteAddr))
 	if errors.Is(err, incidents.ErrMalformed) {
-		return respond(w, http.StatusAccepted, map[string]string{"status": "stored", "detail": "It is not an event that can be read."})
+		return respond(w, http.StatusAccepted, wire.Stored{Status: "stored", Detail: "It is not an event that can be read."})
 	}
 	return err
 }

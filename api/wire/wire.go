@@ -177,6 +177,23 @@ type Link struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// Health says that the program runs.
+type Health struct {
+	Status string `json:"status"`
+}
+
+// Readiness says what the bot can reach.
+type Readiness struct {
+	Status string            `json:"status"` // ready or not ready
+	Checks map[string]string `json:"checks"`
+}
+
+// Stored says that a webhook was taken in.
+type Stored struct {
+	Status string `json:"status"`
+	Detail string `json:"detail,omitempty"` // what is odd about it
+}
+
 // Problem is a refusal, as application/problem+json (RFC 9457).
 type Problem struct {
 	Type      string   `json:"type"` // urn:snapback:problem: and the code
