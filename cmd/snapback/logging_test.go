@@ -66,3 +66,19 @@ func TestServeLogsJSONAndIsProfiledOnTheMetricsAddressOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestLastWordsAreJSONToo(t *testing.T) {
+	t.Parallel()
+	set := settings()
+	set["SNAPBACK_LOG_FORMAT"], set["SNAPBACK_DATA_DIR"] = "json", "/dev/null/nowhere"
+	var said strings.Builder
+	err := run(t.Context(), []string{"serve"}, func(name string) string { return set[name] }, strings.NewReader(""), io.Discard, &said)
+	first, _, _ := strings.Cut(said.String(), "\n")
+	var entry struct{ Level, Msg, Err string }
+	if json.Unmarshal([]byte(first), &entry) != nil || entry.Level != "ERROR" || !strings.HasPrefix(entry.Err, "SNAPBACK_DATA_DIR: ") {
+		t.Errorf("it says %q", said.String())
+	}
+	if exitCode(err) != 2 {
+		t.Errorf("exit code %d, %v", exitCode(err), err)
+	}
+}

@@ -46,7 +46,11 @@ func newServeCmd(e env) *cobra.Command {
 			for _, fault := range faults {
 				log.Warn("a name in the environment", "err", fault)
 			}
-			return serve(cmd.Context(), c, log, nil)
+			err = serve(cmd.Context(), c, log, nil)
+			if err != nil && c.Log.JSON { // whoever collects JSON gets the last words as well
+				log.Error("serve has ended", "err", err)
+			}
+			return err
 		},
 	}
 }
