@@ -64,7 +64,7 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	entries, err := d.Timeline.Entries(ctx, id, 0)
+	entries, err := d.news(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,7 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
+	entries = d.explain(ctx, v, entries)
 	if len(v.Containers) > 0 { // the likeliest cause is the first
 		if err := reached(v.Containers[0].Container); err != nil {
 			return err
@@ -97,6 +98,46 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
 	}
 	return nil
+}
+
+// news are the entries that are to be told, and those that say what stands: what was asked of PagerDuty just now, what explains
+// the incident, and where its message is.
+func (d *delivery) news(ctx context.Context, id int64) ([]incidents.Entry, error) {
+	since := d.cfg.Now().Add(-askPending - 2*time.Minute) // another bot's clock may be behind
+	return d.Timeline.News(ctx, id, d.m.Seq, since, incidents.KindDeploy, incidents.KindSlackPosted)
+}
+
+// explain puts the last deploy before the alert onto the timeline, and returns the entries with it. The alert does not wait for
+// it: it is tried again whenever the incident is told.
+func (d *delivery) explain(ctx context.Context, v View, entries []incidents.Entry) []incidents.Entry {
+	if v.cause == nil {
+		return entries
+	}
+	e, ok, err := v.cause.Deploy.Explains(v.Incident, v.cause.Container.Name)
+	if ok && err == nil && !recorded(entries, e) {
+		e, err = d.Timeline.RecordUntold(ctx, e)
+	}
+	if err != nil {
+		d.log.Warn("writing the last deploy down", "incident_id", v.Incident.ID, "err", err)
+	} else if ok && e.Seq == d.last(entries)+1 { // otherwise, what came between is told by a job of its own, and this with it
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// last is the sequence number up to which entries go.
+func (d *delivery) last(entries []incidents.Entry) int64 {
+	if len(entries) == 0 {
+		return d.m.Seq
+	}
+	return max(d.m.Seq, entries[len(entries)-1].Seq)
+}
+
+// recorded says whether entries have one of that kind from that source.
+func recorded(entries []incidents.Entry, want incidents.Entry) bool {
+	return slices.ContainsFunc(entries, func(e incidents.Entry) bool {
+		return e.Kind == want.Kind && e.Source.System == want.Source.System && e.Source.NativeID == want.Source.NativeID
+	})
 }
 
 // root posts the message, or edits it when it reads otherwise by now.
@@ -157,24 +198,25 @@ func (d *delivery) rootChannels(v View) []string {
 // announced writes onto the timeline where the message stands, once for each that was posted. It comes last: nobody is to wait
 // for it.
 func (d *delivery) announced(ctx context.Context, entries []incidents.Entry) error {
-	from := incidents.Source{System: "slack", NativeID: d.m.Channel + "/" + d.m.TS}
-	known := func(e incidents.Entry) bool {
-		return e.Kind == incidents.KindSlackPosted && e.Source.NativeID == from.NativeID
+	e := incidents.Entry{
+		IncidentID: d.m.IncidentID, OccurredAt: timeOf(d.m.TS), Kind: incidents.KindSlackPosted, Actor: incidents.Self(),
+		Source:  incidents.Source{System: "slack", NativeID: d.m.Channel + "/" + d.m.TS},
+		Summary: "Posted the alert in Slack",
 	}
-	if slices.ContainsFunc(entries, known) {
+	if recorded(entries, e) {
 		return nil
 	}
 	link, err := d.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: d.m.Channel, Ts: d.m.TS})
-	var e *Error
-	if err = wrap("asking for a message's link", err); errors.As(err, &e) && e.Retry {
+	var refused *Error
+	if err = wrap("asking for a message's link", err); errors.As(err, &refused) && refused.Retry {
 		return err
 	}
-	from.URL = link
-	_, err = d.Timeline.RecordOnce(ctx, incidents.Entry{
-		IncidentID: d.m.IncidentID, OccurredAt: timeOf(d.m.TS), Kind: incidents.KindSlackPosted, Actor: incidents.Self(), Source: from,
-		Summary: "Posted the alert in Slack",
-	})
-	return err
+	e.Source.URL = link
+	if e, err = d.Timeline.RecordUntold(ctx, e); err != nil || e.Seq != d.m.Seq+1 {
+		return err // what came between is told by a job of its own, and this with it
+	}
+	d.m.Seq = e.Seq
+	return d.save(d.m)
 }
 
 // timeOf is when Slack took a message; the zero time, which stands for now, when its ID doesn't say.

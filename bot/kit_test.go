@@ -44,7 +44,8 @@ type world struct {
 	entries    map[int64][]incidents.Entry
 	messages   map[int64]bot.Message
 	saves      int
-	failSave   int // the nth save from now fails; 0: none
+	onSave     func() // what happens at the first save; nil: nothing
+	failSave   int    // the nth save from now fails; 0: none
 	accepted   map[string]bool
 	queue      []job
 	acceptErr  error
@@ -52,7 +53,8 @@ type world struct {
 	containers []snapshot.Container
 	misnamed   []string // containers with labels that keep them from being enabled
 	engineErr  error
-	listed     int // how often the engine was asked for its containers
+	listed     int            // how often the engine was asked for its containers
+	reads      map[string]int // how often something was read
 	snapshots  map[string][]snapshot.Snapshot
 	deploys    []snapshot.Deploy
 	whyNot     map[string][]string
@@ -94,6 +96,7 @@ func (w *world) do(f func()) {
 func (w *world) Incident(_ context.Context, id int64) (incidents.Incident, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.reads["incident"]++
 	in, ok := w.incidents[id]
 	if !ok {
 		return in, incidents.ErrUnknown
@@ -121,6 +124,19 @@ func (w *world) Entries(_ context.Context, id, after int64) ([]incidents.Entry, 
 	return slices.Clone(all[min(int(after), len(all)):]), nil
 }
 
+func (w *world) News(_ context.Context, id, after int64, since time.Time, kinds ...incidents.Kind) ([]incidents.Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads["timeline"]++
+	return slices.DeleteFunc(slices.Clone(w.entries[id]), func(e incidents.Entry) bool {
+		return e.Seq <= after && !e.RecordedAt.After(since) && !slices.Contains(kinds, e.Kind)
+	}), nil
+}
+
+func (w *world) RecordUntold(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
+	return w.RecordOnce(ctx, e)
+}
+
 func (w *world) RecordOnce(_ context.Context, e incidents.Entry) (incidents.Entry, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -129,7 +145,7 @@ func (w *world) RecordOnce(_ context.Context, e incidents.Entry) (incidents.Entr
 			return old, nil
 		}
 	}
-	e.Seq = int64(len(w.entries[e.IncidentID]) + 1)
+	e.Seq, e.RecordedAt = int64(len(w.entries[e.IncidentID])+1), w.now
 	w.entries[e.IncidentID] = append(w.entries[e.IncidentID], e)
 	return e, nil
 }
@@ -159,6 +175,10 @@ func (w *world) save(m bot.Message) error {
 		if w.failSave--; w.failSave == 0 {
 			return errors.New("the database is away")
 		}
+	}
+	if happens := w.onSave; happens != nil {
+		w.onSave = nil
+		happens()
 	}
 	w.saves++
 	m.Threads = slices.Clone(m.Threads)
@@ -375,7 +395,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 func story() *world {
 	w := &world{
 		now: at("03:42"), accepted: map[string]bool{}, people: map[string]access.Person{}, messages: map[int64]bot.Message{},
-		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{},
+		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{}, reads: map[string]int{},
 		onCall: map[string][]access.Person{},
 	}
 	w.incidents = map[int64]incidents.Incident{7: theIncident()}

@@ -41,8 +41,13 @@ type Incidents interface {
 type Timeline interface {
 	// Entries lists the chain's entries whose seq is greater than after, oldest first.
 	Entries(ctx context.Context, incidentID, after int64) ([]incidents.Entry, error)
+	// News lists, oldest first, the incident's entries from after the one with that sequence number, those recorded since, and all
+	// of the given kinds.
+	News(ctx context.Context, incidentID, after int64, since time.Time, kinds ...incidents.Kind) ([]incidents.Entry, error)
 	// RecordOnce appends e, unless the chain has an entry of that kind from that source already: it returns that one then.
 	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+	// RecordUntold is RecordOnce for who tells that entry as well: Deliver is not called for it.
+	RecordUntold(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
 // Message is what has been posted of one chain. Times are UTC.

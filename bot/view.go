@@ -31,6 +31,8 @@ type View struct {
 	Problem    string             // why something is missing here; it is looked for again
 	Zone       *time.Location     // of the times that people read
 	Terminal   bool               // terminals can be opened
+
+	cause *ContainerView // the container of the incident's service that was deployed last before it; nil: none is known
 }
 
 // ContainerView is one container of it.
@@ -67,7 +69,7 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 	if ok {
 		v.Restore = &rest
 	}
-	if !in.Open() {
+	if !in.Open() && explained(in, entries) {
 		return v, nil // nothing is offered any more
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Budget)
@@ -76,7 +78,17 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 		b.log.Warn("looking at containers for a message", "incident_id", in.ID, "err", err)
 		v.Problem = problem(err)
 	}
+	if !in.Open() {
+		v.Containers, v.Suspects, v.More, v.Problem = nil, false, 0, ""
+	}
 	return v, nil
+}
+
+// explained says whether the timeline has a deploy from before the incident.
+func explained(in incidents.Incident, entries []incidents.Entry) bool {
+	return slices.ContainsFunc(entries, func(e incidents.Entry) bool {
+		return e.Kind == incidents.KindDeploy && !e.OccurredAt.After(in.OpenedAt)
+	})
 }
 
 func problem(err error) string {
@@ -103,6 +115,13 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 		errs = append(errs, err)
 	}
 	byDeploy(v.Containers, v.Incident.OpenedAt)
+	if !suspects && errors.Join(errs...) == nil && v.Containers[0].Deploy != nil {
+		first := v.Containers[0]
+		v.cause = &first
+	}
+	if !v.Incident.Open() {
+		return errors.Join(errs...)
+	}
 	if n := len(v.Containers); n > maxContainers {
 		v.More, v.Containers = n-maxContainers, v.Containers[:maxContainers]
 	}

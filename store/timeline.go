@@ -26,6 +26,16 @@ func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entr
 	if e.Source.NativeID == "" {
 		return db.Record(ctx, e)
 	}
+	return db.once(ctx, e, db.record)
+}
+
+// RecordUntold is RecordOnce, and queues nothing: it is for who is telling the incident's story right now, and tells this entry
+// along with it. When that is interrupted, TellAgain finds it.
+func (db *DB) RecordUntold(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
+	return db.once(ctx, e, db.add)
+}
+
+func (db *DB) once(ctx context.Context, e incidents.Entry, write func(context.Context, pgx.Tx, incidents.Entry) (incidents.Entry, error)) (incidents.Entry, error) {
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := lockChain(ctx, tx, e.IncidentID); err != nil {
 			return err
@@ -43,15 +53,24 @@ func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entr
 			}
 			return err
 		}
-		e, err = db.record(ctx, tx, e)
+		e, err = write(ctx, tx, e)
 		return err
 	})
 	return e, err
 }
 
-// record appends within tx, which also gets the jobs that tell people. Entries of a chain are written one after
-// another: the incident's row is locked, or for what happens outside any incident, an advisory lock.
+// record appends within tx, which also gets the jobs that tell people.
 func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
+	e, err := db.add(ctx, tx, e)
+	if err != nil {
+		return e, err
+	}
+	return e, db.tell(ctx, tx, e)
+}
+
+// add appends within tx. Entries of a chain are written one after another: the incident's row is locked, or for what happens
+// outside any incident, an advisory lock.
+func (db *DB) add(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
 	state, err := lockChain(ctx, tx, e.IncidentID)
 	if err != nil {
 		return e, err
@@ -74,10 +93,7 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 		return e, err
 	}
 	e.Sign(db.keys, state)
-	if err := insertEntry(ctx, tx, &e); err != nil {
-		return e, err
-	}
-	return e, db.tell(ctx, tx, e)
+	return e, insertEntry(ctx, tx, &e)
 }
 
 // fromNative picks entries by what @native is in their source's system, by the index timeline_source.
@@ -131,6 +147,19 @@ func lockChain(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, er
 func (db *DB) Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error) {
 	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline
 		WHERE `+ofChain(incident)+` AND seq > @after ORDER BY incident_id, seq`, pgx.NamedArgs{"incident": incident, "after": after})
+	if err != nil {
+		return nil, away(err)
+	}
+	entries, err := pgx.CollectRows(rows, scanEntry)
+	return entries, away(err)
+}
+
+// News lists, oldest first, an incident's entries from after the one with that sequence number, those that were recorded since,
+// and all of the given kinds.
+func (db *DB) News(ctx context.Context, incident, after int64, since time.Time, kinds ...incidents.Kind) ([]incidents.Entry, error) {
+	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline
+		WHERE `+ofChain(incident)+` AND (seq > @after OR recorded_at > @since OR kind = ANY(@kinds)) ORDER BY incident_id, seq`,
+		pgx.NamedArgs{"incident": incident, "after": after, "since": since, "kinds": kinds})
 	if err != nil {
 		return nil, away(err)
 	}

@@ -241,10 +241,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	slackBot.Start()
 	stop.add(slackBot.Stop)
 	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{
-		Slack: func(ctx context.Context, id int64) error {
-			(suspects{db, fleet}).tryNote(ctx, id, log)
-			return slackBot.Deliver(ctx, id)
-		},
+		Slack:     slackBot.Deliver,
 		Tap:       slackBot.Handle,
 		PagerDuty: pagerduty.Carrier{Outbox: db, Client: pd, Logger: log}.Carry,
 		Change:    pagerduty.Deploys{Client: pd, RoutingKey: c.PagerDutyRouting, Logger: log}.Send,
