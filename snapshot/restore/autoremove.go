@@ -19,7 +19,7 @@ func standInRef(old string, restore int64) string {
 }
 
 // standIn makes the copy. The name holds the restore's ID, so a second run finds the first one's.
-func (m *machine) standIn(ctx context.Context) error {
+func (m *container) standIn(ctx context.Context) error {
 	err := m.copyOld(ctx)
 	if errors.Is(err, snapshot.ErrGone) || errors.Is(err, snapshot.ErrUnknownContainer) { // it has ended by itself: there is nothing to stop
 		return m.findStandIn(ctx)
@@ -27,7 +27,7 @@ func (m *machine) standIn(ctx context.Context) error {
 	return err
 }
 
-func (m *machine) copyOld(ctx context.Context) error {
+func (m *container) copyOld(ctx context.Context) error {
 	p := &m.rest.Plan
 	old, err := m.Engine.Inspect(ctx, p.OldID)
 	if err != nil {
@@ -49,7 +49,7 @@ func (m *machine) copyOld(ctx context.Context) error {
 }
 
 // findStandIn takes over the copy that was made before the old container ended; without one there is no way back to it.
-func (m *machine) findStandIn(ctx context.Context) error {
+func (m *container) findStandIn(ctx context.Context) error {
 	made, err := m.Engine.Inspect(ctx, m.rest.Plan.KeptName)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
@@ -61,7 +61,7 @@ func (m *machine) findStandIn(ctx context.Context) error {
 // standInImage is the image of a copy that an earlier try has left, or a new one: another commit would be another image,
 // and the copy not made from it. The limit of the disk does not hold for it, and it waits for no other commit: without the
 // copy there is no restore, and what the limit leaves free is for nights like this one.
-func (m *machine) standInImage(ctx context.Context) (string, error) {
+func (m *container) standInImage(ctx context.Context) (string, error) {
 	p := m.rest.Plan
 	made, err := m.Engine.Inspect(ctx, p.KeptName)
 	if err == nil || !errors.Is(err, snapshot.ErrUnknownContainer) {
@@ -75,7 +75,7 @@ func (m *machine) standInImage(ctx context.Context) (string, error) {
 }
 
 // dropStandIn removes what there is of a copy that was not finished, while the old container runs on.
-func (m *machine) dropStandIn(ctx context.Context) error {
+func (m *container) dropStandIn(ctx context.Context) error {
 	p := &m.rest.Plan
 	if p.StandInRef == "" {
 		return nil
@@ -91,7 +91,7 @@ func (m *machine) dropStandIn(ctx context.Context) error {
 }
 
 // awaitGone waits until the engine has removed a container that removes itself: only then its name is free.
-func (m *machine) awaitGone(ctx context.Context, id string) error {
+func (m *container) awaitGone(ctx context.Context, id string) error {
 	for {
 		c, err := m.Engine.Inspect(ctx, id)
 		if errors.Is(err, snapshot.ErrUnknownContainer) {
@@ -112,7 +112,7 @@ func (m *machine) awaitGone(ctx context.Context, id string) error {
 }
 
 // renameAutoRemove gives the name to whichever of the two is there.
-func (m *machine) renameAutoRemove(ctx context.Context) error {
+func (m *container) renameAutoRemove(ctx context.Context) error {
 	p := m.rest.Plan
 	old, err := m.Engine.Inspect(ctx, p.OldID)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
@@ -131,7 +131,7 @@ func (m *machine) renameAutoRemove(ctx context.Context) error {
 }
 
 // discardStandIn removes a copy that was not needed, since the old container never stopped.
-func (m *machine) discardStandIn(ctx context.Context) error {
+func (m *container) discardStandIn(ctx context.Context) error {
 	p := m.rest.Plan
 	if err := m.Engine.Rename(ctx, p.OldID, m.rest.oldName()); err != nil {
 		return err

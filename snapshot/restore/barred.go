@@ -15,7 +15,7 @@ import (
 var ErrTaken = errors.New("somebody has replaced the container while the restore ran")
 
 // holder is who has the container's name; false when nobody does.
-func (m *machine) holder(ctx context.Context) (snapshot.Inspection, bool, error) {
+func (m *container) holder(ctx context.Context) (snapshot.Inspection, bool, error) {
 	c, err := m.Engine.Inspect(ctx, m.rest.Container)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return c, false, nil
@@ -28,7 +28,7 @@ func (p Plan) ours(id string) bool { return id == p.OldID || id == p.NewID || id
 
 // checkHolder is what a swap begins with, also when it is taken up again: whatever is done under the name from here on
 // is done to those that the restore is about.
-func (m *machine) checkHolder(ctx context.Context) error {
+func (m *container) checkHolder(ctx context.Context) error {
 	c, found, err := m.holder(ctx)
 	if err == nil && found && !m.rest.Plan.ours(c.ID) {
 		return fmt.Errorf("%w (by %.12s)", ErrTaken, c.ID)
@@ -44,7 +44,7 @@ func (m *machine) checkHolder(ctx context.Context) error {
 }
 
 // barred says in words why the old container can't be put back and never will be; "" when it can.
-func (m *machine) barred(ctx context.Context) (string, error) {
+func (m *container) barred(ctx context.Context) (string, error) {
 	p := m.rest.Plan
 	c, found, err := m.holder(ctx)
 	if err != nil {
@@ -63,14 +63,14 @@ func (m *machine) barred(ctx context.Context) (string, error) {
 	return "the container from before is gone (somebody has removed it), so there is none to put back; the replacement stays, for what it is worth", nil
 }
 
-func (m *machine) whereabouts() string {
+func (m *container) whereabouts() string {
 	if id := m.rest.Plan.keptID(); id != "" {
 		return fmt.Sprintf("the container from before (%.12s, see docker ps -a)", id)
 	}
 	return "everything else"
 }
 
-func (m *machine) anyOf(ctx context.Context, ids ...string) (bool, error) {
+func (m *container) anyOf(ctx context.Context, ids ...string) (bool, error) {
 	for _, id := range ids {
 		if id == "" {
 			continue
@@ -89,7 +89,7 @@ func going(c snapshot.Inspection) bool { return c.State == "removing" || c.State
 
 // barredSteps are what is left to do when the old container can't be put back. With the name taken by another, the
 // replacement goes. Otherwise it is all that there is, and is brought up.
-func (m *machine) barredSteps() []step {
+func (m *container) barredSteps() []step {
 	return []step{{"filling the volumes with what they held before", moveLimit, m.putBack}, {"leaving things in order", goneLimit + m.Act, func(ctx context.Context) error {
 		c, found, err := m.holder(ctx)
 		if err != nil {
@@ -102,7 +102,7 @@ func (m *machine) barredSteps() []step {
 	}}}
 }
 
-func (m *machine) keepReplacement(ctx context.Context) error {
+func (m *container) keepReplacement(ctx context.Context) error {
 	id, err := m.replacement(ctx)
 	if err != nil || id == "" {
 		return err
@@ -119,7 +119,7 @@ func (m *machine) keepReplacement(ctx context.Context) error {
 
 // awaitName waits until the engine has removed the old container, which has the name until then. What takes for ever keeps
 // it: then the replacement runs under a name of its own.
-func (m *machine) awaitName(ctx context.Context) error {
+func (m *container) awaitName(ctx context.Context) error {
 	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && old.State != "removing" {
 		return nil

@@ -68,7 +68,7 @@ func (r *Restorer) undoPlan(undone Restore) (*VolumePlan, error) {
 
 // checkVolumes reads the archives to the last bit, and gets everything ready, while the broken container still runs. It
 // returns every reason against the restore.
-func (m *machine) checkVolumes(ctx context.Context) (why []string, err error) {
+func (m *container) checkVolumes(ctx context.Context) (why []string, err error) {
 	p := m.rest.Plan
 	if p.Volumes == nil {
 		return nil, nil
@@ -94,7 +94,7 @@ func (m *machine) checkVolumes(ctx context.Context) (why []string, err error) {
 }
 
 // volumeSteps come between setting the old container aside and starting the replacement.
-func (m *machine) volumeSteps() []step {
+func (m *container) volumeSteps() []step {
 	if m.rest.Plan.Volumes == nil {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (m *machine) volumeSteps() []step {
 }
 
 // keepContents archives what is going to be replaced. It is done once: what the volumes hold later may be half of each.
-func (m *machine) keepContents(ctx context.Context) error {
+func (m *container) keepContents(ctx context.Context) error {
 	plan := m.rest.Plan.Volumes
 	if m.Volumes == nil {
 		return errNoMover
@@ -131,7 +131,7 @@ func (p Plan) all() []string { return []string{p.NewID, p.OldID, p.StandInID} }
 // targets are the mounts that the archives go to, in their order. An undo puts back what was replaced, where it was: the
 // container from before may have another anonymous volume at that path, which nobody has touched. A restore goes by the
 // replacement's paths, since the anonymous volume of the snapshot may be gone.
-func (m *machine) targets(ctx context.Context) ([]snapshot.Mount, error) {
+func (m *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
 	from := m.rest.Plan.Volumes.From
 	if m.rest.Kind == Undoing {
 		return m.stillThere(ctx, from.Mounts())
@@ -155,7 +155,7 @@ func (m *machine) targets(ctx context.Context) ([]snapshot.Mount, error) {
 }
 
 // putContents fills the volumes from the archive. From the first mark on they may hold anything until the last one.
-func (m *machine) putContents(ctx context.Context) error {
+func (m *container) putContents(ctx context.Context) error {
 	vault, plan := m.Volumes.Vault, m.rest.Plan.Volumes
 	done, err := vault.Marked(plan.Keep, markPut)
 	if err != nil || done {
@@ -181,7 +181,7 @@ func (m *machine) putContents(ctx context.Context) error {
 }
 
 // stillThere leaves out anonymous volumes that an auto-remove container has taken along when it stopped.
-func (m *machine) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]snapshot.Mount, error) {
+func (m *container) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]snapshot.Mount, error) {
 	if !m.rest.Plan.AutoRemove {
 		return mounts, nil
 	}
@@ -203,7 +203,7 @@ func (m *machine) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]sn
 
 // clearWay makes sure that nothing runs that has the volumes. The replacement may have been started by the engine itself,
 // after a restart of its own; whatever else runs is not ours to stop.
-func (m *machine) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
+func (m *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
 	now, err := m.Engine.Inspect(ctx, m.rest.Plan.NewID)
 	if err == nil && alive(now) {
 		err = m.Engine.Stop(ctx, now.ID, 5*time.Second)
@@ -220,7 +220,7 @@ func (m *machine) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
 
 // putBack fills the volumes with what they held before, if the restore has touched them. Once it has, the old container
 // may run and write, so it is never done twice.
-func (m *machine) putBack(ctx context.Context) error {
+func (m *container) putBack(ctx context.Context) error {
 	plan := m.rest.Plan.Volumes
 	if plan == nil {
 		return nil

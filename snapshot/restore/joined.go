@@ -16,7 +16,7 @@ import (
 
 // keepJoined takes a snapshot of every enabled container that will have to be made anew. Snapshots have a name that
 // holds the restore's ID, so a second run finds the first one's.
-func (m *machine) keepJoined(ctx context.Context) error {
+func (m *container) keepJoined(ctx context.Context) error {
 	for _, j := range m.rest.Plan.Joined {
 		if !j.Enabled || m.Taker == nil {
 			continue
@@ -33,11 +33,11 @@ func (m *machine) keepJoined(ctx context.Context) error {
 	return nil
 }
 
-func (m *machine) joinedName() string { return fmt.Sprintf("joined-%d", m.rest.ID) }
+func (m *container) joinedName() string { return fmt.Sprintf("joined-%d", m.rest.ID) }
 
 // rejoin makes the containers anew that shared a namespace with the old one. Whatever does not come back is told like
 // a difference: the restored container itself is fine.
-func (m *machine) rejoin(ctx context.Context) error {
+func (m *container) rejoin(ctx context.Context) error {
 	for _, j := range m.rest.Plan.Joined {
 		got, err := m.rejoinOne(ctx, j)
 		if err != nil {
@@ -51,7 +51,7 @@ func (m *machine) rejoin(ctx context.Context) error {
 }
 
 // rejoinOne returns in words why the container could not be made anew; "" when it was.
-func (m *machine) rejoinOne(ctx context.Context, j JoinedPlan) (string, error) {
+func (m *container) rejoinOne(ctx context.Context, j JoinedPlan) (string, error) {
 	if !j.Enabled || m.Taker == nil {
 		return "it is not labelled snapback.enable=true: make it anew yourself, it still shares what the old container had", nil
 	}
@@ -86,7 +86,7 @@ func (m *machine) rejoinOne(ctx context.Context, j JoinedPlan) (string, error) {
 
 // reattach restarts the containers that share a namespace with the old one, when that was stopped and has been started
 // again: the namespaces are new ones since. Those that can't be are named.
-func (m *machine) reattach(ctx context.Context) error {
+func (m *container) reattach(ctx context.Context) error {
 	if len(m.rest.Plan.Joined) == 0 {
 		return nil
 	}
@@ -115,14 +115,14 @@ func (m *machine) reattach(ctx context.Context) error {
 	return nil
 }
 
-func (m *machine) cutOff(name string) {
+func (m *container) cutOff(name string) {
 	if told := "; " + name + " shared its namespaces, and is cut off: restart it, or make it anew"; !strings.Contains(m.rest.Error, told) {
 		m.rest.Error += told
 	}
 }
 
 // restartAfter restarts a container that runs since before a moment, or ran until its namespace went.
-func (m *machine) restartAfter(ctx context.Context, j JoinedPlan, moment time.Time) error {
+func (m *container) restartAfter(ctx context.Context, j JoinedPlan, moment time.Time) error {
 	c, err := m.Engine.Inspect(ctx, j.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !alive(c) && !j.Running) {
 		return nil

@@ -57,6 +57,11 @@ func (r Restore) been(s State) bool {
 	return slices.ContainsFunc(r.Phases, func(p Phase) bool { return p.State == s })
 }
 
+// Unexpected are those differences that should not be there.
+func (r Restore) Unexpected() []snapshot.Difference {
+	return slices.DeleteFunc(slices.Clone(r.Differences), func(d snapshot.Difference) bool { return d.Expected != "" })
+}
+
 // SameWish says whether o was asked for as r is: the same container to be as in the same snapshot, or the same restore to
 // be undone.
 func (r Restore) SameWish(o Restore) bool {

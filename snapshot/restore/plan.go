@@ -12,7 +12,7 @@ import (
 
 // plan fills the restore's plan from what the engine shows now, and returns every reason against the restore. It
 // changes nothing, so that it can be run to see whether a button may be offered.
-func (m *machine) plan(ctx context.Context) ([]string, error) {
+func (m *container) plan(ctx context.Context) ([]string, error) {
 	spec, why, err := m.source(ctx)
 	if err != nil || len(why) > 0 {
 		return why, err
@@ -35,7 +35,7 @@ func (m *machine) plan(ctx context.Context) ([]string, error) {
 }
 
 // source is what the replacement is made from: a snapshot, or for an undo the container that was set aside.
-func (m *machine) source(ctx context.Context) (snapshot.Spec, []string, error) {
+func (m *container) source(ctx context.Context) (snapshot.Spec, []string, error) {
 	if m.rest.Plan.AdoptID != "" {
 		return m.keptSource(ctx)
 	}
@@ -49,7 +49,7 @@ func (m *machine) source(ctx context.Context) (snapshot.Spec, []string, error) {
 	return m.spec(snap), nil, nil
 }
 
-func (m *machine) keptSource(ctx context.Context) (snapshot.Spec, []string, error) {
+func (m *container) keptSource(ctx context.Context) (snapshot.Spec, []string, error) {
 	undone, err := m.Journal.Restore(ctx, m.rest.UndoOf)
 	if err != nil {
 		return snapshot.Spec{}, nil, err
@@ -67,7 +67,7 @@ func (m *machine) keptSource(ctx context.Context) (snapshot.Spec, []string, erro
 }
 
 // current is the container that runs under the identity now, if any.
-func (m *machine) current(ctx context.Context) (snapshot.Inspection, bool, error) {
+func (m *container) current(ctx context.Context) (snapshot.Inspection, bool, error) {
 	all, err := m.Engine.List(ctx)
 	if err != nil {
 		return snapshot.Inspection{}, false, err
@@ -85,7 +85,7 @@ func (m *machine) current(ctx context.Context) (snapshot.Inspection, bool, error
 }
 
 // judge looks at the container that is to be replaced.
-func (m *machine) judge(old snapshot.Inspection, found bool) []string {
+func (m *container) judge(old snapshot.Inspection, found bool) []string {
 	switch {
 	case !found && m.rest.Seen != "":
 		return []string{"the container that you saw is gone: look again, and ask again"}
@@ -107,7 +107,7 @@ func (m *machine) judge(old snapshot.Inspection, found bool) []string {
 	return nil
 }
 
-func (m *machine) settle(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
+func (m *container) settle(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
 	p := &m.rest.Plan
 	p.Losses, p.Joined = p.keeps(finding.Losses), nil
 	for _, c := range finding.Joined {
@@ -142,7 +142,7 @@ func stopTimeout(old snapshot.Inspection) int {
 	return 10
 }
 
-func (m *machine) freeKeptName(ctx context.Context) (string, error) {
+func (m *container) freeKeptName(ctx context.Context) (string, error) {
 	for n := 1; n < 100; n++ {
 		name := snapshot.KeptName(m.rest.Container, m.rest.RequestedAt.In(m.Zone), n)
 		_, err := m.Engine.Inspect(ctx, name)
@@ -170,7 +170,7 @@ type Offer struct {
 // when the engine or the database can't be asked.
 func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (Offer, error) {
 	rest := Restore{Kind: Restoring, Key: c.Key, Container: snap.Container, SnapshotID: snap.ID, RequestedAt: time.Now()}
-	m := &machine{Restorer: r, rest: rest}
+	m := &container{task: &task{Restorer: r, rest: rest}}
 	why, err := m.plan(ctx)
 	if err != nil && (later(err) || ctx.Err() != nil) {
 		return Offer{}, err

@@ -277,7 +277,8 @@ func (r *Restorer) run(id int64) error {
 	defer done()
 	r.wg.Go(func() { held.keep(renewing, cancel) })
 
-	m := &machine{Restorer: r, lease: held, rest: rest, began: rest.State}
+	t := &task{Restorer: r, lease: held, rest: rest, began: rest.State}
+	m := &machine{task: t, subject: &container{task: t}}
 	for !m.rest.State.Final() {
 		next, err := m.work(ctx)
 		if err == nil {

@@ -22,7 +22,7 @@ const evidenceLines = 200
 
 // retire turns the container that was set aside into a snapshot. It may be run again after any of its steps. When it
 // can't be done, the container stays, as others do.
-func (m *machine) retire(ctx context.Context) error {
+func (m *container) retire(ctx context.Context) error {
 	p := &m.rest.Plan
 	if p.OldID == "" || p.AutoRemove {
 		return nil
@@ -43,7 +43,7 @@ func (m *machine) retire(ctx context.Context) error {
 
 // retireOnce returns the snapshot that the old container has become, perhaps before this bot died and came back; the zero
 // one when it stays a container, or is gone.
-func (m *machine) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
+func (m *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
 	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		s, err := m.Shelf.Snapshot(ctx, m.rest.Key, m.beforeName())
@@ -62,12 +62,12 @@ func (m *machine) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
 	return s, m.Engine.Remove(ctx, old.ID)
 }
 
-func (m *machine) beforeName() string {
+func (m *container) beforeName() string {
 	return fmt.Sprintf("before-%s-%d", m.rest.RequestedAt.In(m.Zone).Format("1504"), m.rest.ID)
 }
 
 // keepOld is the snapshot of the old container as it was before the restore touched it, taken once.
-func (m *machine) keepOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
+func (m *container) keepOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
 	p, name := m.rest.Plan, m.beforeName()
 	s, err := m.Shelf.Snapshot(ctx, m.rest.Key, name)
 	if !errors.Is(err, snapshot.ErrUnknownSnapshot) {
@@ -91,7 +91,7 @@ func (m *machine) keepOld(ctx context.Context, old snapshot.Inspection) (snapsho
 }
 
 // evidence writes the old container's last lines onto the timeline: they go with it.
-func (m *machine) evidence(ctx context.Context, old snapshot.Inspection) error {
+func (m *container) evidence(ctx context.Context, old snapshot.Inspection) error {
 	tail, err := m.Engine.Tail(ctx, old.ID, evidenceLines)
 	if err != nil {
 		return err

@@ -11,10 +11,10 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// revert puts the old container back: the replacement goes, the old one gets its name and its restart policy again,
+// Revert puts the old container back: the replacement goes, the old one gets its name and its restart policy again,
 // and runs if it ran. It is tried several times, because it is the last thing that stands between this restore and
 // nothing running at all.
-func (m *machine) revert(ctx context.Context) (State, error) {
+func (m *container) Revert(ctx context.Context) (State, error) {
 	var err error
 	for try := range m.Tries {
 		if try > 0 {
@@ -38,7 +38,7 @@ func (m *machine) revert(ctx context.Context) (State, error) {
 }
 
 // advice is what a person does by hand when both ways are barred.
-func (m *machine) advice() string {
+func (m *container) advice() string {
 	p, name := m.rest.Plan, m.rest.oldName()
 	if p.keptID() == "" && p.OldID != "" {
 		return "The one that ran before is gone: start one by hand, or restore another snapshot"
@@ -51,7 +51,7 @@ func (m *machine) advice() string {
 }
 
 // volumesAdvice warns of volumes that may hold half of each.
-func (m *machine) volumesAdvice() string {
+func (m *container) volumesAdvice() string {
 	plan := m.rest.Plan.Volumes
 	if plan == nil {
 		return ""
@@ -60,7 +60,7 @@ func (m *machine) volumesAdvice() string {
 		strings.Join(plan.From.Paths(), ", "), plan.Keep, plan.Bot)
 }
 
-func (m *machine) revertOnce(ctx context.Context) (State, error) {
+func (m *container) revertOnce(ctx context.Context) (State, error) {
 	var barred string
 	err := m.peek(ctx, 15*time.Second, func(ctx context.Context) (err error) {
 		barred, err = m.barred(ctx)
@@ -94,7 +94,7 @@ func (m *machine) revertOnce(ctx context.Context) (State, error) {
 	return end, nil
 }
 
-func (m *machine) revertSteps() []step {
+func (m *container) revertSteps() []step {
 	steps := []step{
 		{"filling the volumes with what they held before", moveLimit, m.putBack},
 		{"taking the replacement away", m.Act, m.withdraw},
@@ -122,7 +122,7 @@ func (m *machine) revertSteps() []step {
 
 // withdraw removes the replacement; the container that an undo had brought back is stopped and set aside again.
 // What the replacement wrote last is kept in the restore's error: it is the only trace of why it did not come up.
-func (m *machine) withdraw(ctx context.Context) error {
+func (m *container) withdraw(ctx context.Context) error {
 	p := m.rest.Plan
 	id, err := m.replacement(ctx)
 	if id == "" || err != nil {
@@ -142,7 +142,7 @@ func (m *machine) withdraw(ctx context.Context) error {
 }
 
 // replacement finds the replacement also when the bot died between creating it and writing its ID down.
-func (m *machine) replacement(ctx context.Context) (string, error) {
+func (m *container) replacement(ctx context.Context) (string, error) {
 	ref := m.rest.Plan.NewID
 	if ref == "" {
 		ref = m.rest.Plan.TempName
@@ -157,7 +157,7 @@ func (m *machine) replacement(ctx context.Context) (string, error) {
 	return c.ID, err
 }
 
-func (m *machine) lastWords(ctx context.Context, id string) {
+func (m *container) lastWords(ctx context.Context, id string) {
 	const mark = "; its last lines: "
 	if m.rest.StartedAt.IsZero() && m.down.IsZero() || strings.Contains(m.rest.Error, mark) {
 		return
@@ -169,7 +169,7 @@ func (m *machine) lastWords(ctx context.Context, id string) {
 
 // rename gives the old container its name again, or the stand-in of one that removed itself. While the old one is
 // still there, the stand-in is not needed.
-func (m *machine) rename(ctx context.Context) error {
+func (m *container) rename(ctx context.Context) error {
 	p := m.rest.Plan
 	if p.AutoRemove {
 		return m.renameAutoRemove(ctx)
@@ -180,7 +180,7 @@ func (m *machine) rename(ctx context.Context) error {
 // oldName is what the old container is called: Compose may have called it otherwise than the one of the snapshot.
 func (r Restore) oldName() string { return cmp.Or(r.Plan.OldName, r.Container) }
 
-func (m *machine) restart(ctx context.Context) error {
+func (m *container) restart(ctx context.Context) error {
 	p := m.rest.Plan
 	id := p.OldID
 	now, err := m.Engine.Inspect(ctx, id)
@@ -208,18 +208,18 @@ func (m *machine) restart(ctx context.Context) error {
 
 // dying says that the old container, which runs, was told to stop, and may do so yet: an engine that says it could not stop
 // it, or says nothing, has sent the signal. So it is stopped before it is started again.
-func (m *machine) dying(now snapshot.Inspection) bool {
+func (m *container) dying(now snapshot.Inspection) bool {
 	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.rest.been(Swapping)
 	return told && alive(now) && now.StartedAt.Equal(m.rest.Plan.OldStarted)
 }
 
-func (m *machine) stopLimit() time.Duration {
+func (m *container) stopLimit() time.Duration {
 	return time.Duration(m.rest.Plan.StopTimeout) * time.Second
 }
 
 // staysUp waits until a container has been up for a second. An engine that is about to end starts what it is told to, and
 // stops it again. One that keeps being restarted is as it was.
-func (m *machine) staysUp(ctx context.Context, id string) error {
+func (m *container) staysUp(ctx context.Context, id string) error {
 	window := min(m.Window, time.Second)
 	for {
 		now, err := m.Engine.Inspect(ctx, id)

@@ -16,7 +16,7 @@ const (
 
 // prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
 // none. It returns in words how it was proved, or an error that says what was seen instead.
-func (m *machine) prove(ctx context.Context) (string, error) {
+func (m *container) prove(ctx context.Context) (string, error) {
 	begun := time.Now()
 	for {
 		now, err := m.look(ctx)
@@ -39,7 +39,7 @@ func (m *machine) prove(ctx context.Context) (string, error) {
 }
 
 // patience ends when the container's own check should have come to a verdict, and when the bot's limit is reached.
-func (m *machine) patience(now snapshot.Inspection, waited time.Duration) error {
+func (m *container) patience(now snapshot.Inspection, waited time.Duration) error {
 	switch limit := min(now.CheckFor, m.Health); {
 	case !now.HasCheck && waited > pausedFor:
 		return fmt.Errorf("it is %s, and was for %s", now.State, pausedFor)
@@ -52,14 +52,14 @@ func (m *machine) patience(now snapshot.Inspection, waited time.Duration) error 
 }
 
 // nextLook is how long to wait before the next look: not beyond the end of the window.
-func (m *machine) nextLook(now snapshot.Inspection) time.Duration {
+func (m *container) nextLook(now snapshot.Inspection) time.Duration {
 	if left := m.Window - now.Up; !now.HasCheck && left > 0 {
 		return min(left, verifyPoll)
 	}
 	return verifyPoll
 }
 
-func (m *machine) look(ctx context.Context) (now snapshot.Inspection, err error) {
+func (m *container) look(ctx context.Context) (now snapshot.Inspection, err error) {
 	err = m.peek(ctx, 15*time.Second, func(ctx context.Context) error {
 		now, err = m.Engine.Inspect(ctx, m.rest.Plan.NewID)
 		return err
@@ -74,7 +74,7 @@ func (m *machine) look(ctx context.Context) (now snapshot.Inspection, err error)
 }
 
 // verdict is what one look says. A paused container is not judged: somebody has stopped its clock.
-func (m *machine) verdict(now snapshot.Inspection) (how string, done bool, err error) {
+func (m *container) verdict(now snapshot.Inspection) (how string, done bool, err error) {
 	switch now.State {
 	case "running", "paused":
 	default:

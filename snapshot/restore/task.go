@@ -1,0 +1,64 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// task is one bot's run of one restore: what it has found in the journal, and how it acts while it holds the lease.
+type task struct {
+	*Restorer
+	lease   *lease
+	rest    Restore
+	began   State // in which this run has found the restore
+	wasLate bool  // an act may have reached the engine after the lease had run out; see mend.go
+}
+
+// act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is
+// told half a sentence is worse than one that is waited for.
+func (t *task) act(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	err, late := t.attempt(ctx, limit, do)
+	if late && errors.Is(err, snapshot.ErrEngineAway) {
+		return t.hung(ctx, err, limit)
+	}
+	return err
+}
+
+// peek is act for what only looks: it is asked again for as long as it takes.
+func (t *task) peek(ctx context.Context, limit time.Duration, look func(context.Context) error) error {
+	err, _ := t.attempt(ctx, limit, look)
+	return err
+}
+
+// attempt returns late when the limit is over.
+func (t *task) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) (err error, late bool) {
+	swapping := t.rest.State == Swapping
+	if ctx.Err() != nil && !swapping {
+		return context.Cause(ctx), false
+	}
+	if err := t.lease.guard(context.WithoutCancel(ctx), swapping); err != nil {
+		return err, false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	err = do(ctx)
+	if left, lost := t.lease.state(); lost || left <= 0 {
+		t.wasLate = true
+	}
+	return err, ctx.Err() != nil
+}
+
+// hung makes a verdict of an act that the engine has not done within its limit, twice, although it answers: it would be so
+// the next time too, as with a process that can't be killed or a volume whose server is gone.
+func (t *task) hung(ctx context.Context, err error, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if t.Engine.Ping(ctx) != nil || t.hangs(t.rest.ID) < 2 {
+		return err
+	}
+	return fmt.Errorf("the engine has not done it within %s, although it answers: %v", limit, err) // no more an engine that is away
+}
