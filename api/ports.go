@@ -51,7 +51,7 @@ type Containers interface {
 	Containers(ctx context.Context) ([]snapshot.Container, error)
 }
 
-// Shelf reads snapshots; every snapshot.Shelf is one. key is a container's identity.
+// Shelf reads snapshots; every snapshot.Store is one. key is a container's identity.
 type Shelf interface {
 	// Snapshots lists all of a container's, in any order.
 	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)

@@ -25,7 +25,7 @@ import (
 var (
 	_ api.Restorer = (*restore.Restorer)(nil)
 	_ api.Taker    = (*capture.Taker)(nil)
-	_ api.Shelf    = snapshot.Shelf(nil)
+	_ api.Shelf    = snapshot.Store(nil)
 	_ api.Restores = restore.Journal(nil)
 )
 

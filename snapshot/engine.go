@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -72,34 +71,6 @@ type Finding struct {
 	Joined   []Container
 }
 
-// Containers finds what runs.
-type Containers interface {
-	// Ping asks the engine for a sign of life.
-	Ping(ctx context.Context) error
-	// ID is the engine's own, with which the Key of each of its containers begins.
-	ID(ctx context.Context) (string, error)
-	// List returns all enabled containers, whatever their state, without those that a restore has set aside.
-	List(ctx context.Context) ([]Container, error)
-	// Inspect looks a container up by ID or exact name. Both say what carries the bot. It returns ErrUnknownContainer when there is none.
-	Inspect(ctx context.Context, idOrName string) (Inspection, error)
-}
-
-// Images keeps and forgets the state of a container's files.
-type Images interface {
-	// Written says whether anything was written to the container's own layer since it was created.
-	Written(ctx context.Context, id string) (bool, error)
-	// Tag puts our tag on an image that is there. It returns ErrGone when it is not.
-	Tag(ctx context.Context, imageID, ref string) error
-	// Commit makes an image of the container's own layer under our tag, and returns the image's ID and the layer's size.
-	Commit(ctx context.Context, id, ref string, pause bool) (imageID string, bytes int64, err error)
-	// KeepMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
-	KeepMounted(ctx context.Context, document json.RawMessage, ref string) error
-	// HasImage says whether the exact image is there.
-	HasImage(ctx context.Context, imageID string) (bool, error)
-	// Untag removes our tag, and the image with it if nothing else needs it. Missing is success.
-	Untag(ctx context.Context, ref string) error
-}
-
 // Introduction is what an engine says of itself.
 type Introduction struct {
 	ID   string // what it calls itself
@@ -111,9 +82,4 @@ type Traces struct {
 	Containers []string       // IDs of enabled containers
 	Images     []string       // IDs of images that bear a tag of ours
 	Duplicates map[string]int // how many there are, by the engine's name that their keys begin with
-}
-
-// Inspector looks a container up by ID or exact name. It returns ErrUnknownContainer when there is none.
-type Inspector interface {
-	Inspect(ctx context.Context, idOrName string) (Inspection, error)
 }

@@ -15,7 +15,7 @@ import (
 // that nobody resolves holds nothing for ever.
 const holding = `status <> 'resolved' AND opened_at > now() - interval '7 days'`
 
-// Referred implements watch.Keeping: what open incidents have restored from and what that has replaced, and whatever
+// Referred implements watch.Retention: what open incidents have restored from and what that has replaced, and whatever
 // their timelines name; of those that may offer this container, being of its service or of one that no container names, the
 // snapshots of deploys in the day before and the day after they opened, and that of the last deploy before. What an undo would
 // need is referred to as well.
@@ -49,12 +49,12 @@ func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) 
 	return out, away(err)
 }
 
-// Held implements watch.Keeping.
+// Held implements watch.MissingImages.
 func (db *DB) Held(ctx context.Context, engine string) ([]watch.Held, error) {
 	return db.held(ctx, `starts_with(key, $1 || '/') AND deleted_at IS NULL`, engine)
 }
 
-// TagsLeft implements watch.Keeping.
+// TagsLeft implements watch.LeftTags.
 func (db *DB) TagsLeft(ctx context.Context, engine string) ([]watch.Held, error) {
 	return db.held(ctx, `starts_with(key, $1 || '/') AND tag_left
 		AND NOT EXISTS (SELECT FROM snapshots other WHERE other.image_ref = snapshots.image_ref AND other.deleted_at IS NULL)`, engine)
@@ -70,13 +70,13 @@ func (db *DB) held(ctx context.Context, where, engine string) ([]watch.Held, err
 	return list, away(err)
 }
 
-// TagLeft implements watch.Keeping.
+// TagLeft implements watch.LeftTags.
 func (db *DB) TagLeft(ctx context.Context, id int64, left bool) error {
 	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET tag_left = $2 WHERE id = $1`, id, left)
 	return away(err)
 }
 
-// MarkGone implements watch.Keeping. Messages of open incidents lose their button.
+// MarkGone implements watch.MissingImages. Messages of open incidents lose their button.
 func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		keys, err := mark(ctx, tx, ids, true)
@@ -90,7 +90,7 @@ func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) erro
 	})
 }
 
-// MarkMissing implements watch.Keeping. Messages of open incidents then offer it no more, or again.
+// MarkMissing implements watch.MissingImages. Messages of open incidents then offer it no more, or again.
 func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		keys, err := mark(ctx, tx, []int64{id}, missing)
@@ -129,7 +129,7 @@ func (db *DB) Leavings(ctx context.Context) ([]restore.Restore, error) {
 		record->'plan'->>'stand_in_ref' <> '' AND entered_at > now() - interval '30 days') ORDER BY id`, pgx.NamedArgs{})
 }
 
-// Sweep implements watch.Keeping. The last tick of a schedule stays, however long ago it was.
+// Sweep implements watch.Retention. The last tick of a schedule stays, however long ago it was.
 func (db *DB) Sweep(ctx context.Context, engine string) error {
 	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE engine = $1 AND gone_at < now() - interval '7 days'
 		AND NOT EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.deleted_at IS NULL)`, engine)
@@ -160,7 +160,7 @@ func (db *DB) sweepSnapshots(ctx context.Context, engine string) error {
 	return err
 }
 
-// Restoring implements watch.Keeping.
+// Restoring implements watch.Restores.
 func (db *DB) Restoring(ctx context.Context, key string) (running bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM restores WHERE key = $1 AND `+stillRunning+`)`, key).Scan(&running)
 	return running, away(err)

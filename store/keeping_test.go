@@ -229,7 +229,7 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	}
 	one, err := db.SnapshotByID(t.Context(), locked)
 	check(t, err)
-	offer, err := restore.New(restore.Config{Journal: db, Shelf: db}).Offer(t.Context(), seat("a").Container, one)
+	offer, err := restore.New(restore.Config{Journal: db, Snapshots: db}).Offer(t.Context(), seat("a").Container, one)
 	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "SNAPBACK_SECRET_KEYS") {
 		t.Errorf("it is offered with %q, %v; want that its key is missing", offer.WhyNot, err)
 	}

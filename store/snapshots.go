@@ -54,22 +54,22 @@ func (db *DB) oneSnapshot(ctx context.Context, where string, args pgx.NamedArgs)
 	return list[0], nil
 }
 
-// Snapshot implements snapshot.Shelf.
+// Snapshot implements snapshot.Store.
 func (db *DB) Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error) {
 	return db.oneSnapshot(ctx, `WHERE key = @key AND name = @name AND deleted_at IS NULL`, pgx.NamedArgs{"key": key, "name": name})
 }
 
-// SnapshotByID implements snapshot.Shelf.
+// SnapshotByID implements snapshot.Store.
 func (db *DB) SnapshotByID(ctx context.Context, id int64) (snapshot.Snapshot, error) {
 	return db.oneSnapshot(ctx, `WHERE id = @id`, pgx.NamedArgs{"id": id})
 }
 
-// Snapshots implements snapshot.Shelf.
+// Snapshots implements snapshot.Store.
 func (db *DB) Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error) {
 	return db.snapshots(ctx, `WHERE key = @key AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`, pgx.NamedArgs{"key": key})
 }
 
-// AddSnapshot implements snapshot.Shelf.
+// AddSnapshot implements snapshot.Store.
 func (db *DB) AddSnapshot(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
 	if s.Changes == nil {
 		s.Changes = []snapshot.Change{}
@@ -110,7 +110,7 @@ func (db *DB) insertSnapshot(ctx context.Context, tx pgx.Tx, s snapshot.Snapshot
 	return id, err
 }
 
-// RemoveSnapshot implements snapshot.Shelf. The row stays, marked, because restores refer to it.
+// RemoveSnapshot implements snapshot.Store. The row stays, marked, because restores refer to it.
 func (db *DB) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) error {
 	s, err := db.SnapshotByID(ctx, id)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Alone implements snapshot.Shelf.
+// Alone implements snapshot.Lock.
 func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) error) error {
 	var inner error
 	err := db.locked(ctx, "watch "+what, 0, func(ctx context.Context) error {
@@ -121,7 +121,7 @@ func (db *DB) Present(ctx context.Context, engine string, keys []string, scope s
 	return away(err)
 }
 
-// EventsSeen implements watch.Seats.
+// EventsSeen implements watch.Events.
 func (db *DB) EventsSeen(ctx context.Context, engine string) (to time.Time, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT seen_to FROM engine_marks WHERE engine = $1`, engine).Scan(&to)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -130,14 +130,14 @@ func (db *DB) EventsSeen(ctx context.Context, engine string) (to time.Time, err 
 	return to.UTC(), away(err)
 }
 
-// SeeEvents implements watch.Seats.
+// SeeEvents implements watch.Events.
 func (db *DB) SeeEvents(ctx context.Context, engine string, to time.Time) error {
 	_, err := db.pool.Exec(ctx, `INSERT INTO engine_marks (engine, seen_to) VALUES ($1, $2)
 		ON CONFLICT (engine) DO UPDATE SET seen_to = excluded.seen_to WHERE engine_marks.seen_to < excluded.seen_to`, engine, to)
 	return away(err)
 }
 
-// MadeByRestore implements watch.DeployHistory. When a restore was reverted, the old container, or its stand-in, is where it
+// MadeByRestore implements watch.Restores. When a restore was reverted, the old container, or its stand-in, is where it
 // is by that restore.
 func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
@@ -221,7 +221,7 @@ func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) er
 	return nil
 }
 
-// Undone implements watch.DeployHistory.
+// Undone implements watch.Restores.
 func (db *DB) Undone(ctx context.Context, key string) (u snapshot.Undone, found bool, err error) {
 	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key})
 	if errors.Is(err, snapshot.ErrUnknownRestore) || err == nil && r.Kind != restore.Restoring {

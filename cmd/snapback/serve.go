@@ -139,11 +139,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	duplicator := recovery.New(recovery.Config{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
 	taker := capture.New(capture.Config{
-		Engine: engine, Ref: docker.Ref, Shelf: duplicator.Shelf(), Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
+		Engine: engine, Ref: docker.Ref, Store: duplicator.Snapshots(), Lock: db, Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
 		Observe: measured.Snapshot,
 	})
 	restorer := restore.New(restore.Config{
-		Engine: engine, Journal: db, Shelf: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
+		Engine: engine, Journal: db, Snapshots: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
 		Keep: c.KeepBefore, Observe: measured.Restore,
 	})
 

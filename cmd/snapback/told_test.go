@@ -48,7 +48,7 @@ func engineOf(t *testing.T, only string) *docker.Engine {
 func (n *night) tidyOften() {
 	n.t.Helper()
 	db, engine := n.store(), engineOf(n.t, n.Only())
-	taker := capture.New(capture.Config{Engine: engine, Ref: docker.Ref, Shelf: db, Audit: db})
+	taker := capture.New(capture.Config{Engine: engine, Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	w := watch.New(watch.Config{Engine: engine, Store: db, Deploys: db, Taker: taker, KeepEvery: 50 * time.Millisecond})
 	w.Start()
 	n.t.Cleanup(func() {

@@ -28,7 +28,7 @@ snapshot/recovery:       snapshot incidents
 terminal:                access incidents internal/limit
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
-snapshot/docker:         snapshot snapshot/capture snapshot/restore terminal internal/mask internal/volumetar
+snapshot/docker:         snapshot terminal internal/mask internal/volumetar
 store:                   access incidents snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents snapshot snapshot/restore internal/limit internal/outside internal/refusals
 api:                     access incidents snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals

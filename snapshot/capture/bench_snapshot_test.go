@@ -54,7 +54,7 @@ func newShelf(b *testing.B) *shelf {
 	}
 	b.Cleanup(db.Close)
 	s := &shelf{b: b, Scope: enginetest.New(b)}
-	s.taker = capture.New(capture.Config{Engine: s.Engine(), Ref: docker.Ref, Shelf: db, Audit: db})
+	s.taker = capture.New(capture.Config{Engine: s.Engine(), Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	name := s.Name("api")
 	s.Run(name, s.Image("good", `CMD ["/app"]`))
 	all, err := s.Engine().List(b.Context())

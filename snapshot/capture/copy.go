@@ -35,7 +35,7 @@ func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, a
 	if err := t.Engine.KeepMounted(ctx, s.Document, s.ImageRef); err != nil {
 		return s, err
 	}
-	added, err := t.Shelf.AddSnapshot(ctx, s, ask.By)
+	added, err := t.Store.AddSnapshot(ctx, s, ask.By)
 	if err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
@@ -65,5 +65,5 @@ func (t *Taker) KeepStopped(ctx context.Context, s snapshot.Snapshot, by snapsho
 	if err != nil {
 		return s, err
 	}
-	return t.Shelf.AddSnapshot(ctx, s, by)
+	return t.Store.AddSnapshot(ctx, s, by)
 }

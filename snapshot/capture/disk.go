@@ -25,12 +25,6 @@ type Disk struct {
 	unseen sync.Once // it has been logged that the disk can't be seen
 }
 
-// OnceAudit writes timeline entries.
-type OnceAudit interface {
-	// RecordOnce appends e, unless there is an entry of that kind from that source already: it returns that one then.
-	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
-}
-
 // Room is for a Taker: it returns an error that wraps ErrDiskFull when a commit of the container would fill the disk too
 // much.
 func (d *Disk) Room(ctx context.Context, id string) error {

@@ -10,7 +10,7 @@ import (
 
 // free returns ErrNameTaken when a container has a snapshot of that name.
 func (t *Taker) free(ctx context.Context, key, name string) error {
-	_, err := t.Shelf.Snapshot(ctx, key, name)
+	_, err := t.Store.Snapshot(ctx, key, name)
 	switch {
 	case err == nil:
 		return fmt.Errorf("%w: %s", snapshot.ErrNameTaken, name)
@@ -30,7 +30,7 @@ func (t *Taker) named(ctx context.Context, key string, ask snapshot.TakeAsk, do 
 		if n > 1 {
 			name = fmt.Sprintf("%s-%d", name, n)
 		}
-		err := t.Shelf.Alone(ctx, "name "+key+" "+name, func(ctx context.Context) error {
+		err := t.Lock.Alone(ctx, "name "+key+" "+name, func(ctx context.Context) error {
 			if err := t.free(ctx, key, name); err != nil {
 				return err
 			}

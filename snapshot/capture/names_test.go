@@ -69,10 +69,10 @@ func TestNameThatIsJustBeingTakenIsRefusedAndItsTagStays(t *testing.T) {
 	k.checkTags(c, "release-7")
 }
 
-// late is a shelf on which the lock on a name is of no use, as when the connection that holds it is lost.
-type late struct{ snapshot.Shelf }
+// late is a lock that is of no use, as when the connection that holds it is lost.
+type late struct{}
 
-func (l late) Alone(ctx context.Context, _ string, do func(context.Context) error) error {
+func (late) Alone(ctx context.Context, _ string, do func(context.Context) error) error {
 	return do(ctx)
 }
 
@@ -85,7 +85,7 @@ func TestTagGoesBackToItsOwnerWhenTheLockOnTheNameWasLost(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	taker := capture.New(capture.Config{Engine: snapshottest.Eventful{Engine: k.Engine(), Before: once, Look: nothing}, Ref: docker.Ref, Shelf: late{k.DB}, Audit: k.DB})
+	taker := capture.New(capture.Config{Engine: snapshottest.Eventful{Engine: k.Engine(), Before: once, Look: nothing}, Ref: docker.Ref, Store: k.DB, Lock: late{}, Audit: k.DB})
 	if _, err := taker.Take(t.Context(), c, take); err != nil {
 		t.Error(err)
 	}
@@ -99,7 +99,7 @@ func TestCommitsOfTwoBotsDoNotOverlap(t *testing.T) {
 	for n := range 4 {
 		c := k.Written(k.Name(fmt.Sprintf("api%d", n)))
 		taker := capture.New(capture.Config{
-			Engine: counting{k.Engine(), &running, &most}, Ref: docker.Ref, Shelf: k.DB, Audit: k.DB,
+			Engine: counting{k.Engine(), &running, &most}, Ref: docker.Ref, Store: k.DB, Lock: k.DB, Audit: k.DB,
 		})
 		done.Go(func() {
 			if _, err := taker.Take(t.Context(), c, snapshot.TakeAsk{Name: "x", By: k.By()}); err != nil {

@@ -70,7 +70,7 @@ func (t *Taker) amongBots(ctx context.Context, engine string, commit func(contex
 	defer cancel()
 	for {
 		for n := range cap(t.commits) {
-			err := t.Shelf.Alone(ctx, fmt.Sprintf("commit %s %d", engine, n), commit)
+			err := t.Lock.Alone(ctx, fmt.Sprintf("commit %s %d", engine, n), commit)
 			if !errors.Is(err, snapshot.ErrElsewhere) {
 				return err
 			}

@@ -11,19 +11,12 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Audit writes timeline entries. Nothing is done to the engine that could not be written down first.
-type Audit interface {
-	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
-}
-
-// Config is what a Taker needs; Engine, Ref, Shelf and Audit are required.
+// Config is what a Taker needs; Engine, Ref, Store, Lock and Audit are required.
 type Config struct {
-	Engine interface {
-		snapshot.Containers
-		snapshot.Images
-	}
+	Engine Engine
 	Ref    func(container, snapshot string) string // the tag under which the engine keeps a snapshot's image
-	Shelf  snapshot.Shelf
+	Store  Store
+	Lock   snapshot.Lock // names and commits are held by it, among all bots
 	Audit  Audit
 	Logger *slog.Logger   // nil: silent
 	Zone   *time.Location // for names such as manual-0347; nil: UTC
@@ -107,7 +100,7 @@ func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, a
 	if err := t.keep(ctx, &s, now, at); err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
-	added, err := t.Shelf.AddSnapshot(ctx, s, by)
+	added, err := t.Store.AddSnapshot(ctx, s, by)
 	if err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
@@ -215,7 +208,7 @@ func (t *Taker) keepImage(ctx context.Context, s *snapshot.Snapshot, now snapsho
 func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	owner, err := t.Shelf.Snapshot(ctx, s.Key, s.Name)
+	owner, err := t.Store.Snapshot(ctx, s.Key, s.Name)
 	switch {
 	case err == nil:
 		err = errors.Join(t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef), t.Engine.KeepMounted(ctx, owner.Document, owner.ImageRef))
@@ -228,11 +221,11 @@ func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
 // Delete forgets a snapshot, and has the engine remove what only it needed. It returns ErrUnknownSnapshot, or ErrInUse
 // while a restore from it runs.
 func (t *Taker) Delete(ctx context.Context, key, name string, by snapshot.By) error {
-	s, err := t.Shelf.Snapshot(ctx, key, name)
+	s, err := t.Store.Snapshot(ctx, key, name)
 	if err != nil {
 		return err
 	}
-	if err := t.Shelf.RemoveSnapshot(ctx, s.ID, by); err != nil {
+	if err := t.Store.RemoveSnapshot(ctx, s.ID, by); err != nil {
 		return err
 	}
 	return errors.Join(t.Engine.Untag(ctx, s.ImageRef), t.dropVolumes(ctx, s))

@@ -22,7 +22,6 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Config is how to reach an engine.
@@ -75,8 +74,6 @@ type Engine struct {
 	modes   map[string]namespaces        // guarded by mu, as is the next one; by container ID: never change in a container's life
 	mounted map[string]map[string]string // see mountedImages
 }
-
-var _ restore.Engine = (*Engine)(nil)
 
 // New makes an Engine. An engine that does not answer yet is no error: every call says so for itself, with an error
 // that wraps snapshot.ErrEngineAway. A name by which it can't be found is one, which names the setting.

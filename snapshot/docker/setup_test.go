@@ -4,7 +4,22 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/snapshot/capture"
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/recovery"
+	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/snapshot/watch"
 )
+
+// An Engine is what all rooms ask for.
+var _ interface {
+	capture.Engine
+	capture.VolumeEngine
+	watch.Engine
+	restore.Engine
+	restore.LeftoverEngine
+	recovery.Engine
+} = (*docker.Engine)(nil)
 
 // setup is a scope with a container that serves, and its ID.
 func setup(t *testing.T, flags ...string) (s *enginetest.Scope, name, id string) {

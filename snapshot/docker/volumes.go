@@ -18,10 +18,7 @@ import (
 
 	"github.com/snapback/snapback/internal/volumetar"
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/snapshot/capture"
 )
-
-var _ capture.VolumeEngine = (*Engine)(nil)
 
 // Mounts lists what a container has mounted, and why other mounts can't be archived. Paths nil: all its volumes. What is
 // mounted read-only the container can't have changed, and is left out.
@@ -134,7 +131,7 @@ func (e *Engine) has(ctx context.Context, id string, m snapshot.Mount) error {
 	return err
 }
 
-// Pack implements capture.VolumeEngine.
+// Pack implements capture.Contents.
 func (e *Engine) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Writer) (snapshot.Packed, error) {
 	if err := e.has(ctx, id, m); err != nil {
 		return snapshot.Packed{}, err
@@ -158,7 +155,7 @@ func packed(r volumetar.Report) snapshot.Packed {
 	return p
 }
 
-// Unpack implements capture.VolumeEngine. The helper's name is the mount's, so that there is never more than one.
+// Unpack implements capture.Contents. The helper's name is the mount's, so that there is never more than one.
 func (e *Engine) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.Reader) error {
 	if err := e.has(ctx, id, m); err != nil {
 		return err

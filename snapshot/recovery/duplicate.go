@@ -69,7 +69,7 @@ type Engine interface {
 
 // Store is what a Duplicator asks of the database.
 type Store interface {
-	snapshot.Shelf
+	snapshot.Store
 	// ToDuplicate lists an engine's snapshots without their documents.
 	ToDuplicate(ctx context.Context, engine string) ([]snapshot.Snapshot, error)
 	// Remembered picks those whose snapshot is, or was, in the database.
@@ -143,30 +143,30 @@ func (d *Duplicator) Stop(ctx context.Context) error {
 	}
 }
 
-// Shelf is the database's, with a duplicate of whatever is put on it.
-func (d *Duplicator) Shelf() snapshot.Shelf { return duplicatedShelf{d.Store, d} }
+// Snapshots is the database's store, with a duplicate of whatever is put there.
+func (d *Duplicator) Snapshots() snapshot.Store { return duplicatedStore{d.Store, d} }
 
-type duplicatedShelf struct {
-	snapshot.Shelf
+type duplicatedStore struct {
+	snapshot.Store
 	d *Duplicator
 }
 
-// AddSnapshot implements Shelf.
-func (s duplicatedShelf) AddSnapshot(ctx context.Context, snap snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
-	added, err := s.Shelf.AddSnapshot(ctx, snap, by)
+// AddSnapshot implements snapshot.Store.
+func (s duplicatedStore) AddSnapshot(ctx context.Context, snap snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
+	added, err := s.Store.AddSnapshot(ctx, snap, by)
 	if err == nil {
 		s.d.keepNow(ctx, added)
 	}
 	return added, err
 }
 
-// RemoveSnapshot implements Shelf.
-func (s duplicatedShelf) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) error {
+// RemoveSnapshot implements snapshot.Store.
+func (s duplicatedStore) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) error {
 	snap, err := s.SnapshotByID(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := s.Shelf.RemoveSnapshot(ctx, id, by); err != nil {
+	if err := s.Store.RemoveSnapshot(ctx, id, by); err != nil {
 		return err
 	}
 	ctx, cancel := apart(ctx)

@@ -49,7 +49,7 @@ func (k *kit) duplicate(ring *keyring.Ring) (*recovery.Duplicator, *narrowSafe) 
 	k.T.Helper()
 	safe := &narrowSafe{Engine: k.Engine(), token: k.Name("")}
 	d := recovery.New(recovery.Config{Engine: safe, Store: k.DB, Keys: ring, Ref: docker.Ref, Every: 100 * time.Millisecond})
-	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Shelf: d.Shelf(), Audit: k.DB})
+	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Store: d.Snapshots(), Lock: k.DB, Audit: k.DB})
 	k.Restorer = k.NewRestorer("duplicating")
 	return d, safe
 }

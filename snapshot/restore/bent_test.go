@@ -8,13 +8,14 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
 // bentEngine is the real engine, some of whose acts are others. Each is given the real one.
 type bentEngine struct {
-	restore.Engine
+	*docker.Engine
 	create  func(ctx context.Context, name string, spec snapshot.Spec) (string, error)
 	stop    func(ctx context.Context, id string, timeout time.Duration) error
 	start   func(ctx context.Context, id string) error

@@ -45,7 +45,7 @@ func (m *container) Prepare(ctx context.Context) error {
 }
 
 func (m *container) create(ctx context.Context) error {
-	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)
+	snap, err := m.Snapshots.SnapshotByID(ctx, m.rest.SnapshotID)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (m *container) compare(ctx context.Context) ([]snapshot.Difference, error) 
 	if m.rest.Plan.AdoptID != "" {
 		return nil, nil // it is the very same container
 	}
-	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)
+	snap, err := m.Snapshots.SnapshotByID(ctx, m.rest.SnapshotID)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (m *container) rejoinOne(ctx context.Context, j JoinedPlan) (string, error)
 	if !j.Enabled || m.Taker == nil {
 		return "it is not labelled snapback.enable=true: make it anew yourself, it still shares what the old container had", nil
 	}
-	snap, err := m.Shelf.Snapshot(ctx, j.Key, m.joinedName())
+	snap, err := m.Snapshots.Snapshot(ctx, j.Key, m.joinedName())
 	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
 		return "its snapshot has been deleted", nil
 	}

@@ -39,7 +39,7 @@ func (m *container) source(ctx context.Context) (snapshot.Spec, []string, error)
 	if m.rest.Plan.AdoptID != "" {
 		return m.keptSource(ctx)
 	}
-	snap, err := m.Shelf.SnapshotByID(ctx, m.rest.SnapshotID)
+	snap, err := m.Snapshots.SnapshotByID(ctx, m.rest.SnapshotID)
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
@@ -194,7 +194,7 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 // wouldChange compares the container with what a restore would put in its place: whatever was deployed in between, that is
 // what people have to know.
 func (r *Restorer) wouldChange(ctx context.Context, c snapshot.Container, id int64) ([]snapshot.Change, error) {
-	snap, err := r.Shelf.SnapshotByID(ctx, id)
+	snap, err := r.Snapshots.SnapshotByID(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -12,17 +12,17 @@ import (
 	"github.com/snapback/snapback/snapshot/capture"
 )
 
-// Config is what a Restorer needs. Engine, Journal, Shelf and Bot are required.
+// Config is what a Restorer needs. Engine, Journal, Snapshots and Bot are required.
 type Config struct {
-	Engine  Engine
-	Journal Journal
-	Shelf   snapshot.Shelf
-	Taker   *capture.Taker   // nil: containers that share a namespace with a restored one are named, and not made anew
-	Volumes *capture.Volumes // nil: contents of volumes stay as they are; else the Taker's
-	Bot     string           // this bot's name in the journal: the same after a restart, different for every bot
-	Only    string           // the label that narrows the Engine's containers down, if one does: bots with another one leave these restores alone
-	Logger  *slog.Logger
-	Zone    *time.Location // for names such as api.before-0347; nil: UTC
+	Engine    Engine
+	Journal   Journal
+	Snapshots Snapshots
+	Taker     *capture.Taker   // nil: containers that share a namespace with a restored one are named, and not made anew
+	Volumes   *capture.Volumes // nil: contents of volumes stay as they are; else the Taker's
+	Bot       string           // this bot's name in the journal: the same after a restart, different for every bot
+	Only      string           // the label that narrows the Engine's containers down, if one does: bots with another one leave these restores alone
+	Logger    *slog.Logger
+	Zone      *time.Location // for names such as api.before-0347; nil: UTC
 
 	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
 	Window time.Duration // how long a container without a health check must stay up; 0: 1.5 s
@@ -185,7 +185,7 @@ type Ask struct {
 // returns. It returns ErrUnknownSnapshot, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
 // the audit entry can't be written, nothing is done.
 func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
-	snap, err := r.Shelf.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
+	snap, err := r.Snapshots.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
 	if err != nil {
 		return Restore{}, err
 	}

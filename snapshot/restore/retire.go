@@ -46,7 +46,7 @@ func (m *container) retire(ctx context.Context) error {
 func (m *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
 	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		s, err := m.Shelf.Snapshot(ctx, m.rest.Key, m.beforeName())
+		s, err := m.Snapshots.Snapshot(ctx, m.rest.Key, m.beforeName())
 		if errors.Is(err, snapshot.ErrUnknownSnapshot) {
 			return snapshot.Snapshot{}, nil // somebody has removed it
 		}
@@ -69,7 +69,7 @@ func (m *container) beforeName() string {
 // keepOld is the snapshot of the old container as it was before the restore touched it, taken once.
 func (m *container) keepOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
 	p, name := m.rest.Plan, m.beforeName()
-	s, err := m.Shelf.Snapshot(ctx, m.rest.Key, name)
+	s, err := m.Snapshots.Snapshot(ctx, m.rest.Key, name)
 	if !errors.Is(err, snapshot.ErrUnknownSnapshot) {
 		return s, err
 	}

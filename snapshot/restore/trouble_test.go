@@ -16,7 +16,7 @@ import (
 
 func TestReplacementThatNeverBecomesHealthyIsReverted(t *testing.T) {
 	k := setup(t)
-	k.Restorer = restore.New(restore.Config{Engine: k.Engine(), Journal: k.DB, Shelf: k.DB, Bot: "impatient", Health: time.Second})
+	k.Restorer = restore.New(restore.Config{Engine: k.Engine(), Journal: k.DB, Snapshots: k.DB, Bot: "impatient", Health: time.Second})
 	k.Restorer.Start()
 	t.Cleanup(func() {
 		if err := k.Restorer.Stop(context.Background()); err != nil {
@@ -72,7 +72,7 @@ func TestLeaseCountsFromBeforeTheClaim(t *testing.T) {
 	}
 	const lease = 2 * time.Second
 	j := &tardy{DB: k.DB, lease: lease, asked: make(chan struct{})}
-	r := restore.New(restore.Config{Engine: k.Engine(), Journal: j, Shelf: k.DB, Bot: "late", Lease: lease})
+	r := restore.New(restore.Config{Engine: k.Engine(), Journal: j, Snapshots: k.DB, Bot: "late", Lease: lease})
 	t.Cleanup(func() {
 		if err := r.Stop(context.Background()); err != nil {
 			t.Error(err)

@@ -12,15 +12,6 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// DeployHistory is what restores have had to do with deploys.
-type DeployHistory interface {
-	// MadeByRestore says whether a restore has made the container, or put it back.
-	MadeByRestore(ctx context.Context, key, containerID string) (bool, error)
-	// Undone is the deploy that the last restore of an identity has undone; false when there is none, or when that
-	// restore was undone itself.
-	Undone(ctx context.Context, key string) (snapshot.Undone, bool, error)
-}
-
 // look compares what the engine shows with what was last seen, and sets to work where they differ.
 func (w *Watcher) look(ctx context.Context) error {
 	to := w.lastEvent()

@@ -11,28 +11,6 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Keeping is what the database knows of what may go.
-type Keeping interface {
-	// KnownContainers lists the containers of an engine as they were last seen, also those that are gone.
-	KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error)
-	// Referred lists the snapshots of an identity that an open incident refers to, by ID.
-	Referred(ctx context.Context, key string) (map[int64]bool, error)
-	// Held lists all snapshots of an engine, without what is sealed in them.
-	Held(ctx context.Context, engine string) ([]Held, error)
-	// MarkMissing notes whether a snapshot's image is gone. It returns whether that was news.
-	MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error)
-	// MarkGone notes that the images of snapshots are gone, with the entry unless all of that was known.
-	MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error
-	// TagLeft notes that a removed snapshot's tag could not be removed yet, or has been now.
-	TagLeft(ctx context.Context, id int64, left bool) error
-	// TagsLeft lists those of an engine, less the tags that another snapshot bears by now.
-	TagsLeft(ctx context.Context, engine string) ([]Held, error)
-	// Sweep forgets containers that have been gone for a week and left no snapshot, and ticks of long ago.
-	Sweep(ctx context.Context, engine string) error
-	// Restoring says whether a restore of an identity is under way.
-	Restoring(ctx context.Context, key string) (bool, error)
-}
-
 // Held is what tidying has to know of a snapshot.
 type Held struct {
 	ID        int64

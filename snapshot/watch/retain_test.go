@@ -148,7 +148,7 @@ func TestContainerFromBeforeGoesAfterItsTimeAndNeverBeforeItsIncidentIsResolved(
 	incident := k.incident("P1")
 	k.Run(api, k.Server("shop"))
 	k.Take(api)
-	k.Restorer = restore.New(restore.Config{Engine: k.Engine(), Journal: k.DB, Shelf: k.DB, Bot: "short", Keep: time.Millisecond})
+	k.Restorer = restore.New(restore.Config{Engine: k.Engine(), Journal: k.DB, Snapshots: k.DB, Bot: "short", Keep: time.Millisecond})
 	t.Cleanup(func() {
 		if err := k.Restorer.Stop(context.Background()); err != nil {
 			t.Error(err)
@@ -214,7 +214,7 @@ func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 	disk := &capture.Disk{Used: func(context.Context) (snapshot.DiskUse, error) {
 		return snapshot.DiskUse{Engine: "E", Host: "host-1", Share: 0.97}, nil
 	}, Audit: k.DB}
-	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Shelf: k.DB, Audit: k.DB, Room: disk.Room})
+	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Store: k.DB, Lock: k.DB, Audit: k.DB, Room: disk.Room})
 	k.TakeNamed(api, "cheap")
 	k.Docker("exec", api, "/app", "touch", "/written")
 	for range 2 {
@@ -237,7 +237,7 @@ func TestBaselineThatThereIsNoRoomForIsTriedEverLessOften(t *testing.T) {
 	const every = 400 * time.Millisecond
 	tried := make(chan time.Time, 100)
 	room := func(context.Context, string) error { tried <- time.Now(); return snapshot.ErrDiskFull }
-	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Shelf: k.DB, Audit: k.DB, Room: room})
+	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Store: k.DB, Lock: k.DB, Audit: k.DB, Room: room})
 	k.Watch(func(w *watch.Config) { w.Every = every })
 	first := <-tried
 	var last time.Time

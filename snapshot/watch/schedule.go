@@ -11,14 +11,6 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Ticks is where it is written down which ticks of a schedule have been taken, and what else must be done once.
-type Ticks interface {
-	// Once notes that what was done for the moment at, and returns false when that was noted before.
-	Once(ctx context.Context, what string, at time.Time) (bool, error)
-	// LastTick is the latest moment noted; zero when there is none.
-	LastTick(ctx context.Context, what string) (time.Time, error)
-}
-
 // tickName is under which name the ticks of an identity are noted.
 func tickName(key string) string { return "schedule " + key }
 

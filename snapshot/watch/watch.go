@@ -12,7 +12,7 @@ How a deploy is seen.
 The events only say when to look, and when things happened. What has happened is told by comparing: Postgres knows which
 container was last seen to have run under each identity, the engine knows which one is there. So an event that was missed,
 or a bot that was away, costs nothing, and two bots that look at once come to the same answer. Whoever gets the identity's
-lock first (Shelf.Alone) writes it down, and the other one then finds nothing left to do.
+lock first (Store.Alone) writes it down, and the other one then finds nothing left to do.
 
 A deploy's state from before is, in this order, what a pipeline has kept explicitly, the baseline, or what is left of the
 old container (before.go). The baseline is the reason why nothing has to be left of it: it is taken while all is well.
@@ -20,7 +20,6 @@ old container (before.go). The baseline is the reason why nothing has to be left
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -29,60 +28,6 @@ import (
 
 	"github.com/snapback/snapback/snapshot"
 )
-
-// Engine is what the watch asks of the engine.
-type Engine interface {
-	snapshot.Inspector
-	// ID is the engine's own.
-	ID(ctx context.Context) (string, error)
-	// Follow hands over what happens from since on, and returns when ctx is over or the engine has gone.
-	Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error
-	// Glance lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
-	Glance(ctx context.Context) ([]snapshot.Sighting, error)
-	// Changes lists what differs between two documents, secrets masked.
-	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
-	// HasImage says whether the exact image is there.
-	HasImage(ctx context.Context, imageID string) (bool, error)
-	// Untag removes our tag. It returns ErrInUse while the tag is the only name of an image that a container uses.
-	Untag(ctx context.Context, ref string) error
-	// Remove removes the container, running or not, and leaves its volumes. Missing is success.
-	Remove(ctx context.Context, id string) error
-}
-
-// Seats remembers what ran under each identity, so that a bot that was away can tell what has changed.
-type Seats interface {
-	// Places lists all identities of an engine.
-	Places(ctx context.Context, engine string) ([]snapshot.Place, error)
-	// Seat reads one. It returns ErrUnknownContainer.
-	Seat(ctx context.Context, key string) (snapshot.Seat, error)
-	// Sit writes down who has the seat now.
-	Sit(ctx context.Context, s snapshot.Seat) error
-	// Present notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
-	// ones are within the scope, and that the others are not.
-	Present(ctx context.Context, engine string, keys []string, scope string, within []string) error
-	// EventsSeen is up to when the engine's events have been seen; SeeEvents moves that on.
-	EventsSeen(ctx context.Context, engine string) (time.Time, error)
-	SeeEvents(ctx context.Context, engine string, to time.Time) error
-}
-
-// Taker takes snapshots and removes them.
-type Taker interface {
-	// Take keeps the state of a container. It returns ErrCommitsBusy when others are taken for too long.
-	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
-	// Copy keeps what a snapshot holds under another name. It returns ErrGone when the image is not there any more.
-	Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
-	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs or its tag is needed.
-	Delete(ctx context.Context, key, name string, by snapshot.By) error
-}
-
-// Store is what the watch asks of the database.
-type Store interface {
-	snapshot.Shelf
-	Seats
-	DeployHistory
-	Ticks
-	Keeping
-}
 
 // Config is what a Watcher needs. Engine, Store, Deploys and Taker are required.
 type Config struct {

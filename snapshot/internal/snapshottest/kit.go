@@ -52,7 +52,7 @@ func Setup(t *testing.T) *Kit {
 	}
 	t.Cleanup(db.Close)
 	k := &Kit{T: t, Scope: enginetest.New(t), DB: db}
-	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Shelf: db, Audit: db})
+	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	k.Restorer = k.NewRestorer("bot")
 	return k
 }
@@ -62,7 +62,7 @@ func (k *Kit) NewRestorer(bot string) *restore.Restorer {
 }
 
 func (k *Kit) Started(c restore.Config) *restore.Restorer {
-	c.Shelf, c.Taker = k.DB, k.Taker
+	c.Snapshots, c.Taker = k.DB, k.Taker
 	r := restore.New(c)
 	r.Start()
 	k.T.Cleanup(func() {
@@ -186,7 +186,7 @@ func (e Eventful) Commit(ctx context.Context, id, ref string, pause bool) (strin
 // Bot is a taker of another bot's, on the same engine and database.
 func (k *Kit) Bot(beforeCommit, beforeLook func()) *capture.Taker {
 	return capture.New(capture.Config{
-		Engine: Eventful{Engine: k.Engine(), Before: beforeCommit, Look: beforeLook}, Ref: docker.Ref, Shelf: k.DB, Audit: k.DB,
+		Engine: Eventful{Engine: k.Engine(), Before: beforeCommit, Look: beforeLook}, Ref: docker.Ref, Store: k.DB, Lock: k.DB, Audit: k.DB,
 	})
 }
 

@@ -108,8 +108,8 @@ func SetupVolumes(t *testing.T) *VolumeKit {
 // Wire makes a taker and a restorer, as a bot that starts does.
 func (v *VolumeKit) Wire() {
 	v.Volumes = capture.NewVolumes(capture.VolumesConfig{Engine: v.Faulty, Vault: v.Vault, Used: v.DB.VolumeSets, Freeze: time.Minute})
-	v.Taker = capture.New(capture.Config{Engine: v.Faulty, Ref: docker.Ref, Shelf: v.DB, Audit: v.DB, Volumes: v.Volumes})
-	v.Restorer = restore.New(restore.Config{Engine: v.Faulty, Journal: v.DB, Shelf: v.DB, Taker: v.Taker, Volumes: v.Volumes, Bot: "bot"})
+	v.Taker = capture.New(capture.Config{Engine: v.Faulty, Ref: docker.Ref, Store: v.DB, Lock: v.DB, Audit: v.DB, Volumes: v.Volumes})
+	v.Restorer = restore.New(restore.Config{Engine: v.Faulty, Journal: v.DB, Snapshots: v.DB, Taker: v.Taker, Volumes: v.Volumes, Bot: "bot"})
 	v.Restorer.Start()
 	r := v.Restorer
 	v.T.Cleanup(func() { v.Stop(r) })

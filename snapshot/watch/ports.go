@@ -1,0 +1,134 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Engine is what the watch asks of the engine.
+type Engine interface {
+	snapshot.Inspector
+	Looker
+	Images
+	// ID is the engine's own.
+	ID(ctx context.Context) (string, error)
+	// Changes lists what differs between two documents, secrets masked.
+	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
+}
+
+// Looker shows what is there, and what happens.
+type Looker interface {
+	// Follow hands over what happens from since on, and returns when ctx is over or the engine has gone.
+	Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error
+	// Glance lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
+	Glance(ctx context.Context) ([]snapshot.Sighting, error)
+}
+
+// Images says which images are there, and removes our tags from them.
+type Images interface {
+	// HasImage says whether the exact image is there.
+	HasImage(ctx context.Context, imageID string) (bool, error)
+	// Untag removes our tag. It returns ErrInUse while the tag is the only name of an image that a container uses.
+	Untag(ctx context.Context, ref string) error
+}
+
+// Taker takes snapshots and removes them.
+type Taker interface {
+	// Take keeps the state of a container. It returns ErrCommitsBusy when others are taken for too long.
+	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	// Copy keeps what a snapshot holds under another name. It returns ErrGone when the image is not there any more.
+	Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs or its tag is needed.
+	Delete(ctx context.Context, key, name string, by snapshot.By) error
+}
+
+// Store is what the watch asks of the database.
+type Store interface {
+	snapshot.Lock
+	Snapshots
+	Seats
+	Events
+	Restores
+	Ticks
+	Retention
+	MissingImages
+	LeftTags
+}
+
+// Snapshots reads what is kept.
+type Snapshots interface {
+	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
+	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
+	// Snapshots lists a container's, newest first.
+	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
+}
+
+// Seats remembers what ran under each identity, so that a bot that was away can tell what has changed.
+type Seats interface {
+	// Places lists all identities of an engine.
+	Places(ctx context.Context, engine string) ([]snapshot.Place, error)
+	// Seat reads one. It returns ErrUnknownContainer.
+	Seat(ctx context.Context, key string) (snapshot.Seat, error)
+	// Sit writes down who has the seat now.
+	Sit(ctx context.Context, s snapshot.Seat) error
+	// Present notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
+	// ones are within the scope, and that the others are not.
+	Present(ctx context.Context, engine string, keys []string, scope string, within []string) error
+}
+
+// Events remembers up to when the engine's events have been seen.
+type Events interface {
+	EventsSeen(ctx context.Context, engine string) (time.Time, error)
+	SeeEvents(ctx context.Context, engine string, to time.Time) error
+}
+
+// Restores is what restores have had to do with an identity.
+type Restores interface {
+	// Restoring says whether a restore of an identity is under way.
+	Restoring(ctx context.Context, key string) (bool, error)
+	// MadeByRestore says whether a restore has made the container, or put it back.
+	MadeByRestore(ctx context.Context, key, containerID string) (bool, error)
+	// Undone is the deploy that the last restore of an identity has undone; false when there is none, or when that
+	// restore was undone itself.
+	Undone(ctx context.Context, key string) (snapshot.Undone, bool, error)
+}
+
+// Ticks is where it is written down which ticks of a schedule have been taken, and what else must be done once.
+type Ticks interface {
+	// Once notes that what was done for the moment at, and returns false when that was noted before.
+	Once(ctx context.Context, what string, at time.Time) (bool, error)
+	// LastTick is the latest moment noted; zero when there is none.
+	LastTick(ctx context.Context, what string) (time.Time, error)
+}
+
+// Retention is what the database knows of what may go.
+type Retention interface {
+	// KnownContainers lists the containers of an engine as they were last seen, also those that are gone.
+	KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error)
+	// Referred lists the snapshots of an identity that an open incident refers to, by ID.
+	Referred(ctx context.Context, key string) (map[int64]bool, error)
+	// Sweep forgets containers that have been gone for a week and left no snapshot, and ticks of long ago.
+	Sweep(ctx context.Context, engine string) error
+}
+
+// MissingImages notes which snapshots have lost their image.
+type MissingImages interface {
+	// Held lists all snapshots of an engine, without what is sealed in them.
+	Held(ctx context.Context, engine string) ([]Held, error)
+	// MarkMissing notes whether a snapshot's image is gone. It returns whether that was news.
+	MarkMissing(ctx context.Context, id int64, missing bool) (news bool, err error)
+	// MarkGone notes that the images of snapshots are gone, with the entry unless all of that was known.
+	MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error
+}
+
+// LeftTags notes which tags of removed snapshots are still on the engine.
+type LeftTags interface {
+	// TagLeft notes that a removed snapshot's tag could not be removed yet, or has been now.
+	TagLeft(ctx context.Context, id int64, left bool) error
+	// TagsLeft lists those of an engine, less the tags that another snapshot bears by now.
+	TagsLeft(ctx context.Context, engine string) ([]Held, error)
+}
