@@ -11,7 +11,7 @@ import (
 
 // Deploys is where deploys are written down.
 type Deploys interface {
-	// AddDeployed writes a deploy, its entries and who has the seat now, all or nothing, and the deploy once: it returns
+	// AddDeployed writes a deploy, its entries and the new occupant of the identity, all or nothing, and the deploy once: it returns
 	// false when the same two containers were a deploy before.
 	AddDeployed(ctx context.Context, d Deployed) (fresh bool, err error)
 }
@@ -26,7 +26,7 @@ type Undone struct {
 // Deployed is a deploy with all that is written down together with it.
 type Deployed struct {
 	Deploy
-	Seat       Seat            // the new container
+	Occupant   Occupant        // the new container
 	SnapshotID int64           // of the state from before; 0 when there was none to keep
 	WouldUndo  []Change        // what restoring that would change back
 	Entry      incidents.Entry // goes to every open incident of Services, or outside any

@@ -49,7 +49,7 @@ func TestAlertDoesNotWaitForAnEngineThatHangs(t *testing.T) {
 	}
 	t.Cleanup(db.Close)
 	labels := map[string]string{"snapback.enable": "true", "snapback.pagerduty.service": "PSHOP"}
-	err = db.Sit(t.Context(), snapshot.Seat{
+	err = db.SetOccupant(t.Context(), snapshot.Occupant{
 		Container: snapshot.Container{Key: "E/name/api", ID: "a", Name: "api", Engine: "E", State: "running"}, Labels: labels, Document: []byte("{}"),
 	})
 	if err != nil {

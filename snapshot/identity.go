@@ -14,8 +14,8 @@ type Event struct {
 	At          time.Time
 }
 
-// Sighting is an enabled container as a single look shows it.
-type Sighting struct {
+// Observation is an enabled container as a single look shows it.
+type Observation struct {
 	Key       string
 	ID        string
 	Name      string
@@ -26,19 +26,19 @@ type Sighting struct {
 	Others    bool // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
 }
 
-func (s Sighting) Alive() bool {
+func (s Observation) Alive() bool {
 	return s.State == "running" || s.State == "restarting" || s.State == "paused"
 }
 
-// Seat is an identity, with the container that was last seen to have run under it.
-type Seat struct {
+// Occupant is an identity, with the container that was last seen to have run under it.
+type Occupant struct {
 	Container
 	Labels   map[string]string // a Store keeps those of ours alone
 	Document json.RawMessage   // its inspect document, in the clear
 }
 
-// Place is what is known of an identity without looking at documents.
-type Place struct {
+// Identity is what is known of an identity without looking at documents.
+type Identity struct {
 	Key         string
 	ContainerID string    // of the last one that was seen to have run
 	SeenAt      time.Time // when it was first seen

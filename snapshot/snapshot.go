@@ -45,8 +45,8 @@ var (
 	ErrElsewhere = errors.New("another bot is at it")
 )
 
-// Later says that err is no verdict on what was tried: it has to be tried again.
-func Later(err error) bool {
+// Retryable says that err is no verdict on what was tried: it has to be tried again.
+func Retryable(err error) bool {
 	return errors.Is(err, ErrEngineAway) || errors.Is(err, ErrJournalAway) || errors.Is(err, ErrStopping)
 }
 
@@ -137,7 +137,7 @@ type Change struct {
 	Masked    bool   `json:"masked,omitempty"` // the values are not shown
 }
 
-// ImageDetail says whether the change tells of the image by anything but its name.
+// ImageDetail says whether the change is of the image, but not of its name.
 func (c Change) ImageDetail() bool {
 	return c.Attribute == "image digest" || c.Attribute == "image built" || c.Attribute == "image ID"
 }
@@ -145,13 +145,13 @@ func (c Change) ImageDetail() bool {
 // Brief leaves out what tells once more that the image is another one: its name is enough, or else what comes first of the
 // rest.
 func Brief(changes []Change) []Change {
-	told := slices.ContainsFunc(changes, func(c Change) bool { return c.Attribute == "image" })
+	said := slices.ContainsFunc(changes, func(c Change) bool { return c.Attribute == "image" })
 	var out []Change
 	for _, c := range changes {
-		if !c.ImageDetail() || !told {
+		if !c.ImageDetail() || !said {
 			out = append(out, c)
 		}
-		told = told || c.ImageDetail()
+		said = said || c.ImageDetail()
 	}
 	return out
 }

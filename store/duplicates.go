@@ -49,7 +49,7 @@ func (db *DB) Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snap
 }
 
 // Readd implements recovery.Store.
-func (db *DB) Readd(ctx context.Context, list []snapshot.Snapshot, seats []snapshot.Seat, entry func([]snapshot.Snapshot) incidents.Entry) ([]snapshot.Snapshot, error) {
+func (db *DB) Readd(ctx context.Context, list []snapshot.Snapshot, seats []snapshot.Occupant, entry func([]snapshot.Snapshot) incidents.Entry) ([]snapshot.Snapshot, error) {
 	var added []snapshot.Snapshot
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		added = nil
@@ -80,7 +80,7 @@ func (db *DB) Readd(ctx context.Context, list []snapshot.Snapshot, seats []snaps
 }
 
 // reseat writes down who ran under an identity of which nothing is known. Whether it still does, the watch finds out.
-func (db *DB) reseat(ctx context.Context, tx pgx.Tx, seats []snapshot.Seat) error {
+func (db *DB) reseat(ctx context.Context, tx pgx.Tx, seats []snapshot.Occupant) error {
 	for _, s := range seats {
 		var known bool
 		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM containers WHERE key = $1)`, s.Key).Scan(&known); err != nil {
@@ -89,7 +89,7 @@ func (db *DB) reseat(ctx context.Context, tx pgx.Tx, seats []snapshot.Seat) erro
 		if known {
 			continue
 		}
-		if err := db.sit(ctx, tx, s); err != nil {
+		if err := db.setOccupant(ctx, tx, s); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE containers SET gone_at = now() WHERE key = $1`, s.Key); err != nil {

@@ -30,7 +30,7 @@ func queued(t *testing.T, db *store.DB) []int64 {
 
 func TestMessagesOfOpenIncidentsHearOfAnImageThatIsGoneOrBack(t *testing.T) {
 	db := setup(t)
-	check(t, db.Sit(t.Context(), seat("a")))
+	check(t, db.SetOccupant(t.Context(), seat("a")))
 	open, _ := receive(t, db, "1", incidents.Incident{PagerDutyID: "P1", Title: "open", Status: incidents.Triggered}, evening)
 	receive(t, db, "2", incidents.Incident{PagerDutyID: "P2", Title: "over", Status: incidents.Resolved}, evening)
 	s, err := db.AddSnapshot(t.Context(), snapshot.Snapshot{
@@ -65,7 +65,7 @@ func TestOnlyMessagesThatMayShowTheContainerHearOfItsSnapshots(t *testing.T) {
 	for name, services := range map[string]string{"api": "S1, S2", "web": "S3"} {
 		s := seat(name)
 		s.Key, s.Labels["snapback.pagerduty.service"] = "E1/name/"+name, services
-		check(t, db.Sit(t.Context(), s))
+		check(t, db.SetOccupant(t.Context(), s))
 	}
 	named, _ := receive(t, db, "1", incidents.Incident{PagerDutyID: "P1", ServiceID: "S2", Status: incidents.Triggered}, evening)
 	nobodys, _ := receive(t, db, "2", incidents.Incident{PagerDutyID: "P2", ServiceID: "S9", Status: incidents.Acknowledged}, evening)
@@ -80,10 +80,10 @@ func TestOnlyMessagesThatMayShowTheContainerHearOfItsSnapshots(t *testing.T) {
 
 func TestDeployBeforeIsTheNewestOneUntilThen(t *testing.T) {
 	db := setup(t)
-	check(t, db.Sit(t.Context(), seat("a")))
+	check(t, db.SetOccupant(t.Context(), seat("a")))
 	other := seat("x")
 	other.Key = "E1/name/web"
-	check(t, db.Sit(t.Context(), other))
+	check(t, db.SetOccupant(t.Context(), other))
 	for i, d := range []struct {
 		key string
 		at  time.Duration
@@ -91,7 +91,7 @@ func TestDeployBeforeIsTheNewestOneUntilThen(t *testing.T) {
 		to := seat(string(rune('c' + i)))
 		to.Key = d.key
 		_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
-			Deploy: snapshot.Deploy{Key: d.key, At: evening.Add(d.at), BeforeID: "b", AfterID: to.ID, Changes: []snapshot.Change{}}, Seat: to,
+			Deploy: snapshot.Deploy{Key: d.key, At: evening.Add(d.at), BeforeID: "b", AfterID: to.ID, Changes: []snapshot.Change{}}, Occupant: to,
 			Entry: incidents.Entry{Kind: incidents.KindDeploy, OccurredAt: evening.Add(d.at), Actor: incidents.Self(), Summary: "deployed"},
 		})
 		check(t, err)
@@ -119,10 +119,10 @@ func deployed(t *testing.T, db *store.DB, at time.Time) (snapshotID int64) {
 	t.Helper()
 	s := seat("a")
 	s.Labels["snapback.pagerduty.service"] = "S1"
-	check(t, db.Sit(t.Context(), s))
+	check(t, db.SetOccupant(t.Context(), s))
 	id := shelve(t, db, "before")
 	_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
-		Deploy: snapshot.Deploy{Key: key, At: at, BeforeID: "0", AfterID: "a", Snapshot: "before"}, Seat: s, SnapshotID: id,
+		Deploy: snapshot.Deploy{Key: key, At: at, BeforeID: "0", AfterID: "a", Snapshot: "before"}, Occupant: s, SnapshotID: id,
 	})
 	check(t, err)
 	return id
@@ -152,7 +152,7 @@ func TestIncidentHoldsWhatItCouldNeedAndNotForEver(t *testing.T) {
 			id := deployed(t, db, c.deployed)
 			other := seat("w")
 			other.Key, other.Labels["snapback.pagerduty.service"] = "E1/name/web", "S2"
-			check(t, db.Sit(t.Context(), other))
+			check(t, db.SetOccupant(t.Context(), other))
 			receive(t, db, "E", incidents.Incident{PagerDutyID: "P1", ServiceID: c.service, Status: incidents.Triggered, OpenedAt: c.opened}, c.opened)
 			got, err := db.Referred(t.Context(), key)
 			check(t, err)
@@ -210,7 +210,7 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	dsn := pgtest.New(t, migrate)
 	before := open(t, dsn)
 	locked := shelve(t, before, "locked")
-	check(t, before.Sit(t.Context(), seat("a")))
+	check(t, before.SetOccupant(t.Context(), seat("a")))
 	ring, err := keyring.Parse("b:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=")
 	check(t, err)
 	db, err := store.Open(t.Context(), store.Config{URL: dsn, Keys: ring})
@@ -233,7 +233,7 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "SNAPBACK_SECRET_KEYS") {
 		t.Errorf("it is offered with %q, %v; want that its key is missing", offer.WhyNot, err)
 	}
-	if s, err := db.Seat(t.Context(), key); err != nil || s.ID != "a" || s.Document != nil {
+	if s, err := db.Occupant(t.Context(), key); err != nil || s.ID != "a" || s.Document != nil {
 		t.Errorf("the seat is %+v, %v", s, err)
 	}
 	check(t, db.RemoveSnapshot(t.Context(), locked, snapshot.By{Actor: incidents.Self()}))

@@ -28,8 +28,8 @@ func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) e
 	return err
 }
 
-// Places implements watch.Seats.
-func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, error) {
+// Identities implements watch.Identities.
+func (db *DB) Identities(ctx context.Context, engine string) ([]snapshot.Identity, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT c.key, c.engine_id, c.seen_at, c.gone_at IS NOT NULL, c.scopes,
 			coalesce((SELECT s.container_id FROM snapshots s WHERE s.key = c.key AND s.reason = 'baseline'
@@ -39,7 +39,7 @@ func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, erro
 	if err != nil {
 		return nil, away(err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p snapshot.Place, err error) {
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p snapshot.Identity, err error) {
 		var tick *time.Time
 		err = row.Scan(&p.Key, &p.ContainerID, &p.SeenAt, &p.Gone, &p.Scopes, &p.Baseline, &tick)
 		p.SeenAt, p.LastTick = p.SeenAt.UTC(), zero(tick)
@@ -48,8 +48,8 @@ func (db *DB) Places(ctx context.Context, engine string) ([]snapshot.Place, erro
 	return list, away(err)
 }
 
-// Seat implements watch.Seats. A row that an earlier release wrote has no document, nor has one whose key was taken away.
-func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error) {
+// Occupant implements watch.Identities. A row that an earlier release wrote has no document, nor has one whose key was taken away.
+func (db *DB) Occupant(ctx context.Context, key string) (s snapshot.Occupant, err error) {
 	var doc, sealed []byte
 	err = db.pool.QueryRow(ctx, `SELECT doc, labels, document FROM containers WHERE key = $1`, key).Scan(&doc, &s.Labels, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -72,13 +72,13 @@ func (db *DB) Seat(ctx context.Context, key string) (s snapshot.Seat, err error)
 	return s, nil
 }
 
-// Sit implements watch.Seats.
-func (db *DB) Sit(ctx context.Context, s snapshot.Seat) error {
-	return db.tx(ctx, func(tx pgx.Tx) error { return db.sit(ctx, tx, s) })
+// SetOccupant implements watch.Identities.
+func (db *DB) SetOccupant(ctx context.Context, s snapshot.Occupant) error {
+	return db.tx(ctx, func(tx pgx.Tx) error { return db.setOccupant(ctx, tx, s) })
 }
 
 // sit leaves seen_at alone, which is when the identity was first seen.
-func (db *DB) sit(ctx context.Context, tx pgx.Tx, s snapshot.Seat) error {
+func (db *DB) setOccupant(ctx context.Context, tx pgx.Tx, s snapshot.Occupant) error {
 	sealed, err := db.keys.Seal(sealInspect, s.Key, s.Document)
 	if err != nil {
 		return fmt.Errorf("sealing the inspect document: %w", err)
@@ -107,8 +107,8 @@ func settings(labels map[string]string) map[string]string {
 	return ours
 }
 
-// Present implements watch.Seats.
-func (db *DB) Present(ctx context.Context, engine string, keys []string, scope string, within []string) error {
+// NotePresent implements watch.Identities.
+func (db *DB) NotePresent(ctx context.Context, engine string, keys []string, scope string, within []string) error {
 	_, err := db.pool.Exec(ctx, `
 		UPDATE containers SET
 			gone_at = CASE WHEN key = ANY(@keys) THEN NULL ELSE now() END,
@@ -150,7 +150,7 @@ func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours 
 func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		fresh = false
-		if err := db.sit(ctx, tx, d.Seat); err != nil {
+		if err := db.setOccupant(ctx, tx, d.Occupant); err != nil {
 			return err
 		}
 		id, err := insertDeploy(ctx, tx, d.Deploy)
@@ -158,7 +158,7 @@ func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool,
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("writing a deploy of %s: %w", d.Seat.Name, err)
+			return fmt.Errorf("writing a deploy of %s: %w", d.Occupant.Name, err)
 		}
 		fresh, d.ID = true, id
 		if err := setChanges(ctx, tx, d); err != nil {

@@ -25,8 +25,8 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func seat(id string) snapshot.Seat {
-	return snapshot.Seat{
+func seat(id string) snapshot.Occupant {
+	return snapshot.Occupant{
 		Container: snapshot.Container{Key: key, ID: id, Name: "api", Engine: "E1", Image: "shop:" + id, State: "running"},
 		Labels:    map[string]string{"snapback.enable": "true", "snapback.keep": "3"}, Document: []byte(`{"Config":{"Env":["API_KEY=topsecret"]}}`),
 	}
@@ -36,8 +36,8 @@ func TestSeatIsReadBackAndItsDocumentIsSealed(t *testing.T) {
 	db := setup(t)
 	sits := seat("a")
 	sits.Labels["traefik.http.middlewares.auth.basicauth.users"] = "admin:topsecret"
-	check(t, db.Sit(t.Context(), sits))
-	got, err := db.Seat(t.Context(), key)
+	check(t, db.SetOccupant(t.Context(), sits))
+	got, err := db.Occupant(t.Context(), key)
 	check(t, err)
 	want := seat("a")
 	want.Settings = snapshot.ParseSettings(want.Labels)
@@ -49,22 +49,22 @@ func TestSeatIsReadBackAndItsDocumentIsSealed(t *testing.T) {
 	if clear {
 		t.Error("a secret lies in the clear")
 	}
-	if _, err := db.Seat(t.Context(), "E1/name/other"); !errors.Is(err, snapshot.ErrUnknownContainer) {
+	if _, err := db.Occupant(t.Context(), "E1/name/other"); !errors.Is(err, snapshot.ErrUnknownContainer) {
 		t.Errorf("got %v, want ErrUnknownContainer", err)
 	}
 }
 
 func TestPlacesSayWhoIsGoneAndBack(t *testing.T) {
 	db := setup(t)
-	check(t, db.Sit(t.Context(), seat("a")))
+	check(t, db.SetOccupant(t.Context(), seat("a")))
 	for _, there := range []bool{false, false, true} {
 		keys := []string{"E1/name/other"}
 		if there {
 			keys = append(keys, key)
 		}
-		check(t, db.Present(t.Context(), "E1", keys, "", keys))
-		check(t, db.Present(t.Context(), "E2", nil, "", nil)) // another engine's bot
-		list, err := db.Places(t.Context(), "E1")
+		check(t, db.NotePresent(t.Context(), "E1", keys, "", keys))
+		check(t, db.NotePresent(t.Context(), "E2", nil, "", nil)) // another engine's bot
+		list, err := db.Identities(t.Context(), "E1")
 		check(t, err)
 		if len(list) != 1 || list[0].Gone == there || list[0].ContainerID != "a" {
 			t.Errorf("places %+v, want there: %t", list, there)
@@ -78,8 +78,8 @@ func TestDeployIsWrittenOnceForEachIncidentOfItsServices(t *testing.T) {
 	two, _ := receive(t, db, "E2", incidents.Incident{PagerDutyID: "P2", ServiceID: "S2", Status: incidents.Triggered}, evening)
 	over, _ := receive(t, db, "E3", incidents.Incident{PagerDutyID: "P3", ServiceID: "S1", Status: incidents.Resolved, ResolvedAt: evening}, evening)
 	d := snapshot.Deployed{
-		Deploy: snapshot.Deploy{Key: key, At: evening, BeforeID: "a", AfterID: "b", Before: "shop:1", After: "shop:2"},
-		Seat:   seat("b"), Services: []string{"S1", "S2"}, Entry: incidents.Entry{Kind: incidents.KindDeploy, Summary: "x"},
+		Deploy:   snapshot.Deploy{Key: key, At: evening, BeforeID: "a", AfterID: "b", Before: "shop:1", After: "shop:2"},
+		Occupant: seat("b"), Services: []string{"S1", "S2"}, Entry: incidents.Entry{Kind: incidents.KindDeploy, Summary: "x"},
 	}
 	for n := range 3 {
 		fresh, err := db.AddDeployed(t.Context(), d)
@@ -95,7 +95,7 @@ func TestDeployIsWrittenOnceForEachIncidentOfItsServices(t *testing.T) {
 			t.Errorf("incident %d has %d entries, want %d", id, len(entries), want)
 		}
 	}
-	if got, err := db.Seat(t.Context(), key); err != nil || got.ID != "b" {
+	if got, err := db.Occupant(t.Context(), key); err != nil || got.ID != "b" {
 		t.Errorf("the seat is %+v, %v", got, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 	}
 	for at, name := range map[int]string{-96: "long-before", -48: "last-before", 1: "since"} {
 		_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
-			Deploy: snapshot.Deploy{Key: key, At: opened.Add(time.Duration(at) * time.Hour), BeforeID: name, AfterID: name + "'", Snapshot: name}, Seat: seat("a"),
+			Deploy: snapshot.Deploy{Key: key, At: opened.Add(time.Duration(at) * time.Hour), BeforeID: name, AfterID: name + "'", Snapshot: name}, Occupant: seat("a"),
 		})
 		check(t, err)
 	}
@@ -199,7 +199,7 @@ func TestSweepForgetsOnlyWhatNobodyNeeds(t *testing.T) {
 	for name, gone := range map[string]string{"with": "8 days", "without": "8 days", "lately": "6 days"} {
 		s := seat("a")
 		s.Key, s.Name = "E1/name/"+name, name
-		check(t, db.Sit(t.Context(), s))
+		check(t, db.SetOccupant(t.Context(), s))
 		_, err := db.Pool().Exec(t.Context(), `UPDATE containers SET gone_at = now() - $2::text::interval WHERE key = $1`, s.Key, gone)
 		check(t, err)
 	}

@@ -49,7 +49,7 @@ func (n *night) tidyOften() {
 	n.t.Helper()
 	db, engine := n.store(), engineOf(n.t, n.Only())
 	taker := capture.New(capture.Config{Engine: engine, Ref: docker.Ref, Store: db, Lock: db, Audit: db})
-	w := watch.New(watch.Config{Engine: engine, Store: db, Deploys: db, Taker: taker, KeepEvery: 50 * time.Millisecond})
+	w := watch.New(watch.Config{Engine: engine, Store: db, Deploys: db, Taker: taker, TidyEvery: 50 * time.Millisecond})
 	w.Start()
 	n.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

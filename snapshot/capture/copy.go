@@ -32,7 +32,7 @@ func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, a
 	if err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
 		return s, err
 	}
-	if err := t.Engine.KeepMounted(ctx, s.Document, s.ImageRef); err != nil {
+	if err := t.Engine.TagMounted(ctx, s.Document, s.ImageRef); err != nil {
 		return s, err
 	}
 	added, err := t.Store.AddSnapshot(ctx, s, ask.By)
@@ -43,9 +43,9 @@ func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, a
 	return added, nil
 }
 
-// KeepStopped keeps a container that has ended, under a document that the caller gives. Unlike others it waits for no
-// place: at the end of a restore somebody waits, and what is read is not written any more.
-func (t *Taker) KeepStopped(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
+// TakeStopped keeps a container that has ended, under a document that the caller gives. Unlike others it waits for no
+// slot: at the end of a restore somebody waits, and what is read is not written any more.
+func (t *Taker) TakeStopped(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
 	s.ImageRef = t.Ref(s.Container, s.Name)
 	err := t.written(ctx, &s)
 	if err != nil {
@@ -60,7 +60,7 @@ func (t *Taker) KeepStopped(ctx context.Context, s snapshot.Snapshot, by snapsho
 		err = t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
 	if err == nil {
-		err = t.Engine.KeepMounted(ctx, s.Document, s.ImageRef)
+		err = t.Engine.TagMounted(ctx, s.Document, s.ImageRef)
 	}
 	if err != nil {
 		return s, err

@@ -9,7 +9,7 @@ takes:
 
 Whatever fails after the audit entry takes away again what it has put on the engine. The tag follows from the snapshot's
 name, so a name is held, among all bots, until the snapshot is written down (names.go). Few commits run at a time, and
-none when the disk is too full (slots in places.go, disk.go).
+none when the disk is too full (slots.go, disk.go).
 
 Volumes archives the contents of volumes and puts them back (volumes.go); the package vault keeps the archives on disk.
 

@@ -24,8 +24,8 @@ type Images interface {
 	Tag(ctx context.Context, imageID, ref string) error
 	// Commit makes an image of the container's own layer under our tag, and returns the image's ID and the layer's size.
 	Commit(ctx context.Context, id, ref string, pause bool) (imageID string, bytes int64, err error)
-	// KeepMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
-	KeepMounted(ctx context.Context, document json.RawMessage, ref string) error
+	// TagMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
+	TagMounted(ctx context.Context, document json.RawMessage, ref string) error
 	// Untag removes our tag, and the image with it if nothing else needs it. Missing is success.
 	Untag(ctx context.Context, ref string) error
 }

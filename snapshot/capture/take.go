@@ -35,8 +35,8 @@ type Config struct {
 // Taker takes snapshots and removes them.
 type Taker struct {
 	Config
-	commits  chan struct{} // a place for every commit that this bot may have run; see amongBots for those of others
-	archives chan struct{} // one place: volumes are read one container after the other, however long that takes
+	commits  chan struct{} // a slot for every commit that this bot may have run; see amongBots for those of others
+	archives chan struct{} // one slot: volumes are read one container after the other, however long that takes
 }
 
 // New returns a Taker.
@@ -75,11 +75,11 @@ func (t *Taker) Take(ctx context.Context, c snapshot.Container, ask snapshot.Tak
 			return s, err
 		}
 	}
-	at, err := t.enter(ctx, c, ask)
+	at, err := t.acquire(ctx, c, ask)
 	if err != nil {
 		return s, err
 	}
-	defer at.leave()
+	defer at.release()
 	err = t.named(ctx, c.Key, ask, func(ctx context.Context, name string) error {
 		s, err = t.take(ctx, draft(c, name, ask), ask.By, at)
 		return err
@@ -88,7 +88,7 @@ func (t *Taker) Take(ctx context.Context, c snapshot.Container, ask snapshot.Tak
 }
 
 // take does it all, under a name that nobody else takes meanwhile.
-func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, at *places) (snapshot.Snapshot, error) {
+func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, at *slots) (snapshot.Snapshot, error) {
 	now, err := t.look(ctx, &s)
 	if err != nil {
 		return s, err
@@ -97,7 +97,7 @@ func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, a
 		return s, fmt.Errorf("writing the audit entry: %w", err)
 	}
 	s.ImageRef = t.Ref(s.Container, s.Name)
-	if err := t.keep(ctx, &s, now, at); err != nil {
+	if err := t.save(ctx, &s, now, at); err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
 	added, err := t.Store.AddSnapshot(ctx, s, by)
@@ -152,14 +152,14 @@ func (t *Taker) written(ctx context.Context, s *snapshot.Snapshot) (err error) {
 	return t.Room(ctx, s.ContainerID)
 }
 
-// keep makes the engine keep the container's files, and archives its volumes if that is wanted.
-func (t *Taker) keep(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *places) error {
+// save makes the engine keep the container's files, and archives its volumes if that is wanted.
+func (t *Taker) save(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *slots) error {
 	if at.volumes == nil {
-		return t.keepImage(ctx, s, now, t.amongBots)
+		return t.saveImage(ctx, s, now, t.amongBots)
 	}
-	var volumes *keeping
+	var volumes *archiving
 	err := t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) { // while nothing is held still for it yet
-		volumes, err = t.keepBoth(ctx, s, now, at)
+		volumes, err = t.saveBoth(ctx, s, now, at)
 		return err
 	})
 	if err != nil || volumes == nil {
@@ -170,27 +170,27 @@ func (t *Taker) keep(ctx context.Context, s *snapshot.Snapshot, now snapshot.Ins
 	return nil
 }
 
-// keepBoth keeps the image, and what has been begun of the archives at the same moment; nil when that could not be.
-func (t *Taker) keepBoth(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *places) (*keeping, error) {
+// saveBoth keeps the image, and what has been begun of the archives at the same moment; nil when that could not be.
+func (t *Taker) saveBoth(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *slots) (*archiving, error) {
 	inPlace := func(ctx context.Context, _ string, commit func(context.Context) error) error { return commit(ctx) }
-	volumes, err := at.keepVolumes(ctx, now)
+	volumes, err := at.beginArchives(ctx, now)
 	if err != nil {
 		s.Volumes = at.volumes.problem(now.Name, err)
-		return nil, t.keepImage(ctx, s, now, inPlace)
+		return nil, t.saveImage(ctx, s, now, inPlace)
 	}
-	if err := t.keepImage(ctx, s, now, inPlace); err != nil {
+	if err := t.saveImage(ctx, s, now, inPlace); err != nil {
 		_, thawErr := volumes.still.thaw()
 		return nil, errors.Join(err, thawErr)
 	}
 	return volumes, nil
 }
 
-// keepImage tags the container's image, or commits what was written to its own layer. Among runs the commit in its place.
-func (t *Taker) keepImage(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, among func(context.Context, string, func(context.Context) error) error) error {
+// saveImage tags the container's image, or commits what was written to its own layer. Among runs the commit in its slot.
+func (t *Taker) saveImage(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, among func(context.Context, string, func(context.Context) error) error) error {
 	if err := t.written(ctx, s); err != nil { // something may have been, meanwhile
 		return err
 	}
-	if err := t.Engine.KeepMounted(ctx, s.Document, s.ImageRef); err != nil {
+	if err := t.Engine.TagMounted(ctx, s.Document, s.ImageRef); err != nil {
 		return err
 	}
 	if !s.Committed {
@@ -211,7 +211,7 @@ func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
 	owner, err := t.Store.Snapshot(ctx, s.Key, s.Name)
 	switch {
 	case err == nil:
-		err = errors.Join(t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef), t.Engine.KeepMounted(ctx, owner.Document, owner.ImageRef))
+		err = errors.Join(t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef), t.Engine.TagMounted(ctx, owner.Document, owner.ImageRef))
 	case errors.Is(err, snapshot.ErrUnknownSnapshot):
 		err = t.Engine.Untag(ctx, s.ImageRef)
 	}

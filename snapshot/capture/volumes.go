@@ -200,7 +200,7 @@ func (v *Volumes) Archive(ctx context.Context, set string, ids []string, mounts 
 
 func (v *Volumes) one(ctx context.Context, draft VaultDraft, ids []string, m snapshot.Mount) (snapshot.Archive, error) {
 	a := snapshot.Archive{Mount: m}
-	err := whoever(ids, func(id string) error {
+	err := firstWith(ids, func(id string) error {
 		return draft.Add(ctx, &a, func(w io.Writer) error {
 			packed, err := v.Engine.Pack(ctx, id, m, w)
 			a.Entries, a.Content, a.Left = packed.Entries, packed.Content, packed.Left
@@ -210,8 +210,8 @@ func (v *Volumes) one(ctx context.Context, draft VaultDraft, ids []string, m sna
 	return a, err
 }
 
-// whoever does something with the first of the containers that is there and has the mount.
-func whoever(ids []string, do func(id string) error) error {
+// firstWith does something with the first of the containers that is there and has the mount.
+func firstWith(ids []string, do func(id string) error) error {
 	err := snapshot.ErrGone
 	for _, id := range ids {
 		if id == "" {
@@ -224,9 +224,9 @@ func whoever(ids []string, do func(id string) error) error {
 	return err
 }
 
-// Put replaces the contents of a mount of one of the containers by those of an archive.
-func (v *Volumes) Put(ctx context.Context, set string, a snapshot.Archive, ids []string, to snapshot.Mount) error {
-	return whoever(ids, func(id string) error {
+// Fill replaces the contents of a mount of one of the containers by those of an archive.
+func (v *Volumes) Fill(ctx context.Context, set string, a snapshot.Archive, ids []string, to snapshot.Mount) error {
+	return firstWith(ids, func(id string) error {
 		r, err := v.Vault.Open(set, a)
 		if err != nil {
 			return fmt.Errorf("opening the archive of %s: %w", a.Path, err)
@@ -294,9 +294,9 @@ func (v *Volumes) release(ctx context.Context, set string) error {
 	return v.Vault.Drop(set)
 }
 
-// keeping archives the volumes of a container while a snapshot of it is being taken. That it can't be done is no reason
+// archiving archives the volumes of a container while a snapshot of it is being taken. That it can't be done is no reason
 // to have no snapshot: it is written down with it.
-type keeping struct {
+type archiving struct {
 	v      *Volumes
 	still  *freezing
 	now    snapshot.Inspection
@@ -304,9 +304,9 @@ type keeping struct {
 	set    snapshot.VolumeSet
 }
 
-// keepVolumes is the first half, before the image is kept: both are to be from the same moment.
-func (v *Volumes) keepVolumes(ctx context.Context, now snapshot.Inspection) (*keeping, error) {
-	k := &keeping{v: v, now: now}
+// beginArchives is the first half, before the image is kept: both are to be from the same moment.
+func (v *Volumes) beginArchives(ctx context.Context, now snapshot.Inspection) (*archiving, error) {
+	k := &archiving{v: v, now: now}
 	var err error
 	if k.mounts, k.set.Left, err = v.Engine.Mounts(ctx, now.ID, now.Settings.VolumePaths); err != nil {
 		return nil, err
@@ -322,7 +322,7 @@ func (v *Volumes) keepVolumes(ctx context.Context, now snapshot.Inspection) (*ke
 }
 
 // finish is the second half, which ends early when patience does. The container runs again when it returns.
-func (k *keeping) finish(ctx, patience context.Context) *snapshot.VolumeSet {
+func (k *archiving) finish(ctx, patience context.Context) *snapshot.VolumeSet {
 	left := k.set.Left
 	if len(k.mounts) == 0 {
 		if len(left) == 0 {
@@ -359,7 +359,7 @@ func (v *Volumes) nothing(set snapshot.VolumeSet) *snapshot.VolumeSet {
 }
 
 // consistency lets the container go on, and says how it was.
-func (k *keeping) consistency(ctx context.Context) (snapshot.Consistency, error) {
+func (k *archiving) consistency(ctx context.Context) (snapshot.Consistency, error) {
 	after, err := k.v.Engine.Inspect(ctx, k.now.ID)
 	if err != nil {
 		return "", err
@@ -368,11 +368,11 @@ func (k *keeping) consistency(ctx context.Context) (snapshot.Consistency, error)
 	if err != nil {
 		return "", err
 	}
-	return judge(k.now, after, still), nil
+	return consistencyOf(k.now, after, still), nil
 }
 
-// judge goes by how the container was before the first file and after the last one.
-func judge(before, after snapshot.Inspection, still bool) snapshot.Consistency {
+// consistencyOf goes by how the container was before the first file and after the last one.
+func consistencyOf(before, after snapshot.Inspection, still bool) snapshot.Consistency {
 	switch {
 	case before.StartedAt != after.StartedAt:
 		return snapshot.CrashConsistent

@@ -37,7 +37,7 @@ func TestWhatTheBotReachesTheEngineThroughIsLeftAlone(t *testing.T) {
 	if in, err := s.Engine().Inspect(t.Context(), proxy); err != nil || in.Carries != "" {
 		t.Errorf("the proxy of others: %q, %v", in.Carries, err)
 	}
-	seen, err := e.Glance(t.Context())
+	seen, err := e.Observations(t.Context())
 	must(t, err)
 	for _, c := range seen {
 		if c.ID == proxy && !c.Others || c.ID == shop && c.Others {

@@ -28,8 +28,8 @@ const (
 	duplicatePrefix = "snapback-snapshot."
 )
 
-// KeepDuplicate keeps one. One of that name that is there already is the same. The label of Config.Only goes with it.
-func (e *Engine) KeepDuplicate(ctx context.Context, d snapshot.Duplicate) error {
+// AddDuplicate keeps one. One of that name that is there already is the same. The label of Config.Only goes with it.
+func (e *Engine) AddDuplicate(ctx context.Context, d snapshot.Duplicate) error {
 	if err := checkDuplicate(d.Name); err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func (e *Engine) Duplicates(ctx context.Context) ([]snapshot.Duplicate, error) {
 	return out, nil
 }
 
-// DropDuplicate removes one. Missing is success. A volume that bears such a name and is no duplicate, or that somebody has
+// RemoveDuplicate removes one. Missing is success. A volume that bears such a name and is no duplicate, or that somebody has
 // mounted, stays.
-func (e *Engine) DropDuplicate(ctx context.Context, name string) error {
+func (e *Engine) RemoveDuplicate(ctx context.Context, name string) error {
 	if err := checkDuplicate(name); err != nil {
 		return err
 	}

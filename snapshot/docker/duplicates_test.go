@@ -25,7 +25,7 @@ func TestDuplicateIsReadAsItWasKept(t *testing.T) {
 		Snapshot: "pre-deploy-2255", CreatedAt: time.Date(2026, 3, 1, 22, 55, 0, 123456000, time.UTC), Sealed: []byte("\x00sealed\xff"),
 	}
 	for range 2 { // keeping it twice is keeping it once
-		if err := engine.KeepDuplicate(t.Context(), d); err != nil {
+		if err := engine.AddDuplicate(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +43,7 @@ func TestDuplicateIsReadAsItWasKept(t *testing.T) {
 		t.Errorf("of this bot's alone: %q", got)
 	}
 	for range 2 {
-		if err := engine.DropDuplicate(t.Context(), d.Name); err != nil {
+		if err := engine.RemoveDuplicate(t.Context(), d.Name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,14 +58,14 @@ func TestOnlyDuplicatesAreDropped(t *testing.T) {
 	named, alike := s.Name("data"), "snapback-snapshot."+s.Name("data")
 	s.Docker("volume", "create", named)
 	s.Docker("volume", "create", alike)
-	if err := s.Engine().DropDuplicate(t.Context(), named); err == nil {
+	if err := s.Engine().RemoveDuplicate(t.Context(), named); err == nil {
 		t.Error("a volume of another name is taken for a duplicate")
 	}
-	if err := s.Engine().DropDuplicate(t.Context(), alike); err != nil {
+	if err := s.Engine().RemoveDuplicate(t.Context(), alike); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []string{"snapback-snapshot./../x", "snapback-snapshot.a?force=1", ""} {
-		if err := s.Engine().KeepDuplicate(t.Context(), snapshot.Duplicate{Name: bad}); err == nil {
+		if err := s.Engine().AddDuplicate(t.Context(), snapshot.Duplicate{Name: bad}); err == nil {
 			t.Errorf("%q was kept", bad)
 		}
 	}
@@ -74,7 +74,7 @@ func TestOnlyDuplicatesAreDropped(t *testing.T) {
 	used := "snapback-snapshot." + s.Name("used")
 	s.Docker("volume", "create", "--label", "snapback.duplicate=AAAA", used)
 	s.Run(s.Name("api"), "--volume", used+":/data", s.Image("shop", `CMD ["/app", "serve", "-addr="]`))
-	if err := s.Engine().DropDuplicate(t.Context(), used); !errors.Is(err, snapshot.ErrInUse) {
+	if err := s.Engine().RemoveDuplicate(t.Context(), used); !errors.Is(err, snapshot.ErrInUse) {
 		t.Errorf("one that a container has mounted: %v", err)
 	}
 }

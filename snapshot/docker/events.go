@@ -60,9 +60,9 @@ func event(m events.Message) snapshot.Event {
 	}
 }
 
-// Glance lists what List does and what other bots are for, from a single call and with no more than that tells: it serves to
+// Observations lists what List does and what other bots are for, from a single call and with no more than that tells: it serves to
 // see at once whether something has changed, with hundreds of containers. What carries this bot is for others as well.
-func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
+func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []snapshot.Sighting
+	var out []snapshot.Observation
 	for _, row := range rows {
 		if name := nameOf(row); name != "" && !snapshot.OurName(name) {
 			s := sighting(engineID, name, row)
@@ -83,7 +83,7 @@ func (e *Engine) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
 }
 
 // tellApart asks for the states of those that share an identity, since who of them runs has it.
-func (e *Engine) tellApart(ctx context.Context, seen []snapshot.Sighting) error {
+func (e *Engine) tellApart(ctx context.Context, seen []snapshot.Observation) error {
 	times := map[string]int{}
 	for _, s := range seen {
 		times[s.Key]++
@@ -103,9 +103,9 @@ func (e *Engine) tellApart(ctx context.Context, seen []snapshot.Sighting) error 
 	return err
 }
 
-func sighting(engineID, name string, row container.Summary) snapshot.Sighting {
+func sighting(engineID, name string, row container.Summary) snapshot.Observation {
 	settings := snapshot.ParseSettings(row.Labels)
-	return snapshot.Sighting{
+	return snapshot.Observation{
 		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, State: string(row.State),
 		CreatedAt: time.Unix(row.Created, 0).UTC(), Schedule: settings.Schedule, Volumes: settings.Volumes,
 	}

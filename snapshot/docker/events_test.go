@@ -59,18 +59,18 @@ func TestGlanceShowsWhatListShows(t *testing.T) {
 	id := s.Run(s.Name("api"), "--label", "snapback.schedule=@every 6h", "--label", "com.docker.compose.project=p", "--label", "com.docker.compose.service="+s.Name("web"), image)
 	s.Run(s.Name("api.before-0347"), image)
 	s.Docker("create", "--name", s.Name("other"), image)
-	glance, err := s.Engine().Glance(t.Context())
+	glance, err := s.Engine().Observations(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	glance = slices.DeleteFunc(glance, func(g snapshot.Sighting) bool {
+	glance = slices.DeleteFunc(glance, func(g snapshot.Observation) bool {
 		return g.Name != s.Name("api") && g.Name != s.Name("api.before-0347") && g.Name != s.Name("other")
 	})
 	in, err := s.Engine().Inspect(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []snapshot.Sighting{{
+	want := []snapshot.Observation{{
 		Key: in.Key, ID: id, Name: in.Name, State: "running", CreatedAt: in.CreatedAt.Truncate(time.Second), Schedule: "@every 6h",
 	}}
 	if diff := cmp.Diff(want, glance); diff != "" {

@@ -146,7 +146,7 @@ func keep(t *testing.T, s *enginetest.Scope, id string, written bool) snapshot.S
 		t.Errorf("Written = %v, want %v", has, written)
 	}
 	spec := snapshot.Spec{Document: in.Document, ImageID: in.ImageID, ImageRef: docker.Ref(in.Name, "pre-deploy-2255")}
-	must(t, e.KeepMounted(t.Context(), spec.Document, spec.ImageRef))
+	must(t, e.TagMounted(t.Context(), spec.Document, spec.ImageRef))
 	if !written {
 		if err := e.Tag(t.Context(), in.ImageID, spec.ImageRef); err != nil {
 			t.Fatal(err)

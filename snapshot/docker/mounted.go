@@ -102,9 +102,9 @@ var mountRef = regexp.MustCompile(`^snapback/[^:]+:[^:]+\.M[0-9]+$`)
 
 func nthMountRef(ref string, n int) string { return ref + ".M" + strconv.Itoa(n) }
 
-// KeepMounted puts tags that go with ref on the images that a document's container has mounted. One that is gone is no reason
+// TagMounted puts tags that go with ref on the images that a document's container has mounted. One that is gone is no reason
 // to have no snapshot: the preflight of a restore says so.
-func (e *Engine) KeepMounted(ctx context.Context, doc json.RawMessage, ref string) error {
+func (e *Engine) TagMounted(ctx context.Context, doc json.RawMessage, ref string) error {
 	d, err := parse(doc)
 	if err != nil {
 		return err

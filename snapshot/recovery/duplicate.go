@@ -8,8 +8,8 @@ is of no use without them, and beside the image rather than in it, since an imag
 container that is made from it. snapshot/docker says what form it has there.
 
 A duplicate is kept after its snapshot was written to Postgres, and dropped after it was removed there. When that does not
-work, the snapshot stands all the same, and mend makes up for it: it compares the engine with Postgres every few minutes.
-So at worst a snapshot is without its duplicate for that long. What Postgres has never heard of, mend leaves alone: it may
+work, the snapshot stands all the same, and reconcile makes up for it: it compares the engine with Postgres every few minutes.
+So at worst a snapshot is without its duplicate for that long. What Postgres has never heard of, reconcile leaves alone: it may
 be all that is left of another database, and is for Rebuild to read. So does it with what is of another engine.
 */
 
@@ -37,10 +37,10 @@ import (
 type Safe interface {
 	// Duplicates lists those that are there, whosever they are.
 	Duplicates(ctx context.Context) ([]snapshot.Duplicate, error)
-	// KeepDuplicate keeps one. One of that name that is there already is the same.
-	KeepDuplicate(ctx context.Context, d snapshot.Duplicate) error
-	// DropDuplicate removes one. Missing is success.
-	DropDuplicate(ctx context.Context, name string) error
+	// AddDuplicate keeps one. One of that name that is there already is the same.
+	AddDuplicate(ctx context.Context, d snapshot.Duplicate) error
+	// RemoveDuplicate removes one. Missing is success.
+	RemoveDuplicate(ctx context.Context, name string) error
 }
 
 // Sealer encrypts what must not be readable at rest; about binds it to what it belongs to.
@@ -61,8 +61,8 @@ type Engine interface {
 	HasImage(ctx context.Context, imageID string) (bool, error)
 	// Tag puts our tag on an image that is there. It returns ErrGone when it is not.
 	Tag(ctx context.Context, imageID, ref string) error
-	// KeepMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
-	KeepMounted(ctx context.Context, document json.RawMessage, ref string) error
+	// TagMounted tags the images that a document's container has mounted, for as long as our tag ref is not taken away.
+	TagMounted(ctx context.Context, document json.RawMessage, ref string) error
 	// Describe reads a document as Inspect read the container then. Enabled is false for one that this bot may not touch.
 	Describe(document json.RawMessage) (snapshot.Inspection, error)
 }
@@ -76,9 +76,9 @@ type Store interface {
 	Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snapshot.Duplicate, error)
 	// Attended lists the engines that bots reach right now, by their names.
 	Attended(ctx context.Context) ([]string, error)
-	// Readd writes what it does not have: snapshots by their names, and the seats of identities that it has never seen,
+	// Readd writes what it does not have: snapshots by their names, and the occupants of identities that it has never seen,
 	// with one entry, all or nothing. When there is no such snapshot, it writes nothing at all.
-	Readd(ctx context.Context, list []snapshot.Snapshot, seats []snapshot.Seat, entry func(added []snapshot.Snapshot) incidents.Entry) (added []snapshot.Snapshot, err error)
+	Readd(ctx context.Context, list []snapshot.Snapshot, occupants []snapshot.Occupant, entry func(added []snapshot.Snapshot) incidents.Entry) (added []snapshot.Snapshot, err error)
 }
 
 // Config is what a Duplicator needs. Engine, Store, Keys and Ref are required.
@@ -99,7 +99,7 @@ type Duplicator struct {
 	wg     sync.WaitGroup
 }
 
-// New returns a Duplicator that mends nothing until Start.
+// New returns a Duplicator that does nothing until Start.
 func New(c Config) *Duplicator {
 	if c.Every == 0 {
 		c.Every = 3 * time.Minute
@@ -112,13 +112,13 @@ func New(c Config) *Duplicator {
 	return d
 }
 
-// Start begins to mend. It can be called once.
+// Start begins to compare the engine with Postgres. It can be called once.
 func (d *Duplicator) Start() {
 	d.wg.Go(func() {
 		tick := time.NewTicker(d.Every)
 		defer tick.Stop()
 		for {
-			if err := d.mend(d.ctx); err != nil && d.ctx.Err() == nil {
+			if err := d.reconcile(d.ctx); err != nil && d.ctx.Err() == nil {
 				d.Logger.Warn("keeping duplicates of snapshots on the engine", "err", err)
 			}
 			select {
@@ -155,7 +155,7 @@ type duplicatedStore struct {
 func (s duplicatedStore) AddSnapshot(ctx context.Context, snap snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
 	added, err := s.Store.AddSnapshot(ctx, snap, by)
 	if err == nil {
-		s.d.keepNow(ctx, added)
+		s.d.addNow(ctx, added)
 	}
 	return added, err
 }
@@ -169,9 +169,9 @@ func (s duplicatedStore) RemoveSnapshot(ctx context.Context, id int64, by snapsh
 	if err := s.Store.RemoveSnapshot(ctx, id, by); err != nil {
 		return err
 	}
-	ctx, cancel := apart(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := s.d.Engine.DropDuplicate(ctx, duplicateName(snap)); err != nil {
+	if err := s.d.Engine.RemoveDuplicate(ctx, duplicateName(snap)); err != nil {
 		s.d.Logger.Warn("removing a snapshot's duplicate; it is tried again", "container", snap.Container, "snapshot", snap.Name, "err", err)
 	}
 	return nil
@@ -191,26 +191,26 @@ func (s duplicatedDeploys) AddDeployed(ctx context.Context, d snapshot.Deployed)
 	if err != nil || !fresh || d.SnapshotID == 0 {
 		return fresh, err
 	}
-	if snap, err := s.d.Store.SnapshotByID(ctx, d.SnapshotID); err == nil { // otherwise mend finds the old duplicate
-		s.d.keepNow(ctx, snap)
+	if snap, err := s.d.Store.SnapshotByID(ctx, d.SnapshotID); err == nil { // otherwise reconcile finds the old duplicate
+		s.d.addNow(ctx, snap)
 	}
 	return fresh, nil
 }
 
-// apart is a context for what is done after the snapshot itself: it neither ends with the request nor takes long.
-func apart(ctx context.Context) (context.Context, context.CancelFunc) {
+// detached is a context for what is done after the snapshot itself: it neither ends with the request nor takes long.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-func (d *Duplicator) keepNow(ctx context.Context, s snapshot.Snapshot) {
-	ctx, cancel := apart(ctx)
+func (d *Duplicator) addNow(ctx context.Context, s snapshot.Snapshot) {
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := d.keep(ctx, s); err != nil {
+	if err := d.add(ctx, s); err != nil {
 		d.Logger.Warn("a snapshot has no duplicate on the engine; it is tried again", "container", s.Container, "snapshot", s.Name, "err", err)
 	}
 }
 
-func (d *Duplicator) keep(ctx context.Context, s snapshot.Snapshot) error {
+func (d *Duplicator) add(ctx context.Context, s snapshot.Snapshot) error {
 	if s.Locked {
 		return nil // a duplicate without the document would be worse than the one that may be there
 	}
@@ -218,12 +218,12 @@ func (d *Duplicator) keep(ctx context.Context, s snapshot.Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("sealing the duplicate of %s of %s: %w", s.Name, s.Container, err)
 	}
-	return d.Engine.KeepDuplicate(ctx, dup)
+	return d.Engine.AddDuplicate(ctx, dup)
 }
 
-// mend gives those snapshots a duplicate that have none, and removes duplicates of what Postgres remembers to have
+// reconcile gives those snapshots a duplicate that have none, and removes duplicates of what Postgres remembers to have
 // removed, or to have changed since.
-func (d *Duplicator) mend(ctx context.Context) error {
+func (d *Duplicator) reconcile(ctx context.Context) error {
 	engine, err := d.Engine.ID(ctx)
 	if err != nil {
 		return err
@@ -257,7 +257,7 @@ func (d *Duplicator) addMissing(ctx context.Context, there []snapshot.Duplicate,
 		}
 		whole, err := d.Store.SnapshotByID(ctx, s.ID)
 		if err == nil {
-			err = d.keep(ctx, whole)
+			err = d.add(ctx, whole)
 		}
 		errs = errors.Join(errs, err)
 	}
@@ -277,7 +277,7 @@ func (d *Duplicator) dropStale(ctx context.Context, there []snapshot.Duplicate, 
 	}
 	stale, err := d.Store.Remembered(ctx, others)
 	for _, dup := range stale {
-		err = errors.Join(err, d.Engine.DropDuplicate(ctx, dup.Name))
+		err = errors.Join(err, d.Engine.RemoveDuplicate(ctx, dup.Name))
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func (b *rebuild) read(ctx context.Context, dup snapshot.Duplicate) error {
 	s, why := b.mine(dup)
 	if why == "" {
 		has, err := b.Engine.HasImage(ctx, s.ImageID)
-		if snapshot.Later(err) || ctx.Err() != nil {
+		if snapshot.Retryable(err) || ctx.Err() != nil {
 			return err
 		}
 		if !has || err != nil {
@@ -140,11 +140,11 @@ func (b *rebuild) write(ctx context.Context, by snapshot.By) (Rebuilt, error) {
 	if err := b.rename(ctx, list); err != nil {
 		return b.out, err
 	}
-	seats, err := b.seats(list)
+	occupants, err := b.occupants(list)
 	if err != nil {
 		return b.out, err
 	}
-	b.out.Added, err = b.Store.Readd(ctx, list, seats, func(added []snapshot.Snapshot) incidents.Entry { return rebuiltEntry(added, b.out.Left, by) })
+	b.out.Added, err = b.Store.Readd(ctx, list, occupants, func(added []snapshot.Snapshot) incidents.Entry { return rebuiltEntry(added, b.out.Left, by) })
 	if err != nil {
 		return b.out, fmt.Errorf("writing the snapshots: %w", err)
 	}
@@ -175,29 +175,29 @@ func (b *rebuild) rename(ctx context.Context, list []snapshot.Snapshot) error {
 	return nil
 }
 
-// seats are who was last known to have run under each identity: without one, the snapshots of a container that is gone
+// occupants are who was last known to have run under each identity: without one, the snapshots of a container that is gone
 // could not be asked for by its name.
-func (b *rebuild) seats(list []snapshot.Snapshot) ([]snapshot.Seat, error) {
-	newest := map[string]snapshot.Seat{}
+func (b *rebuild) occupants(list []snapshot.Snapshot) ([]snapshot.Occupant, error) {
+	newest := map[string]snapshot.Occupant{}
 	for _, s := range list { // the newest is the last
 		was, err := b.Engine.Describe(s.Document)
 		if err != nil {
 			return nil, err
 		}
 		was.Key, was.Name = s.Key, s.Container
-		newest[s.Key] = snapshot.Seat{Container: was.Container, Labels: was.Labels, Document: s.Document}
+		newest[s.Key] = snapshot.Occupant{Container: was.Container, Labels: was.Labels, Document: s.Document}
 	}
-	seats := make([]snapshot.Seat, 0, len(newest))
+	occupants := make([]snapshot.Occupant, 0, len(newest))
 	for _, s := range newest {
-		seats = append(seats, s)
+		occupants = append(occupants, s)
 	}
-	return seats, nil
+	return occupants, nil
 }
 
 // tag sees to it that nobody takes the images for unused. A restore goes by their IDs, so it works without.
 func (b *rebuild) tag(ctx context.Context) {
 	for _, s := range b.out.Added {
-		err := errors.Join(b.Engine.Tag(ctx, s.ImageID, s.ImageRef), b.Engine.KeepMounted(ctx, s.Document, s.ImageRef))
+		err := errors.Join(b.Engine.Tag(ctx, s.ImageID, s.ImageRef), b.Engine.TagMounted(ctx, s.Document, s.ImageRef))
 		if err != nil {
 			b.Logger.Warn("tagging a snapshot's image", "container", s.Container, "snapshot", s.Name, "err", err)
 		}

@@ -37,11 +37,11 @@ func (s *narrowSafe) Duplicates(ctx context.Context) ([]snapshot.Duplicate, erro
 	return slices.DeleteFunc(all, func(d snapshot.Duplicate) bool { return !strings.Contains(d.Container, s.token) }), err
 }
 
-func (s *narrowSafe) KeepDuplicate(ctx context.Context, d snapshot.Duplicate) error {
+func (s *narrowSafe) AddDuplicate(ctx context.Context, d snapshot.Duplicate) error {
 	if s.closed.Load() {
 		return errors.New("the safe is closed")
 	}
-	return s.Engine.KeepDuplicate(ctx, d)
+	return s.Engine.AddDuplicate(ctx, d)
 }
 
 // duplicate makes the kit one whose taker keeps duplicates.
@@ -264,7 +264,7 @@ func TestMendingLeavesTheDuplicatesOfALostDatabaseAlone(t *testing.T) {
 	for range 5 { // each is a whole round of mending, since it brings the duplicate back
 		mine := snapshottest.Must(safe.Duplicates(t.Context()))
 		i := slices.IndexFunc(mine, func(d snapshot.Duplicate) bool { return d.Snapshot == "of-the-new-one" })
-		if err := safe.DropDuplicate(t.Context(), mine[i].Name); err != nil {
+		if err := safe.RemoveDuplicate(t.Context(), mine[i].Name); err != nil {
 			t.Fatal(err)
 		}
 		k.Until("both are there", func() bool {

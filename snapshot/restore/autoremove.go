@@ -121,7 +121,7 @@ func (m *container) renameAutoRemove(ctx context.Context) error {
 	if err == nil && alive(old) && !m.dying(old) {
 		return m.discardStandIn(ctx)
 	}
-	if err := gone(m.Engine.Stop(ctx, p.OldID, m.stopLimit())); err != nil {
+	if err := ignoreGone(m.Engine.Stop(ctx, p.OldID, m.stopLimit())); err != nil {
 		return err
 	}
 	if err := m.awaitGone(ctx, p.OldID); err != nil {

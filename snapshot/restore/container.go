@@ -33,7 +33,7 @@ func (m *container) Preflight(ctx context.Context) (why []string, err error) {
 // Prepare creates the replacement beside the running container, unless it is there already: an undo adopts the container
 // that was set aside.
 func (m *container) Prepare(ctx context.Context) error {
-	err := m.act(ctx, 5*time.Minute, m.keepJoined)
+	err := m.act(ctx, 5*time.Minute, m.takeJoined)
 	if err != nil || m.rest.Plan.AdoptID != "" {
 		return err
 	}
@@ -72,7 +72,7 @@ func (m *container) Verify(ctx context.Context) error {
 	m.rest.Proof = how
 	m.rest.VerifiedAt = time.Now().UTC()
 	m.rest.Differences, err = m.compare(ctx)
-	if later(err) {
+	if retryable(err) {
 		return err
 	}
 	if err != nil { // it runs, which is what counts; that nobody could compare is told like a difference
@@ -81,7 +81,7 @@ func (m *container) Verify(ctx context.Context) error {
 	if err := m.rejoin(ctx); err != nil {
 		return noVerdict{err}
 	}
-	if err := m.act(ctx, 5*time.Minute, m.retire); err != nil && later(err) {
+	if err := m.act(ctx, 5*time.Minute, m.retire); err != nil && retryable(err) {
 		return err
 	}
 	return m.keepUntil(ctx)
@@ -90,7 +90,7 @@ func (m *container) Verify(ctx context.Context) error {
 // keepUntil notes for how long the old container is kept, if it is still there.
 func (m *container) keepUntil(ctx context.Context) error {
 	kept, err := m.anyOf(ctx, m.rest.Plan.keptID())
-	if later(err) {
+	if retryable(err) {
 		return err
 	}
 	if kept || err != nil || m.rest.Plan.BeforeID != 0 {

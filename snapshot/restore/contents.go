@@ -99,13 +99,13 @@ func (m *container) volumeSteps() []step {
 		return nil
 	}
 	return []step{
-		{"keeping what the volumes hold", moveLimit, m.keepContents},
-		{"filling the volumes", moveLimit, m.putContents},
+		{"keeping what the volumes hold", moveLimit, m.archiveReplaced},
+		{"filling the volumes", moveLimit, m.fillVolumes},
 	}
 }
 
-// keepContents archives what is going to be replaced. It is done once: what the volumes hold later may be half of each.
-func (m *container) keepContents(ctx context.Context) error {
+// archiveReplaced archives what is going to be replaced. It is done once: what the volumes hold later may be half of each.
+func (m *container) archiveReplaced(ctx context.Context) error {
 	plan := m.rest.Plan.Volumes
 	if m.Volumes == nil {
 		return errNoMover
@@ -118,15 +118,15 @@ func (m *container) keepContents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := m.Volumes.Archive(ctx, plan.Keep, m.rest.Plan.all(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
+	kept, err := m.Volumes.Archive(ctx, plan.Keep, m.rest.Plan.containers(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
 	if err == nil && len(kept.Left) > 0 {
 		err = errors.New(strings.Join(kept.Left, "; "))
 	}
 	return err
 }
 
-// all are the containers by which the volumes that this restore is about are known: one of them has each.
-func (p Plan) all() []string { return []string{p.NewID, p.OldID, p.StandInID} }
+// containers are the containers by which the volumes that this restore is about are known: one of them has each.
+func (p Plan) containers() []string { return []string{p.NewID, p.OldID, p.StandInID} }
 
 // targets are the mounts that the archives go to, in their order. An undo puts back what was replaced, where it was: the
 // container from before may have another anonymous volume at that path, which nobody has touched. A restore goes by the
@@ -154,8 +154,8 @@ func (m *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
 	return out, nil
 }
 
-// putContents fills the volumes from the archive. From the first mark on they may hold anything until the last one.
-func (m *container) putContents(ctx context.Context) error {
+// fillVolumes fills the volumes from the archive. From the first mark on they may hold anything until the last one.
+func (m *container) fillVolumes(ctx context.Context) error {
 	vault, plan := m.Volumes.Vault, m.rest.Plan.Volumes
 	done, err := vault.Marked(plan.Keep, markPut)
 	if err != nil || done {
@@ -173,7 +173,7 @@ func (m *container) putContents(ctx context.Context) error {
 	}
 	for _, to := range targets {
 		i := slices.IndexFunc(plan.From.Archives, func(a snapshot.Archive) bool { return path.Clean(a.Path) == to.Path })
-		if err := m.Volumes.Put(ctx, plan.From.ID, plan.From.Archives[i], m.rest.Plan.all(), to); err != nil {
+		if err := m.Volumes.Fill(ctx, plan.From.ID, plan.From.Archives[i], m.rest.Plan.containers(), to); err != nil {
 			return err
 		}
 	}
@@ -218,9 +218,9 @@ func (m *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error
 	return err
 }
 
-// putBack fills the volumes with what they held before, if the restore has touched them. Once it has, the old container
+// refillVolumes fills the volumes with what they held before, if the restore has touched them. Once it has, the old container
 // may run and write, so it is never done twice.
-func (m *container) putBack(ctx context.Context) error {
+func (m *container) refillVolumes(ctx context.Context) error {
 	plan := m.rest.Plan.Volumes
 	if plan == nil {
 		return nil
@@ -244,15 +244,15 @@ func (m *container) putBack(ctx context.Context) error {
 		return err
 	}
 	for _, a := range kept.Archives {
-		if err := m.Volumes.Put(ctx, kept.ID, a, m.rest.Plan.all(), a.Mount); err != nil {
+		if err := m.Volumes.Fill(ctx, kept.ID, a, m.rest.Plan.containers(), a.Mount); err != nil {
 			return err
 		}
 	}
 	return m.Volumes.Vault.Mark(plan.Keep, markBack)
 }
 
-// keeps are the losses of a restore that comes with volumes: those of them do come back.
-func (p Plan) keeps(losses []string) []string {
+// lossesLeft are the losses of a restore that comes with volumes: those of them do come back.
+func (p Plan) lossesLeft(losses []string) []string {
 	if p.Volumes == nil {
 		return losses
 	}

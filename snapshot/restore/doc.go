@@ -36,7 +36,7 @@ restore changes hands. Every write to the journal names its epoch and is refused
 (ErrFenced). The engine knows nothing of epochs, so before every act on it the runner checks that its lease has not run
 out by its own clock, which started before the journal's. An act that was begun in time can still arrive late. Acts name
 containers by ID and have the same meaning whoever does them, so that mostly does no harm. The journal remembers from
-whom a restore was taken, and when it is over, what came late is put right (mend.go). A bot takes over what its own engine and
+whom a restore was taken, and when it is over, what came late is put right (lateacts.go). A bot takes over what its own engine and
 its own containers are concerned by, and nothing else.
 
 What can go missing, and what happens then:
@@ -48,7 +48,7 @@ What can go missing, and what happens then:
 	the engine    acts return ErrEngineAway; the restore stays where it is and is taken up again every second; after ten, people
 	              are told (waits.go). One that answers, and never ends one act, has given its verdict on that
 	the new one   reverting puts the old one back, several times if need be
-	the old one   when somebody has removed it, the replacement stays, whatever it is like (barred.go). One whose stop was
+	the old one   when somebody has removed it, the replacement stays, whatever it is like (cannotrevert.go). One whose stop was
 	              answered with an error may die of it yet: it is stopped to the end before it is started again
 	both          when somebody runs another container under the name, that one is left alone
 	the way back  when neither comes up, the restore has failed, and says in words what a person can do

@@ -14,9 +14,9 @@ import (
 // after the swap they are cut off. Those that are enabled are kept beforehand, and made anew afterwards by restores of
 // their own, within this one's journal: asking again for the same one finds it.
 
-// keepJoined takes a snapshot of every enabled container that will have to be made anew. Snapshots have a name that
+// takeJoined takes a snapshot of every enabled container that will have to be made anew. Snapshots have a name that
 // holds the restore's ID, so a second run finds the first one's.
-func (m *container) keepJoined(ctx context.Context) error {
+func (m *container) takeJoined(ctx context.Context) error {
 	for _, j := range m.rest.Plan.Joined {
 		if !j.Enabled || m.Taker == nil {
 			continue
@@ -104,7 +104,7 @@ func (m *container) reattach(ctx context.Context) error {
 			continue
 		}
 		err := m.restartAfter(ctx, j, old.StartedAt)
-		if later(err) {
+		if retryable(err) {
 			return fmt.Errorf("restarting %s: %w", j.Name, err)
 		}
 		if err != nil {
@@ -116,8 +116,8 @@ func (m *container) reattach(ctx context.Context) error {
 }
 
 func (m *container) cutOff(name string) {
-	if told := "; " + name + " shared its namespaces, and is cut off: restart it, or make it anew"; !strings.Contains(m.rest.Error, told) {
-		m.rest.Error += told
+	if note := "; " + name + " shared its namespaces, and is cut off: restart it, or make it anew"; !strings.Contains(m.rest.Error, note) {
+		m.rest.Error += note
 	}
 }
 
@@ -130,8 +130,8 @@ func (m *container) restartAfter(ctx context.Context, j JoinedPlan, moment time.
 	if err != nil {
 		return err
 	}
-	if err := gone(m.Engine.Stop(ctx, j.ID, 10*time.Second)); err != nil {
+	if err := ignoreGone(m.Engine.Stop(ctx, j.ID, 10*time.Second)); err != nil {
 		return err
 	}
-	return gone(m.Engine.Start(ctx, j.ID))
+	return ignoreGone(m.Engine.Start(ctx, j.ID))
 }

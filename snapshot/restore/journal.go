@@ -52,8 +52,8 @@ type Restore struct {
 	Proof       string    // how it was verified, in words
 }
 
-// been says whether the restore has left a state behind it.
-func (r Restore) been(s State) bool {
+// passed says whether the restore has left a state behind it.
+func (r Restore) passed(s State) bool {
 	return slices.ContainsFunc(r.Phases, func(p Phase) bool { return p.State == s })
 }
 

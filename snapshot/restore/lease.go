@@ -71,8 +71,8 @@ func (l *lease) guard(ctx context.Context, swapping bool) error {
 	return fmt.Errorf("%w: renewing the lease: %w", snapshot.ErrJournalAway, err)
 }
 
-// keep renews the lease until ctx ends, and calls fenced if it is lost.
-func (l *lease) keep(ctx context.Context, fenced func(error)) {
+// renewUntil renews the lease until ctx ends, and calls fenced if it is lost.
+func (l *lease) renewUntil(ctx context.Context, fenced func(error)) {
 	tick := time.NewTicker(l.length / 4)
 	defer tick.Stop()
 	for {

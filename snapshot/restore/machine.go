@@ -71,9 +71,9 @@ func (m *machine) advance(ctx context.Context, next State) error {
 	return nil
 }
 
-// later says that err is no verdict on the restore: it has to be taken up again.
-func later(err error) bool {
-	return snapshot.Later(err) || errors.Is(err, ErrFenced) || errors.As(err, new(noVerdict))
+// retryable says that err is no verdict on the restore: it has to be taken up again.
+func retryable(err error) bool {
+	return snapshot.Retryable(err) || errors.Is(err, ErrFenced) || errors.As(err, new(noVerdict))
 }
 
 // noVerdict is an error that says nothing against the replacement, whatever it is.
@@ -84,7 +84,7 @@ func (n noVerdict) Unwrap() error { return n.error }
 
 // giveUp is where a restore goes whose current work has failed for good.
 func (m *machine) giveUp(err error) (State, error) {
-	if later(err) {
+	if retryable(err) {
 		return "", err
 	}
 	m.rest.Error = err.Error()
@@ -99,7 +99,7 @@ func (m *machine) preflight(ctx context.Context) (State, error) {
 		return m.refuse("it was asked for too long ago: look again, and ask again")
 	}
 	why, err := m.subject.Preflight(ctx)
-	if later(err) {
+	if retryable(err) {
 		return "", err
 	}
 	if err != nil {

@@ -21,7 +21,7 @@ func (m *container) plan(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if why := m.judge(old, found); len(why) > 0 {
+	if why := m.objections(old, found); len(why) > 0 {
 		return why, nil
 	}
 	if found {
@@ -31,7 +31,7 @@ func (m *container) plan(ctx context.Context) ([]string, error) {
 	if err != nil || len(finding.Problems) > 0 {
 		return finding.Problems, err
 	}
-	return nil, m.settle(ctx, old, found, finding)
+	return nil, m.fillPlan(ctx, old, found, finding)
 }
 
 // source is what the replacement is made from: a snapshot, or for an undo the container that was set aside.
@@ -84,8 +84,8 @@ func (m *container) current(ctx context.Context) (snapshot.Inspection, bool, err
 	return old, err == nil, err
 }
 
-// judge looks at the container that is to be replaced.
-func (m *container) judge(old snapshot.Inspection, found bool) []string {
+// objections looks at the container that is to be replaced.
+func (m *container) objections(old snapshot.Inspection, found bool) []string {
 	switch {
 	case !found && m.rest.Seen != "":
 		return []string{"the container that you saw is gone: look again, and ask again"}
@@ -99,7 +99,7 @@ func (m *container) judge(old snapshot.Inspection, found bool) []string {
 		return []string{fmt.Sprintf("the name %s belongs to another container by now", old.Name)}
 	case m.rest.Seen != "" && !snapshot.SameOrShort(old.ID, m.rest.Seen):
 		return []string{"the container was replaced after you saw it: look again, and ask again"}
-	case going(old):
+	case beingRemoved(old):
 		return []string{fmt.Sprintf("the engine is removing %s (its state is %s): wait until it is gone, and ask again", old.Name, old.State)}
 	case old.AutoRemove && old.State == "paused":
 		return []string{fmt.Sprintf("%s is paused and removes itself when it stops: resume it first (docker unpause %s)", old.Name, old.Name)}
@@ -107,9 +107,9 @@ func (m *container) judge(old snapshot.Inspection, found bool) []string {
 	return nil
 }
 
-func (m *container) settle(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
+func (m *container) fillPlan(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
 	p := &m.rest.Plan
-	p.Losses, p.Joined = p.keeps(finding.Losses), nil
+	p.Losses, p.Joined = p.lossesLeft(finding.Losses), nil
 	for _, c := range finding.Joined {
 		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled, Running: c.State == "running"})
 	}
@@ -172,7 +172,7 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 	rest := Restore{Kind: Restoring, Key: c.Key, Container: snap.Container, SnapshotID: snap.ID, RequestedAt: time.Now()}
 	m := &container{task: &task{Restorer: r, rest: rest}}
 	why, err := m.plan(ctx)
-	if err != nil && (later(err) || ctx.Err() != nil) {
+	if err != nil && (retryable(err) || ctx.Err() != nil) {
 		return Offer{}, err
 	}
 	if err != nil {

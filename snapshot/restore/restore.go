@@ -24,14 +24,14 @@ type Config struct {
 	Logger    *slog.Logger
 	Zone      *time.Location // for names such as api.before-0347; nil: UTC
 
-	Lease  time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
-	Window time.Duration // how long a container without a health check must stay up; 0: 1.5 s
-	Health time.Duration // how long its health check may take to say healthy, whatever start period it gives itself; 0: 30 min
-	Keep   time.Duration // how long the container from before is kept; 0: 24 h
-	Stale  time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
-	Tries  int           // how often putting the old one back is tried; 0: 6
-	Act    time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
-	Told   time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
+	Lease       time.Duration // how long a dead bot's restore waits for another bot; 0: 6 s
+	Window      time.Duration // how long a container without a health check must stay up; 0: 1.5 s
+	Health      time.Duration // how long its health check may take to say healthy, whatever start period it gives itself; 0: 30 min
+	Keep        time.Duration // how long the container from before is kept; 0: 24 h
+	Stale       time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
+	Tries       int           // how often putting the old one back is tried; 0: 6
+	Act         time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
+	NotifyAfter time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
 
 	Observe func(Restore) // hears of each restore that is over, for metrics; nil: nobody does
 }
@@ -48,7 +48,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Keep, 24*time.Hour)
 	set(&c.Stale, 15*time.Minute)
 	set(&c.Act, time.Minute)
-	set(&c.Told, 10*time.Second)
+	set(&c.NotifyAfter, 10*time.Second)
 	if c.Tries == 0 {
 		c.Tries = 6
 	}
@@ -137,7 +137,7 @@ func (r *Restorer) adopt() {
 	for _, id := range ids {
 		r.begin(id)
 	}
-	r.lookAfterLate(reach)
+	r.reconcileLateActs(reach)
 }
 
 func (r *Restorer) begin(id int64) { r.background(id, r.run) }
@@ -275,7 +275,7 @@ func (r *Restorer) run(id int64) error {
 	defer cancel(nil)
 	renewing, done := context.WithCancel(context.WithoutCancel(ctx)) // also while a swap goes on that a stopping bot can't interrupt
 	defer done()
-	r.wg.Go(func() { held.keep(renewing, cancel) })
+	r.wg.Go(func() { held.renewUntil(renewing, cancel) })
 
 	t := &task{Restorer: r, lease: held, rest: rest, began: rest.State}
 	m := &machine{task: t, subject: &container{task: t}}
@@ -290,7 +290,7 @@ func (r *Restorer) run(id int64) error {
 			}
 			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)
 		}
-		r.note(id, func(n *notes) { n.waits, n.told, n.hangs = time.Time{}, false, 0 })
+		r.note(id, func(n *notes) { n.waits, n.notified, n.hangs = time.Time{}, false, 0 })
 		r.announce()
 	}
 	return nil

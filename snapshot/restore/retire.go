@@ -28,7 +28,7 @@ func (m *container) retire(ctx context.Context) error {
 		return nil
 	}
 	before, err := m.retireOnce(ctx)
-	if later(err) {
+	if retryable(err) {
 		return err
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (m *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
 	if err != nil || !composed(old) {
 		return snapshot.Snapshot{}, err
 	}
-	s, err := m.keepOld(ctx, old)
+	s, err := m.takeOld(ctx, old)
 	if err != nil {
 		return snapshot.Snapshot{}, err
 	}
@@ -66,8 +66,8 @@ func (m *container) beforeName() string {
 	return fmt.Sprintf("before-%s-%d", m.rest.RequestedAt.In(m.Zone).Format("1504"), m.rest.ID)
 }
 
-// keepOld is the snapshot of the old container as it was before the restore touched it, taken once.
-func (m *container) keepOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
+// takeOld is the snapshot of the old container as it was before the restore touched it, taken once.
+func (m *container) takeOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
 	p, name := m.rest.Plan, m.beforeName()
 	s, err := m.Snapshots.Snapshot(ctx, m.rest.Key, name)
 	if !errors.Is(err, snapshot.ErrUnknownSnapshot) {
@@ -87,7 +87,7 @@ func (m *container) keepOld(ctx context.Context, old snapshot.Inspection) (snaps
 	if err := m.evidence(ctx, old); err != nil {
 		return s, err
 	}
-	return m.Taker.KeepStopped(ctx, s, snapshot.By{Actor: incidents.Self(), Incident: m.rest.By.Incident})
+	return m.Taker.TakeStopped(ctx, s, snapshot.By{Actor: incidents.Self(), Incident: m.rest.By.Incident})
 }
 
 // evidence writes the old container's last lines onto the timeline: they go with it.

@@ -28,7 +28,7 @@ func (m *container) Revert(ctx context.Context) (State, error) {
 		if next, err = m.revertOnce(ctx); err == nil {
 			return next, nil
 		}
-		if later(err) {
+		if retryable(err) {
 			return "", err
 		}
 		m.Logger.Warn("putting the old container back", "restore_id", m.rest.ID, "container", m.rest.Container, "err", err)
@@ -37,7 +37,7 @@ func (m *container) Revert(ctx context.Context) (State, error) {
 	return Failed, nil
 }
 
-// advice is what a person does by hand when both ways are barred.
+// advice is what a person does by hand when neither way works.
 func (m *container) advice() string {
 	p, name := m.rest.Plan, m.rest.oldName()
 	if p.keptID() == "" && p.OldID != "" {
@@ -61,27 +61,27 @@ func (m *container) volumesAdvice() string {
 }
 
 func (m *container) revertOnce(ctx context.Context) (State, error) {
-	var barred string
+	var never string
 	err := m.peek(ctx, 15*time.Second, func(ctx context.Context) (err error) {
-		barred, err = m.barred(ctx)
+		never, err = m.cannotRevert(ctx)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	steps, end := m.revertSteps(), Reverted
-	if barred != "" {
-		steps, end = m.barredSteps(), Failed
+	if never != "" {
+		steps, end = m.stepsWithoutRevert(), Failed
 	}
 	for _, step := range steps {
 		if err := m.act(ctx, step.limit, step.do); err != nil {
 			return "", fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	if barred != "" {
-		m.rest.Error += "; " + barred
+	if never != "" {
+		m.rest.Error += "; " + never
 	}
-	if p := m.rest.Plan; barred == "" && p.AutoRemove && p.StandInID == "" {
+	if p := m.rest.Plan; never == "" && p.AutoRemove && p.StandInID == "" {
 		there, err := m.anyOf(ctx, p.OldID)
 		if err != nil {
 			return "", err
@@ -96,7 +96,7 @@ func (m *container) revertOnce(ctx context.Context) (State, error) {
 
 func (m *container) revertSteps() []step {
 	steps := []step{
-		{"filling the volumes with what they held before", moveLimit, m.putBack},
+		{"filling the volumes with what they held before", moveLimit, m.refillVolumes},
 		{"taking the replacement away", m.Act, m.withdraw},
 	}
 	p := m.rest.Plan
@@ -128,7 +128,7 @@ func (m *container) withdraw(ctx context.Context) error {
 	if id == "" || err != nil {
 		return err
 	}
-	m.lastWords(ctx, id)
+	m.noteLastLines(ctx, id)
 	if p.AdoptID == "" {
 		return m.Engine.Remove(ctx, id)
 	}
@@ -157,7 +157,7 @@ func (m *container) replacement(ctx context.Context) (string, error) {
 	return c.ID, err
 }
 
-func (m *container) lastWords(ctx context.Context, id string) {
+func (m *container) noteLastLines(ctx context.Context, id string) {
 	const mark = "; its last lines: "
 	if m.rest.StartedAt.IsZero() && m.down.IsZero() || strings.Contains(m.rest.Error, mark) {
 		return
@@ -209,7 +209,7 @@ func (m *container) restart(ctx context.Context) error {
 // dying says that the old container, which runs, was told to stop, and may do so yet: an engine that says it could not stop
 // it, or says nothing, has sent the signal. So it is stopped before it is started again.
 func (m *container) dying(now snapshot.Inspection) bool {
-	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.rest.been(Swapping)
+	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.rest.passed(Swapping)
 	return told && alive(now) && now.StartedAt.Equal(m.rest.Plan.OldStarted)
 }
 

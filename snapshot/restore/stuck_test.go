@@ -75,7 +75,7 @@ func TestRestoreThatWaitsForTheEngineSaysSo(t *testing.T) {
 		}
 		return d.Engine().Start(ctx, id)
 	}
-	d.with(restore.Config{Engine: engine, Told: time.Second, Lease: shortLease})
+	d.with(restore.Config{Engine: engine, NotifyAfter: time.Second, Lease: shortLease})
 	id := d.ask()
 	told := func() (n int) {
 		for _, kind := range d.Kinds() {

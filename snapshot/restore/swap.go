@@ -64,7 +64,7 @@ func (m *container) asideSteps(p Plan) []step {
 	stop := m.stopLimit()
 	return []step{
 		{"telling the old container not to restart", 15 * time.Second, func(ctx context.Context) error {
-			return gone(m.disarm(ctx, p))
+			return ignoreGone(m.disarm(ctx, p))
 		}},
 		{"stopping the old container", stop + 30*time.Second, func(ctx context.Context) error {
 			m.down = time.Now()
@@ -72,13 +72,13 @@ func (m *container) asideSteps(p Plan) []step {
 			if errors.Is(err, snapshot.ErrEngineDenied) {
 				m.down = time.Time{} // it was never told
 			}
-			return gone(err)
+			return ignoreGone(err)
 		}},
 		{"setting the old container aside", goneLimit, func(ctx context.Context) error {
 			if p.AutoRemove {
 				return m.awaitGone(ctx, p.OldID)
 			}
-			return gone(m.Engine.Rename(ctx, p.OldID, p.KeptName))
+			return ignoreGone(m.Engine.Rename(ctx, p.OldID, p.KeptName))
 		}},
 	}
 }
@@ -90,9 +90,9 @@ func (m *container) disarm(ctx context.Context, p Plan) error {
 	return m.Engine.SetRestartPolicy(ctx, p.OldID, snapshot.RestartPolicy{Name: "no"})
 }
 
-// gone makes a success of an old container that is not there any more: an auto-remove one removes itself when it stops,
+// ignoreGone makes a success of an old container that is not there any more: an auto-remove one removes itself when it stops,
 // and people remove the others. Nothing is in the replacement's way then.
-func gone(err error) error {
+func ignoreGone(err error) error {
 	if errors.Is(err, snapshot.ErrGone) {
 		return nil
 	}

@@ -15,7 +15,7 @@ type task struct {
 	lease   *lease
 	rest    Restore
 	began   State // in which this run has found the restore
-	wasLate bool  // an act may have reached the engine after the lease had run out; see mend.go
+	wasLate bool  // an act may have reached the engine after the lease had run out; see lateacts.go
 }
 
 // act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is

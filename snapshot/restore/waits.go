@@ -12,12 +12,12 @@ import (
 
 // notes are what a bot knows of a restore that it is at.
 type notes struct {
-	waits time.Time // since when its engine does not answer; zero: it does
-	told  bool      // that was told
-	hangs int       // acts in this state that were not done in time, although the engine answered
-	late  bool      // an act of this bot may have come after another one had the restore, which the journal has yet to be told
-	mends int       // times that mending it came to nothing
-	again time.Time // not to be mended before
+	waits      time.Time // since when its engine does not answer; zero: it does
+	notified   bool      // people have been told
+	hangs      int       // acts in this state that were not done in time, although the engine answered
+	late       bool      // an act of this bot may have come after another one had the restore, which the journal has yet to be told
+	reconciled int       // how often reconciling it came to nothing
+	notBefore  time.Time // not to be reconciled before
 }
 
 // note changes what is known of a restore, and returns it as it is then.
@@ -50,23 +50,23 @@ func (r *Restorer) hangs(id int64) int {
 // waits says on the timeline, once, that a restore waits for an engine that does not answer: somebody looks at a message that
 // does not change. Err is how the last try ended.
 func (r *Restorer) waits(id int64, err error) {
-	tell := false
+	notify := false
 	n := r.note(id, func(n *notes) {
 		switch {
 		case !errors.Is(err, snapshot.ErrEngineAway):
-			n.waits, n.told = time.Time{}, false
+			n.waits, n.notified = time.Time{}, false
 		case n.waits.IsZero():
 			n.waits = time.Now()
-		case !n.told && time.Since(n.waits) >= r.Told:
-			n.told, tell = true, true
+		case !n.notified && time.Since(n.waits) >= r.NotifyAfter:
+			n.notified, notify = true, true
 		}
 	})
-	if tell {
-		r.tellWaiting(id, time.Since(n.waits))
+	if notify {
+		r.notifyWaiting(id, time.Since(n.waits))
 	}
 }
 
-func (r *Restorer) tellWaiting(id int64, since time.Duration) {
+func (r *Restorer) notifyWaiting(id int64, since time.Duration) {
 	ctx, cancel := context.WithTimeout(r.ctx, 10*time.Second)
 	defer cancel()
 	rest, err := r.Journal.Restore(ctx, id)

@@ -11,8 +11,8 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// shaky is how many times longer a container that the engine had to restart must stay up to be taken for good.
-const shaky = 10
+// restartedFactor is how many times longer a container that the engine had to restart must stay up to be taken for good.
+const restartedFactor = 10
 
 // jitter is a share of most that is the same for the same name, on every bot: it spreads what would otherwise fall on
 // one moment.
@@ -33,22 +33,22 @@ func (w *Watcher) goodFrom(id string, since time.Time) time.Time {
 // routine begins what is due: baselines of containers that have proved good, and schedules.
 func (w *Watcher) routine(context.Context) {
 	w.mu.Lock()
-	places := w.places
+	identities := w.identities
 	w.mu.Unlock()
 	now := time.Now()
-	for _, p := range places {
+	for _, p := range identities {
 		if p.ContainerID != p.Now.ID {
 			continue // a deploy that has not been dealt with yet
 		}
 		if tick, due := w.tickDue(p, now); due {
-			w.spare(p.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, p, tick) })
+			w.queueSpare(p.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, p, tick) })
 		} else if w.baselineDue(p, now) {
-			w.spare(p.Now, func(ctx, patience context.Context) error { return w.baseline(ctx, patience, p.Now) })
+			w.queueSpare(p.Now, func(ctx, patience context.Context) error { return w.baseline(ctx, patience, p.Now) })
 		}
 	}
 }
 
-func (w *Watcher) baselineDue(p standing, now time.Time) bool {
+func (w *Watcher) baselineDue(p watched, now time.Time) bool {
 	if p.Baseline == p.ContainerID || p.Now.State != "running" {
 		return false
 	}
@@ -64,7 +64,7 @@ func (w *Watcher) postpone(id string, to time.Time) {
 }
 
 // baseline takes the good state of a container, unless another bot has.
-func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Sighting) error {
+func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Observation) error {
 	list, err := w.Store.Snapshots(ctx, s.Key)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Sighting) e
 	for _, snap := range list {
 		if snap.Reason == snapshot.Baseline && snap.ContainerID == s.ID && snap.MissingSince.IsZero() {
 			w.postpone(s.ID, time.Now().Add(w.Every)) // the next look will know
-			w.ask()
+			w.lookSoon()
 			return nil
 		}
 	}
@@ -83,7 +83,7 @@ func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Sighting) e
 	if err != nil || now.Key != s.Key {
 		return err
 	}
-	if again, ok := w.good(now); !ok {
+	if again, ok := w.provedGood(now); !ok {
 		w.postpone(s.ID, again)
 		return nil
 	}
@@ -98,23 +98,23 @@ func (w *Watcher) takeBaseline(ctx, patience context.Context, now snapshot.Inspe
 	if err != nil {
 		return fmt.Errorf("taking the baseline of %s: %w", now.Name, err)
 	}
-	w.taken(now.ID)
-	w.ask()
-	return w.keepFor(ctx, now.Container) // older baselines, but for those that somebody still needs
+	w.baselineTaken(now.ID)
+	w.lookSoon()
+	return w.removeSurplus(ctx, now.Container) // older baselines, but for those that somebody still needs
 }
 
-// rarest is how long a baseline that can't be taken waits at most for the next try.
-const rarest = time.Hour
+// longestWait is how long a baseline that can't be taken waits at most for the next try.
+const longestWait = time.Hour
 
 func (w *Watcher) nextTry(id string) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	wait := min(max(w.Every, 2*w.waits[id]), rarest)
+	wait := min(max(w.Every, 2*w.waits[id]), longestWait)
 	w.waits[id] = wait
 	return wait
 }
 
-func (w *Watcher) taken(id string) {
+func (w *Watcher) baselineTaken(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.waits, id)
@@ -124,12 +124,12 @@ func (w *Watcher) self(why string) snapshot.By {
 	return snapshot.By{Actor: incidents.Self(), Reason: why, Source: incidents.Source{System: "snapback"}}
 }
 
-// good says whether a container has been up and healthy for long enough, and if not, when to look again. One that the
+// provedGood says whether a container has been up and healthy for long enough, and if not, when to look again. One that the
 // engine had to restart may be crashing again and again, slowly.
-func (w *Watcher) good(now snapshot.Inspection) (again time.Time, ok bool) {
+func (w *Watcher) provedGood(now snapshot.Inspection) (again time.Time, ok bool) {
 	need := w.BaselineAfter
 	if now.Restarts > 0 {
-		need *= shaky
+		need *= restartedFactor
 	}
 	well := now.State == "running" && (!now.HasCheck || now.Health == "healthy")
 	if !well || now.StartedAt.IsZero() {

@@ -9,10 +9,10 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// keepBefore makes sure that the last good state is kept under a name that tells of the deploy: what a pipeline took
+// stateBefore makes sure that the last good state is kept under a name that tells of the deploy: what a pipeline took
 // beforehand; else the baseline; else, if the old container is still there and was good, what it is now. A pipeline also
-// asks before the deploy that is to mend what is broken: what it took then comes last.
-func (w *Watcher) keepBefore(ctx context.Context, before snapshot.Seat, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
+// asks before the deploy that is to repair what is broken: what it took then comes last.
+func (w *Watcher) stateBefore(ctx context.Context, before snapshot.Occupant, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
 	list, err := w.Store.Snapshots(ctx, before.Key)
 	if err != nil {
 		return snapshot.Snapshot{}, false, err
@@ -25,7 +25,7 @@ func (w *Watcher) keepBefore(ctx context.Context, before snapshot.Seat, d snapsh
 		if s.Reason != snapshot.Baseline || !s.MissingSince.IsZero() {
 			continue
 		}
-		kept, err := w.keepBaseline(ctx, s, list, d)
+		kept, err := w.copyBaseline(ctx, s, list, d)
 		if !errors.Is(err, snapshot.ErrGone) {
 			return kept, err == nil, err
 		}
@@ -33,11 +33,11 @@ func (w *Watcher) keepBefore(ctx context.Context, before snapshot.Seat, d snapsh
 	if taken { // better than nothing
 		return explicit, true, nil
 	}
-	return w.keepOld(ctx, before, d)
+	return w.takeOld(ctx, before, d)
 }
 
 // takenBeforehand is the newest of what a pipeline took of the container that was replaced: of a good state, if there is one.
-func (w *Watcher) takenBeforehand(list []snapshot.Snapshot, before snapshot.Seat, d snapshot.Deploy) (found snapshot.Snapshot, ok bool) {
+func (w *Watcher) takenBeforehand(list []snapshot.Snapshot, before snapshot.Occupant, d snapshot.Deploy) (found snapshot.Snapshot, ok bool) {
 	for _, s := range list {
 		if s.Reason != snapshot.PreDeploy || s.ContainerID != before.ID || !s.MissingSince.IsZero() || d.At.Sub(s.CreatedAt) >= w.Explicit {
 			continue
@@ -52,9 +52,9 @@ func (w *Watcher) takenBeforehand(list []snapshot.Snapshot, before snapshot.Seat
 	return found, ok
 }
 
-// keepBaseline gives the baseline a name that stays. If that has been done already, at an earlier deploy after which
+// copyBaseline gives the baseline a name that stays. If that has been done already, at an earlier deploy after which
 // nothing good has run, that one is still the last good state; so is what a pipeline took of the same container later on.
-func (w *Watcher) keepBaseline(ctx context.Context, base snapshot.Snapshot, list []snapshot.Snapshot, d snapshot.Deploy) (snapshot.Snapshot, error) {
+func (w *Watcher) copyBaseline(ctx context.Context, base snapshot.Snapshot, list []snapshot.Snapshot, d snapshot.Deploy) (snapshot.Snapshot, error) {
 	for _, s := range list {
 		of := s.Reason == snapshot.PreDeploy && s.ContainerID == base.ContainerID && s.MissingSince.IsZero()
 		if of && s.Unwell == "" && !s.CreatedAt.Before(base.CreatedAt) {
@@ -65,8 +65,8 @@ func (w *Watcher) keepBaseline(ctx context.Context, base snapshot.Snapshot, list
 	return w.Taker.Copy(ctx, base, snapshot.TakeAsk{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Reason: snapshot.PreDeploy, Note: note, By: w.by(d)})
 }
 
-// keepOld takes a snapshot of the container that was replaced, if it is still there and had been up long enough.
-func (w *Watcher) keepOld(ctx context.Context, before snapshot.Seat, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
+// takeOld takes a snapshot of the container that was replaced, if it is still there and had been up long enough.
+func (w *Watcher) takeOld(ctx context.Context, before snapshot.Occupant, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
 	old, err := w.Engine.Inspect(ctx, before.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && !w.wasGood(old) {
 		return snapshot.Snapshot{}, false, nil
@@ -94,7 +94,7 @@ func (w *Watcher) by(d snapshot.Deploy) snapshot.By {
 
 // compareWith finds out what the deploy has changed, and what restoring the kept snapshot would change back: the same,
 // unless that is not of the container right before. A snapshot is younger than what was seen at a container's start.
-func (w *Watcher) compareWith(d *snapshot.Deployed, before snapshot.Seat, kept snapshot.Snapshot, now snapshot.Inspection) {
+func (w *Watcher) compareWith(d *snapshot.Deployed, before snapshot.Occupant, kept snapshot.Snapshot, now snapshot.Inspection) {
 	if kept.ContainerID == before.ID {
 		d.Changes = w.between(kept.Document, now)
 		d.WouldUndo = d.Changes

@@ -19,58 +19,58 @@ func (w *Watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seen, err := w.Engine.Glance(ctx)
+	seen, err := w.Engine.Observations(ctx)
 	if err != nil {
 		return err
 	}
-	places, err := w.Store.Places(ctx, engine)
+	identities, err := w.Store.Identities(ctx, engine)
 	if err != nil {
 		return err
 	}
 	// What other bots are for is looked at too: what nobody may touch here is not gone.
-	now := holders(seen, places)
-	if err := w.notePresent(ctx, engine, now, places); err != nil {
+	now := occupants(seen, identities)
+	if err := w.notePresent(ctx, engine, now, identities); err != nil {
 		return err
 	}
-	w.compare(now, places)
+	w.compare(now, identities)
 	if to.IsZero() {
 		return nil
 	}
 	return w.Store.SeeEvents(ctx, engine, to)
 }
 
-// holders says who has each seat. While a deploy is under way there may be two: the one that runs has it, and of two that
-// run, or don't, the newer one.
-func holders(seen []snapshot.Sighting, places []snapshot.Place) map[string]snapshot.Sighting {
-	seats := map[string]string{}
-	for _, p := range places {
-		seats[p.Key] = p.ContainerID
+// occupants says which container each identity stands for. While a deploy is under way there may be two: it is the one that
+// runs, and of two that run, or don't, the newer one.
+func occupants(seen []snapshot.Observation, identities []snapshot.Identity) map[string]snapshot.Observation {
+	before := map[string]string{}
+	for _, p := range identities {
+		before[p.Key] = p.ContainerID
 	}
-	out := map[string]snapshot.Sighting{}
+	out := map[string]snapshot.Observation{}
 	for _, s := range seen {
 		if s.State == "removing" || s.State == "dead" {
 			continue
 		}
-		if other, two := out[s.Key]; !two || precedes(s, other, seats[s.Key]) {
+		if other, two := out[s.Key]; !two || precedes(s, other, before[s.Key]) {
 			out[s.Key] = s
 		}
 	}
 	return out
 }
 
-func precedes(a, b snapshot.Sighting, seat string) bool {
+func precedes(a, b snapshot.Observation, before string) bool {
 	switch {
 	case a.Alive() != b.Alive():
 		return a.Alive()
 	case !a.CreatedAt.Equal(b.CreatedAt):
 		return a.CreatedAt.After(b.CreatedAt)
 	}
-	return b.ID == seat // within one second, the one that was not there before is the newer one
+	return b.ID == before // within one second, the one that was not there before is the newer one
 }
 
 // notePresent writes down who has gone or come back, if anybody has.
-func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string]snapshot.Sighting, places []snapshot.Place) error {
-	changed := slices.ContainsFunc(places, func(p snapshot.Place) bool {
+func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string]snapshot.Observation, identities []snapshot.Identity) error {
+	changed := slices.ContainsFunc(identities, func(p snapshot.Identity) bool {
 		s, there := now[p.Key]
 		return there == p.Gone || there && s.Others == slices.Contains(p.Scopes, w.Scope)
 	})
@@ -84,33 +84,33 @@ func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string
 			within = append(within, key)
 		}
 	}
-	return w.Store.Present(ctx, engine, keys, w.Scope, within)
+	return w.Store.NotePresent(ctx, engine, keys, w.Scope, within)
 }
 
-func (w *Watcher) compare(now map[string]snapshot.Sighting, places []snapshot.Place) {
-	known, seated := map[string]snapshot.Place{}, map[string]string{}
-	for _, p := range places {
-		known[p.Key], seated[p.ContainerID] = p, p.Key
+func (w *Watcher) compare(now map[string]snapshot.Observation, identities []snapshot.Identity) {
+	known, was := map[string]snapshot.Identity{}, map[string]string{}
+	for _, p := range identities {
+		known[p.Key], was[p.ContainerID] = p, p.Key
 	}
-	standings := make([]standing, 0, len(now))
+	list := make([]watched, 0, len(now))
 	for key, s := range now {
 		if s.Others {
 			continue
 		}
 		p, ok := known[key]
-		standings = append(standings, standing{p, s})
-		if ok && p.ContainerID == s.ID || !ok && !w.lasting(s, seated[s.ID]) {
+		list = append(list, watched{p, s})
+		if ok && p.ContainerID == s.ID || !ok && !w.lasting(s, was[s.ID]) {
 			continue
 		}
-		w.task(key, func(ctx context.Context) error { return w.arrived(ctx, s) })
+		w.queueDeploy(key, func(ctx context.Context) error { return w.arrived(ctx, s) })
 	}
-	w.show(standings)
+	w.remember(list)
 }
 
 // lasting says that a container under a new identity is there to stay. One that only has been renamed may be on its way
 // out: that is how some updaters make room for its successor.
-func (w *Watcher) lasting(s snapshot.Sighting, seat string) bool {
-	if seat == "" || seat == s.Key {
+func (w *Watcher) lasting(s snapshot.Observation, before string) bool {
+	if before == "" || before == s.Key {
 		return true
 	}
 	w.mu.Lock()
@@ -122,8 +122,8 @@ func (w *Watcher) lasting(s snapshot.Sighting, seat string) bool {
 	return ok && s.Alive() && time.Since(since) >= w.BaselineAfter
 }
 
-// arrived deals with a container that has come to a seat. It runs alone for that identity, so it looks again first.
-func (w *Watcher) arrived(ctx context.Context, s snapshot.Sighting) error {
+// arrived deals with a container that has come to an identity. It runs alone for that identity, so it looks again first.
+func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
 	now, err := w.Engine.Inspect(ctx, s.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (!now.Enabled || now.Key != s.Key || snapshot.OurName(now.Name)) {
 		return nil // gone or moved on meanwhile: there was an event, so another look comes
@@ -132,12 +132,12 @@ func (w *Watcher) arrived(ctx context.Context, s snapshot.Sighting) error {
 		return err
 	}
 	if wait := w.unstarted(now); wait > 0 {
-		w.askIn(wait)
+		w.lookIn(wait)
 		return nil
 	}
-	before, err := w.Store.Seat(ctx, s.Key)
+	before, err := w.Store.Occupant(ctx, s.Key)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		return w.sit(ctx, now)
+		return w.setOccupant(ctx, now)
 	}
 	if err != nil || before.ID == now.ID {
 		return err
@@ -146,13 +146,13 @@ func (w *Watcher) arrived(ctx context.Context, s snapshot.Sighting) error {
 }
 
 // replaced waits for the end of a restore that is under way: until then nobody knows which of the two will stay.
-func (w *Watcher) replaced(ctx context.Context, before snapshot.Seat, now snapshot.Inspection) error {
+func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
 	running, err := w.Store.Restoring(ctx, before.Key)
 	if err != nil {
 		return err
 	}
 	if running {
-		w.askIn(500 * time.Millisecond)
+		w.lookIn(500 * time.Millisecond)
 		return nil
 	}
 	if err := w.beginSchedule(ctx, before, now); err != nil {
@@ -163,7 +163,7 @@ func (w *Watcher) replaced(ctx context.Context, before snapshot.Seat, now snapsh
 		return err
 	}
 	if ours {
-		return w.sit(ctx, now)
+		return w.setOccupant(ctx, now)
 	}
 	return w.deployed(ctx, before, now)
 }
@@ -177,25 +177,25 @@ func (w *Watcher) unstarted(now snapshot.Inspection) time.Duration {
 	return max(0, w.Settle-time.Since(now.CreatedAt))
 }
 
-func (w *Watcher) sit(ctx context.Context, now snapshot.Inspection) error {
-	if err := w.Store.Sit(ctx, seatOf(now)); err != nil {
+func (w *Watcher) setOccupant(ctx context.Context, now snapshot.Inspection) error {
+	if err := w.Store.SetOccupant(ctx, occupantOf(now)); err != nil {
 		return err
 	}
-	w.ask() // so that its baseline is thought of
+	w.lookSoon() // so that its baseline is thought of
 	return nil
 }
 
-func seatOf(now snapshot.Inspection) snapshot.Seat {
-	return snapshot.Seat{Container: now.Container, Labels: now.Labels, Document: now.Document}
+func occupantOf(now snapshot.Inspection) snapshot.Occupant {
+	return snapshot.Occupant{Container: now.Container, Labels: now.Labels, Document: now.Document}
 }
 
 // deployed keeps the state from before and writes the deploy down. When it is interrupted, the next run finds the
 // snapshot that this one has kept.
-func (w *Watcher) deployed(ctx context.Context, before snapshot.Seat, now snapshot.Inspection) error {
-	d := snapshot.Deployed{Seat: seatOf(now), Services: now.Settings.PagerDutyServices, Deploy: snapshot.Deploy{
+func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
+	d := snapshot.Deployed{Occupant: occupantOf(now), Services: now.Settings.PagerDutyServices, Deploy: snapshot.Deploy{
 		Key: before.Key, At: w.began(before.ID, now.CreatedAt), BeforeID: before.ID, AfterID: now.ID, Before: before.Image, After: now.Image,
 	}}
-	kept, found, err := w.keepBefore(ctx, before, d.Deploy)
+	kept, found, err := w.stateBefore(ctx, before, d.Deploy)
 	if err != nil && (ctx.Err() != nil || w.mayTryAgain(now.ID)) {
 		return fmt.Errorf("keeping the state from before a deploy of %s: %w", now.Name, err)
 	}
@@ -209,13 +209,13 @@ func (w *Watcher) deployed(ctx context.Context, before snapshot.Seat, now snapsh
 	return w.writeDown(ctx, d, now)
 }
 
-const keepTries = 3
+const takeTries = 3
 
 func (w *Watcher) mayTryAgain(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tries[id]++
-	return w.tries[id] < keepTries
+	return w.tries[id] < takeTries
 }
 
 func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, now snapshot.Inspection) (err error) {
@@ -231,7 +231,7 @@ func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, now snapsh
 			"took_ms", time.Since(d.At).Milliseconds())
 		w.Observe(d.Deploy)
 	}
-	w.ask()
+	w.lookSoon()
 	return nil
 }
 
@@ -249,8 +249,8 @@ func (w *Watcher) began(before string, created time.Time) time.Time {
 	return created
 }
 
-// deployTold is what a deploy's entry carries.
-type deployTold struct {
+// deployDetails is what a deploy's entry carries.
+type deployDetails struct {
 	Container string `json:"container"`
 	Service   string `json:"service"`
 	ID        *int64 `json:"id,omitempty"` // in the place of the deploy's own, which it does not have yet
@@ -263,20 +263,20 @@ func (w *Watcher) deployEntry(ctx context.Context, d snapshot.Deploy, now snapsh
 		OccurredAt: d.At, Kind: incidents.KindDeploy, Actor: incidents.Actor{Kind: incidents.Engine, Name: "docker"},
 		Summary: deploySentence(d, now), Source: incidents.Source{System: "engine", NativeID: d.AfterID},
 	}
-	told := deployTold{Container: now.Name, Service: now.Service, Deploy: d}
+	details := deployDetails{Container: now.Name, Service: now.Service, Deploy: d}
 	undone, found, err := w.Store.Undone(ctx, d.Key)
 	if err != nil {
 		return e, err
 	}
 	if found {
-		told.Returned = returned(undone.Changes, d.Changes)
+		details.Returned = returned(undone.Changes, d.Changes)
 	}
-	if len(told.Returned) > 0 {
+	if len(details.Returned) > 0 {
 		e.Kind = incidents.KindDeployReturned
 		e.Summary = fmt.Sprintf("%s was deployed with what the restore to %s had undone %s: %s", now.Name, undone.By,
-			ago(d.At.Sub(undone.At)), snapshot.OneLine(told.Returned, 3))
+			ago(d.At.Sub(undone.At)), snapshot.OneLine(details.Returned, 3))
 	}
-	e.Details, err = incidents.Details(told)
+	e.Details, err = incidents.Details(details)
 	return e, err
 }
 
@@ -300,7 +300,7 @@ func ago(d time.Duration) string {
 }
 
 // returned are those changes that bring about once more what an earlier deploy had: the image, or a variable's value.
-// Of a masked value nobody can tell.
+// Masked values can't be compared.
 func returned(undone, now []snapshot.Change) []snapshot.Change {
 	return slices.DeleteFunc(slices.Clone(now), func(c snapshot.Change) bool {
 		telling := c.Attribute == "image" || c.ImageDetail() || strings.HasPrefix(c.Attribute, "env ")

@@ -9,7 +9,7 @@ in /etc/docker, Docker 25 and later from a file in the data folder, and an upgra
 what each engine has called itself, and one that is new is looked at before it gets a name:
 
 	known ID ───────────────────────────────────────────────▶ the name that goes with it
-	new ID ──▶ traces of an engine that nobody sees any more ─▶ it is that one: its name, told on the timeline
+	new ID ──▶ traces of an engine that nobody sees any more ─▶ it is that one: its name, written on the timeline
 	      ├──▶ traces of an engine that another bot sees now ─▶ wait until the bot was silent for a minute; else it is a copy
 	      └──▶ no traces ─────────────────────────────────────▶ its ID becomes its name
 

@@ -38,7 +38,7 @@ func setupEngines(t *testing.T) *engines {
 		t.Fatalf("the first one is called %s", name)
 	}
 	c := snapshot.Container{Key: "Q77P/name/api", Engine: "Q77P", ID: "c1", Name: "api"}
-	if err := db.Sit(t.Context(), snapshot.Seat{Container: c, Document: []byte("{}")}); err != nil {
+	if err := db.SetOccupant(t.Context(), snapshot.Occupant{Container: c, Document: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	return e

@@ -12,7 +12,7 @@ import (
 // Engine is what the watch asks of the engine.
 type Engine interface {
 	snapshot.Inspector
-	Looker
+	Observer
 	Images
 	// ID is the engine's own.
 	ID(ctx context.Context) (string, error)
@@ -20,12 +20,12 @@ type Engine interface {
 	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
 }
 
-// Looker shows what is there, and what happens.
-type Looker interface {
+// Observer shows what is there, and what happens.
+type Observer interface {
 	// Follow hands over what happens from since on, and returns when ctx is over or the engine has gone.
 	Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error
-	// Glance lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
-	Glance(ctx context.Context) ([]snapshot.Sighting, error)
+	// Observations lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
+	Observations(ctx context.Context) ([]snapshot.Observation, error)
 }
 
 // Images says which images are there, and removes our tags from them.
@@ -50,7 +50,7 @@ type Taker interface {
 type Store interface {
 	snapshot.Lock
 	Snapshots
-	Seats
+	Identities
 	Events
 	Restores
 	Ticks
@@ -67,17 +67,17 @@ type Snapshots interface {
 	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
 }
 
-// Seats remembers what ran under each identity, so that a bot that was away can tell what has changed.
-type Seats interface {
-	// Places lists all identities of an engine.
-	Places(ctx context.Context, engine string) ([]snapshot.Place, error)
-	// Seat reads one. It returns ErrUnknownContainer.
-	Seat(ctx context.Context, key string) (snapshot.Seat, error)
-	// Sit writes down who has the seat now.
-	Sit(ctx context.Context, s snapshot.Seat) error
-	// Present notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
+// Identities remembers what ran under each identity, so that a bot that was away can tell what has changed.
+type Identities interface {
+	// Identities lists all identities of an engine.
+	Identities(ctx context.Context, engine string) ([]snapshot.Identity, error)
+	// Occupant reads which container an identity stands for. It returns ErrUnknownContainer.
+	Occupant(ctx context.Context, key string) (snapshot.Occupant, error)
+	// SetOccupant writes down which container it stands for now.
+	SetOccupant(ctx context.Context, s snapshot.Occupant) error
+	// NotePresent notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
 	// ones are within the scope, and that the others are not.
-	Present(ctx context.Context, engine string, keys []string, scope string, within []string) error
+	NotePresent(ctx context.Context, engine string, keys []string, scope string, within []string) error
 }
 
 // Events remembers up to when the engine's events have been seen.

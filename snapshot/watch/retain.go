@@ -25,8 +25,8 @@ type Held struct {
 // missingStays is how long a snapshot is shown that can't be restored any more, so that people learn why.
 const missingStays = 7 * 24 * time.Hour
 
-// KeepRules are by what is decided which snapshots of a container may go.
-type KeepRules struct {
+// RetentionRules are by what is decided which snapshots of a container may go.
+type RetentionRules struct {
 	Keep     int           // how many stay
 	MaxAge   time.Duration // older ones go; 0: none for its age
 	Now      time.Time
@@ -36,7 +36,7 @@ type KeepRules struct {
 // Surplus picks the snapshots of one container that may go; list is newest first, and so is the result. Never among them
 // are those that are pinned, the newest pre-deploy, the newest baseline, and what an open incident refers to. One with an
 // expiry of its own goes by that alone.
-func Surplus(list []snapshot.Snapshot, rules KeepRules) []snapshot.Snapshot {
+func Surplus(list []snapshot.Snapshot, rules RetentionRules) []snapshot.Snapshot {
 	var out []snapshot.Snapshot
 	var stay int
 	newest := map[snapshot.Reason]bool{}
@@ -56,7 +56,7 @@ func Surplus(list []snapshot.Snapshot, rules KeepRules) []snapshot.Snapshot {
 	return out
 }
 
-func (r KeepRules) over(s snapshot.Snapshot, tooMany bool) bool {
+func (r RetentionRules) over(s snapshot.Snapshot, tooMany bool) bool {
 	switch {
 	case !s.MissingSince.IsZero():
 		return r.Now.Sub(s.MissingSince) > missingStays
@@ -82,7 +82,7 @@ func (w *Watcher) tidy(ctx context.Context) {
 	}
 	for _, chore := range append([]Chore{
 		{"looking for missing images", w.findMissing},
-		{"removing surplus snapshots", w.keepAll},
+		{"removing surplus snapshots", w.removeAllSurplus},
 		{"removing tags that were left", w.removeTags},
 		{"forgetting what is long gone", w.Store.Sweep},
 	}, w.Chores...) {
@@ -92,7 +92,7 @@ func (w *Watcher) tidy(ctx context.Context) {
 	}
 }
 
-func (w *Watcher) keepAll(ctx context.Context, engine string) error {
+func (w *Watcher) removeAllSurplus(ctx context.Context, engine string) error {
 	list, err := w.Store.KnownContainers(ctx, engine)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (w *Watcher) keepAll(ctx context.Context, engine string) error {
 		if c.Elsewhere {
 			continue
 		}
-		err := w.Store.Alone(ctx, c.Key, func(ctx context.Context) error { return w.keepFor(ctx, c) })
+		err := w.Store.Alone(ctx, c.Key, func(ctx context.Context) error { return w.removeSurplus(ctx, c) })
 		if !errors.Is(err, snapshot.ErrElsewhere) {
 			errs = errors.Join(errs, err)
 		}
@@ -110,8 +110,8 @@ func (w *Watcher) keepAll(ctx context.Context, engine string) error {
 	return errs
 }
 
-// keepFor removes what one container has too much of.
-func (w *Watcher) keepFor(ctx context.Context, c snapshot.Container) error {
+// removeSurplus removes what one container has too much of.
+func (w *Watcher) removeSurplus(ctx context.Context, c snapshot.Container) error {
 	list, err := w.Store.Snapshots(ctx, c.Key)
 	if err != nil || len(list) == 0 {
 		return err
@@ -120,7 +120,7 @@ func (w *Watcher) keepFor(ctx context.Context, c snapshot.Container) error {
 	if err != nil {
 		return err
 	}
-	rules := KeepRules{Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred}
+	rules := RetentionRules{Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred}
 	var errs error
 	for _, s := range Surplus(list, rules) {
 		errs = errors.Join(errs, w.drop(ctx, s, "there are newer ones"))

@@ -49,22 +49,22 @@ func TestSurplusIsWhatTheRulesSay(t *testing.T) {
 	tests := []struct {
 		name  string
 		list  []snapshot.Snapshot
-		rules watch.KeepRules
+		rules watch.RetentionRules
 		want  []string
 	}{
-		{"the oldest beyond the number go", []snapshot.Snapshot{kept("a", m, 1), kept("b", sch, 2), kept("c", m, 3)}, watch.KeepRules{Keep: 2}, []string{"c"}},
-		{"a pinned one stays, and takes nobody's place", []snapshot.Snapshot{kept("a", m, 1, pinned), kept("b", m, 2), kept("c", m, 3), kept("d", m, 4, pinned)}, watch.KeepRules{Keep: 1}, []string{"c"}},
-		{"the newest pre-deploy stays, older ones go", []snapshot.Snapshot{kept("a", m, 1), kept("b", p, 2), kept("c", p, 3)}, watch.KeepRules{Keep: 1}, []string{"c"}},
-		{"the newest baseline stays, older ones always go", []snapshot.Snapshot{kept("a", b, 1), kept("b", b, 2), kept("c", m, 3)}, watch.KeepRules{Keep: 10}, []string{"b"}},
-		{"what an open incident refers to stays", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 2), kept("c", m, 3)}, watch.KeepRules{Keep: 1, Referred: map[int64]bool{1003: true}}, []string{"b"}},
-		{"also an older baseline and one that has expired", []snapshot.Snapshot{kept("a", b, 1), kept("b", b, 2), kept("c", m, 3, expires(-1))}, watch.KeepRules{Keep: 1, Referred: map[int64]bool{1002: true, 1003: true}}, nil},
-		{"an expiry of its own is all that counts", []snapshot.Snapshot{kept("a", m, 1, expires(-1)), kept("b", m, 2), kept("c", m, 90, expires(1))}, watch.KeepRules{Keep: 1, MaxAge: time.Hour * 48}, []string{"a"}},
-		{"a pinned one does not expire", []snapshot.Snapshot{kept("a", m, 1, expires(-1), pinned)}, watch.KeepRules{Keep: 1}, nil},
-		{"age", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 49), kept("c", p, 50), kept("d", b, 60), kept("e", m, 70, pinned)}, watch.KeepRules{Keep: 10, MaxAge: 48 * time.Hour}, []string{"b"}},
-		{"no age", []snapshot.Snapshot{kept("a", m, 9999)}, watch.KeepRules{Keep: 1}, nil},
-		{"a missing one takes nobody's place", []snapshot.Snapshot{kept("a", m, 1, missing(1)), kept("b", m, 2)}, watch.KeepRules{Keep: 1}, nil},
-		{"nor that of the newest pre-deploy", []snapshot.Snapshot{kept("a", p, 1, missing(1)), kept("b", m, 2), kept("c", p, 3)}, watch.KeepRules{Keep: 1}, nil},
-		{"and goes when people had a week to see it", []snapshot.Snapshot{kept("a", p, 200, missing(169))}, watch.KeepRules{Keep: 1}, []string{"a"}},
+		{"the oldest beyond the number go", []snapshot.Snapshot{kept("a", m, 1), kept("b", sch, 2), kept("c", m, 3)}, watch.RetentionRules{Keep: 2}, []string{"c"}},
+		{"a pinned one stays, and takes nobody's place", []snapshot.Snapshot{kept("a", m, 1, pinned), kept("b", m, 2), kept("c", m, 3), kept("d", m, 4, pinned)}, watch.RetentionRules{Keep: 1}, []string{"c"}},
+		{"the newest pre-deploy stays, older ones go", []snapshot.Snapshot{kept("a", m, 1), kept("b", p, 2), kept("c", p, 3)}, watch.RetentionRules{Keep: 1}, []string{"c"}},
+		{"the newest baseline stays, older ones always go", []snapshot.Snapshot{kept("a", b, 1), kept("b", b, 2), kept("c", m, 3)}, watch.RetentionRules{Keep: 10}, []string{"b"}},
+		{"what an open incident refers to stays", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 2), kept("c", m, 3)}, watch.RetentionRules{Keep: 1, Referred: map[int64]bool{1003: true}}, []string{"b"}},
+		{"also an older baseline and one that has expired", []snapshot.Snapshot{kept("a", b, 1), kept("b", b, 2), kept("c", m, 3, expires(-1))}, watch.RetentionRules{Keep: 1, Referred: map[int64]bool{1002: true, 1003: true}}, nil},
+		{"an expiry of its own is all that counts", []snapshot.Snapshot{kept("a", m, 1, expires(-1)), kept("b", m, 2), kept("c", m, 90, expires(1))}, watch.RetentionRules{Keep: 1, MaxAge: time.Hour * 48}, []string{"a"}},
+		{"a pinned one does not expire", []snapshot.Snapshot{kept("a", m, 1, expires(-1), pinned)}, watch.RetentionRules{Keep: 1}, nil},
+		{"age", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 49), kept("c", p, 50), kept("d", b, 60), kept("e", m, 70, pinned)}, watch.RetentionRules{Keep: 10, MaxAge: 48 * time.Hour}, []string{"b"}},
+		{"no age", []snapshot.Snapshot{kept("a", m, 9999)}, watch.RetentionRules{Keep: 1}, nil},
+		{"a missing one takes nobody's place", []snapshot.Snapshot{kept("a", m, 1, missing(1)), kept("b", m, 2)}, watch.RetentionRules{Keep: 1}, nil},
+		{"nor that of the newest pre-deploy", []snapshot.Snapshot{kept("a", p, 1, missing(1)), kept("b", m, 2), kept("c", p, 3)}, watch.RetentionRules{Keep: 1}, nil},
+		{"and goes when people had a week to see it", []snapshot.Snapshot{kept("a", p, 200, missing(169))}, watch.RetentionRules{Keep: 1}, []string{"a"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

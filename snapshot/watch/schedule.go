@@ -32,7 +32,7 @@ func LastDue(spec string, since, now time.Time) (tick, next time.Time, err error
 }
 
 // tickDue says whether a scheduled snapshot has to be taken now, and for which tick.
-func (w *Watcher) tickDue(p standing, now time.Time) (time.Time, bool) {
+func (w *Watcher) tickDue(p watched, now time.Time) (time.Time, bool) {
 	if p.Now.Schedule == "" {
 		return time.Time{}, false
 	}
@@ -41,7 +41,7 @@ func (w *Watcher) tickDue(p standing, now time.Time) (time.Time, bool) {
 		since = p.LastTick
 	}
 	tick, next, err := LastDue(p.Now.Schedule, since.In(w.Zone), now.In(w.Zone))
-	if err != nil || tick.IsZero() { // a label that makes no sense is told elsewhere: see Settings.Wrong
+	if err != nil || tick.IsZero() { // a label that makes no sense is reported elsewhere: see Settings.Wrong
 		return tick, false
 	}
 	return tick, !now.Before(TakenFrom(p.Key, tick, next, w.Jitter))
@@ -56,7 +56,7 @@ func TakenFrom(key string, tick, next time.Time, most time.Duration) time.Time {
 
 // beginSchedule notes that the ticks of a schedule that the container before did not have count from its creation on: what
 // was due before that, nobody has missed.
-func (w *Watcher) beginSchedule(ctx context.Context, before snapshot.Seat, now snapshot.Inspection) error {
+func (w *Watcher) beginSchedule(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
 	if now.Settings.Schedule == "" || now.Settings.Schedule == before.Settings.Schedule {
 		return nil
 	}
@@ -65,13 +65,13 @@ func (w *Watcher) beginSchedule(ctx context.Context, before snapshot.Seat, now s
 }
 
 // scheduled takes the snapshot for a tick, unless another bot has, or this one had before it died.
-func (w *Watcher) scheduled(ctx, patience context.Context, p standing, tick time.Time) error {
+func (w *Watcher) scheduled(ctx, patience context.Context, p watched, tick time.Time) error {
 	last, err := w.Store.LastTick(ctx, tickName(p.Key))
 	if err != nil {
 		return err
 	}
 	if !last.Before(tick) {
-		w.ask() // so that this bot learns of it
+		w.lookSoon() // so that this bot learns of it
 		return nil
 	}
 	list, err := w.Store.Snapshots(ctx, p.Key)
@@ -81,11 +81,11 @@ func (w *Watcher) scheduled(ctx, patience context.Context, p standing, tick time
 	if !takenSince(list, tick) {
 		err = w.takeScheduled(ctx, patience, p)
 	}
-	if err != nil && (ctx.Err() != nil || snapshot.Later(err) || errors.Is(err, snapshot.ErrCommitsBusy)) {
+	if err != nil && (ctx.Err() != nil || snapshot.Retryable(err) || errors.Is(err, snapshot.ErrCommitsBusy)) {
 		return err
 	}
 	_, noted := w.Store.Once(ctx, tickName(p.Key), tick)
-	w.ask()
+	w.lookSoon()
 	return errors.Join(err, noted) // an error that will not go away must not be met at every pulse until the next tick
 }
 
@@ -100,7 +100,7 @@ func takenSince(list []snapshot.Snapshot, tick time.Time) bool {
 
 // takeScheduled also refreshes the baseline, if the container is good: from then on it holds what was written until now. A
 // deploy that is waiting gets the one that there is.
-func (w *Watcher) takeScheduled(ctx, patience context.Context, p standing) error {
+func (w *Watcher) takeScheduled(ctx, patience context.Context, p watched) error {
 	now, err := w.Engine.Inspect(ctx, p.Now.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
@@ -112,11 +112,11 @@ func (w *Watcher) takeScheduled(ctx, patience context.Context, p standing) error
 	if err != nil {
 		return fmt.Errorf("taking the scheduled snapshot of %s: %w", now.Name, err)
 	}
-	if _, ok := w.good(now); ok && patience.Err() == nil {
+	if _, ok := w.provedGood(now); ok && patience.Err() == nil {
 		name := snapshot.DefaultName(snapshot.Baseline, time.Now().In(w.Zone))
 		if _, err := w.Taker.Copy(ctx, taken, snapshot.TakeAsk{Name: name, Reason: snapshot.Baseline, By: w.self("refreshed by its schedule")}); err != nil {
 			return fmt.Errorf("refreshing the baseline of %s: %w", now.Name, err)
 		}
 	}
-	return w.keepFor(ctx, now.Container)
+	return w.removeSurplus(ctx, now.Container)
 }

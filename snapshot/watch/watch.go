@@ -6,10 +6,10 @@ How a deploy is seen.
 	event ──▶ quiet for a moment ──▶ look: who is there? ──▶ another container under an identity ──▶ inspect it
 	every two minutes, at start ──────▲                                                                │
 	                                                      not started yet, or a restore runs ◀──────────┤ wait, look again
-	                                                      made by a restore of ours          ◀──────────┤ it has the seat
+	                                                      made by a restore of ours          ◀──────────┤ it is the one
 	                                                      else: a deploy                     ◀──────────┘
 
-The events only say when to look, and when things happened. What has happened is told by comparing: Postgres knows which
+The events only say when to look, and when things happened. What has happened is found by comparing: Postgres knows which
 container was last seen to have run under each identity, the engine knows which one is there. So an event that was missed,
 or a bot that was away, costs nothing, and two bots that look at once come to the same answer. Whoever gets the identity's
 lock first (Store.Alone) writes it down, and the other one then finds nothing left to do.
@@ -43,7 +43,7 @@ type Config struct {
 	Explicit      time.Duration // how long a pre-deploy snapshot taken beforehand stands for the next deploy; 0: 6 h
 	MaxAge        time.Duration // snapshots older than that go; 0: never for their age
 	Every         time.Duration // how often to look although no event came; 0: 2 min
-	KeepEvery     time.Duration // how often to see to what may go and what has gone missing; 0: 3 min
+	TidyEvery     time.Duration // how often to see to what may go and what has gone missing; 0: 3 min
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
 	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
 	Chores        []Chore       // what else is done every KeepEvery
@@ -61,7 +61,7 @@ func (c Config) withDefaults() Config {
 	set(&c.BaselineAfter, time.Minute)
 	set(&c.Explicit, 6*time.Hour)
 	set(&c.Every, 2*time.Minute)
-	set(&c.KeepEvery, 3*time.Minute)
+	set(&c.TidyEvery, 3*time.Minute)
 	set(&c.Quiet, 100*time.Millisecond)
 	set(&c.Jitter, 30*time.Second)
 	set(&c.Settle, 10*time.Second)
@@ -85,33 +85,33 @@ type Watcher struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
-	wake   chan struct{} // one place: a look is wanted
-	urgent chan struct{} // a place for every deploy that may be worked on at once
+	wake   chan struct{} // one slot: a look is wanted
+	urgent chan struct{} // a slot for every deploy that may be worked on at once
 	calm   chan struct{} // the same for what can wait: baselines and schedules
 	slow   chan struct{} // the same for those of them that archive volumes
 
-	mu      sync.Mutex               // guards what follows
-	busy    map[string]*turn         // identities that are being worked on
-	ended   map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
-	seenTo  time.Time                // the newest event's moment
-	due     map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
-	waits   map[string]time.Duration // by the engine's ID: how long the last try of a baseline has put off the next one
-	noticed map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
-	tries   map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
-	places  []standing               // what the last look showed
+	mu         sync.Mutex               // guards what follows
+	busy       map[string]*work         // identities that are being worked on
+	ended      map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
+	seenTo     time.Time                // the newest event's moment
+	due        map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
+	waits      map[string]time.Duration // by the engine's ID: how long the last try of a baseline has put off the next one
+	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
+	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
+	identities []watched                // what the last look showed
 }
 
-// standing is an identity as both the engine and Postgres have it.
-type standing struct {
-	snapshot.Place
-	Now snapshot.Sighting // its ID is the Place's, unless a replacement has not been dealt with yet
+// watched is an identity as both the engine and Postgres have it.
+type watched struct {
+	snapshot.Identity
+	Now snapshot.Observation // its ID is the Identity's, unless a replacement has not been dealt with yet
 }
 
 // New returns a Watcher that does nothing until Start.
 func New(c Config) *Watcher {
 	w := &Watcher{
 		Config: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
-		busy: map[string]*turn{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
+		busy: map[string]*work{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
 		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
@@ -121,9 +121,9 @@ func New(c Config) *Watcher {
 // Start begins to watch. It can be called once.
 func (w *Watcher) Start() {
 	w.wg.Go(w.follow)
-	w.wg.Go(w.lookOut)
+	w.wg.Go(w.lookLoop)
 	w.wg.Go(func() { w.every(w.pulse(), w.routine) })
-	w.wg.Go(func() { w.every(w.KeepEvery, w.tidy) })
+	w.wg.Go(func() { w.every(w.TidyEvery, w.tidy) })
 }
 
 // Stop ends all of it and waits until ctx ends. It can be called twice. What was interrupted is taken up by the next Start.
@@ -162,9 +162,9 @@ func (w *Watcher) every(d time.Duration, do func(context.Context)) {
 func (w *Watcher) follow() {
 	since := w.resumeFrom(w.ctx)
 	for wait := 100 * time.Millisecond; w.ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
-		w.ask()
+		w.lookSoon()
 		begun := time.Now()
-		err := w.Engine.Follow(w.ctx, since, w.see)
+		err := w.Engine.Follow(w.ctx, since, w.noteEvent)
 		if w.ctx.Err() != nil {
 			return
 		}
@@ -206,24 +206,24 @@ func (w *Watcher) pause(d time.Duration) {
 	}
 }
 
-// ask wants a look soon.
-func (w *Watcher) ask() {
+// lookSoon wants a look soon.
+func (w *Watcher) lookSoon() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
 	}
 }
 
-// askIn wants a look later.
-func (w *Watcher) askIn(d time.Duration) {
+// lookIn wants a look later.
+func (w *Watcher) lookIn(d time.Duration) {
 	w.wg.Go(func() {
 		w.pause(d)
-		w.ask()
+		w.lookSoon()
 	})
 }
 
-// see notes what an event says about when things happened, which no later look can tell.
-func (w *Watcher) see(e snapshot.Event) {
+// noteEvent notes what an event says about when things happened, which no later look can tell.
+func (w *Watcher) noteEvent(e snapshot.Event) {
 	w.mu.Lock()
 	if e.At.After(w.seenTo) {
 		w.seenTo = e.At
@@ -240,17 +240,17 @@ func (w *Watcher) see(e snapshot.Event) {
 		}
 	}
 	w.mu.Unlock()
-	w.ask()
+	w.lookSoon()
 }
 
-// lookOut looks when events have gone quiet, and now and then although there were none.
-func (w *Watcher) lookOut() {
+// lookLoop looks when events have gone quiet, and now and then although there were none.
+func (w *Watcher) lookLoop() {
 	tick := time.NewTicker(w.Every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-w.wake:
-			w.settleDown()
+			w.awaitQuiet()
 		case <-tick.C:
 			w.forget()
 		case <-w.ctx.Done():
@@ -258,14 +258,14 @@ func (w *Watcher) lookOut() {
 		}
 		if err := w.look(w.ctx); err != nil && w.ctx.Err() == nil {
 			w.Logger.Warn("looking at the engine", "err", err)
-			w.show(nil) // nothing is done on what may no longer be so
-			w.askIn(2 * time.Second)
+			w.remember(nil) // nothing is done on what may no longer be so
+			w.lookIn(2 * time.Second)
 		}
 	}
 }
 
-// settleDown waits until no event has come for a moment, but never for long: somewhere something always happens.
-func (w *Watcher) settleDown() {
+// awaitQuiet waits until no event has come for a moment, but never for long: somewhere something always happens.
+func (w *Watcher) awaitQuiet() {
 	limit := time.After(4 * w.Quiet)
 	for {
 		select {
@@ -280,10 +280,10 @@ func (w *Watcher) settleDown() {
 	}
 }
 
-func (w *Watcher) show(places []standing) {
+func (w *Watcher) remember(list []watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.places = places
+	w.identities = list
 }
 
 // forget drops what is known of containers that are gone, and moments by which no deploy will be dated any more.
@@ -291,7 +291,7 @@ func (w *Watcher) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	there := map[string]bool{}
-	for _, p := range w.places {
+	for _, p := range w.identities {
 		there[p.Now.ID] = true
 	}
 	gone := func(id string, _ time.Time) bool { return !there[id] }

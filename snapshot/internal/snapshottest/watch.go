@@ -22,9 +22,9 @@ type Narrow struct {
 	Token string
 }
 
-func (n Narrow) Glance(ctx context.Context) ([]snapshot.Sighting, error) {
-	all, err := n.Engine.Glance(ctx)
-	return slices.DeleteFunc(all, func(s snapshot.Sighting) bool { return !strings.Contains(s.Name, n.Token) }), err
+func (n Narrow) Observations(ctx context.Context) ([]snapshot.Observation, error) {
+	all, err := n.Engine.Observations(ctx)
+	return slices.DeleteFunc(all, func(s snapshot.Observation) bool { return !strings.Contains(s.Name, n.Token) }), err
 }
 
 // Watch starts a bot's watch, and returns what stops it. Options change its configuration.
@@ -32,7 +32,7 @@ func (k *Kit) Watch(options ...func(*watch.Config)) (stop func()) {
 	k.T.Helper()
 	cfg := watch.Config{
 		Engine: Narrow{Engine: k.Engine(), Token: k.Name("")}, Store: k.DB, Deploys: k.DB, Taker: k.Taker, BaselineAfter: goodAfter,
-		KeepEvery: 250 * time.Millisecond, Settle: time.Second, Jitter: 100 * time.Millisecond,
+		TidyEvery: 250 * time.Millisecond, Settle: time.Second, Jitter: 100 * time.Millisecond,
 	}
 	leftovers := &restore.Leftovers{Engine: k.Engine(), Store: k.DB, Logger: slog.New(slog.DiscardHandler)}
 	cfg.Chores = []watch.Chore{{Name: "containers from before", Do: leftovers.RemoveKept}, {Name: "strays", Do: leftovers.RemoveStrays}}

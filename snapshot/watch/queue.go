@@ -9,10 +9,10 @@ import (
 )
 
 // The watch's work runs in the background, one thing at a time for each identity. What can't run now, because this bot or
-// another one is at that identity, brings about another look. What can wait makes room for a deploy: see Patience.
+// another one is at that identity, brings about another look. What can wait makes room for a deploy: see TakeAsk.Patience.
 
-// turn is an identity's work that is under way.
-type turn struct {
+// work is an identity's work that is under way.
+type work struct {
 	again bool                    // something else came up meanwhile
 	hurry context.CancelCauseFunc // ends the patience of what can wait; nil: it is a deploy's itself
 }
@@ -20,8 +20,8 @@ type turn struct {
 // errHurried is why an archive was given up.
 var errHurried = errors.New("another container came to its place before they had been read")
 
-// task runs do as soon as one of the places is free.
-func (w *Watcher) task(key string, do func(context.Context) error) {
+// queueDeploy runs do as soon as a slot for deploys is free.
+func (w *Watcher) queueDeploy(key string, do func(context.Context) error) {
 	w.begin(key, nil, func() error {
 		select {
 		case w.urgent <- struct{}{}:
@@ -33,21 +33,21 @@ func (w *Watcher) task(key string, do func(context.Context) error) {
 	})
 }
 
-// spare runs do if a place for routine work is free right now: what waits must not keep a deploy of the same identity
-// from being seen. Archives may take hours, so they have a place of their own, and patience ends when a deploy comes.
-func (w *Watcher) spare(s snapshot.Sighting, do func(ctx, patience context.Context) error) {
-	places := w.calm
+// queueSpare runs do if a slot for routine work is free right now: what waits must not keep a deploy of the same identity
+// from being seen. Archives may take hours, so they have a slot of their own, and patience ends when a deploy comes.
+func (w *Watcher) queueSpare(s snapshot.Observation, do func(ctx, patience context.Context) error) {
+	slots := w.calm
 	if s.Volumes {
-		places = w.slow
+		slots = w.slow
 	}
 	select {
-	case places <- struct{}{}:
+	case slots <- struct{}{}:
 	default:
 		return
 	}
 	patience, hurry := context.WithCancelCause(w.ctx)
 	begun := w.begin(s.Key, hurry, func() error {
-		defer func() { <-places }()
+		defer func() { <-slots }()
 		defer hurry(nil)
 		err := w.Store.Alone(w.ctx, s.Key, func(ctx context.Context) error { return do(ctx, patience) })
 		if errors.Is(err, snapshot.ErrElsewhere) {
@@ -57,7 +57,7 @@ func (w *Watcher) spare(s snapshot.Sighting, do func(ctx, patience context.Conte
 	})
 	if !begun {
 		hurry(nil)
-		<-places
+		<-slots
 	}
 }
 
@@ -72,7 +72,7 @@ func (w *Watcher) begin(key string, hurry context.CancelCauseFunc, do func() err
 		}
 		return false
 	}
-	w.busy[key] = &turn{hurry: hurry}
+	w.busy[key] = &work{hurry: hurry}
 	w.wg.Go(func() { w.finish(key, do()) })
 	return true
 }
@@ -85,11 +85,11 @@ func (w *Watcher) finish(key string, err error) {
 	switch {
 	case w.ctx.Err() != nil:
 	case errors.Is(err, snapshot.ErrElsewhere):
-		w.askIn(200 * time.Millisecond)
+		w.lookIn(200 * time.Millisecond)
 	case err != nil:
 		w.Logger.Error("watching a container", "key", key, "err", err)
-		w.askIn(5 * time.Second)
+		w.lookIn(5 * time.Second)
 	case again:
-		w.ask()
+		w.lookSoon()
 	}
 }

@@ -24,15 +24,15 @@ import (
 // otherwise than the journal says, a person did. All of it can be done twice.
 
 const (
-	mendAfter = 3 * time.Minute  // how long a bot may be away until another one looks after what it was at: longer than an act takes
-	mendTries = 6                // how often that is tried, later and later
-	mendPause = 30 * time.Second // at the most, between two tries
+	reconcileAfter = 3 * time.Minute  // how long a bot may be away until another one looks after what it was at: longer than an act takes
+	reconcileTries = 6                // how often that is tried, later and later
+	reconcilePause = 30 * time.Second // at the most, between two tries
 )
 
-// lookAfterLate begins to mend what is to be mended, each in the background.
-func (r *Restorer) lookAfterLate(reach Reach) {
-	r.confess()
-	ids, err := r.Journal.Late(r.ctx, reach, mendAfter)
+// reconcileLateActs begins to put right what acts that came late have done, each restore in the background.
+func (r *Restorer) reconcileLateActs(reach Reach) {
+	r.reportLateActs()
+	ids, err := r.Journal.Late(r.ctx, reach, reconcileAfter)
 	if err != nil {
 		if r.ctx.Err() == nil {
 			r.Logger.Warn("looking for late acts", "err", err)
@@ -40,15 +40,15 @@ func (r *Restorer) lookAfterLate(reach Reach) {
 		return
 	}
 	for _, id := range ids {
-		if n := r.note(id, func(*notes) {}); time.Now().After(n.again) {
-			r.background(id, r.mend)
+		if n := r.note(id, func(*notes) {}); time.Now().After(n.notBefore) {
+			r.background(id, r.reconcile)
 		}
 		r.forget(id)
 	}
 }
 
-// confess tells the journal which acts of this bot came after somebody else had the restore: it may have given up waiting.
-func (r *Restorer) confess() {
+// reportLateActs tells the journal which acts of this bot came after somebody else had the restore: it may have given up waiting.
+func (r *Restorer) reportLateActs() {
 	r.mu.Lock()
 	var ids []int64
 	for id, n := range r.known {
@@ -70,44 +70,44 @@ func (r *Restorer) confess() {
 // looked after when it is over.
 var errOvertaken = errors.New("another restore has begun")
 
-// mend puts right what came late of a restore, and has the journal forget that something might.
-func (r *Restorer) mend(id int64) error {
-	ctx, cancel := context.WithTimeout(r.ctx, mendAfter)
+// reconcile puts right what came late of a restore, and has the journal forget that something might.
+func (r *Restorer) reconcile(id int64) error {
+	ctx, cancel := context.WithTimeout(r.ctx, reconcileAfter)
 	defer cancel()
 	over, err := r.Journal.Restore(ctx, id)
 	if err != nil {
 		return err
 	}
-	m := &mending{Restorer: r, over: over}
+	m := &reconciliation{Restorer: r, over: over}
 	err = m.run(ctx)
 	if errors.Is(err, errOvertaken) || err != nil && r.ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
 		n := r.note(id, func(n *notes) {
-			n.mends++
-			n.again = time.Now().Add(min(mendPause, time.Duration(n.mends*n.mends)*time.Second))
+			n.reconciled++
+			n.notBefore = time.Now().Add(min(reconcilePause, time.Duration(n.reconciled*n.reconciled)*time.Second))
 		})
-		if n.mends < mendTries || errors.Is(err, snapshot.ErrEngineAway) || errors.Is(err, snapshot.ErrJournalAway) {
-			return fmt.Errorf("mending what came late: %w", err)
+		if n.reconciled < reconcileTries || errors.Is(err, snapshot.ErrEngineAway) || errors.Is(err, snapshot.ErrJournalAway) {
+			return fmt.Errorf("reconciling what came late: %w", err)
 		}
 	}
-	if err := m.tell(ctx, err); err != nil {
+	if err := m.notify(ctx, err); err != nil {
 		return err
 	}
-	r.note(id, func(n *notes) { n.mends, n.again = 0, time.Time{} })
-	return r.Journal.Settled(ctx, id, r.Bot, mendAfter)
+	r.note(id, func(n *notes) { n.reconciled, n.notBefore = 0, time.Time{} })
+	return r.Journal.Settled(ctx, id, r.Bot, reconcileAfter)
 }
 
-// mending is one look at what a restore that is over may have had done to it.
-type mending struct {
+// reconciliation is one look at what a restore that is over may have had done to it.
+type reconciliation struct {
 	*Restorer
 	over Restore // an act of this one may have come late
 	last Restore // what has to be: verified or reverted
 	done []string
 }
 
-func (m *mending) run(ctx context.Context) error {
+func (m *reconciliation) run(ctx context.Context) error {
 	var running bool
 	var err error
 	m.last, running, err = m.Journal.Last(ctx, m.over.Key)
@@ -121,10 +121,10 @@ func (m *mending) run(ctx context.Context) error {
 	case m.last.State == Failed: // a person's by now
 		return nil
 	}
-	if err := m.removeStray(ctx); err != nil || !m.over.been(Swapping) {
+	if err := m.removeStray(ctx); err != nil || !m.over.passed(Swapping) {
 		return err // before that, nothing is done but to create
 	}
-	winner, err := m.winner(ctx)
+	winner, err := m.rightful(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,21 +139,21 @@ func (m *mending) run(ctx context.Context) error {
 		if id == winner || winner == "" && id == holder.ID {
 			continue
 		}
-		if err := m.rest(ctx, id); err != nil {
+		if err := m.setAside(ctx, id); err != nil {
 			return err
 		}
 	}
-	if !slices.Contains(m.stoppedLate(), winner) || holder.ID != "" && !m.over.holds(holder.ID) && !m.last.holds(holder.ID) {
+	if !slices.Contains(m.stoppedLate(), winner) || holder.ID != "" && !m.over.actedOn(holder.ID) && !m.last.actedOn(holder.ID) {
 		return nil // it was not touched, or somebody has replaced it since
 	}
-	return m.raise(ctx, winner)
+	return m.bringUp(ctx, winner)
 }
 
 // startedLate are those that a late act may have started, armed or given the name: a swap does that to the new one, a revert
 // to the old one.
-func (m *mending) startedLate() []string {
+func (m *reconciliation) startedLate() []string {
 	ids := []string{m.over.Plan.NewID}
-	if m.over.been(Reverting) {
+	if m.over.passed(Reverting) {
 		ids = append(ids, m.over.Plan.OldID, m.over.Plan.StandInID)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
@@ -161,21 +161,21 @@ func (m *mending) startedLate() []string {
 
 // stoppedLate are those that a late act may have stopped, disarmed or set aside: a swap does that to the old one, the revert
 // of an undo to the one that it had brought back.
-func (m *mending) stoppedLate() []string {
+func (m *reconciliation) stoppedLate() []string {
 	ids := []string{m.over.Plan.OldID}
-	if m.over.been(Reverting) {
+	if m.over.passed(Reverting) {
 		ids = append(ids, m.over.Plan.AdoptID)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// holds says whether a container is one that a restore may have acted on.
-func (r Restore) holds(id string) bool {
+// actedOn says whether a container is one that a restore may have acted on.
+func (r Restore) actedOn(id string) bool {
 	return slices.Contains([]string{r.Plan.OldID, r.Plan.NewID, r.Plan.StandInID}, id)
 }
 
-// winner is the container that has to run, or has to be there; "" when it is gone.
-func (m *mending) winner(ctx context.Context) (string, error) {
+// rightful is the container that has to run, or has to be there; "" when it is gone.
+func (m *reconciliation) rightful(ctx context.Context) (string, error) {
 	ids := []string{m.last.Plan.NewID}
 	if m.last.State == Reverted {
 		ids = []string{m.last.Plan.OldID, m.last.Plan.StandInID}
@@ -185,7 +185,7 @@ func (m *mending) winner(ctx context.Context) (string, error) {
 			continue
 		}
 		c, err := m.Engine.Inspect(ctx, id)
-		if err == nil && !going(c) {
+		if err == nil && !beingRemoved(c) {
 			return id, nil
 		}
 		if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
@@ -196,14 +196,14 @@ func (m *mending) winner(ctx context.Context) (string, error) {
 }
 
 // named says whether a container has a name that a restore gives. What somebody has called otherwise is somebody's.
-func (m *mending) named(c snapshot.Inspection) bool {
+func (m *reconciliation) named(c snapshot.Inspection) bool {
 	return c.Name == m.last.Container || c.Name == m.last.oldName() || snapshot.OurName(c.Name)
 }
 
-// rest has a container that lost be what it was set aside as: stopped, for good, and under a name of its own.
-func (m *mending) rest(ctx context.Context, id string) error {
+// setAside has a container that lost be what it was set aside as: stopped, for good, and under a name of its own.
+func (m *reconciliation) setAside(ctx context.Context, id string) error {
 	c, err := m.Engine.Inspect(ctx, id)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (going(c) || !m.named(c)) {
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (beingRemoved(c) || !m.named(c)) {
 		return nil
 	}
 	if err != nil {
@@ -222,7 +222,7 @@ func (m *mending) rest(ctx context.Context, id string) error {
 }
 
 // removeStray removes what is under a replacement's first name when the restore is over: only a late create can have made it.
-func (m *mending) removeStray(ctx context.Context) error {
+func (m *reconciliation) removeStray(ctx context.Context) error {
 	if m.over.Plan.TempName == "" || m.over.Plan.AdoptID != "" || m.over.State == Failed {
 		return nil
 	}
@@ -236,8 +236,8 @@ func (m *mending) removeStray(ctx context.Context) error {
 	return m.do(ctx, "removed "+c.Name, func() error { return m.Engine.Remove(ctx, c.ID) })
 }
 
-// raise gives the winner its name and its restart policy, and starts it if it has to run.
-func (m *mending) raise(ctx context.Context, id string) error {
+// bringUp gives the winner its name and its restart policy, and starts it if it has to run.
+func (m *reconciliation) bringUp(ctx context.Context, id string) error {
 	c, err := m.Engine.Inspect(ctx, id)
 	if err != nil || !m.named(c) {
 		return err
@@ -262,7 +262,7 @@ func (m *mending) raise(ctx context.Context, id string) error {
 }
 
 // do acts, unless another restore has begun meanwhile, and remembers what was done.
-func (m *mending) do(ctx context.Context, what string, act func() error) error {
+func (m *reconciliation) do(ctx context.Context, what string, act func() error) error {
 	last, running, err := m.Journal.Last(ctx, m.over.Key)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownRestore) {
 		return err
@@ -282,8 +282,8 @@ func (m *mending) do(ctx context.Context, what string, act func() error) error {
 	return nil
 }
 
-// tell says on the timeline what was put right, if anything was, and what could not be.
-func (m *mending) tell(ctx context.Context, failed error) error {
+// notify says on the timeline what was put right, if anything was, and what could not be.
+func (m *reconciliation) notify(ctx context.Context, failed error) error {
 	if len(m.done) == 0 && failed == nil || m.Taker == nil {
 		return nil
 	}

@@ -14,8 +14,8 @@ import (
 // ErrTaken says that the name belongs to a container that is neither the old nor the restored one.
 var ErrTaken = errors.New("somebody has replaced the container while the restore ran")
 
-// holder is who has the container's name; false when nobody does.
-func (m *container) holder(ctx context.Context) (snapshot.Inspection, bool, error) {
+// nameHolder is who has the container's name; false when nobody does.
+func (m *container) nameHolder(ctx context.Context) (snapshot.Inspection, bool, error) {
 	c, err := m.Engine.Inspect(ctx, m.rest.Container)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return c, false, nil
@@ -29,7 +29,7 @@ func (p Plan) ours(id string) bool { return id == p.OldID || id == p.NewID || id
 // checkHolder is what a swap begins with, also when it is taken up again: whatever is done under the name from here on
 // is done to those that the restore is about.
 func (m *container) checkHolder(ctx context.Context) error {
-	c, found, err := m.holder(ctx)
+	c, found, err := m.nameHolder(ctx)
 	if err == nil && found && !m.rest.Plan.ours(c.ID) {
 		return fmt.Errorf("%w (by %.12s)", ErrTaken, c.ID)
 	}
@@ -43,10 +43,10 @@ func (m *container) checkHolder(ctx context.Context) error {
 	return err
 }
 
-// barred says in words why the old container can't be put back and never will be; "" when it can.
-func (m *container) barred(ctx context.Context) (string, error) {
+// cannotRevert says in words why the old container can't be put back and never will be; "" when it can.
+func (m *container) cannotRevert(ctx context.Context) (string, error) {
 	p := m.rest.Plan
-	c, found, err := m.holder(ctx)
+	c, found, err := m.nameHolder(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func (m *container) anyOf(ctx context.Context, ids ...string) (bool, error) {
 			continue
 		}
 		c, err := m.Engine.Inspect(ctx, id)
-		if err == nil && going(c) || errors.Is(err, snapshot.ErrUnknownContainer) {
+		if err == nil && beingRemoved(c) || errors.Is(err, snapshot.ErrUnknownContainer) {
 			continue
 		}
 		return err == nil, err
@@ -84,30 +84,30 @@ func (m *container) anyOf(ctx context.Context, ids ...string) (bool, error) {
 	return false, nil
 }
 
-// going says that the engine is removing the container, or has tried to: nothing can be done with it any more.
-func going(c snapshot.Inspection) bool { return c.State == "removing" || c.State == "dead" }
+// beingRemoved says that the engine is removing the container, or has tried to: nothing can be done with it any more.
+func beingRemoved(c snapshot.Inspection) bool { return c.State == "removing" || c.State == "dead" }
 
-// barredSteps are what is left to do when the old container can't be put back. With the name taken by another, the
+// stepsWithoutRevert are what is left to do when the old container can't be put back. With the name taken by another, the
 // replacement goes. Otherwise it is all that there is, and is brought up.
-func (m *container) barredSteps() []step {
-	return []step{{"filling the volumes with what they held before", moveLimit, m.putBack}, {"leaving things in order", goneLimit + m.Act, func(ctx context.Context) error {
-		c, found, err := m.holder(ctx)
+func (m *container) stepsWithoutRevert() []step {
+	return []step{{"filling the volumes with what they held before", moveLimit, m.refillVolumes}, {"leaving things in order", goneLimit + m.Act, func(ctx context.Context) error {
+		c, found, err := m.nameHolder(ctx)
 		if err != nil {
 			return err
 		}
 		if found && !m.rest.Plan.ours(c.ID) {
 			return m.withdraw(ctx)
 		}
-		return m.keepReplacement(ctx)
+		return m.bringUpReplacement(ctx)
 	}}}
 }
 
-func (m *container) keepReplacement(ctx context.Context) error {
+func (m *container) bringUpReplacement(ctx context.Context) error {
 	id, err := m.replacement(ctx)
 	if err != nil || id == "" {
 		return err
 	}
-	m.lastWords(ctx, id)
+	m.noteLastLines(ctx, id)
 	if err := m.awaitName(ctx); err != nil {
 		return err
 	}

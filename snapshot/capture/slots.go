@@ -10,18 +10,18 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// places is what a Take has to itself while it works: a place for its commit, and one for its archives if it makes any.
-// Reading volumes may take an hour. The commit's place is given back before that, so that others are kept meanwhile.
-type places struct {
+// slots are what a Take has to itself while it works: one for its commit, and one for its archives if it makes any.
+// Reading volumes may take an hour. The commit's slot is given back before that, so that others are kept meanwhile.
+type slots struct {
 	volumes   *Volumes        // nil: they are not to be archived
 	patience  context.Context // for as long as it lasts
-	committed func()          // gives the commit's place back
+	committed func()          // gives the commit's slot back
 	archived  func()
 }
 
-// enter waits for the places that a Take needs: first for the longer one, while nothing is held yet.
-func (t *Taker) enter(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (*places, error) {
-	p := &places{patience: ask.Patience, archived: func() {}}
+// acquire waits for the slots that a Take needs: first for the longer one, while nothing is held yet.
+func (t *Taker) acquire(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (*slots, error) {
+	p := &slots{patience: ask.Patience, archived: func() {}}
 	if p.patience == nil {
 		p.patience = context.Background()
 	}
@@ -49,21 +49,21 @@ func (t *Taker) enter(ctx context.Context, c snapshot.Container, ask snapshot.Ta
 	return p, nil
 }
 
-// keepVolumes begins with the archives, while there is patience for them.
-func (p *places) keepVolumes(ctx context.Context, now snapshot.Inspection) (*keeping, error) {
+// beginArchives begins with the archives, while there is patience for them.
+func (p *slots) beginArchives(ctx context.Context, now snapshot.Inspection) (*archiving, error) {
 	if p.patience.Err() != nil {
 		return nil, context.Cause(p.patience)
 	}
-	return p.volumes.keepVolumes(ctx, now)
+	return p.volumes.beginArchives(ctx, now)
 }
 
-// leave gives back what is still held.
-func (p *places) leave() {
+// release gives back what is still held.
+func (p *slots) release() {
 	p.committed()
 	p.archived()
 }
 
-// amongBots runs a commit in one of the places that all bots of an engine share. A place that a bot had when it died is
+// amongBots runs a commit in one of the slots that all bots of an engine share. A slot that a bot had when it died is
 // free at once. It returns ErrCommitsBusy when none becomes free in time. Whoever waits must hold no container still.
 func (t *Taker) amongBots(ctx context.Context, engine string, commit func(context.Context) error) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, t.Wait, snapshot.ErrCommitsBusy)
