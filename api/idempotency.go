@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,15 +60,22 @@ func (a *API) once(rt route, next handler) handler {
 			return err
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		done, err := a.deps.Idempotency.Begin(r.Context(), key, fingerprint(r, body))
+		done, err := a.deps.Idempotency.BeginRequest(r.Context(), key, fingerprint(r, body))
 		if err != nil {
 			return err
 		}
 		if done != nil {
-			return a.replay(rt, w, *done)
+			return a.replay(rt, w, done)
 		}
 		return a.first(rt, key, next, w, r)
 	}
+}
+
+// answer is what a request was answered with, as far as a twin of it needs to know.
+type answer struct {
+	Status int               `json:"status"`
+	Header map[string]string `json:"header"`
+	Body   []byte            `json:"body"`
 }
 
 // fingerprint tells requests apart that must not share a key.
@@ -90,12 +98,12 @@ func (a *API) first(rt route, key string, next handler, w http.ResponseWriter, r
 	if err := next(kept, r); err != nil {
 		a.refuse(kept, r, err)
 	}
-	answer := kept.answer()
+	given := kept.answer()
 	settled = true
-	if !final(answer.Status) {
+	if !final(given.Status) {
 		a.settle(r.Context(), key, nil)
 	} else {
-		a.settle(r.Context(), key, rt.keepable(answer))
+		a.settle(r.Context(), key, rt.keepable(given))
 	}
 	w.WriteHeader(kept.status)
 	_, _ = w.Write(kept.body.Bytes()) // a client that has gone finds the answer by its key
@@ -103,32 +111,37 @@ func (a *API) first(rt route, key string, next handler, w http.ResponseWriter, r
 }
 
 // keepable is the answer as far as it may be kept. A secret is handed out once: its twin learns that it was.
-func (rt route) keepable(answer Answer) *Answer {
-	if rt.secret && answer.Status < 300 {
-		return &Answer{Status: answer.Status}
+func (rt route) keepable(given answer) *answer {
+	if rt.secret && given.Status < 300 {
+		return &answer{Status: given.Status}
 	}
-	return &answer
+	return &given
 }
 
 // final says that the same request would get the same answer for ever. After any other, nothing was done.
 func final(status int) bool { return status < 300 || status == http.StatusUnprocessableEntity }
 
 // settle keeps the answer, or gives the key back when there is none to keep, also when the client has gone.
-func (a *API) settle(ctx context.Context, key string, answer *Answer) {
+func (a *API) settle(ctx context.Context, key string, given *answer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	var doc json.RawMessage
 	var err error
-	if answer == nil {
-		err = a.deps.Idempotency.Release(ctx, key)
-	} else {
-		err = a.deps.Idempotency.Finish(ctx, key, *answer)
+	if given == nil {
+		err = a.deps.Idempotency.ReleaseRequest(ctx, key)
+	} else if doc, err = json.Marshal(given); err == nil {
+		err = a.deps.Idempotency.FinishRequest(ctx, key, doc)
 	}
 	if err != nil {
 		a.log.ErrorContext(ctx, "idempotency key not settled", "key", key, "err", err)
 	}
 }
 
-func (a *API) replay(rt route, w http.ResponseWriter, done Answer) error {
+func (a *API) replay(rt route, w http.ResponseWriter, doc json.RawMessage) error {
+	var done answer
+	if err := json.Unmarshal(doc, &done); err != nil {
+		return fmt.Errorf("reading the answer that was kept: %w", err)
+	}
 	if rt.secret && done.Status < 300 {
 		return errHandedOut
 	}
@@ -155,8 +168,8 @@ func (w *keptWriter) Header() http.Header         { return w.header }
 func (w *keptWriter) WriteHeader(status int)      { w.status = status }
 func (w *keptWriter) Write(p []byte) (int, error) { return w.body.Write(p) }
 
-func (w *keptWriter) answer() Answer {
-	a := Answer{Status: w.status, Header: map[string]string{}, Body: w.body.Bytes()}
+func (w *keptWriter) answer() answer {
+	a := answer{Status: w.status, Header: map[string]string{}, Body: w.body.Bytes()}
 	for _, name := range []string{"Content-Type", "Location", "ETag", "Preference-Applied"} {
 		if v := w.header.Get(name); v != "" {
 			a.Header[name] = v

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -17,8 +18,6 @@ import (
 // Errors that those behind the interfaces return, wrapped or not. Those of snapshot and incidents are understood too.
 var (
 	ErrUnavailable = errors.New("the database does not answer")
-	ErrKeyReused   = snapshot.ErrKeyReused // of requests here, and of wishes in the journal
-	ErrKeyInFlight = errors.New("the request with that idempotency key is not over")
 )
 
 // Deps is everything that the API asks of the rest. All are required but DatabaseAway, Checks and PagerDuty.
@@ -135,23 +134,16 @@ type TokenStore interface {
 	TouchToken(ctx context.Context, id string, at time.Time) error
 }
 
-// Answer is what a request was answered with, as far as a twin of it needs to know.
-type Answer struct {
-	Status int               `json:"status"`
-	Header map[string]string `json:"header"`
-	Body   []byte            `json:"body"`
-}
-
 // Idempotency remembers answers, for a day or longer. key is a digest: it tells nothing of the token or the client's key.
 type Idempotency interface {
-	// Begin claims key for a request. It returns the answer if the same request was answered before, ErrKeyReused when
-	// fingerprint differs from the first one, and ErrKeyInFlight while the first request runs: for 15 minutes from its
-	// Begin, after which the bot that ran it is taken for dead and the key can be claimed again.
-	Begin(ctx context.Context, key string, fingerprint []byte) (done *Answer, err error)
-	// Finish keeps the answer.
-	Finish(ctx context.Context, key string, a Answer) error
-	// Release gives the key back, for a request after which nothing was done, or that can safely be done again.
-	Release(ctx context.Context, key string) error
+	// BeginRequest claims key for a request. It returns the answer if the same request was answered before,
+	// snapshot.ErrKeyReused when fingerprint differs from the first one, and snapshot.ErrKeyInFlight while the first request runs:
+	// for 15 minutes from its BeginRequest, after which the bot that ran it is taken for dead and the key can be claimed again.
+	BeginRequest(ctx context.Context, key string, fingerprint []byte) (done json.RawMessage, err error)
+	// FinishRequest keeps the answer.
+	FinishRequest(ctx context.Context, key string, answer json.RawMessage) error
+	// ReleaseRequest gives the key back, for a request after which nothing was done, or that can safely be done again.
+	ReleaseRequest(ctx context.Context, key string) error
 }
 
 // WebhookReceiver takes PagerDuty's webhooks in.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,7 @@ type world struct {
 
 type keptAnswer struct {
 	fingerprint []byte
-	answer      *api.Answer
+	answer      json.RawMessage
 }
 
 func newWorld() *world {
@@ -352,7 +353,7 @@ func (w *world) RevokeToken(_ context.Context, id string, at time.Time) error {
 	return nil
 }
 
-func (w *world) Begin(_ context.Context, key string, fingerprint []byte) (*api.Answer, error) {
+func (w *world) BeginRequest(_ context.Context, key string, fingerprint []byte) (json.RawMessage, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	kept, ok := w.kept[key]
@@ -361,22 +362,21 @@ func (w *world) Begin(_ context.Context, key string, fingerprint []byte) (*api.A
 		w.kept[key] = keptAnswer{fingerprint: fingerprint}
 		return nil, nil
 	case !bytes.Equal(kept.fingerprint, fingerprint):
-		return nil, api.ErrKeyReused
+		return nil, snapshot.ErrKeyReused
 	case kept.answer == nil:
-		return nil, api.ErrKeyInFlight
+		return nil, snapshot.ErrKeyInFlight
 	}
 	return kept.answer, nil
 }
 
-func (w *world) Finish(_ context.Context, key string, a api.Answer) error {
+func (w *world) FinishRequest(_ context.Context, key string, answer json.RawMessage) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a.Body = slices.Clone(a.Body)
-	w.kept[key] = keptAnswer{w.kept[key].fingerprint, &a}
+	w.kept[key] = keptAnswer{w.kept[key].fingerprint, answer}
 	return nil
 }
 
-func (w *world) Release(_ context.Context, key string) error {
+func (w *world) ReleaseRequest(_ context.Context, key string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.kept, key)

@@ -90,7 +90,7 @@ func TestAddressIsForgottenOnceItDoesNotCount(t *testing.T) {
 	if got := n.count(func() int { return len(n.acts) }); got != 2 {
 		t.Fatalf("acted %d times", got)
 	}
-	if first, second := n.acts[0].Email, n.acts[1].Email; first != "ann@example.com" || second != "" {
+	if first, second := n.acts[0].email, n.acts[1].email; first != "ann@example.com" || second != "" {
 		t.Errorf("acted in PagerDuty as %q, then %q", first, second)
 	}
 	if p, _, _ := n.Person(t.Context(), "U0ANN"); p.Email != "" {

@@ -67,9 +67,9 @@ func undoable(v View) (snapshot.Container, bool) {
 func statusButton(v View) slack.BlockElement {
 	in := v.Incident
 	switch {
-	case v.Asked[Resolve] != "":
+	case v.Asked[incidents.CallResolve] != "":
 		return nil
-	case in.Status == incidents.Triggered && v.Asked[Acknowledge] == "":
+	case in.Status == incidents.Triggered && v.Asked[incidents.CallAcknowledge] == "":
 		return button(actAcknowledge, "Acknowledge", value{Incident: in.ID})
 	case mended(v):
 		return resolveButton(in.ID)
@@ -94,7 +94,7 @@ func overflow(v View) *slack.OverflowBlockElement {
 		o.URL = url
 		options = append(options, o)
 	}
-	if v.Asked[Resolve] == "" && !mended(v) {
+	if v.Asked[incidents.CallResolve] == "" && !mended(v) {
 		options = append(options, option(value{Act: actResolve, Incident: in.ID}, "Resolve"))
 	}
 	return menu(options...)

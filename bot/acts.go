@@ -178,7 +178,7 @@ func (h *handling) acknowledge(ctx context.Context, v value) error {
 	case in.Status == incidents.Acknowledged:
 		return &denial{sentence: "It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
 	}
-	return h.ask(ctx, in, Acknowledge)
+	return h.ask(ctx, in, incidents.KindAcknowledgeAsked, "acknowledge")
 }
 
 func (h *handling) resolve(ctx context.Context, v value) error {
@@ -192,7 +192,7 @@ func (h *handling) resolve(ctx context.Context, v value) error {
 	if in.Status == incidents.Resolved {
 		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	}
-	return h.ask(ctx, in, Resolve)
+	return h.ask(ctx, in, incidents.KindResolveAsked, "resolve")
 }
 
 func byWhom(name string) string {
@@ -202,8 +202,12 @@ func byWhom(name string) string {
 	return ", by " + quote(name, 80)
 }
 
-func (h *handling) ask(ctx context.Context, in incidents.Incident, kind ActKind) error {
-	return h.Acts.Ask(ctx, Act{IncidentID: in.ID, Kind: kind, By: h.actor(), Email: h.who.Email, Source: h.source()})
+// ask writes onto the timeline what somebody asks of PagerDuty; writing it queues the call. The same tap twice asks once.
+func (h *handling) ask(ctx context.Context, in incidents.Incident, kind incidents.Kind, verb string) error {
+	_, err := h.Timeline.RecordOnce(ctx, incidents.Entry{
+		IncidentID: in.ID, Kind: kind, Actor: h.actor(), Source: h.source(), Summary: fmt.Sprintf("%s asked PagerDuty to %s", h.who.Name, verb),
+	})
+	return err
 }
 
 // terminal hands a link over so that only this person sees it. The shell is a permission of its own; logs go with

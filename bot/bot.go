@@ -115,7 +115,7 @@ func (d Deps) missing() string {
 	for name, there := range map[string]bool{
 		"Incidents": d.Incidents != nil, "Timeline": d.Timeline != nil, "Messages": d.Messages != nil, "Inbox": d.Inbox != nil,
 		"Access": d.Access != nil, "Containers": d.Containers != nil, "Snapshots": d.Snapshots != nil, "Deploys": d.Deploys != nil,
-		"Offers": d.Offers != nil, "Restorer": d.Restorer != nil, "Restores": d.Restores != nil, "Acts": d.Acts != nil,
+		"Offers": d.Offers != nil, "Restorer": d.Restorer != nil, "Restores": d.Restores != nil,
 	} {
 		if !there {
 			return name

@@ -25,7 +25,7 @@ import (
 // metadata that tells which it is. When a note is found at the next call, nobody knows how the attempt ended, so the
 // channel is searched for that metadata before it is posted again.
 func (b *Bot) Deliver(ctx context.Context, incidentID int64) error {
-	err := b.Messages.WithMessage(ctx, incidentID, func(ctx context.Context, m Message, save func(Message) error) error {
+	err := b.Messages.WithMessage(ctx, incidentID, func(ctx context.Context, m incidents.Message, save func(incidents.Message) error) error {
 		d := &delivery{Bot: b, m: m, save: save}
 		if incidentID == 0 {
 			return d.outside(ctx)
@@ -52,8 +52,8 @@ func (b *Bot) Deliver(ctx context.Context, incidentID int64) error {
 // delivery is one call of Deliver, while it holds the chain's lock.
 type delivery struct {
 	*Bot
-	m    Message
-	save func(Message) error
+	m    incidents.Message
+	save func(incidents.Message) error
 }
 
 func (d *delivery) incident(ctx context.Context, id int64) error {

@@ -169,7 +169,7 @@ func TestAcknowledgeAndResolveAskPagerDutyAsThatPerson(t *testing.T) {
 	var got []string
 	n.do(func() {
 		for _, a := range n.acts {
-			got = append(got, string(a.Kind)+" "+a.By.Name+" "+a.Email)
+			got = append(got, map[incidents.Call]string{incidents.CallAcknowledge: "acknowledge", incidents.CallResolve: "resolve"}[a.call]+" "+a.by.Name+" "+a.email)
 		}
 	})
 	if d := cmp.Diff([]string{"acknowledge Ann Lee ann@example.com", "resolve Bob bob@example.com"}, got); d != "" {

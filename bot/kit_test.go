@@ -42,7 +42,7 @@ type world struct {
 	now        time.Time
 	incidents  map[int64]incidents.Incident
 	entries    map[int64][]incidents.Entry
-	messages   map[int64]bot.Message
+	messages   map[int64]incidents.Message
 	saves      int
 	onSave     func() // what happens at the first save; nil: nothing
 	failSave   int    // the nth save from now fails; 0: none
@@ -66,7 +66,7 @@ type world struct {
 	undos      []int64
 	undoErr    error
 	restores   []restore.Restore
-	acts       []bot.Act
+	acts       []act // what PagerDuty was asked to do
 	onCall     map[string][]access.Person
 	onCallErr  error
 	mints      []string
@@ -74,6 +74,14 @@ type world struct {
 	guests     bool       // their e-mail addresses count
 	enterprise string     // of the Slack workspace, set before it starts
 	chain      sync.Mutex // the lock that WithMessage holds
+}
+
+// act is what PagerDuty was asked to do, and as whom.
+type act struct {
+	incident int64
+	call     incidents.Call
+	by       incidents.Actor
+	email    string
 }
 
 type job struct {
@@ -147,17 +155,20 @@ func (w *world) RecordOnce(_ context.Context, e incidents.Entry) (incidents.Entr
 	}
 	e.Seq, e.RecordedAt = int64(len(w.entries[e.IncidentID])+1), w.now
 	w.entries[e.IncidentID] = append(w.entries[e.IncidentID], e)
+	if call := e.Kind.Call(); call == incidents.CallAcknowledge || call == incidents.CallResolve {
+		w.acts = append(w.acts, act{e.IncidentID, call, e.Actor, w.people[e.Actor.SlackID].Email})
+	}
 	return e, nil
 }
 
-func (w *world) WithMessage(ctx context.Context, id int64, do func(context.Context, bot.Message, func(bot.Message) error) error) error {
+func (w *world) WithMessage(ctx context.Context, id int64, do func(context.Context, incidents.Message, func(incidents.Message) error) error) error {
 	w.chain.Lock()
 	defer w.chain.Unlock()
 	w.mu.Lock()
 	m, ok := w.messages[id]
 	w.mu.Unlock()
 	if !ok {
-		m = bot.Message{IncidentID: id, Attempt: -1}
+		m = incidents.Message{IncidentID: id, Attempt: -1}
 	}
 	return do(ctx, m, w.save)
 }
@@ -168,7 +179,7 @@ func (w *world) MessageChannel(_ context.Context, id int64) (string, error) {
 	return w.messages[id].Channel, nil
 }
 
-func (w *world) save(m bot.Message) error {
+func (w *world) save(m incidents.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failSave > 0 {
@@ -312,11 +323,6 @@ func (w *world) LatestRestore(_ context.Context, incident int64) (restore.Restor
 	return restore.Restore{}, false, nil
 }
 
-func (w *world) Ask(_ context.Context, a bot.Act) error {
-	w.do(func() { w.acts = append(w.acts, a) })
-	return nil
-}
-
 func (w *world) OnCall(_ context.Context, service string) ([]access.Person, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -375,7 +381,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	})
 	b, err := bot.New(c, bot.Deps{
 		Incidents: w, Timeline: w, Messages: w, Inbox: w, Access: guard, Directory: directory, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Acts: w, Terminal: w, Labels: w,
+		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -394,7 +400,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 // story is the night as the design tells it: a deploy at 22:55, an alert at 03:42.
 func story() *world {
 	w := &world{
-		now: at("03:42"), accepted: map[string]bool{}, people: map[string]access.Person{}, messages: map[int64]bot.Message{},
+		now: at("03:42"), accepted: map[string]bool{}, people: map[string]access.Person{}, messages: map[int64]incidents.Message{},
 		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{}, reads: map[string]int{},
 		onCall: map[string][]access.Person{},
 	}

@@ -48,7 +48,7 @@ func (d *delivery) outsideEntry(ctx context.Context, e incidents.Entry, mark str
 // posted notes that an entry is out, and where its restore's thread is.
 func (d *delivery) posted(e incidents.Entry, p post, channel, ts string) error {
 	if id := aboutOf(e).Restore; id != 0 && p.thread == "" && ts != "" {
-		d.m.Threads = append(d.m.Threads, Thread{Restore: id, Channel: channel, TS: ts})
+		d.m.Threads = append(d.m.Threads, incidents.Thread{Restore: id, Channel: channel, TS: ts})
 		d.m.Threads = d.m.Threads[max(0, len(d.m.Threads)-maxThreads):]
 	}
 	d.m.Attempt, d.m.Seq = -1, e.Seq
@@ -58,7 +58,7 @@ func (d *delivery) posted(e incidents.Entry, p post, channel, ts string) error {
 // target is where an entry goes.
 func (d *delivery) target(e incidents.Entry, known map[string]string) (post, []string) {
 	a := aboutOf(e)
-	i := slices.IndexFunc(d.m.Threads, func(t Thread) bool { return a.Restore != 0 && t.Restore == a.Restore })
+	i := slices.IndexFunc(d.m.Threads, func(t incidents.Thread) bool { return a.Restore != 0 && t.Restore == a.Restore })
 	if i >= 0 {
 		return post{seq: e.Seq, thread: d.m.Threads[i].TS}, []string{d.m.Threads[i].Channel}
 	}

@@ -85,7 +85,7 @@ func TestButtonMadeUpForAContainerOfAnotherChannelDoesNothing(t *testing.T) {
 		w.containers = append(w.containers, pay)
 		theirs := theIncident()
 		theirs.ID, theirs.ServiceID = 8, "PPAY"
-		w.incidents[8], w.messages[8] = theirs, bot.Message{IncidentID: 8, Channel: "C0PAY", TS: "1.1"}
+		w.incidents[8], w.messages[8] = theirs, incidents.Message{IncidentID: 8, Channel: "C0PAY", TS: "1.1"}
 		w.snapshots["k/pay"] = []snapshot.Snapshot{{ID: 3, Key: "k/pay", Container: "pay", Name: "good", Reason: snapshot.Manual, CreatedAt: at("00:00")}}
 	})
 	sum := sha256.Sum256([]byte("k/pay"))
@@ -221,7 +221,7 @@ func TestTapThatComesBeforeItsMessageIsWrittenDownWaits(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	m := n.alert(t)
-	var written bot.Message
+	var written incidents.Message
 	n.do(func() { written = n.messages[7]; delete(n.messages, 7) })
 	if answer := n.ann.Tap(m.Button("Acknowledge")); !answer.OK() {
 		t.Fatalf("the tap: %+v", answer)

@@ -23,7 +23,6 @@ type Deps struct {
 	Offers     Offers
 	Restorer   Restorer
 	Restores   Restores
-	Acts       Acts
 	Directory  *Directory // nil: one of the bot's own
 	Labels     Labels     // nil: labels of containers that are not enabled are not looked at
 	Terminal   Terminal   // nil: there is no Terminal button
@@ -50,31 +49,12 @@ type Timeline interface {
 	RecordUntold(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
-// Message is what has been posted of one chain. Times are UTC.
-type Message struct {
-	IncidentID  int64
-	Channel     string
-	TS          string // Slack's ID of the message; "" before it is posted
-	Rendered    []byte // hash of the last rendering
-	Seq         int64  // the last timeline entry that was dealt with
-	Attempt     int64  // what is being posted: -1 nothing, 0 the message itself, n the entry with that seq
-	AttemptedAt time.Time
-	Threads     []Thread // with incident 0 only: the messages of recent restores
-}
-
-// Thread is the message under which the entries of a restore outside any incident are posted.
-type Thread struct {
-	Restore int64  `json:"restore"`
-	Channel string `json:"channel"`
-	TS      string `json:"ts"`
-}
-
 // Messages keeps what has been posted.
 type Messages interface {
 	// WithMessage calls do while no other bot is in a WithMessage of the same chain. A chain of which nothing is known
 	// yet has Attempt -1. What save is given is committed when it returns, whatever do returns later. It returns
 	// what do returns, unwrapped or not.
-	WithMessage(ctx context.Context, incidentID int64, do func(ctx context.Context, m Message, save func(Message) error) error) error
+	WithMessage(ctx context.Context, incidentID int64, do func(ctx context.Context, m incidents.Message, save func(incidents.Message) error) error) error
 }
 
 // Inbox keeps what came in until it has been handled.
@@ -139,31 +119,6 @@ type Restores interface {
 	Restore(ctx context.Context, id int64) (restore.Restore, error)
 	// LatestRestore is the last one that was asked for within an incident; ok is false when there was none.
 	LatestRestore(ctx context.Context, incidentID int64) (r restore.Restore, ok bool, err error)
-}
-
-// ActKind is something that PagerDuty is asked to do.
-type ActKind string
-
-// The kinds of acts.
-const (
-	Acknowledge ActKind = "acknowledge"
-	Resolve     ActKind = "resolve"
-)
-
-// Act is a wish that PagerDuty has to fulfil.
-type Act struct {
-	IncidentID int64
-	Kind       ActKind
-	By         incidents.Actor
-	Email      string           // of the person, to act as them; "" when Slack doesn't tell
-	Source     incidents.Source // NativeID is the tap's: the same tap twice asks once
-}
-
-// Acts passes wishes on to PagerDuty.
-type Acts interface {
-	// Ask writes the timeline entry (incidents.KindAcknowledgeAsked, KindResolveAsked) together with the job that does
-	// it. When PagerDuty refuses for good, an entry of the kind has to follow that incidents.Meaning names.
-	Ask(ctx context.Context, a Act) error
 }
 
 // Terminal makes links that open a terminal once, for one person.

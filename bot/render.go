@@ -95,12 +95,12 @@ func standing(v View) string {
 	switch {
 	case in.Status == incidents.Resolved:
 		return fmt.Sprintf("Resolved%s at %s, after %s", by(in.ResolvedBy), clock(in.ResolvedAt, in.OpenedAt, v.Zone), span(in.ResolvedAt.Sub(in.OpenedAt)))
-	case v.Asked[Resolve] != "":
-		return "⏳ Resolving for " + quote(v.Asked[Resolve], 80) + " …"
+	case v.Asked[incidents.CallResolve] != "":
+		return "⏳ Resolving for " + quote(v.Asked[incidents.CallResolve], 80) + " …"
 	case in.Status == incidents.Acknowledged:
 		return fmt.Sprintf("Acknowledged%s at %s", by(in.AcknowledgedBy), clock(in.AcknowledgedAt, in.OpenedAt, v.Zone))
-	case v.Asked[Acknowledge] != "":
-		return "⏳ Acknowledging for " + quote(v.Asked[Acknowledge], 80) + " …"
+	case v.Asked[incidents.CallAcknowledge] != "":
+		return "⏳ Acknowledging for " + quote(v.Asked[incidents.CallAcknowledge], 80) + " …"
 	}
 	return ""
 }

@@ -67,7 +67,7 @@ var renderings = map[string]func(*bot.View){
 	},
 	"low":          func(v *bot.View) { v.Incident.Urgency = "low"; v.Incident.Priority = "P3" },
 	"acknowledged": acked,
-	"asked":        func(v *bot.View) { v.Asked = map[bot.ActKind]string{bot.Acknowledge: "Ann Lee"} },
+	"asked":        func(v *bot.View) { v.Asked = map[incidents.Call]string{incidents.CallAcknowledge: "Ann Lee"} },
 	"checking":     restoring(restore.Preflight, 1),
 	"swapping":     restoring(restore.Swapping, 3),
 	"verified":     func(v *bot.View) { acked(v); r := restored(); v.Restore = &r },

@@ -27,10 +27,10 @@ type View struct {
 	Suspects   bool // no container names the incident's service; these are those that were deployed last
 	More       int  // containers that are not shown
 	Restore    *restore.Restore
-	Asked      map[ActKind]string // who has asked for what PagerDuty has not confirmed yet
-	Problem    string             // why something is missing here; it is looked for again
-	Zone       *time.Location     // of the times that people read
-	Terminal   bool               // terminals can be opened
+	Asked      map[incidents.Call]string // who has asked for what PagerDuty has not confirmed yet
+	Problem    string                    // why something is missing here; it is looked for again
+	Zone       *time.Location            // of the times that people read
+	Terminal   bool                      // terminals can be opened
 
 	cause *ContainerView // the container of the incident's service that was deployed last before it; nil: none is known
 }
@@ -259,21 +259,21 @@ func likeliest(kept []snapshot.Snapshot, d *snapshot.Deploy, opened time.Time, n
 }
 
 // asked finds out from the timeline what PagerDuty has been asked to do and has neither done nor refused.
-func (b *Bot) asked(in incidents.Incident, entries []incidents.Entry) map[ActKind]string {
-	pending := map[ActKind]string{}
+func (b *Bot) asked(in incidents.Incident, entries []incidents.Entry) map[incidents.Call]string {
+	pending := map[incidents.Call]string{}
 	for _, e := range entries {
 		fresh := b.cfg.Now().Sub(e.OccurredAt) < askPending
 		switch e.Kind {
 		case incidents.KindAcknowledgeAsked:
 			if fresh && in.Status == incidents.Triggered {
-				pending[Acknowledge] = e.Actor.Name
+				pending[incidents.CallAcknowledge] = e.Actor.Name
 			}
 		case incidents.KindResolveAsked:
 			if fresh && in.Open() {
-				pending[Resolve] = e.Actor.Name
+				pending[incidents.CallResolve] = e.Actor.Name
 			}
 		case incidents.KindAcknowledgeFailed, incidents.KindPagerDutyUnacked:
-			delete(pending, Acknowledge)
+			delete(pending, incidents.CallAcknowledge)
 		case incidents.KindResolveFailed, incidents.KindPagerDutyReopened:
 			clear(pending)
 		}

@@ -36,6 +36,7 @@ var (
 	ErrGone            = errors.New("the engine does not have it any more")
 	ErrInUse           = errors.New("it is in use")
 	ErrKeyReused       = errors.New("the idempotency key was used for another request")
+	ErrKeyInFlight     = errors.New("the request with that idempotency key is not over")
 
 	// ErrJournalAway says that the journal, or what else the database holds, can't be reached now. It is no verdict on a restore.
 	ErrJournalAway = errors.New("the database does not answer")

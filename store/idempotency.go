@@ -4,23 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// Errors of BeginRequest.
-var (
-	ErrKeyReused   = errors.New("the idempotency key was used for another request")
-	ErrKeyInFlight = errors.New("the request with that idempotency key is not over")
+	"github.com/snapback/snapback/snapshot"
 )
 
 // requestDead is after how long a request that was begun and never finished is taken for dead, with its bot.
 const requestDead = 15 * time.Minute
 
-// BeginRequest claims key for a request. It returns the answer when the same request was answered before, ErrKeyReused
-// when fingerprint is another one than the first time, and ErrKeyInFlight while the first one runs.
+// BeginRequest claims key for a request. It returns the answer when the same request was answered before, snapshot.ErrKeyReused
+// when fingerprint is another one than the first time, and snapshot.ErrKeyInFlight while the first one runs.
 func (db *DB) BeginRequest(ctx context.Context, key string, fingerprint []byte) (answer json.RawMessage, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
@@ -37,9 +32,9 @@ func (db *DB) BeginRequest(ctx context.Context, key string, fingerprint []byte) 
 		case err != nil:
 			return err
 		case !bytes.Equal(first, fingerprint):
-			return ErrKeyReused
+			return snapshot.ErrKeyReused
 		case answer == nil:
-			return ErrKeyInFlight
+			return snapshot.ErrKeyInFlight
 		}
 		return nil
 	})

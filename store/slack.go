@@ -4,32 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// Message is how far an incident's timeline has been told in Slack. See bot.Message, which it becomes.
-type Message struct {
-	IncidentID  int64
-	Channel     string
-	TS          string
-	Rendered    []byte
-	Seq         int64
-	Attempt     int64
-	AttemptedAt time.Time
-	Threads     json.RawMessage // bot's own form
-}
+	"github.com/snapback/snapback/incidents"
+)
 
 // WithMessage calls do while no other bot is in a WithMessage of the same incident, and returns ErrBusy when one is.
 // What save is given is committed when it returns.
-func (db *DB) WithMessage(ctx context.Context, incident int64, do func(ctx context.Context, m Message, save func(Message) error) error) error {
+func (db *DB) WithMessage(ctx context.Context, incident int64, do func(ctx context.Context, m incidents.Message, save func(incidents.Message) error) error) error {
 	return db.locked(ctx, "slack", incident, func(ctx context.Context) error {
 		m, err := db.message(ctx, incident)
 		if err != nil {
 			return err
 		}
-		return do(ctx, m, func(m Message) error { return db.saveMessage(ctx, m) })
+		return do(ctx, m, func(m incidents.Message) error { return db.saveMessage(ctx, m) })
 	})
 }
 
@@ -42,27 +33,38 @@ func (db *DB) MessageChannel(ctx context.Context, incident int64) (string, error
 	return m.Channel, err
 }
 
-func (db *DB) message(ctx context.Context, incident int64) (Message, error) {
-	m := Message{IncidentID: incident, Attempt: -1, Threads: json.RawMessage("[]")}
+func (db *DB) message(ctx context.Context, incident int64) (incidents.Message, error) {
+	m := incidents.Message{IncidentID: incident, Attempt: -1}
 	var at *time.Time
+	var threads []byte
 	err := db.pool.QueryRow(ctx, `SELECT channel, ts, rendered, seq, attempt, attempted_at, threads FROM slack_messages WHERE incident_id = $1`,
-		incident).Scan(&m.Channel, &m.TS, &m.Rendered, &m.Seq, &m.Attempt, &at, &m.Threads)
+		incident).Scan(&m.Channel, &m.TS, &m.Rendered, &m.Seq, &m.Attempt, &at, &threads)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return m, nil
 	}
+	if err != nil {
+		return m, away(err)
+	}
 	m.AttemptedAt = zero(at)
-	return m, away(err)
+	if err := json.Unmarshal(threads, &m.Threads); err != nil {
+		return m, fmt.Errorf("reading the threads: %w", err)
+	}
+	return m, nil
 }
 
-func (db *DB) saveMessage(ctx context.Context, m Message) error {
-	_, err := db.pool.Exec(ctx, `
+func (db *DB) saveMessage(ctx context.Context, m incidents.Message) error {
+	threads, err := json.Marshal(append([]incidents.Thread{}, m.Threads...)) // none is [] and not null
+	if err != nil {
+		return err
+	}
+	_, err = db.pool.Exec(ctx, `
 		INSERT INTO slack_messages (incident_id, channel, ts, rendered, seq, attempt, attempted_at, threads)
 		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads)
 		ON CONFLICT (incident_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts, rendered = excluded.rendered,
 			seq = excluded.seq, attempt = excluded.attempt, attempted_at = excluded.attempted_at, threads = excluded.threads`,
 		pgx.NamedArgs{
 			"id": m.IncidentID, "channel": m.Channel, "ts": m.TS, "rendered": m.Rendered, "seq": m.Seq,
-			"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": m.Threads,
+			"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads,
 		})
 	return away(err)
 }

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"io"
 	"time"
 
-	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/store"
 )
 
 // What follows lets the store and the terminal serve as what package api asks for. Nothing is decided here.
@@ -49,32 +45,4 @@ func (e exporter) shown(ctx context.Context, incident int64) ([]incidents.Record
 		out = append(out, incidents.Recording{ID: r.ID, StartedAt: r.StartedAt, Write: write})
 	}
 	return out, err
-}
-
-type apiIdempotency struct{ db *store.DB }
-
-func (a apiIdempotency) Begin(ctx context.Context, key string, fingerprint []byte) (*api.Answer, error) {
-	doc, err := a.db.BeginRequest(ctx, key, fingerprint)
-	switch {
-	case errors.Is(err, store.ErrKeyReused):
-		return nil, api.ErrKeyReused
-	case errors.Is(err, store.ErrKeyInFlight):
-		return nil, api.ErrKeyInFlight
-	case err != nil || doc == nil:
-		return nil, err
-	}
-	var answer api.Answer
-	return &answer, json.Unmarshal(doc, &answer)
-}
-
-func (a apiIdempotency) Finish(ctx context.Context, key string, answer api.Answer) error {
-	doc, err := json.Marshal(answer)
-	if err != nil {
-		return err
-	}
-	return a.db.FinishRequest(ctx, key, doc)
-}
-
-func (a apiIdempotency) Release(ctx context.Context, key string) error {
-	return a.db.ReleaseRequest(ctx, key)
 }

@@ -184,8 +184,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 
 	// What people see and tap in Slack, and what PagerDuty hears of it.
 	slackBot, err := bot.New(slack, bot.Deps{
-		Incidents: db, Timeline: db, Messages: botMessages{db}, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
-		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Acts: botStore{db}, Terminal: term, Labels: engine,
+		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
+		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
@@ -209,7 +209,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}, api.Deps{
 		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Access: guard, Terminals: term,
-		Tokens: db, Idempotency: apiIdempotency{db},
+		Tokens: db, Idempotency: db,
 		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
 		Checks:       checks,

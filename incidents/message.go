@@ -1,0 +1,22 @@
+package incidents
+
+import "time"
+
+// Message is how far a timeline has been told in Slack. Times are UTC.
+type Message struct {
+	IncidentID  int64
+	Channel     string
+	TS          string // Slack's ID of the message; "" before it is posted
+	Rendered    []byte // hash of the last rendering
+	Seq         int64  // the last timeline entry that was dealt with
+	Attempt     int64  // what is being posted: -1 nothing, 0 the message itself, n the entry with that seq
+	AttemptedAt time.Time
+	Threads     []Thread // with incident 0 only: the messages of recent restores
+}
+
+// Thread is the message under which the entries of a restore outside any incident are posted.
+type Thread struct {
+	Restore int64  `json:"restore"`
+	Channel string `json:"channel"`
+	TS      string `json:"ts"`
+}
