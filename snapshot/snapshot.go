@@ -1,7 +1,19 @@
-// Package snapshot is what Snapback exists for: it keeps the state of a container from before a deploy, and puts it
-// back. Read restore.go for how a restore runs, and doc.go for its states.
-//
-// It knows nothing of Docker (snapshot/docker does), nor of Postgres (store), nor of who asks (bot, api).
+/*
+Package snapshot says what a snapshot is, and what belongs to it: a container and its identity, a deploy, a change, the
+contents of volumes. It reads a container's labels (settings.go, labels.go) and has the errors that callers tell apart.
+
+What is done with snapshots is in rooms of their own, which know this package and not each other, but for the restore,
+which takes snapshots too:
+
+	capture   takes snapshots, and archives volumes
+	watch     sees deploys, takes and removes snapshots by itself
+	restore   puts a snapshot back
+	recovery  finds snapshots again when the database is lost
+	docker    speaks to the engine, for all of them
+
+What several of them ask of the engine and the database is in ports.go; what one of them asks stands there. This package
+knows nothing of Docker, of Postgres, or of who asks.
+*/
 package snapshot
 
 import (

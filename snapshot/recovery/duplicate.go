@@ -1,18 +1,5 @@
 package recovery
 
-/*
-If Postgres is lost.
-
-What Postgres knows of a snapshot is kept once more on the engine, as a duplicate: sealed with the bot's keys, so that it
-is of no use without them, and beside the image rather than in it, since an image's labels would come back with every
-container that is made from it. snapshot/docker says what form it has there.
-
-A duplicate is kept after its snapshot was written to Postgres, and dropped after it was removed there. When that does not
-work, the snapshot stands all the same, and reconcile makes up for it: it compares the engine with Postgres every few minutes.
-So at worst a snapshot is without its duplicate for that long. What Postgres has never heard of, reconcile leaves alone: it may
-be all that is left of another database, and is for Rebuild to read. So does it with what is of another engine.
-*/
-
 import (
 	"bytes"
 	"compress/gzip"

@@ -1,22 +1,5 @@
 package watch
 
-/*
-What an engine is called.
-
-Everything that belongs to an engine is written down under its name, which every Key begins with. The name is what the engine
-called itself when it was first seen. What it calls itself later may be another thing: Docker 20.10 takes its ID from a key
-in /etc/docker, Docker 25 and later from a file in the data folder, and an upgrade makes a new one. So the database knows
-what each engine has called itself, and one that is new is looked at before it gets a name:
-
-	known ID ───────────────────────────────────────────────▶ the name that goes with it
-	new ID ──▶ traces of an engine that nobody sees any more ─▶ it is that one: its name, written on the timeline
-	      ├──▶ traces of an engine that another bot sees now ─▶ wait until the bot was silent for a minute; else it is a copy
-	      └──▶ no traces ─────────────────────────────────────▶ its ID becomes its name
-
-Traces are the containers that a bot has seen on that engine, the images that it has committed there, and duplicates of
-snapshots. A copy of a data folder has all of them too. That is why a bot says every few seconds which engine it reaches.
-*/
-
 import (
 	"cmp"
 	"context"

@@ -1,23 +1,5 @@
 package watch
 
-/*
-How a deploy is seen.
-
-	event ──▶ quiet for a moment ──▶ look: who is there? ──▶ another container under an identity ──▶ inspect it
-	every two minutes, at start ──────▲                                                                │
-	                                                      not started yet, or a restore runs ◀──────────┤ wait, look again
-	                                                      made by a restore of ours          ◀──────────┤ it is the one
-	                                                      else: a deploy                     ◀──────────┘
-
-The events only say when to look, and when things happened. What has happened is found by comparing: Postgres knows which
-container was last seen to have run under each identity, the engine knows which one is there. So an event that was missed,
-or a bot that was away, costs nothing, and two bots that look at once come to the same answer. Whoever gets the identity's
-lock first (Store.Alone) writes it down, and the other one then finds nothing left to do.
-
-A deploy's state from before is, in this order, what a pipeline has kept explicitly, the baseline, or what is left of the
-old container (before.go). The baseline is the reason why nothing has to be left of it: it is taken while all is well.
-*/
-
 import (
 	"context"
 	"fmt"
