@@ -9,11 +9,11 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// An auto-remove container is deleted by the engine, with its anonymous volumes, the moment it stops. Before that a
-// plain copy of it is made, the stand-in: it keeps the volumes alive by mounting them, and is what the undo and a
-// revert go back to.
+// The engine removes an auto-remove container with its anonymous volumes the moment it stops. So a copy without auto-remove
+// is made beforehand, the stand-in. It keeps the volumes by mounting them, and is what an undo or a revert goes back to.
 
-// standInRef is the tag of the copy's image. Restores of another database have the same IDs.
+// standInRef is the tag of the copy's image. The old container's ID is in it because another database may have a restore
+// with the same ID.
 func standInRef(old string, restore int64) string {
 	return fmt.Sprintf("snapback/stand-in:%.12s-%d", old, restore)
 }
@@ -28,7 +28,7 @@ func (m *container) standIn(ctx context.Context) error {
 }
 
 func (m *container) copyOld(ctx context.Context) error {
-	p := &m.rest.Plan
+	p := &m.restore.Plan
 	old, err := m.Engine.Inspect(ctx, p.OldID)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (m *container) copyOld(ctx context.Context) error {
 		return snapshot.ErrGone
 	}
 	if p.StandInRef == "" { // planned by a release that did not write it down
-		p.StandInRef = standInRef(p.OldID, m.rest.ID)
+		p.StandInRef = standInRef(p.OldID, m.restore.ID)
 	}
 	image, err := m.standInImage(ctx)
 	if err != nil {
@@ -50,19 +50,19 @@ func (m *container) copyOld(ctx context.Context) error {
 
 // findStandIn takes over the copy that was made before the old container ended; without one there is no way back to it.
 func (m *container) findStandIn(ctx context.Context) error {
-	made, err := m.Engine.Inspect(ctx, m.rest.Plan.KeptName)
+	made, err := m.Engine.Inspect(ctx, m.restore.Plan.KeptName)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
 	}
-	m.rest.Plan.StandInID = made.ID
+	m.restore.Plan.StandInID = made.ID
 	return err
 }
 
-// standInImage is the image of a copy that an earlier try has left, or a new one: another commit would be another image,
-// and the copy not made from it. The limit of the disk does not hold for it, and it waits for no other commit: without the
-// copy there is no restore, and what the limit leaves free is for nights like this one.
+// standInImage is the image of the copy that an earlier try has made, or else a new one: a second commit would be another
+// image than the copy's. It ignores the limit of the disk and waits for no other commit. Without the copy there is no
+// restore, and the limit leaves room for just that.
 func (m *container) standInImage(ctx context.Context) (string, error) {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	made, err := m.Engine.Inspect(ctx, p.KeptName)
 	if err == nil || !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return made.ImageID, err
@@ -74,9 +74,9 @@ func (m *container) standInImage(ctx context.Context) (string, error) {
 	return image, err
 }
 
-// dropStandIn removes what there is of a copy that was not finished, while the old container runs on.
+// dropStandIn removes an unfinished copy, while the old container still runs.
 func (m *container) dropStandIn(ctx context.Context) error {
-	p := &m.rest.Plan
+	p := &m.restore.Plan
 	if p.StandInRef == "" {
 		return nil
 	}
@@ -111,9 +111,9 @@ func (m *container) awaitGone(ctx context.Context, id string) error {
 	}
 }
 
-// renameAutoRemove gives the name to whichever of the two is there.
+// renameAutoRemove gives the name back to the old container if it still runs, and otherwise to its copy.
 func (m *container) renameAutoRemove(ctx context.Context) error {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	old, err := m.Engine.Inspect(ctx, p.OldID)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
@@ -127,13 +127,13 @@ func (m *container) renameAutoRemove(ctx context.Context) error {
 	if err := m.awaitGone(ctx, p.OldID); err != nil {
 		return err
 	}
-	return m.Engine.Rename(ctx, p.StandInID, m.rest.oldName())
+	return m.Engine.Rename(ctx, p.StandInID, m.restore.oldName())
 }
 
 // discardStandIn removes a copy that was not needed, since the old container never stopped.
 func (m *container) discardStandIn(ctx context.Context) error {
-	p := m.rest.Plan
-	if err := m.Engine.Rename(ctx, p.OldID, m.rest.oldName()); err != nil {
+	p := m.restore.Plan
+	if err := m.Engine.Rename(ctx, p.OldID, m.restore.oldName()); err != nil {
 		return err
 	}
 	if err := m.Engine.Remove(ctx, p.StandInID); err != nil {

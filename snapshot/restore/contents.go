@@ -13,17 +13,18 @@ import (
 	"github.com/snapback/snapback/snapshot/capture"
 )
 
-// Contents of volumes can't be swapped as containers are: the replacement has the very same volumes. They are moved while
-// nothing runs, which makes the downtime longer by as long as that takes. Filling a volume is not one act that is done
-// or not, so a restore that moves contents leaves marks in this bot's vault, beside the archive of what it replaces:
+// Contents of volumes can't be swapped as containers are, since the replacement has the very same volumes. They are
+// replaced while nothing runs, so the downtime is longer by as long as that takes. Filling a volume takes long and can end
+// halfway. So a restore that replaces contents leaves marks in this bot's vault, beside the archive of what it replaces:
 //
-//	the set is whole   what the volumes held is kept; until then nothing in them has been touched
-//	begun              they may hold anything from now on
+//	the set is whole   the archive of the old contents is complete; the volumes have not been touched yet
+//	begun              the volumes may hold anything from now on
 //	put                they hold what the restore asked for
-//	back               they hold what they held before
+//	back               they hold the old contents again
 //
-// Whoever finds begun without put, or has to go back without back, empties them and fills them again from the archive.
-// All of that is on one bot's disk, so only that bot carries such a restore on: Claimable has no other.
+// A bot that finds begun without put empties the volumes and fills them again. A bot that reverts does so with the old
+// contents, unless it finds back. The marks are on one bot's disk, so only that bot carries such a restore on: Claimable
+// offers it to no other.
 const (
 	markPut  = "put"
 	markBack = "back"
@@ -33,12 +34,12 @@ const (
 type VolumePlan struct {
 	Bot  string             `json:"bot"`  // whose vault has the sets
 	From snapshot.VolumeSet `json:"from"` // what is put in
-	Keep string             `json:"keep"` // the set under which what that replaces is kept
+	Keep string             `json:"keep"` // the set with the old contents
 }
 
 var errNoMover = errors.New("this bot does not move the contents of volumes")
 
-const moveLimit = 6 * time.Hour // a helper that is stuck is noticed long before
+const moveLimit = 6 * time.Hour // a helper that is stuck is noticed long before that
 
 const noVolumes = "it has no contents of volumes: restore it without"
 
@@ -69,7 +70,7 @@ func (r *Restorer) undoPlan(undone Restore) (*VolumePlan, error) {
 // checkVolumes reads the archives to the last bit, and gets everything ready, while the broken container still runs. It
 // returns every reason against the restore.
 func (m *container) checkVolumes(ctx context.Context) (why []string, err error) {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	if p.Volumes == nil {
 		return nil, nil
 	}
@@ -95,7 +96,7 @@ func (m *container) checkVolumes(ctx context.Context) (why []string, err error) 
 
 // volumeSteps come between setting the old container aside and starting the replacement.
 func (m *container) volumeSteps() []step {
-	if m.rest.Plan.Volumes == nil {
+	if m.restore.Plan.Volumes == nil {
 		return nil
 	}
 	return []step{
@@ -104,9 +105,10 @@ func (m *container) volumeSteps() []step {
 	}
 }
 
-// archiveReplaced archives what is going to be replaced. It is done once: what the volumes hold later may be half of each.
+// archiveReplaced archives what is going to be replaced. It is done once: later the volumes may hold
+// half of the old contents and half of the new.
 func (m *container) archiveReplaced(ctx context.Context) error {
-	plan := m.rest.Plan.Volumes
+	plan := m.restore.Plan.Volumes
 	if m.Volumes == nil {
 		return errNoMover
 	}
@@ -118,25 +120,25 @@ func (m *container) archiveReplaced(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := m.Volumes.Archive(ctx, plan.Keep, m.rest.Plan.containers(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
+	kept, err := m.Volumes.Archive(ctx, plan.Keep, m.restore.Plan.containers(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
 	if err == nil && len(kept.Left) > 0 {
 		err = errors.New(strings.Join(kept.Left, "; "))
 	}
 	return err
 }
 
-// containers are the containers by which the volumes that this restore is about are known: one of them has each.
+// containers are those that may have the restore's volumes. Every volume is a mount of at least one of them.
 func (p Plan) containers() []string { return []string{p.NewID, p.OldID, p.StandInID} }
 
 // targets are the mounts that the archives go to, in their order. An undo puts back what was replaced, where it was: the
 // container from before may have another anonymous volume at that path, which nobody has touched. A restore goes by the
 // replacement's paths, since the anonymous volume of the snapshot may be gone.
 func (m *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
-	from := m.rest.Plan.Volumes.From
-	if m.rest.Kind == Undoing {
+	from := m.restore.Plan.Volumes.From
+	if m.restore.Kind == Undoing {
 		return m.stillThere(ctx, from.Mounts())
 	}
-	mounts, left, err := m.Volumes.Engine.Mounts(ctx, m.rest.Plan.NewID, from.Paths())
+	mounts, left, err := m.Volumes.Engine.Mounts(ctx, m.restore.Plan.NewID, from.Paths())
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +158,7 @@ func (m *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
 
 // fillVolumes fills the volumes from the archive. From the first mark on they may hold anything until the last one.
 func (m *container) fillVolumes(ctx context.Context) error {
-	vault, plan := m.Volumes.Vault, m.rest.Plan.Volumes
+	vault, plan := m.Volumes.Vault, m.restore.Plan.Volumes
 	done, err := vault.Marked(plan.Keep, markPut)
 	if err != nil || done {
 		return err
@@ -173,24 +175,24 @@ func (m *container) fillVolumes(ctx context.Context) error {
 	}
 	for _, to := range targets {
 		i := slices.IndexFunc(plan.From.Archives, func(a snapshot.Archive) bool { return path.Clean(a.Path) == to.Path })
-		if err := m.Volumes.Fill(ctx, plan.From.ID, plan.From.Archives[i], m.rest.Plan.containers(), to); err != nil {
+		if err := m.Volumes.Fill(ctx, plan.From.ID, plan.From.Archives[i], m.restore.Plan.containers(), to); err != nil {
 			return err
 		}
 	}
 	return vault.Mark(plan.Keep, markPut)
 }
 
-// stillThere leaves out anonymous volumes that an auto-remove container has taken along when it stopped.
+// stillThere leaves out anonymous volumes that the engine has removed together with an auto-remove container.
 func (m *container) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]snapshot.Mount, error) {
-	if !m.rest.Plan.AutoRemove {
+	if !m.restore.Plan.AutoRemove {
 		return mounts, nil
 	}
 	var there []snapshot.Mount
-	for _, id := range []string{m.rest.Plan.NewID, m.rest.Plan.StandInID} {
+	for _, id := range []string{m.restore.Plan.NewID, m.restore.Plan.StandInID} {
 		if id == "" {
 			continue
 		}
-		list, _, err := m.Volumes.Engine.Mounts(ctx, id, m.rest.Plan.Volumes.From.Paths())
+		list, _, err := m.Volumes.Engine.Mounts(ctx, id, m.restore.Plan.Volumes.From.Paths())
 		if err != nil && !errors.Is(err, snapshot.ErrGone) {
 			return nil, err
 		}
@@ -201,10 +203,10 @@ func (m *container) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]
 	}), nil
 }
 
-// clearWay makes sure that nothing runs that has the volumes. The replacement may have been started by the engine itself,
-// after a restart of its own; whatever else runs is not ours to stop.
+// clearWay makes sure that nothing runs that has the volumes. The engine may have started the replacement when it was
+// restarted itself. Whatever else runs is not stopped.
 func (m *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
-	now, err := m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+	now, err := m.Engine.Inspect(ctx, m.restore.Plan.NewID)
 	if err == nil && alive(now) {
 		err = m.Engine.Stop(ctx, now.ID, 5*time.Second)
 	}
@@ -218,10 +220,10 @@ func (m *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error
 	return err
 }
 
-// refillVolumes fills the volumes with what they held before, if the restore has touched them. Once it has, the old container
-// may run and write, so it is never done twice.
+// refillVolumes fills the volumes with what they held before, if the restore has touched them. It is done once: after
+// that the old container may run and write.
 func (m *container) refillVolumes(ctx context.Context) error {
-	plan := m.rest.Plan.Volumes
+	plan := m.restore.Plan.Volumes
 	if plan == nil {
 		return nil
 	}
@@ -244,14 +246,14 @@ func (m *container) refillVolumes(ctx context.Context) error {
 		return err
 	}
 	for _, a := range kept.Archives {
-		if err := m.Volumes.Fill(ctx, kept.ID, a, m.rest.Plan.containers(), a.Mount); err != nil {
+		if err := m.Volumes.Fill(ctx, kept.ID, a, m.restore.Plan.containers(), a.Mount); err != nil {
 			return err
 		}
 	}
 	return m.Volumes.Vault.Mark(plan.Keep, markBack)
 }
 
-// lossesLeft are the losses of a restore that comes with volumes: those of them do come back.
+// lossesLeft leaves out of the losses the volumes whose contents are restored.
 func (p Plan) lossesLeft(losses []string) []string {
 	if p.Volumes == nil {
 		return losses
@@ -274,7 +276,7 @@ type VolumeOffer struct {
 	WhyNot []string
 }
 
-// offerVolumes is nil when a snapshot has nothing to say of volumes.
+// offerVolumes returns nil when the snapshot has no archives and was not asked for any.
 func (r *Restorer) offerVolumes(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (*VolumeOffer, error) {
 	if snap.Volumes == nil || r.Volumes == nil {
 		return nil, nil

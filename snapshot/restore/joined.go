@@ -10,21 +10,21 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Containers that share the network, the processes or the IPC of the one that is replaced hold on to the old one's:
-// after the swap they are cut off. Those that are enabled are kept beforehand, and made anew afterwards by restores of
-// their own, within this one's journal: asking again for the same one finds it.
+// Containers that share the network, the processes or the IPC of the one that is replaced keep those of the old one, so
+// after the swap they are cut off. A snapshot is taken of those that are enabled, and afterwards they are made anew by
+// restores of their own. Asking twice for such a restore finds the first one.
 
 // takeJoined takes a snapshot of every enabled container that will have to be made anew. Snapshots have a name that
 // holds the restore's ID, so a second run finds the first one's.
 func (m *container) takeJoined(ctx context.Context) error {
-	for _, j := range m.rest.Plan.Joined {
+	for _, j := range m.restore.Plan.Joined {
 		if !j.Enabled || m.Taker == nil {
 			continue
 		}
 		c := snapshot.Container{Key: j.Key, ID: j.ID, Name: j.Name}
 		_, err := m.Taker.Take(ctx, c, snapshot.TakeAsk{
-			Name: m.joinedName(), Note: fmt.Sprintf("before restore %d of %s, whose namespace it shares", m.rest.ID, m.rest.Container),
-			ExpiresIn: m.Keep, NoVolumes: true, By: snapshot.By{Actor: m.rest.By.Actor, Incident: m.rest.By.Incident, Source: m.rest.By.Source},
+			Name: m.joinedName(), Note: fmt.Sprintf("before restore %d of %s, whose namespace it shares", m.restore.ID, m.restore.Container),
+			ExpiresIn: m.Keep, NoVolumes: true, By: snapshot.By{Actor: m.restore.By.Actor, Incident: m.restore.By.Incident, Source: m.restore.By.Source},
 		})
 		if err != nil && !errors.Is(err, snapshot.ErrNameTaken) {
 			return fmt.Errorf("keeping %s, which shares a namespace with it: %w", j.Name, err)
@@ -33,18 +33,18 @@ func (m *container) takeJoined(ctx context.Context) error {
 	return nil
 }
 
-func (m *container) joinedName() string { return fmt.Sprintf("joined-%d", m.rest.ID) }
+func (m *container) joinedName() string { return fmt.Sprintf("joined-%d", m.restore.ID) }
 
-// rejoin makes the containers anew that shared a namespace with the old one. Whatever does not come back is told like
-// a difference: the restored container itself is fine.
+// rejoin makes the containers anew that shared a namespace with the old one. One that does not come back is reported as a
+// difference: the restored container itself is fine.
 func (m *container) rejoin(ctx context.Context) error {
-	for _, j := range m.rest.Plan.Joined {
+	for _, j := range m.restore.Plan.Joined {
 		got, err := m.rejoinOne(ctx, j)
 		if err != nil {
 			return err
 		}
 		if got != "" {
-			m.rest.Differences = append(m.rest.Differences, snapshot.Difference{Attribute: "container " + j.Name, Want: "running in its namespace again", Got: got})
+			m.restore.Differences = append(m.restore.Differences, snapshot.Difference{Attribute: "container " + j.Name, Want: "running in its namespace again", Got: got})
 		}
 	}
 	return nil
@@ -62,11 +62,11 @@ func (m *container) rejoinOne(ctx context.Context, j JoinedPlan) (string, error)
 	if err != nil {
 		return "", err
 	}
-	by := m.rest.By
-	by.Reason = "it shares a namespace with " + m.rest.Container
+	by := m.restore.By
+	by.Reason = "it shares a namespace with " + m.restore.Container
 	child, err := m.open(ctx, Restore{
 		Kind: Restoring, Key: j.Key, Container: j.Name, SnapshotID: snap.ID, Snapshot: snap.Name, Seen: j.ID, By: by,
-	}, fmt.Sprintf("joined-%d-%s", m.rest.ID, j.ID))
+	}, fmt.Sprintf("joined-%d-%s", m.restore.ID, j.ID))
 	if errors.Is(err, snapshot.ErrInProgress) {
 		return err.Error(), nil
 	}
@@ -84,21 +84,21 @@ func (m *container) rejoinOne(ctx context.Context, j JoinedPlan) (string, error)
 	return "", nil
 }
 
-// reattach restarts the containers that share a namespace with the old one, when that was stopped and has been started
-// again: the namespaces are new ones since. Those that can't be are named.
+// reattach restarts the containers that share a namespace with the old one, if that was stopped and started again: its
+// namespaces are new ones since. Those that can't be restarted are named in the restore's error.
 func (m *container) reattach(ctx context.Context) error {
-	if len(m.rest.Plan.Joined) == 0 {
+	if len(m.restore.Plan.Joined) == 0 {
 		return nil
 	}
-	if m.rest.Plan.OldStarted.IsZero() {
+	if m.restore.Plan.OldStarted.IsZero() {
 		return nil // planned by a release that did not do this
 	}
-	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
+	old, err := m.Engine.Inspect(ctx, m.restore.Plan.OldID)
 	again := errors.Is(err, snapshot.ErrUnknownContainer) // it has removed itself: its copy is another one
-	if err != nil && !again || err == nil && old.StartedAt.Equal(m.rest.Plan.OldStarted) {
+	if err != nil && !again || err == nil && old.StartedAt.Equal(m.restore.Plan.OldStarted) {
 		return err
 	}
-	for _, j := range m.rest.Plan.Joined {
+	for _, j := range m.restore.Plan.Joined {
 		if !j.Enabled || again {
 			m.cutOff(j.Name)
 			continue
@@ -108,7 +108,7 @@ func (m *container) reattach(ctx context.Context) error {
 			return fmt.Errorf("restarting %s: %w", j.Name, err)
 		}
 		if err != nil {
-			m.Logger.Warn("restarting what shares a namespace", "restore_id", m.rest.ID, "container", j.Name, "err", err)
+			m.Logger.Warn("restarting what shares a namespace", "restore_id", m.restore.ID, "container", j.Name, "err", err)
 			m.cutOff(j.Name)
 		}
 	}
@@ -116,12 +116,12 @@ func (m *container) reattach(ctx context.Context) error {
 }
 
 func (m *container) cutOff(name string) {
-	if note := "; " + name + " shared its namespaces, and is cut off: restart it, or make it anew"; !strings.Contains(m.rest.Error, note) {
-		m.rest.Error += note
+	if note := "; " + name + " shared its namespaces, and is cut off: restart it, or make it anew"; !strings.Contains(m.restore.Error, note) {
+		m.restore.Error += note
 	}
 }
 
-// restartAfter restarts a container that runs since before a moment, or ran until its namespace went.
+// restartAfter restarts a container that was started before a moment, or that has ended since with its namespace.
 func (m *container) restartAfter(ctx context.Context, j JoinedPlan, moment time.Time) error {
 	c, err := m.Engine.Inspect(ctx, j.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !alive(c) && !j.Running) {

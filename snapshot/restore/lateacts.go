@@ -12,24 +12,24 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// The engine knows nothing of epochs, so an act that left in time can arrive late: the bot was stopped, or its host was, or
-// it was cut off from the journal alone, and meanwhile another bot took the restore over. Mostly the other one has done the
-// same by then, and the late act changes nothing. It does when the other one has given the restore up, or when the
-// next restore is over by then: it stops, renames or starts what should stay as it is. And a late create leaves a
-// container that nobody knows of.
+// An act that left in time can arrive late. The bot or its host was stopped, or the bot was cut off from the journal alone,
+// and meanwhile another bot took the restore over. The engine knows nothing of epochs, so it does what it is told. Mostly
+// the other bot has done the same by then, and the late act changes nothing. But when the other bot has reverted the
+// restore, or the next restore is over already, the late act stops, renames or starts what should stay as it is. A late
+// create leaves a container that nobody knows of.
 //
-// So the journal remembers from which bot a restore was taken. When it is over, that bot looks whether everything is as
-// the journal says, as soon as it is back; and if it does not come back, some bot does so minutes later. What has to be, is
-// what the newest restore of the container came to. Only what a late act can have done is put right: what else is
-// otherwise than the journal says, a person did. All of it can be done twice.
+// So the journal remembers from which bot a restore was taken. When the restore is over and that bot is back, it compares
+// the engine with the journal. When it does not come back, some other bot does so minutes later. What has to run is what
+// the newest restore of the container came to. Only what a late act can have done is put right: everything else was done
+// by a person, and stays. All of it can be done twice.
 
 const (
-	reconcileAfter = 3 * time.Minute  // how long a bot may be away until another one looks after what it was at: longer than an act takes
-	reconcileTries = 6                // how often that is tried, later and later
-	reconcilePause = 30 * time.Second // at the most, between two tries
+	reconcileAfter = 3 * time.Minute  // after that another bot does it; longer than an act takes
+	reconcileTries = 6                // how often it is tried, with growing pauses
+	reconcilePause = 30 * time.Second // the longest pause between two tries
 )
 
-// reconcileLateActs begins to put right what acts that came late have done, each restore in the background.
+// reconcileLateActs begins to reconcile every restore on which an act may have come late, in the background.
 func (r *Restorer) reconcileLateActs(reach Reach) {
 	r.reportLateActs()
 	ids, err := r.Journal.Late(r.ctx, reach, reconcileAfter)
@@ -47,7 +47,8 @@ func (r *Restorer) reconcileLateActs(reach Reach) {
 	}
 }
 
-// reportLateActs tells the journal which acts of this bot came after somebody else had the restore: it may have given up waiting.
+// reportLateActs writes into the journal on which restores this bot has acted when they were another one's. The other bot
+// may have stopped waiting for that by now.
 func (r *Restorer) reportLateActs() {
 	r.mu.Lock()
 	var ids []int64
@@ -59,18 +60,18 @@ func (r *Restorer) reportLateActs() {
 	r.mu.Unlock()
 	for _, id := range ids {
 		if err := r.Journal.WasLate(r.ctx, id, r.Bot); err != nil {
-			continue // the next time
+			continue // it is tried again
 		}
 		r.note(id, func(n *notes) { n.late = false })
 		r.forget(id)
 	}
 }
 
-// errOvertaken says that another restore of the container has begun: it looks at the engine anew, and what came late is
-// looked after when it is over.
+// errOvertaken says that another restore of the container has begun. That one looks at the engine anew. What came late is
+// looked for again when it is over.
 var errOvertaken = errors.New("another restore has begun")
 
-// reconcile puts right what came late of a restore, and has the journal forget that something might.
+// reconcile puts right what late acts of a restore have done, and tells the journal that none is expected any more.
 func (r *Restorer) reconcile(id int64) error {
 	ctx, cancel := context.WithTimeout(r.ctx, reconcileAfter)
 	defer cancel()
@@ -99,11 +100,11 @@ func (r *Restorer) reconcile(id int64) error {
 	return r.Journal.Settled(ctx, id, r.Bot, reconcileAfter)
 }
 
-// reconciliation is one look at what a restore that is over may have had done to it.
+// reconciliation is one comparison of the engine with the journal, for one restore that is over.
 type reconciliation struct {
 	*Restorer
-	over Restore // an act of this one may have come late
-	last Restore // what has to be: verified or reverted
+	over Restore // whose acts may have come late
+	last Restore // the newest one: it says what has to run; it was verified or reverted
 	done []string
 }
 
@@ -118,11 +119,11 @@ func (m *reconciliation) run(ctx context.Context) error {
 		return err
 	case running:
 		return errOvertaken
-	case m.last.State == Failed: // a person's by now
+	case m.last.State == Failed: // a person sees to it
 		return nil
 	}
 	if err := m.removeStray(ctx); err != nil || !m.over.passed(Swapping) {
-		return err // before that, nothing is done but to create
+		return err // before the swap a restore only creates
 	}
 	winner, err := m.rightful(ctx)
 	if err != nil {
@@ -144,13 +145,13 @@ func (m *reconciliation) run(ctx context.Context) error {
 		}
 	}
 	if !slices.Contains(m.stoppedLate(), winner) || holder.ID != "" && !m.over.actedOn(holder.ID) && !m.last.actedOn(holder.ID) {
-		return nil // it was not touched, or somebody has replaced it since
+		return nil // no late act can have touched it, or somebody has replaced it since
 	}
 	return m.bringUp(ctx, winner)
 }
 
-// startedLate are those that a late act may have started, armed or given the name: a swap does that to the new one, a revert
-// to the old one.
+// startedLate are the containers that a late act may have started, armed or given the name. A swap does that to the new
+// one, a revert to the old one.
 func (m *reconciliation) startedLate() []string {
 	ids := []string{m.over.Plan.NewID}
 	if m.over.passed(Reverting) {
@@ -159,8 +160,8 @@ func (m *reconciliation) startedLate() []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// stoppedLate are those that a late act may have stopped, disarmed or set aside: a swap does that to the old one, the revert
-// of an undo to the one that it had brought back.
+// stoppedLate are the containers that a late act may have stopped, disarmed or set aside. A swap does that to the old one,
+// the revert of an undo to the one that the undo had brought back.
 func (m *reconciliation) stoppedLate() []string {
 	ids := []string{m.over.Plan.OldID}
 	if m.over.passed(Reverting) {
@@ -169,12 +170,12 @@ func (m *reconciliation) stoppedLate() []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// actedOn says whether a container is one that a restore may have acted on.
+// actedOn says whether the restore may have acted on a container.
 func (r Restore) actedOn(id string) bool {
 	return slices.Contains([]string{r.Plan.OldID, r.Plan.NewID, r.Plan.StandInID}, id)
 }
 
-// rightful is the container that has to run, or has to be there; "" when it is gone.
+// rightful is the container that has to have the name; "" when it is gone.
 func (m *reconciliation) rightful(ctx context.Context) (string, error) {
 	ids := []string{m.last.Plan.NewID}
 	if m.last.State == Reverted {
@@ -195,12 +196,13 @@ func (m *reconciliation) rightful(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// named says whether a container has a name that a restore gives. What somebody has called otherwise is somebody's.
+// named says whether a container has a name that a restore gives. A container with any other name was renamed by
+// somebody, and is left alone.
 func (m *reconciliation) named(c snapshot.Inspection) bool {
 	return c.Name == m.last.Container || c.Name == m.last.oldName() || snapshot.OurName(c.Name)
 }
 
-// setAside has a container that lost be what it was set aside as: stopped, for good, and under a name of its own.
+// setAside stops a container that must not run, switches its restart policy off, and takes the name away from it.
 func (m *reconciliation) setAside(ctx context.Context, id string) error {
 	c, err := m.Engine.Inspect(ctx, id)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (beingRemoved(c) || !m.named(c)) {
@@ -221,7 +223,8 @@ func (m *reconciliation) setAside(ctx context.Context, id string) error {
 	return err
 }
 
-// removeStray removes what is under a replacement's first name when the restore is over: only a late create can have made it.
+// removeStray removes a container that still has a replacement's temporary name when the restore is over. Only a late
+// create can have made it.
 func (m *reconciliation) removeStray(ctx context.Context) error {
 	if m.over.Plan.TempName == "" || m.over.Plan.AdoptID != "" || m.over.State == Failed {
 		return nil
@@ -236,7 +239,7 @@ func (m *reconciliation) removeStray(ctx context.Context) error {
 	return m.do(ctx, "removed "+c.Name, func() error { return m.Engine.Remove(ctx, c.ID) })
 }
 
-// bringUp gives the winner its name and its restart policy, and starts it if it has to run.
+// bringUp gives the rightful container its name and its restart policy, and starts it if it has to run.
 func (m *reconciliation) bringUp(ctx context.Context, id string) error {
 	c, err := m.Engine.Inspect(ctx, id)
 	if err != nil || !m.named(c) {
@@ -245,7 +248,7 @@ func (m *reconciliation) bringUp(ctx context.Context, id string) error {
 	name, policy, runs := m.last.Container, m.last.Plan.NewPolicy, true
 	if m.last.State == Reverted {
 		name, policy, runs = m.last.oldName(), m.last.Plan.OldPolicy, m.last.Plan.OldRunning
-		if m.last.Plan.OldID == m.over.Plan.OldID { // the last one may have seen it after the late act
+		if m.last.Plan.OldID == m.over.Plan.OldID { // the last restore may have seen it only after the late act
 			policy, runs = m.over.Plan.OldPolicy, m.over.Plan.OldRunning
 		}
 	}
@@ -277,12 +280,12 @@ func (m *reconciliation) do(ctx context.Context, what string, act func() error) 
 	m.done = append(m.done, what)
 	last, running, err = m.Journal.Last(ctx, m.over.Key)
 	if err == nil && (running || last.ID != m.last.ID) {
-		return errOvertaken // perhaps it was too late for this act as well: the next look will tell
+		return errOvertaken // this act may have been too late as well: it is looked for again
 	}
 	return nil
 }
 
-// notify says on the timeline what was put right, if anything was, and what could not be.
+// notify writes onto the timeline what was put right, or why it could not be.
 func (m *reconciliation) notify(ctx context.Context, failed error) error {
 	if len(m.done) == 0 && failed == nil || m.Taker == nil {
 		return nil

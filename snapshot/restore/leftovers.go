@@ -43,8 +43,8 @@ type LeftoverStore interface {
 	Restoring(ctx context.Context, key string) (bool, error)
 }
 
-// RemoveKept removes the containers from before restores, when their time is over. That is written down first; whoever is
-// interrupted after that leaves the rest to the next tidying.
+// RemoveKept removes the containers from before restores, when their time is over. That is written down first. A bot that is
+// interrupted after that leaves the removal to the next run.
 func (l *Leftovers) RemoveKept(ctx context.Context, engine string) error {
 	over, err := l.Store.KeptOver(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func (l *Leftovers) RemoveKept(ctx context.Context, engine string) error {
 		if err != nil {
 			return err
 		}
-		if running { // perhaps the very undo that needs it
+		if running { // it may be the undo that needs it
 			continue
 		}
 		if err := l.Store.KeptGone(ctx, r.ID, keptEntry(r)); err != nil {
@@ -115,8 +115,8 @@ func keptEntry(r Restore) incidents.Entry {
 	}
 }
 
-// RemoveStrays removes what no restore has seen: a replacement that the engine was still at when the restore ended, and the
-// image of an auto-remove container's copy, once nothing is made from it any more.
+// RemoveStrays removes replacements that the engine was still creating when their restore ended, and images of auto-remove
+// containers' copies that no container uses any more.
 func (l *Leftovers) RemoveStrays(ctx context.Context, engine string) error {
 	list, err := l.Store.Leavings(ctx)
 	if err != nil {
@@ -139,7 +139,7 @@ func (l *Leftovers) removeStray(ctx context.Context, r Restore) error {
 			return err
 		}
 	}
-	if r.Plan.TempName == "" || r.Plan.AdoptID != "" || r.State == Failed { // what has failed is a person's
+	if r.Plan.TempName == "" || r.Plan.AdoptID != "" || r.State == Failed { // a person sees to what has failed
 		return nil
 	}
 	c, err := l.Engine.Inspect(ctx, r.Plan.TempName)

@@ -44,19 +44,19 @@ func (m *machine) work(ctx context.Context) (State, error) {
 		Started:   m.verify,
 		Reverting: m.subject.Revert,
 	}
-	work, ok := works[m.rest.State]
+	work, ok := works[m.restore.State]
 	if !ok {
-		return "", fmt.Errorf("no work for state %q", m.rest.State)
+		return "", fmt.Errorf("no work for state %q", m.restore.State)
 	}
 	return work(ctx)
 }
 
 // advance writes the next state. Until it is written, nothing of that state's work is done.
 func (m *machine) advance(ctx context.Context, next State) error {
-	if !m.rest.State.May(next) {
-		return fmt.Errorf("a restore can't go from %s to %s", m.rest.State, next)
+	if !m.restore.State.May(next) {
+		return fmt.Errorf("a restore can't go from %s to %s", m.restore.State, next)
 	}
-	then := m.rest
+	then := m.restore
 	then.Phases = append(slices.Clone(then.Phases), Phase{then.State, then.EnteredAt, time.Since(then.EnteredAt).Milliseconds()})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -64,7 +64,7 @@ func (m *machine) advance(ctx context.Context, next State) error {
 	if err != nil {
 		return err
 	}
-	m.rest = rest
+	m.restore = rest
 	if next.Final() {
 		m.Observe(rest)
 	}
@@ -87,7 +87,7 @@ func (m *machine) giveUp(err error) (State, error) {
 	if retryable(err) {
 		return "", err
 	}
-	m.rest.Error = err.Error()
+	m.restore.Error = err.Error()
 	return Reverting, nil
 }
 
@@ -95,7 +95,7 @@ func (m *machine) requested(context.Context) (State, error) { return Preflight, 
 
 // preflight looks at everything that can fail, and plans the rest, while what is broken still runs.
 func (m *machine) preflight(ctx context.Context) (State, error) {
-	if time.Since(m.rest.RequestedAt) > m.Stale {
+	if time.Since(m.restore.RequestedAt) > m.Stale {
 		return m.refuse("it was asked for too long ago: look again, and ask again")
 	}
 	why, err := m.subject.Preflight(ctx)
@@ -112,15 +112,15 @@ func (m *machine) preflight(ctx context.Context) (State, error) {
 }
 
 func (m *machine) refuse(why ...string) (State, error) {
-	m.rest.WhyNot = why
-	m.rest.Error = strings.Join(why, "; ")
+	m.restore.WhyNot = why
+	m.restore.Error = strings.Join(why, "; ")
 	return Refused, nil
 }
 
 // prepare creates the replacement beside what runs.
 func (m *machine) prepare(ctx context.Context) (State, error) {
-	if time.Since(m.rest.RequestedAt) > m.Stale {
-		m.rest.Error = "it was asked for too long ago: look again, and ask again"
+	if time.Since(m.restore.RequestedAt) > m.Stale {
+		m.restore.Error = "it was asked for too long ago: look again, and ask again"
 		return Reverting, nil
 	}
 	if err := m.subject.Prepare(ctx); err != nil {

@@ -27,7 +27,7 @@ func (m *container) plan(ctx context.Context) ([]string, error) {
 	if found {
 		spec.Replaces = old.ID
 	}
-	finding, err := m.Engine.Check(ctx, m.rest.Container, spec)
+	finding, err := m.Engine.Check(ctx, m.restore.Container, spec)
 	if err != nil || len(finding.Problems) > 0 {
 		return finding.Problems, err
 	}
@@ -36,10 +36,10 @@ func (m *container) plan(ctx context.Context) ([]string, error) {
 
 // source is what the replacement is made from: a snapshot, or for an undo the container that was set aside.
 func (m *container) source(ctx context.Context) (snapshot.Spec, []string, error) {
-	if m.rest.Plan.AdoptID != "" {
+	if m.restore.Plan.AdoptID != "" {
 		return m.keptSource(ctx)
 	}
-	snap, err := m.Snapshots.SnapshotByID(ctx, m.rest.SnapshotID)
+	snap, err := m.Snapshots.SnapshotByID(ctx, m.restore.SnapshotID)
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
@@ -50,19 +50,19 @@ func (m *container) source(ctx context.Context) (snapshot.Spec, []string, error)
 }
 
 func (m *container) keptSource(ctx context.Context) (snapshot.Spec, []string, error) {
-	undone, err := m.Journal.Restore(ctx, m.rest.UndoOf)
+	undone, err := m.Journal.Restore(ctx, m.restore.UndoOf)
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
-	kept, err := m.Engine.Inspect(ctx, m.rest.Plan.AdoptID)
+	kept, err := m.Engine.Inspect(ctx, m.restore.Plan.AdoptID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return snapshot.Spec{}, []string{"the container from before, " + undone.Plan.KeptName + ", has been removed"}, nil
 	}
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
-	m.rest.Plan.NewID, m.rest.Plan.NewPolicy = kept.ID, undone.Plan.OldPolicy
-	m.rest.Plan.TempName = undone.Plan.KeptName
+	m.restore.Plan.NewID, m.restore.Plan.NewPolicy = kept.ID, undone.Plan.OldPolicy
+	m.restore.Plan.TempName = undone.Plan.KeptName
 	return snapshot.Spec{Document: kept.Document, ImageID: kept.ImageID}, nil, nil
 }
 
@@ -72,8 +72,8 @@ func (m *container) current(ctx context.Context) (snapshot.Inspection, bool, err
 	if err != nil {
 		return snapshot.Inspection{}, false, err
 	}
-	i := slices.IndexFunc(all, func(c snapshot.Container) bool { return c.Key == m.rest.Key })
-	ref := m.rest.Container
+	i := slices.IndexFunc(all, func(c snapshot.Container) bool { return c.Key == m.restore.Key })
+	ref := m.restore.Container
 	if i >= 0 {
 		ref = all[i].ID
 	}
@@ -84,10 +84,10 @@ func (m *container) current(ctx context.Context) (snapshot.Inspection, bool, err
 	return old, err == nil, err
 }
 
-// objections looks at the container that is to be replaced.
+// objections are the reasons against replacing the container that runs now.
 func (m *container) objections(old snapshot.Inspection, found bool) []string {
 	switch {
-	case !found && m.rest.Seen != "":
+	case !found && m.restore.Seen != "":
 		return []string{"the container that you saw is gone: look again, and ask again"}
 	case !found:
 		return nil
@@ -95,9 +95,9 @@ func (m *container) objections(old snapshot.Inspection, found bool) []string {
 		return []string{fmt.Sprintf("the container %s is not labelled snapback.enable=true: it is not ours to replace", old.Name)}
 	case old.Carries != "":
 		return []string{fmt.Sprintf("%s can't be restored: %s. Deploy it as you deploy the bot", old.Name, old.Carries)}
-	case old.Key != m.rest.Key:
+	case old.Key != m.restore.Key:
 		return []string{fmt.Sprintf("the name %s belongs to another container by now", old.Name)}
-	case m.rest.Seen != "" && !snapshot.SameOrShort(old.ID, m.rest.Seen):
+	case m.restore.Seen != "" && !snapshot.SameOrShort(old.ID, m.restore.Seen):
 		return []string{"the container was replaced after you saw it: look again, and ask again"}
 	case beingRemoved(old):
 		return []string{fmt.Sprintf("the engine is removing %s (its state is %s): wait until it is gone, and ask again", old.Name, old.State)}
@@ -108,13 +108,13 @@ func (m *container) objections(old snapshot.Inspection, found bool) []string {
 }
 
 func (m *container) fillPlan(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
-	p := &m.rest.Plan
+	p := &m.restore.Plan
 	p.Losses, p.Joined = p.lossesLeft(finding.Losses), nil
 	for _, c := range finding.Joined {
 		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled, Running: c.State == "running"})
 	}
 	if p.TempName == "" {
-		p.TempName = tempName(m.rest.Container, m.rest.ID)
+		p.TempName = tempName(m.restore.Container, m.restore.ID)
 	}
 	if !found {
 		p.OldWasGone = true
@@ -123,7 +123,7 @@ func (m *container) fillPlan(ctx context.Context, old snapshot.Inspection, found
 	p.OldID, p.OldName, p.OldPolicy, p.AutoRemove = old.ID, old.Name, old.RestartPolicy, old.AutoRemove
 	p.OldRunning, p.OldStarted = alive(old), old.StartedAt
 	if p.AutoRemove {
-		p.StandInRef = standInRef(p.OldID, m.rest.ID)
+		p.StandInRef = standInRef(p.OldID, m.restore.ID)
 	}
 	p.StopTimeout = stopTimeout(old)
 	var err error
@@ -131,7 +131,7 @@ func (m *container) fillPlan(ctx context.Context, old snapshot.Inspection, found
 	return err
 }
 
-// stopTimeout is how many seconds a broken container gets to end: it is broken, so not long.
+// stopTimeout is how many seconds the old container gets to end. It is broken, so it does not get long.
 func stopTimeout(old snapshot.Inspection) int {
 	if old.Settings.StopTimeout >= 0 {
 		return int(old.Settings.StopTimeout / time.Second)
@@ -144,7 +144,7 @@ func stopTimeout(old snapshot.Inspection) int {
 
 func (m *container) freeKeptName(ctx context.Context) (string, error) {
 	for n := 1; n < 100; n++ {
-		name := snapshot.KeptName(m.rest.Container, m.rest.RequestedAt.In(m.Zone), n)
+		name := snapshot.KeptName(m.restore.Container, m.restore.RequestedAt.In(m.Zone), n)
 		_, err := m.Engine.Inspect(ctx, name)
 		if errors.Is(err, snapshot.ErrUnknownContainer) {
 			return name, nil
@@ -170,7 +170,7 @@ type Offer struct {
 // when the engine or the database can't be asked.
 func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (Offer, error) {
 	rest := Restore{Kind: Restoring, Key: c.Key, Container: snap.Container, SnapshotID: snap.ID, RequestedAt: time.Now()}
-	m := &container{task: &task{Restorer: r, rest: rest}}
+	m := &container{task: &task{Restorer: r, restore: rest}}
 	why, err := m.plan(ctx)
 	if err != nil && (retryable(err) || ctx.Err() != nil) {
 		return Offer{}, err
@@ -178,21 +178,20 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 	if err != nil {
 		why = append(why, err.Error())
 	}
-	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.rest.Plan.Losses}
+	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.restore.Plan.Losses}
 	if offer.Changes, err = r.wouldChange(ctx, c, snap.ID); err != nil {
 		return Offer{}, err
 	}
 	if offer.Volumes, err = r.offerVolumes(ctx, c, snap); err != nil {
 		return Offer{}, err
 	}
-	for _, j := range m.rest.Plan.Joined {
+	for _, j := range m.restore.Plan.Joined {
 		offer.Joined = append(offer.Joined, j.Name)
 	}
 	return offer, nil
 }
 
-// wouldChange compares the container with what a restore would put in its place: whatever was deployed in between, that is
-// what people have to know.
+// wouldChange compares the container with what a restore would put in its place, however many deploys were in between.
 func (r *Restorer) wouldChange(ctx context.Context, c snapshot.Container, id int64) ([]snapshot.Change, error) {
 	snap, err := r.Snapshots.SnapshotByID(ctx, id)
 	if err != nil {

@@ -155,7 +155,7 @@ func (r *Restorer) background(id int64, do func(id int64) error) {
 		if err != nil && r.ctx.Err() == nil {
 			r.Logger.Error("restore interrupted", "restore_id", id, "err", err)
 		}
-		r.waits(id, err)
+		r.noteWaiting(id, err)
 		r.forget(id)
 		r.mu.Lock()
 		delete(r.running, id)
@@ -277,9 +277,9 @@ func (r *Restorer) run(id int64) error {
 	defer done()
 	r.wg.Go(func() { held.renewUntil(renewing, cancel) })
 
-	t := &task{Restorer: r, lease: held, rest: rest, began: rest.State}
+	t := &task{Restorer: r, lease: held, restore: rest, began: rest.State}
 	m := &machine{task: t, subject: &container{task: t}}
-	for !m.rest.State.Final() {
+	for !m.restore.State.Final() {
 		next, err := m.work(ctx)
 		if err == nil {
 			err = m.advance(ctx, next)
@@ -288,9 +288,9 @@ func (r *Restorer) run(id int64) error {
 			if m.wasLate {
 				r.note(id, func(n *notes) { n.late = true })
 			}
-			return fmt.Errorf("restore %d in state %s: %w", id, m.rest.State, err)
+			return fmt.Errorf("restore %d in state %s: %w", id, m.restore.State, err)
 		}
-		r.note(id, func(n *notes) { n.waits, n.notified, n.hangs = time.Time{}, false, 0 })
+		r.note(id, func(n *notes) { n.waitsSince, n.notified, n.stuckActs = time.Time{}, false, 0 })
 		r.announce()
 	}
 	return nil

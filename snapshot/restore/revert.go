@@ -31,15 +31,15 @@ func (m *container) Revert(ctx context.Context) (State, error) {
 		if retryable(err) {
 			return "", err
 		}
-		m.Logger.Warn("putting the old container back", "restore_id", m.rest.ID, "container", m.rest.Container, "err", err)
+		m.Logger.Warn("putting the old container back", "restore_id", m.restore.ID, "container", m.restore.Container, "err", err)
 	}
-	m.rest.Error = fmt.Sprintf("%s; and then the old container could not be put back: %v. %s", m.rest.Error, err, m.advice())
+	m.restore.Error = fmt.Sprintf("%s; and then the old container could not be put back: %v. %s", m.restore.Error, err, m.advice())
 	return Failed, nil
 }
 
 // advice is what a person does by hand when neither way works.
 func (m *container) advice() string {
-	p, name := m.rest.Plan, m.rest.oldName()
+	p, name := m.restore.Plan, m.restore.oldName()
 	if p.keptID() == "" && p.OldID != "" {
 		return "The one that ran before is gone: start one by hand, or restore another snapshot"
 	}
@@ -50,9 +50,9 @@ func (m *container) advice() string {
 	return m.volumesAdvice() + fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
 }
 
-// volumesAdvice warns of volumes that may hold half of each.
+// volumesAdvice warns of volumes that may hold half of the old contents and half of the new.
 func (m *container) volumesAdvice() string {
-	plan := m.rest.Plan.Volumes
+	plan := m.restore.Plan.Volumes
 	if plan == nil {
 		return ""
 	}
@@ -79,15 +79,15 @@ func (m *container) revertOnce(ctx context.Context) (State, error) {
 		}
 	}
 	if never != "" {
-		m.rest.Error += "; " + never
+		m.restore.Error += "; " + never
 	}
-	if p := m.rest.Plan; never == "" && p.AutoRemove && p.StandInID == "" {
+	if p := m.restore.Plan; never == "" && p.AutoRemove && p.StandInID == "" {
 		there, err := m.anyOf(ctx, p.OldID)
 		if err != nil {
 			return "", err
 		}
 		if !there {
-			m.rest.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + m.advice()
+			m.restore.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + m.advice()
 			end = Failed
 		}
 	}
@@ -99,7 +99,7 @@ func (m *container) revertSteps() []step {
 		{"filling the volumes with what they held before", moveLimit, m.refillVolumes},
 		{"taking the replacement away", m.Act, m.withdraw},
 	}
-	p := m.rest.Plan
+	p := m.restore.Plan
 	if p.AutoRemove && p.StandInID == "" {
 		return append(steps, step{"removing the unfinished copy", time.Minute, m.dropStandIn})
 	}
@@ -123,7 +123,7 @@ func (m *container) revertSteps() []step {
 // withdraw removes the replacement; the container that an undo had brought back is stopped and set aside again.
 // What the replacement wrote last is kept in the restore's error: it is the only trace of why it did not come up.
 func (m *container) withdraw(ctx context.Context) error {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	id, err := m.replacement(ctx)
 	if id == "" || err != nil {
 		return err
@@ -141,11 +141,11 @@ func (m *container) withdraw(ctx context.Context) error {
 	return m.Engine.Rename(ctx, id, p.TempName)
 }
 
-// replacement finds the replacement also when the bot died between creating it and writing its ID down.
+// replacement is the replacement's ID, also when a bot died before it could write that down; "" when there is none.
 func (m *container) replacement(ctx context.Context) (string, error) {
-	ref := m.rest.Plan.NewID
+	ref := m.restore.Plan.NewID
 	if ref == "" {
-		ref = m.rest.Plan.TempName
+		ref = m.restore.Plan.TempName
 	}
 	if ref == "" {
 		return "", nil
@@ -159,29 +159,28 @@ func (m *container) replacement(ctx context.Context) (string, error) {
 
 func (m *container) noteLastLines(ctx context.Context, id string) {
 	const mark = "; its last lines: "
-	if m.rest.StartedAt.IsZero() && m.down.IsZero() || strings.Contains(m.rest.Error, mark) {
+	if m.restore.StartedAt.IsZero() && m.down.IsZero() || strings.Contains(m.restore.Error, mark) {
 		return
 	}
 	if tail, err := m.Engine.Tail(ctx, id, 5); err == nil && tail != "" {
-		m.rest.Error += mark + tail
+		m.restore.Error += mark + tail
 	}
 }
 
-// rename gives the old container its name again, or the stand-in of one that removed itself. While the old one is
-// still there, the stand-in is not needed.
+// rename gives the old container its name again, or the stand-in of one that removed itself.
 func (m *container) rename(ctx context.Context) error {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	if p.AutoRemove {
 		return m.renameAutoRemove(ctx)
 	}
-	return m.Engine.Rename(ctx, p.OldID, m.rest.oldName())
+	return m.Engine.Rename(ctx, p.OldID, m.restore.oldName())
 }
 
 // oldName is what the old container is called: Compose may have called it otherwise than the one of the snapshot.
 func (r Restore) oldName() string { return cmp.Or(r.Plan.OldName, r.Container) }
 
 func (m *container) restart(ctx context.Context) error {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	id := p.OldID
 	now, err := m.Engine.Inspect(ctx, id)
 	if p.AutoRemove && errors.Is(err, snapshot.ErrUnknownContainer) {
@@ -191,14 +190,14 @@ func (m *container) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dying := m.dying(now) && now.Carries == "" // what carries the bot was not told to stop by this one, which is here
+	dying := m.dying(now) && now.Carries == "" // this bot still runs, so it has not stopped what it runs in
 	if dying {
 		err := m.Engine.Stop(ctx, id, m.stopLimit())
 		if dying = !errors.Is(err, snapshot.ErrEngineDenied); dying && err != nil {
 			return err
 		}
 	}
-	if dying || !alive(now) { // one that somebody has paused stays so
+	if dying || !alive(now) { // a paused one stays paused
 		if err := m.Engine.Start(ctx, id); err != nil {
 			return err
 		}
@@ -206,19 +205,19 @@ func (m *container) restart(ctx context.Context) error {
 	return m.staysUp(ctx, id)
 }
 
-// dying says that the old container, which runs, was told to stop, and may do so yet: an engine that says it could not stop
-// it, or says nothing, has sent the signal. So it is stopped before it is started again.
+// dying says that the old container still runs, was told to stop, and may yet do so. An engine that has answered with an
+// error, or not at all, may have sent the signal. So the container is stopped to the end before it is started again.
 func (m *container) dying(now snapshot.Inspection) bool {
-	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.rest.passed(Swapping)
-	return told && alive(now) && now.StartedAt.Equal(m.rest.Plan.OldStarted)
+	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.restore.passed(Swapping)
+	return told && alive(now) && now.StartedAt.Equal(m.restore.Plan.OldStarted)
 }
 
 func (m *container) stopLimit() time.Duration {
-	return time.Duration(m.rest.Plan.StopTimeout) * time.Second
+	return time.Duration(m.restore.Plan.StopTimeout) * time.Second
 }
 
-// staysUp waits until a container has been up for a second. An engine that is about to end starts what it is told to, and
-// stops it again. One that keeps being restarted is as it was.
+// staysUp waits until a container has been up for a second. An engine that is shutting down starts what it is told to
+// start, and stops it again. A container that keeps being restarted is as it was before.
 func (m *container) staysUp(ctx context.Context, id string) error {
 	window := min(m.Window, time.Second)
 	for {
@@ -239,7 +238,7 @@ func (m *container) staysUp(ctx context.Context, id string) error {
 	}
 }
 
-// alive says that the container runs, or will without anybody's help.
+// alive says that the container runs, or that the engine is going to start it again.
 func alive(c snapshot.Inspection) bool {
 	return c.State == "running" || c.State == "restarting" || c.State == "paused"
 }

@@ -12,7 +12,7 @@ import (
 // Swap is the only downtime: the old one is told not to come back, stopped and set aside; the new one takes the name and
 // starts.
 func (m *container) Swap(ctx context.Context) error {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	if err := m.peek(ctx, 15*time.Second, m.checkHolder); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ type step struct {
 }
 
 func (m *container) swapSteps() []step {
-	p := m.rest.Plan
+	p := m.restore.Plan
 	var steps []step
 	if p.OldID != "" {
 		steps = m.asideSteps(p)
@@ -48,18 +48,18 @@ func (m *container) swapSteps() []step {
 	}
 	return append(steps,
 		step{"giving the replacement its name", 15 * time.Second, func(ctx context.Context) error {
-			return m.Engine.Rename(ctx, p.NewID, m.rest.Container)
+			return m.Engine.Rename(ctx, p.NewID, m.restore.Container)
 		}},
 		step{"starting the replacement", m.Act, func(ctx context.Context) error {
 			return m.Engine.Start(ctx, p.NewID)
 		}})
 }
 
-// goneLimit is how long the engine may take to remove a container that removes itself: its files may be many. Until then
-// nobody else can have its name.
+// goneLimit is how long the engine may take to remove an auto-remove container, which may have many files. Until then
+// no other container can have its name.
 const goneLimit = 5 * time.Minute
 
-// asideSteps take the old container out of service, and keep it.
+// asideSteps stop the old container and set it aside.
 func (m *container) asideSteps(p Plan) []step {
 	stop := m.stopLimit()
 	return []step{
@@ -90,8 +90,8 @@ func (m *container) disarm(ctx context.Context, p Plan) error {
 	return m.Engine.SetRestartPolicy(ctx, p.OldID, snapshot.RestartPolicy{Name: "no"})
 }
 
-// ignoreGone makes a success of an old container that is not there any more: an auto-remove one removes itself when it stops,
-// and people remove the others. Nothing is in the replacement's way then.
+// ignoreGone takes ErrGone for success. An auto-remove container is gone once it has stopped, and people remove others.
+// Either way nothing is in the replacement's way.
 func ignoreGone(err error) error {
 	if errors.Is(err, snapshot.ErrGone) {
 		return nil
@@ -116,19 +116,19 @@ func (m *container) measure(ctx context.Context, p Plan) error {
 	if err != nil {
 		return err
 	}
-	m.rest.StartedAt = now.StartedAt
-	m.rest.Plan.HealthFor = min(now.CheckFor, m.Health)
-	m.rest.Downtime, err = m.downtime(ctx, now)
+	m.restore.StartedAt = now.StartedAt
+	m.restore.Plan.HealthFor = min(now.CheckFor, m.Health)
+	m.restore.Downtime, err = m.downtime(ctx, now)
 	return err
 }
 
-// downtime is from the old container's end to the new one's start, both by the engine's clock, whoever has stopped it. Of
-// one that has removed itself it is what this run has seen.
+// downtime is from the old container's end to the new one's start, by the engine's clock, whoever has stopped it. For a
+// container that has removed itself it is what this run has seen.
 func (m *container) downtime(ctx context.Context, now snapshot.Inspection) (time.Duration, error) {
-	if !m.rest.Plan.OldRunning {
+	if !m.restore.Plan.OldRunning {
 		return 0, nil
 	}
-	old, err := m.Engine.Inspect(ctx, m.rest.Plan.OldID)
+	old, err := m.Engine.Inspect(ctx, m.restore.Plan.OldID)
 	switch {
 	case err == nil && old.FinishedAt.After(old.StartedAt):
 		return max(0, now.StartedAt.Sub(old.FinishedAt)), nil

@@ -13,7 +13,7 @@ import (
 type task struct {
 	*Restorer
 	lease   *lease
-	rest    Restore
+	restore Restore
 	began   State // in which this run has found the restore
 	wasLate bool  // an act may have reached the engine after the lease had run out; see lateacts.go
 }
@@ -36,7 +36,7 @@ func (t *task) peek(ctx context.Context, limit time.Duration, look func(context.
 
 // attempt returns late when the limit is over.
 func (t *task) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) (err error, late bool) {
-	swapping := t.rest.State == Swapping
+	swapping := t.restore.State == Swapping
 	if ctx.Err() != nil && !swapping {
 		return context.Cause(ctx), false
 	}
@@ -57,7 +57,7 @@ func (t *task) attempt(ctx context.Context, limit time.Duration, do func(context
 func (t *task) hung(ctx context.Context, err error, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if t.Engine.Ping(ctx) != nil || t.hangs(t.rest.ID) < 2 {
+	if t.Engine.Ping(ctx) != nil || t.countStuck(t.restore.ID) < 2 {
 		return err
 	}
 	return fmt.Errorf("the engine has not done it within %s, although it answers: %v", limit, err) // no more an engine that is away

@@ -11,7 +11,7 @@ import (
 
 const (
 	verifyPoll = 100 * time.Millisecond
-	pausedFor  = 3 * time.Minute // how long a container without a check may stay paused before it counts as one that did not come up
+	pausedFor  = 3 * time.Minute // a container without a health check that stays paused for longer has not come up
 )
 
 // prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
@@ -38,7 +38,8 @@ func (m *container) prove(ctx context.Context) (string, error) {
 	}
 }
 
-// patience ends when the container's own check should have come to a verdict, and when the bot's limit is reached.
+// patience returns an error when the container's health check should have come to a verdict by now, or when the bot's limit
+// is reached.
 func (m *container) patience(now snapshot.Inspection, waited time.Duration) error {
 	switch limit := min(now.CheckFor, m.Health); {
 	case !now.HasCheck && waited > pausedFor:
@@ -61,19 +62,19 @@ func (m *container) nextLook(now snapshot.Inspection) time.Duration {
 
 func (m *container) look(ctx context.Context) (now snapshot.Inspection, err error) {
 	err = m.peek(ctx, 15*time.Second, func(ctx context.Context) error {
-		now, err = m.Engine.Inspect(ctx, m.rest.Plan.NewID)
+		now, err = m.Engine.Inspect(ctx, m.restore.Plan.NewID)
 		return err
 	})
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		err = errors.New("it is gone: it ended and removed itself (--rm), or somebody has removed it")
 	}
-	if err == nil && now.Name != m.rest.Container {
+	if err == nil && now.Name != m.restore.Container {
 		err = fmt.Errorf("%w: it is called %s now", ErrTaken, now.Name)
 	}
 	return now, err
 }
 
-// verdict is what one look says. A paused container is not judged: somebody has stopped its clock.
+// verdict is what one look says. A paused container gets none: somebody has stopped its clock.
 func (m *container) verdict(now snapshot.Inspection) (how string, done bool, err error) {
 	switch now.State {
 	case "running", "paused":

@@ -10,13 +10,13 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// notes are what a bot knows of a restore that it is at.
+// notes are what this bot knows of a restore and the journal does not.
 type notes struct {
-	waits      time.Time // since when its engine does not answer; zero: it does
+	waitsSince time.Time // since when its engine has not answered; zero: it answers
 	notified   bool      // people have been told
-	hangs      int       // acts in this state that were not done in time, although the engine answered
-	late       bool      // an act of this bot may have come after another one had the restore, which the journal has yet to be told
-	reconciled int       // how often reconciling it came to nothing
+	stuckActs  int       // how many acts in this state were not done in time, although the engine answered
+	late       bool      // an act of this bot may have come late, and the journal does not know that yet
+	reconciled int       // how often reconciling it has failed
 	notBefore  time.Time // not to be reconciled before
 }
 
@@ -33,7 +33,7 @@ func (r *Restorer) note(id int64, change func(*notes)) notes {
 	return *n
 }
 
-// forget drops what says nothing any more.
+// forget drops empty notes.
 func (r *Restorer) forget(id int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,27 +42,27 @@ func (r *Restorer) forget(id int64) {
 	}
 }
 
-// hangs counts one more act that was not done in time.
-func (r *Restorer) hangs(id int64) int {
-	return r.note(id, func(n *notes) { n.hangs++ }).hangs
+// countStuck counts one more act that was not done in time.
+func (r *Restorer) countStuck(id int64) int {
+	return r.note(id, func(n *notes) { n.stuckActs++ }).stuckActs
 }
 
-// waits says on the timeline, once, that a restore waits for an engine that does not answer: somebody looks at a message that
-// does not change. Err is how the last try ended.
-func (r *Restorer) waits(id int64, err error) {
+// noteWaiting writes onto the timeline, once, that a restore waits for an engine that does not answer: somebody is looking at
+// a message that does not change. Err is how the last try ended.
+func (r *Restorer) noteWaiting(id int64, err error) {
 	notify := false
 	n := r.note(id, func(n *notes) {
 		switch {
 		case !errors.Is(err, snapshot.ErrEngineAway):
-			n.waits, n.notified = time.Time{}, false
-		case n.waits.IsZero():
-			n.waits = time.Now()
-		case !n.notified && time.Since(n.waits) >= r.NotifyAfter:
+			n.waitsSince, n.notified = time.Time{}, false
+		case n.waitsSince.IsZero():
+			n.waitsSince = time.Now()
+		case !n.notified && time.Since(n.waitsSince) >= r.NotifyAfter:
 			n.notified, notify = true, true
 		}
 	})
 	if notify {
-		r.notifyWaiting(id, time.Since(n.waits))
+		r.notifyWaiting(id, time.Since(n.waitsSince))
 	}
 }
 
