@@ -43,8 +43,8 @@ func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, a
 	return added, nil
 }
 
-// TakeStopped keeps a container that has ended, under a document that the caller gives. Unlike others it waits for no
-// slot: at the end of a restore somebody waits, and what is read is not written any more.
+// TakeStopped keeps a container that has ended, under a document that the caller gives. It waits for no slot: somebody waits
+// for the end of a restore.
 func (t *Taker) TakeStopped(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error) {
 	s.ImageRef = t.Ref(s.Container, s.Name)
 	err := t.written(ctx, &s)
@@ -52,7 +52,7 @@ func (t *Taker) TakeStopped(ctx context.Context, s snapshot.Snapshot, by snapsho
 		return s, err
 	}
 	if s.Committed {
-		if err := t.Engine.Untag(ctx, s.ImageRef); err != nil { // of a commit before a crash
+		if err := t.Engine.Untag(ctx, s.ImageRef); err != nil { // a commit before a crash may have left it
 			return s, err
 		}
 		s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, false)

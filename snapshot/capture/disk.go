@@ -58,7 +58,7 @@ func (d *Disk) after(ctx context.Context, id string, use snapshot.DiskUse) (floa
 	}
 	bytes, err := d.Takes(ctx, id)
 	if err != nil {
-		return use.Share, "" // if it can't be told, the commit will
+		return use.Share, "" // nobody knows; the commit will show
 	}
 	after := use.Share + float64(bytes)/float64(use.Bytes)
 	return after, fmt.Sprintf(", and %.0f %% after this commit, which takes up to %d MB", after*100, bytes/1e6)

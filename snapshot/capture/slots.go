@@ -19,7 +19,7 @@ type slots struct {
 	archived  func()
 }
 
-// acquire waits for the slots that a Take needs: first for the longer one, while nothing is held yet.
+// acquire waits for the slots that a Take needs. The one for archives comes first, since that wait is the longer one.
 func (t *Taker) acquire(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (*slots, error) {
 	p := &slots{patience: ask.Patience, archived: func() {}}
 	if p.patience == nil {
@@ -32,7 +32,7 @@ func (t *Taker) acquire(ctx context.Context, c snapshot.Container, ask snapshot.
 		select {
 		case t.archives <- struct{}{}:
 			p.archived = sync.OnceFunc(func() { <-t.archives })
-		case <-p.patience.Done(): // it is taken without
+		case <-p.patience.Done(): // the snapshot is taken without archives
 		case <-ctx.Done():
 			return nil, fmt.Errorf("waiting for other archives: %w", context.Cause(ctx))
 		}
@@ -64,7 +64,7 @@ func (p *slots) release() {
 }
 
 // amongBots runs a commit in one of the slots that all bots of an engine share. A slot that a bot had when it died is
-// free at once. It returns ErrCommitsBusy when none becomes free in time. Whoever waits must hold no container still.
+// free at once. It returns ErrCommitsBusy when none becomes free in time. No container may be paused during the wait.
 func (t *Taker) amongBots(ctx context.Context, engine string, commit func(context.Context) error) error {
 	waiting, cancel := context.WithTimeoutCause(ctx, t.Wait, snapshot.ErrCommitsBusy)
 	defer cancel()

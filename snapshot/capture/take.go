@@ -70,7 +70,7 @@ func (t *Taker) Take(ctx context.Context, c snapshot.Container, ask snapshot.Tak
 	if err := snapshot.CheckName(ask.Name); err != nil {
 		return s, err
 	}
-	if !ask.Numbered { // rather now than after others
+	if !ask.Numbered { // so as not to wait for other commits in vain
 		if err := t.free(ctx, c.Key, ask.Name); err != nil {
 			return s, err
 		}
@@ -122,8 +122,8 @@ func draft(c snapshot.Container, name string, ask snapshot.TakeAsk) snapshot.Sna
 	return s
 }
 
-// look finds out what there is to keep, and whether there is room for it. It changes nothing: what can't be taken is not
-// to fill the timeline with entries that say that it was about to be.
+// look finds out what there is to keep, and whether there is room for it. It changes nothing. A snapshot that
+// can't be taken gets no entry on the timeline.
 func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspection, error) {
 	now, err := t.Engine.Inspect(ctx, s.ContainerID)
 	if err != nil {
@@ -139,8 +139,8 @@ func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspec
 	return now, t.written(ctx, s)
 }
 
-// written notes whether a commit is needed, and returns an error when there is no room for it. What has been written
-// stays written.
+// written notes whether a commit is needed, and returns an error when there is no room for it. A container that has
+// written once is not asked again.
 func (t *Taker) written(ctx context.Context, s *snapshot.Snapshot) (err error) {
 	if s.Committed {
 		return nil
@@ -158,7 +158,7 @@ func (t *Taker) save(ctx context.Context, s *snapshot.Snapshot, now snapshot.Ins
 		return t.saveImage(ctx, s, now, t.amongBots)
 	}
 	var volumes *archiving
-	err := t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) { // while nothing is held still for it yet
+	err := t.amongBots(ctx, now.Engine, func(ctx context.Context) (err error) { // waiting comes before the container is paused
 		volumes, err = t.saveBoth(ctx, s, now, at)
 		return err
 	})
@@ -170,7 +170,7 @@ func (t *Taker) save(ctx context.Context, s *snapshot.Snapshot, now snapshot.Ins
 	return nil
 }
 
-// saveBoth keeps the image, and what has been begun of the archives at the same moment; nil when that could not be.
+// saveBoth saves the image and begins the archives at the same moment. It returns nil when there are no archives.
 func (t *Taker) saveBoth(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, at *slots) (*archiving, error) {
 	inPlace := func(ctx context.Context, _ string, commit func(context.Context) error) error { return commit(ctx) }
 	volumes, err := at.beginArchives(ctx, now)
@@ -187,7 +187,7 @@ func (t *Taker) saveBoth(ctx context.Context, s *snapshot.Snapshot, now snapshot
 
 // saveImage tags the container's image, or commits what was written to its own layer. Among runs the commit in its slot.
 func (t *Taker) saveImage(ctx context.Context, s *snapshot.Snapshot, now snapshot.Inspection, among func(context.Context, string, func(context.Context) error) error) error {
-	if err := t.written(ctx, s); err != nil { // something may have been, meanwhile
+	if err := t.written(ctx, s); err != nil { // something may have been written since
 		return err
 	}
 	if err := t.Engine.TagMounted(ctx, s.Document, s.ImageRef); err != nil {
@@ -203,8 +203,8 @@ func (t *Taker) saveImage(ctx context.Context, s *snapshot.Snapshot, now snapsho
 	})
 }
 
-// discard removes what was kept of a snapshot that could not be written down, since nobody would ever find it. Should
-// another one bear its name by now, which takes a database that was lost in between, that one gets its tag back.
+// discard removes what is on the engine of a snapshot that could not be written down: nobody would ever find it. If another
+// snapshot has its name by now, because the lock on the name was lost, that one gets its tag back.
 func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()

@@ -24,8 +24,8 @@ type VolumesConfig struct {
 	Freeze time.Duration // how long snapback.pause=auto may freeze a container for its archives; 0: 5 s
 }
 
-// Volumes archives the contents of volumes, and puts them back. Both a Taker and a Restorer use it; it is one per bot,
-// since what it is busy with must not be tidied away.
+// Volumes archives the contents of volumes, and puts them back. Both a Taker and a Restorer use it; there is one
+// per bot, since it knows which sets are in use.
 type Volumes struct {
 	VolumesConfig
 	mu     sync.Mutex
@@ -249,8 +249,8 @@ func (v *Volumes) Verify(ctx context.Context, s snapshot.VolumeSet) error {
 // MarkBegun is the mark of a set whose archives a restore has begun to replace: the set is of no use to anybody else.
 const MarkBegun = "begun"
 
-// How long a set stays that nothing refers to. What a restore has kept was referred to until it was of no use any more.
-// Others may be a moment before it is written down whose they are, or all that a lost database has left.
+// How long a set stays that nothing refers to. A restore's set was referred to until it was of no use, so it goes soon. Any
+// other set may be about to be written down, or be all that is left of a lost database.
 const (
 	usedAge   = time.Hour
 	orphanAge = 7 * 24 * time.Hour
@@ -263,7 +263,7 @@ func (v *Volumes) LookAfter(ctx context.Context, _ string) error {
 
 // Tidy removes what nothing refers to any more.
 func (v *Volumes) Tidy(ctx context.Context) error {
-	sets, err := v.Vault.Sets() // before Used: what comes into use in between is young
+	sets, err := v.Vault.Sets() // before Used: a set that comes into use in between is young
 	if err != nil || len(sets) == 0 {
 		return err
 	}
@@ -294,8 +294,8 @@ func (v *Volumes) release(ctx context.Context, set string) error {
 	return v.Vault.Drop(set)
 }
 
-// archiving archives the volumes of a container while a snapshot of it is being taken. That it can't be done is no reason
-// to have no snapshot: it is written down with it.
+// archiving archives the volumes of a container while a snapshot of it is taken. When that fails, the snapshot is taken
+// without, and says why.
 type archiving struct {
 	v      *Volumes
 	still  *freezing
@@ -350,7 +350,7 @@ func (k *archiving) finish(ctx, patience context.Context) *snapshot.VolumeSet {
 	return &set
 }
 
-// nothing is what a set comes to of which everything was left out.
+// nothing is the result when everything was left out of a set.
 func (v *Volumes) nothing(set snapshot.VolumeSet) *snapshot.VolumeSet {
 	if err := v.Vault.Drop(set.ID); err != nil {
 		v.Logger.Warn("removing an empty archive", "set", set.ID, "err", err) // it is tidied away later
@@ -371,7 +371,7 @@ func (k *archiving) consistency(ctx context.Context) (snapshot.Consistency, erro
 	return consistencyOf(k.now, after, still), nil
 }
 
-// consistencyOf goes by how the container was before the first file and after the last one.
+// consistencyOf compares how the container was before the first file and after the last one.
 func consistencyOf(before, after snapshot.Inspection, still bool) snapshot.Consistency {
 	switch {
 	case before.StartedAt != after.StartedAt:

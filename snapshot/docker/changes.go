@@ -51,13 +51,13 @@ var plainNames = map[string]string{
 	"label org.opencontainers.image.created":  "built",
 }
 
-// told elsewhere: what repeats another attribute, and what only tools care for.
-var told = []string{
+// reportedElsewhere elsewhere: what repeats another attribute, and what only tools care for.
+var reportedElsewhere = []string{
 	"name", "Path", "Args", "Config.ExposedPorts", "Config.Volumes", "Config.OnBuild", "Config.AttachStdin", "Config.AttachStdout",
 	"Config.AttachStderr", "HostConfig.ContainerIDFile", "HostConfig.ConsoleSize", "HostConfig.VolumesFrom",
 }
 
-var toldKinds = []string{"bind ", "mount-mode ", "mount-option ", "network-id ", "network-mac ", "label com.docker.compose.", "label desktop.docker.io/"}
+var reportedElsewhereKinds = []string{"bind ", "mount-mode ", "mount-option ", "network-id ", "network-mac ", "label com.docker.compose.", "label desktop.docker.io/"}
 
 // first is the order in which changes are told: what most often breaks things comes first.
 var first = []string{"image", "image digest", "image built", "image ID", "env", "command", "entrypoint", "mount", "network", "port", "version", "revision"}
@@ -79,7 +79,7 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 	secrets := mask.Secrets(slices.Concat(b.Config.Env, a.Config.Env))
 	var out []snapshot.Change
 	for _, name := range differing(was, is) {
-		if !slices.Contains(told, name) && !slices.ContainsFunc(toldKinds, func(k string) bool { return strings.HasPrefix(name, k) }) {
+		if !slices.Contains(reportedElsewhere, name) && !slices.ContainsFunc(reportedElsewhereKinds, func(k string) bool { return strings.HasPrefix(name, k) }) {
 			out = append(out, change(name, was, is, secrets))
 		}
 	}

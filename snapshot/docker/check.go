@@ -46,7 +46,7 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 	if err != nil {
 		return snapshot.Finding{}, err
 	}
-	problems := append(s.problems(name, spec, d), e.barred(ctx)...)
+	problems := append(s.problems(name, spec, d), e.deniedWords(ctx)...)
 	for _, c := range joined {
 		if c.Carries != "" {
 			problems = append(problems, fmt.Sprintf("container %s shares its namespaces, and would be cut off: %s", c.Name, c.Carries))

@@ -22,7 +22,7 @@ func (e *Engine) Compare(want json.RawMessage, spec snapshot.Spec, got json.RawM
 	if err != nil {
 		return nil, err
 	}
-	reasons := judge{spec: spec, want: w, got: g}
+	reasons := expectations{spec: spec, want: w, got: g}
 	secrets := mask.Secrets(slices.Concat(w.Config.Env, g.Config.Env))
 	var out []snapshot.Difference
 	for _, name := range differing(wantAll, gotAll) {
@@ -71,14 +71,14 @@ func secret(kind, key, value string) bool {
 	return !public && mask.Secret(key, value)
 }
 
-// judge knows why a restored container may differ in an attribute.
-type judge struct {
+// expectations knows why a restored container may differ in an attribute.
+type expectations struct {
 	spec      snapshot.Spec
 	want, got document
 }
 
 // expected is the reason for a difference; "" when there is none that would excuse it.
-func (j judge) expected(name, got string) string {
+func (j expectations) expected(name, got string) string {
 	kind, key, _ := strings.Cut(name, " ")
 	switch {
 	case kind == "mount-option" && j.byImageID(key):
@@ -102,13 +102,13 @@ func (j judge) expected(name, got string) string {
 }
 
 // byImageID says that an image is mounted by its ID, and is the one that was mounted by its name.
-func (j judge) byImageID(at string) bool {
+func (j expectations) byImageID(at string) bool {
 	id := j.want.Snapback.MountedImages[at]
 	return id != "" && j.got.imageMounts()[at] == id
 }
 
 // expectedMount excuses what comes of mounting an anonymous volume by its name, or of its being gone.
-func (j judge) expectedMount(kind, at string) string {
+func (j expectations) expectedMount(kind, at string) string {
 	same := func(m mountPoint) bool { return path.Clean(m.Destination) == at }
 	unstated := j.want.unstated()
 	i, k := slices.IndexFunc(unstated, same), slices.IndexFunc(j.got.Mounts, same)

@@ -134,8 +134,8 @@ func (e *Engine) Denied(ctx context.Context) error {
 // triedFor is how long it is believed what the engine allows.
 const triedFor = time.Minute
 
-// barred is what Denied finds, in words, for a preflight: what is denied must be known before the old container is stopped.
-func (e *Engine) barred(ctx context.Context) []string {
+// deniedWords is what Denied finds, in words, for a preflight: what is denied must be known before the old container is stopped.
+func (e *Engine) deniedWords(ctx context.Context) []string {
 	e.mu.Lock()
 	at, denied := e.triedAt, e.denied
 	e.mu.Unlock()

@@ -47,20 +47,20 @@ func (d document) known(err, missing error) error {
 	return err
 }
 
-// discreet is an error of the engine without the secrets that it quotes, such as those of a command that can't be started.
+// redactedError is an error of the engine without the secrets that it quotes, such as those of a command that can't be started.
 // It ends up on the timeline, in Slack and in the log.
-type discreet struct {
+type redactedError struct {
 	error
 	secrets []string
 }
 
 // quiet is err without the secrets of an environment, nor what looks like one.
-func quiet(err error, env []string) error { return discreet{err, mask.Secrets(env)} }
+func quiet(err error, env []string) error { return redactedError{err, mask.Secrets(env)} }
 
-func (d discreet) Error() string { return mask.Text(d.error.Error(), d.secrets) }
+func (d redactedError) Error() string { return mask.Text(d.error.Error(), d.secrets) }
 
 // Unwrap keeps the error's kind.
-func (d discreet) Unwrap() error { return d.error }
+func (d redactedError) Unwrap() error { return d.error }
 
 func isAway(err error) bool {
 	if client.IsErrConnectionFailed(err) || cerrdefs.IsUnavailable(err) || brokenOff(err) {

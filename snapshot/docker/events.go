@@ -74,7 +74,7 @@ func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, erro
 	var out []snapshot.Observation
 	for _, row := range rows {
 		if name := nameOf(row); name != "" && !snapshot.OurName(name) {
-			s := sighting(engineID, name, row)
+			s := observation(engineID, name, row)
 			s.Others = !enabledBy(row.Labels, e.only) || e.carries(ctx, rowCandidate(row)) != ""
 			out = append(out, s)
 		}
@@ -103,7 +103,7 @@ func (e *Engine) tellApart(ctx context.Context, seen []snapshot.Observation) err
 	return err
 }
 
-func sighting(engineID, name string, row container.Summary) snapshot.Observation {
+func observation(engineID, name string, row container.Summary) snapshot.Observation {
 	settings := snapshot.ParseSettings(row.Labels)
 	return snapshot.Observation{
 		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, State: string(row.State),

@@ -105,7 +105,7 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 		return fmt.Errorf("reading the log of %.12s: %w", id, terminalError(err, c.Config.Env))
 	}
 	defer func() { _ = body.Close() }()
-	if err = readLines(body, c.Config.Tty, newVeil(c.Config.Env, emit)); ctx.Err() != nil {
+	if err = readLines(body, c.Config.Tty, newLogMask(c.Config.Env, emit)); ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {

@@ -184,7 +184,7 @@ func (s duplicatedDeploys) AddDeployed(ctx context.Context, d snapshot.Deployed)
 	return fresh, nil
 }
 
-// detached is a context for what is done after the snapshot itself: it neither ends with the request nor takes long.
+// detached is a context for what is done after the snapshot. It does not end with the request, and does not take long.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
@@ -208,8 +208,7 @@ func (d *Duplicator) add(ctx context.Context, s snapshot.Snapshot) error {
 	return d.Engine.AddDuplicate(ctx, dup)
 }
 
-// reconcile gives those snapshots a duplicate that have none, and removes duplicates of what Postgres remembers to have
-// removed, or to have changed since.
+// reconcile adds missing duplicates, and removes those of snapshots that Postgres has removed or changed since.
 func (d *Duplicator) reconcile(ctx context.Context) error {
 	engine, err := d.Engine.ID(ctx)
 	if err != nil {
@@ -226,8 +225,8 @@ func (d *Duplicator) reconcile(ctx context.Context) error {
 	return errors.Join(d.addMissing(ctx, there, all), d.dropStale(ctx, ofEngine(engine, there), all))
 }
 
-// ofEngine picks the duplicates of one engine's snapshots. Others may be there as well, as in a copy of an engine's data folder:
-// they are no leftovers, and perhaps all that there is of those snapshots.
+// ofEngine picks the duplicates of one engine's snapshots. Others may be there as well, as in a copy of an engine's data folder.
+// They are no leftovers, and may be all that is left of those snapshots.
 func ofEngine(engine string, list []snapshot.Duplicate) []snapshot.Duplicate {
 	return slices.DeleteFunc(slices.Clone(list), func(d snapshot.Duplicate) bool { return !strings.HasPrefix(d.Key, engine+"/") })
 }
@@ -269,8 +268,7 @@ func (d *Duplicator) dropStale(ctx context.Context, there []snapshot.Duplicate, 
 	return err
 }
 
-// duplicateName is of the grammar of a container's name, which snapshots' names are of too. All that can change in a
-// snapshot is what a deploy has changed since.
+// duplicateName follows the grammar of a container's name. The sum changes with the snapshot; only its Changes can.
 func duplicateName(s snapshot.Snapshot) string {
 	changes, _ := json.Marshal(append([]snapshot.Change{}, s.Changes...)) // plain strings: always encodable
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%s", s.Key, s.Name, s.CreatedAt.UnixMicro(), changes))

@@ -27,9 +27,8 @@ type LeftOut struct {
 	Why       string
 }
 
-// Rebuild finds the snapshots again that the database does not know, from their duplicates on the engine, also those that it
-// bears under a name that it has no more. A name that has been given anew in the meantime gets -2, -3, …. Doing it twice adds
-// nothing twice.
+// Rebuild reads the duplicates on the engine, also those from when it had another name, and writes the snapshots into the
+// database that it does not know. A name that is taken by now gets -2, -3, …. Doing it twice adds nothing twice.
 func (d *Duplicator) Rebuild(ctx context.Context, by snapshot.By) (Rebuilt, error) {
 	engine, err := d.Engine.ID(ctx)
 	if err != nil {
@@ -64,13 +63,13 @@ func (d *Duplicator) Rebuild(ctx context.Context, by snapshot.By) (Rebuilt, erro
 type rebuild struct {
 	*Duplicator
 	engine   string
-	attended []string // engines that are others' to look after
+	attended []string // engines that bots reach
 	out      Rebuilt
 	found    map[string]snapshot.Snapshot // by identity and moment
 }
 
-// own is the key of the same container on this engine, and whether its snapshots are this engine's. What has another
-// engine's name and is here, while nobody reaches that engine, is left of a time when this one had that name.
+// own is the key of the same container on this engine, and whether its snapshots are this engine's. A snapshot with
+// another engine's name is this one's when nobody reaches that engine: this one had that name before.
 func (b *rebuild) own(key string) (string, bool) {
 	engine, rest, _ := strings.Cut(key, "/")
 	if engine != b.engine && slices.Contains(b.attended, engine) {
@@ -104,13 +103,13 @@ func (b *rebuild) read(ctx context.Context, dup snapshot.Duplicate) error {
 		return nil
 	}
 	at := fmt.Sprint(s.Key, s.CreatedAt.UnixMicro())
-	if other, two := b.found[at]; !two || len(s.Changes) > len(other.Changes) { // the one from before a deploy was to be removed
+	if other, two := b.found[at]; !two || len(s.Changes) > len(other.Changes) { // the one with fewer changes is from before the deploy, and was about to be removed
 		b.found[at] = s
 	}
 	return nil
 }
 
-// mine opens a duplicate, unless it is none of this bot's business.
+// mine opens a duplicate, or says why this bot must not use it.
 func (b *rebuild) mine(dup snapshot.Duplicate) (s snapshot.Snapshot, why string) {
 	s, err := b.open(dup)
 	if err != nil {
@@ -175,8 +174,8 @@ func (b *rebuild) rename(ctx context.Context, list []snapshot.Snapshot) error {
 	return nil
 }
 
-// occupants are who was last known to have run under each identity: without one, the snapshots of a container that is gone
-// could not be asked for by its name.
+// occupants are the containers that were last seen under each identity. Without one, nobody could ask by its name for the
+// snapshots of a container that is gone.
 func (b *rebuild) occupants(list []snapshot.Snapshot) ([]snapshot.Occupant, error) {
 	newest := map[string]snapshot.Occupant{}
 	for _, s := range list { // the newest is the last
@@ -194,7 +193,7 @@ func (b *rebuild) occupants(list []snapshot.Snapshot) ([]snapshot.Occupant, erro
 	return occupants, nil
 }
 
-// tag sees to it that nobody takes the images for unused. A restore goes by their IDs, so it works without.
+// tag keeps the images from being pruned. A restore goes by their IDs, and works without.
 func (b *rebuild) tag(ctx context.Context) {
 	for _, s := range b.out.Added {
 		err := errors.Join(b.Engine.Tag(ctx, s.ImageID, s.ImageRef), b.Engine.TagMounted(ctx, s.Document, s.ImageRef))

@@ -11,11 +11,11 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// restartedFactor is how many times longer a container that the engine had to restart must stay up to be taken for good.
+// restartedFactor is how many times longer a container must stay up that the engine had to restart.
 const restartedFactor = 10
 
-// jitter is a share of most that is the same for the same name, on every bot: it spreads what would otherwise fall on
-// one moment.
+// jitter is a share of most. It is the same for the same name on every bot, and spreads what would otherwise be done at one
+// moment.
 func jitter(name string, most time.Duration) time.Duration {
 	if most <= 0 {
 		return 0
@@ -25,7 +25,7 @@ func jitter(name string, most time.Duration) time.Duration {
 	return time.Duration(h.Sum64() % uint64(most))
 }
 
-// goodFrom is when a container that has been up and healthy since is good enough for a baseline.
+// goodFrom is from when on a container counts as good that has been up and healthy since the given moment.
 func (w *Watcher) goodFrom(id string, since time.Time) time.Time {
 	return since.Add(w.BaselineAfter + jitter(id, min(w.BaselineAfter/4, 15*time.Second)))
 }
@@ -91,7 +91,7 @@ func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Observation
 }
 
 func (w *Watcher) takeBaseline(ctx, patience context.Context, now snapshot.Inspection) error {
-	w.postpone(now.ID, time.Now().Add(w.nextTry(now.ID))) // when it can't be taken: then again, but ever less often
+	w.postpone(now.ID, time.Now().Add(w.nextTry(now.ID))) // the next try, should this one fail; each waits longer than the one before
 	_, err := w.Taker.Take(ctx, now.Container, snapshot.TakeAsk{
 		Reason: snapshot.Baseline, Patience: patience, By: w.self("up and healthy for " + w.BaselineAfter.String()),
 	})

@@ -9,9 +9,9 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// stateBefore makes sure that the last good state is kept under a name that tells of the deploy: what a pipeline took
-// beforehand; else the baseline; else, if the old container is still there and was good, what it is now. A pipeline also
-// asks before the deploy that is to repair what is broken: what it took then comes last.
+// stateBefore keeps the last good state under a name that says that it is from before a deploy. It is what a pipeline took
+// beforehand, else the baseline, else the old container as it is now, if it is still there and was good. What a pipeline
+// took of a container that was not well counts only when there is no baseline: it may have been about to deploy the repair.
 func (w *Watcher) stateBefore(ctx context.Context, before snapshot.Occupant, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
 	list, err := w.Store.Snapshots(ctx, before.Key)
 	if err != nil {
@@ -52,8 +52,8 @@ func (w *Watcher) takenBeforehand(list []snapshot.Snapshot, before snapshot.Occu
 	return found, ok
 }
 
-// copyBaseline gives the baseline a name that stays. If that has been done already, at an earlier deploy after which
-// nothing good has run, that one is still the last good state; so is what a pipeline took of the same container later on.
+// copyBaseline keeps the baseline under a name of its own. It does nothing when an earlier deploy has done so and nothing
+// good has run since, or when a pipeline has taken a snapshot of the same container later.
 func (w *Watcher) copyBaseline(ctx context.Context, base snapshot.Snapshot, list []snapshot.Snapshot, d snapshot.Deploy) (snapshot.Snapshot, error) {
 	for _, s := range list {
 		of := s.Reason == snapshot.PreDeploy && s.ContainerID == base.ContainerID && s.MissingSince.IsZero()
@@ -74,7 +74,7 @@ func (w *Watcher) takeOld(ctx context.Context, before snapshot.Occupant, d snaps
 	if err != nil {
 		return snapshot.Snapshot{}, false, err
 	}
-	// Its name may be another one by now, as may its key: it is kept as what it was. Its volumes are the new one's already.
+	// It may have been renamed by now: the snapshot is of what it was called. The new one uses its volumes already.
 	as := before.Container
 	s, err := w.Taker.Take(ctx, as, snapshot.TakeAsk{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: snapshot.PreDeploy, NoVolumes: true, By: w.by(d)})
 	return s, err == nil, err
@@ -92,8 +92,8 @@ func (w *Watcher) by(d snapshot.Deploy) snapshot.By {
 	return snapshot.By{Actor: incidents.Self(), Reason: "before the deploy of " + d.After, Source: incidents.Source{System: "snapback"}}
 }
 
-// compareWith finds out what the deploy has changed, and what restoring the kept snapshot would change back: the same,
-// unless that is not of the container right before. A snapshot is younger than what was seen at a container's start.
+// compareWith finds out what the deploy has changed, and what restoring the kept snapshot would change back. That is the
+// same when the snapshot is of the container right before.
 func (w *Watcher) compareWith(d *snapshot.Deployed, before snapshot.Occupant, kept snapshot.Snapshot, now snapshot.Inspection) {
 	if kept.ContainerID == before.ID {
 		d.Changes = w.between(kept.Document, now)
@@ -104,8 +104,7 @@ func (w *Watcher) compareWith(d *snapshot.Deployed, before snapshot.Occupant, ke
 	d.WouldUndo = w.between(kept.Document, now)
 }
 
-// between is never nil, since it is read as JSON. That two states can't be compared must not keep the deploy from being
-// told.
+// between is never nil, since it becomes JSON. A comparison that fails must not keep people from hearing of the deploy.
 func (w *Watcher) between(before json.RawMessage, now snapshot.Inspection) []snapshot.Change {
 	if len(before) == 0 || len(now.Document) == 0 {
 		return []snapshot.Change{}

@@ -27,7 +27,7 @@ func (w *Watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What other bots are for is looked at too: what nobody may touch here is not gone.
+	// Other bots' containers are looked at too: one that this bot may not touch is not gone.
 	now := occupants(seen, identities)
 	if err := w.notePresent(ctx, engine, now, identities); err != nil {
 		return err
@@ -107,8 +107,8 @@ func (w *Watcher) compare(now map[string]snapshot.Observation, identities []snap
 	w.remember(list)
 }
 
-// lasting says that a container under a new identity is there to stay. One that only has been renamed may be on its way
-// out: that is how some updaters make room for its successor.
+// lasting says that a container under a new identity is there to stay. One that was only renamed may be about to be
+// removed: some updaters make room for its successor that way.
 func (w *Watcher) lasting(s snapshot.Observation, before string) bool {
 	if before == "" || before == s.Key {
 		return true
@@ -122,7 +122,7 @@ func (w *Watcher) lasting(s snapshot.Observation, before string) bool {
 	return ok && s.Alive() && time.Since(since) >= w.BaselineAfter
 }
 
-// arrived deals with a container that has come to an identity. It runs alone for that identity, so it looks again first.
+// arrived handles a container that is new under an identity. It may have waited for its turn, so it looks again first.
 func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
 	now, err := w.Engine.Inspect(ctx, s.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (!now.Enabled || now.Key != s.Key || snapshot.OurName(now.Name)) {
@@ -168,8 +168,8 @@ func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now sn
 	return w.deployed(ctx, before, now)
 }
 
-// unstarted is how long to wait for a container that was created and not started yet. One whose start has failed is as
-// much of a deploy as any, and so is one that nobody starts.
+// unstarted is how long to wait for a container that was created and not started yet. A container whose start has failed is
+// a deploy, and so is one that nobody starts in time.
 func (w *Watcher) unstarted(now snapshot.Inspection) time.Duration {
 	if !now.StartedAt.IsZero() || now.ExitCode != 0 {
 		return 0
@@ -181,7 +181,7 @@ func (w *Watcher) setOccupant(ctx context.Context, now snapshot.Inspection) erro
 	if err := w.Store.SetOccupant(ctx, occupantOf(now)); err != nil {
 		return err
 	}
-	w.lookSoon() // so that its baseline is thought of
+	w.lookSoon() // its baseline may be due
 	return nil
 }
 
@@ -299,7 +299,7 @@ func ago(d time.Duration) string {
 	return d.Round(time.Minute).String() + " before"
 }
 
-// returned are those changes that bring about once more what an earlier deploy had: the image, or a variable's value.
+// returned are the changes that bring back what an undone deploy had brought: its image, or a variable's value.
 // Masked values can't be compared.
 func returned(undone, now []snapshot.Change) []snapshot.Change {
 	return slices.DeleteFunc(slices.Clone(now), func(c snapshot.Change) bool {

@@ -8,10 +8,11 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// The watch's work runs in the background, one thing at a time for each identity. What can't run now, because this bot or
-// another one is at that identity, brings about another look. What can wait makes room for a deploy: see TakeAsk.Patience.
+// The watch's work runs in the background, one thing at a time for each identity. What can't run
+// now, because this bot or another one works on that identity, is looked at again later. What can wait makes room for a
+// deploy: see TakeAsk.Patience.
 
-// work is an identity's work that is under way.
+// work is what is being done for an identity.
 type work struct {
 	again bool                    // something else came up meanwhile
 	hurry context.CancelCauseFunc // ends the patience of what can wait; nil: it is a deploy's itself

@@ -25,7 +25,7 @@ type Held struct {
 // missingStays is how long a snapshot is shown that can't be restored any more, so that people learn why.
 const missingStays = 7 * 24 * time.Hour
 
-// RetentionRules are by what is decided which snapshots of a container may go.
+// RetentionRules decide which snapshots of a container may go.
 type RetentionRules struct {
 	Keep     int           // how many stay
 	MaxAge   time.Duration // older ones go; 0: none for its age
@@ -74,11 +74,11 @@ type Chore struct {
 	Do   func(ctx context.Context, engine string) error
 }
 
-// tidy removes what may go, and finds out what has gone by itself.
+// tidy removes what may go, and finds images that somebody has removed.
 func (w *Watcher) tidy(ctx context.Context) {
 	engine, err := w.Engine.ID(ctx)
 	if err != nil {
-		return // whoever looks says so
+		return // the next look logs it
 	}
 	for _, chore := range append([]Chore{
 		{"looking for missing images", w.findMissing},

@@ -14,8 +14,8 @@ import (
 // tickName is under which name the ticks of an identity are noted.
 func tickName(key string) string { return "schedule " + key }
 
-// LastDue is the latest tick of a schedule after since that is not after now; zero when there is none. So however many
-// ticks were missed, there is one to take. The next result is when the one after it comes.
+// LastDue is the latest tick of a schedule after since that is not after now; zero when there is none. However many
+// ticks were missed, one is taken. Next is the tick after it.
 func LastDue(spec string, since, now time.Time) (tick, next time.Time, err error) {
 	schedule, err := cron.ParseStandard(spec)
 	if err != nil {
@@ -54,8 +54,8 @@ func TakenFrom(key string, tick, next time.Time, most time.Duration) time.Time {
 	return tick.Add(jitter(key, min(most, next.Sub(tick)/10)))
 }
 
-// beginSchedule notes that the ticks of a schedule that the container before did not have count from its creation on: what
-// was due before that, nobody has missed.
+// beginSchedule notes from when on the ticks of a new schedule count: from the container's creation. Earlier ones were not
+// missed.
 func (w *Watcher) beginSchedule(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
 	if now.Settings.Schedule == "" || now.Settings.Schedule == before.Settings.Schedule {
 		return nil
@@ -86,7 +86,7 @@ func (w *Watcher) scheduled(ctx, patience context.Context, p watched, tick time.
 	}
 	_, noted := w.Store.Once(ctx, tickName(p.Key), tick)
 	w.lookSoon()
-	return errors.Join(err, noted) // an error that will not go away must not be met at every pulse until the next tick
+	return errors.Join(err, noted) // a lasting error must not be met again until the next tick
 }
 
 func takenSince(list []snapshot.Snapshot, tick time.Time) bool {

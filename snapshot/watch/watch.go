@@ -25,10 +25,10 @@ type Config struct {
 	Explicit      time.Duration // how long a pre-deploy snapshot taken beforehand stands for the next deploy; 0: 6 h
 	MaxAge        time.Duration // snapshots older than that go; 0: never for their age
 	Every         time.Duration // how often to look although no event came; 0: 2 min
-	TidyEvery     time.Duration // how often to see to what may go and what has gone missing; 0: 3 min
+	TidyEvery     time.Duration // how often to remove surplus snapshots and look for missing images; 0: 3 min
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
 	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
-	Chores        []Chore       // what else is done every KeepEvery
+	Chores        []Chore       // what else is done every TidyEvery
 	Settle        time.Duration // how long a replacement may stay unstarted before it counts as a deploy; 0: 10 s
 
 	Observe func(snapshot.Deploy) // hears of each deploy that was seen first here, for metrics; nil: nobody does
@@ -60,8 +60,8 @@ func (c Config) withDefaults() Config {
 }
 
 // Watcher sees deploys, keeps the state from before them, and takes and removes snapshots by itself. Any number of bots
-// may watch one engine: what is done for an identity is done by one at a time, and written down in Postgres so that the
-// others, and a bot that starts later, see it done.
+// may watch one engine. For one identity they work one after the other, and write down in Postgres what was done, so that
+// the others see it.
 type Watcher struct {
 	Config
 	ctx    context.Context
@@ -77,7 +77,7 @@ type Watcher struct {
 	ended      map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
 	seenTo     time.Time                // the newest event's moment
 	due        map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
-	waits      map[string]time.Duration // by the engine's ID: how long the last try of a baseline has put off the next one
+	waits      map[string]time.Duration // by the engine's ID: how long to wait after the last try of a baseline
 	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
 	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
 	identities []watched                // what the last look showed
@@ -204,7 +204,7 @@ func (w *Watcher) lookIn(d time.Duration) {
 	})
 }
 
-// noteEvent notes what an event says about when things happened, which no later look can tell.
+// noteEvent notes when things happened. No later look can find that out.
 func (w *Watcher) noteEvent(e snapshot.Event) {
 	w.mu.Lock()
 	if e.At.After(w.seenTo) {
@@ -240,13 +240,13 @@ func (w *Watcher) lookLoop() {
 		}
 		if err := w.look(w.ctx); err != nil && w.ctx.Err() == nil {
 			w.Logger.Warn("looking at the engine", "err", err)
-			w.remember(nil) // nothing is done on what may no longer be so
+			w.remember(nil) // what was seen before may no longer be so
 			w.lookIn(2 * time.Second)
 		}
 	}
 }
 
-// awaitQuiet waits until no event has come for a moment, but never for long: somewhere something always happens.
+// awaitQuiet waits until no event has come for a moment, but not for long: on a busy engine events never end.
 func (w *Watcher) awaitQuiet() {
 	limit := time.After(4 * w.Quiet)
 	for {
@@ -268,7 +268,7 @@ func (w *Watcher) remember(list []watched) {
 	w.identities = list
 }
 
-// forget drops what is known of containers that are gone, and moments by which no deploy will be dated any more.
+// forget drops what is known of containers that are gone, and moments that are too old to date a deploy by.
 func (w *Watcher) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -20,15 +20,15 @@ const (
 	engineBuffer = 16 << 10 // a longer line reaches the engine's log in parts
 )
 
-// veil masks log lines on their way to whoever looks: who may see a log need not be who may see the environment.
-type veil struct {
+// logMask masks log lines on their way to whoever looks: who may see a log need not be who may see the environment.
+type logMask struct {
 	secrets []string
 	hold    int // how much of a line that goes on is held back: it may be the beginning of a secret
 	emit    func(terminal.LogLine) error
 }
 
-func newVeil(env []string, emit func(terminal.LogLine) error) *veil {
-	v := &veil{secrets: mask.Secrets(env), hold: 1 << 10, emit: emit}
+func newLogMask(env []string, emit func(terminal.LogLine) error) *logMask {
+	v := &logMask{secrets: mask.Secrets(env), hold: 1 << 10, emit: emit}
 	for _, s := range v.secrets {
 		v.hold = min(max(v.hold, 3*len(s)), maxLine/2) // in a URL, each byte may be three
 	}
@@ -36,13 +36,13 @@ func newVeil(env []string, emit func(terminal.LogLine) error) *veil {
 }
 
 // whole shows a line.
-func (v *veil) whole(l terminal.LogLine) error {
+func (v *logMask) whole(l terminal.LogLine) error {
 	l.Text = []byte(mask.Text(string(l.Text), v.secrets))
 	return v.emit(l)
 }
 
 // part shows the beginning of a line that goes on, and returns what it held back, masked as far as it can be yet.
-func (v *veil) part(l terminal.LogLine) (rest []byte, err error) {
+func (v *logMask) part(l terminal.LogLine) (rest []byte, err error) {
 	text := []byte(mask.Text(string(l.Text), v.secrets))
 	cut := max(0, len(text)-v.hold)
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
@@ -56,8 +56,8 @@ func (v *veil) part(l terminal.LogLine) (rest []byte, err error) {
 }
 
 // readLines reads a log to its end.
-func readLines(from io.Reader, tty bool, v *veil) error {
-	out, errs := &lines{veil: v, plain: tty}, &lines{veil: v, line: terminal.LogLine{Stderr: true}}
+func readLines(from io.Reader, tty bool, v *logMask) error {
+	out, errs := &lines{masked: v, plain: tty}, &lines{masked: v, line: terminal.LogLine{Stderr: true}}
 	var err error
 	if tty {
 		err = out.readPlain(from)
@@ -72,11 +72,11 @@ func readLines(from io.Reader, tty bool, v *veil) error {
 
 // lines makes lines of the parts of one stream.
 type lines struct {
-	veil  *veil
-	plain bool             // there are no frames
-	line  terminal.LogLine // as much of it as was not shown yet
-	open  bool             // a line has begun that has not ended
-	cut   bool             // and its beginning was shown
+	masked *logMask
+	plain  bool             // there are no frames
+	line   terminal.LogLine // as much of it as was not shown yet
+	open   bool             // a line has begun that has not ended
+	cut    bool             // and its beginning was shown
 }
 
 // Write takes a frame. The engine sends one for each message, with its time in front; a message that does not end in a line
@@ -101,7 +101,7 @@ func (l *lines) add(at time.Time, text []byte) error {
 		return nil
 	}
 	var err error
-	l.line.Text, err = l.veil.part(l.line)
+	l.line.Text, err = l.masked.part(l.line)
 	l.cut = true
 	return err
 }
@@ -112,7 +112,7 @@ func (l *lines) end() error {
 		return nil
 	}
 	l.open = false
-	return l.veil.whole(l.line)
+	return l.masked.whole(l.line)
 }
 
 // restamped is the time that the engine puts before each part of a long line, and so, without frames, in the middle of it:
