@@ -23,7 +23,7 @@ var (
 // Deps is everything that the API asks of the rest. All are required but DatabaseAway, Checks and PagerDuty.
 type Deps struct {
 	Containers  Containers
-	Shelf       Shelf
+	Snapshots   Snapshots
 	Taker       Taker
 	Rebuilder   Rebuilder
 	Restorer    Restorer
@@ -50,8 +50,8 @@ type Containers interface {
 	Containers(ctx context.Context) ([]snapshot.Container, error)
 }
 
-// Shelf reads snapshots; every snapshot.Store is one. key is a container's identity.
-type Shelf interface {
+// Snapshots reads snapshots; every snapshot.Store is one. key is a container's identity.
+type Snapshots interface {
 	// Snapshots lists all of a container's, in any order.
 	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
 	// Snapshot reads one. It returns snapshot.ErrUnknownSnapshot.

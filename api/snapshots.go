@@ -25,7 +25,7 @@ func (a *API) listSnapshots(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.deps.Shelf.Snapshots(r.Context(), c.Key)
+	all, err := a.deps.Snapshots.Snapshots(r.Context(), c.Key)
 	if err != nil {
 		return fmt.Errorf("listing the snapshots of %s: %w", c.Name, err)
 	}
@@ -53,7 +53,7 @@ func (a *API) snapshot(r *http.Request) (snapshot.Container, snapshot.Snapshot, 
 	if snapshot.CheckName(name) != nil { // it can't exist, and need not be looked for
 		return c, snapshot.Snapshot{}, a.noSnapshot(r.Context(), c, name)
 	}
-	snap, err := a.deps.Shelf.Snapshot(r.Context(), c.Key, name)
+	snap, err := a.deps.Snapshots.Snapshot(r.Context(), c.Key, name)
 	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
 		err = a.noSnapshot(r.Context(), c, name)
 	}
@@ -62,7 +62,7 @@ func (a *API) snapshot(r *http.Request) (snapshot.Container, snapshot.Snapshot, 
 
 // noSnapshot names those that exist.
 func (a *API) noSnapshot(ctx context.Context, c snapshot.Container, name string) error {
-	all, err := a.deps.Shelf.Snapshots(ctx, c.Key)
+	all, err := a.deps.Snapshots.Snapshots(ctx, c.Key)
 	if err != nil {
 		return fmt.Errorf("listing the snapshots of %s: %w", c.Name, err)
 	}

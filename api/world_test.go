@@ -24,10 +24,10 @@ import (
 
 // The domain's own types are what the API asks for.
 var (
-	_ api.Restorer = (*restore.Restorer)(nil)
-	_ api.Taker    = (*capture.Taker)(nil)
-	_ api.Shelf    = snapshot.Store(nil)
-	_ api.Restores = restore.Journal(nil)
+	_ api.Restorer  = (*restore.Restorer)(nil)
+	_ api.Taker     = (*capture.Taker)(nil)
+	_ api.Snapshots = snapshot.Store(nil)
+	_ api.Restores  = restore.Journal(nil)
 )
 
 const bootstrap = "bootstrap-token-for-tests"

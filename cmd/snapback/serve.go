@@ -207,7 +207,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
-		Containers: fleet, Shelf: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
+		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: db,
 		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},

@@ -33,8 +33,8 @@ const (
 	overCommit = 1.1
 )
 
-// shelf is a Taker on the real engine and a real Postgres, and a container to take snapshots of.
-type shelf struct {
+// benchTaker is a Taker on the real engine and a real Postgres, and a container to take snapshots of.
+type benchTaker struct {
 	b *testing.B
 	*enginetest.Scope
 	taker *capture.Taker
@@ -42,7 +42,7 @@ type shelf struct {
 	n     int
 }
 
-func newShelf(b *testing.B) *shelf {
+func newBenchTaker(b *testing.B) *benchTaker {
 	b.Helper()
 	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 	if err != nil {
@@ -53,7 +53,7 @@ func newShelf(b *testing.B) *shelf {
 		b.Fatal(err)
 	}
 	b.Cleanup(db.Close)
-	s := &shelf{b: b, Scope: enginetest.New(b)}
+	s := &benchTaker{b: b, Scope: enginetest.New(b)}
 	s.taker = capture.New(capture.Config{Engine: s.Engine(), Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	name := s.Name("api")
 	s.Run(name, s.Image("good", `CMD ["/app"]`))
@@ -65,14 +65,14 @@ func newShelf(b *testing.B) *shelf {
 	return s
 }
 
-func (s *shelf) engine() *client.Client { return s.Engine().Client() }
+func (s *benchTaker) engine() *client.Client { return s.Engine().Client() }
 
-func (s *shelf) name(kind string) string {
+func (s *benchTaker) name(kind string) string {
 	s.n++
 	return fmt.Sprintf("%s-%d", kind, s.n)
 }
 
-func (s *shelf) timed(do func(ctx context.Context) error) time.Duration {
+func (s *benchTaker) timed(do func(ctx context.Context) error) time.Duration {
 	s.b.Helper()
 	began := time.Now()
 	if err := do(s.b.Context()); err != nil {
@@ -82,7 +82,7 @@ func (s *shelf) timed(do func(ctx context.Context) error) time.Duration {
 }
 
 // take is all of it: the look at the container and at what it has written, the audit entry, the image, the row.
-func (s *shelf) take(committed bool) time.Duration {
+func (s *benchTaker) take(committed bool) time.Duration {
 	var taken snapshot.Snapshot
 	took := s.timed(func(ctx context.Context) (err error) {
 		taken, err = s.taker.Take(ctx, s.api, snapshot.TakeAsk{Name: s.name("take"), By: snapshot.By{Actor: snapshottest.Maria}})
@@ -96,20 +96,20 @@ func (s *shelf) take(committed bool) time.Duration {
 }
 
 // forget keeps the disk from filling with commits.
-func (s *shelf) forget(ref string) {
+func (s *benchTaker) forget(ref string) {
 	if _, err := s.engine().ImageRemove(s.b.Context(), ref, image.RemoveOptions{PruneChildren: true}); err != nil {
 		s.b.Fatal(err)
 	}
 }
 
-func (s *shelf) tag() time.Duration {
+func (s *benchTaker) tag() time.Duration {
 	ref := s.Name("tagged") + ":" + s.name("tag")
 	took := s.timed(func(ctx context.Context) error { return s.engine().ImageTag(ctx, s.Name("good"), ref) })
 	s.forget(ref)
 	return took
 }
 
-func (s *shelf) commit() time.Duration {
+func (s *benchTaker) commit() time.Duration {
 	ref := s.Name("committed") + ":" + s.name("commit")
 	took := s.timed(func(ctx context.Context) error {
 		_, err := s.engine().ContainerCommit(ctx, s.api.ID, container.CommitOptions{Reference: ref, Pause: true})
@@ -120,7 +120,7 @@ func (s *shelf) commit() time.Duration {
 }
 
 // write puts files of a megabyte each into the container's own layer.
-func (s *shelf) write(files int) {
+func (s *benchTaker) write(files int) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	body := make([]byte, 1<<20)
@@ -158,7 +158,7 @@ func inTurns(n int, a, b func() time.Duration) (as, bs []time.Duration) {
 // BenchmarkSnapshotUnchanged takes snapshots of a container that has written nothing, beside the engine's own tag call,
 // without the 50 ms that it takes to start the command line.
 func BenchmarkSnapshotUnchanged(b *testing.B) {
-	s := newShelf(b)
+	s := newBenchTaker(b)
 	for b.Loop() {
 		takes, tags := inTurns(50, func() time.Duration { return s.take(false) }, s.tag)
 		over := middle(takes) - middle(tags)
@@ -171,7 +171,7 @@ func BenchmarkSnapshotUnchanged(b *testing.B) {
 // BenchmarkSnapshotChanged takes snapshots of a container that has written 50 MB, beside the engine's own commit call,
 // which freezes the container as well.
 func BenchmarkSnapshotChanged(b *testing.B) {
-	s := newShelf(b)
+	s := newBenchTaker(b)
 	s.write(50)
 	s.commit() // reads what was just written for the first time
 	for b.Loop() {
@@ -194,7 +194,7 @@ func verdict(reached bool) string {
 
 func middle(d []time.Duration) time.Duration { return slices.Sorted(slices.Values(d))[len(d)/2] }
 
-func (s *shelf) report(title, other string, takes, others []time.Duration, remark string) {
+func (s *benchTaker) report(title, other string, takes, others []time.Duration, remark string) {
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		s.b.Fatal(err)

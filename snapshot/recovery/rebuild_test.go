@@ -76,7 +76,7 @@ func (k *kit) duplicates(safe *narrowSafe) []string {
 	return names
 }
 
-func (k *kit) mending(d *recovery.Duplicator) {
+func (k *kit) reconcile(d *recovery.Duplicator) {
 	d.Start()
 	k.T.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -212,7 +212,7 @@ func TestNameGivenAnewKeepsBothSnapshots(t *testing.T) {
 	if tags := k.Tags(api); !slices.Contains(tags, "golden") || !slices.Contains(tags, "golden-2") {
 		t.Errorf("tags: %v", tags)
 	}
-	k.mending(d)
+	k.reconcile(d)
 	k.Until("its duplicate has the new name", func() bool {
 		return slices.Equal(k.duplicates(&narrowSafe{Engine: k.Engine(), token: k.Name("")}), []string{"golden", "golden-2"})
 	})
@@ -233,7 +233,7 @@ func TestDuplicateGoesWithItsSnapshotAndComesBackWhenSomebodyRemovesIt(t *testin
 	}
 	volume := k.Docker("volume", "ls", "-q", "--filter", "name="+api)
 	k.Docker("volume", "rm", volume)
-	k.mending(d)
+	k.reconcile(d)
 	k.Until("the duplicate is there again", func() bool { return k.Docker("volume", "ls", "-q", "--filter", "name="+api) == volume })
 }
 
@@ -247,7 +247,7 @@ func TestSnapshotIsTakenAlthoughItsDuplicateCannotBeKept(t *testing.T) {
 	if got := k.duplicates(safe); len(got) != 0 {
 		t.Fatalf("duplicates: %v", got)
 	}
-	k.mending(d)
+	k.reconcile(d)
 	safe.closed.Store(false)
 	k.Until("the duplicate is kept after all", func() bool { return len(k.duplicates(safe)) == 1 })
 }
@@ -259,7 +259,7 @@ func TestMendingLeavesTheDuplicatesOfALostDatabaseAlone(t *testing.T) {
 	k.Run(api, k.Server("shop"))
 	k.TakeNamed(api, "of-the-lost-one")
 	d := k.loseDatabase(ring)
-	k.mending(d)
+	k.reconcile(d)
 	k.TakeNamed(api, "of-the-new-one")
 	for range 5 { // each is a whole round of mending, since it brings the duplicate back
 		mine := snapshottest.Must(safe.Duplicates(t.Context()))
@@ -296,7 +296,7 @@ func TestMendingLeavesTheDuplicatesOfAnotherEngineAlone(t *testing.T) {
 			}
 		}}, Keys: ring, Ref: docker.Ref, Every: 20 * time.Millisecond,
 	})
-	k.mending(d)
+	k.reconcile(d)
 	select {
 	case <-enough:
 	case <-time.After(30 * time.Second):

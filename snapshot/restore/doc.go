@@ -24,7 +24,8 @@ Read the machine first:
 
 	restore.go     Restorer: what people ask for, who runs it, how it stops
 	state.go       the states, and the one table of what may follow what
-	journal.go     Restore and its Plan: what is written down; Journal: where
+	journal.go     Restore and its Plan: what is written down
+	ports.go       what a restore asks of the engine and of the database
 	machine.go     from state to state; subject: the five verbs that a state's work consists of
 	task.go        one act on the engine, under the lease
 	lease.go       which bot may act

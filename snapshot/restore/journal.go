@@ -1,13 +1,11 @@
 package restore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -131,56 +129,3 @@ func (e *RefusedError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrNotRestorable) hold.
 func (e *RefusedError) Unwrap() error { return snapshot.ErrNotRestorable }
-
-// Journal keeps restores so that they outlive the bot that runs them.
-type Journal interface {
-	Restores
-	Leases
-	LateActs
-}
-
-// Restores opens restores, and reads them.
-type Restores interface {
-	// Open writes a restore in state Requested together with its audit entry, and returns it with its ID. It returns an
-	// *InProgressError when another one of that container is not over, the earlier restore when idempotency was used
-	// before for the same wish, and ErrKeyReused when it was for another one.
-	Open(ctx context.Context, r Restore, idempotency string) (opened Restore, fresh bool, err error)
-	// Restore reads one. It returns ErrUnknownRestore.
-	Restore(ctx context.Context, id int64) (Restore, error)
-	// Last is what was done last to a container: its newest restore that was verified, reverted or has failed. Running says
-	// that another one is not over. It returns ErrUnknownRestore when there was none.
-	Last(ctx context.Context, key string) (last Restore, running bool, err error)
-}
-
-// Leases let one bot at a time run a restore.
-type Leases interface {
-	// Claimable lists restores within reach that are not over and that nobody runs, and those that its bot ran when it died;
-	// less those with contents of volumes in another bot's vault.
-	Claimable(ctx context.Context, reach Reach) ([]int64, error)
-	// Claim makes bot the one that runs the restore, for lease, and raises its epoch. It returns ErrFenced while
-	// another bot's lease runs.
-	Claim(ctx context.Context, id int64, bot string, lease time.Duration) (Restore, error)
-	// Renew prolongs the lease. It returns ErrFenced when the epoch is no longer the current one.
-	Renew(ctx context.Context, id, epoch int64, lease time.Duration) error
-	// Advance writes r with its new state, the entry, and whatever has to be told, all or nothing. It returns ErrFenced
-	// when the epoch is no longer the current one, and refuses what the transition table refuses.
-	Advance(ctx context.Context, r Restore, to State, entry incidents.Entry) (Restore, error)
-}
-
-// LateActs remembers which bots may have acted on a restore when it was no longer theirs.
-type LateActs interface {
-	// Late lists restores within reach that are over and were taken from its bot, or longer than after ago from any.
-	Late(ctx context.Context, reach Reach, after time.Duration) ([]int64, error)
-	// WasLate says that bot has acted on a restore that was another one's by then.
-	WasLate(ctx context.Context, id int64, bot string) error
-	// Settled forgets that a restore was taken from bot, and from the others when that is longer than after ago.
-	Settled(ctx context.Context, id int64, bot string, after time.Duration) error
-}
-
-// Snapshots reads what is to be restored.
-type Snapshots interface {
-	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
-	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
-	// SnapshotByID reads one, also when it was deleted meanwhile: a running restore goes on with what it began with.
-	SnapshotByID(ctx context.Context, id int64) (snapshot.Snapshot, error)
-}

@@ -20,29 +20,6 @@ type Leftovers struct {
 	Logger *slog.Logger
 }
 
-// LeftoverEngine is what Leftovers ask of the engine.
-type LeftoverEngine interface {
-	snapshot.Inspector
-	// Untag removes our tag. It returns ErrInUse while the tag is the only name of an image that a container uses.
-	Untag(ctx context.Context, ref string) error
-	// Remove removes the container, running or not, and leaves its volumes. Missing is success.
-	Remove(ctx context.Context, id string) error
-}
-
-// LeftoverStore is what the journal knows of what restores have left.
-type LeftoverStore interface {
-	// KeptOver lists restores whose container from before may go: its time is over and its incident is resolved.
-	KeptOver(ctx context.Context) ([]Restore, error)
-	// KeptGone notes that the container from before is not kept any more, with its entry.
-	KeptGone(ctx context.Context, id int64, e incidents.Entry) error
-	// KeptLeft lists recent restores whose container from before is no longer kept, and that were not undone.
-	KeptLeft(ctx context.Context) ([]Restore, error)
-	// Leavings lists recent restores that are over and may have left a replacement under its first name, or a copy's image.
-	Leavings(ctx context.Context) ([]Restore, error)
-	// Restoring says whether a restore of an identity is under way.
-	Restoring(ctx context.Context, key string) (bool, error)
-}
-
 // RemoveKept removes the containers from before restores, when their time is over. That is written down first. A bot that is
 // interrupted after that leaves the removal to the next run.
 func (l *Leftovers) RemoveKept(ctx context.Context, engine string) error {
