@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,22 @@ func (n *night) dropDatabase() {
 	}
 }
 
+// duplicates are the names of a snapshot's duplicates on the engine, which follow from all that can change in it. A former
+// one stays for a while.
+func (n *night) duplicates(container, name string) (found []string) {
+	n.t.Helper()
+	all, err := n.Engine().Duplicates(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, d := range all {
+		if d.Container == container && d.Snapshot == name {
+			found = append(found, d.Name)
+		}
+	}
+	return found
+}
+
 func (n *night) count(query string) (rows int) {
 	n.t.Helper()
 	conn, err := pgx.Connect(n.t.Context(), n.env["DATABASE_URL"])
@@ -63,6 +80,7 @@ func TestSnapshotsComeBackAfterTheDatabaseWasDropped(t *testing.T) {
 	bot := n.start()
 	n.pollUntil("the bot has seen it", func() bool { return n.count(`SELECT count(*) FROM snapshots WHERE reason = 'baseline'`) > 0 })
 	n.snapback("snapshot", "create", shop, "--pre-deploy", "--name", "pre-deploy-2255", "--pin")
+	former := n.duplicates(shop, "pre-deploy-2255")
 	n.Docker("rm", "-f", shop)
 	n.Run(shop, n.labels("--env", "DB_POOL=2", n.Image("v2", `CMD ["/app"]`))...)
 	n.pollUntil("the deploy is seen", func() bool {
@@ -71,6 +89,10 @@ func TestSnapshotsComeBackAfterTheDatabaseWasDropped(t *testing.T) {
 		return len(changes) > 0
 	})
 	_, before := n.call("GET", "/containers/"+shop+"/snapshots/pre-deploy-2255", "")
+	n.pollUntil("the engine has what the deploy has changed as well", func() bool {
+		now := n.duplicates(shop, "pre-deploy-2255")
+		return slices.ContainsFunc(now, func(name string) bool { return !slices.Contains(former, name) })
+	})
 	bot.end(t)
 	n.dropDatabase()
 
@@ -144,7 +166,7 @@ func TestRebuildSaysWhatItLeftOut(t *testing.T) {
 	}, newSnapshotCmd, "rebuild")
 	want := `3 on the engine: 1 known already, 1 added, 1 left out
   added     a of api, manual, 2026-03-01 22:55Z
-  left out  b [2J of api: its image is gone
+  left out  b[2J of api: its image is gone
 `
 	if diff := cmp.Diff(want, out); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)

@@ -85,7 +85,7 @@ func TestSnapshotListIsReadableAtThreeInTheMorning(t *testing.T) {
 	want := `NAME             AGE  REASON          SIZE             RESTORABLE
 pre-deploy-2255  4h   pre-deploy      12.3 MB          yes
 manual-0341      59s  manual, pinned  nothing written  yes, although it was unhealthy
-old              30d  baseline        12 B             no: the image [2J was pruned; port 80 is taken
+old              30d  baseline        12 B             no: the image[2J was pruned; port 80 is taken
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
