@@ -159,6 +159,7 @@ func TestPhoneOpensLogsAndShellWithItsThumb(t *testing.T) {
 	p.yes("nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
 	p.typeIn("sleep 1000")
 	p.enter()
+	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 1000") })
 	p.tap(`#keys button[aria-label="Control C"]`)
 	p.typeIn("echo af''ter")
 	p.enter()
