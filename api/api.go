@@ -79,18 +79,6 @@ func (a *API) Handler() http.Handler {
 	return a.outer(mux)
 }
 
-// outer is what every request passes, from the outside in.
-func (a *API) outer(next http.Handler) http.Handler {
-	next = limitBody(next)
-	next = limitWrites(next)
-	next = a.limitRefusals(next)
-	next = a.recoverPanics(next)
-	next = secureHeaders(next)
-	next = a.logAccess(next)
-	next = a.findSource(next)
-	return a.identify(next)
-}
-
 // MetricsHandler answers /metrics, /healthz and /readyz, and profiles the program under /debug/pprof/, for an address that
 // only the operator reaches.
 func (a *API) MetricsHandler() http.Handler {

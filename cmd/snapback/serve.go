@@ -250,7 +250,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return err
 	}
 	stop.add(jobs.Stop)
-	stop.add(chores(db, log))
+	stop.add(db.Housekeep())
 	stop.add(noted.daily(db))
 
 	where := []any{"version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String()}
@@ -275,26 +275,4 @@ func within(ctx context.Context, limit time.Duration, do func(context.Context) e
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return do(ctx)
-}
-
-// chores is what has to be done now and then: note what runs, and catch what a crash between two steps has dropped.
-func chores(db *store.DB, log *slog.Logger) func(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(15 * time.Second)
-		defer tick.Stop()
-		for {
-			if err := errors.Join(db.ReturnJobs(ctx), db.TellAgain(ctx), db.ForgetDeliveries(ctx, 14*24*time.Hour), db.ForgetRequests(ctx, 48*time.Hour)); err != nil && ctx.Err() == nil {
-				log.Warn("chores", "err", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return func(context.Context) error { cancel(); <-done; return nil }
 }
