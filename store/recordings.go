@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -50,7 +51,7 @@ func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int,
 }
 
 // SealRecordings ends a session's recordings and says what they hold.
-func (s *TerminalStore) SealRecordings(ctx context.Context, sessionID string, at time.Time) (list []terminal.Sealed, err error) {
+func (s *TerminalStore) SealRecordings(ctx context.Context, sessionID string, at time.Time) (list []incidents.Sealed, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `UPDATE recordings SET ended_at = coalesce(ended_at, @at) WHERE session_id = @session RETURNING id, started_at`,
 			pgx.NamedArgs{"session": sessionID, "at": at})
@@ -79,14 +80,14 @@ func (s *TerminalStore) SealRecordings(ctx context.Context, sessionID string, at
 }
 
 // SummariseRecording says what a recording holds now.
-func (s *TerminalStore) SummariseRecording(ctx context.Context, id string) (terminal.Sealed, error) {
+func (s *TerminalStore) SummariseRecording(ctx context.Context, id string) (incidents.Sealed, error) {
 	return s.summarise(ctx, s.pool, id)
 }
 
-func (s *TerminalStore) summarise(ctx context.Context, from querier, id string) (terminal.Sealed, error) {
+func (s *TerminalStore) summarise(ctx context.Context, from querier, id string) (incidents.Sealed, error) {
 	sum := sha256.New()
 	n, bytes, err := s.readChunks(ctx, from, id, sum)
-	return terminal.Sealed{ID: id, Chunks: n, Bytes: bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, terminalAway(err)
+	return incidents.Sealed{ID: id, Chunks: n, Bytes: bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, terminalAway(err)
 }
 
 // readChunks writes those that are there, in order. One that can't be opened counts and is left out, so that a lost key
@@ -142,29 +143,24 @@ func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Write
 	return nil
 }
 
-// Recordings lists an incident's recordings, oldest first.
-func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]terminal.Recording, error) {
+// Recordings lists an incident's recordings, oldest first. It leaves out one that was begun and never written to: its shell was
+// never started.
+func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]incidents.Recording, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT r.id, r.session_id, coalesce(r.incident_id, 0), r.container_name, r.started_at, r.ended_at,
-			coalesce((SELECT sum(octet_length(chunk)) FROM recording_chunks c WHERE c.recording_id = r.id), 0)
-		FROM recordings r WHERE `+ofChain(incidentID)+` ORDER BY r.started_at`,
+		SELECT r.id, r.started_at FROM recordings r WHERE `+ofChain(incidentID)+`
+		AND EXISTS (SELECT FROM recording_chunks c WHERE c.recording_id = r.id AND octet_length(chunk) > 0) ORDER BY r.started_at`,
 		pgx.NamedArgs{"incident": incidentID})
 	if err != nil {
 		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
 	}
-	list, err := pgx.CollectRows(rows, scanRecording)
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r incidents.Recording, err error) {
+		err = row.Scan(&r.ID, &r.StartedAt)
+		r.StartedAt = r.StartedAt.UTC()
+		r.Write = func(w io.Writer) error { return s.ReadRecording(ctx, r.ID, w) }
+		return r, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
 	}
 	return list, nil
-}
-
-func scanRecording(row pgx.CollectableRow) (terminal.Recording, error) {
-	var r terminal.Recording
-	var ended *time.Time
-	err := row.Scan(&r.ID, &r.SessionID, &r.IncidentID, &r.Container, &r.StartedAt, &ended, &r.Bytes)
-	if r.StartedAt = r.StartedAt.UTC(); ended != nil {
-		r.EndedAt = ended.UTC()
-	}
-	return r, err
 }

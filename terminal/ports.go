@@ -108,6 +108,6 @@ type RecordingStore interface {
 	// AppendRecording returns ErrSessionOver when the recording has ended.
 	AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error
 	// SealRecordings ends all of a session's, and says what they are: the same however often it is called.
-	SealRecordings(ctx context.Context, sessionID string, at time.Time) ([]Sealed, error)
+	SealRecordings(ctx context.Context, sessionID string, at time.Time) ([]incidents.Sealed, error)
 	EndRecording(ctx context.Context, id string, at time.Time) error
 }

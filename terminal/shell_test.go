@@ -411,13 +411,13 @@ func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
 		t.Fatal(err)
 	}
-	var end struct{ Recordings []terminal.Sealed }
+	var end struct{ Recordings []incidents.Sealed }
 	if err := json.Unmarshal(n.timeline.last(incidents.KindTerminalEnded).Document, &end); err != nil || len(end.Recordings) != 1 {
 		t.Fatalf("it says %v, %v", n.timeline.last(incidents.KindTerminalEnded).Details, err)
 	}
 	said := end.Recordings
 	text := n.recording()
-	want := terminal.Sealed{ID: said[0].ID, Chunks: strings.Count(text, "\n"), Bytes: int64(len(text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
+	want := incidents.Sealed{ID: said[0].ID, Chunks: strings.Count(text, "\n"), Bytes: int64(len(text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
 	if said[0] != want || said[0].ID != n.timeline.last(incidents.KindTerminalShell).Details["recording"] {
 		t.Errorf("it says %+v, and there is %+v", said[0], want)
 	}

@@ -130,12 +130,3 @@ type Recording struct {
 	EndedAt    time.Time
 	Bytes      int64 // as stored
 }
-
-// Sealed is what a recording is once nothing more can be added to it. It goes onto the timeline with the end of its
-// session, so that a chunk that is missing later, also at the end, is found.
-type Sealed struct {
-	ID     string `json:"id"`
-	Chunks int    `json:"chunks"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"` // in hex, of the asciicast
-}

@@ -14,19 +14,20 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/store"
 )
 
 // TestFiveExportsAtOnceTakeLittleMemory downloads a recording of 46 MB, which does not compress, five times at once.
 func TestFiveExportsAtOnceTakeLittleMemory(t *testing.T) {
 	v := newEvidence(t)
-	records(t, v.terminals, "ONE", 1)
+	records(t, v.Recorded.(*store.TerminalStore), "ONE", 1)
 	chunk, noise := make([]byte, 1<<20), rand.NewChaCha8([32]byte{})
 	for seq := range 46 {
 		_, _ = noise.Read(chunk)
-		must(t, v.terminals.AppendRecording(t.Context(), "ONE", seq, chunk))
+		must(t, v.Recorded.(*store.TerminalStore).AppendRecording(t.Context(), "ONE", seq, chunk))
 	}
 	const token = "a-token-that-is-long-enough"
-	web := api.New(api.Config{BootstrapToken: token, SpoolDir: t.TempDir()}, api.Deps{Incidents: v.db, Exporter: exporter{v.prover, time.UTC}})
+	web := api.New(api.Config{BootstrapToken: token, SpoolDir: t.TempDir()}, api.Deps{Incidents: v.db, Exporter: v.Evidence})
 	srv := httptest.NewServer(web.Handler())
 	defer srv.Close()
 	c, err := client.New(srv.URL, token)
@@ -74,7 +75,7 @@ func TestARowThatIsGoneMeanwhileIsNoPostMortem(t *testing.T) {
 	t.Parallel()
 	v := newEvidence(t)
 	var out bytes.Buffer
-	err := exporter{v.prover, time.UTC}.Export(t.Context(), &out, "md", incidents.Incident{ID: 99}, false)
+	err := v.Evidence.Export(t.Context(), &out, "md", incidents.Incident{ID: 99}, false)
 	if !errors.Is(err, incidents.ErrUnknown) || out.Len() > 0 {
 		t.Errorf("%v after %d bytes", err, out.Len())
 	}

@@ -17,7 +17,8 @@ import (
 
 // evidence is a night in a database, and what proves it.
 type evidence struct {
-	prover
+	incidents.Evidence
+	db   *store.DB
 	t    *testing.T
 	file string
 	keys *keyring.Ring
@@ -30,7 +31,7 @@ func newEvidence(t *testing.T) *evidence {
 	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err }), Keys: keys})
 	must(t, err)
 	t.Cleanup(db.Close)
-	v := &evidence{prover{db, store.NewTerminalStore(db.Pool(), keys), keys, nil}, t, filepath.Join(t.TempDir(), "anchors"), keys}
+	v := &evidence{incidents.Evidence{Timelines: db, Recorded: store.NewTerminalStore(db.Pool(), keys), Keys: keys}, db, t, filepath.Join(t.TempDir(), "anchors"), keys}
 	v.reopen()
 	now := time.Now()
 	in := incidents.Incident{PagerDutyID: "PNIGHT1", Title: "Checkout is down", Status: incidents.Triggered, OpenedAt: now}
@@ -44,9 +45,9 @@ func newEvidence(t *testing.T) *evidence {
 // reopen is a bot that starts.
 func (v *evidence) reopen() {
 	v.t.Helper()
-	noted, err := openAnchors(v.file, v.keys, slog.New(slog.DiscardHandler))
+	noted, err := incidents.OpenAnchors(v.file, v.keys, slog.New(slog.DiscardHandler))
 	must(v.t, err)
-	v.anchors = noted
+	v.Anchors = noted
 }
 
 func (v *evidence) say(incident int64, lines ...string) {
@@ -57,7 +58,7 @@ func (v *evidence) say(incident int64, lines ...string) {
 	}
 }
 
-func (v *evidence) note() { v.t.Helper(); must(v.t, v.anchors.note(v.t.Context(), v.db, time.Now())) }
+func (v *evidence) note() { v.t.Helper(); must(v.t, v.Anchors.Note(v.t.Context(), v.db, time.Now())) }
 
 // attack is done by somebody who may do anything in the database.
 func (v *evidence) attack(sql string, args ...any) {
@@ -181,15 +182,15 @@ func TestARecordingThatLacksAPieceIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newEvidence(t)
-			records(t, v.terminals, "ONE", 1, "first\n", "second\n", "third\n")
-			sealed, err := v.terminals.SealRecordings(t.Context(), "ONE", time.Now())
+			records(t, v.Recorded.(*store.TerminalStore), "ONE", 1, "first\n", "second\n", "third\n")
+			sealed, err := v.Recorded.(*store.TerminalStore).SealRecordings(t.Context(), "ONE", time.Now())
 			must(t, err)
-			again, err := v.terminals.SealRecordings(t.Context(), "ONE", time.Now())
+			again, err := v.Recorded.(*store.TerminalStore).SealRecordings(t.Context(), "ONE", time.Now())
 			must(t, err)
 			if len(sealed) != 1 || sealed[0] != again[0] || sealed[0].Chunks != 3 || sealed[0].Bytes != 19 {
 				t.Fatalf("sealed %+v, then %+v", sealed, again)
 			}
-			if err := v.terminals.AppendRecording(t.Context(), "ONE", 3, []byte("late\n")); err == nil {
+			if err := v.Recorded.(*store.TerminalStore).AppendRecording(t.Context(), "ONE", 3, []byte("late\n")); err == nil {
 				t.Error("it grows after its end")
 			}
 			details, err := incidents.Details(map[string]any{"session": "ONE", "recordings": sealed})

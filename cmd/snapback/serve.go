@@ -16,6 +16,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
@@ -191,11 +192,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
 	}
 
-	noted, err := openAnchors(filepath.Join(c.DataDir, "anchors"), keys, log)
+	noted, err := incidents.OpenAnchors(filepath.Join(c.DataDir, "anchors"), keys, log)
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
 	}
-	evidence := prover{db, terminals, keys, noted}
+	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone}
 
 	// The API, with the others' handlers beside its own.
 	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ready}}
@@ -208,7 +209,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
 		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
-		Incidents: db, Exporter: exporter{evidence, c.Zone}, Prover: evidence, Access: guard, Terminals: term,
+		Incidents: db, Exporter: evidence, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: db,
 		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
@@ -251,7 +252,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	stop.add(jobs.Stop)
 	stop.add(db.Housekeep())
-	stop.add(noted.daily(db))
+	stop.add(noted.Daily(db))
 
 	where := []any{"version", versionText(), "addr", mainAddr.String(), "metrics_addr", metricsAddr.String()}
 	if err := within(ctx, startPatience, slackBot.Ready); err != nil {

@@ -1,4 +1,4 @@
-package main
+package incidents
 
 import (
 	"bytes"
@@ -12,28 +12,30 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/store"
 )
 
-// anchors are the ends of all timelines as they were once a day, in a file of the data folder that is only ever appended
+// Anchors are the ends of all timelines as they were once a day, in a file of the data folder that is only ever appended
 // to. Whoever can write to the database, and even has a copy of it from yesterday, can't reach them. The log says how long
 // the file is and what its digest is, so that whoever collects logs can tell that the file was not written anew either:
 // head --bytes=N anchors | sha256sum.
-type anchors struct {
+type Anchors struct {
 	path string
-	keys incidents.Signer
+	keys Signer
 	log  *slog.Logger
 
-	mu    sync.Mutex                   // guards all below, and the file
-	noted map[int64][]incidents.Anchor // by incident; 0 is what happened outside any
+	mu    sync.Mutex         // guards all below, and the file
+	noted map[int64][]Anchor // by incident; 0 is what happened outside any
 }
 
-// openAnchors reads what was noted. What can't be read is told, and keeps no bot from starting: what it could show is then
+// Heads reads the last entry of every timeline. It ends with the first error of each.
+type Heads interface {
+	Heads(ctx context.Context, each func(Entry) error) error
+}
+
+// OpenAnchors reads what was noted. What can't be read is told, and keeps no bot from starting: what it could show is then
 // not shown.
-func openAnchors(path string, keys incidents.Signer, log *slog.Logger) (*anchors, error) {
-	a := &anchors{path: path, keys: keys, log: log, noted: map[int64][]incidents.Anchor{}}
+func OpenAnchors(path string, keys Signer, log *slog.Logger) (*Anchors, error) {
+	a := &Anchors{path: path, keys: keys, log: log, noted: map[int64][]Anchor{}}
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -56,10 +58,10 @@ func openAnchors(path string, keys incidents.Signer, log *slog.Logger) (*anchors
 
 const anchorForm = "%s incident %d entry %d %x\n"
 
-func (a *anchors) parse(line string) error {
+func (a *Anchors) parse(line string) error {
 	var at string
 	var incident int64
-	var anchor incidents.Anchor
+	var anchor Anchor
 	if _, err := fmt.Sscanf(line, anchorForm, &at, &incident, &anchor.Seq, &anchor.Hash); err != nil {
 		return fmt.Errorf("it is no anchor: %w", err)
 	}
@@ -71,20 +73,20 @@ func (a *anchors) parse(line string) error {
 	return nil
 }
 
-func (a *anchors) of(incident int64) []incidents.Anchor {
+func (a *Anchors) of(incident int64) []Anchor {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]incidents.Anchor(nil), a.noted[incident]...)
+	return append([]Anchor(nil), a.noted[incident]...)
 }
 
-// note appends the ends that have moved on. Where nothing is noted yet, what is found counts as it is, since it may be
+// Note appends the ends that have moved on. Where nothing is noted yet, what is found counts as it is, since it may be
 // from before entries were signed; after that, an end that is not signed with one of the keys is told, and not noted.
-func (a *anchors) note(ctx context.Context, db *store.DB, now time.Time) error {
+func (a *Anchors) Note(ctx context.Context, db Heads, now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	first, count := len(a.noted) == 0, 0
 	var text bytes.Buffer
-	err := db.Heads(ctx, func(e incidents.Entry) error {
+	err := db.Heads(ctx, func(e Entry) error {
 		old := a.noted[e.IncidentID]
 		if len(old) > 0 && old[len(old)-1].Seq == e.Seq {
 			return nil
@@ -103,7 +105,7 @@ func (a *anchors) note(ctx context.Context, db *store.DB, now time.Time) error {
 	return a.append(text.Bytes(), count)
 }
 
-func (a *anchors) append(lines []byte, count int) error {
+func (a *Anchors) append(lines []byte, count int) error {
 	f, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -126,15 +128,15 @@ func (a *anchors) append(lines []byte, count int) error {
 	return nil
 }
 
-// daily notes now, and then once a day, until it is stopped. What could not be noted is tried again after a minute.
-func (a *anchors) daily(db *store.DB) func(context.Context) error {
+// Daily notes now, and then once a day, until it is stopped. What could not be noted is tried again after a minute.
+func (a *Anchors) Daily(db Heads) func(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
 			wait := 24 * time.Hour
-			if err := a.note(ctx, db, time.Now()); err != nil && ctx.Err() == nil {
+			if err := a.Note(ctx, db, time.Now()); err != nil && ctx.Err() == nil {
 				a.log.Warn("timelines not anchored", "err", err)
 				wait = time.Minute
 			}

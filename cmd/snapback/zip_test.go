@@ -35,7 +35,7 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 		must(t, err)
 	}
 	terminals := store.NewTerminalStore(db.Pool(), keys)
-	noted, err := openAnchors(filepath.Join(t.TempDir(), "anchors"), keys, slog.New(slog.DiscardHandler))
+	noted, err := incidents.OpenAnchors(filepath.Join(t.TempDir(), "anchors"), keys, slog.New(slog.DiscardHandler))
 	must(t, err)
 	records(t, terminals, "ONE", 1, "first\n", "second\n")
 	records(t, terminals, "NEVERBEGUN", 1)
@@ -47,7 +47,7 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 		want    map[string]string
 	}{{false, map[string]string{}}, {true, map[string]string{"ONE.cast": "first\nsecond\n"}}} {
 		var doc bytes.Buffer
-		must(t, exporter{prover{db, terminals, keys, noted}, time.UTC}.Export(t.Context(), &doc, "zip", in, c.allowed))
+		must(t, incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted}.Export(t.Context(), &doc, "zip", in, c.allowed))
 		if diff := cmp.Diff(c.want, recordingsIn(t, doc.Bytes())); diff != "" {
 			t.Errorf("recordings, allowed %v (-want +got):\n%s", c.allowed, diff)
 		}
