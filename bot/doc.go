@@ -6,7 +6,7 @@
 // deliver.go. What people tap comes in through Handler or Socket Mode, is stored before it is answered, and is carried
 // out by Handle.
 //
-// The package decides who may do what (permission.go) and how it is said (render.go, errors.go). It doesn't restore
-// (snapshot does), doesn't call PagerDuty (incidents/pagerduty does), and keeps nothing itself: what it needs is in
-// ports.go.
+// The package decides how things are said (render.go, denial.go, errors.go). It doesn't decide who may (access does), doesn't
+// restore (snapshot/restore does), doesn't call PagerDuty (incidents/pagerduty does), and keeps nothing itself: what it needs
+// is in ports.go.
 package bot

@@ -107,17 +107,6 @@ func slackCode(err error) string {
 	return ""
 }
 
-// denial is a refusal in words for the person who is refused.
-type denial struct {
-	sentence string
-	unsure   error // why it could not be found out; nil when the person may not
-}
-
-func (d *denial) Error() string { return d.sentence }
-
-// Unwrap is there for logs only: to the person, it is a refusal all the same.
-func (d *denial) Unwrap() error { return d.unsure }
-
 // sentence says what err means for the person who tapped, as mrkdwn. Ours are written here; what is quoted is escaped.
 func (b *Bot) sentence(err error) (text string, known bool) {
 	var denied *denial

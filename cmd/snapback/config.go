@@ -9,12 +9,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/keyring"
 )
 
@@ -119,11 +119,9 @@ func (r *reader) required(name, what string) string {
 	return v
 }
 
-var slackChannelID = regexp.MustCompile(`^[CGD][A-Z0-9]+$`)
-
 func (r *reader) channel(name, what string) string {
 	v := r.required(name, what)
-	if v != "" && !slackChannelID.MatchString(v) {
+	if v != "" && !access.IsChannelID(v) {
 		r.fail(name, "is no channel's ID: want %s", what)
 	}
 	return v

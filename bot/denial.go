@@ -8,6 +8,17 @@ import (
 	"github.com/snapback/snapback/access"
 )
 
+// denial is a refusal in words for the person who is refused.
+type denial struct {
+	sentence string
+	unsure   error // why it could not be found out; nil when the person may not
+}
+
+func (d *denial) Error() string { return d.sentence }
+
+// Unwrap is there for logs only: to the person, it is a refusal all the same.
+func (d *denial) Unwrap() error { return d.unsure }
+
 // inWords makes of a refusal what the person is told; what is what they wanted, such as "restore api". Other errors it leaves
 // as they are.
 func inWords(err error, what string) error {
