@@ -19,17 +19,17 @@ func standInRef(old string, restore int64) string {
 }
 
 // standIn makes the copy. The name holds the restore's ID, so a second run finds the first one's.
-func (m *container) standIn(ctx context.Context) error {
-	err := m.copyOld(ctx)
+func (ctr *container) standIn(ctx context.Context) error {
+	err := ctr.copyOld(ctx)
 	if errors.Is(err, snapshot.ErrGone) || errors.Is(err, snapshot.ErrUnknownContainer) { // it has ended by itself: there is nothing to stop
-		return m.findStandIn(ctx)
+		return ctr.findStandIn(ctx)
 	}
 	return err
 }
 
-func (m *container) copyOld(ctx context.Context) error {
-	p := &m.restore.Plan
-	old, err := m.Engine.Inspect(ctx, p.OldID)
+func (ctr *container) copyOld(ctx context.Context) error {
+	p := &ctr.restore.Plan
+	old, err := ctr.Engine.Inspect(ctx, p.OldID)
 	if err != nil {
 		return err
 	}
@@ -37,68 +37,68 @@ func (m *container) copyOld(ctx context.Context) error {
 		return snapshot.ErrGone
 	}
 	if p.StandInRef == "" { // planned by a release that did not write it down
-		p.StandInRef = standInRef(p.OldID, m.restore.ID)
+		p.StandInRef = standInRef(p.OldID, ctr.restore.ID)
 	}
-	image, err := m.standInImage(ctx)
+	image, err := ctr.standInImage(ctx)
 	if err != nil {
 		return err
 	}
 	spec := snapshot.Spec{Document: old.Document, ImageID: image, ImageRef: p.StandInRef, Replaces: p.OldID, Plain: true}
-	p.StandInID, err = m.Engine.Create(ctx, p.KeptName, spec)
+	p.StandInID, err = ctr.Engine.Create(ctx, p.KeptName, spec)
 	return err
 }
 
 // findStandIn takes over the copy that was made before the old container ended; without one there is no way back to it.
-func (m *container) findStandIn(ctx context.Context) error {
-	made, err := m.Engine.Inspect(ctx, m.restore.Plan.KeptName)
+func (ctr *container) findStandIn(ctx context.Context) error {
+	made, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.KeptName)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
 	}
-	m.restore.Plan.StandInID = made.ID
+	ctr.restore.Plan.StandInID = made.ID
 	return err
 }
 
 // standInImage is the image of the copy that an earlier try has made, or else a new one: a second commit would be another
 // image than the copy's. It ignores the limit of the disk and waits for no other commit. Without the copy there is no
 // restore, and the limit leaves room for just that.
-func (m *container) standInImage(ctx context.Context) (string, error) {
-	p := m.restore.Plan
-	made, err := m.Engine.Inspect(ctx, p.KeptName)
+func (ctr *container) standInImage(ctx context.Context) (string, error) {
+	p := ctr.restore.Plan
+	made, err := ctr.Engine.Inspect(ctx, p.KeptName)
 	if err == nil || !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return made.ImageID, err
 	}
-	if err := m.Engine.Untag(ctx, p.StandInRef); err != nil { // of a commit whose answer was lost
+	if err := ctr.Engine.Untag(ctx, p.StandInRef); err != nil { // of a commit whose answer was lost
 		return "", err
 	}
-	image, _, err := m.Engine.Commit(ctx, p.OldID, p.StandInRef, false)
+	image, _, err := ctr.Engine.Commit(ctx, p.OldID, p.StandInRef, false)
 	return image, err
 }
 
 // dropStandIn removes an unfinished copy, while the old container still runs.
-func (m *container) dropStandIn(ctx context.Context) error {
-	p := &m.restore.Plan
+func (ctr *container) dropStandIn(ctx context.Context) error {
+	p := &ctr.restore.Plan
 	if p.StandInRef == "" {
 		return nil
 	}
-	made, err := m.Engine.Inspect(ctx, p.KeptName)
+	made, err := ctr.Engine.Inspect(ctx, p.KeptName)
 	if err == nil {
-		err = m.Engine.Remove(ctx, made.ID)
+		err = ctr.Engine.Remove(ctx, made.ID)
 	}
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
 	}
-	return m.Engine.Untag(ctx, p.StandInRef)
+	return ctr.Engine.Untag(ctx, p.StandInRef)
 }
 
 // awaitGone waits until the engine has removed a container that removes itself: only then its name is free.
-func (m *container) awaitGone(ctx context.Context, id string) error {
+func (ctr *container) awaitGone(ctx context.Context, id string) error {
 	for {
-		c, err := m.Engine.Inspect(ctx, id)
+		c, err := ctr.Engine.Inspect(ctx, id)
 		if errors.Is(err, snapshot.ErrUnknownContainer) {
 			return nil
 		}
 		if err == nil && c.State == "created" { // it never ran, so it never ends
-			return m.Engine.Remove(ctx, id)
+			return ctr.Engine.Remove(ctx, id)
 		}
 		if err != nil {
 			return err
@@ -112,32 +112,32 @@ func (m *container) awaitGone(ctx context.Context, id string) error {
 }
 
 // renameAutoRemove gives the name back to the old container if it still runs, and otherwise to its copy.
-func (m *container) renameAutoRemove(ctx context.Context) error {
-	p := m.restore.Plan
-	old, err := m.Engine.Inspect(ctx, p.OldID)
+func (ctr *container) renameAutoRemove(ctx context.Context) error {
+	p := ctr.restore.Plan
+	old, err := ctr.Engine.Inspect(ctx, p.OldID)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
 	}
-	if err == nil && alive(old) && !m.dying(old) {
-		return m.discardStandIn(ctx)
+	if err == nil && alive(old) && !ctr.dying(old) {
+		return ctr.discardStandIn(ctx)
 	}
-	if err := ignoreGone(m.Engine.Stop(ctx, p.OldID, m.stopLimit())); err != nil {
+	if err := ignoreGone(ctr.Engine.Stop(ctx, p.OldID, ctr.stopLimit())); err != nil {
 		return err
 	}
-	if err := m.awaitGone(ctx, p.OldID); err != nil {
+	if err := ctr.awaitGone(ctx, p.OldID); err != nil {
 		return err
 	}
-	return m.Engine.Rename(ctx, p.StandInID, m.restore.oldName())
+	return ctr.Engine.Rename(ctx, p.StandInID, ctr.restore.oldName())
 }
 
 // discardStandIn removes a copy that was not needed, since the old container never stopped.
-func (m *container) discardStandIn(ctx context.Context) error {
-	p := m.restore.Plan
-	if err := m.Engine.Rename(ctx, p.OldID, m.restore.oldName()); err != nil {
+func (ctr *container) discardStandIn(ctx context.Context) error {
+	p := ctr.restore.Plan
+	if err := ctr.Engine.Rename(ctx, p.OldID, ctr.restore.oldName()); err != nil {
 		return err
 	}
-	if err := m.Engine.Remove(ctx, p.StandInID); err != nil {
+	if err := ctr.Engine.Remove(ctx, p.StandInID); err != nil {
 		return err
 	}
-	return m.Engine.Untag(ctx, p.StandInRef)
+	return ctr.Engine.Untag(ctx, p.StandInRef)
 }

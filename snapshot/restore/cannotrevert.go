@@ -15,8 +15,8 @@ import (
 var ErrTaken = errors.New("somebody has replaced the container while the restore ran")
 
 // nameHolder is the container that has the name now; false when none has.
-func (m *container) nameHolder(ctx context.Context) (snapshot.Inspection, bool, error) {
-	c, err := m.Engine.Inspect(ctx, m.restore.Container)
+func (ctr *container) nameHolder(ctx context.Context) (snapshot.Inspection, bool, error) {
+	c, err := ctr.Engine.Inspect(ctx, ctr.restore.Container)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return c, false, nil
 	}
@@ -28,15 +28,15 @@ func (p Plan) ours(id string) bool { return id == p.OldID || id == p.NewID || id
 
 // checkHolder refuses a swap when the name or the replacement is not the restore's any more. A swap that is taken up again
 // begins with it as well.
-func (m *container) checkHolder(ctx context.Context) error {
-	c, found, err := m.nameHolder(ctx)
-	if err == nil && found && !m.restore.Plan.ours(c.ID) {
+func (ctr *container) checkHolder(ctx context.Context) error {
+	c, found, err := ctr.nameHolder(ctx)
+	if err == nil && found && !ctr.restore.Plan.ours(c.ID) {
 		return fmt.Errorf("%w (by %.12s)", ErrTaken, c.ID)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = m.Engine.Inspect(ctx, m.restore.Plan.NewID)
+	_, err = ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return errors.New("the replacement is gone: somebody has removed it")
 	}
@@ -44,38 +44,38 @@ func (m *container) checkHolder(ctx context.Context) error {
 }
 
 // cannotRevert says in words why the old container can never be put back; "" when it can.
-func (m *container) cannotRevert(ctx context.Context) (string, error) {
-	p := m.restore.Plan
-	c, found, err := m.nameHolder(ctx)
+func (ctr *container) cannotRevert(ctx context.Context) (string, error) {
+	p := ctr.restore.Plan
+	c, found, err := ctr.nameHolder(ctx)
 	if err != nil {
 		return "", err
 	}
 	if found && !p.ours(c.ID) {
-		return fmt.Sprintf("another container, %.12s, has the name %s by now: it was left alone, and so was %s", c.ID, m.restore.Container, m.whereabouts()), nil
+		return fmt.Sprintf("another container, %.12s, has the name %s by now: it was left alone, and so was %s", c.ID, ctr.restore.Container, ctr.whereabouts()), nil
 	}
 	if p.keptID() == "" {
 		return "", nil
 	}
-	there, err := m.anyOf(ctx, p.OldID, p.StandInID)
+	there, err := ctr.anyOf(ctx, p.OldID, p.StandInID)
 	if there || err != nil {
 		return "", err
 	}
 	return "the container from before is gone (somebody has removed it), so there is none to put back; the replacement stays, for what it is worth", nil
 }
 
-func (m *container) whereabouts() string {
-	if id := m.restore.Plan.keptID(); id != "" {
+func (ctr *container) whereabouts() string {
+	if id := ctr.restore.Plan.keptID(); id != "" {
 		return fmt.Sprintf("the container from before (%.12s, see docker ps -a)", id)
 	}
 	return "everything else"
 }
 
-func (m *container) anyOf(ctx context.Context, ids ...string) (bool, error) {
+func (ctr *container) anyOf(ctx context.Context, ids ...string) (bool, error) {
 	for _, id := range ids {
 		if id == "" {
 			continue
 		}
-		c, err := m.Engine.Inspect(ctx, id)
+		c, err := ctr.Engine.Inspect(ctx, id)
 		if err == nil && beingRemoved(c) || errors.Is(err, snapshot.ErrUnknownContainer) {
 			continue
 		}
@@ -89,38 +89,38 @@ func beingRemoved(c snapshot.Inspection) bool { return c.State == "removing" || 
 
 // stepsWithoutRevert are for when the old container can't be put back. If another container has the name, the replacement
 // is removed. Otherwise it is the last container, and is started.
-func (m *container) stepsWithoutRevert() []step {
-	return []step{{"filling the volumes with what they held before", moveLimit, m.refillVolumes}, {"leaving things in order", goneLimit + m.Act, func(ctx context.Context) error {
-		c, found, err := m.nameHolder(ctx)
+func (ctr *container) stepsWithoutRevert() []step {
+	return []step{{"filling the volumes with what they held before", moveLimit, ctr.refillVolumes}, {"leaving things in order", goneLimit + ctr.Act, func(ctx context.Context) error {
+		c, found, err := ctr.nameHolder(ctx)
 		if err != nil {
 			return err
 		}
-		if found && !m.restore.Plan.ours(c.ID) {
-			return m.withdraw(ctx)
+		if found && !ctr.restore.Plan.ours(c.ID) {
+			return ctr.withdraw(ctx)
 		}
-		return m.bringUpReplacement(ctx)
+		return ctr.bringUpReplacement(ctx)
 	}}}
 }
 
-func (m *container) bringUpReplacement(ctx context.Context) error {
-	id, err := m.replacement(ctx)
+func (ctr *container) bringUpReplacement(ctx context.Context) error {
+	id, err := ctr.replacement(ctx)
 	if err != nil || id == "" {
 		return err
 	}
-	m.noteLastLines(ctx, id)
-	if err := m.awaitName(ctx); err != nil {
+	ctr.noteLastLines(ctx, id)
+	if err := ctr.awaitName(ctx); err != nil {
 		return err
 	}
-	if err := m.Engine.Rename(ctx, id, m.restore.Container); err != nil && !errors.Is(err, snapshot.ErrInUse) {
+	if err := ctr.Engine.Rename(ctx, id, ctr.restore.Container); err != nil && !errors.Is(err, snapshot.ErrInUse) {
 		return err
 	}
-	return m.Engine.Start(ctx, id)
+	return ctr.Engine.Start(ctx, id)
 }
 
 // awaitName waits until the engine has removed the old container, which has the name until then. If that takes too long,
 // the replacement runs under its temporary name.
-func (m *container) awaitName(ctx context.Context) error {
-	old, err := m.Engine.Inspect(ctx, m.restore.Plan.OldID)
+func (ctr *container) awaitName(ctx context.Context) error {
+	old, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && old.State != "removing" {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (m *container) awaitName(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, goneLimit)
 	defer cancel()
-	if err := m.awaitGone(ctx, old.ID); err != nil && ctx.Err() == nil {
+	if err := ctr.awaitGone(ctx, old.ID); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil

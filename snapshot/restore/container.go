@@ -15,16 +15,16 @@ type container struct {
 }
 
 // Preflight looks at everything that can fail, while the broken container still runs.
-func (m *container) Preflight(ctx context.Context) (why []string, err error) {
-	err = m.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
-		why, err = m.plan(ctx)
+func (ctr *container) Preflight(ctx context.Context) (why []string, err error) {
+	err = ctr.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
+		why, err = ctr.plan(ctx)
 		return err
 	})
 	if err != nil || len(why) > 0 {
 		return why, err
 	}
-	err = m.act(ctx, 10*time.Minute, func(ctx context.Context) (err error) {
-		why, err = m.checkVolumes(ctx)
+	err = ctr.act(ctx, 10*time.Minute, func(ctx context.Context) (err error) {
+		why, err = ctr.checkVolumes(ctx)
 		return err
 	})
 	return why, err
@@ -32,84 +32,84 @@ func (m *container) Preflight(ctx context.Context) (why []string, err error) {
 
 // Prepare creates the replacement beside the running container, unless it is there already: an undo adopts the container
 // that was set aside.
-func (m *container) Prepare(ctx context.Context) error {
-	err := m.act(ctx, 5*time.Minute, m.takeJoined)
-	if err != nil || m.restore.Plan.AdoptID != "" {
+func (ctr *container) Prepare(ctx context.Context) error {
+	err := ctr.act(ctx, 5*time.Minute, ctr.takeJoined)
+	if err != nil || ctr.restore.Plan.AdoptID != "" {
 		return err
 	}
-	limit := m.Act
-	if m.restore.Plan.AutoRemove {
+	limit := ctr.Act
+	if ctr.restore.Plan.AutoRemove {
 		limit = 10 * time.Minute // a commit comes first
 	}
-	return m.act(ctx, limit, m.create)
+	return ctr.act(ctx, limit, ctr.create)
 }
 
-func (m *container) create(ctx context.Context) error {
-	snap, err := m.Snapshots.SnapshotByID(ctx, m.restore.SnapshotID)
+func (ctr *container) create(ctx context.Context) error {
+	snap, err := ctr.Snapshots.SnapshotByID(ctx, ctr.restore.SnapshotID)
 	if err != nil {
 		return err
 	}
-	if m.restore.Plan.AutoRemove {
-		if err := m.standIn(ctx); err != nil {
+	if ctr.restore.Plan.AutoRemove {
+		if err := ctr.standIn(ctx); err != nil {
 			return err
 		}
 	}
-	m.restore.Plan.NewID, err = m.Engine.Create(ctx, m.restore.Plan.TempName, m.spec(snap))
+	ctr.restore.Plan.NewID, err = ctr.Engine.Create(ctx, ctr.restore.Plan.TempName, ctr.spec(snap))
 	return err
 }
 
-func (m *container) spec(snap snapshot.Snapshot) snapshot.Spec {
-	return snapshot.Spec{Document: snap.Document, ImageID: snap.ImageID, ImageRef: snap.ImageRef, Replaces: m.restore.Plan.OldID}
+func (ctr *container) spec(snap snapshot.Snapshot) snapshot.Spec {
+	return snapshot.Spec{Document: snap.Document, ImageID: snap.ImageID, ImageRef: snap.ImageRef, Replaces: ctr.restore.Plan.OldID}
 }
 
 // Verify also compares the replacement with the snapshot, makes those anew that shared a namespace with the old one, and
 // sees to what becomes of the old one. None of that is a reason to go back.
-func (m *container) Verify(ctx context.Context) error {
-	how, err := m.prove(ctx)
+func (ctr *container) Verify(ctx context.Context) error {
+	how, err := ctr.prove(ctx)
 	if err != nil {
 		return err
 	}
-	m.restore.Proof = how
-	m.restore.VerifiedAt = time.Now().UTC()
-	m.restore.Differences, err = m.compare(ctx)
+	ctr.restore.Proof = how
+	ctr.restore.VerifiedAt = time.Now().UTC()
+	ctr.restore.Differences, err = ctr.compare(ctx)
 	if retryable(err) {
 		return err
 	}
 	if err != nil { // it runs, which is what counts; a comparison that failed is reported as a difference
-		m.restore.Differences = []snapshot.Difference{{Attribute: "comparison", Want: "done", Got: err.Error()}}
+		ctr.restore.Differences = []snapshot.Difference{{Attribute: "comparison", Want: "done", Got: err.Error()}}
 	}
-	if err := m.rejoin(ctx); err != nil {
+	if err := ctr.rejoin(ctx); err != nil {
 		return noVerdict{err}
 	}
-	if err := m.act(ctx, 5*time.Minute, m.retire); err != nil && retryable(err) {
+	if err := ctr.act(ctx, 5*time.Minute, ctr.retire); err != nil && retryable(err) {
 		return err
 	}
-	return m.keepUntil(ctx)
+	return ctr.keepUntil(ctx)
 }
 
 // keepUntil notes for how long the old container is kept, if it is still there.
-func (m *container) keepUntil(ctx context.Context) error {
-	kept, err := m.anyOf(ctx, m.restore.Plan.keptID())
+func (ctr *container) keepUntil(ctx context.Context) error {
+	kept, err := ctr.anyOf(ctx, ctr.restore.Plan.keptID())
 	if retryable(err) {
 		return err
 	}
-	if kept || err != nil || m.restore.Plan.BeforeID != 0 {
-		m.restore.KeptUntil = m.restore.VerifiedAt.Add(m.Keep)
+	if kept || err != nil || ctr.restore.Plan.BeforeID != 0 {
+		ctr.restore.KeptUntil = ctr.restore.VerifiedAt.Add(ctr.Keep)
 	}
 	return nil
 }
 
-func (m *container) compare(ctx context.Context) ([]snapshot.Difference, error) {
-	if m.restore.Plan.AdoptID != "" {
+func (ctr *container) compare(ctx context.Context) ([]snapshot.Difference, error) {
+	if ctr.restore.Plan.AdoptID != "" {
 		return nil, nil // it is the very same container
 	}
-	snap, err := m.Snapshots.SnapshotByID(ctx, m.restore.SnapshotID)
+	snap, err := ctr.Snapshots.SnapshotByID(ctx, ctr.restore.SnapshotID)
 	if err != nil {
 		return nil, err
 	}
-	now, err := m.Engine.Inspect(ctx, m.restore.Plan.NewID)
+	now, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
 	if err != nil {
 		return nil, err
 	}
-	return m.Engine.Compare(snap.Document, m.spec(snap), now.Document)
+	return ctr.Engine.Compare(snap.Document, ctr.spec(snap), now.Document)
 }

@@ -69,25 +69,25 @@ func (r *Restorer) undoPlan(undone Restore) (*VolumePlan, error) {
 
 // checkVolumes reads the archives to the last bit, and gets everything ready, while the broken container still runs. It
 // returns every reason against the restore.
-func (m *container) checkVolumes(ctx context.Context) (why []string, err error) {
-	p := m.restore.Plan
+func (ctr *container) checkVolumes(ctx context.Context) (why []string, err error) {
+	p := ctr.restore.Plan
 	if p.Volumes == nil {
 		return nil, nil
 	}
-	if m.Volumes == nil {
+	if ctr.Volumes == nil {
 		return []string{errNoMover.Error()}, nil
 	}
-	if why, err = m.Volumes.Problems(ctx, p.Volumes.From, p.OldID); err != nil || len(why) > 0 {
+	if why, err = ctr.Volumes.Problems(ctx, p.Volumes.From, p.OldID); err != nil || len(why) > 0 {
 		return why, err
 	}
-	err = m.Volumes.Verify(ctx, p.Volumes.From)
+	err = ctr.Volumes.Verify(ctx, p.Volumes.From)
 	if errors.Is(err, snapshot.ErrBadArchive) || errors.Is(err, snapshot.ErrNoArchive) {
 		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	err = m.Volumes.Engine.ReadyToMove(ctx, p.Volumes.From.Mounts()...)
+	err = ctr.Volumes.Engine.ReadyToMove(ctx, p.Volumes.From.Mounts()...)
 	if errors.Is(err, snapshot.ErrUnsafeMount) {
 		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
 	}
@@ -95,32 +95,32 @@ func (m *container) checkVolumes(ctx context.Context) (why []string, err error) 
 }
 
 // volumeSteps come between setting the old container aside and starting the replacement.
-func (m *container) volumeSteps() []step {
-	if m.restore.Plan.Volumes == nil {
+func (ctr *container) volumeSteps() []step {
+	if ctr.restore.Plan.Volumes == nil {
 		return nil
 	}
 	return []step{
-		{"keeping what the volumes hold", moveLimit, m.archiveReplaced},
-		{"filling the volumes", moveLimit, m.fillVolumes},
+		{"keeping what the volumes hold", moveLimit, ctr.archiveReplaced},
+		{"filling the volumes", moveLimit, ctr.fillVolumes},
 	}
 }
 
 // archiveReplaced archives what is going to be replaced. It is done once: later the volumes may hold
 // half of the old contents and half of the new.
-func (m *container) archiveReplaced(ctx context.Context) error {
-	plan := m.restore.Plan.Volumes
-	if m.Volumes == nil {
+func (ctr *container) archiveReplaced(ctx context.Context) error {
+	plan := ctr.restore.Plan.Volumes
+	if ctr.Volumes == nil {
 		return errNoMover
 	}
-	_, err := m.Volumes.Vault.Manifest(plan.Keep)
+	_, err := ctr.Volumes.Vault.Manifest(plan.Keep)
 	if !errors.Is(err, snapshot.ErrNoArchive) {
 		return err
 	}
-	targets, err := m.targets(ctx)
+	targets, err := ctr.targets(ctx)
 	if err != nil {
 		return err
 	}
-	kept, err := m.Volumes.Archive(ctx, plan.Keep, m.restore.Plan.containers(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
+	kept, err := ctr.Volumes.Archive(ctx, plan.Keep, ctr.restore.Plan.containers(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
 	if err == nil && len(kept.Left) > 0 {
 		err = errors.New(strings.Join(kept.Left, "; "))
 	}
@@ -133,12 +133,12 @@ func (p Plan) containers() []string { return []string{p.NewID, p.OldID, p.StandI
 // targets are the mounts that the archives go to, in their order. An undo puts back what was replaced, where it was: the
 // container from before may have another anonymous volume at that path, which nobody has touched. A restore goes by the
 // replacement's paths, since the anonymous volume of the snapshot may be gone.
-func (m *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
-	from := m.restore.Plan.Volumes.From
-	if m.restore.Kind == Undoing {
-		return m.stillThere(ctx, from.Mounts())
+func (ctr *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
+	from := ctr.restore.Plan.Volumes.From
+	if ctr.restore.Kind == Undoing {
+		return ctr.stillThere(ctx, from.Mounts())
 	}
-	mounts, left, err := m.Volumes.Engine.Mounts(ctx, m.restore.Plan.NewID, from.Paths())
+	mounts, left, err := ctr.Volumes.Engine.Mounts(ctx, ctr.restore.Plan.NewID, from.Paths())
 	if err != nil {
 		return nil, err
 	}
@@ -157,17 +157,17 @@ func (m *container) targets(ctx context.Context) ([]snapshot.Mount, error) {
 }
 
 // fillVolumes fills the volumes from the archive. From the first mark on they may hold anything until the last one.
-func (m *container) fillVolumes(ctx context.Context) error {
-	vault, plan := m.Volumes.Vault, m.restore.Plan.Volumes
+func (ctr *container) fillVolumes(ctx context.Context) error {
+	vault, plan := ctr.Volumes.Vault, ctr.restore.Plan.Volumes
 	done, err := vault.Marked(plan.Keep, markPut)
 	if err != nil || done {
 		return err
 	}
-	targets, err := m.targets(ctx)
+	targets, err := ctr.targets(ctx)
 	if err != nil {
 		return err
 	}
-	if err := m.clearWay(ctx, targets); err != nil {
+	if err := ctr.clearWay(ctx, targets); err != nil {
 		return err
 	}
 	if err := vault.Mark(plan.Keep, capture.MarkBegun); err != nil {
@@ -175,7 +175,7 @@ func (m *container) fillVolumes(ctx context.Context) error {
 	}
 	for _, to := range targets {
 		i := slices.IndexFunc(plan.From.Archives, func(a snapshot.Archive) bool { return path.Clean(a.Path) == to.Path })
-		if err := m.Volumes.Fill(ctx, plan.From.ID, plan.From.Archives[i], m.restore.Plan.containers(), to); err != nil {
+		if err := ctr.Volumes.Fill(ctx, plan.From.ID, plan.From.Archives[i], ctr.restore.Plan.containers(), to); err != nil {
 			return err
 		}
 	}
@@ -183,16 +183,16 @@ func (m *container) fillVolumes(ctx context.Context) error {
 }
 
 // stillThere leaves out anonymous volumes that the engine has removed together with an auto-remove container.
-func (m *container) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]snapshot.Mount, error) {
-	if !m.restore.Plan.AutoRemove {
+func (ctr *container) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]snapshot.Mount, error) {
+	if !ctr.restore.Plan.AutoRemove {
 		return mounts, nil
 	}
 	var there []snapshot.Mount
-	for _, id := range []string{m.restore.Plan.NewID, m.restore.Plan.StandInID} {
+	for _, id := range []string{ctr.restore.Plan.NewID, ctr.restore.Plan.StandInID} {
 		if id == "" {
 			continue
 		}
-		list, _, err := m.Volumes.Engine.Mounts(ctx, id, m.restore.Plan.Volumes.From.Paths())
+		list, _, err := ctr.Volumes.Engine.Mounts(ctx, id, ctr.restore.Plan.Volumes.From.Paths())
 		if err != nil && !errors.Is(err, snapshot.ErrGone) {
 			return nil, err
 		}
@@ -205,15 +205,15 @@ func (m *container) stillThere(ctx context.Context, mounts []snapshot.Mount) ([]
 
 // clearWay makes sure that nothing runs that has the volumes. The engine may have started the replacement when it was
 // restarted itself. Whatever else runs is not stopped.
-func (m *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
-	now, err := m.Engine.Inspect(ctx, m.restore.Plan.NewID)
+func (ctr *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
+	now, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
 	if err == nil && alive(now) {
-		err = m.Engine.Stop(ctx, now.ID, 5*time.Second)
+		err = ctr.Engine.Stop(ctx, now.ID, 5*time.Second)
 	}
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
 	}
-	users, err := m.Volumes.Engine.Users(ctx, mounts)
+	users, err := ctr.Volumes.Engine.Users(ctx, mounts)
 	if err == nil && len(users) > 0 {
 		err = fmt.Errorf("%s has the volumes as well, and runs", strings.Join(users, ", "))
 	}
@@ -222,35 +222,35 @@ func (m *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error
 
 // refillVolumes fills the volumes with what they held before, if the restore has touched them. It is done once: after
 // that the old container may run and write.
-func (m *container) refillVolumes(ctx context.Context) error {
-	plan := m.restore.Plan.Volumes
+func (ctr *container) refillVolumes(ctx context.Context) error {
+	plan := ctr.restore.Plan.Volumes
 	if plan == nil {
 		return nil
 	}
-	if m.Volumes == nil {
+	if ctr.Volumes == nil {
 		return errNoMover
 	}
-	begun, err := m.Volumes.Vault.Marked(plan.Keep, capture.MarkBegun)
+	begun, err := ctr.Volumes.Vault.Marked(plan.Keep, capture.MarkBegun)
 	if err != nil || !begun {
 		return err
 	}
-	back, err := m.Volumes.Vault.Marked(plan.Keep, markBack)
+	back, err := ctr.Volumes.Vault.Marked(plan.Keep, markBack)
 	if err != nil || back {
 		return err
 	}
-	kept, err := m.Volumes.Vault.Manifest(plan.Keep)
+	kept, err := ctr.Volumes.Vault.Manifest(plan.Keep)
 	if err != nil {
 		return err
 	}
-	if err := m.clearWay(ctx, kept.Mounts()); err != nil {
+	if err := ctr.clearWay(ctx, kept.Mounts()); err != nil {
 		return err
 	}
 	for _, a := range kept.Archives {
-		if err := m.Volumes.Fill(ctx, kept.ID, a, m.restore.Plan.containers(), a.Mount); err != nil {
+		if err := ctr.Volumes.Fill(ctx, kept.ID, a, ctr.restore.Plan.containers(), a.Mount); err != nil {
 			return err
 		}
 	}
-	return m.Volumes.Vault.Mark(plan.Keep, markBack)
+	return ctr.Volumes.Vault.Mark(plan.Keep, markBack)
 }
 
 // lossesLeft leaves out of the losses the volumes whose contents are restored.
@@ -268,27 +268,6 @@ func WithVolumes(losses, paths []string) []string {
 			return strings.HasPrefix(loss, p+" keeps ") || strings.HasPrefix(loss, p+" comes back empty")
 		})
 	})
-}
-
-// VolumeOffer says whether a snapshot can be restored with its volumes now.
-type VolumeOffer struct {
-	Set    snapshot.VolumeSet
-	WhyNot []string
-}
-
-// offerVolumes returns nil when the snapshot has no archives and was not asked for any.
-func (r *Restorer) offerVolumes(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (*VolumeOffer, error) {
-	if snap.Volumes == nil || r.Volumes == nil {
-		return nil, nil
-	}
-	offer := &VolumeOffer{Set: *snap.Volumes}
-	if snap.Volumes.ID == "" {
-		offer.WhyNot = []string{"its volumes were not archived: " + snap.Volumes.Problem}
-		return offer, nil
-	}
-	why, err := r.Volumes.Problems(ctx, *snap.Volumes, c.ID)
-	offer.WhyNot = why
-	return offer, err
 }
 
 // volumesPhrase is what a sentence about the restore says of volumes.

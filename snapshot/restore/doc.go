@@ -23,6 +23,7 @@ This is the transition table (a test compares the two):
 Read the machine first:
 
 	restore.go     Restorer: what people ask for, who runs it, how it stops
+	offer.go       what can be restored now, before anybody has asked
 	state.go       the states, and the one table of what may follow what
 	journal.go     Restore and its Plan: what is written down
 	ports.go       what a restore asks of the engine and of the database

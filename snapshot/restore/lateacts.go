@@ -108,64 +108,64 @@ type reconciliation struct {
 	done []string
 }
 
-func (m *reconciliation) run(ctx context.Context) error {
+func (rec *reconciliation) run(ctx context.Context) error {
 	var running bool
 	var err error
-	m.last, running, err = m.Journal.Last(ctx, m.over.Key)
+	rec.last, running, err = rec.Journal.Last(ctx, rec.over.Key)
 	switch {
 	case errors.Is(err, snapshot.ErrUnknownRestore): // it was refused, and is the only one
-		return m.removeStray(ctx)
+		return rec.removeStray(ctx)
 	case err != nil:
 		return err
 	case running:
 		return errOvertaken
-	case m.last.State == Failed: // a person sees to it
+	case rec.last.State == Failed: // a person sees to it
 		return nil
 	}
-	if err := m.removeStray(ctx); err != nil || !m.over.passed(Swapping) {
+	if err := rec.removeStray(ctx); err != nil || !rec.over.passed(Swapping) {
 		return err // before the swap a restore only creates
 	}
-	winner, err := m.rightful(ctx)
+	winner, err := rec.rightful(ctx)
 	if err != nil {
 		return err
 	}
-	holder, err := m.Engine.Inspect(ctx, m.last.Container)
+	holder, err := rec.Engine.Inspect(ctx, rec.last.Container)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
 	}
-	if m.over.Plan.AutoRemove && winner == "" && holder.ID == "" && m.last.State == Reverted {
+	if rec.over.Plan.AutoRemove && winner == "" && holder.ID == "" && rec.last.State == Reverted {
 		return errors.New("it was stopped, and has removed itself")
 	}
-	for _, id := range m.startedLate() {
+	for _, id := range rec.startedLate() {
 		if id == winner || winner == "" && id == holder.ID {
 			continue
 		}
-		if err := m.setAside(ctx, id); err != nil {
+		if err := rec.setAside(ctx, id); err != nil {
 			return err
 		}
 	}
-	if !slices.Contains(m.stoppedLate(), winner) || holder.ID != "" && !m.over.actedOn(holder.ID) && !m.last.actedOn(holder.ID) {
+	if !slices.Contains(rec.stoppedLate(), winner) || holder.ID != "" && !rec.over.actedOn(holder.ID) && !rec.last.actedOn(holder.ID) {
 		return nil // no late act can have touched it, or somebody has replaced it since
 	}
-	return m.bringUp(ctx, winner)
+	return rec.bringUp(ctx, winner)
 }
 
 // startedLate are the containers that a late act may have started, armed or given the name. A swap does that to the new
 // one, a revert to the old one.
-func (m *reconciliation) startedLate() []string {
-	ids := []string{m.over.Plan.NewID}
-	if m.over.passed(Reverting) {
-		ids = append(ids, m.over.Plan.OldID, m.over.Plan.StandInID)
+func (rec *reconciliation) startedLate() []string {
+	ids := []string{rec.over.Plan.NewID}
+	if rec.over.passed(Reverting) {
+		ids = append(ids, rec.over.Plan.OldID, rec.over.Plan.StandInID)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
 // stoppedLate are the containers that a late act may have stopped, disarmed or set aside. A swap does that to the old one,
 // the revert of an undo to the one that the undo had brought back.
-func (m *reconciliation) stoppedLate() []string {
-	ids := []string{m.over.Plan.OldID}
-	if m.over.passed(Reverting) {
-		ids = append(ids, m.over.Plan.AdoptID)
+func (rec *reconciliation) stoppedLate() []string {
+	ids := []string{rec.over.Plan.OldID}
+	if rec.over.passed(Reverting) {
+		ids = append(ids, rec.over.Plan.AdoptID)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
@@ -176,16 +176,16 @@ func (r Restore) actedOn(id string) bool {
 }
 
 // rightful is the container that has to have the name; "" when it is gone.
-func (m *reconciliation) rightful(ctx context.Context) (string, error) {
-	ids := []string{m.last.Plan.NewID}
-	if m.last.State == Reverted {
-		ids = []string{m.last.Plan.OldID, m.last.Plan.StandInID}
+func (rec *reconciliation) rightful(ctx context.Context) (string, error) {
+	ids := []string{rec.last.Plan.NewID}
+	if rec.last.State == Reverted {
+		ids = []string{rec.last.Plan.OldID, rec.last.Plan.StandInID}
 	}
 	for _, id := range ids {
 		if id == "" {
 			continue
 		}
-		c, err := m.Engine.Inspect(ctx, id)
+		c, err := rec.Engine.Inspect(ctx, id)
 		if err == nil && !beingRemoved(c) {
 			return id, nil
 		}
@@ -198,107 +198,107 @@ func (m *reconciliation) rightful(ctx context.Context) (string, error) {
 
 // named says whether a container has a name that a restore gives. A container with any other name was renamed by
 // somebody, and is left alone.
-func (m *reconciliation) named(c snapshot.Inspection) bool {
-	return c.Name == m.last.Container || c.Name == m.last.oldName() || snapshot.OurName(c.Name)
+func (rec *reconciliation) named(c snapshot.Inspection) bool {
+	return c.Name == rec.last.Container || c.Name == rec.last.oldName() || snapshot.OurName(c.Name)
 }
 
 // setAside stops a container that must not run, switches its restart policy off, and takes the name away from it.
-func (m *reconciliation) setAside(ctx context.Context, id string) error {
-	c, err := m.Engine.Inspect(ctx, id)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (beingRemoved(c) || !m.named(c)) {
+func (rec *reconciliation) setAside(ctx context.Context, id string) error {
+	c, err := rec.Engine.Inspect(ctx, id)
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (beingRemoved(c) || !rec.named(c)) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if name := c.RestartPolicy.Name; name != "" && name != "no" {
-		err = m.do(ctx, "disarmed "+c.Name, func() error { return m.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}) })
+		err = rec.do(ctx, "disarmed "+c.Name, func() error { return rec.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}) })
 	}
 	if err == nil && alive(c) {
-		err = m.do(ctx, "stopped "+c.Name, func() error { return m.Engine.Stop(ctx, id, 10*time.Second) })
+		err = rec.do(ctx, "stopped "+c.Name, func() error { return rec.Engine.Stop(ctx, id, 10*time.Second) })
 	}
-	if err == nil && c.Name == m.last.Container && id == m.over.Plan.OldID {
-		err = m.do(ctx, "set "+c.Name+" aside", func() error { return m.Engine.Rename(ctx, id, m.over.Plan.KeptName) })
+	if err == nil && c.Name == rec.last.Container && id == rec.over.Plan.OldID {
+		err = rec.do(ctx, "set "+c.Name+" aside", func() error { return rec.Engine.Rename(ctx, id, rec.over.Plan.KeptName) })
 	}
 	return err
 }
 
 // removeStray removes a container that still has a replacement's temporary name when the restore is over. Only a late
 // create can have made it.
-func (m *reconciliation) removeStray(ctx context.Context) error {
-	if m.over.Plan.TempName == "" || m.over.Plan.AdoptID != "" || m.over.State == Failed {
+func (rec *reconciliation) removeStray(ctx context.Context) error {
+	if rec.over.Plan.TempName == "" || rec.over.Plan.AdoptID != "" || rec.over.State == Failed {
 		return nil
 	}
-	c, err := m.Engine.Inspect(ctx, m.over.Plan.TempName)
+	c, err := rec.Engine.Inspect(ctx, rec.over.Plan.TempName)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && alive(c) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return m.do(ctx, "removed "+c.Name, func() error { return m.Engine.Remove(ctx, c.ID) })
+	return rec.do(ctx, "removed "+c.Name, func() error { return rec.Engine.Remove(ctx, c.ID) })
 }
 
 // bringUp gives the rightful container its name and its restart policy, and starts it if it has to run.
-func (m *reconciliation) bringUp(ctx context.Context, id string) error {
-	c, err := m.Engine.Inspect(ctx, id)
-	if err != nil || !m.named(c) {
+func (rec *reconciliation) bringUp(ctx context.Context, id string) error {
+	c, err := rec.Engine.Inspect(ctx, id)
+	if err != nil || !rec.named(c) {
 		return err
 	}
-	name, policy, runs := m.last.Container, m.last.Plan.NewPolicy, true
-	if m.last.State == Reverted {
-		name, policy, runs = m.last.oldName(), m.last.Plan.OldPolicy, m.last.Plan.OldRunning
-		if m.last.Plan.OldID == m.over.Plan.OldID { // the last restore may have seen it only after the late act
-			policy, runs = m.over.Plan.OldPolicy, m.over.Plan.OldRunning
+	name, policy, runs := rec.last.Container, rec.last.Plan.NewPolicy, true
+	if rec.last.State == Reverted {
+		name, policy, runs = rec.last.oldName(), rec.last.Plan.OldPolicy, rec.last.Plan.OldRunning
+		if rec.last.Plan.OldID == rec.over.Plan.OldID { // the last restore may have seen it only after the late act
+			policy, runs = rec.over.Plan.OldPolicy, rec.over.Plan.OldRunning
 		}
 	}
 	if c.Name != name {
-		err = m.do(ctx, "gave "+c.Name+" the name "+name+" again", func() error { return m.Engine.Rename(ctx, id, name) })
+		err = rec.do(ctx, "gave "+c.Name+" the name "+name+" again", func() error { return rec.Engine.Rename(ctx, id, name) })
 	}
-	if err == nil && policy.Name != "" && !m.last.Plan.AutoRemove && policy != c.RestartPolicy {
-		err = m.do(ctx, "armed "+name+" again", func() error { return m.Engine.SetRestartPolicy(ctx, id, policy) })
+	if err == nil && policy.Name != "" && !rec.last.Plan.AutoRemove && policy != c.RestartPolicy {
+		err = rec.do(ctx, "armed "+name+" again", func() error { return rec.Engine.SetRestartPolicy(ctx, id, policy) })
 	}
 	if err == nil && runs && !alive(c) {
-		err = m.do(ctx, "started "+name+" again", func() error { return m.Engine.Start(ctx, id) })
+		err = rec.do(ctx, "started "+name+" again", func() error { return rec.Engine.Start(ctx, id) })
 	}
 	return err
 }
 
 // do acts, unless another restore has begun meanwhile, and remembers what was done.
-func (m *reconciliation) do(ctx context.Context, what string, act func() error) error {
-	last, running, err := m.Journal.Last(ctx, m.over.Key)
+func (rec *reconciliation) do(ctx context.Context, what string, act func() error) error {
+	last, running, err := rec.Journal.Last(ctx, rec.over.Key)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownRestore) {
 		return err
 	}
-	if running || last.ID != m.last.ID {
+	if running || last.ID != rec.last.ID {
 		return errOvertaken
 	}
 	if err := act(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	m.Logger.Warn("put right what a late act has done", "restore_id", m.over.ID, "done", what)
-	m.done = append(m.done, what)
-	last, running, err = m.Journal.Last(ctx, m.over.Key)
-	if err == nil && (running || last.ID != m.last.ID) {
+	rec.Logger.Warn("put right what a late act has done", "restore_id", rec.over.ID, "done", what)
+	rec.done = append(rec.done, what)
+	last, running, err = rec.Journal.Last(ctx, rec.over.Key)
+	if err == nil && (running || last.ID != rec.last.ID) {
 		return errOvertaken // this act may have been too late as well: it is looked for again
 	}
 	return nil
 }
 
 // notify writes onto the timeline what was put right, or why it could not be.
-func (m *reconciliation) notify(ctx context.Context, failed error) error {
-	if len(m.done) == 0 && failed == nil || m.Taker == nil {
+func (rec *reconciliation) notify(ctx context.Context, failed error) error {
+	if len(rec.done) == 0 && failed == nil || rec.Taker == nil {
 		return nil
 	}
-	said, kind := "It was put right: "+strings.Join(m.done, ", "), incidents.KindRestoreMended
+	said, kind := "It was put right: "+strings.Join(rec.done, ", "), incidents.KindRestoreMended
 	if failed != nil {
 		said, kind = fmt.Sprintf("It can't be put right: %v. Look at docker ps -a", failed), incidents.KindRestoreMendFailed
 	}
-	details, _ := incidents.Details(map[string]any{"restore_id": m.over.ID, "container": m.over.Container, "done": m.done}) // strings: always encodable
-	_, err := m.Taker.Audit.Record(ctx, incidents.Entry{
-		IncidentID: m.over.By.Incident, OccurredAt: time.Now(), Kind: kind, Actor: incidents.Self(),
-		Source: incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/mended", m.over.ID)}, Details: details,
-		Summary: fmt.Sprintf("A bot that had been away did something to %s too late. %s", m.over.Container, said),
+	details, _ := incidents.Details(map[string]any{"restore_id": rec.over.ID, "container": rec.over.Container, "done": rec.done}) // strings: always encodable
+	_, err := rec.Taker.Audit.Record(ctx, incidents.Entry{
+		IncidentID: rec.over.By.Incident, OccurredAt: time.Now(), Kind: kind, Actor: incidents.Self(),
+		Source: incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/mended", rec.over.ID)}, Details: details,
+		Summary: fmt.Sprintf("A bot that had been away did something to %s too late. %s", rec.over.Container, said),
 	})
 	return err
 }

@@ -12,72 +12,72 @@ import (
 
 // plan fills the restore's plan from what the engine shows now, and returns every reason against the restore. It
 // changes nothing, so that it can be run to see whether a button may be offered.
-func (m *container) plan(ctx context.Context) ([]string, error) {
-	spec, why, err := m.source(ctx)
+func (ctr *container) plan(ctx context.Context) ([]string, error) {
+	spec, why, err := ctr.source(ctx)
 	if err != nil || len(why) > 0 {
 		return why, err
 	}
-	old, found, err := m.current(ctx)
+	old, found, err := ctr.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if why := m.objections(old, found); len(why) > 0 {
+	if why := ctr.objections(old, found); len(why) > 0 {
 		return why, nil
 	}
 	if found {
 		spec.Replaces = old.ID
 	}
-	finding, err := m.Engine.Check(ctx, m.restore.Container, spec)
+	finding, err := ctr.Engine.Check(ctx, ctr.restore.Container, spec)
 	if err != nil || len(finding.Problems) > 0 {
 		return finding.Problems, err
 	}
-	return nil, m.fillPlan(ctx, old, found, finding)
+	return nil, ctr.fillPlan(ctx, old, found, finding)
 }
 
 // source is what the replacement is made from: a snapshot, or for an undo the container that was set aside.
-func (m *container) source(ctx context.Context) (snapshot.Spec, []string, error) {
-	if m.restore.Plan.AdoptID != "" {
-		return m.keptSource(ctx)
+func (ctr *container) source(ctx context.Context) (snapshot.Spec, []string, error) {
+	if ctr.restore.Plan.AdoptID != "" {
+		return ctr.keptSource(ctx)
 	}
-	snap, err := m.Snapshots.SnapshotByID(ctx, m.restore.SnapshotID)
+	snap, err := ctr.Snapshots.SnapshotByID(ctx, ctr.restore.SnapshotID)
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
 	if snap.Locked {
 		return snapshot.Spec{}, []string{"its inspect document is sealed with a key that is not among SNAPBACK_SECRET_KEYS any more: add that key again"}, nil
 	}
-	return m.spec(snap), nil, nil
+	return ctr.spec(snap), nil, nil
 }
 
-func (m *container) keptSource(ctx context.Context) (snapshot.Spec, []string, error) {
-	undone, err := m.Journal.Restore(ctx, m.restore.UndoOf)
+func (ctr *container) keptSource(ctx context.Context) (snapshot.Spec, []string, error) {
+	undone, err := ctr.Journal.Restore(ctx, ctr.restore.UndoOf)
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
-	kept, err := m.Engine.Inspect(ctx, m.restore.Plan.AdoptID)
+	kept, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.AdoptID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return snapshot.Spec{}, []string{"the container from before, " + undone.Plan.KeptName + ", has been removed"}, nil
 	}
 	if err != nil {
 		return snapshot.Spec{}, nil, err
 	}
-	m.restore.Plan.NewID, m.restore.Plan.NewPolicy = kept.ID, undone.Plan.OldPolicy
-	m.restore.Plan.TempName = undone.Plan.KeptName
+	ctr.restore.Plan.NewID, ctr.restore.Plan.NewPolicy = kept.ID, undone.Plan.OldPolicy
+	ctr.restore.Plan.TempName = undone.Plan.KeptName
 	return snapshot.Spec{Document: kept.Document, ImageID: kept.ImageID}, nil, nil
 }
 
 // current is the container that runs under the identity now, if any.
-func (m *container) current(ctx context.Context) (snapshot.Inspection, bool, error) {
-	all, err := m.Engine.List(ctx)
+func (ctr *container) current(ctx context.Context) (snapshot.Inspection, bool, error) {
+	all, err := ctr.Engine.List(ctx)
 	if err != nil {
 		return snapshot.Inspection{}, false, err
 	}
-	i := slices.IndexFunc(all, func(c snapshot.Container) bool { return c.Key == m.restore.Key })
-	ref := m.restore.Container
+	i := slices.IndexFunc(all, func(c snapshot.Container) bool { return c.Key == ctr.restore.Key })
+	ref := ctr.restore.Container
 	if i >= 0 {
 		ref = all[i].ID
 	}
-	old, err := m.Engine.Inspect(ctx, ref)
+	old, err := ctr.Engine.Inspect(ctx, ref)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return snapshot.Inspection{}, false, nil
 	}
@@ -85,9 +85,9 @@ func (m *container) current(ctx context.Context) (snapshot.Inspection, bool, err
 }
 
 // objections are the reasons against replacing the container that runs now.
-func (m *container) objections(old snapshot.Inspection, found bool) []string {
+func (ctr *container) objections(old snapshot.Inspection, found bool) []string {
 	switch {
-	case !found && m.restore.Seen != "":
+	case !found && ctr.restore.Seen != "":
 		return []string{"the container that you saw is gone: look again, and ask again"}
 	case !found:
 		return nil
@@ -95,9 +95,9 @@ func (m *container) objections(old snapshot.Inspection, found bool) []string {
 		return []string{fmt.Sprintf("the container %s is not labelled snapback.enable=true: it is not ours to replace", old.Name)}
 	case old.Carries != "":
 		return []string{fmt.Sprintf("%s can't be restored: %s. Deploy it as you deploy the bot", old.Name, old.Carries)}
-	case old.Key != m.restore.Key:
+	case old.Key != ctr.restore.Key:
 		return []string{fmt.Sprintf("the name %s belongs to another container by now", old.Name)}
-	case m.restore.Seen != "" && !snapshot.SameOrShort(old.ID, m.restore.Seen):
+	case ctr.restore.Seen != "" && !snapshot.SameOrShort(old.ID, ctr.restore.Seen):
 		return []string{"the container was replaced after you saw it: look again, and ask again"}
 	case beingRemoved(old):
 		return []string{fmt.Sprintf("the engine is removing %s (its state is %s): wait until it is gone, and ask again", old.Name, old.State)}
@@ -107,14 +107,14 @@ func (m *container) objections(old snapshot.Inspection, found bool) []string {
 	return nil
 }
 
-func (m *container) fillPlan(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
-	p := &m.restore.Plan
+func (ctr *container) fillPlan(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
+	p := &ctr.restore.Plan
 	p.Losses, p.Joined = p.lossesLeft(finding.Losses), nil
 	for _, c := range finding.Joined {
 		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled, Running: c.State == "running"})
 	}
 	if p.TempName == "" {
-		p.TempName = tempName(m.restore.Container, m.restore.ID)
+		p.TempName = tempName(ctr.restore.Container, ctr.restore.ID)
 	}
 	if !found {
 		p.OldWasGone = true
@@ -123,11 +123,11 @@ func (m *container) fillPlan(ctx context.Context, old snapshot.Inspection, found
 	p.OldID, p.OldName, p.OldPolicy, p.AutoRemove = old.ID, old.Name, old.RestartPolicy, old.AutoRemove
 	p.OldRunning, p.OldStarted = alive(old), old.StartedAt
 	if p.AutoRemove {
-		p.StandInRef = standInRef(p.OldID, m.restore.ID)
+		p.StandInRef = standInRef(p.OldID, ctr.restore.ID)
 	}
 	p.StopTimeout = stopTimeout(old)
 	var err error
-	p.KeptName, err = m.freeKeptName(ctx)
+	p.KeptName, err = ctr.freeKeptName(ctx)
 	return err
 }
 
@@ -142,10 +142,10 @@ func stopTimeout(old snapshot.Inspection) int {
 	return 10
 }
 
-func (m *container) freeKeptName(ctx context.Context) (string, error) {
+func (ctr *container) freeKeptName(ctx context.Context) (string, error) {
 	for n := 1; n < 100; n++ {
-		name := snapshot.KeptName(m.restore.Container, m.restore.RequestedAt.In(m.Zone), n)
-		_, err := m.Engine.Inspect(ctx, name)
+		name := snapshot.KeptName(ctr.restore.Container, ctr.restore.RequestedAt.In(ctr.Zone), n)
+		_, err := ctr.Engine.Inspect(ctx, name)
 		if errors.Is(err, snapshot.ErrUnknownContainer) {
 			return name, nil
 		}
@@ -154,60 +154,6 @@ func (m *container) freeKeptName(ctx context.Context) (string, error) {
 		}
 	}
 	return "", errors.New("a hundred containers from before are kept already: remove some (docker ps -a)")
-}
-
-// Offer says whether a snapshot can be restored now, what will not come back, and if not, why not.
-type Offer struct {
-	Snapshot snapshot.Snapshot
-	WhyNot   []string
-	Changes  []snapshot.Change // from what runs now to what would, secrets masked; nil when nothing is there now
-	Losses   []string
-	Joined   []string
-	Volumes  *VolumeOffer // nil: without volumes only
-}
-
-// Offer runs the preflight of a restore that nobody has asked for yet. It changes nothing. It returns an error only
-// when the engine or the database can't be asked.
-func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (Offer, error) {
-	rest := Restore{Kind: Restoring, Key: c.Key, Container: snap.Container, SnapshotID: snap.ID, RequestedAt: time.Now()}
-	m := &container{task: &task{Restorer: r, restore: rest}}
-	why, err := m.plan(ctx)
-	if err != nil && (retryable(err) || ctx.Err() != nil) {
-		return Offer{}, err
-	}
-	if err != nil {
-		why = append(why, err.Error())
-	}
-	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.restore.Plan.Losses}
-	if offer.Changes, err = r.wouldChange(ctx, c, snap.ID); err != nil {
-		return Offer{}, err
-	}
-	if offer.Volumes, err = r.offerVolumes(ctx, c, snap); err != nil {
-		return Offer{}, err
-	}
-	for _, j := range m.restore.Plan.Joined {
-		offer.Joined = append(offer.Joined, j.Name)
-	}
-	return offer, nil
-}
-
-// wouldChange compares the container with what a restore would put in its place, however many deploys were in between.
-func (r *Restorer) wouldChange(ctx context.Context, c snapshot.Container, id int64) ([]snapshot.Change, error) {
-	snap, err := r.Snapshots.SnapshotByID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if snap.Locked {
-		return nil, nil
-	}
-	now, err := r.Engine.Inspect(ctx, c.ID)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && len(now.Document) == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return r.Engine.Changes(now.Document, snap.Document)
 }
 
 // tempName is the replacement's name until the swap. It holds the restore's ID, so that a container that was

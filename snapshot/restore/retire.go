@@ -22,17 +22,17 @@ const evidenceLines = 200
 
 // retire turns the container that was set aside into a snapshot. It may be run again after any of its steps. When it
 // can't be done, the container stays.
-func (m *container) retire(ctx context.Context) error {
-	p := &m.restore.Plan
+func (ctr *container) retire(ctx context.Context) error {
+	p := &ctr.restore.Plan
 	if p.OldID == "" || p.AutoRemove {
 		return nil
 	}
-	before, err := m.retireOnce(ctx)
+	before, err := ctr.retireOnce(ctx)
 	if retryable(err) {
 		return err
 	}
 	if err != nil {
-		m.Logger.Warn("the container from before stays a container", "restore_id", m.restore.ID, "container", p.KeptName, "err", err)
+		ctr.Logger.Warn("the container from before stays a container", "restore_id", ctr.restore.ID, "container", p.KeptName, "err", err)
 		return nil
 	}
 	if before.ID != 0 {
@@ -43,10 +43,10 @@ func (m *container) retire(ctx context.Context) error {
 
 // retireOnce returns the snapshot that the old container has become, perhaps before this bot died and came back; the zero
 // one when it stays a container, or is gone.
-func (m *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
-	old, err := m.Engine.Inspect(ctx, m.restore.Plan.OldID)
+func (ctr *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
+	old, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		s, err := m.Snapshots.Snapshot(ctx, m.restore.Key, m.beforeName())
+		s, err := ctr.Snapshots.Snapshot(ctx, ctr.restore.Key, ctr.beforeName())
 		if errors.Is(err, snapshot.ErrUnknownSnapshot) {
 			return snapshot.Snapshot{}, nil // somebody has removed it
 		}
@@ -55,55 +55,55 @@ func (m *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
 	if err != nil || !composed(old) {
 		return snapshot.Snapshot{}, err
 	}
-	s, err := m.takeOld(ctx, old)
+	s, err := ctr.takeOld(ctx, old)
 	if err != nil {
 		return snapshot.Snapshot{}, err
 	}
-	return s, m.Engine.Remove(ctx, old.ID)
+	return s, ctr.Engine.Remove(ctx, old.ID)
 }
 
-func (m *container) beforeName() string {
-	return fmt.Sprintf("before-%s-%d", m.restore.RequestedAt.In(m.Zone).Format("1504"), m.restore.ID)
+func (ctr *container) beforeName() string {
+	return fmt.Sprintf("before-%s-%d", ctr.restore.RequestedAt.In(ctr.Zone).Format("1504"), ctr.restore.ID)
 }
 
 // takeOld is the snapshot of the old container as it was before the restore touched it, taken once.
-func (m *container) takeOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
-	p, name := m.restore.Plan, m.beforeName()
-	s, err := m.Snapshots.Snapshot(ctx, m.restore.Key, name)
+func (ctr *container) takeOld(ctx context.Context, old snapshot.Inspection) (snapshot.Snapshot, error) {
+	p, name := ctr.restore.Plan, ctr.beforeName()
+	s, err := ctr.Snapshots.Snapshot(ctx, ctr.restore.Key, name)
 	if !errors.Is(err, snapshot.ErrUnknownSnapshot) {
 		return s, err
 	}
 	now := time.Now().UTC()
 	s = snapshot.Snapshot{
-		Key: m.restore.Key, Container: m.restore.Container, Name: name, Reason: snapshot.Manual, CreatedAt: now, ExpiresAt: now.Add(m.Keep),
-		Note: fmt.Sprintf("what restore %d replaced", m.restore.ID), ContainerID: old.ID, ImageID: old.ImageID,
+		Key: ctr.restore.Key, Container: ctr.restore.Container, Name: name, Reason: snapshot.Manual, CreatedAt: now, ExpiresAt: now.Add(ctr.Keep),
+		Note: fmt.Sprintf("what restore %d replaced", ctr.restore.ID), ContainerID: old.ID, ImageID: old.ImageID,
 	}
-	if s.Document, err = m.Engine.AsBefore(old.Document, m.restore.Container, p.OldPolicy); err != nil {
+	if s.Document, err = ctr.Engine.AsBefore(old.Document, ctr.restore.Container, p.OldPolicy); err != nil {
 		return s, err
 	}
-	if m.Taker == nil {
+	if ctr.Taker == nil {
 		return s, errors.New("nothing here takes snapshots")
 	}
-	if err := m.evidence(ctx, old); err != nil {
+	if err := ctr.evidence(ctx, old); err != nil {
 		return s, err
 	}
-	return m.Taker.TakeStopped(ctx, s, snapshot.By{Actor: incidents.Self(), Incident: m.restore.By.Incident})
+	return ctr.Taker.TakeStopped(ctx, s, snapshot.By{Actor: incidents.Self(), Incident: ctr.restore.By.Incident})
 }
 
 // evidence writes the old container's last lines onto the timeline: they go with it.
-func (m *container) evidence(ctx context.Context, old snapshot.Inspection) error {
-	tail, err := m.Engine.Tail(ctx, old.ID, evidenceLines)
+func (ctr *container) evidence(ctx context.Context, old snapshot.Inspection) error {
+	tail, err := ctr.Engine.Tail(ctx, old.ID, evidenceLines)
 	if err != nil {
 		return err
 	}
-	details, err := incidents.Details(map[string]any{"container": m.restore.Container, "restore_id": m.restore.ID, "lines": tail})
+	details, err := incidents.Details(map[string]any{"container": ctr.restore.Container, "restore_id": ctr.restore.ID, "lines": tail})
 	if err != nil {
 		return err
 	}
-	_, err = m.Taker.Audit.Record(ctx, incidents.Entry{
-		IncidentID: m.restore.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindEvidence, Actor: incidents.Self(),
+	_, err = ctr.Taker.Audit.Record(ctx, incidents.Entry{
+		IncidentID: ctr.restore.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindEvidence, Actor: incidents.Self(),
 		Source:  incidents.Source{System: "engine", NativeID: old.ID},
-		Summary: fmt.Sprintf("The last lines of the container that restore %d replaced", m.restore.ID), Details: details,
+		Summary: fmt.Sprintf("The last lines of the container that restore %d replaced", ctr.restore.ID), Details: details,
 	})
 	return err
 }

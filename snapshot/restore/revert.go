@@ -14,9 +14,9 @@ import (
 // Revert puts the old container back: the replacement goes, the old one gets its name and its restart policy again,
 // and runs if it ran. It is tried several times, because it is the last thing that stands between this restore and
 // nothing running at all.
-func (m *container) Revert(ctx context.Context) (State, error) {
+func (ctr *container) Revert(ctx context.Context) (State, error) {
 	var err error
-	for try := range m.Tries {
+	for try := range ctr.Tries {
 		if try > 0 {
 			select {
 			case <-time.After(time.Duration(try) * time.Second):
@@ -25,21 +25,21 @@ func (m *container) Revert(ctx context.Context) (State, error) {
 			}
 		}
 		var next State
-		if next, err = m.revertOnce(ctx); err == nil {
+		if next, err = ctr.revertOnce(ctx); err == nil {
 			return next, nil
 		}
 		if retryable(err) {
 			return "", err
 		}
-		m.Logger.Warn("putting the old container back", "restore_id", m.restore.ID, "container", m.restore.Container, "err", err)
+		ctr.Logger.Warn("putting the old container back", "restore_id", ctr.restore.ID, "container", ctr.restore.Container, "err", err)
 	}
-	m.restore.Error = fmt.Sprintf("%s; and then the old container could not be put back: %v. %s", m.restore.Error, err, m.advice())
+	ctr.restore.Error = fmt.Sprintf("%s; and then the old container could not be put back: %v. %s", ctr.restore.Error, err, ctr.advice())
 	return Failed, nil
 }
 
 // advice is what a person does by hand when neither way works.
-func (m *container) advice() string {
-	p, name := m.restore.Plan, m.restore.oldName()
+func (ctr *container) advice() string {
+	p, name := ctr.restore.Plan, ctr.restore.oldName()
 	if p.keptID() == "" && p.OldID != "" {
 		return "The one that ran before is gone: start one by hand, or restore another snapshot"
 	}
@@ -47,12 +47,12 @@ func (m *container) advice() string {
 		return "No container ran under that name before: start one by hand, or restore another snapshot"
 	}
 	id := p.keptID()
-	return m.volumesAdvice() + fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
+	return ctr.volumesAdvice() + fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
 }
 
 // volumesAdvice warns of volumes that may hold half of the old contents and half of the new.
-func (m *container) volumesAdvice() string {
-	plan := m.restore.Plan.Volumes
+func (ctr *container) volumesAdvice() string {
+	plan := ctr.restore.Plan.Volumes
 	if plan == nil {
 		return ""
 	}
@@ -60,168 +60,168 @@ func (m *container) volumesAdvice() string {
 		strings.Join(plan.From.Paths(), ", "), plan.Keep, plan.Bot)
 }
 
-func (m *container) revertOnce(ctx context.Context) (State, error) {
+func (ctr *container) revertOnce(ctx context.Context) (State, error) {
 	var never string
-	err := m.peek(ctx, 15*time.Second, func(ctx context.Context) (err error) {
-		never, err = m.cannotRevert(ctx)
+	err := ctr.peek(ctx, 15*time.Second, func(ctx context.Context) (err error) {
+		never, err = ctr.cannotRevert(ctx)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	steps, end := m.revertSteps(), Reverted
+	steps, end := ctr.revertSteps(), Reverted
 	if never != "" {
-		steps, end = m.stepsWithoutRevert(), Failed
+		steps, end = ctr.stepsWithoutRevert(), Failed
 	}
 	for _, step := range steps {
-		if err := m.act(ctx, step.limit, step.do); err != nil {
+		if err := ctr.act(ctx, step.limit, step.do); err != nil {
 			return "", fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
 	if never != "" {
-		m.restore.Error += "; " + never
+		ctr.restore.Error += "; " + never
 	}
-	if p := m.restore.Plan; never == "" && p.AutoRemove && p.StandInID == "" {
-		there, err := m.anyOf(ctx, p.OldID)
+	if p := ctr.restore.Plan; never == "" && p.AutoRemove && p.StandInID == "" {
+		there, err := ctr.anyOf(ctx, p.OldID)
 		if err != nil {
 			return "", err
 		}
 		if !there {
-			m.restore.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + m.advice()
+			ctr.restore.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + ctr.advice()
 			end = Failed
 		}
 	}
 	return end, nil
 }
 
-func (m *container) revertSteps() []step {
+func (ctr *container) revertSteps() []step {
 	steps := []step{
-		{"filling the volumes with what they held before", moveLimit, m.refillVolumes},
-		{"taking the replacement away", m.Act, m.withdraw},
+		{"filling the volumes with what they held before", moveLimit, ctr.refillVolumes},
+		{"taking the replacement away", ctr.Act, ctr.withdraw},
 	}
-	p := m.restore.Plan
+	p := ctr.restore.Plan
 	if p.AutoRemove && p.StandInID == "" {
-		return append(steps, step{"removing the unfinished copy", time.Minute, m.dropStandIn})
+		return append(steps, step{"removing the unfinished copy", time.Minute, ctr.dropStandIn})
 	}
 	if p.keptID() == "" {
 		return steps
 	}
-	steps = append(steps, step{"giving the old container its name again", goneLimit, m.rename})
+	steps = append(steps, step{"giving the old container its name again", goneLimit, ctr.rename})
 	if !p.AutoRemove && p.OldPolicy.Name != "" {
 		steps = append(steps, step{"telling the old container to restart as before", 15 * time.Second, func(ctx context.Context) error {
-			return m.Engine.SetRestartPolicy(ctx, p.OldID, p.OldPolicy)
+			return ctr.Engine.SetRestartPolicy(ctx, p.OldID, p.OldPolicy)
 		}})
 	}
 	if p.OldRunning {
 		steps = append(steps,
-			step{"starting the old container", m.Act + m.stopLimit(), m.restart},
-			step{"restarting what shares its namespaces", time.Duration(1+len(p.Joined)) * m.Act, m.reattach})
+			step{"starting the old container", ctr.Act + ctr.stopLimit(), ctr.restart},
+			step{"restarting what shares its namespaces", time.Duration(1+len(p.Joined)) * ctr.Act, ctr.reattach})
 	}
 	return steps
 }
 
 // withdraw removes the replacement; the container that an undo had brought back is stopped and set aside again.
 // What the replacement wrote last is kept in the restore's error: it is the only trace of why it did not come up.
-func (m *container) withdraw(ctx context.Context) error {
-	p := m.restore.Plan
-	id, err := m.replacement(ctx)
+func (ctr *container) withdraw(ctx context.Context) error {
+	p := ctr.restore.Plan
+	id, err := ctr.replacement(ctx)
 	if id == "" || err != nil {
 		return err
 	}
-	m.noteLastLines(ctx, id)
+	ctr.noteLastLines(ctx, id)
 	if p.AdoptID == "" {
-		return m.Engine.Remove(ctx, id)
+		return ctr.Engine.Remove(ctx, id)
 	}
-	if err := m.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}); err != nil {
+	if err := ctr.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}); err != nil {
 		return err
 	}
-	if err := m.Engine.Stop(ctx, id, 5*time.Second); err != nil {
+	if err := ctr.Engine.Stop(ctx, id, 5*time.Second); err != nil {
 		return err
 	}
-	return m.Engine.Rename(ctx, id, p.TempName)
+	return ctr.Engine.Rename(ctx, id, p.TempName)
 }
 
 // replacement is the replacement's ID, also when a bot died before it could write that down; "" when there is none.
-func (m *container) replacement(ctx context.Context) (string, error) {
-	ref := m.restore.Plan.NewID
+func (ctr *container) replacement(ctx context.Context) (string, error) {
+	ref := ctr.restore.Plan.NewID
 	if ref == "" {
-		ref = m.restore.Plan.TempName
+		ref = ctr.restore.Plan.TempName
 	}
 	if ref == "" {
 		return "", nil
 	}
-	c, err := m.Engine.Inspect(ctx, ref)
+	c, err := ctr.Engine.Inspect(ctx, ref)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return "", nil
 	}
 	return c.ID, err
 }
 
-func (m *container) noteLastLines(ctx context.Context, id string) {
+func (ctr *container) noteLastLines(ctx context.Context, id string) {
 	const mark = "; its last lines: "
-	if m.restore.StartedAt.IsZero() && m.down.IsZero() || strings.Contains(m.restore.Error, mark) {
+	if ctr.restore.StartedAt.IsZero() && ctr.down.IsZero() || strings.Contains(ctr.restore.Error, mark) {
 		return
 	}
-	if tail, err := m.Engine.Tail(ctx, id, 5); err == nil && tail != "" {
-		m.restore.Error += mark + tail
+	if tail, err := ctr.Engine.Tail(ctx, id, 5); err == nil && tail != "" {
+		ctr.restore.Error += mark + tail
 	}
 }
 
 // rename gives the old container its name again, or the stand-in of one that removed itself.
-func (m *container) rename(ctx context.Context) error {
-	p := m.restore.Plan
+func (ctr *container) rename(ctx context.Context) error {
+	p := ctr.restore.Plan
 	if p.AutoRemove {
-		return m.renameAutoRemove(ctx)
+		return ctr.renameAutoRemove(ctx)
 	}
-	return m.Engine.Rename(ctx, p.OldID, m.restore.oldName())
+	return ctr.Engine.Rename(ctx, p.OldID, ctr.restore.oldName())
 }
 
 // oldName is what the old container is called: Compose may have called it otherwise than the one of the snapshot.
 func (r Restore) oldName() string { return cmp.Or(r.Plan.OldName, r.Container) }
 
-func (m *container) restart(ctx context.Context) error {
-	p := m.restore.Plan
+func (ctr *container) restart(ctx context.Context) error {
+	p := ctr.restore.Plan
 	id := p.OldID
-	now, err := m.Engine.Inspect(ctx, id)
+	now, err := ctr.Engine.Inspect(ctx, id)
 	if p.AutoRemove && errors.Is(err, snapshot.ErrUnknownContainer) {
 		id = p.StandInID
-		now, err = m.Engine.Inspect(ctx, id)
+		now, err = ctr.Engine.Inspect(ctx, id)
 	}
 	if err != nil {
 		return err
 	}
-	dying := m.dying(now) && now.Carries == "" // this bot still runs, so it has not stopped what it runs in
+	dying := ctr.dying(now) && now.Carries == "" // this bot still runs, so it has not stopped what it runs in
 	if dying {
-		err := m.Engine.Stop(ctx, id, m.stopLimit())
+		err := ctr.Engine.Stop(ctx, id, ctr.stopLimit())
 		if dying = !errors.Is(err, snapshot.ErrEngineDenied); dying && err != nil {
 			return err
 		}
 	}
 	if dying || !alive(now) { // a paused one stays paused
-		if err := m.Engine.Start(ctx, id); err != nil {
+		if err := ctr.Engine.Start(ctx, id); err != nil {
 			return err
 		}
 	}
-	return m.staysUp(ctx, id)
+	return ctr.staysUp(ctx, id)
 }
 
 // dying says that the old container still runs, was told to stop, and may yet do so. An engine that has answered with an
 // error, or not at all, may have sent the signal. So the container is stopped to the end before it is started again.
-func (m *container) dying(now snapshot.Inspection) bool {
-	told := !m.down.IsZero() || (m.began == Swapping || m.began == Reverting) && m.restore.passed(Swapping)
-	return told && alive(now) && now.StartedAt.Equal(m.restore.Plan.OldStarted)
+func (ctr *container) dying(now snapshot.Inspection) bool {
+	told := !ctr.down.IsZero() || (ctr.began == Swapping || ctr.began == Reverting) && ctr.restore.passed(Swapping)
+	return told && alive(now) && now.StartedAt.Equal(ctr.restore.Plan.OldStarted)
 }
 
-func (m *container) stopLimit() time.Duration {
-	return time.Duration(m.restore.Plan.StopTimeout) * time.Second
+func (ctr *container) stopLimit() time.Duration {
+	return time.Duration(ctr.restore.Plan.StopTimeout) * time.Second
 }
 
 // staysUp waits until a container has been up for a second. An engine that is shutting down starts what it is told to
 // start, and stops it again. A container that keeps being restarted is as it was before.
-func (m *container) staysUp(ctx context.Context, id string) error {
-	window := min(m.Window, time.Second)
+func (ctr *container) staysUp(ctx context.Context, id string) error {
+	window := min(ctr.Window, time.Second)
 	for {
-		now, err := m.Engine.Inspect(ctx, id)
+		now, err := ctr.Engine.Inspect(ctx, id)
 		switch {
 		case err != nil:
 			return err

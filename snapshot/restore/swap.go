@@ -11,17 +11,17 @@ import (
 
 // Swap is the only downtime: the old one is told not to come back, stopped and set aside; the new one takes the name and
 // starts.
-func (m *container) Swap(ctx context.Context) error {
-	p := m.restore.Plan
-	if err := m.peek(ctx, 15*time.Second, m.checkHolder); err != nil {
+func (ctr *container) Swap(ctx context.Context) error {
+	p := ctr.restore.Plan
+	if err := ctr.peek(ctx, 15*time.Second, ctr.checkHolder); err != nil {
 		return err
 	}
-	for _, step := range m.swapSteps() {
-		if err := m.act(ctx, step.limit, step.do); err != nil {
+	for _, step := range ctr.swapSteps() {
+		if err := ctr.act(ctx, step.limit, step.do); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	err := m.peek(ctx, 10*time.Second, func(ctx context.Context) error { return m.measure(ctx, p) })
+	err := ctr.peek(ctx, 10*time.Second, func(ctx context.Context) error { return ctr.measure(ctx, p) })
 	if err != nil {
 		return noVerdict{err}
 	}
@@ -34,24 +34,24 @@ type step struct {
 	do    func(context.Context) error
 }
 
-func (m *container) swapSteps() []step {
-	p := m.restore.Plan
+func (ctr *container) swapSteps() []step {
+	p := ctr.restore.Plan
 	var steps []step
 	if p.OldID != "" {
-		steps = m.asideSteps(p)
+		steps = ctr.asideSteps(p)
 	}
-	steps = append(steps, m.volumeSteps()...)
+	steps = append(steps, ctr.volumeSteps()...)
 	if p.AdoptID != "" {
 		steps = append(steps, step{"arming the container from before", 15 * time.Second, func(ctx context.Context) error {
-			return m.Engine.SetRestartPolicy(ctx, p.NewID, p.NewPolicy)
+			return ctr.Engine.SetRestartPolicy(ctx, p.NewID, p.NewPolicy)
 		}})
 	}
 	return append(steps,
 		step{"giving the replacement its name", 15 * time.Second, func(ctx context.Context) error {
-			return m.Engine.Rename(ctx, p.NewID, m.restore.Container)
+			return ctr.Engine.Rename(ctx, p.NewID, ctr.restore.Container)
 		}},
-		step{"starting the replacement", m.Act, func(ctx context.Context) error {
-			return m.Engine.Start(ctx, p.NewID)
+		step{"starting the replacement", ctr.Act, func(ctx context.Context) error {
+			return ctr.Engine.Start(ctx, p.NewID)
 		}})
 }
 
@@ -60,34 +60,34 @@ func (m *container) swapSteps() []step {
 const goneLimit = 5 * time.Minute
 
 // asideSteps stop the old container and set it aside.
-func (m *container) asideSteps(p Plan) []step {
-	stop := m.stopLimit()
+func (ctr *container) asideSteps(p Plan) []step {
+	stop := ctr.stopLimit()
 	return []step{
 		{"telling the old container not to restart", 15 * time.Second, func(ctx context.Context) error {
-			return ignoreGone(m.disarm(ctx, p))
+			return ignoreGone(ctr.disarm(ctx, p))
 		}},
 		{"stopping the old container", stop + 30*time.Second, func(ctx context.Context) error {
-			m.down = time.Now()
-			err := m.Engine.Stop(ctx, p.OldID, stop)
+			ctr.down = time.Now()
+			err := ctr.Engine.Stop(ctx, p.OldID, stop)
 			if errors.Is(err, snapshot.ErrEngineDenied) {
-				m.down = time.Time{} // it was never told
+				ctr.down = time.Time{} // it was never told
 			}
 			return ignoreGone(err)
 		}},
 		{"setting the old container aside", goneLimit, func(ctx context.Context) error {
 			if p.AutoRemove {
-				return m.awaitGone(ctx, p.OldID)
+				return ctr.awaitGone(ctx, p.OldID)
 			}
-			return ignoreGone(m.Engine.Rename(ctx, p.OldID, p.KeptName))
+			return ignoreGone(ctr.Engine.Rename(ctx, p.OldID, p.KeptName))
 		}},
 	}
 }
 
-func (m *container) disarm(ctx context.Context, p Plan) error {
+func (ctr *container) disarm(ctx context.Context, p Plan) error {
 	if p.AutoRemove || p.OldPolicy.Name == "" || p.OldPolicy.Name == "no" {
 		return nil
 	}
-	return m.Engine.SetRestartPolicy(ctx, p.OldID, snapshot.RestartPolicy{Name: "no"})
+	return ctr.Engine.SetRestartPolicy(ctx, p.OldID, snapshot.RestartPolicy{Name: "no"})
 }
 
 // ignoreGone takes ErrGone for success. An auto-remove container is gone once it has stopped, and people remove others.
@@ -108,34 +108,34 @@ func (p Plan) keptID() string {
 }
 
 // measure notes when the replacement started, by the engine's own clock, and how long nothing ran.
-func (m *container) measure(ctx context.Context, p Plan) error {
-	now, err := m.Engine.Inspect(ctx, p.NewID)
+func (ctr *container) measure(ctx context.Context, p Plan) error {
+	now, err := ctr.Engine.Inspect(ctx, p.NewID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil // it removed itself; verify will say so
 	}
 	if err != nil {
 		return err
 	}
-	m.restore.StartedAt = now.StartedAt
-	m.restore.Plan.HealthFor = min(now.CheckFor, m.Health)
-	m.restore.Downtime, err = m.downtime(ctx, now)
+	ctr.restore.StartedAt = now.StartedAt
+	ctr.restore.Plan.HealthFor = min(now.CheckFor, ctr.Health)
+	ctr.restore.Downtime, err = ctr.downtime(ctx, now)
 	return err
 }
 
 // downtime is from the old container's end to the new one's start, by the engine's clock, whoever has stopped it. For a
 // container that has removed itself it is what this run has seen.
-func (m *container) downtime(ctx context.Context, now snapshot.Inspection) (time.Duration, error) {
-	if !m.restore.Plan.OldRunning {
+func (ctr *container) downtime(ctx context.Context, now snapshot.Inspection) (time.Duration, error) {
+	if !ctr.restore.Plan.OldRunning {
 		return 0, nil
 	}
-	old, err := m.Engine.Inspect(ctx, m.restore.Plan.OldID)
+	old, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.OldID)
 	switch {
 	case err == nil && old.FinishedAt.After(old.StartedAt):
 		return max(0, now.StartedAt.Sub(old.FinishedAt)), nil
 	case err != nil && !errors.Is(err, snapshot.ErrUnknownContainer):
 		return 0, err
-	case m.down.IsZero():
+	case ctr.down.IsZero():
 		return 0, nil
 	}
-	return max(0, time.Since(m.down)-now.Up), nil
+	return max(0, time.Since(ctr.down)-now.Up), nil
 }

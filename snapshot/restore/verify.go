@@ -16,22 +16,22 @@ const (
 
 // prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
 // none. It returns in words how it was proved, or an error that says what was seen instead.
-func (m *container) prove(ctx context.Context) (string, error) {
+func (ctr *container) prove(ctx context.Context) (string, error) {
 	begun := time.Now()
 	for {
-		now, err := m.look(ctx)
+		now, err := ctr.look(ctx)
 		if err != nil {
 			return "", err
 		}
-		how, done, err := m.verdict(now)
+		how, done, err := ctr.verdict(now)
 		if done || err != nil {
 			return how, err
 		}
-		if err := m.patience(now, max(now.Up, time.Since(begun))); err != nil {
+		if err := ctr.patience(now, max(now.Up, time.Since(begun))); err != nil {
 			return "", err
 		}
 		select {
-		case <-time.After(m.nextLook(now)):
+		case <-time.After(ctr.nextLook(now)):
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}
@@ -40,8 +40,8 @@ func (m *container) prove(ctx context.Context) (string, error) {
 
 // patience returns an error when the container's health check should have come to a verdict by now, or when the bot's limit
 // is reached.
-func (m *container) patience(now snapshot.Inspection, waited time.Duration) error {
-	switch limit := min(now.CheckFor, m.Health); {
+func (ctr *container) patience(now snapshot.Inspection, waited time.Duration) error {
+	switch limit := min(now.CheckFor, ctr.Health); {
 	case !now.HasCheck && waited > pausedFor:
 		return fmt.Errorf("it is %s, and was for %s", now.State, pausedFor)
 	case now.HasCheck && waited > limit && limit < now.CheckFor:
@@ -53,29 +53,29 @@ func (m *container) patience(now snapshot.Inspection, waited time.Duration) erro
 }
 
 // nextLook is how long to wait before the next look: not beyond the end of the window.
-func (m *container) nextLook(now snapshot.Inspection) time.Duration {
-	if left := m.Window - now.Up; !now.HasCheck && left > 0 {
+func (ctr *container) nextLook(now snapshot.Inspection) time.Duration {
+	if left := ctr.Window - now.Up; !now.HasCheck && left > 0 {
 		return min(left, verifyPoll)
 	}
 	return verifyPoll
 }
 
-func (m *container) look(ctx context.Context) (now snapshot.Inspection, err error) {
-	err = m.peek(ctx, 15*time.Second, func(ctx context.Context) error {
-		now, err = m.Engine.Inspect(ctx, m.restore.Plan.NewID)
+func (ctr *container) look(ctx context.Context) (now snapshot.Inspection, err error) {
+	err = ctr.peek(ctx, 15*time.Second, func(ctx context.Context) error {
+		now, err = ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
 		return err
 	})
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		err = errors.New("it is gone: it ended and removed itself (--rm), or somebody has removed it")
 	}
-	if err == nil && now.Name != m.restore.Container {
+	if err == nil && now.Name != ctr.restore.Container {
 		err = fmt.Errorf("%w: it is called %s now", ErrTaken, now.Name)
 	}
 	return now, err
 }
 
 // verdict is what one look says. A paused container gets none: somebody has stopped its clock.
-func (m *container) verdict(now snapshot.Inspection) (how string, done bool, err error) {
+func (ctr *container) verdict(now snapshot.Inspection) (how string, done bool, err error) {
 	switch now.State {
 	case "running", "paused":
 	default:
@@ -90,7 +90,7 @@ func (m *container) verdict(now snapshot.Inspection) (how string, done bool, err
 		return "", false, errors.New("its health check says unhealthy")
 	case now.HasCheck && now.Health == "healthy":
 		return fmt.Sprintf("healthy by its own check after %s", up.Round(10*time.Millisecond)), true, nil
-	case !now.HasCheck && now.State == "running" && up >= m.Window:
+	case !now.HasCheck && now.State == "running" && up >= ctr.Window:
 		return fmt.Sprintf("running for %s without a restart (it has no health check)", up.Round(10*time.Millisecond)), true, nil
 	}
 	return "", false, nil
