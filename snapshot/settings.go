@@ -14,7 +14,7 @@ import (
 	"github.com/snapback/snapback/access"
 )
 
-// Settings are what a container's labels say; design.md lists them. The zero value is what a container has that
+// Settings are what a container's labels say; README.md lists them. The zero value is what a container has that
 // bears no label but snapback.enable.
 type Settings struct {
 	access.Labels   // who may, and where they are

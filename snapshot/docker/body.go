@@ -24,8 +24,8 @@ type facts struct {
 	perNet     bool              // MAC addresses belong to networks (API 1.44 and later)
 }
 
-// createBody turns an inspect document into a create request. Everything is carried over but what the engine generated,
-// and the rules from protocols.md ("Inspect is not a create request") stand below, one function each.
+// createBody turns an inspect document into a create request. Everything is carried over but what the engine generated. What
+// inspect shows in another form than create takes has a rule below, one function each.
 func createBody(spec snapshot.Spec, d document, f facts) (object, error) {
 	doc, err := toObject(spec.Document)
 	if err != nil {
