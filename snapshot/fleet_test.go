@@ -5,10 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/store"
 )
 
 // hung is an engine that takes calls, and answers none.
@@ -36,20 +34,9 @@ func (hung) ID(ctx context.Context) (string, error) {
 
 func TestAlertDoesNotWaitForAnEngineThatHangs(t *testing.T) {
 	t.Parallel()
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(t.Context(), store.Config{Keys: ring, URL: pgtest.New(t, func(ctx context.Context, dsn string) error {
-		_, err := store.Migrate(ctx, dsn)
-		return err
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.New(t)
 	labels := map[string]string{"snapback.enable": "true", "snapback.pagerduty.service": "PSHOP"}
-	err = db.SetOccupant(t.Context(), snapshot.Occupant{
+	err := db.SetOccupant(t.Context(), snapshot.Occupant{
 		Container: snapshot.Container{Key: "E/name/api", ID: "a", Name: "api", Engine: "E", State: "running"}, Labels: labels, Document: []byte("{}"),
 	})
 	if err != nil {

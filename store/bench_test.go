@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -15,13 +17,13 @@ const manyEntries = 1_000_000
 // and on one that has grown for years. An entry may cost two milliseconds more on a large one at most.
 func BenchmarkTimeline(b *testing.B) {
 	for _, size := range []int{0, manyEntries} {
-		db := setupBench(b)
+		db := storetest.New(b)
 		incident := grown(b, db, size)
 		for name, chain := range map[string]int64{"incident": incident, "outside": 0} {
 			b.Run(fmt.Sprintf("append/%s/entries=%d", name, size), func(b *testing.B) {
 				for b.Loop() {
 					_, err := db.Record(b.Context(), incidents.Entry{IncidentID: chain, Kind: "note", Summary: "another one"})
-					check(b, err)
+					testkit.OK(b, err)
 				}
 			})
 			b.Run(fmt.Sprintf("append-once/%s/entries=%d", name, size), func(b *testing.B) {
@@ -30,13 +32,13 @@ func BenchmarkTimeline(b *testing.B) {
 						IncidentID: chain, Kind: "note", Summary: "another one",
 						Source: incidents.Source{System: "slack", NativeID: fmt.Sprint("once ", n/2)}, // every second one is there already
 					})
-					check(b, err)
+					testkit.OK(b, err)
 				}
 			})
 		}
 		b.Run(fmt.Sprintf("tell-again/entries=%d", size), func(b *testing.B) {
 			for b.Loop() {
-				check(b, db.TellAgain(b.Context()))
+				testkit.OK(b, db.TellAgain(b.Context()))
 			}
 		})
 	}
@@ -61,9 +63,9 @@ func grown(tb testing.TB, db *store.DB, size int) (incident int64) {
 		{`ANALYZE`, nil},
 	} {
 		_, err := db.Pool().Exec(tb.Context(), fill.sql, fill.args...)
-		check(tb, err)
+		testkit.OK(tb, err)
 	}
-	check(tb, db.Pool().QueryRow(tb.Context(), `SELECT max(id) FROM incidents`).Scan(&incident))
+	testkit.OK(tb, db.Pool().QueryRow(tb.Context(), `SELECT max(id) FROM incidents`).Scan(&incident))
 	return incident
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -30,17 +32,17 @@ func pooled(t *testing.T, dsn, mode string, size int) string {
 		}
 	}
 	cc, err := pgx.ParseConfig(dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	dir, err := os.MkdirTemp("", "sbp") // short, for the sockets
-	check(t, err)
-	check(t, os.Chmod(dir, 0o777)) // PgBouncer refuses to run as root
-	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	testkit.OK(t, err)
+	testkit.OK(t, os.Chmod(dir, 0o777)) // PgBouncer refuses to run as root
+	t.Cleanup(func() { testkit.OK(t, os.RemoveAll(dir)) })
 	if !filepath.IsAbs(cc.Host) {
 		t.Skip("the database has no socket here that could be led to")
 	}
 	relay(t, filepath.Join(dir, ".s.PGSQL.5432"), filepath.Join(cc.Host, fmt.Sprint(".s.PGSQL.", cc.Port)))
 	ini := filepath.Join(dir, "pgbouncer.ini")
-	check(t, os.WriteFile(ini, fmt.Appendf(nil, `[databases]
+	testkit.OK(t, os.WriteFile(ini, fmt.Appendf(nil, `[databases]
 %[1]s = host=%[2]s port=5432 user=%[3]s
 [pgbouncer]
 listen_addr =
@@ -57,7 +59,7 @@ default_pool_size = %[5]d
 	cmd := exec.Command(program, args...)
 	var said strings.Builder
 	cmd.Stderr = &said
-	check(t, cmd.Start())
+	testkit.OK(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	address := url.URL{Scheme: "postgres", User: url.User(cc.User), Path: "/" + cc.Database}
 	address.RawQuery = url.Values{"host": {dir}, "port": {"6432"}}.Encode()
@@ -66,7 +68,7 @@ default_pool_size = %[5]d
 	for {
 		conn, err := pgx.Connect(ctx, address.String())
 		if err == nil {
-			check(t, conn.Close(ctx))
+			testkit.OK(t, conn.Close(ctx))
 			return address.String()
 		}
 		select {
@@ -81,8 +83,8 @@ default_pool_size = %[5]d
 func relay(t *testing.T, at, to string) {
 	t.Helper()
 	l, err := net.Listen("unix", at)
-	check(t, err)
-	check(t, os.Chmod(at, 0o777))
+	testkit.OK(t, err)
+	testkit.OK(t, os.Chmod(at, 0o777))
 	t.Cleanup(func() { _ = l.Close() })
 	go func() { // ends with the listener
 		for {
@@ -112,7 +114,7 @@ func exists(path string) bool {
 
 func TestPoolerThatSharesSessionsIsRefused(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	for _, size := range []int{1, 5} {
 		_, err := store.Check(t.Context(), pooled(t, dsn, "transaction", size))
 		if !errors.Is(err, store.ErrUnfit) || !strings.Contains(err.Error(), "pool_mode = session") {
@@ -129,7 +131,7 @@ func TestPoolerThatSharesSessionsIsRefused(t *testing.T) {
 
 func TestSchemaOfALaterReleaseIsRefused(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	admin(t, dsn, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`)
 	_, checked := store.Check(t.Context(), dsn)
 	_, migrated := store.Migrate(t.Context(), dsn)
@@ -147,13 +149,13 @@ func TestRoleThatMayMakeNoTablesIsToldWhatToGrant(t *testing.T) {
 	admin(t, dsn, `CREATE ROLE `+role+` LOGIN`)
 	t.Cleanup(func() {
 		conn, err := pgx.Connect(context.Background(), dsn)
-		check(t, err)
+		testkit.OK(t, err)
 		defer conn.Close(context.Background())
 		_, err = conn.Exec(context.Background(), `DROP ROLE `+role)
-		check(t, err)
+		testkit.OK(t, err)
 	})
 	u, err := url.Parse(dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	query := u.Query()
 	query.Set("options", "-c role="+role)
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")

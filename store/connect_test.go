@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -23,18 +24,18 @@ var aNote = incidents.Entry{Kind: "note", Summary: "hello"}
 func admin(t *testing.T, dsn string, statements ...string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	defer conn.Close(context.Background())
 	for _, sql := range statements {
 		_, err := conn.Exec(t.Context(), sql)
-		check(t, err)
+		testkit.OK(t, err)
 	}
 }
 
 func databaseOf(t *testing.T, dsn string) string {
 	t.Helper()
 	cc, err := pgx.ParseConfig(dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	return cc.Database
 }
 
@@ -51,9 +52,9 @@ func wantAway(t *testing.T, db *store.DB, when string) {
 
 func TestServerThatTakesNoWritesIsAwayAndItsConnectionsAreNotKept(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	db := open(t, dsn)
-	check(t, db.Ready(t.Context()))
+	testkit.OK(t, db.Ready(t.Context()))
 	name := databaseOf(t, dsn)
 	cut := `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
 	admin(t, dsn, `ALTER DATABASE `+name+` SET default_transaction_read_only = on`, cut)
@@ -61,20 +62,20 @@ func TestServerThatTakesNoWritesIsAwayAndItsConnectionsAreNotKept(t *testing.T) 
 		wantAway(t, db, "while the address leads to a read-only server")
 	}
 	admin(t, dsn, `SET default_transaction_read_only = off`, `ALTER DATABASE `+name+` RESET default_transaction_read_only`)
-	check(t, db.Ready(t.Context()))
+	testkit.OK(t, db.Ready(t.Context()))
 	_, err := db.Record(t.Context(), aNote)
-	check(t, err)
+	testkit.OK(t, err)
 }
 
 func TestOneReadOnlyConnectionDropsThemAll(t *testing.T) {
 	t.Parallel()
-	db := open(t, pgtest.New(t, migrate))
+	db := open(t, storetest.URL(t))
 	var held []interface{ Release() }
 	for range 5 {
 		conn, err := db.Pool().Acquire(t.Context())
-		check(t, err)
+		testkit.OK(t, err)
 		_, err = conn.Exec(t.Context(), `SET default_transaction_read_only = on`) // as on a primary that was demoted
-		check(t, err)
+		testkit.OK(t, err)
 		held = append(held, conn)
 	}
 	for _, conn := range held {
@@ -85,13 +86,13 @@ func TestOneReadOnlyConnectionDropsThemAll(t *testing.T) {
 	}
 	for range 10 {
 		_, err := db.Record(t.Context(), aNote)
-		check(t, err)
+		testkit.OK(t, err)
 	}
 }
 
 func TestFullDiskIsAway(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	db := open(t, dsn)
 	admin(t, dsn, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN RAISE EXCEPTION 'could not extend file "base/1/2": No space left on device' USING ERRCODE = 'disk_full'; END $$`,
@@ -106,13 +107,13 @@ func TestFullDiskIsAway(t *testing.T) {
 
 func TestPoolKeepsToPoolMaxConns(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	for _, c := range []struct {
 		set   string
 		conns int32
 	}{{"", 36}, {"pool_max_conns=9", 9}, {"pool_max_conns=60", 60}} {
 		u, err := url.Parse(dsn)
-		check(t, err)
+		testkit.OK(t, err)
 		u.RawQuery += "&" + c.set
 		conns, err := store.Check(t.Context(), u.String())
 		if err != nil || conns != c.conns {
@@ -123,7 +124,7 @@ func TestPoolKeepsToPoolMaxConns(t *testing.T) {
 		}
 	}
 	u, err := url.Parse(dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	u.RawQuery += "&pool_max_conns=3"
 	if _, err := store.Check(t.Context(), u.String()); !errors.Is(err, store.ErrUnfit) || !strings.Contains(err.Error(), "pool_max_conns=3") {
 		t.Errorf("with three connections: %v, want ErrUnfit", err)
@@ -132,7 +133,7 @@ func TestPoolKeepsToPoolMaxConns(t *testing.T) {
 
 func TestConnectionLimitOfTheDatabaseIsKeptTo(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	name := databaseOf(t, dsn)
 	admin(t, dsn, `ALTER DATABASE `+name+` CONNECTION LIMIT 14`)
 	if conns, err := store.Check(t.Context(), dsn); err != nil || conns != 12 {
@@ -147,7 +148,7 @@ func TestConnectionLimitOfTheDatabaseIsKeptTo(t *testing.T) {
 // Everybody holds a lock, takes a second one, and works beneath both.
 func TestManyLocksDoNotStarveASmallPool(t *testing.T) {
 	t.Parallel()
-	db := open(t, pgtest.New(t, migrate)+"&pool_max_conns=8")
+	db := open(t, storetest.URL(t)+"&pool_max_conns=8")
 	ended := make(chan error, 30)
 	for i := range cap(ended) {
 		go func() {
@@ -160,22 +161,22 @@ func TestManyLocksDoNotStarveASmallPool(t *testing.T) {
 		}()
 	}
 	for range cap(ended) {
-		check(t, <-ended)
+		testkit.OK(t, <-ended)
 	}
 }
 
 func TestChangedPasswordIsReadAgain(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	file := filepath.Join(t.TempDir(), "url")
-	check(t, os.WriteFile(file, []byte(strings.Replace(dsn, "@", "", 1)), 0o600))
+	testkit.OK(t, os.WriteFile(file, []byte(strings.Replace(dsn, "@", "", 1)), 0o600))
 	var asked []string
 	db, err := store.Open(t.Context(), store.Config{URL: dsn, Reread: func() (string, error) {
 		text, err := os.ReadFile(file)
 		asked = append(asked, string(text))
 		return "postgres://nobody-knows:changed@/x", err
 	}})
-	check(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(db.Close)
 	if err := db.Ready(t.Context()); !errors.Is(err, store.ErrAway) || !strings.Contains(err.Error(), "nobody-knows") {
 		t.Errorf("ready says %v, want that nobody-knows is refused", err)

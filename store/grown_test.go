@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -18,10 +18,10 @@ import (
 // may not scan any of them.
 func TestNothingReadsAGrownTimelineThrough(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	incident := grown(t, open(t, dsn), 20_000)
 	watching, err := pgx.Connect(t.Context(), dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(func() { _ = watching.Close(context.Background()) })
 	before := scans(t, watching)
 	liveADay(t, dsn, incident)
@@ -45,30 +45,29 @@ func TestNothingReadsAGrownTimelineThrough(t *testing.T) {
 // liveADay does what is done all day, on connections that are closed afterwards.
 func liveADay(t *testing.T, dsn string, incident int64) {
 	t.Helper()
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	check(t, err)
+	ring := testkit.Ring(t)
 	db, err := store.Open(t.Context(), store.Config{URL: dsn, Keys: ring})
-	check(t, err)
+	testkit.OK(t, err)
 	defer db.Close()
 	for range 10 { // Postgres plans anew for the first five
 		for _, chain := range []int64{0, incident} {
 			e := incidents.Entry{IncidentID: chain, Kind: "note", Summary: "x"}
 			e, err := db.Record(t.Context(), e)
-			check(t, err)
+			testkit.OK(t, err)
 			_, err = db.Entries(t.Context(), chain, e.Seq-1)
-			check(t, err)
+			testkit.OK(t, err)
 			e.Source = incidents.Source{System: "slack", NativeID: "1"}
 			_, err = db.RecordOnce(t.Context(), e)
-			check(t, err)
+			testkit.OK(t, err)
 		}
-		check(t, db.TellAgain(t.Context()))
-		check(t, db.ForgetRequests(t.Context(), 48*time.Hour))
+		testkit.OK(t, db.TellAgain(t.Context()))
+		testkit.OK(t, db.ForgetRequests(t.Context(), 48*time.Hour))
 		_, err = db.Deploys(t.Context(), nil, 50)
-		check(t, err)
+		testkit.OK(t, err)
 		_, err = db.Deploys(t.Context(), []string{key, "E1/name/web"}, 5)
-		check(t, err)
+		testkit.OK(t, err)
 		_, _, err = db.DeployBefore(t.Context(), []string{key, "E1/name/web"}, evening)
-		check(t, err)
+		testkit.OK(t, err)
 	}
 }
 
@@ -86,8 +85,8 @@ func scans(t *testing.T, conn *pgx.Conn) []scanned {
 	t.Helper()
 	rows, err := conn.Query(t.Context(), `SELECT relname, seq_scan, n_tup_ins FROM pg_stat_user_tables
 		WHERE relname IN ('timeline', 'deploys') ORDER BY relname`)
-	check(t, err)
+	testkit.OK(t, err)
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[scanned])
-	check(t, err)
+	testkit.OK(t, err)
 	return list
 }

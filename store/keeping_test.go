@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
@@ -22,22 +22,22 @@ func queued(t *testing.T, db *store.DB) []int64 {
 	t.Helper()
 	rows, err := db.Pool().Query(t.Context(), `WITH gone AS (DELETE FROM river_job WHERE kind = 'slack' RETURNING args)
 		SELECT DISTINCT coalesce((args->>'incident_id')::bigint, 0) FROM gone ORDER BY 1`)
-	check(t, err)
+	testkit.OK(t, err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	check(t, err)
+	testkit.OK(t, err)
 	return ids
 }
 
 func TestMessagesOfOpenIncidentsHearOfAnImageThatIsGoneOrBack(t *testing.T) {
 	db := setup(t)
-	check(t, db.SetOccupant(t.Context(), seat("a")))
+	testkit.OK(t, db.SetOccupant(t.Context(), seat("a")))
 	open, _ := receive(t, db, "1", incidents.Incident{PagerDutyID: "P1", Title: "open", Status: incidents.Triggered}, evening)
 	receive(t, db, "2", incidents.Incident{PagerDutyID: "P2", Title: "over", Status: incidents.Resolved}, evening)
 	s, err := db.AddSnapshot(t.Context(), snapshot.Snapshot{
 		Key: key, Container: "api", Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, ImageID: "sha256:1", ImageRef: "snapback/api:pre-deploy-2255",
 		ContainerID: "a", Document: []byte("{}"), CreatedAt: evening,
 	}, snapshot.By{Actor: incidents.Self()})
-	check(t, err)
+	testkit.OK(t, err)
 	queued(t, db)
 	told := func(what string, want ...int64) {
 		t.Helper()
@@ -46,17 +46,17 @@ func TestMessagesOfOpenIncidentsHearOfAnImageThatIsGoneOrBack(t *testing.T) {
 		}
 	}
 	gone := incidents.Entry{Kind: incidents.KindSnapshotMissing, OccurredAt: time.Now(), Actor: incidents.Self(), Summary: "its image is gone"}
-	check(t, db.MarkGone(t.Context(), []int64{s.ID}, gone))
+	testkit.OK(t, db.MarkGone(t.Context(), []int64{s.ID}, gone))
 	told("gone", 0, open.ID)
-	check(t, db.MarkGone(t.Context(), []int64{s.ID}, gone))
+	testkit.OK(t, db.MarkGone(t.Context(), []int64{s.ID}, gone))
 	told("gone, as was known")
 	_, err = db.MarkMissing(t.Context(), s.ID, false)
-	check(t, err)
+	testkit.OK(t, err)
 	told("back", open.ID)
 	_, err = db.MarkMissing(t.Context(), s.ID, false)
-	check(t, err)
+	testkit.OK(t, err)
 	told("back, as was known")
-	check(t, db.RemoveSnapshot(t.Context(), s.ID, snapshot.By{Actor: incidents.Self()}))
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), s.ID, snapshot.By{Actor: incidents.Self()}))
 	told("removed", 0, open.ID)
 }
 
@@ -65,14 +65,14 @@ func TestOnlyMessagesThatMayShowTheContainerHearOfItsSnapshots(t *testing.T) {
 	for name, services := range map[string]string{"api": "S1, S2", "web": "S3"} {
 		s := seat(name)
 		s.Key, s.Labels["snapback.pagerduty.service"] = "E1/name/"+name, services
-		check(t, db.SetOccupant(t.Context(), s))
+		testkit.OK(t, db.SetOccupant(t.Context(), s))
 	}
 	named, _ := receive(t, db, "1", incidents.Incident{PagerDutyID: "P1", ServiceID: "S2", Status: incidents.Triggered}, evening)
 	nobodys, _ := receive(t, db, "2", incidents.Incident{PagerDutyID: "P2", ServiceID: "S9", Status: incidents.Acknowledged}, evening)
 	receive(t, db, "3", incidents.Incident{PagerDutyID: "P3", ServiceID: "S3", Status: incidents.Triggered}, evening)
 	id := shelve(t, db, "m")
 	queued(t, db)
-	check(t, db.RemoveSnapshot(t.Context(), id, snapshot.By{}))
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), id, snapshot.By{}))
 	if got, want := queued(t, db), []int64{0, named.ID, nobodys.ID}; !slices.Equal(got, want) {
 		t.Errorf("%v are told, want %v", got, want)
 	}
@@ -80,10 +80,10 @@ func TestOnlyMessagesThatMayShowTheContainerHearOfItsSnapshots(t *testing.T) {
 
 func TestDeployBeforeIsTheNewestOneUntilThen(t *testing.T) {
 	db := setup(t)
-	check(t, db.SetOccupant(t.Context(), seat("a")))
+	testkit.OK(t, db.SetOccupant(t.Context(), seat("a")))
 	other := seat("x")
 	other.Key = "E1/name/web"
-	check(t, db.SetOccupant(t.Context(), other))
+	testkit.OK(t, db.SetOccupant(t.Context(), other))
 	for i, d := range []struct {
 		key string
 		at  time.Duration
@@ -94,7 +94,7 @@ func TestDeployBeforeIsTheNewestOneUntilThen(t *testing.T) {
 			Deploy: snapshot.Deploy{Key: d.key, At: evening.Add(d.at), BeforeID: "b", AfterID: to.ID, Changes: []snapshot.Change{}}, Occupant: to,
 			Entry: incidents.Entry{Kind: incidents.KindDeploy, OccurredAt: evening.Add(d.at), Actor: incidents.Self(), Summary: "deployed"},
 		})
-		check(t, err)
+		testkit.OK(t, err)
 	}
 	for _, c := range []struct {
 		keys []string
@@ -119,12 +119,12 @@ func deployed(t *testing.T, db *store.DB, at time.Time) (snapshotID int64) {
 	t.Helper()
 	s := seat("a")
 	s.Labels["snapback.pagerduty.service"] = "S1"
-	check(t, db.SetOccupant(t.Context(), s))
+	testkit.OK(t, db.SetOccupant(t.Context(), s))
 	id := shelve(t, db, "before")
 	_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
 		Deploy: snapshot.Deploy{Key: key, At: at, BeforeID: "0", AfterID: "a", Snapshot: "before"}, Occupant: s, SnapshotID: id,
 	})
-	check(t, err)
+	testkit.OK(t, err)
 	return id
 }
 
@@ -152,10 +152,10 @@ func TestIncidentHoldsWhatItCouldNeedAndNotForEver(t *testing.T) {
 			id := deployed(t, db, c.deployed)
 			other := seat("w")
 			other.Key, other.Labels["snapback.pagerduty.service"] = "E1/name/web", "S2"
-			check(t, db.SetOccupant(t.Context(), other))
+			testkit.OK(t, db.SetOccupant(t.Context(), other))
 			receive(t, db, "E", incidents.Incident{PagerDutyID: "P1", ServiceID: c.service, Status: incidents.Triggered, OpenedAt: c.opened}, c.opened)
 			got, err := db.Referred(t.Context(), key)
-			check(t, err)
+			testkit.OK(t, err)
 			if got[id] != c.holds {
 				t.Errorf("holds %v, want %v", got[id], c.holds)
 			}
@@ -167,28 +167,28 @@ func TestRemovedSnapshotLeavesNothingBehindInTime(t *testing.T) {
 	db := setup(t)
 	gone, used, there := shelve(t, db, "gone"), shelve(t, db, "used"), shelve(t, db, "there")
 	by := snapshot.By{Actor: incidents.Self()}
-	check(t, db.RemoveSnapshot(t.Context(), gone, by))
-	check(t, db.RemoveSnapshot(t.Context(), used, by))
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), gone, by))
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), used, by))
 	_, _, err := db.Open(t.Context(), restore.Restore{
 		Kind: restore.Restoring, Key: key, Container: "api", SnapshotID: used, Snapshot: "used", State: restore.Requested, RequestedAt: evening, By: by,
 	}, "")
-	check(t, err)
+	testkit.OK(t, err)
 	left := func() map[int64]bool {
 		t.Helper()
-		check(t, db.Sweep(t.Context(), "E1"))
+		testkit.OK(t, db.Sweep(t.Context(), "E1"))
 		rows, err := db.Pool().Query(t.Context(), `SELECT id, octet_length(document) > 0 FROM snapshots`)
-		check(t, err)
+		testkit.OK(t, err)
 		documents := map[int64]bool{}
 		var id int64
 		var whole bool
 		_, err = pgx.ForEachRow(rows, []any{&id, &whole}, func() error { documents[id] = whole; return nil })
-		check(t, err)
+		testkit.OK(t, err)
 		return documents
 	}
 	after := func(interval string) {
 		t.Helper()
 		_, err := db.Pool().Exec(t.Context(), `UPDATE snapshots SET deleted_at = now() - $1::text::interval WHERE deleted_at IS NOT NULL`, interval)
-		check(t, err)
+		testkit.OK(t, err)
 	}
 	for _, c := range []struct {
 		after string
@@ -207,18 +207,14 @@ func TestRemovedSnapshotLeavesNothingBehindInTime(t *testing.T) {
 
 func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	before := open(t, dsn)
 	locked := shelve(t, before, "locked")
-	check(t, before.SetOccupant(t.Context(), seat("a")))
-	ring, err := keyring.Parse("b:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=")
-	check(t, err)
-	db, err := store.Open(t.Context(), store.Config{URL: dsn, Keys: ring})
-	check(t, err)
-	t.Cleanup(db.Close)
+	testkit.OK(t, before.SetOccupant(t.Context(), seat("a")))
+	db := storetest.Open(t, dsn, testkit.RingOf(t, "b:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="))
 	shelve(t, db, "open")
 	list, err := db.Snapshots(t.Context(), key)
-	check(t, err)
+	testkit.OK(t, err)
 	if len(list) != 2 {
 		t.Fatalf("the list has %d snapshots, want both", len(list))
 	}
@@ -228,7 +224,7 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 		}
 	}
 	one, err := db.SnapshotByID(t.Context(), locked)
-	check(t, err)
+	testkit.OK(t, err)
 	offer, err := restore.New(restore.Config{Journal: db, Snapshots: db}).Offer(t.Context(), seat("a").Container, one)
 	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "SNAPBACK_SECRET_KEYS") {
 		t.Errorf("it is offered with %q, %v; want that its key is missing", offer.WhyNot, err)
@@ -236,5 +232,5 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	if s, err := db.Occupant(t.Context(), key); err != nil || s.ID != "a" || s.Document != nil {
 		t.Errorf("the seat is %+v, %v", s, err)
 	}
-	check(t, db.RemoveSnapshot(t.Context(), locked, snapshot.By{Actor: incidents.Self()}))
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), locked, snapshot.By{Actor: incidents.Self()}))
 }

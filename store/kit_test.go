@@ -1,45 +1,26 @@
 package store_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
-
-func migrate(ctx context.Context, dsn string) error {
-	_, err := store.Migrate(ctx, dsn)
-	return err
-}
 
 // setup gives the test a database of its own.
 func setup(t *testing.T) *store.DB {
 	t.Helper()
 	t.Parallel()
-	return open(t, pgtest.New(t, migrate))
+	return storetest.New(t)
 }
 
-func setupBench(b *testing.B) *store.DB {
-	b.Helper()
-	return open(b, pgtest.New(b, migrate))
-}
-
+// open is another bot's store on the same database.
 func open(t testing.TB, dsn string) *store.DB {
 	t.Helper()
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(t.Context(), store.Config{URL: dsn, Keys: ring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	return db
+	return storetest.Open(t, dsn, testkit.Ring(t))
 }
 
 var evening = time.Date(2026, 3, 1, 22, 55, 0, 123456789, time.UTC)

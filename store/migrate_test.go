@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/store"
 )
 
@@ -21,7 +21,7 @@ const (
 
 func TestDatabaseOfTheLastEarlierBuildGoesOn(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	db := open(t, dsn)
 	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Title: "from before", Status: incidents.Triggered}, evening)
 	admin(t, dsn, allOfThem)
@@ -40,7 +40,7 @@ func TestDatabaseOfTheLastEarlierBuildGoesOn(t *testing.T) {
 func TestDatabaseOfAnUnfinishedEarlierBuildIsRefused(t *testing.T) {
 	t.Parallel()
 	for at, was := range map[string]string{"migration 110 of 120": notTheLast, "migration 1 of 120": onlyTheFirst} {
-		dsn := pgtest.New(t, migrate)
+		dsn := storetest.URL(t)
 		admin(t, dsn, was)
 		_, checked := store.Check(t.Context(), dsn)
 		_, migrated := store.Migrate(t.Context(), dsn)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/store"
 )
 
@@ -127,7 +128,7 @@ func TestATimelineIsReadAsItStoodAtOneMoment(t *testing.T) {
 
 // BenchmarkTimelinePage reads one page of 200 out of 300,000 entries, at the beginning, in the middle and at the end.
 func BenchmarkTimelinePage(b *testing.B) {
-	db := setupBench(b)
+	db := storetest.New(b)
 	fill(b, db, 300_000)
 	for _, after := range []int64{0, 150_000, 299_800} {
 		b.Run(fmt.Sprint("after_", after), func(b *testing.B) {

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -19,7 +20,7 @@ func (hopeless) Permanent() bool { return true }
 
 func TestQueueTellsWhatWaitsAndWhatWasGivenUp(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	db := open(t, dsn)
 	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, time.Now())
 	admin(t, dsn, `UPDATE river_job SET created_at = now() - interval '1 minute' WHERE kind = 'slack'`)
@@ -32,8 +33,8 @@ func TestQueueTellsWhatWaitsAndWhatWasGivenUp(t *testing.T) {
 
 	failing := func(context.Context, int64) error { return hopeless{} }
 	jobs, err := db.Work(t.Context(), store.Handlers{Slack: failing, PagerDuty: failing, Tap: func(context.Context, []byte, time.Time) error { return errors.New("none") }})
-	check(t, err)
-	t.Cleanup(func() { check(t, jobs.Stop(context.Background())) })
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, jobs.Stop(context.Background())) })
 	deadline := time.After(time.Minute)
 	for q := queueOf(t, db, "slack"); q.Dead != 1 || q.Waiting != 0; q = queueOf(t, db, "slack") {
 		select {
@@ -51,7 +52,7 @@ func TestQueueTellsWhatWaitsAndWhatWasGivenUp(t *testing.T) {
 func queueOf(t *testing.T, db *store.DB, kind string) store.QueueState {
 	t.Helper()
 	states, err := db.Queue(t.Context())
-	check(t, err)
+	testkit.OK(t, err)
 	for _, q := range states {
 		if q.Kind == kind {
 			return q

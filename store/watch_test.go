@@ -10,20 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
 const key = "E1/name/api"
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 func seat(id string) snapshot.Occupant {
 	return snapshot.Occupant{
@@ -36,16 +30,16 @@ func TestSeatIsReadBackAndItsDocumentIsSealed(t *testing.T) {
 	db := setup(t)
 	sits := seat("a")
 	sits.Labels["traefik.http.middlewares.auth.basicauth.users"] = "admin:topsecret"
-	check(t, db.SetOccupant(t.Context(), sits))
+	testkit.OK(t, db.SetOccupant(t.Context(), sits))
 	got, err := db.Occupant(t.Context(), key)
-	check(t, err)
+	testkit.OK(t, err)
 	want := seat("a")
 	want.Settings = snapshot.ParseSettings(want.Labels)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	var clear bool
-	check(t, db.Pool().QueryRow(t.Context(), `SELECT position('topsecret'::bytea in document) > 0 OR containers::text LIKE '%topsecret%' FROM containers`).Scan(&clear))
+	testkit.OK(t, db.Pool().QueryRow(t.Context(), `SELECT position('topsecret'::bytea in document) > 0 OR containers::text LIKE '%topsecret%' FROM containers`).Scan(&clear))
 	if clear {
 		t.Error("a secret lies in the clear")
 	}
@@ -56,16 +50,16 @@ func TestSeatIsReadBackAndItsDocumentIsSealed(t *testing.T) {
 
 func TestPlacesSayWhoIsGoneAndBack(t *testing.T) {
 	db := setup(t)
-	check(t, db.SetOccupant(t.Context(), seat("a")))
+	testkit.OK(t, db.SetOccupant(t.Context(), seat("a")))
 	for _, there := range []bool{false, false, true} {
 		keys := []string{"E1/name/other"}
 		if there {
 			keys = append(keys, key)
 		}
-		check(t, db.NotePresent(t.Context(), "E1", keys, "", keys))
-		check(t, db.NotePresent(t.Context(), "E2", nil, "", nil)) // another engine's bot
+		testkit.OK(t, db.NotePresent(t.Context(), "E1", keys, "", keys))
+		testkit.OK(t, db.NotePresent(t.Context(), "E2", nil, "", nil)) // another engine's bot
 		list, err := db.Identities(t.Context(), "E1")
-		check(t, err)
+		testkit.OK(t, err)
 		if len(list) != 1 || list[0].Gone == there || list[0].ContainerID != "a" {
 			t.Errorf("places %+v, want there: %t", list, there)
 		}
@@ -83,14 +77,14 @@ func TestDeployIsWrittenOnceForEachIncidentOfItsServices(t *testing.T) {
 	}
 	for n := range 3 {
 		fresh, err := db.AddDeployed(t.Context(), d)
-		check(t, err)
+		testkit.OK(t, err)
 		if fresh != (n == 0) {
 			t.Errorf("time %d: new is %t", n, fresh)
 		}
 	}
 	for id, want := range map[int64]int{one.ID: 2, two.ID: 2, over.ID: 1, 0: 0} {
 		entries, err := db.Entries(t.Context(), id, 0)
-		check(t, err)
+		testkit.OK(t, err)
 		if len(entries) != want {
 			t.Errorf("incident %d has %d entries, want %d", id, len(entries), want)
 		}
@@ -101,7 +95,7 @@ func TestDeployIsWrittenOnceForEachIncidentOfItsServices(t *testing.T) {
 }
 
 func TestAloneIsOneAtATimeAndFreeAfterwards(t *testing.T) {
-	dsn := pgtest.New(t, migrate)
+	dsn := storetest.URL(t)
 	t.Parallel()
 	one, two := open(t, dsn), open(t, dsn)
 	boom := errors.New("boom")
@@ -114,7 +108,7 @@ func TestAloneIsOneAtATimeAndFreeAfterwards(t *testing.T) {
 	if !errors.Is(err, boom) {
 		t.Errorf("got %v, want the error from within", err)
 	}
-	check(t, two.Alone(t.Context(), key, func(context.Context) error { return nil }))
+	testkit.OK(t, two.Alone(t.Context(), key, func(context.Context) error { return nil }))
 }
 
 // shelve writes a snapshot down and returns its ID.
@@ -123,7 +117,7 @@ func shelve(t *testing.T, db *store.DB, name string) int64 {
 	s, err := db.AddSnapshot(t.Context(), snapshot.Snapshot{
 		Key: key, Container: "api", Name: name, Reason: snapshot.Manual, CreatedAt: evening, ImageRef: "snapback/api:" + name, Document: []byte("{}"),
 	}, snapshot.By{})
-	check(t, err)
+	testkit.OK(t, err)
 	return s.ID
 }
 
@@ -138,12 +132,12 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 		_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
 			Deploy: snapshot.Deploy{Key: key, At: opened.Add(time.Duration(at) * time.Hour), BeforeID: name, AfterID: name + "'", Snapshot: name}, Occupant: seat("a"),
 		})
-		check(t, err)
+		testkit.OK(t, err)
 	}
 	referred := func() []string {
 		t.Helper()
 		got, err := db.Referred(t.Context(), key)
-		check(t, err)
+		testkit.OK(t, err)
 		var names []string
 		for name, n := range id {
 			if got[n] {
@@ -162,9 +156,9 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 		RequestedAt: opened, By: snapshot.By{Incident: in.ID, Actor: incidents.Self()},
 		Plan: restore.Plan{BeforeID: id["replaced"]},
 	}, "")
-	check(t, err)
+	testkit.OK(t, err)
 	_, err = db.Record(t.Context(), incidents.Entry{IncidentID: in.ID, Kind: incidents.KindNote, Summary: "x", Details: []byte(`{"container":"api","snapshot":"named"}`)})
-	check(t, err)
+	testkit.OK(t, err)
 	if diff := cmp.Diff([]string{"last-before", "named", "replaced", "restored", "since"}, referred()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -177,12 +171,12 @@ func TestOpenIncidentRefersToWhatItMayNeed(t *testing.T) {
 func TestTagThatAnotherSnapshotBearsIsNotLeftOver(t *testing.T) {
 	db := setup(t)
 	a := shelve(t, db, "m")
-	check(t, db.RemoveSnapshot(t.Context(), a, snapshot.By{}))
-	check(t, db.TagLeft(t.Context(), a, true))
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), a, snapshot.By{}))
+	testkit.OK(t, db.TagLeft(t.Context(), a, true))
 	left := func() int {
 		t.Helper()
 		list, err := db.TagsLeft(t.Context(), "E1")
-		check(t, err)
+		testkit.OK(t, err)
 		return len(list)
 	}
 	if n := left(); n != 1 {
@@ -199,23 +193,23 @@ func TestSweepForgetsOnlyWhatNobodyNeeds(t *testing.T) {
 	for name, gone := range map[string]string{"with": "8 days", "without": "8 days", "lately": "6 days"} {
 		s := seat("a")
 		s.Key, s.Name = "E1/name/"+name, name
-		check(t, db.SetOccupant(t.Context(), s))
+		testkit.OK(t, db.SetOccupant(t.Context(), s))
 		_, err := db.Pool().Exec(t.Context(), `UPDATE containers SET gone_at = now() - $2::text::interval WHERE key = $1`, s.Key, gone)
-		check(t, err)
+		testkit.OK(t, err)
 	}
 	_, err := db.AddSnapshot(t.Context(), snapshot.Snapshot{Key: "E1/name/with", Container: "with", Name: "m", CreatedAt: evening, Document: []byte("{}")}, snapshot.By{})
-	check(t, err)
+	testkit.OK(t, err)
 	old := time.Now().Add(-60 * 24 * time.Hour).UTC().Truncate(time.Second)
 	for _, at := range []time.Time{old, old.Add(time.Hour)} {
 		fresh, err := db.Once(t.Context(), "schedule x", at)
-		check(t, err)
+		testkit.OK(t, err)
 		if again, err := db.Once(t.Context(), "schedule x", at); !fresh || again || err != nil {
 			t.Errorf("noted: %t, and again: %t, %v", fresh, again, err)
 		}
 	}
-	check(t, db.Sweep(t.Context(), "E1"))
+	testkit.OK(t, db.Sweep(t.Context(), "E1"))
 	known, err := db.KnownContainers(t.Context(), "E1")
-	check(t, err)
+	testkit.OK(t, err)
 	if len(known) != 2 || slices.ContainsFunc(known, func(c snapshot.Container) bool { return c.Name == "without" }) {
 		t.Errorf("known are %+v", known)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
@@ -18,10 +18,7 @@ func TestStoreThatIsAwayIsToldAsSuch(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.Ring(t)
 	s := store.NewTerminalStore(pool, ring)
 	_, err = s.SessionByCookie(t.Context(), []byte("x"))
 	if !errors.Is(err, terminal.ErrStoreAway) || !errors.Is(err, store.ErrAway) {

@@ -26,7 +26,8 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
@@ -106,22 +107,13 @@ func (n *night) cut() {
 
 func ring(t testing.TB) *keyring.Ring {
 	t.Helper()
-	r, err := keyring.Parse("k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func migrate(ctx context.Context, url string) error {
-	_, err := store.Migrate(ctx, url)
-	return err
+	return testkit.RingOf(t, "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 }
 
 func (n *night) openStore() {
 	n.t.Helper()
 	ctx := n.t.Context()
-	pool, err := pgxpool.New(ctx, pgtest.New(n.t, migrate))
+	pool, err := pgxpool.New(ctx, storetest.URL(n.t))
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -17,9 +16,8 @@ import (
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
-	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/internal/slackfake"
-	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/internal/storetest"
 )
 
 // stage is what the benchmarks play on: the program as people run it, in processes of its own, on a real engine and a
@@ -53,7 +51,7 @@ func newStage(b *testing.B) *stage {
 
 // postgres is the address of a fresh database on a server that is not the bot's own.
 func (s *stage) postgres() string {
-	return pgtest.New(s.b, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err })
+	return storetest.URL(s.b)
 }
 
 // servant is one run of serve, in a process of its own.

@@ -19,9 +19,8 @@ import (
 
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
-	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/internal/slackfake"
-	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/internal/storetest"
 )
 
 // What is promised, and for what.
@@ -127,7 +126,7 @@ func (c *crowd) serve() {
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		c.b.Fatalf("building: %v\n%s", err, out)
 	}
-	url := pgtest.New(c.b, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err })
+	url := storetest.URL(c.b)
 	conn, err := pgx.Connect(context.Background(), url)
 	if err != nil {
 		c.b.Fatal(err)

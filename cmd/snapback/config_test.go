@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 func settings() map[string]string {
@@ -135,7 +136,7 @@ func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
 	t.Parallel()
 	env := settings()
 	c, err := readConfig(func(k string) string { return env[k] })
-	must(t, err)
+	testkit.OK(t, err)
 	for name, want := range map[string]string{
 		"SNAPBACK_ONYL": "FAIL|SNAPBACK_ONLY", "SNAPBACK_MAXAGE": "FAIL|SNAPBACK_MAX_AGE", "SLACK_CHANEL": "FAIL|SLACK_CHANNEL",
 		"SLACK_BOT_TOKN_FILE": "FAIL|SLACK_BOT_TOKEN", "PAGERDUTY_ROUTINGKEY": "FAIL|PAGERDUTY_ROUTING_KEY",
@@ -197,8 +198,8 @@ func TestAKeyFileThatOthersMayReadStopsServe(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
 	for text, mode := range map[string]os.FileMode{"a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=": 0o644, "": 0o600} {
-		must(t, os.WriteFile(path, []byte(text), mode))
-		must(t, os.Chmod(path, mode))
+		testkit.OK(t, os.WriteFile(path, []byte(text), mode))
+		testkit.OK(t, os.Chmod(path, mode))
 		env := settings()
 		env["SNAPBACK_SECRET_KEYS_FILE"] = path
 		if _, err := readConfig(func(k string) string { return env[k] }); err == nil || !strings.Contains(err.Error(), "SNAPBACK_SECRET_KEYS") {
@@ -212,15 +213,15 @@ func TestKeysOfTheDataFolderAreRotatedWithoutARestart(t *testing.T) {
 	n.start()
 	path := filepath.Join(n.env["SNAPBACK_DATA_DIR"], "secret-keys")
 	old, err := os.ReadFile(path)
-	must(t, err)
-	must(t, os.WriteFile(path+".new", fmt.Appendf(nil, "new:%s,%s", base64.StdEncoding.EncodeToString(make([]byte, 32)), old), 0o644))
-	must(t, os.Chmod(path+".new", 0o644))
-	must(t, os.Rename(path+".new", path))
+	testkit.OK(t, err)
+	testkit.OK(t, os.WriteFile(path+".new", fmt.Appendf(nil, "new:%s,%s", base64.StdEncoding.EncodeToString(make([]byte, 32)), old), 0o644))
+	testkit.OK(t, os.Chmod(path+".new", 0o644))
+	testkit.OK(t, os.Rename(path+".new", path))
 	says := func(text string) func() bool {
 		return func() bool { log, _ := n.bot.log.read(); return strings.Contains(log, text) }
 	}
 	waitFor(t, "a file that others may read is not used", says("chmod 600 "+path))
-	must(t, os.Chmod(path, 0o600))
+	testkit.OK(t, os.Chmod(path, 0o600))
 	waitFor(t, "the keys are rotated", says("keys rotated"))
 }
 

@@ -21,7 +21,8 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
@@ -157,14 +158,7 @@ func (c *crash) snapshot() {
 
 func (c *crash) openStore() {
 	c.t.Helper()
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if c.db, err = store.Open(c.t.Context(), store.Config{URL: c.direct, Keys: ring}); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(c.db.Close)
+	c.db = storetest.Open(c.t, c.direct, testkit.Ring(c.t))
 }
 
 // process is a bot in a process of its own.

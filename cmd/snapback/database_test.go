@@ -13,18 +13,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/store"
 )
 
-func migrated(ctx context.Context, dsn string) error {
-	_, err := store.Migrate(ctx, dsn)
-	return err
-}
-
 func TestStartWaitsForADatabaseThatComesLate(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrated)
+	dsn := storetest.URL(t)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +62,7 @@ func TestStartWithoutADatabaseEndsAndNamesTheSetting(t *testing.T) {
 
 func TestOlderProgramRefusesANewerSchema(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.New(t, migrated)
+	dsn := storetest.URL(t)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)

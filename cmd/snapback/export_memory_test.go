@@ -14,6 +14,7 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -24,14 +25,14 @@ func TestFiveExportsAtOnceTakeLittleMemory(t *testing.T) {
 	chunk, noise := make([]byte, 1<<20), rand.NewChaCha8([32]byte{})
 	for seq := range 46 {
 		_, _ = noise.Read(chunk)
-		must(t, v.Recorded.(*store.TerminalStore).AppendRecording(t.Context(), "ONE", seq, chunk))
+		testkit.OK(t, v.Recorded.(*store.TerminalStore).AppendRecording(t.Context(), "ONE", seq, chunk))
 	}
 	const token = "a-token-that-is-long-enough"
 	web := api.New(api.Config{BootstrapToken: token, SpoolDir: t.TempDir()}, api.Deps{Incidents: v.db, Exporter: v.Evidence})
 	srv := httptest.NewServer(web.Handler())
 	defer srv.Close()
 	c, err := client.New(srv.URL, token)
-	must(t, err)
+	testkit.OK(t, err)
 
 	base, peak := heapDuring(func() {
 		var all sync.WaitGroup

@@ -16,9 +16,8 @@ import (
 
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
-	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/internal/slackfake"
-	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/internal/storetest"
 )
 
 const (
@@ -86,7 +85,7 @@ func newNightOn(t *testing.T, scope *enginetest.Scope) *night {
 	}})
 	n.service = n.pd.AddService("PSHOP01", "Shop")
 	n.env = map[string]string{
-		"DATABASE_URL":      pgtest.New(t, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err }),
+		"DATABASE_URL":      storetest.URL(t),
 		"SNAPBACK_DATA_DIR": t.TempDir(),
 		"SNAPBACK_LISTEN":   "127.0.0.1:0", "SNAPBACK_METRICS_LISTEN": "127.0.0.1:0",
 		"SNAPBACK_PUBLIC_URL": "http://localhost:8080",

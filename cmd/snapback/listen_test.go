@@ -7,18 +7,20 @@ import (
 	"net"
 	"net/http"
 	"testing"
+
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 func TestABotThatNobodyCanReachEnds(t *testing.T) {
 	t.Parallel()
 	for _, dies := range []bool{true, false} {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		must(t, err)
+		testkit.OK(t, err)
 		ctx, fail := context.WithCancelCause(t.Context())
 		var stop stops
 		serveOn(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler), &stop, fail)
 		if dies {
-			must(t, l.Close())
+			testkit.OK(t, l.Close())
 			<-ctx.Done()
 		}
 		stop.all(slog.New(slog.DiscardHandler))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 func TestLogIsWrittenAsItIsSet(t *testing.T) {
@@ -25,7 +26,7 @@ func TestLogIsWrittenAsItIsSet(t *testing.T) {
 		r := &reader{getenv: func(k string) string { return env[k] }}
 		var text strings.Builder
 		log := r.logging().logger(&text)
-		must(t, r.err())
+		testkit.OK(t, r.err())
 		for i, write := range []func(string, ...any){log.Debug, log.Info, log.Error} {
 			text.Reset()
 			write("x")
@@ -51,7 +52,7 @@ func TestServeLogsJSONAndIsProfiledOnTheMetricsAddressOnly(t *testing.T) {
 	} {
 		for i, base := range []string{r.url, r.metrics} {
 			resp, err := http.Get(base + path)
-			must(t, err)
+			testkit.OK(t, err)
 			_, _ = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()
 			if resp.StatusCode != status[i] {

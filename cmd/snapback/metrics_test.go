@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // measured is what a bot's metrics say, by name and labels as they are written there.
@@ -118,7 +120,7 @@ func TestMetricsShowAnOutage(t *testing.T) {
 func TestMetricsSayThatTheDatabaseIsAway(t *testing.T) {
 	n := newNight(t)
 	u, err := url.Parse(n.env["DATABASE_URL"])
-	must(t, err)
+	testkit.OK(t, err)
 	query := u.Query()
 	if query.Get("host") == "" {
 		t.Skip("the database has no socket here that could be cut off")

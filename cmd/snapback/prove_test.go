@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,7 +10,8 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -26,17 +26,14 @@ type evidence struct {
 
 func newEvidence(t *testing.T) *evidence {
 	t.Helper()
-	keys, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	must(t, err)
-	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err }), Keys: keys})
-	must(t, err)
-	t.Cleanup(db.Close)
+	keys := testkit.Ring(t)
+	db := storetest.Open(t, storetest.URL(t), keys)
 	v := &evidence{incidents.Evidence{Timelines: db, Recorded: store.NewTerminalStore(db.Pool(), keys), Keys: keys}, db, t, filepath.Join(t.TempDir(), "anchors"), keys}
 	v.reopen()
 	now := time.Now()
 	in := incidents.Incident{PagerDutyID: "PNIGHT1", Title: "Checkout is down", Status: incidents.Triggered, OpenedAt: now}
-	_, err = db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: "1", Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
-	must(t, err)
+	_, err := db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: "1", Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
+	testkit.OK(t, err)
 	v.say(1, "first", "second")
 	v.say(0, "a deploy")
 	return v
@@ -46,7 +43,7 @@ func newEvidence(t *testing.T) *evidence {
 func (v *evidence) reopen() {
 	v.t.Helper()
 	noted, err := incidents.OpenAnchors(v.file, v.keys, slog.New(slog.DiscardHandler))
-	must(v.t, err)
+	testkit.OK(v.t, err)
 	v.Anchors = noted
 }
 
@@ -54,34 +51,37 @@ func (v *evidence) say(incident int64, lines ...string) {
 	v.t.Helper()
 	for _, line := range lines {
 		_, err := v.db.Record(v.t.Context(), incidents.Entry{IncidentID: incident, Kind: "note", Summary: line})
-		must(v.t, err)
+		testkit.OK(v.t, err)
 	}
 }
 
-func (v *evidence) note() { v.t.Helper(); must(v.t, v.Anchors.Note(v.t.Context(), v.db, time.Now())) }
+func (v *evidence) note() {
+	v.t.Helper()
+	testkit.OK(v.t, v.Anchors.Note(v.t.Context(), v.db, time.Now()))
+}
 
 // attack is done by somebody who may do anything in the database.
 func (v *evidence) attack(sql string, args ...any) {
 	v.t.Helper()
 	for _, s := range []string{`ALTER TABLE timeline DISABLE TRIGGER USER`, `ALTER TABLE recording_chunks DISABLE TRIGGER USER`} {
 		_, err := v.db.Pool().Exec(v.t.Context(), s)
-		must(v.t, err)
+		testkit.OK(v.t, err)
 	}
 	_, err := v.db.Pool().Exec(v.t.Context(), sql, args...)
-	must(v.t, err)
+	testkit.OK(v.t, err)
 }
 
 // forge computes an incident's timeline anew, with another summary of its second entry, as somebody without the keys can.
 func (v *evidence) forge(keys incidents.Signer) {
 	v.t.Helper()
 	entries, err := v.db.Entries(v.t.Context(), 1, 0)
-	must(v.t, err)
+	testkit.OK(v.t, err)
 	var prev []byte
 	for i, e := range entries {
 		if i == 1 {
 			e.Summary = "nothing happened"
 		}
-		must(v.t, e.Seal(prev))
+		testkit.OK(v.t, e.Seal(prev))
 		prev = e.Hash
 		if keys != nil && e.Signed() {
 			e.Sign(keys, e.Signature.State)
@@ -94,7 +94,7 @@ func (v *evidence) forge(keys incidents.Signer) {
 func (v *evidence) wants(incident int64, finding string) {
 	v.t.Helper()
 	proof, err := v.Prove(v.t.Context(), incident)
-	must(v.t, err)
+	testkit.OK(v.t, err)
 	found := strings.Join(proof.Findings, "\n")
 	if finding == "" && found != "" || !strings.Contains(found, finding) {
 		v.t.Errorf("want %q, found %q", finding, found)
@@ -107,7 +107,7 @@ func TestWhatWasWrittenHoldsAndSaysHowMuchIsShown(t *testing.T) {
 	v.note()
 	v.say(1, "third")
 	proof, err := v.Prove(t.Context(), 1)
-	must(t, err)
+	testkit.OK(t, err)
 	if len(proof.Findings) > 0 || proof.Entries != 4 || proof.SignedFrom != 1 || !proof.RowSigned || proof.AnchoredTo != 3 || proof.AnchoredAt.IsZero() {
 		t.Errorf("got %+v", proof)
 	}
@@ -115,7 +115,7 @@ func TestWhatWasWrittenHoldsAndSaysHowMuchIsShown(t *testing.T) {
 	v.reopen()
 	v.note()
 	text, err := os.ReadFile(v.file)
-	must(t, err)
+	testkit.OK(t, err)
 	if n := strings.Count(string(text), "\n"); n != 3 {
 		t.Errorf("%d anchors, of two timelines, one of which has moved on once:\n%s", n, text)
 	}
@@ -126,7 +126,7 @@ func TestWhatWasWrittenHoldsAndSaysHowMuchIsShown(t *testing.T) {
 func TestATimelineThatWasComputedAnewIsFound(t *testing.T) {
 	t.Parallel()
 	other, err := keyring.Parse("a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")
-	must(t, err)
+	testkit.OK(t, err)
 	for name, keys := range map[string]incidents.Signer{"without the keys": nil, "with others of the same name": other} {
 		v := newEvidence(t)
 		v.forge(keys)
@@ -184,9 +184,9 @@ func TestARecordingThatLacksAPieceIsFound(t *testing.T) {
 			v := newEvidence(t)
 			records(t, v.Recorded.(*store.TerminalStore), "ONE", 1, "first\n", "second\n", "third\n")
 			sealed, err := v.Recorded.(*store.TerminalStore).SealRecordings(t.Context(), "ONE", time.Now())
-			must(t, err)
+			testkit.OK(t, err)
 			again, err := v.Recorded.(*store.TerminalStore).SealRecordings(t.Context(), "ONE", time.Now())
-			must(t, err)
+			testkit.OK(t, err)
 			if len(sealed) != 1 || sealed[0] != again[0] || sealed[0].Chunks != 3 || sealed[0].Bytes != 19 {
 				t.Fatalf("sealed %+v, then %+v", sealed, again)
 			}
@@ -194,9 +194,9 @@ func TestARecordingThatLacksAPieceIsFound(t *testing.T) {
 				t.Error("it grows after its end")
 			}
 			details, err := incidents.Details(map[string]any{"session": "ONE", "recordings": sealed})
-			must(t, err)
+			testkit.OK(t, err)
 			_, err = v.db.Record(t.Context(), incidents.Entry{IncidentID: 1, Kind: incidents.KindTerminalEnded, Details: details})
-			must(t, err)
+			testkit.OK(t, err)
 			v.attack(c.attack)
 			v.wants(1, c.want)
 		})

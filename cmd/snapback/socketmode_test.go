@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 func TestAWrongAppTokenIsFoundByDoctorAndServeAndIsNotReady(t *testing.T) {
@@ -18,7 +19,7 @@ func TestAWrongAppTokenIsFoundByDoctorAndServeAndIsNotReady(t *testing.T) {
 	for token, ready := range map[string]bool{"xapp-wrong": false, "xapp-right": true} {
 		n.env["SLACK_APP_TOKEN"] = token
 		c, err := readConfig(func(k string) string { return n.env[k] })
-		must(t, err)
+		testkit.OK(t, err)
 		var out bytes.Buffer
 		err = examine(t.Context(), &out, []check{{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
 		if (err == nil) != ready || strings.Contains(out.String(), "SLACK_APP_TOKEN") == ready {
@@ -30,7 +31,7 @@ func TestAWrongAppTokenIsFoundByDoctorAndServeAndIsNotReady(t *testing.T) {
 			t.Errorf("%s: serve says\n%s", token, log)
 		}
 		resp, err := http.Get(bot.metrics + "/readyz")
-		must(t, err)
+		testkit.OK(t, err)
 		resp.Body.Close()
 		if (resp.StatusCode == http.StatusOK) != ready {
 			t.Errorf("%s: /readyz answers %s", token, resp.Status)

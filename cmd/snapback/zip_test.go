@@ -3,7 +3,6 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -15,39 +14,36 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
 
 func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 	t.Parallel()
-	keys, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	must(t, err)
-	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, func(ctx context.Context, dsn string) error { _, err := store.Migrate(ctx, dsn); return err }), Keys: keys})
-	must(t, err)
-	t.Cleanup(db.Close)
+	keys := testkit.Ring(t)
+	db := storetest.Open(t, storetest.URL(t), keys)
 	now := time.Now()
 	for _, id := range []string{"PNIGHT1", "PNIGHT2"} {
 		in := incidents.Incident{PagerDutyID: id, Status: incidents.Triggered, OpenedAt: now}
 		_, err := db.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: id, Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
-		must(t, err)
+		testkit.OK(t, err)
 	}
 	terminals := store.NewTerminalStore(db.Pool(), keys)
 	noted, err := incidents.OpenAnchors(filepath.Join(t.TempDir(), "anchors"), keys, slog.New(slog.DiscardHandler))
-	must(t, err)
+	testkit.OK(t, err)
 	records(t, terminals, "ONE", 1, "first\n", "second\n")
 	records(t, terminals, "NEVERBEGUN", 1)
 	records(t, terminals, "ANOTHERNIGHT", 2, "third\n")
 	in, err := db.Incident(t.Context(), 1)
-	must(t, err)
+	testkit.OK(t, err)
 	for _, c := range []struct {
 		allowed bool
 		want    map[string]string
 	}{{false, map[string]string{}}, {true, map[string]string{"ONE.cast": "first\nsecond\n"}}} {
 		var doc bytes.Buffer
-		must(t, incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted}.Export(t.Context(), &doc, "zip", in, c.allowed))
+		testkit.OK(t, incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted}.Export(t.Context(), &doc, "zip", in, c.allowed))
 		if diff := cmp.Diff(c.want, recordingsIn(t, doc.Bytes())); diff != "" {
 			t.Errorf("recordings, allowed %v (-want +got):\n%s", c.allowed, diff)
 		}
@@ -59,18 +55,18 @@ func records(t *testing.T, s *store.TerminalStore, id string, incident int64, ch
 	t.Helper()
 	hash, now := bytes.Repeat([]byte(id[:1]), 32), time.Now()
 	g := access.Grant{Person: access.Holder{Person: access.Person{Name: "Ada"}}, IncidentID: incident, Container: "k", Name: "api", Mode: access.ModeShell}
-	must(t, s.CreateLink(t.Context(), hash, "a", g, now.Add(time.Minute)))
-	must(t, s.Redeem(t.Context(), hash, hash, terminal.Session{ID: id, Grant: g, OpenedAt: now, ExpiresAt: now.Add(time.Hour)}))
-	must(t, s.BeginRecording(t.Context(), terminal.Recording{ID: id, SessionID: id, IncidentID: incident, Container: "api", StartedAt: now}))
+	testkit.OK(t, s.CreateLink(t.Context(), hash, "a", g, now.Add(time.Minute)))
+	testkit.OK(t, s.Redeem(t.Context(), hash, hash, terminal.Session{ID: id, Grant: g, OpenedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	testkit.OK(t, s.BeginRecording(t.Context(), terminal.Recording{ID: id, SessionID: id, IncidentID: incident, Container: "api", StartedAt: now}))
 	for seq, chunk := range chunks {
-		must(t, s.AppendRecording(t.Context(), id, seq, []byte(chunk)))
+		testkit.OK(t, s.AppendRecording(t.Context(), id, seq, []byte(chunk)))
 	}
 }
 
 func recordingsIn(t *testing.T, doc []byte) map[string]string {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(doc), int64(len(doc)))
-	must(t, err)
+	testkit.OK(t, err)
 	found := map[string]string{}
 	for _, f := range z.File {
 		_, name, ok := strings.Cut(f.Name, "/recordings/")
@@ -78,17 +74,10 @@ func recordingsIn(t *testing.T, doc []byte) map[string]string {
 			continue
 		}
 		file, err := f.Open()
-		must(t, err)
+		testkit.OK(t, err)
 		text, err := io.ReadAll(file)
-		must(t, err)
+		testkit.OK(t, err)
 		found[name] = string(text)
 	}
 	return found
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

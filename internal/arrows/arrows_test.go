@@ -61,6 +61,8 @@ internal/enginetest/table:
 internal/pagerdutyfake:
 internal/pgtest:         internal/pgserver
 internal/slackfake:
+internal/storetest:      internal/keyring internal/pgtest internal/testkit store
+internal/testkit:        internal/keyring
 internal/demo:           internal/demo/engine internal/demo/load internal/demo/page internal/demo/shop internal/pagerdutyfake internal/slackfake
 internal/demo/engine:
 internal/demo/load:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 func TestKilledServerIsRestartedWithAllThatWasCommitted(t *testing.T) {
@@ -22,7 +23,7 @@ func TestKilledServerIsRestartedWithAllThatWasCommitted(t *testing.T) {
 	query(t, srv.URL(), "CREATE TABLE kept AS SELECT 42 AS n")
 	for range 2 {
 		before := srv.PID()
-		check(t, syscall.Kill(before, syscall.SIGKILL))
+		testkit.OK(t, syscall.Kill(before, syscall.SIGKILL))
 		eventually(t, "another server", func() bool { return srv.PID() != before })
 		if got := query(t, srv.URL(), "SELECT n FROM kept"); got != "42" {
 			t.Errorf("n = %q", got)
@@ -37,7 +38,7 @@ func TestKilledAdoptedServerIsRestarted(t *testing.T) {
 	pid, _ := owner.started(t)
 	srv := start(t, pgserver.Config{Dir: dir})
 	owner.kill(t)
-	check(t, syscall.Kill(pid, syscall.SIGKILL))
+	testkit.OK(t, syscall.Kill(pid, syscall.SIGKILL))
 	eventually(t, "another server", func() bool { return srv.PID() != pid })
 	query(t, srv.URL(), "SELECT 1")
 }
@@ -57,7 +58,7 @@ func TestServerOfAKilledProgramIsAdoptedAndStopped(t *testing.T) {
 	if got := query(t, srv.URL(), "SELECT n FROM kept"); got != "42" {
 		t.Errorf("n = %q", got)
 	}
-	check(t, srv.Stop(context.Background()))
+	testkit.OK(t, srv.Stop(context.Background()))
 	eventually(t, "the adopted server has ended", func() bool { return !running(pid) })
 }
 
@@ -69,7 +70,7 @@ func TestBothKilledRecovers(t *testing.T) {
 	query(t, url, "CREATE TABLE kept AS SELECT 42 AS n")
 	stale := query(t, url, "SHOW unix_socket_directories")
 	program.kill(t)
-	check(t, syscall.Kill(pid, syscall.SIGKILL))
+	testkit.OK(t, syscall.Kill(pid, syscall.SIGKILL))
 
 	srv := start(t, pgserver.Config{Dir: dir})
 	if got := query(t, srv.URL(), "SELECT n FROM kept"); got != "42" {
@@ -83,14 +84,14 @@ func TestBothKilledRecovers(t *testing.T) {
 func TestPidFileThatNamesAnotherProcessIsStale(t *testing.T) {
 	t.Parallel()
 	cfg := pgserver.Config{Dir: filepath.Join(t.TempDir(), "pg")}
-	check(t, start(t, cfg).Stop(context.Background()))
+	testkit.OK(t, start(t, cfg).Stop(context.Background()))
 	// A process of the server's account, which PostgreSQL itself would take for a server.
 	other := exec.Command("sleep", "60")
 	other.SysProcAttr = serversAccount(t, cfg.Dir)
-	check(t, other.Start())
+	testkit.OK(t, other.Start())
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	pidfile := fmt.Sprintf("%d\n%s/data\n1\n5432\n/tmp\n\n\nready\n", other.Process.Pid, cfg.Dir)
-	check(t, os.WriteFile(filepath.Join(cfg.Dir, "data", "postmaster.pid"), []byte(pidfile), 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(cfg.Dir, "data", "postmaster.pid"), []byte(pidfile), 0o600))
 
 	srv := start(t, cfg)
 	query(t, srv.URL(), "SELECT 1")
@@ -152,13 +153,13 @@ func TestOtherAccountsAreNotLetIn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pg")
 	srv := start(t, pgserver.Config{Dir: dir})
 	// The folder keeps others out already. Opened, the server must do so by itself.
-	check(t, os.Chmod(filepath.Join(dir, "run"), 0o711))
-	check(t, os.Chmod(filepath.Join(dir, "run", ".s.PGSQL.5432"), 0o777))
+	testkit.OK(t, os.Chmod(filepath.Join(dir, "run"), 0o711))
+	testkit.OK(t, os.Chmod(filepath.Join(dir, "run", ".s.PGSQL.5432"), 0o777))
 	cmd := exec.Command(copyOfSelf(t))
 	cmd.Env = []string{"PGSERVER_TEST_CLIENT=" + srv.URL()}
 	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}, "/"
 	out, err := cmd.CombinedOutput()
-	check(t, err)
+	testkit.OK(t, err)
 	if string(out) != "28000" {
 		t.Errorf("another account was told %q, want 28000 (invalid authorization)", out)
 	}
@@ -168,8 +169,8 @@ func TestAccountWithoutRightsRunsAServerOfItsOwn(t *testing.T) {
 	t.Parallel()
 	onlyRoot(t)
 	home := t.TempDir()
-	check(t, os.Chmod(filepath.Dir(home), 0o711))
-	check(t, os.Chown(home, 65534, 65534))
+	testkit.OK(t, os.Chmod(filepath.Dir(home), 0o711))
+	testkit.OK(t, os.Chown(home, 65534, 65534))
 	attr := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	program := newVictim(t, copyOfSelf(t), filepath.Join(home, "pg"), attr)
 	pid, _ := program.started(t)
@@ -181,8 +182,8 @@ func TestAccountWithoutRightsRunsAServerOfItsOwn(t *testing.T) {
 		t.Errorf("process %d, want the adopted %d", adopted, pid)
 	}
 	query(t, url, "SELECT 1") // root is let in
-	check(t, heir.stdin.Close())
-	check(t, heir.cmd.Wait())
+	testkit.OK(t, heir.stdin.Close())
+	testkit.OK(t, heir.cmd.Wait())
 	if running(pid) {
 		t.Error("the server runs on")
 	}
@@ -195,8 +196,8 @@ func TestAccountWithoutANameIsToldWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			home := t.TempDir()
-			check(t, os.Chmod(filepath.Dir(home), 0o711))
-			check(t, os.Chown(home, 54321, 54321))
+			testkit.OK(t, os.Chmod(filepath.Dir(home), 0o711))
+			testkit.OK(t, os.Chown(home, 54321, 54321))
 			cmd := exec.Command(copyOfSelf(t))
 			cmd.Env = []string{"PGSERVER_TEST_PROGRAM=" + filepath.Join(home, "pg"), "HOME=" + home, setting}
 			cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}, "/"
@@ -216,9 +217,9 @@ func serversAccount(t *testing.T, dir string) *syscall.SysProcAttr {
 	}
 	_, uid := mode(t, filepath.Join(dir, "data"))
 	u, err := user.LookupId(strconv.Itoa(int(uid)))
-	check(t, err)
+	testkit.OK(t, err)
 	gid, err := strconv.Atoi(u.Gid)
-	check(t, err)
+	testkit.OK(t, err)
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uint32(gid)}}
 }
 
@@ -226,10 +227,10 @@ func serversAccount(t *testing.T, dir string) *syscall.SysProcAttr {
 func copyOfSelf(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	check(t, os.Chmod(filepath.Dir(dir), 0o711))
+	testkit.OK(t, os.Chmod(filepath.Dir(dir), 0o711))
 	path := filepath.Join(dir, "program")
 	// By another process: a descriptor open for writing here would be inherited by whatever a parallel test is
 	// just starting, and a file somebody can write to can't be run.
-	check(t, exec.Command("install", "-m", "755", self(t), path).Run())
+	testkit.OK(t, exec.Command("install", "-m", "755", self(t), path).Run())
 	return path
 }

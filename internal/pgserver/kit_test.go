@@ -18,7 +18,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // TestMain makes the test binary the program that is killed, when it is called as such.
@@ -91,10 +93,10 @@ func newVictim(t *testing.T, binary, dir string, attr *syscall.SysProcAttr) *vic
 	cmd.Env = append(os.Environ(), "PGSERVER_TEST_PROGRAM="+dir)
 	cmd.SysProcAttr, cmd.Dir = attr, "/"
 	stdin, err := cmd.StdinPipe()
-	check(t, err)
+	testkit.OK(t, err)
 	stdout, err := cmd.StdoutPipe()
-	check(t, err)
-	check(t, cmd.Start())
+	testkit.OK(t, err)
+	testkit.OK(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return &victim{cmd, stdin, bufio.NewReader(stdout)}
 }
@@ -103,7 +105,7 @@ func newVictim(t *testing.T, binary, dir string, attr *syscall.SysProcAttr) *vic
 func (v *victim) started(t *testing.T) (pid int, url string) {
 	t.Helper()
 	line, err := v.out.ReadString('\n')
-	check(t, err)
+	testkit.OK(t, err)
 	first, url, _ := strings.Cut(strings.TrimSpace(line), " ")
 	pid, err = strconv.Atoi(first)
 	if err != nil {
@@ -114,7 +116,7 @@ func (v *victim) started(t *testing.T) (pid int, url string) {
 
 func (v *victim) kill(t *testing.T) {
 	t.Helper()
-	check(t, v.cmd.Process.Kill())
+	testkit.OK(t, v.cmd.Process.Kill())
 	// The exit status is that of a killed process, which is the purpose.
 	_ = v.cmd.Wait()
 }
@@ -122,15 +124,15 @@ func (v *victim) kill(t *testing.T) {
 func self(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
-	check(t, err)
+	testkit.OK(t, err)
 	return path
 }
 
 func start(t *testing.T, cfg pgserver.Config) *pgserver.Server {
 	t.Helper()
 	srv, err := pgserver.Start(deadline(t), cfg)
-	check(t, err)
-	t.Cleanup(func() { check(t, srv.Stop(context.Background())) })
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, srv.Stop(context.Background())) })
 	return srv
 }
 
@@ -141,18 +143,11 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // query runs SQL and returns the first column of its first row as text, or "".
 func query(t *testing.T, url, sql string) string {
 	t.Helper()
 	got, err := tryQuery(deadline(t), url, sql)
-	check(t, err)
+	testkit.OK(t, err)
 	return got
 }
 
@@ -220,7 +215,7 @@ func there(dir string, names ...string) bool {
 func mode(t *testing.T, path string) (fs.FileMode, uint32) {
 	t.Helper()
 	info, err := os.Lstat(path)
-	check(t, err)
+	testkit.OK(t, err)
 	return info.Mode().Perm(), info.Sys().(*syscall.Stat_t).Uid
 }
 

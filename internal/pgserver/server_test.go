@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 func TestServerListensOnItsSocketAloneAndKeepsItsPromises(t *testing.T) {
@@ -62,7 +63,7 @@ func TestProgramsSecretsAreNotInTheServersEnvironment(t *testing.T) {
 	t.Setenv("PGDATA", "/nowhere")
 	srv := start(t, pgserver.Config{Dir: filepath.Join(t.TempDir(), "pg")})
 	env, err := os.ReadFile("/proc/" + strconv.Itoa(srv.PID()) + "/environ")
-	check(t, err)
+	testkit.OK(t, err)
 	if strings.Contains(string(env), "xoxb") || strings.Contains(string(env), "PGDATA=/nowhere") {
 		t.Errorf("environment: %q", env)
 	}
@@ -74,11 +75,11 @@ func TestDataOutliveAStop(t *testing.T) {
 	first := start(t, cfg)
 	query(t, first.URL(), "CREATE TABLE kept AS SELECT 42 AS n")
 	pid := first.PID()
-	check(t, first.Stop(context.Background()))
+	testkit.OK(t, first.Stop(context.Background()))
 	if running(pid) {
 		t.Error("the server runs on after Stop")
 	}
-	check(t, first.Stop(context.Background()))
+	testkit.OK(t, first.Stop(context.Background()))
 
 	second := start(t, cfg)
 	if got := query(t, second.URL(), "SELECT n FROM kept"); got != "42" {
@@ -93,9 +94,9 @@ func TestSeveralUsersShareAServerAndTheLastStopsIt(t *testing.T) {
 	if one.PID() != two.PID() {
 		t.Fatalf("processes %d and %d, want one", one.PID(), two.PID())
 	}
-	check(t, one.Stop(context.Background()))
+	testkit.OK(t, one.Stop(context.Background()))
 	query(t, two.URL(), "SELECT 1")
-	check(t, two.Stop(context.Background()))
+	testkit.OK(t, two.Stop(context.Background()))
 	eventually(t, "the server has ended with its last user", func() bool { return !running(two.PID()) })
 }
 
@@ -106,7 +107,7 @@ func TestFolderWithALongNameHasItsSocketElsewhere(t *testing.T) {
 	if perm, _ := mode(t, socket); perm != 0o700 {
 		t.Errorf("%s has mode %o, want 700", socket, perm)
 	}
-	check(t, srv.Stop(context.Background()))
+	testkit.OK(t, srv.Stop(context.Background()))
 	if there(socket) {
 		t.Errorf("%s is left", socket)
 	}
@@ -138,7 +139,7 @@ func TestStatementsWithSecretsAreNotLogged(t *testing.T) {
 		t.Fatal("the second row went in")
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "server.log"))
-	check(t, err)
+	testkit.OK(t, err)
 	if !strings.Contains(string(log), "duplicate key") || strings.Contains(string(log), "hunter2") {
 		t.Errorf("want the error without the value: %s", log)
 	}
@@ -153,8 +154,8 @@ func TestMissingBinariesAreSaidInOneLine(t *testing.T) {
 func TestDataOfAnotherVersionAreSaidInOneLine(t *testing.T) {
 	t.Parallel()
 	cfg := pgserver.Config{Dir: filepath.Join(t.TempDir(), "pg")}
-	check(t, start(t, cfg).Stop(context.Background()))
-	check(t, os.WriteFile(filepath.Join(cfg.Dir, "data", "PG_VERSION"), []byte("9\n"), 0o600))
+	testkit.OK(t, start(t, cfg).Stop(context.Background()))
+	testkit.OK(t, os.WriteFile(filepath.Join(cfg.Dir, "data", "PG_VERSION"), []byte("9\n"), 0o600))
 	_, err := pgserver.Start(deadline(t), cfg)
 	oneLine(t, err, pgserver.ErrVersion)
 }
@@ -163,8 +164,8 @@ func TestFolderOfSomebodyElseIsRefused(t *testing.T) {
 	t.Parallel()
 	onlyRoot(t)
 	dir := filepath.Join(t.TempDir(), "pg")
-	check(t, os.Mkdir(dir, 0o700))
-	check(t, os.Chown(dir, 65534, 65534))
+	testkit.OK(t, os.Mkdir(dir, 0o700))
+	testkit.OK(t, os.Chown(dir, 65534, 65534))
 	_, err := pgserver.Start(deadline(t), pgserver.Config{Dir: dir})
 	oneLine(t, err, nil)
 }
@@ -176,7 +177,7 @@ func TestFullDiskIsSaidInOneLine(t *testing.T) {
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=20m,mode=0711"); err != nil {
 		t.Skipf("no small disk can be made here: %v", err)
 	}
-	t.Cleanup(func() { check(t, syscall.Unmount(dir, 0)) })
+	t.Cleanup(func() { testkit.OK(t, syscall.Unmount(dir, 0)) })
 	_, err := pgserver.Start(deadline(t), pgserver.Config{Dir: filepath.Join(dir, "pg")})
 	oneLine(t, err, syscall.ENOSPC)
 	if there(dir, "pg", "data.new") {

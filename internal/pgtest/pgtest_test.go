@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // TestMain makes the test binary another test program, when it is called as such.
@@ -56,19 +58,12 @@ func ask(t *testing.T, dsn, sql string) (answer string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)
-	check(t, err)
+	testkit.OK(t, err)
 	defer conn.Close(ctx)
 	if err := conn.QueryRow(ctx, sql).Scan(&answer); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		t.Fatal(err)
 	}
 	return answer
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestEachTestHasTheSchemaAndADatabaseOfItsOwn(t *testing.T) {
@@ -88,7 +83,7 @@ func TestDatabaseIsDroppedThoughSomebodyIsConnected(t *testing.T) {
 		dsn := pgtest.New(t, migrate)
 		name = ask(t, dsn, "SELECT current_database()")
 		conn, err := pgx.Connect(context.Background(), dsn)
-		check(t, err)
+		testkit.OK(t, err)
 		t.Cleanup(func() { _ = conn })
 	})
 	if got := ask(t, keep, "SELECT datname FROM pg_database WHERE datname = '"+name+"'"); got != "" {
@@ -151,17 +146,17 @@ func (f *failure) Fatalf(format string, args ...any) {
 // Not parallel: it changes the environment.
 func TestServerOfDatabaseURLIsUsedAndSweptOfOldLeftovers(t *testing.T) {
 	srv, err := pgserver.Start(context.Background(), pgserver.Config{Dir: filepath.Join(t.TempDir(), "pg"), Ephemeral: true})
-	check(t, err)
-	t.Cleanup(func() { check(t, srv.Stop(context.Background())) })
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, srv.Stop(context.Background())) })
 	old, young := "snapback_test_1700000000_killed", fmt.Sprintf("snapback_test_%d_running", time.Now().Unix())
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, srv.URL())
-	check(t, err)
+	testkit.OK(t, err)
 	for _, name := range []string{old, young} {
 		_, err := conn.Exec(ctx, "CREATE DATABASE "+name)
-		check(t, err)
+		testkit.OK(t, err)
 	}
-	check(t, conn.Close(ctx))
+	testkit.OK(t, conn.Close(ctx))
 	for _, url := range []string{srv.URL(), keywords(t, srv.URL())} {
 		t.Setenv("DATABASE_URL", url)
 		dsn := pgtest.New(t, migrate)
@@ -179,7 +174,7 @@ func TestServerOfDatabaseURLIsUsedAndSweptOfOldLeftovers(t *testing.T) {
 func keywords(t *testing.T, url string) string {
 	t.Helper()
 	cfg, err := pgx.ParseConfig(url)
-	check(t, err)
+	testkit.OK(t, err)
 	return fmt.Sprintf("host='%s' port=%d user=%s dbname=%s", cfg.Host, cfg.Port, cfg.User, cfg.Database)
 }
 
@@ -189,19 +184,19 @@ func TestProgramsShareTheServerAndTheTemplate(t *testing.T) {
 		t.Skip("DATABASE_URL names a server that isn't shared by us")
 	}
 	binary, err := os.Executable()
-	check(t, err)
+	testkit.OK(t, err)
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), "PGTEST_HOLD=1", "TMPDIR="+t.TempDir())
 	_, err = cmd.StdinPipe()
-	check(t, err)
+	testkit.OK(t, err)
 	stdout, err := cmd.StdoutPipe()
-	check(t, err)
-	check(t, cmd.Start())
+	testkit.OK(t, err)
+	testkit.OK(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	var theirs string
 	_, err = fmt.Fscanln(stdout, &theirs)
-	check(t, err)
-	check(t, cmd.Process.Kill())
+	testkit.OK(t, err)
+	testkit.OK(t, cmd.Process.Kill())
 	ours := pgtest.New(t, migrate)
 	where := "SELECT current_setting('data_directory') || (SELECT max(datname) FROM pg_database WHERE datname ^@ 'snapback_template')"
 	if a, b := ask(t, theirs, where), ask(t, ours, where); a != b {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/internal/sealstream"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 const (
@@ -17,15 +18,6 @@ const (
 	sealed = chunk + 16
 	header = 8 + 1 + 1 + 32 // with a key whose ID has one letter
 )
-
-func ring(t testing.TB, keys string) *keyring.Ring {
-	t.Helper()
-	r, err := keyring.Parse(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 const keyA, keyB = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "b:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 
@@ -64,7 +56,7 @@ func text(n int) []byte {
 
 func TestWhatIsSealedComesBack(t *testing.T) {
 	t.Parallel()
-	r := ring(t, keyA)
+	r := testkit.RingOf(t, keyA)
 	for _, n := range []int{0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk, 3*chunk + 17} {
 		want := text(n)
 		got, err := open(r, "x", seal(t, r, "x", want))
@@ -77,19 +69,19 @@ func TestWhatIsSealedComesBack(t *testing.T) {
 func TestKeysCanBeRotated(t *testing.T) {
 	t.Parallel()
 	want := text(1000)
-	old := seal(t, ring(t, keyA), "x", want)
-	got, err := open(ring(t, keyB+","+keyA), "x", old)
+	old := seal(t, testkit.RingOf(t, keyA), "x", want)
+	got, err := open(testkit.RingOf(t, keyB+","+keyA), "x", old)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("with the old key behind a new one: %v", err)
 	}
-	if _, err := open(ring(t, keyB), "x", old); !errors.Is(err, keyring.ErrUnknownKey) {
+	if _, err := open(testkit.RingOf(t, keyB), "x", old); !errors.Is(err, keyring.ErrUnknownKey) {
 		t.Errorf("without the old key: %v", err)
 	}
 }
 
 func TestEveryChangeIsRefused(t *testing.T) {
 	t.Parallel()
-	r := ring(t, keyA)
+	r := testkit.RingOf(t, keyA)
 	whole := seal(t, r, "x", text(3*chunk+5))
 	part := func(i int) []byte { return whole[header+i*sealed : min(header+(i+1)*sealed, len(whole))] }
 	join := func(parts ...[]byte) []byte { return bytes.Join(append([][]byte{whole[:header]}, parts...), nil) }
@@ -122,7 +114,7 @@ func TestEveryChangeIsRefused(t *testing.T) {
 
 func TestEveryBitCounts(t *testing.T) {
 	t.Parallel()
-	r := ring(t, keyA)
+	r := testkit.RingOf(t, keyA)
 	whole := seal(t, r, "x", text(200))
 	for i := range whole {
 		bad := bytes.Clone(whole)
@@ -135,7 +127,7 @@ func TestEveryBitCounts(t *testing.T) {
 
 func TestDiskErrorIsNoTampering(t *testing.T) {
 	t.Parallel()
-	r := ring(t, keyA)
+	r := testkit.RingOf(t, keyA)
 	whole := seal(t, r, "x", text(2*chunk))
 	broken := errors.New("input/output error")
 	in, err := sealstream.NewReader(io.MultiReader(bytes.NewReader(whole[:header+10]), iotest.ErrReader(broken)), r, "test", "x")
@@ -148,7 +140,7 @@ func TestDiskErrorIsNoTampering(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
-	r := ring(f, keyA)
+	r := testkit.RingOf(f, keyA)
 	f.Add(seal(f, r, "x", []byte("text")))
 	f.Fuzz(func(t *testing.T, bad []byte) {
 		if got, err := open(r, "x", bad); err == nil && string(got) != "text" {

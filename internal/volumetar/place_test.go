@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/internal/volumetar"
 )
 
@@ -18,11 +19,11 @@ func host(t *testing.T, entries ...string) string {
 	for _, entry := range entries {
 		name, target, link := strings.Cut(entry, " -> ")
 		at := filepath.Join(root, name)
-		must(t, os.MkdirAll(filepath.Dir(at), 0o755))
+		testkit.OK(t, os.MkdirAll(filepath.Dir(at), 0o755))
 		if link {
-			must(t, os.Symlink(target, at))
+			testkit.OK(t, os.Symlink(target, at))
 		} else {
-			must(t, os.MkdirAll(at, 0o755))
+			testkit.OK(t, os.MkdirAll(at, 0o755))
 		}
 	}
 	return root
@@ -32,7 +33,7 @@ func TestFolderIsFoundOnlyByAPathThatNoContainerCanBend(t *testing.T) {
 	t.Parallel()
 	root := host(t, "srv/x/a/deep", "etc", "data/x/a", "run/app", "mnt/etc", "dev/shm/x",
 		"home -> data", "var/run -> /run", "var/up -> ../data", "srv/x/link -> /etc", "srv/x/inner -> a", "loop -> /loop", "bin -> etc", "out -> ../../../../../..")
-	must(t, os.WriteFile(filepath.Join(root, "srv/x/file"), nil, 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(root, "srv/x/file"), nil, 0o600))
 	for _, c := range []struct{ source, place, refused, err string }{
 		{source: "/srv/x/a", place: "srv/x/a"},
 		{source: "/srv/x/a/", place: "srv/x/a"},
@@ -69,20 +70,20 @@ func TestFolderIsFoundOnlyByAPathThatNoContainerCanBend(t *testing.T) {
 func placeOf(t *testing.T, path string) volumetar.Place {
 	t.Helper()
 	var st unix.Stat_t
-	must(t, unix.Stat(path, &st))
+	testkit.OK(t, unix.Stat(path, &st))
 	place, err := volumetar.ParsePlace(volumetar.Place{Device: st.Dev, Inode: st.Ino}.String())
-	must(t, err)
+	testkit.OK(t, err)
 	return place
 }
 
 func TestHelperRefusesAnotherFolderThanTheOneThatIsMeant(t *testing.T) {
 	t.Parallel()
 	meant, other := t.TempDir(), t.TempDir()
-	must(t, os.WriteFile(filepath.Join(other, "precious"), nil, 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(other, "precious"), nil, 0o600))
 	helper := volumetar.Helper{Root: other}
 	for _, act := range []string{"pack", "unpack"} {
 		var out, report strings.Builder
-		must(t, helper.Run([]string{act, placeOf(t, meant).String()}, strings.NewReader(""), &out, &report))
+		testkit.OK(t, helper.Run([]string{act, placeOf(t, meant).String()}, strings.NewReader(""), &out, &report))
 		if !strings.Contains(report.String(), `"refused":"is not the folder any more`) || out.Len() > 0 {
 			t.Errorf("%s: %s, %d bytes", act, report.String(), out.Len())
 		}
@@ -91,7 +92,7 @@ func TestHelperRefusesAnotherFolderThanTheOneThatIsMeant(t *testing.T) {
 		t.Error(err)
 	}
 	var out, report strings.Builder
-	must(t, helper.Run([]string{"pack", placeOf(t, other).String()}, nil, &out, &report))
+	testkit.OK(t, helper.Run([]string{"pack", placeOf(t, other).String()}, nil, &out, &report))
 	if out.Len() == 0 {
 		t.Errorf("the right one: %s", report.String())
 	}
@@ -104,14 +105,14 @@ func TestFolderWithAnotherFileSystemInItIsRefusedUntouched(t *testing.T) {
 	}
 	root := t.TempDir()
 	inner := filepath.Join(root, "with a blank")
-	must(t, os.Mkdir(inner, 0o755))
-	must(t, os.WriteFile(filepath.Join(root, "precious"), nil, 0o600))
+	testkit.OK(t, os.Mkdir(inner, 0o755))
+	testkit.OK(t, os.WriteFile(filepath.Join(root, "precious"), nil, 0o600))
 	if err := unix.Mount("tmpfs", inner, "tmpfs", 0, ""); err != nil {
 		t.Skipf("mounting: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(inner, unix.MNT_DETACH) })
 	var out, report strings.Builder
-	must(t, volumetar.Helper{Root: root}.Run([]string{"unpack"}, strings.NewReader(""), &out, &report))
+	testkit.OK(t, volumetar.Helper{Root: root}.Run([]string{"unpack"}, strings.NewReader(""), &out, &report))
 	if !strings.Contains(report.String(), "mounted in it (with a blank)") {
 		t.Error(report.String())
 	}

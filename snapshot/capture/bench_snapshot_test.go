@@ -18,13 +18,11 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/snapback/snapback/internal/enginetest"
-	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/snapshot/internal/snapshottest"
-	"github.com/snapback/snapback/store"
 )
 
 // What is aimed for.
@@ -44,15 +42,7 @@ type benchTaker struct {
 
 func newBenchTaker(b *testing.B) *benchTaker {
 	b.Helper()
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	if err != nil {
-		b.Fatal(err)
-	}
-	db, err := store.Open(b.Context(), store.Config{URL: pgtest.New(b, snapshottest.Migrate), Keys: ring})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(db.Close)
+	db := storetest.New(b)
 	s := &benchTaker{b: b, Scope: enginetest.New(b)}
 	s.taker = capture.New(capture.Config{Engine: s.Engine(), Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	name := s.Name("api")

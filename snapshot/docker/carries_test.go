@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -20,7 +21,7 @@ func TestWhatTheBotReachesTheEngineThroughIsLeftAlone(t *testing.T) {
 	shop := s.Run(s.Name("shop"), image)
 	address := s.Docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", proxy)
 	e, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + address + ":2375", Only: s.Only()})
-	must(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(func() { _ = e.Close() })
 	for end := time.Now().Add(time.Minute); e.Ping(t.Context()) != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -38,14 +39,14 @@ func TestWhatTheBotReachesTheEngineThroughIsLeftAlone(t *testing.T) {
 		t.Errorf("the proxy of others: %q, %v", in.Carries, err)
 	}
 	seen, err := e.Observations(t.Context())
-	must(t, err)
+	testkit.OK(t, err)
 	for _, c := range seen {
 		if c.ID == proxy && !c.Others || c.ID == shop && c.Others {
 			t.Errorf("the watch sees %+v", c)
 		}
 	}
 	list, err := e.List(t.Context())
-	must(t, err)
+	testkit.OK(t, err)
 	if !slices.ContainsFunc(list, func(c snapshot.Container) bool { return c.ID == proxy && c.Carries != "" }) {
 		t.Errorf("the list does not say it: %+v", list)
 	}
@@ -58,5 +59,5 @@ func TestWhatTheBotReachesTheEngineThroughIsLeftAlone(t *testing.T) {
 			t.Errorf("%s it: %v", act, err)
 		}
 	}
-	must(t, e.Stop(t.Context(), shop, 0))
+	testkit.OK(t, e.Stop(t.Context(), shop, 0))
 }

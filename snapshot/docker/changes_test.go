@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -18,14 +19,14 @@ func TestChangesTellWhatADeployDid(t *testing.T) {
 	old := s.Image("shop", `ENTRYPOINT ["/app"]`, "LABEL org.opencontainers.image.version=1.41")
 	s.Run(name, "--env", "DB_POOL=20", "--env", "API_KEY=first", "--env", "GONE=1", "--memory", "64m", "--publish", "28441:80", old)
 	before, err := e.Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	s.Docker("rm", "--force", name)
 	s.Run(name, "--env", "DB_POOL=2", "--env", "API_KEY=second", "--env", "DB_PASSWORD=third", "--memory", "128m", "--network", s.Name("back"),
 		"--volume", s.Name("data")+":/data:ro", "--restart", "always", s.Image("shop2", `ENTRYPOINT ["/app"]`, "LABEL org.opencontainers.image.version=1.42"), "serve", "-addr", ":81")
 	after, err := e.Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	changes, err := e.Changes(before.Document, after.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	var got []string
 	for _, c := range changes {
 		got = append(got, c.String())
@@ -95,12 +96,12 @@ func TestAnotherImageUnderTheSameNameComesFirstByTheRegistrysDigest(t *testing.T
 		s.Docker("push", ref)
 		s.Run(name, "--env", "IMAGE="+image, ref)
 		in, err := e.Inspect(t.Context(), name)
-		must(t, err)
+		testkit.OK(t, err)
 		seen, digests = append(seen, in), append(digests, digestOf(s, ref))
 		s.Docker("rm", "--force", name)
 	}
 	changes, err := e.Changes(seen[0].Document, seen[1].Document)
-	must(t, err)
+	testkit.OK(t, err)
 	var got []string
 	for _, c := range changes {
 		got = append(got, c.String())
@@ -123,14 +124,14 @@ func TestARestartOfTheSameIsNoChange(t *testing.T) {
 	flags := []string{"--network", s.Name("back"), "--network-alias", "shop", "--env", "A=1", image}
 	s.Run(name, flags...)
 	before, err := s.Engine().Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	s.Docker("rm", "--force", name)
 	pushed := s.Registry() + s.Name("good") // which is no other image
 	s.Docker("tag", image, pushed)
 	s.Docker("push", pushed)
 	s.Run(name, flags...)
 	after, err := s.Engine().Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	if changes, err := s.Engine().Changes(before.Document, after.Document); err != nil || len(changes) > 0 {
 		t.Errorf("changes %v, %v", changes, err)
 	}
@@ -142,21 +143,21 @@ func TestSecretsOfACommandAreInNoChange(t *testing.T) {
 	name, e, image := s.Name("api"), s.Engine(), s.Image("shop", `ENTRYPOINT ["/app"]`)
 	s.Run(name, image)
 	before, err := e.Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	s.Docker("rm", "--force", name)
 	const drawn = "wJalrXUtnFEMIK7MDENGbPxRfiCY1a2B"
 	s.Run(name, "--env", "A_TOKEN=horse battery", "--health-cmd", `PGPASSWORD="hunter2 hunter3" pg_isready`, "--log-opt", "tag="+drawn,
 		image, "serve", "--password=hunter2 hunter3", drawn, "horse battery")
 	after, err := e.Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	told := map[string]string{}
 	changes, err := e.Changes(before.Document, after.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	for _, c := range changes {
 		told[c.Attribute] = c.After
 	}
 	differences, err := e.Compare(before.Document, snapshot.Spec{}, after.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	for _, d := range differences {
 		told["restored "+d.Attribute] = d.Got
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -81,7 +82,7 @@ func TestPreflightFindsWhatCannotBe(t *testing.T) {
 				s.Docker(words(s, command)...)
 			}
 			finding, err := s.Engine().Check(t.Context(), s.Name("api"), spec)
-			must(t, err)
+			testkit.OK(t, err)
 			var want []string
 			for _, w := range c.want {
 				want = append(want, placeholder.ReplaceAllStringFunc(w, func(p string) string { return s.Name(p[1:]) }))
@@ -103,7 +104,7 @@ func TestPreflightSaysWhatWillNotComeBack(t *testing.T) {
 	s.Docker("rm", "--force", "--volumes", name)
 	spec.Replaces = s.Run(name, "--rm", image)
 	finding, err := s.Engine().Check(t.Context(), name, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	want := []string{
 		"/anonymous comes back empty, since its volume is gone", "/run is in memory and starts empty",
 		"the container that runs now removes itself when it stops (--rm)", "/data keeps what is in it now", "/host keeps what is in it now",
@@ -125,13 +126,13 @@ func TestNothingGoesByAListThatLagsBehind(t *testing.T) {
 	proxy := enginefault.Start(t, "", s.Only())
 	proxy.Lag()
 	e, err := docker.New(t.Context(), docker.Config{Host: proxy.Host(), Only: s.Only()})
-	must(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(func() { _ = e.Close() })
 	look := func() (snapshot.Finding, []string) {
 		finding, err := e.Check(t.Context(), s.Name("api"), spec)
-		must(t, err)
+		testkit.OK(t, err)
 		users, err := e.Users(t.Context(), []snapshot.Mount{{Path: "/data", Type: "volume", Source: s.Name("data")}})
-		must(t, err)
+		testkit.OK(t, err)
 		return finding, users
 	}
 	if finding, users := look(); len(finding.Problems) != 1 || len(users) != 1 {
@@ -155,7 +156,7 @@ func TestPreflightNamesContainersThatJoined(t *testing.T) {
 	spec := keep(t, s, id, false)
 	spec.Replaces = id
 	finding, err := s.Engine().Check(t.Context(), name, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	var got []string
 	for _, c := range finding.Joined {
 		got = append(got, strings.TrimPrefix(c.Name, s.Name("")))

@@ -25,6 +25,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -49,12 +50,12 @@ func dockerContexts(t *testing.T, name, endpoint string) (folder string, program
 func reach(t *testing.T, s *enginetest.Scope, env map[string]string) *docker.Engine {
 	t.Helper()
 	e, err := docker.New(t.Context(), docker.Config{Only: s.Only(), Getenv: func(name string) string { return env[name] }})
-	must(t, err)
-	t.Cleanup(func() { must(t, e.Close()) })
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, e.Close()) })
 	got, err := e.ID(t.Context())
-	must(t, err)
+	testkit.OK(t, err)
 	want, err := s.Engine().ID(t.Context())
-	must(t, err)
+	testkit.OK(t, err)
 	if got != want {
 		t.Errorf("it is engine %s, want %s", got, want)
 	}
@@ -85,7 +86,7 @@ func TestEngineThatCannotBeFoundIsAnErrorThatNamesTheSetting(t *testing.T) {
 	folder, program := dockerContexts(t, "broken", "host=unix:///none.sock")
 	program("context", "create", "elsewhere", "--docker", "host=ssh://somebody@host")
 	replaceIn(t, folder, "somebody@", "somebody:secret@") // which the program does not make
-	must(t, os.WriteFile(filepath.Join(folder, "config.json"), []byte("{"), 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(folder, "config.json"), []byte("{"), 0o600))
 	for want, env := range map[string]map[string]string{
 		`DOCKER_CONTEXT: context "gone"`:      {"DOCKER_CONTEXT": "gone"},
 		`DOCKER_CONTEXT: context "elsewhere"`: {"DOCKER_CONTEXT": "elsewhere"},
@@ -107,11 +108,11 @@ func TestEngineThatCannotBeFoundIsAnErrorThatNamesTheSetting(t *testing.T) {
 func replaceIn(t *testing.T, folder, old, text string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "contexts/meta/*/meta.json"))
-	must(t, err)
+	testkit.OK(t, err)
 	for _, path := range files {
 		doc, err := os.ReadFile(path)
-		must(t, err)
-		must(t, os.WriteFile(path, bytes.ReplaceAll(doc, []byte(old), []byte(text)), 0o600))
+		testkit.OK(t, err)
+		testkit.OK(t, os.WriteFile(path, bytes.ReplaceAll(doc, []byte(old), []byte(text)), 0o600))
 	}
 }
 
@@ -125,37 +126,37 @@ func TestContextWithCertificatesIsSpokenToOverTLS(t *testing.T) {
 	})
 	server.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca, MinVersion: tls.VersionTLS12}
 	cert, err := tls.LoadX509KeyPair(files["cert"], files["key"])
-	must(t, err)
+	testkit.OK(t, err)
 	server.TLS.Certificates = []tls.Certificate{cert}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	endpoint := fmt.Sprintf("host=tcp://%s,ca=%s,cert=%s,key=%s", server.Listener.Addr(), files["ca"], files["cert"], files["key"])
 	folder, _ := dockerContexts(t, "tls", endpoint)
 	e := reach(t, s, map[string]string{"DOCKER_CONFIG": folder, "DOCKER_CONTEXT": "tls"})
-	must(t, e.SetRestartPolicy(t.Context(), id, snapshot.RestartPolicy{Name: "always"})) // a call that the client has no method for
+	testkit.OK(t, e.SetRestartPolicy(t.Context(), id, snapshot.RestartPolicy{Name: "always"})) // a call that the client has no method for
 }
 
 // certificates are one that has signed itself, for both sides.
 func certificates(t *testing.T) (*x509.CertPool, map[string]string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
+	testkit.OK(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "engine"}, NotAfter: time.Now().Add(time.Hour), IsCA: true,
 		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
+	testkit.OK(t, err)
 	private, err := x509.MarshalECPrivateKey(key)
-	must(t, err)
+	testkit.OK(t, err)
 	dir, pool := t.TempDir(), x509.NewCertPool()
 	files := map[string]string{}
 	for name, block := range map[string]*pem.Block{
 		"ca": {Type: "CERTIFICATE", Bytes: der}, "cert": {Type: "CERTIFICATE", Bytes: der}, "key": {Type: "EC PRIVATE KEY", Bytes: private},
 	} {
 		files[name] = filepath.Join(dir, name+".pem")
-		must(t, os.WriteFile(files[name], pem.EncodeToMemory(block), 0o600))
+		testkit.OK(t, os.WriteFile(files[name], pem.EncodeToMemory(block), 0o600))
 	}
 	pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return pool, files
@@ -180,10 +181,10 @@ func sshServer(t *testing.T) (address string) {
 		}
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	testkit.OK(t, err)
 	_, port, _ := net.SplitHostPort(free.Addr().String())
-	must(t, free.Close())
-	must(t, os.WriteFile(file("sshd_config"), fmt.Appendf(nil, `ListenAddress 127.0.0.1:%s
+	testkit.OK(t, free.Close())
+	testkit.OK(t, os.WriteFile(file("sshd_config"), fmt.Appendf(nil, `ListenAddress 127.0.0.1:%s
 HostKey %s
 AuthorizedKeysFile %s
 PidFile none
@@ -195,14 +196,14 @@ MaxStartups 100
 MaxSessions 100
 `, port, file("host"), file("user.pub")), 0o600))
 	host, err := os.ReadFile(file("host.pub"))
-	must(t, err)
-	must(t, os.WriteFile(file("known_hosts"), fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, host), 0o600))
-	must(t, os.WriteFile(file("ssh_config"), fmt.Appendf(nil, "IdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n", file("user"), file("known_hosts")), 0o600))
-	must(t, os.WriteFile(file("ssh"), fmt.Appendf(nil, "#!/bin/sh\nexec %s -F %s \"$@\"\n", ssh, file("ssh_config")), 0o700))
+	testkit.OK(t, err)
+	testkit.OK(t, os.WriteFile(file("known_hosts"), fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, host), 0o600))
+	testkit.OK(t, os.WriteFile(file("ssh_config"), fmt.Appendf(nil, "IdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n", file("user"), file("known_hosts")), 0o600))
+	testkit.OK(t, os.WriteFile(file("ssh"), fmt.Appendf(nil, "#!/bin/sh\nexec %s -F %s \"$@\"\n", ssh, file("ssh_config")), 0o700))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	startSSHD(t, sshd, file("sshd_config"), "127.0.0.1:"+port)
 	me, err := user.Current()
-	must(t, err)
+	testkit.OK(t, err)
 	return me.Username + "@127.0.0.1:" + port
 }
 
@@ -214,7 +215,7 @@ func startSSHD(t *testing.T, program, config, address string) {
 	var log bytes.Buffer
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	cmd.Stderr = &log
-	must(t, cmd.Start())
+	testkit.OK(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
@@ -227,7 +228,7 @@ func startSSHD(t *testing.T, program, config, address string) {
 	for range 200 {
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
-			must(t, conn.Close())
+			testkit.OK(t, conn.Close())
 			return
 		}
 		select {
@@ -254,14 +255,14 @@ func TestEngineIsReachedBySSHAsDockerDoes(t *testing.T) {
 		"DOCKER_HOST": {"DOCKER_HOST": to}, "context": {"DOCKER_CONFIG": folder, "DOCKER_CONTEXT": "far"},
 	} {
 		e := reach(t, s, env)
-		must(t, e.Denied(t.Context()))
+		testkit.OK(t, e.Denied(t.Context()))
 		list, err := e.List(t.Context())
 		if err != nil || len(list) != 1 || list[0].ID != id {
 			t.Errorf("%s: the list is %+v, %v", setting, list, err)
 		}
-		must(t, e.SetRestartPolicy(t.Context(), id, snapshot.RestartPolicy{Name: "always"}))
-		must(t, e.Stop(t.Context(), id, time.Second))
-		must(t, e.Start(t.Context(), id))
+		testkit.OK(t, e.SetRestartPolicy(t.Context(), id, snapshot.RestartPolicy{Name: "always"}))
+		testkit.OK(t, e.Stop(t.Context(), id, time.Second))
+		testkit.OK(t, e.Start(t.Context(), id))
 		if got := overStream(t, e, id); !strings.Contains(got, "unknown command") {
 			t.Errorf("%s: a command in the container said %q", setting, got)
 		}
@@ -272,14 +273,14 @@ func TestEngineIsReachedBySSHAsDockerDoes(t *testing.T) {
 func overStream(t *testing.T, e *docker.Engine, id string) string {
 	t.Helper()
 	made, err := e.Client().ContainerExecCreate(t.Context(), id, container.ExecOptions{Cmd: []string{"/app", "-h"}, AttachStdout: true, AttachStderr: true, Tty: true})
-	must(t, err)
+	testkit.OK(t, err)
 	stream, err := e.Client().ContainerExecAttach(t.Context(), made.ID, container.ExecAttachOptions{Tty: true})
-	must(t, err)
+	testkit.OK(t, err)
 	defer stream.Close()
-	must(t, stream.Conn.SetReadDeadline(time.Time{}))
+	testkit.OK(t, stream.Conn.SetReadDeadline(time.Time{}))
 	var out bytes.Buffer
 	_, err = out.ReadFrom(stream.Reader)
-	must(t, err)
+	testkit.OK(t, err)
 	return out.String()
 }
 
@@ -287,7 +288,7 @@ func TestAnSSHServerThatRefusesIsAnEngineThatIsAway(t *testing.T) {
 	to := sshServer(t)
 	_, port, _ := strings.Cut(to, "@127.0.0.1:")
 	e, err := docker.New(t.Context(), docker.Config{Host: "ssh://nobody-of-that-name@127.0.0.1:" + port})
-	must(t, err)
+	testkit.OK(t, err)
 	defer e.Close()
 	if err := e.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "Permission denied") || !strings.Contains(err.Error(), snapshot.ErrEngineAway.Error()) {
 		t.Errorf("got %v", err)

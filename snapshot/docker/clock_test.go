@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
@@ -26,14 +27,14 @@ func TestUptimeIsByTheEnginesOwnClock(t *testing.T) {
 	began := time.Now()
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 		in, err := shifted(t, s, ahead).Inspect(t.Context(), id)
-		must(t, err)
+		testkit.OK(t, err)
 		if most := time.Since(began) + 3*time.Second; in.Up <= 0 || in.Up > most {
 			t.Errorf("with a clock that is %s ahead it has been up for %s, which is not at most %s", ahead, in.Up, most)
 		}
 	}
 	s.Docker("stop", id)
 	in, err := s.Engine().Inspect(t.Context(), id)
-	must(t, err)
+	testkit.OK(t, err)
 	if in.Up != 0 {
 		t.Errorf("stopped, it has been up for %s", in.Up)
 	}
@@ -62,7 +63,7 @@ func shifted(t *testing.T, s *enginetest.Scope, ahead time.Duration) *docker.Eng
 	server := httptest.NewServer(proxy)
 	t.Cleanup(server.Close)
 	e, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + strings.TrimPrefix(server.URL, "http://")})
-	must(t, err)
-	t.Cleanup(func() { must(t, e.Close()) })
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, e.Close()) })
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 const composeFile = `
@@ -50,7 +51,7 @@ func composeKnowsARestoredContainer(t *testing.T, with enginetest.Compose) {
 	name := p.Container("api", 1)
 	r := &restored{scope: s, name: name, before: s.Raw(name)}
 	in, err := s.Engine().Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	r.spec = keep(t, s, in.ID, false)
 	p.Write(file("2"))
 	p.Compose("up", "-d", "api")
@@ -64,7 +65,7 @@ func composeKnowsARestoredContainer(t *testing.T, with enginetest.Compose) {
 	c.judge(t, r)
 	sameVolumes(t, r)
 	now, err := s.Engine().Inspect(t.Context(), name)
-	must(t, err)
+	testkit.OK(t, err)
 	if now.Key != in.Key {
 		t.Errorf("its identity was %s, and is %s", in.Key, now.Key)
 	}

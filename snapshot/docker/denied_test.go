@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -54,9 +55,9 @@ func TestADeniedStopIsFoundBeforeARestoreBegins(t *testing.T) {
 			return strings.HasSuffix(r.URL.Path, "/stop") && deny(w, status)
 		})
 		in, err := e.Inspect(t.Context(), id)
-		must(t, err)
+		testkit.OK(t, err)
 		found, err := e.Check(t.Context(), name, snapshot.Spec{Document: in.Document, ImageID: in.ImageID, Replaces: id})
-		must(t, err)
+		testkit.OK(t, err)
 		want := fmt.Sprintf("the container engine, or a proxy before it, denies POST /containers/{id}/stop (%d)", status)
 		if len(found.Problems) != 1 || found.Problems[0] != want {
 			t.Errorf("problems %q", found.Problems)
@@ -71,7 +72,7 @@ func TestAProxyThatOnlyReadsIsToldInFull(t *testing.T) {
 	e := inPlaceOf(t, s, func(w http.ResponseWriter, r *http.Request) bool {
 		return r.Method != http.MethodGet && r.Method != http.MethodHead && deny(w, http.StatusForbidden)
 	})
-	must(t, e.Ready(t.Context()))
+	testkit.OK(t, e.Ready(t.Context()))
 	err := e.Denied(t.Context())
 	for _, call := range []string{
 		"POST /commit", "POST /images/{name}/tag", "POST /containers/create", "POST /containers/{id}/stop", "POST /containers/{id}/rename",
@@ -110,7 +111,7 @@ func TestAskingWhatIsAllowedDoesNothing(t *testing.T) {
 		w.WriteHeader(resp.StatusCode)
 		return true
 	})
-	must(t, e.Denied(t.Context()))
+	testkit.OK(t, e.Denied(t.Context()))
 	if asked.Load() < 10 {
 		t.Errorf("asked %d times", asked.Load())
 	}

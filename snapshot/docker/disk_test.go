@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -31,7 +32,7 @@ func TestDiskOfAnEngineWhoseFolderIsHiddenIsThatOfTheBotsOwn(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
-	must(t, err)
+	testkit.OK(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Api-Version", "1.41")
 		fmt.Fprint(w, `{"ID":"E","Name":"host-1","DockerRootDir":"/nowhere/docker"}`)
@@ -47,13 +48,13 @@ func TestDiskOfAnEngineWhoseFolderIsHiddenIsThatOfTheBotsOwn(t *testing.T) {
 		{"tcp://" + overTCP.Listener.Addr().String(), dir, ""},
 	} {
 		e, err := docker.New(t.Context(), docker.Config{Host: c.host, DataDir: c.dir})
-		must(t, err)
+		testkit.OK(t, err)
 		use, err := e.DiskUsed(t.Context())
 		seen := err == nil && use.Share > 0 && use.Host == "host-1" && use.Folder == c.want
 		if seen != (c.want != "") || !seen && !errors.Is(err, snapshot.ErrDiskUnseen) {
 			t.Errorf("at %s with the bot's folder %q: %+v, %v", c.host, c.dir, use, err)
 		}
-		must(t, e.Close())
+		testkit.OK(t, e.Close())
 	}
 }
 
@@ -73,7 +74,7 @@ func pretends(t *testing.T, info, dataDir string) *docker.Engine {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
-	must(t, err)
+	testkit.OK(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Api-Version", "1.46")
 		fmt.Fprint(w, info)
@@ -82,7 +83,7 @@ func pretends(t *testing.T, info, dataDir string) *docker.Engine {
 	go func() { defer close(served); _ = server.Serve(l) }()
 	t.Cleanup(func() { server.Close(); <-served })
 	e, err := docker.New(t.Context(), docker.Config{Host: "unix://" + socket, DataDir: dataDir})
-	must(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(func() { _ = e.Close() })
 	return e
 }
@@ -92,7 +93,7 @@ func TestDiskIsTheOneThatHasTheLayers(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
 	use, err := s.Engine().DiskUsed(t.Context())
-	must(t, err)
+	testkit.OK(t, err)
 	id := s.Run(s.Name("api"), s.Image("good", `ENTRYPOINT ["/app"]`))
 	mounts, err := os.ReadFile("/proc/" + s.Docker("inspect", "-f", "{{.State.Pid}}", id) + "/mountinfo")
 	if err != nil {
@@ -113,11 +114,11 @@ func TestCommitTakesWhatWasWritten(t *testing.T) {
 	s := enginetest.New(t)
 	id := s.Run(s.Name("api"), s.Image("good", `ENTRYPOINT ["/app"]`))
 	big := filepath.Join(t.TempDir(), "big")
-	must(t, os.WriteFile(big, make([]byte, 3<<20), 0o600))
+	testkit.OK(t, os.WriteFile(big, make([]byte, 3<<20), 0o600))
 	s.Docker("cp", big, id+":/big")
 	takes, err := s.Engine().CommitTakes(t.Context(), id)
 	info, infoErr := s.Engine().Client().Info(t.Context())
-	must(t, errors.Join(err, infoErr))
+	testkit.OK(t, errors.Join(err, infoErr))
 	want := int64(3 << 20)
 	if strings.Contains(fmt.Sprint(info.DriverStatus), "io.containerd.snapshotter") {
 		want *= 2

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -59,7 +60,7 @@ func TestListHasEnabledContainersOnly(t *testing.T) {
 	s.Run(name+".before-0347", image)
 	s.Run(name+".snapback-12", image)
 	all, err := s.Engine().List(t.Context())
-	must(t, err)
+	testkit.OK(t, err)
 	var got []string
 	for _, c := range all {
 		if strings.HasPrefix(c.Name, s.Name("")) {
@@ -174,8 +175,8 @@ func TestEveryActCanBeDoneTwice(t *testing.T) {
 		func() error { return e.Remove(ctx, id) },
 	}
 	for _, act := range acts {
-		must(t, act())
-		must(t, act())
+		testkit.OK(t, act())
+		testkit.OK(t, act())
 	}
 	for act, err := range map[string]error{
 		"Stop": e.Stop(ctx, id, 0), "Start": e.Start(ctx, id), "Rename": e.Rename(ctx, id, name), "SetRestartPolicy": e.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{}),
@@ -197,14 +198,14 @@ func TestCreateCompletesWhatACrashLeft(t *testing.T) {
 	spec := keep(t, s, id, false)
 	temp := name + ".snapback-1"
 	first, err := s.Engine().Create(t.Context(), temp, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	s.Docker("network", "disconnect", s.Name("two"), temp)
 	second, err := s.Engine().Create(t.Context(), temp, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	in, err := s.Engine().Inspect(t.Context(), second)
-	must(t, err)
+	testkit.OK(t, err)
 	differences, err := s.Engine().Compare(spec.Document, spec, in.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	if first != second || len(differences) != 1 || differences[0].Attribute != "name" {
 		t.Errorf("IDs %s and %s, differences %v", first, second, differences)
 	}
@@ -230,16 +231,16 @@ func TestPlainCopyDoesNotGoAwayByItself(t *testing.T) {
 	spec := keep(t, s, id, false)
 	spec.Plain, spec.Replaces = true, id
 	copied, err := e.Create(ctx, name+".before-0347", spec)
-	must(t, err)
-	must(t, e.Stop(ctx, id, time.Second))
-	must(t, e.Start(ctx, copied))
-	must(t, e.Stop(ctx, copied, time.Second))
+	testkit.OK(t, err)
+	testkit.OK(t, e.Stop(ctx, id, time.Second))
+	testkit.OK(t, e.Start(ctx, copied))
+	testkit.OK(t, e.Stop(ctx, copied, time.Second))
 	in, err := e.Inspect(ctx, copied)
 	if err != nil || in.AutoRemove || in.RestartPolicy.Name != "no" || in.State != "exited" || in.FinishedAt.IsZero() {
 		t.Errorf("the copy: %+v, %v", in.Container, err)
 	}
 	differences, err := e.Compare(spec.Document, spec, in.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	for _, d := range differences {
 		if d.Expected == "" && d.Attribute != "name" {
 			t.Errorf("unexpected difference: %+v", d)
@@ -251,7 +252,7 @@ func TestStopResumesAPausedContainer(t *testing.T) {
 	t.Parallel()
 	s, name, id := setup(t)
 	s.Docker("pause", name)
-	must(t, s.Engine().Stop(t.Context(), id, 5*time.Second))
+	testkit.OK(t, s.Engine().Stop(t.Context(), id, 5*time.Second))
 	if code := s.Docker("inspect", "--format", "{{.State.ExitCode}}", id); code != "0" {
 		t.Errorf("it did not hear the signal: exit code %s", code)
 	}
@@ -264,7 +265,7 @@ func TestCommitLeavesThePauseAsItWas(t *testing.T) {
 		s.Docker(command, name)
 		before := s.Docker("inspect", "--format", "{{.State.Status}}", id)
 		image, size, err := s.Engine().Commit(t.Context(), id, docker.Ref(name, "after-"+command), true)
-		must(t, err)
+		testkit.OK(t, err)
 		if after := s.Docker("inspect", "--format", "{{.State.Status}}", id); after != before || size != 0 {
 			t.Errorf("after %s: was %s, is %s; %d bytes", command, before, after, size)
 		}
@@ -279,14 +280,14 @@ func TestUntagTakesTheImageOnlyWhenNothingNeedsIt(t *testing.T) {
 	s, name, id := setup(t)
 	e, ctx, ref := s.Engine(), t.Context(), docker.Ref(s.Name("api"), "x")
 	image, _, err := e.Commit(ctx, id, ref, false)
-	must(t, err)
+	testkit.OK(t, err)
 	user := s.Run(s.Name("user"), ref, "serve")
 	if err := e.Untag(ctx, ref); !errors.Is(err, snapshot.ErrInUse) {
 		t.Errorf("while %s is used: %v", ref, err)
 	}
-	must(t, e.Remove(ctx, user))
-	must(t, e.Untag(ctx, ref))
-	must(t, e.Untag(ctx, ref))
+	testkit.OK(t, e.Remove(ctx, user))
+	testkit.OK(t, e.Untag(ctx, ref))
+	testkit.OK(t, e.Untag(ctx, ref))
 	if has, err := e.HasImage(ctx, image); err != nil || has {
 		t.Errorf("HasImage = %v, %v", has, err)
 	}
@@ -302,7 +303,7 @@ func TestTailMasksSecretsOfTheEnvironment(t *testing.T) {
 	for deadline := time.Now().Add(time.Minute); tail == "" && time.Now().Before(deadline); {
 		var err error
 		tail, err = s.Engine().Tail(t.Context(), id, 10)
-		must(t, err)
+		testkit.OK(t, err)
 	}
 	if !strings.Contains(tail, "DB_POOL=20") || strings.Contains(tail, "hunter2") {
 		t.Errorf("tail: %q", tail)
@@ -319,7 +320,7 @@ func TestAnEngineThatIsAwayIsToldApart(t *testing.T) {
 		"broken off":    hangingUp(t),
 	} {
 		e, err := docker.New(t.Context(), docker.Config{Host: host})
-		must(t, err)
+		testkit.OK(t, err)
 		_, list := e.List(t.Context())
 		_, inspect := e.Inspect(t.Context(), id)
 		_, create := e.HasImage(t.Context(), "sha256:"+id)
@@ -328,7 +329,7 @@ func TestAnEngineThatIsAwayIsToldApart(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		must(t, e.Close())
+		testkit.OK(t, e.Close())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -358,12 +359,12 @@ func hangingUp(t *testing.T) string {
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	testkit.OK(t, err)
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Second}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		must(t, server.Close())
+		testkit.OK(t, server.Close())
 		<-done
 	})
 	return "tcp://" + listener.Addr().String()

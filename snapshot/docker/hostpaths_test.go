@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -17,11 +18,11 @@ import (
 func hostThings(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sbt-host")
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	must(t, os.WriteFile(filepath.Join(dir, "app.conf"), []byte("pool=20\n"), 0o600))
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, os.RemoveAll(dir)) })
+	testkit.OK(t, os.WriteFile(filepath.Join(dir, "app.conf"), []byte("pool=20\n"), 0o600))
 	for _, folder := range []string{"short", "long", "shared", "volume", "stays", "folder with blank"} {
-		must(t, os.Mkdir(filepath.Join(dir, folder), 0o755))
+		testkit.OK(t, os.Mkdir(filepath.Join(dir, folder), 0o755))
 	}
 	return dir
 }
@@ -44,10 +45,10 @@ func TestRestoreRefusesBindsWhoseSourceIsGone(t *testing.T) {
 	}
 
 	for _, gone := range []string{"app.conf", "short", "long", "shared", "volume", "folder with blank"} {
-		must(t, os.RemoveAll(filepath.Join(dir, gone)))
+		testkit.OK(t, os.RemoveAll(filepath.Join(dir, gone)))
 	}
 	finding, err := e.Check(ctx, name, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	want := []string{
 		dir + "/app.conf of the host is gone, and /etc/app.conf would come back as an empty folder",
 		dir + "/folder with blank of the host is gone, and /blank would come back as an empty folder",
@@ -63,7 +64,7 @@ func TestRestoreRefusesBindsWhoseSourceIsGone(t *testing.T) {
 		t.Errorf("creating it all the same: %v", err)
 	}
 	left, err := os.ReadDir(dir)
-	must(t, err)
+	testkit.OK(t, err)
 	if len(left) != 1 {
 		t.Errorf("something was made in %v", left)
 	}
@@ -73,20 +74,20 @@ func TestRestoreRefusesDevicesThatAreGone(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
 	dir, err := os.MkdirTemp("/dev/shm", "sbt-host") // the docker command wants them below /dev
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	must(t, os.Symlink("/dev/null", dir+"/stick"))
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, os.RemoveAll(dir)) })
+	testkit.OK(t, os.Symlink("/dev/null", dir+"/stick"))
 	name := s.Name("api")
 	id := s.Docker("create", "--name", name, "--label", "snapback.enable=true", "--device", dir+"/stick:/dev/stick", s.Image("good", `ENTRYPOINT ["/app"]`))
 	spec := keep(t, s, id, false)
 	var doc map[string]any
-	must(t, json.Unmarshal(spec.Document, &doc))
+	testkit.OK(t, json.Unmarshal(spec.Document, &doc))
 	within(doc, "HostConfig")["BlkioDeviceReadBps"] = []any{map[string]any{"Path": dir + "/disk", "Rate": 1 << 20}} // few kernels can
 	spec.Document, err = json.Marshal(doc)
-	must(t, err)
-	must(t, os.Remove(dir+"/stick"))
+	testkit.OK(t, err)
+	testkit.OK(t, os.Remove(dir+"/stick"))
 	finding, err := s.Engine().Check(t.Context(), name, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	want := []string{"the name " + name + " belongs to another container now", "device " + dir + "/stick of the host is gone", "device " + dir + "/disk of the host, whose use is limited, is gone"}
 	if !slices.Equal(finding.Problems, want) {
 		t.Errorf("problems %q, want %q", finding.Problems, want)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -146,7 +147,7 @@ func keep(t *testing.T, s *enginetest.Scope, id string, written bool) snapshot.S
 		t.Errorf("Written = %v, want %v", has, written)
 	}
 	spec := snapshot.Spec{Document: in.Document, ImageID: in.ImageID, ImageRef: docker.Ref(in.Name, "pre-deploy-2255")}
-	must(t, e.TagMounted(t.Context(), spec.Document, spec.ImageRef))
+	testkit.OK(t, e.TagMounted(t.Context(), spec.Document, spec.ImageRef))
 	if !written {
 		if err := e.Tag(t.Context(), in.ImageID, spec.ImageRef); err != nil {
 			t.Fatal(err)
@@ -194,16 +195,16 @@ func (c matrixCase) putBack(t *testing.T, r *restored) {
 		t.Fatal(err)
 	}
 	if r.spec.Replaces != "" {
-		must(t, e.SetRestartPolicy(ctx, old.ID, snapshot.RestartPolicy{Name: "no"}))
-		must(t, e.Stop(ctx, old.ID, time.Second))
+		testkit.OK(t, e.SetRestartPolicy(ctx, old.ID, snapshot.RestartPolicy{Name: "no"}))
+		testkit.OK(t, e.Stop(ctx, old.ID, time.Second))
 		if !old.AutoRemove {
-			must(t, e.Rename(ctx, old.ID, r.name+".before-0347"))
+			testkit.OK(t, e.Rename(ctx, old.ID, r.name+".before-0347"))
 		}
 	}
 	waitForName(t, r)
-	must(t, e.Rename(ctx, id, r.name))
+	testkit.OK(t, e.Rename(ctx, id, r.name))
 	if !c.stopped {
-		must(t, e.Start(ctx, id))
+		testkit.OK(t, e.Start(ctx, id))
 	}
 }
 
@@ -220,24 +221,17 @@ func waitForName(t *testing.T, r *restored) {
 	}
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // judge asks Compare, and then, since Compare must not be its own judge, the documents themselves.
 func (c matrixCase) judge(t *testing.T, r *restored) {
 	t.Helper()
 	got, err := r.scope.Engine().Inspect(t.Context(), r.name)
-	must(t, err)
+	testkit.OK(t, err)
 	if !c.stopped && got.State != "running" {
 		tail, _ := r.scope.Engine().Tail(t.Context(), got.ID, 5)
 		t.Errorf("the restored container is %s: %s", got.State, tail)
 	}
 	all, err := r.scope.Engine().Compare(r.spec.Document, r.spec, got.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	for _, a := range c.expected {
 		if !slices.ContainsFunc(all, func(d snapshot.Difference) bool { return strings.HasPrefix(d.Attribute, a) }) {
 			t.Errorf("nothing differs in %s, but the case says so", a)
@@ -276,7 +270,7 @@ func (c matrixCase) row(t *testing.T) string {
 	if c.raw != nil {
 		doc, err := json.Marshal(c.raw)
 		how = append(how, string(doc))
-		must(t, err)
+		testkit.OK(t, err)
 	}
 	how = append(how, c.image...)
 	if len(c.command) > 0 {
@@ -314,12 +308,12 @@ func compareWithDocs(t *testing.T, table *sync.Map) {
 	}
 	path := filepath.Join("..", "..", "docs", "matrix.md")
 	if *update {
-		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		must(t, os.WriteFile(path, out.Bytes(), 0o644))
+		testkit.OK(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		testkit.OK(t, os.WriteFile(path, out.Bytes(), 0o644))
 		return
 	}
 	have, err := os.ReadFile(path)
-	must(t, err)
+	testkit.OK(t, err)
 	if diff := cmp.Diff(string(have), out.String()); diff != "" {
 		t.Errorf("docs/matrix.md is not what the test has seen (-docs +test); write it with -update:\n%s", diff)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -32,12 +33,12 @@ func bend(t *testing.T, volume bool) bent {
 	b := bent{s: enginetest.New(t), shared: t.TempDir(), secret: t.TempDir()}
 	inner := filepath.Join(b.shared, "a")
 	for _, dir := range []string{inner, filepath.Join(inner, "deeper")} {
-		must(t, os.Mkdir(dir, 0o755))
+		testkit.OK(t, os.Mkdir(dir, 0o755))
 	}
-	must(t, os.WriteFile(filepath.Join(inner, "file"), []byte("own"), 0o644))
-	must(t, os.Chown(b.shared, 1000, 1000))
-	must(t, os.Chmod(b.secret, 0o700))
-	must(t, os.WriteFile(filepath.Join(b.secret, "key"), []byte("secret"), 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(inner, "file"), []byte("own"), 0o644))
+	testkit.OK(t, os.Chown(b.shared, 1000, 1000))
+	testkit.OK(t, os.Chmod(b.secret, 0o700))
+	testkit.OK(t, os.WriteFile(filepath.Join(b.secret, "key"), []byte("secret"), 0o600))
 	b.inner = snapshot.Mount{Path: "/b", Type: "bind", Source: inner}
 	if volume {
 		b.inner.Type, b.inner.Source = "volume", b.s.Name("vol")
@@ -54,7 +55,7 @@ func bend(t *testing.T, volume bool) bent {
 func (b bent) engine(t *testing.T, host string) *docker.Engine {
 	t.Helper()
 	e, err := docker.New(t.Context(), docker.Config{Host: host, HelperProgram: b.s.Program(), HelperImage: b.s.Name("helper"), Only: b.s.Only()})
-	must(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(func() { _ = e.Close() })
 	return e
 }
@@ -62,8 +63,8 @@ func (b bent) engine(t *testing.T, host string) *docker.Engine {
 // swap is what the container can do to the folder.
 func (b bent) swap(t *testing.T) {
 	t.Helper()
-	must(t, os.Rename(filepath.Join(b.shared, "a"), filepath.Join(b.shared, "was")))
-	must(t, os.Symlink(b.secret, filepath.Join(b.shared, "a")))
+	testkit.OK(t, os.Rename(filepath.Join(b.shared, "a"), filepath.Join(b.shared, "was")))
+	testkit.OK(t, os.Symlink(b.secret, filepath.Join(b.shared, "a")))
 }
 
 func (b bent) untouched(t *testing.T) {
@@ -108,11 +109,11 @@ func TestHelperRefusesAFolderThatWasSwappedAfterTheLook(t *testing.T) {
 	b := bend(t, false)
 	var archive bytes.Buffer
 	_, err := b.engine(t, "").Pack(t.Context(), b.id, b.inner, &archive)
-	must(t, err)
+	testkit.OK(t, err)
 	for _, act := range []string{"pack", "unpack"} {
 		proxy := enginefault.Start(t, "", b.s.Only())
 		e := b.engine(t, proxy.Host())
-		must(t, e.ReadyToMove(t.Context(), b.inner))
+		testkit.OK(t, e.ReadyToMove(t.Context(), b.inner))
 		proxy.Arm(&enginefault.Fault{
 			On: func(c enginefault.Call) bool {
 				return c.Kind == enginefault.Create && strings.Contains(c.Of, "-"+act+"-")
@@ -129,8 +130,8 @@ func TestHelperRefusesAFolderThatWasSwappedAfterTheLook(t *testing.T) {
 			t.Errorf("%s: %v, %d bytes", act, err, stolen.Len())
 		}
 		b.untouched(t)
-		must(t, os.Remove(filepath.Join(b.shared, "a")))
-		must(t, os.Rename(filepath.Join(b.shared, "was"), filepath.Join(b.shared, "a")))
+		testkit.OK(t, os.Remove(filepath.Join(b.shared, "a")))
+		testkit.OK(t, os.Rename(filepath.Join(b.shared, "was"), filepath.Join(b.shared, "a")))
 	}
 }
 
@@ -138,7 +139,7 @@ func TestVitalFoldersAreLeftAloneWhateverLeadsThere(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
 	e, err := docker.New(t.Context(), docker.Config{HelperProgram: s.Program(), HelperImage: s.Name("helper"), Only: s.Only()})
-	must(t, err)
+	testkit.OK(t, err)
 	t.Cleanup(func() { _ = e.Close() })
 	s.Docker("volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", "device=/etc", s.Name("etc"))
 	id := s.Run(s.Name("api"), "--volume", s.Name("etc")+":/conf", s.Image("good", `ENTRYPOINT ["/app"]`))

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -47,7 +48,7 @@ func inPlaceOf(t *testing.T, s *enginetest.Scope, answer func(http.ResponseWrite
 	}
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
-	must(t, err)
+	testkit.OK(t, err)
 	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !answer(w, r) {
 			proxy.ServeHTTP(w, r)
@@ -57,8 +58,8 @@ func inPlaceOf(t *testing.T, s *enginetest.Scope, answer func(http.ResponseWrite
 	go func() { defer close(served); _ = server.Serve(l) }()
 	t.Cleanup(func() { server.Close(); <-served })
 	e, err := docker.New(t.Context(), docker.Config{Host: "unix://" + socket})
-	must(t, err)
-	t.Cleanup(func() { must(t, e.Close()) })
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, e.Close()) })
 	return e
 }
 
@@ -124,7 +125,7 @@ func TestAttributesOfNewerEnginesAreCarriedOver(t *testing.T) {
 	id := s.Run(name, "--network", network, "--mount", "type=volume,source="+s.Name("vol")+",target=/data", s.Image("good", `ENTRYPOINT ["/app"]`))
 	spec := keep(t, s, id, false)
 	var doc map[string]any
-	must(t, json.Unmarshal(spec.Document, &doc))
+	testkit.OK(t, json.Unmarshal(spec.Document, &doc))
 	host := within(doc, "HostConfig")
 	host["Annotations"] = map[string]any{"io.example/a": "b"}
 	host["StorageOpt"] = map[string]any{"size": "10G"}
@@ -133,7 +134,7 @@ func TestAttributesOfNewerEnginesAreCarriedOver(t *testing.T) {
 	within(doc, "NetworkSettings", "Networks", network)["GwPriority"] = 7
 	var err error
 	spec.Document, err = json.Marshal(doc)
-	must(t, err)
+	testkit.OK(t, err)
 
 	e, bodies := recorded(t, s)
 	if _, err := e.Create(t.Context(), name+".snapback-1", spec); err == nil || !strings.Contains(err.Error(), "recorded") {
@@ -145,7 +146,7 @@ func TestAttributesOfNewerEnginesAreCarriedOver(t *testing.T) {
 			EndpointsConfig map[string]map[string]any
 		}
 	}
-	must(t, json.Unmarshal(<-bodies, &sent))
+	testkit.OK(t, json.Unmarshal(<-bodies, &sent))
 	for _, key := range []string{"Annotations", "StorageOpt", "FromTheFuture", "Mounts"} {
 		if diff := cmp.Diff(host[key], sent.HostConfig[key]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", key, diff)
@@ -200,16 +201,16 @@ func TestCompareSeesALostMACAddress(t *testing.T) {
 	}
 	id := s.Run(s.Name("api"), "--network", "name="+s.Name("one")+",mac-address=02:00:5e:10:00:01", "--network", s.Name("two"), s.Image("good", `ENTRYPOINT ["/app"]`))
 	got, err := s.Engine().Inspect(t.Context(), id)
-	must(t, err)
+	testkit.OK(t, err)
 	var want map[string]any
-	must(t, json.Unmarshal(got.Document, &want))
+	testkit.OK(t, json.Unmarshal(got.Document, &want))
 	for _, network := range []string{"one", "two"} {
 		within(want, "NetworkSettings", "Networks", s.Name(network))["MacAddress"] = "02:00:5e:10:00:09"
 	}
 	doc, err := json.Marshal(want)
-	must(t, err)
+	testkit.OK(t, err)
 	differences, err := s.Engine().Compare(doc, snapshot.Spec{ImageID: got.ImageID}, got.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	if len(differences) != 2 || differences[0].Attribute != "MAC address on network "+s.Name("one") || differences[0].Want != "02:00:5e:10:00:09" || differences[0].Expected != "" {
 		t.Errorf("differences: %+v", differences)
 	}
@@ -253,11 +254,11 @@ func TestVolumesOfAnyNameAreFoundInTheList(t *testing.T) {
 				if !there {
 					list = list[:1]
 				}
-				must(t, json.NewEncoder(w).Encode(map[string]any{"Volumes": list}))
+				testkit.OK(t, json.NewEncoder(w).Encode(map[string]any{"Volumes": list}))
 				return true
 			})
 			finding, err := e.Check(t.Context(), name, snapshot.Spec{Document: doc, ImageID: spec.ImageID, ImageRef: spec.ImageRef, Replaces: id})
-			must(t, err)
+			testkit.OK(t, err)
 			if (len(finding.Problems) == 0) != there {
 				t.Errorf("volume %q, there: %v: %q", odd, there, finding.Problems)
 			}

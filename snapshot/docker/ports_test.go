@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 type binding struct {
@@ -46,21 +47,21 @@ func TestRestoreKeepsPortsDrawnApartForIPv4AndIPv6(t *testing.T) {
 
 	e := s.Engine()
 	finding, err := e.Check(t.Context(), name, spec)
-	must(t, err)
+	testkit.OK(t, err)
 	if len(finding.Problems) > 0 {
 		t.Errorf("preflight: %q", finding.Problems)
 	}
 	restored, err := e.Create(t.Context(), name, spec)
-	must(t, err)
-	must(t, e.Start(t.Context(), restored))
+	testkit.OK(t, err)
+	testkit.OK(t, e.Start(t.Context(), restored))
 	want := published{"80/tcp": {{"0.0.0.0", "28441"}, {"::", "28442"}}, "81/tcp": {{"0.0.0.0", "28443"}, {"::", "28443"}}}
 	if diff := cmp.Diff(want, publishedBy(s, name).sorted()); diff != "" {
 		t.Errorf("ports (-want +got):\n%s", diff)
 	}
 	now, err := e.Inspect(t.Context(), restored)
-	must(t, err)
+	testkit.OK(t, err)
 	differences, err := e.Compare(spec.Document, spec, now.Document)
-	must(t, err)
+	testkit.OK(t, err)
 	if len(differences) != 1 || differences[0].Attribute != "port 80/tcp" || differences[0].Expected == "" {
 		t.Errorf("differences: %+v", differences)
 	}
@@ -72,10 +73,10 @@ func apart(t *testing.T, document json.RawMessage) json.RawMessage {
 	var doc map[string]any
 	dec := json.NewDecoder(bytes.NewReader(document))
 	dec.UseNumber()
-	must(t, dec.Decode(&doc))
+	testkit.OK(t, dec.Decode(&doc))
 	ports := doc["NetworkSettings"].(map[string]any)["Ports"].(map[string]any)
 	ports["80/tcp"] = []map[string]string{{"HostIp": "0.0.0.0", "HostPort": "28441"}, {"HostIp": "::", "HostPort": "28442"}}
 	out, err := json.Marshal(doc)
-	must(t, err)
+	testkit.OK(t, err)
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // cantBeSame are the only paths of a raw inspect document in which a container may differ from one restored from it.
@@ -88,7 +89,7 @@ func createRaw(t *testing.T, s *enginetest.Scope, name, image string, body map[s
 	body["Image"] = image
 	body["Labels"] = map[string]string{"snapback.enable": "true"}
 	doc, err := json.Marshal(body)
-	must(t, err)
+	testkit.OK(t, err)
 	doc = placeholder.ReplaceAllFunc(doc, func(p []byte) []byte { return []byte(s.Name(string(p[1:]))) })
 	cli := s.Engine().Client()
 	version := "" // the newest
@@ -97,10 +98,10 @@ func createRaw(t *testing.T, s *enginetest.Scope, name, image string, body map[s
 	}
 	url := "http://api.moby.localhost" + version + "/containers/create?name=" + name
 	resp, err := cli.HTTPClient().Post(url, "application/json", bytes.NewReader(doc))
-	must(t, err)
+	testkit.OK(t, err)
 	answer, err := io.ReadAll(resp.Body)
-	must(t, err)
-	must(t, resp.Body.Close())
+	testkit.OK(t, err)
+	testkit.OK(t, resp.Body.Close())
 	if resp.StatusCode != http.StatusCreated {
 		t.Fatalf("creating %s: %s", name, answer)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -57,11 +57,7 @@ func (k *kit) duplicate(ring *keyring.Ring) (*recovery.Duplicator, *narrowSafe) 
 // loseDatabase goes on with an empty one, and the same keys.
 func (k *kit) loseDatabase(ring *keyring.Ring) *recovery.Duplicator {
 	k.T.Helper()
-	db, err := store.Open(k.T.Context(), store.Config{URL: pgtest.New(k.T, snapshottest.Migrate), Keys: ring})
-	if err != nil {
-		k.T.Fatal(err)
-	}
-	k.T.Cleanup(db.Close)
+	db := storetest.Open(k.T, storetest.URL(k.T), ring)
 	k.DB = db
 	d, _ := k.duplicate(ring)
 	return d

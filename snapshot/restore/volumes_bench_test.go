@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/internal/enginetest"
-	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture/vault"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -41,10 +41,7 @@ func BenchmarkVolumes(b *testing.B) {
 	if err := engine.ReadyToMove(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	ring, err := keyring.Parse(snapshottest.TestKeys)
-	if err != nil {
-		b.Fatal(err)
-	}
+	ring := testkit.RingOf(b, snapshottest.TestKeys)
 	dir := b.TempDir()
 	v, err := vault.New(vault.Config{Dir: dir, Keys: ring, Limit: 0.999})
 	if err != nil {

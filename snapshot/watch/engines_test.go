@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/internal/snapshottest"
 	"github.com/snapback/snapback/snapshot/watch"
@@ -28,11 +28,7 @@ var itsTraces = snapshot.Traces{Containers: []string{"c1"}}
 func setupEngines(t *testing.T) *engines {
 	t.Helper()
 	t.Parallel()
-	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, snapshottest.Migrate), Keys: snapshottest.NewRing(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, storetest.URL(t), snapshottest.NewRing(t))
 	e := &engines{t, db}
 	if name := e.name(e.bot("a"), "Q77P", "host", snapshot.Traces{}); name != "Q77P" {
 		t.Fatalf("the first one is called %s", name)

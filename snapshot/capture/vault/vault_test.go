@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture/vault"
 )
@@ -21,19 +21,11 @@ const keys = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 func setup(t *testing.T) (v *vault.Vault, dir string) {
 	t.Helper()
 	t.Parallel()
-	ring, err := keyring.Parse(keys)
-	must(t, err)
+	ring := testkit.RingOf(t, keys)
 	dir = filepath.Join(t.TempDir(), "volumes")
-	v, err = vault.New(vault.Config{Dir: dir, Keys: ring, Limit: 0.999})
-	must(t, err)
+	v, err := vault.New(vault.Config{Dir: dir, Keys: ring, Limit: 0.999})
+	testkit.OK(t, err)
 	return v, dir
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 var text = bytes.Repeat([]byte("what was in the volume\n"), 10000)
@@ -42,17 +34,17 @@ var text = bytes.Repeat([]byte("what was in the volume\n"), 10000)
 func add(t *testing.T, v *vault.Vault, set string) snapshot.VolumeSet {
 	t.Helper()
 	d, err := v.Begin(set)
-	must(t, err)
+	testkit.OK(t, err)
 	s := snapshot.VolumeSet{ID: set, Consistency: snapshot.Stopped}
 	for _, path := range []string{"/one", "/two"} {
 		a := snapshot.Archive{Mount: snapshot.Mount{Path: path, Type: "volume", Source: "data"}}
-		must(t, d.Add(t.Context(), &a, func(w io.Writer) error { _, err := w.Write(text); return err }))
+		testkit.OK(t, d.Add(t.Context(), &a, func(w io.Writer) error { _, err := w.Write(text); return err }))
 		s.Archives = append(s.Archives, a)
 	}
 	if _, err := v.Manifest(set); !errors.Is(err, snapshot.ErrNoArchive) {
 		t.Errorf("there before it was whole: %v", err)
 	}
-	must(t, d.Commit(s))
+	testkit.OK(t, d.Commit(s))
 	return s
 }
 
@@ -69,21 +61,21 @@ func TestSetComesBackWhole(t *testing.T) {
 	v, dir := setup(t)
 	s := add(t, v, "first")
 	got, err := v.Manifest("first")
-	must(t, err)
+	testkit.OK(t, err)
 	if diff := cmp.Diff(s, got); diff != "" {
 		t.Errorf("manifest (-want +got):\n%s", diff)
 	}
-	must(t, v.Present(s))
+	testkit.OK(t, v.Present(s))
 	for _, a := range s.Archives {
-		must(t, v.Verify(t.Context(), "first", a))
+		testkit.OK(t, v.Verify(t.Context(), "first", a))
 		if got, err := read(v, "first", a); err != nil || !bytes.Equal(got, text) {
 			t.Errorf("%s: %d bytes, %v", a.Path, len(got), err)
 		}
 	}
-	must(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		must(t, err)
+	testkit.OK(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		testkit.OK(t, err)
 		info, err := e.Info()
-		must(t, err)
+		testkit.OK(t, err)
 		if want := map[bool]fs.FileMode{true: 0o700, false: 0o600}[e.IsDir()]; info.Mode().Perm() != want {
 			t.Errorf("%s has mode %v", path, info.Mode())
 		}
@@ -100,17 +92,17 @@ func TestDamageIsSeen(t *testing.T) {
 	other := add(t, v, "second")
 	one, two := filepath.Join(dir, "first", "0.sealed"), filepath.Join(dir, "first", "1.sealed")
 	whole, err := os.ReadFile(one)
-	must(t, err)
+	testkit.OK(t, err)
 	flipped := bytes.Clone(whole)
 	flipped[len(whole)/2] ^= 1
 	atTwo, err := os.ReadFile(two)
-	must(t, err)
+	testkit.OK(t, err)
 	ofOther, err := os.ReadFile(filepath.Join(dir, "second", other.Archives[0].File))
-	must(t, err)
+	testkit.OK(t, err)
 	for name, bad := range map[string][]byte{
 		"a bit": flipped, "cut off": whole[:len(whole)-100], "another path's": atTwo, "another set's": ofOther, "empty": {},
 	} {
-		must(t, os.WriteFile(one, bad, 0o600))
+		testkit.OK(t, os.WriteFile(one, bad, 0o600))
 		if err := v.Verify(t.Context(), "first", s.Archives[0]); !errors.Is(err, snapshot.ErrBadArchive) {
 			t.Errorf("%s: verified with %v", name, err)
 		}
@@ -118,17 +110,17 @@ func TestDamageIsSeen(t *testing.T) {
 			t.Errorf("%s: read with %v", name, err)
 		}
 	}
-	must(t, os.WriteFile(one, whole, 0o600))
+	testkit.OK(t, os.WriteFile(one, whole, 0o600))
 	swapped := s.Archives[0]
 	swapped.SHA256 = s.Archives[1].SHA256
 	if err := v.Verify(t.Context(), "first", swapped); !errors.Is(err, snapshot.ErrBadArchive) {
 		t.Errorf("another checksum: %v", err)
 	}
-	must(t, os.Remove(two))
+	testkit.OK(t, os.Remove(two))
 	if err := v.Present(s); !errors.Is(err, snapshot.ErrNoArchive) {
 		t.Errorf("a missing file: %v", err)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "first", "manifest"), []byte("{}"), 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(dir, "first", "manifest"), []byte("{}"), 0o600))
 	if _, err := v.Manifest("first"); !errors.Is(err, snapshot.ErrBadArchive) {
 		t.Errorf("a manifest of somebody else's: %v", err)
 	}
@@ -137,7 +129,7 @@ func TestDamageIsSeen(t *testing.T) {
 func TestUnfinishedSetLeavesNothing(t *testing.T) {
 	v, _ := setup(t)
 	d, err := v.Begin("set")
-	must(t, err)
+	testkit.OK(t, err)
 	broken := errors.New("the engine is away")
 	a := snapshot.Archive{}
 	if err := d.Add(t.Context(), &a, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
@@ -149,7 +141,7 @@ func TestUnfinishedSetLeavesNothing(t *testing.T) {
 		t.Errorf("%v, %v", sets, err)
 	}
 	for range 2 {
-		must(t, v.Drop("set"))
+		testkit.OK(t, v.Drop("set"))
 	}
 	if sets, err := v.Sets(); err != nil || len(sets) != 0 {
 		t.Errorf("after dropping it: %v, %v", sets, err)
@@ -160,7 +152,7 @@ func TestFullDiskIsToldApart(t *testing.T) {
 	v, _ := setup(t)
 	v.Limit = 0.0001
 	d, err := v.Begin("set")
-	must(t, err)
+	testkit.OK(t, err)
 	a := snapshot.Archive{}
 	err = d.Add(t.Context(), &a, func(w io.Writer) error { _, err := w.Write(text); return err })
 	if !errors.Is(err, snapshot.ErrDiskFull) {
@@ -175,13 +167,13 @@ func TestMarksStay(t *testing.T) {
 		if got, err := v.Marked("set", "put"); got != want || err != nil {
 			t.Errorf("marked %v, %v; want %v", got, err, want)
 		}
-		must(t, v.Mark("set", "put"))
+		testkit.OK(t, v.Mark("set", "put"))
 	}
 }
 
 func TestNamesLeadNowhereElse(t *testing.T) {
 	v, dir := setup(t)
-	must(t, os.WriteFile(filepath.Join(dir, "..", "secret"), nil, 0o600))
+	testkit.OK(t, os.WriteFile(filepath.Join(dir, "..", "secret"), nil, 0o600))
 	for _, name := range []string{"..", "../secret", "a/b", "", ".frozen"} {
 		if _, err := v.Begin(name); err == nil {
 			t.Errorf("began %q", name)

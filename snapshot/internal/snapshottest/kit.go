@@ -14,19 +14,13 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/keyring"
-	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
-
-// Migrate brings a test's database up.
-func Migrate(ctx context.Context, dsn string) error {
-	_, err := store.Migrate(ctx, dsn)
-	return err
-}
 
 // Kit is a database, an engine and what works on them, for one test.
 type Kit struct {
@@ -42,15 +36,7 @@ var Maria = incidents.Actor{Kind: incidents.Person, SlackID: "U1", Name: "Maria"
 func Setup(t *testing.T) *Kit {
 	t.Helper()
 	t.Parallel()
-	ring, err := keyring.Parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(t.Context(), store.Config{URL: pgtest.New(t, Migrate), Keys: ring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.New(t)
 	k := &Kit{T: t, Scope: enginetest.New(t), DB: db}
 	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	k.Restorer = k.NewRestorer("bot")

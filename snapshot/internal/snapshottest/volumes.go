@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginefault"
-	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture"
 	"github.com/snapback/snapback/snapshot/capture/vault"
@@ -93,10 +93,7 @@ func SetupVolumes(t *testing.T) *VolumeKit {
 	}
 	t.Cleanup(func() { _ = engine.Close() })
 	v.Faulty = &faulty{Engine: engine}
-	ring, err := keyring.Parse(TestKeys)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := testkit.RingOf(t, TestKeys)
 	if v.Vault, err = vault.New(vault.Config{Dir: filepath.Join(v.Dir, "volumes"), Keys: ring, Limit: 0.999}); err != nil {
 		t.Fatal(err)
 	}
