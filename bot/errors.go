@@ -58,12 +58,12 @@ func wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := judge(err)
+	e := classify(err)
 	e.Err = fmt.Errorf("%s: %w", op, err)
 	return e
 }
 
-func judge(err error) *Error {
+func classify(err error) *Error {
 	var known *Error
 	var limited *slack.RateLimitedError
 	var status slack.StatusCodeError

@@ -24,8 +24,8 @@ func (h *handling) answer(ctx context.Context, r Rendering, replace bool) {
 	if err == nil {
 		return
 	}
-	h.log.Error("answering a person", "user", h.in.User, "channel", h.in.Channel, "reason", judge(err).Reason)
-	h.cfg.Observe("answer", judge(err).Reason)
+	h.log.Error("answering a person", "user", h.in.User, "channel", h.in.Channel, "reason", classify(err).Reason)
+	h.cfg.Observe("answer", classify(err).Reason)
 }
 
 // respond takes the response URL for what was typed or tapped where the bot may not post, and posts otherwise.

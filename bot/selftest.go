@@ -29,7 +29,7 @@ func Scopes() map[string]string {
 func (b *Bot) SelfTest(ctx context.Context) error {
 	who, err := b.api.AuthTestContext(ctx)
 	if err != nil {
-		return fmt.Errorf("slack does not take the bot token (%s): set SLACK_BOT_TOKEN to the Bot User OAuth Token", judge(err).Reason)
+		return fmt.Errorf("slack does not take the bot token (%s): set SLACK_BOT_TOKEN to the Bot User OAuth Token", classify(err).Reason)
 	}
 	return errors.Join(scopesMissing(who.Header.Get("X-OAuth-Scopes")), b.channelTest(ctx), b.socketTest(ctx))
 }
@@ -40,7 +40,7 @@ func (b *Bot) socketTest(ctx context.Context) error {
 		return nil
 	}
 	if _, _, err := b.api.StartSocketModeContext(ctx); err != nil {
-		return &socketEnd{reason: judge(err).Reason, err: err}
+		return &socketEnd{reason: classify(err).Reason, err: err}
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (b *Bot) channelTest(ctx context.Context) error {
 	c, err := b.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: b.cfg.Channel})
 	switch {
 	case err != nil:
-		return fmt.Errorf("channel %s can't be looked at (%s): check SLACK_CHANNEL, and invite the app if it is private", b.cfg.Channel, judge(err).Reason)
+		return fmt.Errorf("channel %s can't be looked at (%s): check SLACK_CHANNEL, and invite the app if it is private", b.cfg.Channel, classify(err).Reason)
 	case c.IsArchived:
 		return fmt.Errorf("channel %s is archived: set SLACK_CHANNEL to another", b.cfg.Channel)
 	case !c.IsMember && !c.IsIM:

@@ -64,7 +64,7 @@ func socketPause(first time.Duration, short int) time.Duration {
 func (b *Bot) connection() *socketEnd {
 	conn, quiet, err := b.dialSocket()
 	if err != nil {
-		known := judge(err)
+		known := classify(err)
 		return &socketEnd{reason: known.Reason, after: known.After, err: err}
 	}
 	ends := make(chan *socketEnd, 1)

@@ -53,21 +53,10 @@ func TestNoProcessRunsAwayFromItsShell(t *testing.T) {
 func TestSweepFindsWhatRanAwayFromTheShellOfABotThatCrashed(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("(env -i setsid sleep 5555 &)\n")
 	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
-	other, err := terminal.New(terminal.Config{
-		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
-		Now: func() time.Time { return time.Now().Add(2 * time.Minute) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	n.otherBotSweeps()
 	n.wantNothingLeft()
 }
 
@@ -75,9 +64,7 @@ func TestSweepFindsWhatRanAwayFromTheShellOfABotThatCrashed(t *testing.T) {
 func TestWhatWasSeenToComeFromAShellIsEndedWithIt(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Follow = 100 * time.Millisecond })
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("(env -i sh -c 'ulimit -w 7; setsid sleep 5555; :' & sleep 3)\n")
 	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 	b.typeIn("echo wai''ted\n")
@@ -158,9 +145,7 @@ func TestWhatIsLeftOfAShellIsNamed(t *testing.T) {
 	t.Parallel()
 	var e *immortal
 	n := setup(t, func(c *terminal.Config) { e = &immortal{Engine: c.Engine}; c.Engine = e })
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	listing := "p 1 0 5 0 app\np 4711 1 99 1 evil\x1b[2J name\np 4712 4711 100 0 child\np 4713 1 99 0 other\nend\n"
 	e.listing.Store(&listing)
 	b.typeIn("exit\n")

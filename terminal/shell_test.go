@@ -20,6 +20,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -143,27 +144,14 @@ func TestSweepEndsTheShellOfABotThatCrashed(t *testing.T) {
 	n := setup(t)
 	id, have := n.session(access.ModeShell)
 	n.busyShell(n.connect(id, have))
-	// Another bot on the same database, to which this one's shells have not been seen for two minutes. The mark and the
-	// kernel's session are all that it knows.
-	other, err := terminal.New(terminal.Config{
-		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
-		Now: func() time.Time { return time.Now().Add(2 * time.Minute) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	n.otherBotSweeps()
 	n.wantNothingLeft()
 }
 
 func TestExitCodeIsReported(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("exit 7\n")
 	within(t, time.Minute, "the shell has ended", func() bool { return b.shellIs("ended") })
 	if got := b.message(); got != "The shell exited with code 7." {
@@ -174,9 +162,7 @@ func TestExitCodeIsReported(t *testing.T) {
 func TestControlPReachesTheShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("stty raw -echo; echo set''up; head -c 2 | cat -v; stty sane\n")
 	within(t, time.Minute, "the line is raw", func() bool { return b.saw("setup") })
 	b.typeIn("\x10\x11")
@@ -186,9 +172,7 @@ func TestControlPReachesTheShell(t *testing.T) {
 func TestWindowSizeReachesTheShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.say(`{"type":"resize","cols":57,"rows":33}`)
 	within(t, time.Minute, "the new size is there", func() bool { b.typeIn("stty size\n"); return b.saw("33 57") })
 }
@@ -196,9 +180,7 @@ func TestWindowSizeReachesTheShell(t *testing.T) {
 func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("stty -echo; echo si''lent; read secret; stty echo; echo got it: ${#secret} 漢字\n")
 	within(t, time.Minute, "the prompt is silent", func() bool { return b.saw("silent") })
 	b.typeIn("hunter2\n")
@@ -245,9 +227,7 @@ func wantAsciicast(t *testing.T, cast string) (shown string) {
 func TestRecordingIsSealedPieceByPiece(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("echo ho''rse battery\n")
 	within(t, time.Minute, "the answer is shown", func() bool { return b.saw("horse battery") })
 	var stored []byte
@@ -390,9 +370,7 @@ func (n *night) recorded() (size int64) {
 func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.MaxRecording = 100_000 })
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("yes\n")
 	n.wantNothingLeft()
 	if size := len(n.recording()); size > 100_000 {
@@ -403,9 +381,7 @@ func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
 func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	id, have := n.session(access.ModeShell)
-	b := n.connect(id, have)
-	b.startShell()
+	b := n.shell()
 	b.typeIn("while :; do echo mo''re; done\n") // it shows more while the session ends
 	within(t, time.Minute, "the answer is shown", func() bool { return b.saw("more") })
 	if err := n.svc.EndForIncident(t.Context(), n.incident); err != nil {
@@ -424,4 +400,24 @@ func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	if err := n.store.AppendRecording(t.Context(), said[0].ID, 100000, []byte("{}\n")); !errors.Is(err, terminal.ErrSessionOver) {
 		t.Errorf("adding to it afterwards: %v", err)
 	}
+}
+
+// shell is a browser in whose session a shell runs.
+func (n *night) shell() *browser {
+	n.t.Helper()
+	b := n.connect(n.session(access.ModeShell))
+	b.startShell()
+	return b
+}
+
+// otherBotSweeps has another bot on the same database sweep, to which this one's shells have not been seen for two minutes.
+// Their marks and the kernel's session are all that it knows.
+func (n *night) otherBotSweeps() {
+	n.t.Helper()
+	other, err := terminal.New(terminal.Config{
+		PublicURL: n.url, Ring: ring(n.t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
+		Now: func() time.Time { return time.Now().Add(2 * time.Minute) },
+	})
+	testkit.OK(n.t, err)
+	testkit.OK(n.t, other.Sweep(n.t.Context()))
 }

@@ -124,7 +124,7 @@ func (s *Server) settle(sub *subscription, d *delivery) bool {
 		if s.ctx.Err() != nil {
 			return false
 		}
-		if s.judge(sub, d, a) {
+		if s.noteAttempt(sub, d, a) {
 			return true
 		}
 		wait := s.cfg.Backoff[min(n, len(s.cfg.Backoff)-1)]
@@ -138,8 +138,8 @@ func (s *Server) settle(sub *subscription, d *delivery) bool {
 	}
 }
 
-// judge records an attempt and reports whether the delivery is settled by it.
-func (s *Server) judge(sub *subscription, d *delivery, a Attempt) bool {
+// noteAttempt records an attempt and reports whether the delivery is settled by it.
+func (s *Server) noteAttempt(sub *subscription, d *delivery, a Attempt) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.touch()
