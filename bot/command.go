@@ -35,14 +35,14 @@ func (h *handling) command(ctx context.Context) error {
 	case verb == "restore" && len(words) == 2:
 		return h.restoreCommand(ctx, words[0], words[1])
 	}
-	return h.tell(ctx, "Help", help)
+	return h.show(ctx, "Help", help)
 }
 
 // maxAnswer is of how many sections a command's answer has at most.
 const maxAnswer = 6
 
-// tell shows lines, which are mrkdwn.
-func (h *handling) tell(ctx context.Context, title string, all ...string) error {
+// show answers with lines, which are mrkdwn.
+func (h *handling) show(ctx context.Context, title string, all ...string) error {
 	h.say(ctx, Rendering{Text: title, Blocks: sections(maxAnswer, all)})
 	return nil
 }
@@ -61,7 +61,7 @@ func (h *handling) status(ctx context.Context) error {
 		line := mark(in) + " " + link(in.URL, strings.ReplaceAll(label, "|", "¦")) + " · " + quote(in.Service, 80) + " · " + string(in.Status)
 		out = append(out, line+byWhom(in.AcknowledgedBy))
 	}
-	return h.tell(ctx, "Status", append(out, h.labelFaults(ctx)...)...)
+	return h.show(ctx, "Status", append(out, h.labelFaults(ctx)...)...)
 }
 
 // labelFaults are the labels that somebody has to put right. That the engine does not answer is told elsewhere.
@@ -108,7 +108,7 @@ func (h *handling) list(ctx context.Context) error {
 		return err
 	}
 	if len(all) == 0 {
-		return h.tell(ctx, "Containers", "I watch no container. Label one with `snapback.enable=true`.")
+		return h.show(ctx, "Containers", "I watch no container. Label one with `snapback.enable=true`.")
 	}
 	slices.SortFunc(all, func(x, y snapshot.Container) int { return strings.Compare(x.Name, y.Name) })
 	var out []string
@@ -122,7 +122,7 @@ func (h *handling) list(ctx context.Context) error {
 	if n := len(all) - 40; n > 0 {
 		out = append(out, fmt.Sprintf("… and %d more", n))
 	}
-	return h.tell(ctx, "Containers", out...)
+	return h.show(ctx, "Containers", out...)
 }
 
 func (h *handling) snapshots(ctx context.Context, ref string) error {
@@ -135,7 +135,7 @@ func (h *handling) snapshots(ctx context.Context, ref string) error {
 		return err
 	}
 	if len(kept) == 0 {
-		return h.tell(ctx, "Snapshots", "No snapshot of "+quote(c.Name, 120)+" is kept.")
+		return h.show(ctx, "Snapshots", "No snapshot of "+quote(c.Name, 120)+" is kept.")
 	}
 	out := []string{"Snapshots of *" + quote(c.Name, 120) + "*, newest first:"}
 	now := h.cfg.Now()
@@ -146,7 +146,7 @@ func (h *handling) snapshots(ctx context.Context, ref string) error {
 		}
 		out = append(out, line)
 	}
-	return h.tell(ctx, "Snapshots", out...)
+	return h.show(ctx, "Snapshots", out...)
 }
 
 func (h *handling) restoreCommand(ctx context.Context, ref, name string) error {

@@ -19,7 +19,7 @@ func page(w io.Writer, r Report) error {
 	if err != nil {
 		return err
 	}
-	s, err := tell(r)
+	s, err := newStory(r)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 
 // markdown is the form that people paste into a wiki: GitHub's flavour.
 func markdown(w io.Writer, r Report) error {
-	s, err := tell(r)
+	s, err := newStory(r)
 	if err != nil {
 		return err
 	}
@@ -94,13 +94,13 @@ func (r restore) write(b *bufio.Writer) {
 func writeTimeline(b *bufio.Writer, r Report) error {
 	fmt.Fprintf(b, "\n## Timeline\n\n| UTC | %s | Who | What | Source |\n|---|---|---|---|---|\n", text(r.Zone.String()))
 	return r.lines(func(l line) error {
-		row(b, text(l.UTC), text(l.Local), text(l.Actor), text(l.told()), linkTo(l.Source, l.URL))
+		row(b, text(l.UTC), text(l.Local), text(l.Actor), text(l.whatHappened()), linkTo(l.Source, l.URL))
 		return nil
 	})
 }
 
-// told is what happened, and where that can be watched.
-func (l line) told() string {
+// whatHappened is the summary, and where that can be watched.
+func (l line) whatHappened() string {
 	if l.Recording == "" {
 		return l.Summary
 	}

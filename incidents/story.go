@@ -46,7 +46,7 @@ type restore struct {
 // questions are what people answer in the morning.
 func questions() []string { return []string{"What happened", "Why", "What we change"} }
 
-func tell(r Report) (story, error) {
+func newStory(r Report) (story, error) {
 	i, spans := r.Incident, Durations(r.Incident)
 	s := story{
 		Title: cmp.Or(outside.Line(i.Title), "untitled incident"), Service: outside.Line(i.Service), Urgency: outside.Line(i.Urgency),

@@ -38,7 +38,7 @@ func BenchmarkTimeline(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("tell-again/entries=%d", size), func(b *testing.B) {
 			for b.Loop() {
-				testkit.OK(b, db.TellAgain(b.Context()))
+				testkit.OK(b, db.QueueMissedNews(b.Context()))
 			}
 		})
 	}

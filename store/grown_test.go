@@ -60,7 +60,7 @@ func liveADay(t *testing.T, dsn string, incident int64) {
 			_, err = db.RecordOnce(t.Context(), e)
 			testkit.OK(t, err)
 		}
-		testkit.OK(t, db.TellAgain(t.Context()))
+		testkit.OK(t, db.QueueMissedNews(t.Context()))
 		testkit.OK(t, db.ForgetRequests(t.Context(), 48*time.Hour))
 		_, err = db.Deploys(t.Context(), nil, 50)
 		testkit.OK(t, err)

@@ -22,7 +22,7 @@ func (db *DB) Housekeep() (stop func(context.Context) error) {
 		tick := time.NewTicker(15 * time.Second)
 		defer tick.Stop()
 		for {
-			err := errors.Join(db.ReturnJobs(ctx), db.TellAgain(ctx), db.ForgetDeliveries(ctx, keepDeliveries), db.ForgetRequests(ctx, keepRequests))
+			err := errors.Join(db.ReturnJobs(ctx), db.QueueMissedNews(ctx), db.ForgetDeliveries(ctx, keepDeliveries), db.ForgetRequests(ctx, keepRequests))
 			if err != nil && ctx.Err() == nil {
 				db.log.Warn("housekeeping", "err", err)
 			}

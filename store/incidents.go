@@ -30,7 +30,7 @@ func (db *DB) ReceiveEvent(ctx context.Context, d incidents.Delivery, in inciden
 			fresh = true
 			return nil
 		}
-		if told, err := isTold(ctx, tx, in.PagerDutyID, e.Source); err != nil || told {
+		if known, err := isRecorded(ctx, tx, in.PagerDutyID, e.Source); err != nil || known {
 			return err
 		}
 		fresh = true
@@ -46,17 +46,17 @@ func (db *DB) ReceiveEvent(ctx context.Context, d incidents.Delivery, in inciden
 	return fresh, err
 }
 
-// isTold says whether an event is on the incident's timeline. Deliveries are forgotten, timelines are not: what is sent again
+// isRecorded says whether an event is on the incident's timeline. Deliveries are forgotten, timelines are not: what is sent again
 // after months, with a signature that carries no time, is not appended a second time.
-func isTold(ctx context.Context, tx pgx.Tx, pagerDutyID string, from incidents.Source) (told bool, err error) {
+func isRecorded(ctx context.Context, tx pgx.Tx, pagerDutyID string, from incidents.Source) (known bool, err error) {
 	if from.NativeID == "" {
 		return false, nil
 	}
 	err = tx.QueryRow(ctx, `SELECT EXISTS (
 		SELECT FROM timeline t JOIN incidents i ON i.id = t.incident_id
 		WHERE i.pagerduty_id = @incident AND t.source->>'system' = @system AND `+fromNative+`)`,
-		pgx.NamedArgs{"incident": pagerDutyID, "system": from.System, "native": from.NativeID}).Scan(&told)
-	return told, err
+		pgx.NamedArgs{"incident": pagerDutyID, "system": from.System, "native": from.NativeID}).Scan(&known)
+	return known, err
 }
 
 // insertDelivery returns false when it was here before.

@@ -161,8 +161,8 @@ func (backoff) NextRetry(job *rivertype.JobRow) time.Time {
 	return time.Now().Add(wait)
 }
 
-// tell queues what an entry makes necessary, within the transaction that writes it.
-func (db *DB) tell(ctx context.Context, tx pgx.Tx, e incidents.Entry) error {
+// queueNews queues what an entry makes necessary, within the transaction that writes it.
+func (db *DB) queueNews(ctx context.Context, tx pgx.Tx, e incidents.Entry) error {
 	if _, err := db.jobs.InsertTx(ctx, tx, slackArgs{e.IncidentID}, nil); err != nil {
 		return fmt.Errorf("queueing the Slack message: %w", err)
 	}
@@ -175,9 +175,9 @@ func (db *DB) tell(ctx context.Context, tx pgx.Tx, e incidents.Entry) error {
 	return nil
 }
 
-// TellAgain queues telling every incident whose timeline has not been told to its end: a net under what a crash
+// QueueMissedNews queues the Slack message of every incident whose timeline is not posted to its end: a net under what a crash
 // between two steps may have dropped.
-func (db *DB) TellAgain(ctx context.Context) error {
+func (db *DB) QueueMissedNews(ctx context.Context) error {
 	rows, err := db.pool.Query(ctx, `
 		SELECT t.incident FROM (
 			SELECT incident_id AS incident, max(seq) AS seq FROM timeline
@@ -204,10 +204,10 @@ func (db *DB) TellAgain(ctx context.Context) error {
 	return nil
 }
 
-// tellOpen queues telling the open incidents that may offer snapshots of the given identities, within the transaction that
+// queueNewsOfOffers queues telling the open incidents that may offer snapshots of the given identities, within the transaction that
 // changes what can be offered, because none of their entries says so: those of their services, and those of a service that
 // no container names. A message that reads as it did is left alone.
-func (db *DB) tellOpen(ctx context.Context, tx pgx.Tx, keys []string) error {
+func (db *DB) queueNewsOfOffers(ctx context.Context, tx pgx.Tx, keys []string) error {
 	rows, err := tx.Query(ctx, `
 		WITH named AS (SELECT key, trim(service) AS service
 			FROM containers, unnest(string_to_array(labels->>'snapback.pagerduty.service', ',')) AS service)

@@ -86,7 +86,7 @@ func (db *DB) MarkGone(ctx context.Context, ids []int64, e incidents.Entry) erro
 		if _, err := db.record(ctx, tx, e); err != nil {
 			return err
 		}
-		return db.tellOpen(ctx, tx, keys)
+		return db.queueNewsOfOffers(ctx, tx, keys)
 	})
 }
 
@@ -98,7 +98,7 @@ func (db *DB) MarkMissing(ctx context.Context, id int64, missing bool) (news boo
 		if err != nil || !news {
 			return err
 		}
-		return db.tellOpen(ctx, tx, keys)
+		return db.queueNewsOfOffers(ctx, tx, keys)
 	})
 	return news && err == nil, err
 }

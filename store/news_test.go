@@ -80,7 +80,7 @@ func TestWhatItsTellerRecordsQueuesNothingAndIsFoundAfterACrash(t *testing.T) {
 	if _, err := db.Pool().Exec(t.Context(), `DELETE FROM river_job`); err != nil { // the teller has ended without telling
 		t.Fatal(err)
 	}
-	if err := db.TellAgain(t.Context()); err != nil || jobs() != 1 {
+	if err := db.QueueMissedNews(t.Context()); err != nil || jobs() != 1 {
 		t.Errorf("%d jobs, %v", jobs(), err)
 	}
 }

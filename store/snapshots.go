@@ -128,7 +128,7 @@ func (db *DB) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) erro
 		if _, err := db.record(ctx, tx, snapshotEntry(s, by, incidents.KindSnapshotDeleted)); err != nil {
 			return err
 		}
-		return db.tellOpen(ctx, tx, []string{s.Key})
+		return db.queueNewsOfOffers(ctx, tx, []string{s.Key})
 	})
 }
 

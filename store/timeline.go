@@ -30,7 +30,7 @@ func (db *DB) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entr
 }
 
 // RecordUntold is RecordOnce, and queues nothing: it is for who is telling the incident's story right now, and tells this entry
-// along with it. When that is interrupted, TellAgain finds it.
+// along with it. When that is interrupted, QueueMissedNews finds it.
 func (db *DB) RecordUntold(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
 	return db.once(ctx, e, db.add)
 }
@@ -65,7 +65,7 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	if err != nil {
 		return e, err
 	}
-	return e, db.tell(ctx, tx, e)
+	return e, db.queueNews(ctx, tx, e)
 }
 
 // add appends within tx. Entries of a chain are written one after another: the incident's row is locked, or for what happens

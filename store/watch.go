@@ -164,7 +164,7 @@ func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool,
 		if err := setChanges(ctx, tx, d); err != nil {
 			return err
 		}
-		return db.tellDeploy(ctx, tx, d)
+		return db.queueNewsOfDeploy(ctx, tx, d)
 	})
 	return fresh && err == nil, err
 }
@@ -194,9 +194,9 @@ func setChanges(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
 	return nil
 }
 
-// tellDeploy writes the entry to every open incident of the container's services, or outside any, and queues sending it to
+// queueNewsOfDeploy writes the entry to every open incident of the container's services, or outside any, and queues sending it to
 // PagerDuty, once.
-func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
+func (db *DB) queueNewsOfDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
 	rows, err := tx.Query(ctx, `SELECT id FROM incidents WHERE status <> 'resolved' AND service_id = ANY($1) ORDER BY id`, d.Services)
 	if err != nil {
 		return err
@@ -208,14 +208,14 @@ func (db *DB) tellDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) er
 	if len(open) == 0 {
 		open = []int64{0}
 	}
-	var told incidents.Entry
+	var entry incidents.Entry
 	for _, incident := range open {
 		d.Entry.IncidentID = incident
-		if told, err = db.record(ctx, tx, d.Entry); err != nil {
+		if entry, err = db.record(ctx, tx, d.Entry); err != nil {
 			return err
 		}
 	}
-	if _, err := db.jobs.InsertTx(ctx, tx, changeArgs{told.ID}, nil); err != nil {
+	if _, err := db.jobs.InsertTx(ctx, tx, changeArgs{entry.ID}, nil); err != nil {
 		return fmt.Errorf("queueing the change event: %w", err)
 	}
 	return nil

@@ -256,13 +256,13 @@ func (sh *shell) finish(cause error) string {
 	sh.l.say("ending", "Ending the shell's processes")
 	if err := sh.l.svc.finishShell(ctx, sh.rec, sh.family); err != nil {
 		sh.l.svc.log.Error("shell not ended", "session", sh.l.sess.ID, "container", sh.l.sess.Name, "err", err)
-		message += " " + sh.tellLeft(ctx, err)
+		message += " " + sh.reportLeft(ctx, err)
 	}
 	return message
 }
 
-// tellLeft says to the person what could not be ended, and puts it on the timeline.
-func (sh *shell) tellLeft(ctx context.Context, err error) string {
+// reportLeft says to the person what could not be ended, and puts it on the timeline.
+func (sh *shell) reportLeft(ctx context.Context, err error) string {
 	left, named := (*leftError)(nil), ""
 	if errors.As(err, &left) {
 		named = " (" + strings.Join(left.names, ", ") + ")"

@@ -44,8 +44,8 @@ type said struct {
 	Rows    int     `json:"rows"`
 }
 
-// told is a message to the browser.
-type told struct {
+// toBrowser is a message to the browser.
+type toBrowser struct {
 	Type    string       `json:"type"` // hello, lines, status, notice, over
 	Session *sessionView `json:"session,omitempty"`
 	Epoch   string       `json:"epoch,omitempty"`
@@ -177,7 +177,7 @@ func (v *viewer) hello() error {
 	}
 	v.at = v.l.feed.resume(v.at)
 	view := v.l.svc.view(v.l.sess)
-	return v.tell(told{Type: "hello", Session: &view, Epoch: v.l.epoch})
+	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch})
 }
 
 func (v *viewer) read() error {
@@ -202,7 +202,7 @@ func (v *viewer) typed(b []byte) error {
 	if v.l.input(b) {
 		return nil
 	}
-	return v.tell(told{Type: "notice", Text: "The shell isn't reading; what you typed was dropped."})
+	return v.sendMessage(toBrowser{Type: "notice", Text: "The shell isn't reading; what you typed was dropped."})
 }
 
 func (v *viewer) obey(b []byte) error {
@@ -215,7 +215,7 @@ func (v *viewer) obey(b []byte) error {
 	case "shell":
 		v.l.touch()
 		if v.l.sess.Mode != access.ModeShell {
-			return v.tell(told{Type: "notice", Text: words(ErrNotAllowed)})
+			return v.sendMessage(toBrowser{Type: "notice", Text: words(ErrNotAllowed)})
 		}
 		v.l.startShell(cols, rows)
 	case "resize":
@@ -253,12 +253,12 @@ func (v *viewer) write(ctx context.Context) error {
 
 func (v *viewer) send(b batch) error {
 	if b.status != nil {
-		if err := v.tell(told{Type: "status", Status: b.status}); err != nil {
+		if err := v.sendMessage(toBrowser{Type: "status", Status: b.status}); err != nil {
 			return err
 		}
 	}
 	if len(b.lines) > 0 {
-		if err := v.tell(told{Type: "lines", Lines: b.lines, Next: b.next.Lines, Skipped: b.skipped}); err != nil {
+		if err := v.sendMessage(toBrowser{Type: "lines", Lines: b.lines, Next: b.next.Lines, Skipped: b.skipped}); err != nil {
 			return err
 		}
 	}
@@ -269,8 +269,8 @@ func (v *viewer) send(b batch) error {
 	return v.put(websocket.MessageBinary, append(frame, b.output...))
 }
 
-func (v *viewer) tell(t told) error {
-	b, err := json.Marshal(t)
+func (v *viewer) sendMessage(m toBrowser) error {
+	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
