@@ -14,7 +14,7 @@ func (u *User) Tap(c Control, opts ...Option) Answer {
 		return Answer{Err: c.missing}
 	}
 	o := u.s.newSending(opts)
-	payload, a, err := u.tapPayload(c, o)
+	payload, a, err := u.tapPayload(c)
 	if err != nil {
 		return Answer{Err: err}
 	}
@@ -27,7 +27,7 @@ func (u *User) TapTwice(c Control, opts ...Option) (first, second Answer) {
 		return Answer{Err: c.missing}, Answer{Err: c.missing}
 	}
 	o := u.s.newSending(opts)
-	payload, a, err := u.tapPayload(c, o)
+	payload, a, err := u.tapPayload(c)
 	if err != nil {
 		return Answer{Err: err}, Answer{Err: err}
 	}
@@ -41,7 +41,7 @@ func (u *User) sendTap(c Control, payload result, given Answer, o *sending) Answ
 	return a
 }
 
-func (u *User) tapPayload(c Control, o *sending) (result, Answer, error) {
+func (u *User) tapPayload(c Control) (result, Answer, error) {
 	u.s.mu.Lock()
 	defer u.s.mu.Unlock()
 	payload, err := u.s.payload("block_actions", u.id)
