@@ -108,14 +108,17 @@ func (d *delivery) news(ctx context.Context, id int64) ([]incidents.Entry, error
 }
 
 // explain puts the last deploy before the alert onto the timeline, and returns the entries with it. The alert does not wait for
-// it: it is tried again whenever the incident is told.
+// it longer than for what it looks up, since somebody else may hold the timeline: it is tried again whenever the incident is
+// told.
 func (d *delivery) explain(ctx context.Context, v View, entries []incidents.Entry) []incidents.Entry {
 	if v.cause == nil {
 		return entries
 	}
 	e, ok, err := v.cause.Deploy.Explains(v.Incident, v.cause.Container.Name)
 	if ok && err == nil && !recorded(entries, e) {
-		e, err = d.Timeline.RecordUntold(ctx, e)
+		limited, cancel := context.WithTimeout(ctx, d.cfg.Budget)
+		defer cancel()
+		e, err = d.Timeline.RecordUntold(limited, e)
 	}
 	if err != nil {
 		d.log.Warn("writing the last deploy down", "incident_id", v.Incident.ID, "err", err)

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,21 @@ func TestTimelineNamesTheDeployNearestBeforeTheAlertOnce(t *testing.T) {
 }
 
 // One delivery of an alert is all that it takes, and it asks for each thing once.
+// A bot that hangs in the middle of a transaction holds the incident's row.
+func TestAlertDoesNotWaitForATimelineThatIsHeld(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *bot.Config, w *world) {
+		c.Budget = 100 * time.Millisecond
+		w.deploys, w.timelineHeld = []snapshot.Deploy{deployed("k/api", -time.Hour)}, true
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // as a job has one
+	defer cancel()
+	if err := n.bot.Deliver(ctx, 7); err == nil {
+		t.Error("it was noted where the message stands, although nothing can be written")
+	}
+	n.shop.ExpectMessage(t, "Checkout error rate")
+}
+
 func TestADeliveryReadsEachThingOnce(t *testing.T) {
 	t.Parallel()
 	for name, service := range map[string]string{"a container names the service": "PSHOP", "none does": "PNEW"} {

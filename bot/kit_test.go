@@ -55,25 +55,27 @@ type world struct {
 	engineErr  error
 	listed     int            // how often the engine was asked for its containers
 	reads      map[string]int // how often something was read
-	snapshots  map[string][]snapshot.Snapshot
-	deploys    []snapshot.Deploy
-	whyNot     map[string][]string
-	losses     []string
-	changes    map[string][]snapshot.Change // by the snapshot's name: what its restore would change
-	volumes    *restore.VolumeOffer
-	asks       []restore.Ask
-	askErr     error
-	undos      []int64
-	undoErr    error
-	restores   []restore.Restore
-	acts       []act // what PagerDuty was asked to do
-	onCall     map[string][]access.Person
-	onCallErr  error
-	mints      []string
-	observed   map[string]int
-	guests     bool       // their e-mail addresses count
-	enterprise string     // of the Slack workspace, set before it starts
-	chain      sync.Mutex // the lock that WithMessage holds
+
+	timelineHeld bool // somebody else holds the timeline, so that nothing is written
+	snapshots    map[string][]snapshot.Snapshot
+	deploys      []snapshot.Deploy
+	whyNot       map[string][]string
+	losses       []string
+	changes      map[string][]snapshot.Change // by the snapshot's name: what its restore would change
+	volumes      *restore.VolumeOffer
+	asks         []restore.Ask
+	askErr       error
+	undos        []int64
+	undoErr      error
+	restores     []restore.Restore
+	acts         []act // what PagerDuty was asked to do
+	onCall       map[string][]access.Person
+	onCallErr    error
+	mints        []string
+	observed     map[string]int
+	guests       bool       // their e-mail addresses count
+	enterprise   string     // of the Slack workspace, set before it starts
+	chain        sync.Mutex // the lock that WithMessage holds
 }
 
 // act is what PagerDuty was asked to do, and as whom.
@@ -142,6 +144,10 @@ func (w *world) News(_ context.Context, id, after int64, since time.Time, kinds 
 }
 
 func (w *world) RecordUntold(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
+	if w.timelineHeld {
+		<-ctx.Done()
+		return e, ctx.Err()
+	}
 	return w.RecordOnce(ctx, e)
 }
 

@@ -80,9 +80,9 @@ func (f Fleet) Claimed(ctx context.Context, service string) (bool, error) {
 
 // LabelsOf implements access.Containers. It tells a container that is being replaced from one that has lost its label.
 func (f Fleet) LabelsOf(ctx context.Context, key, name string) (access.Labels, bool, error) {
-	c, err := f.running(ctx, key)
-	if !errors.Is(err, ErrUnknownContainer) {
-		return c.Settings.Labels, err == nil, err
+	c, ok, err := f.running(ctx, key)
+	if ok || err != nil {
+		return c.Settings.Labels, ok, err
 	}
 	now, err := f.Engine.Inspect(ctx, name)
 	switch {
@@ -96,18 +96,21 @@ func (f Fleet) LabelsOf(ctx context.Context, key, name string) (access.Labels, b
 
 // Resolve is the engine's ID of the container that stands under an identity now. It returns ErrUnknownContainer.
 func (f Fleet) Resolve(ctx context.Context, key string) (string, error) {
-	c, err := f.running(ctx, key)
+	c, ok, err := f.running(ctx, key)
+	if err == nil && !ok {
+		err = ErrUnknownContainer
+	}
 	return c.ID, err
 }
 
-func (f Fleet) running(ctx context.Context, key string) (Container, error) {
+func (f Fleet) running(ctx context.Context, key string) (c Container, ok bool, err error) {
 	list, err := f.Engine.List(ctx)
 	if err != nil {
-		return Container{}, err
+		return Container{}, false, err
 	}
 	i := slices.IndexFunc(list, func(c Container) bool { return c.Key == key })
 	if i < 0 {
-		return Container{}, ErrUnknownContainer
+		return Container{}, false, nil
 	}
-	return list[i], nil
+	return list[i], true, nil
 }

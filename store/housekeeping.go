@@ -12,6 +12,12 @@ const (
 	keepRequests   = 48 * time.Hour
 )
 
+// How often what a crash has dropped is looked for, when somebody may be waiting for an alert, and all else.
+const (
+	missedEvery = 5 * time.Second
+	tidyEvery   = 15 * time.Second
+)
+
 // Housekeep does what has to be done now and then, until stop is called: it catches what a crash between two steps has dropped,
 // and forgets what nobody asks for any more.
 func (db *DB) Housekeep() (stop func(context.Context) error) {
@@ -19,19 +25,27 @@ func (db *DB) Housekeep() (stop func(context.Context) error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(15 * time.Second)
-		defer tick.Stop()
+		missed, tidy := time.NewTicker(missedEvery), time.NewTicker(tidyEvery)
+		defer missed.Stop()
+		defer tidy.Stop()
+		err := errors.Join(db.QueueMissedNews(ctx), db.tidy(ctx))
 		for {
-			err := errors.Join(db.ReturnJobs(ctx), db.QueueMissedNews(ctx), db.ForgetDeliveries(ctx, keepDeliveries), db.ForgetRequests(ctx, keepRequests))
 			if err != nil && ctx.Err() == nil {
 				db.log.Warn("housekeeping", "err", err)
 			}
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-missed.C:
+				err = db.QueueMissedNews(ctx)
+			case <-tidy.C:
+				err = db.tidy(ctx)
 			}
 		}
 	}()
 	return func(context.Context) error { cancel(); <-done; return nil }
+}
+
+func (db *DB) tidy(ctx context.Context) error {
+	return errors.Join(db.ReturnJobs(ctx), db.ForgetDeliveries(ctx, keepDeliveries), db.ForgetRequests(ctx, keepRequests))
 }

@@ -175,8 +175,12 @@ func (db *DB) queueNews(ctx context.Context, tx pgx.Tx, e incidents.Entry) error
 	return nil
 }
 
+// slowJob is after what time a job that runs may be one of a bot that died. Where it is not, the one that is queued beside it
+// finds the incident busy, and waits.
+const slowJob = 2 * time.Second
+
 // QueueMissedNews queues the Slack message of every incident whose timeline is not posted to its end: a net under what a crash
-// between two steps may have dropped.
+// between two steps may have dropped. River gives a dead bot's job back only after half a minute.
 func (db *DB) QueueMissedNews(ctx context.Context) error {
 	rows, err := db.pool.Query(ctx, `
 		SELECT t.incident FROM (
@@ -188,7 +192,8 @@ func (db *DB) QueueMissedNews(ctx context.Context) error {
 		LEFT JOIN slack_messages m ON m.incident_id = t.incident
 		WHERE t.seq > coalesce(m.seq, 0)
 		AND NOT EXISTS (SELECT FROM river_job WHERE kind = 'slack' AND (args->>'incident_id')::bigint = t.incident
-			AND state IN ('available', 'retryable', 'scheduled', 'running', 'pending'))`)
+			AND (state IN ('available', 'retryable', 'scheduled', 'pending')
+				OR state = 'running' AND attempted_at > now() - make_interval(secs => $1)))`, slowJob.Seconds())
 	if err != nil {
 		return away(err)
 	}

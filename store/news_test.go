@@ -84,3 +84,26 @@ func TestWhatItsTellerRecordsQueuesNothingAndIsFoundAfterACrash(t *testing.T) {
 		t.Errorf("%d jobs, %v", jobs(), err)
 	}
 }
+
+// A bot that died while it posted an alert leaves a job that runs.
+func TestNewsOfADeadBotAreQueuedWithinSeconds(t *testing.T) {
+	db := setup(t)
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, evening)
+	for _, c := range []struct {
+		running time.Duration // for how long the job has run
+		want    int
+	}{{time.Second, 1}, {5 * time.Second, 2}, {5 * time.Second, 2}} { // the second one is queued once
+		if _, err := db.Pool().Exec(t.Context(), `UPDATE river_job SET state = 'running', attempted_at = now() - make_interval(secs => $1)
+			WHERE id = (SELECT min(id) FROM river_job)`, c.running.Seconds()); err != nil {
+			t.Fatal(err)
+		}
+		err := db.QueueMissedNews(t.Context())
+		var n int
+		if err := db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE kind = 'slack'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n != c.want || err != nil {
+			t.Errorf("after %s: %d jobs, %v", c.running, n, err)
+		}
+	}
+}

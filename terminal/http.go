@@ -84,7 +84,7 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.Info("terminal request refused", "route", r.Pattern, "code", p.Code, "err", err)
 	}
 	if p.Status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "60")
+		w.Header().Set("Retry-After", "3")
 	}
 	s.writeJSON(w, "application/problem+json", p.Status, p)
 }

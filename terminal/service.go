@@ -37,7 +37,7 @@ type Config struct {
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
-	Refusals     int                         // of one source within a minute that are explained; 0: 20
+	Refusals     int                         // of one source that are explained at once, and as many a minute; 0: 20
 	MaxRecording int64                       // bytes after which a shell ends; 0: 64 MiB
 	Observe      func(event, outcome string) // for metrics, both from bounded sets; nil: nothing
 }
