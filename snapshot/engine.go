@@ -54,6 +54,14 @@ type RestartPolicy struct {
 	MaxRetries int    `json:"MaximumRetryCount"`
 }
 
+// String is the policy as docker run --restart takes it; "" for none.
+func (p RestartPolicy) String() string {
+	if p.Name == "on-failure" && p.MaxRetries > 0 {
+		return fmt.Sprintf("%s:%d", p.Name, p.MaxRetries)
+	}
+	return p.Name
+}
+
 // Spec is what a replacement is made from: a snapshot's document and the exact image.
 type Spec struct {
 	Document json.RawMessage

@@ -33,6 +33,43 @@ type subject interface {
 	Revert(ctx context.Context) (State, error)
 }
 
+// run is the machine: do the work of the state, write the next state, until it is over. When it returns an error
+// before that, adopt picks the restore up again within a second: the work of every state can be done twice.
+func (r *Restorer) run(id int64) error {
+	asked := time.Now() // the journal's clock starts no earlier than this
+	rest, err := r.Journal.Claim(r.ctx, id, r.Bot, r.Lease)
+	if errors.Is(err, ErrFenced) || err == nil && rest.State.Final() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	held := &lease{journal: r.Journal, id: id, epoch: rest.Epoch, length: r.Lease, grace: time.Minute, until: asked.Add(r.Lease)}
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(nil)
+	renewing, done := context.WithCancel(context.WithoutCancel(ctx)) // also while a swap goes on that a stopping bot can't interrupt
+	defer done()
+	r.wg.Go(func() { held.renewUntil(renewing, cancel) })
+
+	t := &task{Restorer: r, lease: held, restore: rest, began: rest.State}
+	m := &machine{task: t, subject: &container{task: t}}
+	for !m.restore.State.Final() {
+		next, err := m.work(ctx)
+		if err == nil {
+			err = m.advance(ctx, next)
+		}
+		if err != nil {
+			if m.wasLate {
+				r.note(id, func(n *notes) { n.late = true })
+			}
+			return fmt.Errorf("restore %d in state %s: %w", id, m.restore.State, err)
+		}
+		r.note(id, func(n *notes) { n.waitsSince, n.notified, n.stuckActs = time.Time{}, false, 0 })
+		r.announce()
+	}
+	return nil
+}
+
 // work does what the current state stands for, and returns the state that follows. It returns an error only when
 // the restore has to be taken up again later: the engine does not answer, another bot has it, the bot stops.
 func (m *machine) work(ctx context.Context) (State, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,8 @@ func (ctr *container) Revert(ctx context.Context) (State, error) {
 	return Failed, nil
 }
 
-// advice is what a person does by hand when neither way works.
+// advice is what a person does by hand when neither way works. The commands are of use whatever has been done already: those
+// that are not needed any more say so, and do no harm.
 func (ctr *container) advice() string {
 	p, name := ctr.restore.Plan, ctr.restore.oldName()
 	if p.keptID() == "" && p.OldID != "" {
@@ -47,7 +49,15 @@ func (ctr *container) advice() string {
 		return "No container ran under that name before: start one by hand, or restore another snapshot"
 	}
 	id := p.keptID()
-	return ctr.volumesAdvice() + fmt.Sprintf("On the engine's host: docker rename %.12s %s; docker start %.12s; and look at docker ps -a", id, name, id)
+	commands := []string{fmt.Sprintf("docker rename %.12s %s", id, name)}
+	if p.NewID != "" { // it may have the name, and the ports
+		commands = slices.Insert(commands, 0, fmt.Sprintf("docker stop %.12s", p.NewID), fmt.Sprintf("docker rename %.12s %s.broken", p.NewID, name))
+	}
+	if policy := p.OldPolicy.String(); !p.AutoRemove && policy != "" { // the swap has switched it off
+		commands = append(commands, fmt.Sprintf("docker update --restart=%s %.12s", policy, id))
+	}
+	commands = append(commands, fmt.Sprintf("docker start %.12s", id))
+	return ctr.volumesAdvice() + "On the engine's host: " + strings.Join(commands, "; ") + "; and look at docker ps -a"
 }
 
 // volumesAdvice warns of volumes that may hold half of the old contents and half of the new.

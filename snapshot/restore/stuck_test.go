@@ -399,3 +399,34 @@ func TestRevertLeavesAPausedContainerPaused(t *testing.T) {
 		t.Errorf("it is %s", state)
 	}
 }
+
+// noPolicy is an engine that gives no container its restart policy back.
+type noPolicy struct{ *bentEngine }
+
+func (e noPolicy) SetRestartPolicy(ctx context.Context, id string, p snapshot.RestartPolicy) error {
+	if p.Name != "no" {
+		return errors.New("cannot update container")
+	}
+	return e.bentEngine.SetRestartPolicy(ctx, id, p)
+}
+
+// Whoever follows the message has what ran before, as it ran before.
+func TestCommandsOfAFailedRestoreBringTheOldContainerBack(t *testing.T) {
+	d := setup(t).broken("--restart", "on-failure:3")
+	d.with(restore.Config{Engine: noPolicy{d.failing()}, Tries: 1})
+	r := d.over(d.ask(), 2*time.Minute)
+	_, commands, _ := strings.Cut(r.Error, "On the engine's host: ")
+	if r.State != restore.Failed || commands == "" {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	commands, _, _ = strings.Cut(commands, "; and look")
+	for _, command := range strings.Split(commands, "; ") {
+		if out, err := d.Try(strings.Fields(command)[1:]...); err != nil { // as for a replacement that is gone already
+			t.Logf("%s: %s", command, out)
+		}
+	}
+	d.runs(d.old)
+	if in, err := d.Engine().Inspect(t.Context(), d.old); err != nil || in.RestartPolicy.String() != "on-failure:3" {
+		t.Errorf("its restart policy is %s, %v", in.RestartPolicy, err)
+	}
+}
