@@ -17,7 +17,7 @@ func tickName(key string) string { return "schedule " + key }
 // LastDue is the latest tick of a schedule after since that is not after now; zero when there is none. However many
 // ticks were missed, one is taken. Next is the tick after it.
 func LastDue(spec string, since, now time.Time) (tick, next time.Time, err error) {
-	schedule, err := cron.ParseStandard(spec)
+	schedule, err := parseSchedule(spec)
 	if err != nil {
 		return tick, next, fmt.Errorf("reading the schedule %q: %w", spec, err)
 	}
