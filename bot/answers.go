@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,20 +82,27 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 
 // unknownSnapshot names those that there are: a command may have been mistyped, and what a message shows may have gone.
 func unknownSnapshot(kept []snapshot.Snapshot, container, name string) error {
-	var names []string
-	for _, s := range kept[:min(len(kept), 15)] {
-		names = append(names, "`"+quote(s.Name, 64)+"`")
+	var names, shown []string
+	for _, s := range kept {
+		names = append(names, s.Name)
+	}
+	for _, name := range names[:min(len(names), 15)] {
+		shown = append(shown, "`"+quote(name, 64)+"`")
 	}
 	if len(names) == 0 {
 		return &denial{sentence: "Nothing was done: no snapshot of " + quote(container, 100) + " is kept."}
 	}
-	return &denial{sentence: "Nothing was done: " + quote(container, 100) + " has no snapshot " + quote(name, 64) + ". There are: " + strings.Join(names, ", ") + "."}
+	return &denial{sentence: "Nothing was done: " + quote(container, 100) + " has no snapshot " + quote(name, 64) + "." + didYouMean(name, names) + " There are: " + strings.Join(shown, ", ") + "."}
 }
 
+// byName finds a snapshot by its name, else by one that differs only in what a phone changes while it is typed.
 func byName(kept []snapshot.Snapshot, name string) (snapshot.Snapshot, bool) {
-	for _, s := range kept {
-		if s.Name == name {
-			return s, true
+	for _, same := range []func(snapshot.Snapshot) bool{
+		func(s snapshot.Snapshot) bool { return s.Name == name },
+		func(s snapshot.Snapshot) bool { return sameTyped(s.Name, name) },
+	} {
+		if i := slices.IndexFunc(kept, same); i >= 0 {
+			return kept[i], true
 		}
 	}
 	return snapshot.Snapshot{}, false

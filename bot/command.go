@@ -20,11 +20,12 @@ const help = "*What I understand*\n" +
 // command carries out what was typed after /snapback. Nothing typed acts by itself: a restore is asked for with the
 // button that the answer has.
 func (h *handling) command(ctx context.Context) error {
-	words := strings.Fields(h.in.Text)
-	verb := "help"
-	if len(words) > 0 {
-		verb, words = strings.ToLower(words[0]), words[1:]
+	words := typedWords(h.in.Text)
+	if len(words) == 0 {
+		return h.show(ctx, "Help", help)
 	}
+	verb, meant := verbOf(words[0])
+	words = words[1:]
 	switch {
 	case verb == "status" && len(words) == 0:
 		return h.status(ctx)
@@ -32,8 +33,10 @@ func (h *handling) command(ctx context.Context) error {
 		return h.list(ctx)
 	case verb == "snapshots" && len(words) == 1:
 		return h.snapshots(ctx, words[0])
-	case verb == "restore" && len(words) == 2:
-		return h.restoreCommand(ctx, words[0], words[1])
+	case verb == "restore" && len(words) > 1:
+		return h.restoreCommand(ctx, words[0], snapshotTyped(words[1:]))
+	case meant != "":
+		return h.show(ctx, "Help", "I don't know that. Did you mean `/snapback "+quote(strings.Join(append([]string{meant}, words...), " "), 200)+"`?", help)
 	}
 	return h.show(ctx, "Help", help)
 }
@@ -189,6 +192,8 @@ func (h *handling) named(ctx context.Context, ref string) (snapshot.Container, e
 		func(c snapshot.Container) bool { return c.Name == ref },
 		func(c snapshot.Container) bool { return c.Service == ref },
 		func(c snapshot.Container) bool { return snapshot.SameOrShort(c.ID, ref) },
+		func(c snapshot.Container) bool { return sameTyped(c.Name, ref) },
+		func(c snapshot.Container) bool { return sameTyped(c.Service, ref) },
 	} {
 		found := slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !match(c) })
 		if len(found) == 1 {
@@ -202,12 +207,15 @@ func (h *handling) named(ctx context.Context, ref string) (snapshot.Container, e
 }
 
 func unknownContainer(all []snapshot.Container, ref string) error {
-	var names []string
-	for _, c := range all[:min(len(all), 15)] {
-		names = append(names, "`"+quote(c.Name, 100)+"`")
+	var names, shown []string
+	for _, c := range all {
+		names = append(names, c.Name, c.Service)
 	}
-	if len(names) == 0 {
+	for _, c := range all[:min(len(all), 15)] {
+		shown = append(shown, "`"+quote(c.Name, 100)+"`")
+	}
+	if len(shown) == 0 {
 		return &denial{sentence: "I watch no container. Label one with `snapback.enable=true`."}
 	}
-	return &denial{sentence: "I know no container " + quote(ref, 100) + ". There are: " + strings.Join(names, ", ") + "."}
+	return &denial{sentence: "I know no container " + quote(ref, 100) + "." + didYouMean(ref, names) + " There are: " + strings.Join(shown, ", ") + "."}
 }

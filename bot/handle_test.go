@@ -324,6 +324,53 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// Phones capitalise the first word, curl quotes, join dashes, and put a narrow space before a colon; Slack makes a link of what
+// looks like a host.
+func TestCommandsAreUnderstoodAsPhonesTypeThem(t *testing.T) {
+	t.Parallel()
+	const list, proposal = "Snapshots of *api*", "Restore api to `pre-deploy-2255`?"
+	for text, want := range map[string]string{
+		"snapshots “api”":                      list,
+		"Snapshots Api":                        list,
+		"snapshots ‘API’.":                     list,
+		"snapshots `api`":                      list,
+		"snapshots *api*":                      list,
+		"snapshots _api_":                      list,
+		"snapshots «\u202fapi\u202f»":          list,
+		"snapshots\u00a0api\u200b":             list,
+		"snapshots <http://api|api>":           list,
+		"snapshots \"api\"":                    list,
+		"snapshot api":                         list,
+		"Containers":                           "`api` shop:1.42",
+		"Status!":                              "#1234",
+		"RESTORE api Pre–Deploy—2255":          proposal,
+		"restore “api” “pre-deploy-2255”":      proposal,
+		"restore `api` `pre-deploy-2255`.":     proposal,
+		"Restore api to pre-deploy-2255":       proposal,
+		"restore api pre - deploy - 2255":      proposal,
+		"restore api pre deploy 2255":          proposal,
+		"restore api pre‑deploy‑2255":          proposal,
+		"snapshots apy":                        "I know no container apy. Did you mean `api`? There are: ",
+		"restore api predeploy-2255":           "has no snapshot predeploy-2255. Did you mean `pre-deploy-2255`? There are: ",
+		"snapshots checkout-of-another-planet": "I know no container checkout-of-another-planet. There are: ",
+		"snapshosts api":                       "Did you mean `/snapback snapshots api`?",
+		"Retsore api pre-deploy-2255":          "Did you mean `/snapback restore api pre-deploy-2255`?",
+		"stauts":                               "Did you mean `/snapback status`?",
+		"“”":                                   "What I understand",
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.ann.Command(n.shop, "/snapback", text)
+			n.work(t)
+			n.ann.ExpectEphemeral(t, n.shop, want)
+			if len(n.asked()) != 0 {
+				t.Error("a command acted by itself")
+			}
+		})
+	}
+}
+
 func TestRestoreCommandAsksAndThenRestoresWithinTheIncident(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
