@@ -12,11 +12,11 @@ import (
 
 // Before the first release the schema was twelve files, whose last number the one file bears.
 const (
-	allOfThem = `DELETE FROM goose_db_version WHERE version_id > 0; INSERT INTO goose_db_version (version_id, is_applied)
+	allOfThem = `DELETE FROM goose_db_version WHERE version_id BETWEEN 1 AND 120; INSERT INTO goose_db_version (version_id, is_applied)
 		SELECT n, true FROM unnest(ARRAY[1, 10, 20, 30, 40, 50, 60, 90, 91, 100, 110, 120]) AS n`
-	notTheLast = `DELETE FROM goose_db_version WHERE version_id = 120; INSERT INTO goose_db_version (version_id, is_applied)
+	notTheLast = `DELETE FROM goose_db_version WHERE version_id >= 120; INSERT INTO goose_db_version (version_id, is_applied)
 		SELECT n, true FROM unnest(ARRAY[1, 10, 20, 30, 40, 50, 60, 90, 91, 100, 110]) AS n`
-	onlyTheFirst = `DELETE FROM goose_db_version WHERE version_id = 120; INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, true)`
+	onlyTheFirst = `DELETE FROM goose_db_version WHERE version_id >= 120; INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, true)`
 )
 
 func TestDatabaseOfTheLastEarlierBuildGoesOn(t *testing.T) {

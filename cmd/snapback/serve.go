@@ -17,6 +17,7 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
@@ -159,6 +160,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		},
 	})
 
+	// Errors per minute, as sources count them.
+	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log})
+
 	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
 	pd := pagerduty.New(pagerduty.Config{
 		Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL, EventsURL: c.PagerDutyEventsURL, Logger: log,
@@ -237,6 +241,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	stop.add(duplicator.Stop)
 	watcher.Start()
 	stop.add(watcher.Stop)
+	errorRates.Start()
+	stop.add(errorRates.Stop)
 	term.Start()
 	stop.add(term.Stop)
 	slackBot.Start()

@@ -18,6 +18,7 @@ const module = "github.com/snapback/snapback/"
 // needs a line, which is where to think about its place.
 const arrows = `
 incidents:               internal/outside
+incidents/flat:
 access:                  incidents
 snapshot:                access incidents internal/nearest
 snapshot/capture:        snapshot incidents
@@ -29,14 +30,14 @@ terminal:                access incidents internal/limit
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/volumetar
-store:                   access incidents snapshot snapshot/restore snapshot/watch terminal migrations
+store:                   access incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire
 migrations:
 
-cmd/snapback:            access api api/client api/wire bot incidents incidents/pagerduty store terminal
+cmd/snapback:            access api api/client api/wire bot incidents incidents/flat incidents/pagerduty store terminal
 cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/recovery snapshot/restore snapshot/watch
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
 cmd/snapback-demo:       internal/demo
