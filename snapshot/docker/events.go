@@ -2,7 +2,10 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +35,32 @@ func (e *Engine) Follow(ctx context.Context, since time.Time, see func(snapshot.
 				return context.Cause(ctx)
 			}
 			return fmt.Errorf("following the engine's events: %w", known(err, nil))
+		}
+	}
+}
+
+// LastExit is the exit code with which a container ended last before the start of the run that in shows. The engine writes 0
+// into the document of one that it has restarted; its events tell, as long as it remembers them. Only times of its own clock
+// are asked for, since it would wait for one that lies ahead.
+func (e *Engine) LastExit(ctx context.Context, in snapshot.Inspection) (code int, told bool, err error) {
+	if in.State != "running" && in.State != "paused" {
+		return in.ExitCode, true, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the client's own goroutine
+	about := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("container", in.ID), filters.Arg("event", "die"))
+	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(in.CreatedAt), Until: stamp(in.StartedAt), Filters: about})
+	for {
+		select {
+		case m := <-messages:
+			if said, err := strconv.Atoi(m.Actor.Attributes["exitCode"]); err == nil {
+				code, told = said, true
+			}
+		case err := <-errs:
+			if errors.Is(err, io.EOF) {
+				return code, told, nil
+			}
+			return 0, false, fmt.Errorf("asking how %s ended: %w", in.Name, known(err, nil))
 		}
 	}
 }

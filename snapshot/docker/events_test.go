@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -88,5 +89,27 @@ func TestFollowSaysThatTheEngineIsAway(t *testing.T) {
 	err = e.Follow(t.Context(), time.Time{}, func(snapshot.Event) {})
 	if !errors.Is(err, snapshot.ErrEngineAway) {
 		t.Errorf("got %v, want ErrEngineAway", err)
+	}
+}
+
+// The document of a container that the engine has restarted says 0, whatever its program ended with.
+func TestLastExitIsToldOfAContainerThatWasRestarted(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	id := s.Run(s.Name("api"), "--restart", "always", s.Image("ends", `CMD ["/app", "exit", "3", "3s"]`))
+	e, ctx := s.Engine(), t.Context()
+	in, err := e.Inspect(ctx, id)
+	for begun := time.Now(); in.Restarts == 0 || in.State != "running"; in, err = e.Inspect(ctx, id) {
+		if testkit.OK(t, err); time.Since(begun) > 2*time.Minute {
+			t.Fatalf("it is %s, and was restarted %d times", in.State, in.Restarts)
+		}
+	}
+	if code, told, err := e.LastExit(ctx, in); code != 3 || !told || err != nil || in.ExitCode != 0 {
+		t.Errorf("%d, %v, %v; the document says %d", code, told, err, in.ExitCode)
+	}
+	fresh, err := e.Inspect(ctx, s.Run(s.Name("fresh"), s.Image("runs", `CMD ["/app"]`)))
+	testkit.OK(t, err)
+	if code, told, err := e.LastExit(ctx, fresh); told || err != nil {
+		t.Errorf("of one that has never ended: %d, %v, %v", code, told, err)
 	}
 }

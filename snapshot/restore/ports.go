@@ -18,6 +18,7 @@ type Engine interface {
 	Runner
 	Committer
 	Describer
+	Coroner
 }
 
 // Maker makes and removes containers.
@@ -60,6 +61,13 @@ type Describer interface {
 	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
 	// Tail returns the last lines that a container wrote, secrets of its environment masked.
 	Tail(ctx context.Context, id string, lines int) (string, error)
+}
+
+// Coroner knows how containers ended.
+type Coroner interface {
+	// LastExit is the exit code with which a container ended last, also when the engine has restarted it since; told is false when
+	// the engine does not remember. In is what Inspect has just returned.
+	LastExit(ctx context.Context, in snapshot.Inspection) (code int, told bool, err error)
 }
 
 // Journal keeps restores so that they outlive the bot that runs them.

@@ -103,6 +103,20 @@ func TestReplacementThatEndsIsReverted(t *testing.T) {
 	}
 }
 
+// The engine's own document says 0 of a container that it has just restarted.
+func TestReplacementThatKeepsEndingIsToldWithItsExitCode(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, "--restart", "always", k.Image("ends", `CMD ["/app", "exit", "3", "500ms"]`))
+	snap := k.Take(api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, k.Image("runs", `CMD ["/app"]`))
+	r := k.Restore(k.Container(api), snap.Name)
+	if r.State != restore.Reverted || !strings.Contains(r.Error, "exit code 3") {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+}
+
 func TestUnhealthyReplacementIsReverted(t *testing.T) {
 	k := setup(t)
 	api := k.Name("api")

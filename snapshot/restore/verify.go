@@ -23,7 +23,7 @@ func (ctr *container) prove(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		how, done, err := ctr.verdict(now)
+		how, done, err := ctr.verdict(ctx, now)
 		if done || err != nil {
 			return how, err
 		}
@@ -75,14 +75,14 @@ func (ctr *container) look(ctx context.Context) (now snapshot.Inspection, err er
 }
 
 // verdict is what one look says. A paused container gets none: somebody has stopped its clock.
-func (ctr *container) verdict(now snapshot.Inspection) (how string, done bool, err error) {
+func (ctr *container) verdict(ctx context.Context, now snapshot.Inspection) (how string, done bool, err error) {
 	switch now.State {
 	case "running", "paused":
 	default:
 		return "", false, fmt.Errorf("it did not stay up: %s, exit code %d", now.State, now.ExitCode)
 	}
 	if now.Restarts > 0 {
-		return "", false, fmt.Errorf("it did not stay up: the engine had to restart it (exit code %d)", now.ExitCode)
+		return "", false, fmt.Errorf("it did not stay up: the engine had to restart it%s", ctr.exitCode(ctx, now))
 	}
 	up := now.Up
 	switch {
@@ -94,4 +94,19 @@ func (ctr *container) verdict(now snapshot.Inspection) (how string, done bool, e
 		return fmt.Sprintf("running for %s without a restart (it has no health check)", up.Round(10*time.Millisecond)), true, nil
 	}
 	return "", false, nil
+}
+
+// exitCode is in brackets the code with which a container ended that was restarted; "" when the engine can't tell.
+func (ctr *container) exitCode(ctx context.Context, now snapshot.Inspection) (text string) {
+	err := ctr.peek(ctx, 5*time.Second, func(ctx context.Context) error {
+		code, told, err := ctr.Engine.LastExit(ctx, now)
+		if told {
+			text = fmt.Sprintf(" (exit code %d)", code)
+		}
+		return err
+	})
+	if err != nil {
+		ctr.Logger.Warn("asking how a container ended", "restore_id", ctr.restore.ID, "err", err)
+	}
+	return text
 }

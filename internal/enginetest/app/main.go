@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ func main() {
 	}
 }
 
-// run knows touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, relay SOCKET ADDR, and the volume helper.
+// run knows exit CODE AFTER, touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, relay SOCKET ADDR, and the volume helper.
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
 		args = []string{"serve"}
@@ -41,6 +42,8 @@ func run(args []string, out io.Writer) error {
 			return fmt.Errorf("unhealthy")
 		}
 		return nil
+	case "exit":
+		return exit(args[1], args[2])
 	case "relay":
 		return relay(args[1], args[2])
 	case volumetar.Command:
@@ -49,6 +52,21 @@ func run(args []string, out io.Writer) error {
 		return serve(args[1:], out)
 	}
 	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// exit ends after a time, such as 500ms.
+func exit(code, after string) error {
+	n, err := strconv.Atoi(code)
+	if err != nil {
+		return err
+	}
+	wait, err := time.ParseDuration(after)
+	if err != nil {
+		return err
+	}
+	time.Sleep(wait)
+	os.Exit(n)
+	return nil
 }
 
 // relay passes connections on to a Unix socket, as a proxy of an engine's does.
