@@ -146,6 +146,28 @@ func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours 
 	return ours, away(err)
 }
 
+// RestoredTo implements watch.Restores.
+func (db *DB) RestoredTo(ctx context.Context, key, containerID string) (snapshot.Snapshot, bool, error) {
+	s, err := db.oneSnapshot(ctx, `WHERE deleted_at IS NULL AND id = (SELECT snapshot_id FROM restores WHERE key = @key
+		AND kind = 'restore' AND state = 'verified' AND record->'plan'->>'new_id' = @id ORDER BY id DESC LIMIT 1)`,
+		pgx.NamedArgs{"key": key, "id": containerID})
+	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
+		return s, false, nil
+	}
+	return s, err == nil, err
+}
+
+// LeftBehind implements watch.Restores.
+func (db *DB) LeftBehind(ctx context.Context, key string) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `SELECT record->'plan'->>'old_id' FROM restores WHERE key = $1 AND kind = 'restore'
+		AND state = 'verified' AND undone_by IS NULL AND record->'plan' ? 'old_id' ORDER BY id`, key)
+	if err != nil {
+		return nil, away(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, away(err)
+}
+
 // AddDeployed implements snapshot.Deploys.
 func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -12,6 +13,8 @@ import (
 // stateBefore keeps the last good state under a name that says that it is from before a deploy. It is what a pipeline took
 // beforehand, else the baseline, else the old container as it is now, if it is still there and was good. What a pipeline
 // took of a container that was not well counts only when there is no baseline: it may have been about to deploy the repair.
+// Of a container that a restore has made, and that has no baseline of its own yet, it is what was restored. The baseline
+// of one that a restore was made away from is never a good state.
 func (w *Watcher) stateBefore(ctx context.Context, before snapshot.Occupant, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
 	list, err := w.Store.Snapshots(ctx, before.Key)
 	if err != nil {
@@ -21,10 +24,11 @@ func (w *Watcher) stateBefore(ctx context.Context, before snapshot.Occupant, d s
 	if taken && explicit.Unwell == "" {
 		return explicit, true, nil
 	}
-	for _, s := range list {
-		if s.Reason != snapshot.Baseline || !s.MissingSince.IsZero() {
-			continue
-		}
+	good, err := w.goodStates(ctx, before, list)
+	if err != nil {
+		return snapshot.Snapshot{}, false, err
+	}
+	for _, s := range good {
 		kept, err := w.copyBaseline(ctx, s, list, d)
 		if !errors.Is(err, snapshot.ErrGone) {
 			return kept, err == nil, err
@@ -34,6 +38,25 @@ func (w *Watcher) stateBefore(ctx context.Context, before snapshot.Occupant, d s
 		return explicit, true, nil
 	}
 	return w.takeOld(ctx, before, d)
+}
+
+// goodStates are what the state from before can be copied from, the likeliest first; list is newest first.
+func (w *Watcher) goodStates(ctx context.Context, before snapshot.Occupant, list []snapshot.Snapshot) ([]snapshot.Snapshot, error) {
+	left, err := w.Store.LeftBehind(ctx, before.Key)
+	if err != nil {
+		return nil, err
+	}
+	good := slices.DeleteFunc(slices.Clone(list), func(s snapshot.Snapshot) bool {
+		return s.Reason != snapshot.Baseline || !s.MissingSince.IsZero() || slices.Contains(left, s.ContainerID)
+	})
+	if slices.ContainsFunc(good, func(s snapshot.Snapshot) bool { return s.ContainerID == before.ID }) {
+		return good, nil
+	}
+	restored, found, err := w.Store.RestoredTo(ctx, before.Key, before.ID)
+	if err != nil || !found || !restored.MissingSince.IsZero() {
+		return good, err
+	}
+	return append([]snapshot.Snapshot{restored}, good...), nil
 }
 
 // takenBeforehand is the newest of what a pipeline took of the container that was replaced: of a good state, if there is one.

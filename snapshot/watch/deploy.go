@@ -193,7 +193,7 @@ func occupantOf(now snapshot.Inspection) snapshot.Occupant {
 // snapshot that this one has kept.
 func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
 	d := snapshot.Deployed{Occupant: occupantOf(now), Services: now.Settings.PagerDutyServices, Deploy: snapshot.Deploy{
-		Key: before.Key, At: w.began(before.ID, now.CreatedAt), BeforeID: before.ID, AfterID: now.ID, Before: before.Image, After: now.Image,
+		Key: before.Key, At: w.began(before.Container, now.CreatedAt), BeforeID: before.ID, AfterID: now.ID, Before: before.Image, After: now.Image,
 	}}
 	kept, found, err := w.stateBefore(ctx, before, d.Deploy)
 	if err != nil && (ctx.Err() != nil || w.mayTryAgain(now.ID)) {
@@ -238,15 +238,27 @@ func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, now snapsh
 // earlyStop is how long before its successor's creation a container's end still is part of the same deploy.
 const earlyStop = 10 * time.Minute
 
+// renaming is a name that a container was given while it stood under an identity.
+type renaming struct {
+	to string
+	at time.Time
+}
+
 // began is when a deploy began: when the old container ended or made room, or the new one was created, whichever was first.
-func (w *Watcher) began(before string, created time.Time) time.Time {
+// It made room when it was given another name. The one that it was known by it may have been given as it came, by a tool that
+// renames into place: that was the beginning of the deploy before.
+func (w *Watcher) began(before snapshot.Container, created time.Time) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ended, ok := w.ended[before]
-	if ok && ended.Before(created) && created.Sub(ended) < earlyStop {
-		return ended
+	at := created
+	within := func(t time.Time) bool { return t.Before(at) && created.Sub(t) < earlyStop }
+	if ended, ok := w.ended[before.ID]; ok && within(ended) {
+		at = ended
 	}
-	return created
+	if r, ok := w.renamed[before.ID]; ok && r.to != before.Name && within(r.at) {
+		at = r.at
+	}
+	return at
 }
 
 // deployDetails is what a deploy's entry carries.

@@ -309,6 +309,51 @@ func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
 	}
 }
 
+func TestStateBeforeADeployRightAfterARestoreIsWhatWasRestored(t *testing.T) {
+	k := setup(t)
+	image, api := k.Server("shop"), k.Name("api")
+	stop := k.Watch()
+	good := k.Run(api, "-e", "DB_POOL=20", image)
+	key := k.Key(api)
+	k.AwaitBaseline(key, good)
+	k.Docker("rm", "-f", api)
+	bad := k.Run(api, "-e", "DB_POOL=2", image)
+	first := k.AwaitDeploys(key, 1)[0]
+	k.AwaitBaseline(key, bad) // it has run for long enough to be taken for good
+	stop()
+	k.Watch(func(c *watch.Config) { c.BaselineAfter = time.Hour }) // what comes now is replaced before it has a baseline
+	r := k.Restore(k.Container(api), first.Snapshot)
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "DB_POOL=3", image)
+	again := k.AwaitDeploys(key, 2)[0]
+	if r.State != restore.Verified || again.BeforeID != r.Plan.NewID || again.Snapshot != first.Snapshot {
+		t.Errorf("after the restore (%s) it is %+v, want the state from before to be %s", r.State, again, first.Snapshot)
+	}
+}
+
+func TestRenamingIntoPlaceDatesNoLaterDeploy(t *testing.T) {
+	k := setup(t)
+	image, api := k.Server("shop"), k.Name("api")
+	k.Watch(func(c *watch.Config) { c.Every = time.Second }) // a rename may be in the engine's list only after its event
+	first := k.Run(api, image)
+	key := k.Key(api)
+	k.AwaitBaseline(key, first)
+	second := k.Run(api+"-new", "-e", "V=2", image)
+	k.Docker("rm", "-f", api)
+	k.Docker("rename", api+"-new", api)
+	k.Until("the second one stands for the identity", func() bool {
+		list := k.Deploys(key)
+		return len(list) == 1 && list[0].AfterID == second
+	})
+	k.AwaitBaseline(key, second)
+	alert := time.Now()
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "V=3", image)
+	if d := k.AwaitDeploys(key, 2)[0]; d.At.Before(alert) {
+		t.Errorf("it began at %s, before the alert at %s that it came after", d.At, alert)
+	}
+}
+
 func TestDeployGoesToTheOpenIncidentsOfItsService(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")

@@ -95,6 +95,10 @@ type Restores interface {
 	// Undone is the deploy that the last restore of an identity has undone; false when there is none, or when that
 	// restore was undone itself.
 	Undone(ctx context.Context, key string) (snapshot.Undone, bool, error)
+	// RestoredTo is the snapshot that a restore has made the container from; false when none has, or when it is not kept any more.
+	RestoredTo(ctx context.Context, key, containerID string) (snapshot.Snapshot, bool, error)
+	// LeftBehind lists, by the engine's IDs, the containers that restores were made away from, less those that were put back.
+	LeftBehind(ctx context.Context, key string) ([]string, error)
 }
 
 // Ticks is where it is written down which ticks of a schedule have been taken, and what else must be done once.

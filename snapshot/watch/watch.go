@@ -74,7 +74,8 @@ type Watcher struct {
 
 	mu         sync.Mutex               // guards what follows
 	busy       map[string]*work         // identities that are being worked on
-	ended      map[string]time.Time     // by the engine's ID: when a container stopped, went or was renamed
+	ended      map[string]time.Time     // by the engine's ID: when a container stopped or went
+	renamed    map[string]renaming      // by the engine's ID: when a container was given another name, the last time
 	seenTo     time.Time                // the newest event's moment
 	due        map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
 	waits      map[string]time.Duration // by the engine's ID: how long to wait after the last try of a baseline
@@ -93,7 +94,7 @@ type watched struct {
 func New(c Config) *Watcher {
 	w := &Watcher{
 		Config: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
-		busy: map[string]*work{}, ended: map[string]time.Time{}, due: map[string]time.Time{},
+		busy: map[string]*work{}, ended: map[string]time.Time{}, renamed: map[string]renaming{}, due: map[string]time.Time{},
 		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
@@ -216,7 +217,9 @@ func (w *Watcher) noteEvent(e snapshot.Event) {
 		w.due[e.ContainerID] = w.goodFrom(e.ContainerID, e.At)
 	case "health_status":
 		w.due[e.ContainerID] = w.goodFrom(e.ContainerID, e.At)
-	case "die", "destroy", "rename":
+	case "rename":
+		w.renamed[e.ContainerID] = renaming{e.Name, e.At}
+	case "die", "destroy":
 		if _, known := w.ended[e.ContainerID]; !known {
 			w.ended[e.ContainerID] = e.At
 		}
@@ -282,4 +285,5 @@ func (w *Watcher) forget() {
 	maps.DeleteFunc(w.waits, func(id string, _ time.Duration) bool { return !there[id] })
 	maps.DeleteFunc(w.tries, func(id string, _ int) bool { return !there[id] })
 	maps.DeleteFunc(w.ended, func(_ string, at time.Time) bool { return time.Since(at) > time.Hour })
+	maps.DeleteFunc(w.renamed, func(_ string, r renaming) bool { return time.Since(r.at) > time.Hour })
 }
