@@ -19,6 +19,7 @@ const module = "github.com/snapback/snapback/"
 const arrows = `
 incidents:               internal/outside
 incidents/flat:
+incidents/flat/errorlines:
 access:                  incidents
 snapshot:                access incidents internal/nearest
 snapshot/capture:        snapshot incidents

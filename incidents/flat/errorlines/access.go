@@ -1,0 +1,66 @@
+package errorlines
+
+import "bytes"
+
+// accessStatus is the status that an access log's line tells; 0: it is none.
+func accessStatus(line []byte) int {
+	if at := bytes.IndexByte(line, '"'); at >= 0 {
+		if n := afterRequest(line, at); n != 0 {
+			return n
+		}
+	}
+	switch {
+	case bytes.HasPrefix(line, []byte("[GIN]")):
+		return ginStatus(line)
+	case upper(line[0]):
+		return morganStatus(line)
+	}
+	return 0
+}
+
+// afterRequest is for the common and the combined format, and what is like them: the request in quotes, a space, the status.
+// The request may be anything that a client has sent.
+func afterRequest(line []byte, at int) int {
+	o := object{text: line, at: at}
+	request := o.quoted()
+	rest := line[o.at:]
+	if len(rest) < 4 || rest[0] != ' ' || len(rest) > 4 && rest[4] != ' ' {
+		return 0
+	}
+	if !bytes.Contains(request, []byte(" HTTP/")) && !accessPrefix(line[:at]) {
+		return 0
+	}
+	return status(rest[1:])
+}
+
+// accessPrefix says that the line begins with an address, and has a time in brackets before the request.
+func accessPrefix(before []byte) bool {
+	return bytes.HasSuffix(before, []byte("] ")) && bytes.Contains(before, []byte(" - "))
+}
+
+// ginStatus is for [GIN] 2026/11/28 - 03:42:00 | 500 | 1.2ms | 10.0.0.1 | GET "/".
+func ginStatus(line []byte) int {
+	_, rest, _ := bytes.Cut(line, []byte("|"))
+	return status(bytes.TrimLeft(rest, " "))
+}
+
+// morganStatus is for GET /cart 500 12.3 ms - 15.
+func morganStatus(line []byte) int {
+	method, rest, _ := bytes.Cut(line[:min(len(line), 2048)], []byte(" "))
+	if len(rest) == 0 || rest[0] != '/' || !isMethod(method) {
+		return 0
+	}
+	_, rest, _ = bytes.Cut(rest, []byte(" "))
+	if len(rest) > 3 && rest[3] != ' ' {
+		return 0
+	}
+	return status(rest)
+}
+
+func isMethod(word []byte) bool {
+	switch string(word) {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return true
+	}
+	return false
+}
