@@ -146,7 +146,7 @@ func (h *handling) details(ctx context.Context, v value) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*h.cfg.Budget)
 	defer cancel()
-	view := View{Incident: in, Zone: h.cfg.Zone}
+	view := View{Incident: in, Zone: h.cfg.Zone, whole: true}
 	if err := h.fill(ctx, &view); err != nil {
 		return err
 	}
@@ -181,6 +181,7 @@ func differences(r restore.Restore) []string {
 // detail is one container: what its last deploy changed, and each snapshot with its button or why it has none.
 func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.Block {
 	head := []string{fmt.Sprintf("*%s* runs %s, %s", quote(c.Container.Name, 120), quote(c.Container.Image, 200), quote(c.Container.State, 20))}
+	head = append(head, conditionDetails(c, v.Zone, h.mayReadLog(ctx, v, c))...)
 	if c.Container.Carries != "" {
 		head = append(head, "ℹ️ "+carriesLine(c.Container))
 	}

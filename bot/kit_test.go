@@ -73,6 +73,9 @@ type world struct {
 	onCallErr    error
 	mints        []string
 	observed     map[string]int
+	condition    snapshot.Condition // of every container
+	unanswered   bool               // how containers are is asked in vain
+	logsRead     int
 	guests       bool       // their e-mail addresses count
 	enterprise   string     // of the Slack workspace, set before it starts
 	chain        sync.Mutex // the lock that WithMessage holds
@@ -387,7 +390,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	})
 	b, err := bot.New(c, bot.Deps{
 		Incidents: w, Timeline: w, Messages: w, Inbox: w, Access: guard, Directory: directory, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w,
+		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -408,7 +411,7 @@ func story() *world {
 	w := &world{
 		now: at("03:42"), accepted: map[string]bool{}, people: map[string]access.Person{}, messages: map[int64]incidents.Message{},
 		entries: map[int64][]incidents.Entry{}, whyNot: map[string][]string{}, observed: map[string]int{}, reads: map[string]int{},
-		onCall: map[string][]access.Person{},
+		onCall: map[string][]access.Person{}, condition: snapshot.Condition{At: at("03:42"), State: "running", Restarts: snapshot.Restarts{Since: at("02:42")}},
 	}
 	w.incidents = map[int64]incidents.Incident{7: theIncident()}
 	w.entries[7] = []incidents.Entry{{IncidentID: 7, Seq: 1, Kind: incidents.KindPagerDutyTriggered, Summary: "Triggered", OccurredAt: at("03:42")}}
@@ -514,4 +517,20 @@ func (n *night) write(t *testing.T, e incidents.Entry) {
 func (n *night) count(f func() int) (v int) {
 	n.do(func() { v = f() })
 	return v
+}
+
+func (w *world) Condition(ctx context.Context, _ snapshot.Container, log bool) (snapshot.Condition, error) {
+	if w.unanswered {
+		<-ctx.Done()
+		return snapshot.Condition{}, ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if log {
+		w.logsRead++
+		return w.condition, nil
+	}
+	c := w.condition
+	c.Lines = nil
+	return c, nil
 }

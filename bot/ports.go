@@ -10,7 +10,7 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels and Terminal.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal and Conditions.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -26,6 +26,7 @@ type Deps struct {
 	Directory  *Directory // nil: one of the bot's own
 	Labels     Labels     // nil: labels of containers that are not enabled are not looked at
 	Terminal   Terminal   // nil: there is no Terminal button
+	Conditions Conditions // nil: how containers are is not told
 }
 
 // Incidents reads incidents.
@@ -125,4 +126,11 @@ type Restores interface {
 type Terminal interface {
 	// Mint writes its own timeline entry. That the person may has been checked.
 	Mint(ctx context.Context, g access.Grant, ttl time.Duration) (access.Link, error)
+}
+
+// Conditions looks up how containers are. snapshot.Examiner does.
+type Conditions interface {
+	// Condition looks up how one is, with the last errors of its log when log is set. What does not come before ctx ends is
+	// named in it; it returns snapshot.ErrEngineAway when nothing came.
+	Condition(ctx context.Context, c snapshot.Container, log bool) (snapshot.Condition, error)
 }

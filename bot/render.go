@@ -120,7 +120,7 @@ func containers(v View) []slack.Block {
 		out = append(out, section("No container names this service. Deployed last:"))
 	}
 	for i, c := range v.Containers {
-		s := section(lines(maxSection, deployLine(v, c), sinceLine(v, c), dueLine(c.Container)))
+		s := section(lines(maxSection, append([]string{deployLine(v, c), sinceLine(v, c)}, conditionLines(v, c)...)...))
 		if best, ok := c.Best(); i > 0 && ok && offering(v) {
 			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
 			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best))

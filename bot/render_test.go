@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -101,6 +102,36 @@ var renderings = map[string]func(*bot.View){
 	"no_containers": func(v *bot.View) { v.Containers = nil },
 	"no_deploy":     func(v *bot.View) { v.Containers[0].Deploy, v.Containers[0].Offers = nil, nil },
 	"unhealthy":     func(v *bot.View) { v.Containers[0].Container.Health = "unhealthy" },
+	"out_of_memory": func(v *bot.View) {
+		v.Containers[0].Condition = &snapshot.Condition{
+			At: at("03:42"), State: "running", ExitCode: 137, OutOfMemory: true, EndedAt: at("03:41"),
+			Restarts: snapshot.Restarts{Times: 7, Since: at("02:42")},
+			Memory:   snapshot.Load{Used: 498 << 20, Limit: 512 << 20, Measured: true}, CPU: snapshot.Load{Used: 0.1, Limit: 1, Measured: true},
+		}
+	},
+	"crash_loop": func(v *bot.View) {
+		v.Containers[0].Container.State = "restarting"
+		v.Containers[0].Condition = &snapshot.Condition{
+			At: at("03:42"), State: "restarting", ExitCode: 3, EndedAt: at("03:41"), Restarts: snapshot.Restarts{Times: 4, Since: at("03:39")},
+		}
+	},
+	"sick": func(v *bot.View) {
+		v.Containers[0].Container.Health = "unhealthy"
+		v.Containers[0].Condition = &snapshot.Condition{
+			At: at("03:42"), State: "running", Restarts: snapshot.Restarts{Since: at("02:42")}, Health: "unhealthy", HealthFails: 4, HealthOutput: "GET /health: connection <refused>",
+			CPU: snapshot.Load{Used: 0.49, Limit: 0.5, Measured: true}, Untimely: []string{"log"},
+		}
+	},
+	"killed": func(v *bot.View) {
+		v.Containers[0].Condition = &snapshot.Condition{At: at("03:42"), State: "exited", ExitCode: 139, EndedAt: at("03:40"), Restarts: snapshot.Restarts{Since: at("02:42")}}
+	},
+	"well": func(v *bot.View) {
+		v.Containers[0].Condition = &snapshot.Condition{
+			At: at("03:42"), State: "running", Restarts: snapshot.Restarts{Since: at("02:42")}, Health: "healthy",
+			Memory: snapshot.Load{Used: 300 << 20, Host: 8 << 30, Measured: true}, CPU: snapshot.Load{Used: 1.2, Host: 4, Measured: true},
+		}
+	},
+	"unexamined": func(v *bot.View) { v.Containers[0].Unexamined = context.DeadlineExceeded },
 	"two_suspects": func(v *bot.View) {
 		second := v.Containers[0]
 		second.Container.Key, second.Container.Name = "k/web", "web"

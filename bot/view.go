@@ -32,6 +32,7 @@ type View struct {
 	Zone       *time.Location            // of the times that people read
 	Terminal   bool                      // terminals can be opened
 
+	whole bool           // how its containers are is looked up with their logs
 	cause *ContainerView // the container of the incident's service that was deployed last before it; nil: none is known
 }
 
@@ -42,6 +43,9 @@ type ContainerView struct {
 	Since     *snapshot.Deploy // the newest one after the alert, when there is one before it as well
 	Offers    []restore.Offer  // likeliest first; those with WhyNot can't be restored
 	Kept      int              // how many snapshots there are
+
+	Condition  *snapshot.Condition // how it is; nil: that is not known
+	Unexamined error               // why it is not known; nil with a nil Condition: nobody was asked
 }
 
 // Best is the first offer that can be restored.
@@ -125,6 +129,8 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 	if n := len(v.Containers); n > maxContainers {
 		v.More, v.Containers = n-maxContainers, v.Containers[:maxContainers]
 	}
+	examined := b.examine(ctx, v)
+	defer examined()
 	if v.Restore == nil || v.Restore.State.Final() { // while it runs there is nothing to offer
 		errs = append(errs, b.offer(ctx, v.Containers, v.Incident.OpenedAt))
 	}

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// Event is something that happened to an enabled container, in the engine's words: create, start, die, destroy, rename or
-// health_status.
+// Event is something that happened to an enabled container, in the engine's words: create, start, oom, die, destroy, rename
+// or health_status.
 type Event struct {
 	ContainerID string
 	Name        string
 	Action      string
 	At          time.Time
+	ExitCode    int // of die
 }
 
 // Observation is an enabled container as a single look shows it.

@@ -191,6 +191,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
+		Conditions: snapshot.Examiner{Engine: engine, Watch: watcher},
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}

@@ -30,7 +30,7 @@ snapshot/recovery:       snapshot incidents
 terminal:                access incidents internal/limit
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
-snapshot/docker:         snapshot terminal internal/mask internal/volumetar
+snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
 store:                   access incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals

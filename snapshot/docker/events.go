@@ -17,7 +17,7 @@ import (
 )
 
 // followed are the events by which a deploy, a restart or a change of health shows.
-var followed = []string{"create", "start", "die", "destroy", "rename", "health_status"}
+var followed = []string{"create", "start", "oom", "die", "destroy", "rename", "health_status"}
 
 // Follow hands what happens to enabled containers to see, one event after another, from since on (zero: from now on).
 // The engine remembers only its last few hundred events: whoever was away for longer has to look as well. Follow returns
@@ -84,8 +84,9 @@ func stamp(t time.Time) string {
 // event drops what the engine writes after the colon, which is a health check's verdict.
 func event(m events.Message) snapshot.Event {
 	action, _, _ := strings.Cut(string(m.Action), ":")
+	code, _ := strconv.Atoi(m.Actor.Attributes["exitCode"]) // only die has one
 	return snapshot.Event{
-		ContainerID: m.Actor.ID, Name: m.Actor.Attributes["name"], Action: action, At: time.Unix(0, m.TimeNano).UTC(),
+		ContainerID: m.Actor.ID, Name: m.Actor.Attributes["name"], Action: action, At: time.Unix(0, m.TimeNano).UTC(), ExitCode: code,
 	}
 }
 

@@ -82,6 +82,8 @@ type Watcher struct {
 	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
 	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
 	identities []watched                // what the last look showed
+
+	restarts restarts
 }
 
 // watched is an identity as both the engine and Postgres have it.
@@ -147,6 +149,7 @@ func (w *Watcher) follow() {
 	for wait := 100 * time.Millisecond; w.ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
 		w.lookSoon()
 		begun := time.Now()
+		w.restarts.begin(begun)
 		err := w.Engine.Follow(w.ctx, since, w.noteEvent)
 		if w.ctx.Err() != nil {
 			return
@@ -207,6 +210,7 @@ func (w *Watcher) lookIn(d time.Duration) {
 
 // noteEvent notes when things happened. No later look can find that out.
 func (w *Watcher) noteEvent(e snapshot.Event) {
+	w.restarts.note(e)
 	w.mu.Lock()
 	if e.At.After(w.seenTo) {
 		w.seenTo = e.At
@@ -273,6 +277,7 @@ func (w *Watcher) remember(list []watched) {
 
 // forget drops what is known of containers that are gone, and moments that are too old to date a deploy by.
 func (w *Watcher) forget() {
+	w.restarts.forget(time.Now().Add(-2 * time.Hour))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	there := map[string]bool{}

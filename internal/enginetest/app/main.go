@@ -24,10 +24,14 @@ func main() {
 	}
 }
 
-// run knows exit CODE AFTER, touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, relay SOCKET ADDR, and the volume helper.
+// run knows exit CODE AFTER, touch FILE…, check (for health checks: succeeds unless /unhealthy exists), serve, relay SOCKET ADDR, the
+// volume helper, and what goes wrong (ill.go).
 func run(args []string, out io.Writer) error {
 	if len(args) == 0 {
 		args = []string{"serve"}
+	}
+	if known, err := ill(args, out); known || err != nil {
+		return err
 	}
 	switch args[0] {
 	case "touch":

@@ -42,7 +42,11 @@ func (k *Kit) Watch(options ...func(*watch.Config)) (stop func()) {
 	for _, option := range options {
 		option(&cfg)
 	}
-	w := watch.New(cfg)
+	return k.StartWatch(watch.New(cfg))
+}
+
+// StartWatch starts a watch, and returns what stops it.
+func (k *Kit) StartWatch(w *watch.Watcher) (stop func()) {
 	w.Start()
 	stop = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
