@@ -39,7 +39,7 @@ func (w Intake) Receive(ctx context.Context, header http.Header, body []byte) er
 	if err := w.Verifier.Verify(header.Get(SignatureHeader), body); err != nil {
 		return err
 	}
-	event, malformed := ParseWebhook(body)
+	event, malformed := ParseWebhook(body, time.Now())
 	d := incidents.Delivery{Source: "pagerduty", NativeID: header.Get("X-Webhook-Id"), Body: []byte(mask.Text(string(body), nil))}
 	d.EventID = event.ID
 	if d.NativeID == "" {

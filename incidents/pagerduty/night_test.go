@@ -30,7 +30,7 @@ func account(t *testing.T) (*pagerdutyfake.Server, *pagerduty.Client, <-chan pag
 	verifier := pagerduty.Verifier{Secrets: []string{"current"}}
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		e, err := pagerduty.ParseWebhook(body)
+		e, err := pagerduty.ParseWebhook(body, time.Now())
 		if err = errors.Join(err, verifier.Verify(r.Header.Get(pagerduty.SignatureHeader), body)); err != nil {
 			t.Errorf("webhook refused: %v", err)
 			w.WriteHeader(http.StatusUnauthorized)

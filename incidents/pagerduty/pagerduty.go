@@ -91,16 +91,16 @@ func (o *object) actor() incidents.Actor {
 // assignments) alike.
 type rawIncident struct {
 	object
-	Number         int64     `json:"number"`
-	IncidentNumber int64     `json:"incident_number"`
-	Title          string    `json:"title"`
-	Status         string    `json:"status"`
-	Urgency        string    `json:"urgency"`
-	Priority       *object   `json:"priority"`
-	Service        *object   `json:"service"`
-	Policy         *object   `json:"escalation_policy"`
-	Assignees      []object  `json:"assignees"`
-	CreatedAt      time.Time `json:"created_at"`
+	Number         count    `json:"number"`
+	IncidentNumber count    `json:"incident_number"`
+	Title          string   `json:"title"`
+	Status         string   `json:"status"`
+	Urgency        string   `json:"urgency"`
+	Priority       *object  `json:"priority"`
+	Service        *object  `json:"service"`
+	Policy         *object  `json:"escalation_policy"`
+	Assignees      []object `json:"assignees"`
+	CreatedAt      moment   `json:"created_at"`
 	Assignments    []struct {
 		Assignee object `json:"assignee"`
 	} `json:"assignments"`
@@ -118,7 +118,7 @@ func statusOf(s string) incidents.Status {
 func (r rawIncident) incident() Incident {
 	i := Incident{
 		ID:        r.ID,
-		Number:    max(r.Number, r.IncidentNumber),
+		Number:    int64(max(r.Number, r.IncidentNumber)),
 		Title:     said(r.Title, maxTitle),
 		Status:    statusOf(r.Status),
 		Urgency:   clean(r.Urgency, maxName),

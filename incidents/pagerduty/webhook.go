@@ -1,10 +1,10 @@
 package pagerduty
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +67,8 @@ type rawEvent struct {
 	ID           string          `json:"id"`
 	Type         string          `json:"event_type"`
 	ResourceType string          `json:"resource_type"`
-	OccurredAt   time.Time       `json:"occurred_at"`
-	Agent        *object         `json:"agent"`
+	OccurredAt   moment          `json:"occurred_at"`
+	Agent        *named          `json:"agent"`
 	Client       *rawClient      `json:"client"`
 	Data         json.RawMessage `json:"data"`
 }
@@ -93,18 +93,19 @@ type rawData struct {
 	} `json:"resolve_reason"`
 }
 
-// ParseWebhook reads a webhook whose signature was verified. Events of unknown types are kept, with their incident if
-// they name one. It returns an error that wraps ErrMalformed for anything that is not an event.
-func ParseWebhook(body []byte) (Event, error) {
+// ParseWebhook reads a webhook whose signature was verified, and which was received just now. Events of unknown types are kept,
+// with their incident if they name one; what an incident's envelope lacks is made up for. It returns an error that wraps
+// ErrMalformed for anything that is not an event.
+func ParseWebhook(body []byte, received time.Time) (Event, error) {
 	var envelope struct {
 		Event *rawEvent `json:"event"`
 	}
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return Event{}, malformed(err)
+	if _, err := decodeObject(body, &envelope); err != nil {
+		return Event{}, err
 	}
 	raw := envelope.Event
-	if err := raw.check(); err != nil {
-		return Event{}, err
+	if raw == nil {
+		return Event{}, fmt.Errorf("%w: it has no event", ErrMalformed)
 	}
 	e := Event{
 		ID:           raw.ID,
@@ -113,16 +114,24 @@ func ParseWebhook(body []byte) (Event, error) {
 		OccurredAt:   raw.OccurredAt.UTC(),
 		Agent:        raw.Agent.actor(),
 	}
-	return e.withData(raw)
+	data, err := e.readIncident(raw)
+	if err != nil {
+		return Event{}, err
+	}
+	if e.HasIncident {
+		e = e.complete(raw, body, received)
+	} else if err := raw.check(); err != nil {
+		return Event{}, err
+	}
+	return e.withData(raw, data), nil
 }
 
+// check is for events without an incident.
 func (r *rawEvent) check() error {
 	switch {
-	case r == nil:
-		return fmt.Errorf("%w: it has no event", ErrMalformed)
-	case r.ID == "" || r.ID != clean(r.ID, maxName):
+	case !usable(r.ID):
 		return fmt.Errorf("%w: the event's ID is missing or odd", ErrMalformed)
-	case r.Type == "" || r.Type != clean(r.Type, maxName):
+	case !usable(r.Type):
 		return fmt.Errorf("%w: the event's type is missing or odd", ErrMalformed)
 	case r.OccurredAt.IsZero():
 		return fmt.Errorf("%w: the event has no time", ErrMalformed)
@@ -130,19 +139,50 @@ func (r *rawEvent) check() error {
 	return nil
 }
 
-// withData is e with what raw's data says.
-func (e Event) withData(raw *rawEvent) (Event, error) {
-	var data rawData
-	if err := decodeObject(raw.Data, &data); err != nil {
-		return e.withEssentials(raw, err)
-	}
-	found, err := incidentOf(raw.Data, data)
+// readIncident finds the incident that raw's data is, or the one that it refers to. It returns an error when there is none
+// and something that can't be read could be one.
+func (e *Event) readIncident(raw *rawEvent) (data rawData, err error) {
+	odd, err := decodeObject(raw.Data, &data)
 	if err != nil {
-		return e.withEssentials(raw, err)
+		return data, err
 	}
-	if found != nil {
-		e.Incident, e.HasIncident = found.incident(), true
+	found := data.Incident
+	if data.isIncident(raw.Type) {
+		found = &rawIncident{}
+		if _, err := decodeObject(raw.Data, found); err != nil {
+			return data, err
+		}
 	}
+	if found == nil {
+		return data, odd
+	}
+	if !idGrammar.MatchString(found.ID) {
+		return data, cmp.Or(odd, fmt.Errorf("%w: the incident's ID is missing or odd", ErrMalformed))
+	}
+	e.Incident, e.HasIncident = found.incident(), true
+	return data, nil
+}
+
+// aboutWhole are the events whose data are the incident itself.
+var aboutWhole = []incidents.Kind{
+	incidents.KindPagerDutyTriggered, incidents.KindPagerDutyAcked, incidents.KindPagerDutyUnacked, incidents.KindPagerDutyResolved,
+	incidents.KindPagerDutyReopened, incidents.KindPagerDutyEscalated, incidents.KindPagerDutyReassigned, incidents.KindPagerDutyDelegated,
+	incidents.KindPagerDutyPriority, incidents.KindPagerDutyServiceUpdated,
+}
+
+// isIncident says whether data are an incident themselves. Where they don't say what they are, the event's type does.
+func (d rawData) isIncident(eventType string) bool {
+	switch d.Type {
+	case "incident", "incident_reference":
+		return true
+	case "":
+		return d.Incident == nil && idGrammar.MatchString(d.ID) && slices.Contains(aboutWhole, incidents.Kind(eventType))
+	}
+	return false
+}
+
+// withData is e with what raw's data says.
+func (e Event) withData(raw *rawEvent, data rawData) Event {
 	if data.Type == "incident_note" {
 		e.Note, e.NoteTrimmed = said(data.Content, maxNote), data.Trimmed
 	}
@@ -151,71 +191,7 @@ func (e Event) withData(raw *rawEvent) (Event, error) {
 	if !isEmpty(kept) {
 		e.Details = kept
 	}
-	return e, nil
-}
-
-// withEssentials reads of an incident what can be read: an alert must not be lost because something beside it has another
-// shape than PagerDuty's documentation says. It returns cause when there is no incident in it.
-func (e Event) withEssentials(raw *rawEvent, cause error) (Event, error) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw.Data, &fields) != nil {
-		return Event{}, cause
-	}
-	var r rawIncident
-	for name, to := range map[string]any{
-		"id": &r.ID, "type": &r.Type, "summary": &r.Summary, "html_url": &r.HTMLURL, "number": &r.Number, "title": &r.Title,
-		"status": &r.Status, "urgency": &r.Urgency, "service": &r.Service, "created_at": &r.CreatedAt,
-	} {
-		if json.Unmarshal(fields[name], to) != nil {
-			continue // it stays empty
-		}
-	}
-	if r.Type != "incident" && r.Type != "incident_reference" || !idGrammar.MatchString(r.ID) {
-		return Event{}, cause
-	}
-	e.Incident, e.HasIncident = r.incident(), true
-	e.Summary = e.sentence(details{})
-	return e, nil
-}
-
-// incidentOf finds the incident that data is, or the one that it refers to; nil when there is none.
-func incidentOf(doc json.RawMessage, data rawData) (*rawIncident, error) {
-	found := data.Incident
-	if data.Type == "incident" || data.Type == "incident_reference" {
-		found = &rawIncident{}
-		if err := decodeObject(doc, found); err != nil {
-			return nil, err
-		}
-	}
-	if found != nil && !idGrammar.MatchString(found.ID) {
-		return nil, fmt.Errorf("%w: the incident's ID is missing or odd", ErrMalformed)
-	}
-	return found, nil
-}
-
-// decodeObject decodes a JSON object; none at all and null count as an empty one.
-func decodeObject(doc json.RawMessage, into any) error {
-	doc = bytes.TrimSpace(doc)
-	if len(doc) == 0 || bytes.Equal(doc, []byte("null")) {
-		return nil
-	}
-	if err := json.Unmarshal(doc, into); err != nil {
-		return malformed(err)
-	}
-	return nil
-}
-
-// malformed says what is wrong without quoting the body, as encoding/json's own texts and time's do.
-func malformed(err error) error {
-	var wrong *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &wrong):
-		return fmt.Errorf("%w: %s is of the wrong type", ErrMalformed, clean(wrong.Field, maxName))
-	case errors.As(err, &syntax):
-		return fmt.Errorf("%w: not JSON at byte %d", ErrMalformed, syntax.Offset)
-	}
-	return fmt.Errorf("%w: a value can't be read", ErrMalformed)
+	return e
 }
 
 func (e Event) keep(raw *rawEvent, data rawData) details {

@@ -23,6 +23,9 @@ const triggered = `{"event":{"id":"01EVENT","event_type":"incident.triggered","r
 "priority":{"id":"P1","summary":"P1"},"urgency":"high","conference_bridge":{"conference_number":1000,"conference_url":"https://x/?pwd=hunter2"},
 "resolve_reason":null}}}`
 
+// received is when webhooks came, in all tests.
+var received = time.Date(2026, 3, 5, 2, 50, 3, 0, time.UTC)
+
 func event(kind, data string) string {
 	return `{"event":{"id":"E1","event_type":"` + kind + `","resource_type":"incident","occurred_at":"2026-03-05T02:50:00Z",` +
 		`"agent":{"id":"PANNA","type":"user_reference","summary":"Anna"},"client":null,"data":` + data + `}}`
@@ -32,7 +35,7 @@ const reference = `"incident":{"id":"PGR0VU2","type":"incident_reference","summa
 
 func mustParse(t *testing.T, body string) pagerduty.Event {
 	t.Helper()
-	e, err := pagerduty.ParseWebhook([]byte(body))
+	e, err := pagerduty.ParseWebhook([]byte(body), received)
 	if err != nil {
 		t.Fatalf("parsing: %v", err)
 	}
@@ -193,7 +196,7 @@ func TestAlertIsReadAlthoughSomethingBesideItIsOdd(t *testing.T) {
 		"number": `"number":"12"`, "time": `"created_at":"yesterday"`, "status": `"status":"snoozed"`,
 	} {
 		body := event("incident.triggered", `{"id":"P1","type":"incident","title":"High error rate","status":"triggered","service":{"id":"PSHOP"},`+odd+`}`)
-		e, err := pagerduty.ParseWebhook([]byte(body))
+		e, err := pagerduty.ParseWebhook([]byte(body), received)
 		want := incidents.Triggered
 		if name == "status" {
 			want = "" // what stands is left as it is
@@ -201,6 +204,76 @@ func TestAlertIsReadAlthoughSomethingBesideItIsOdd(t *testing.T) {
 		if err != nil || !e.HasIncident || e.Incident.ID != "P1" || e.Incident.Title != "High error rate" || e.Incident.ServiceID != "PSHOP" || e.Incident.Status != want {
 			t.Errorf("%s: %+v, %v", name, e.Incident, err)
 		}
+	}
+}
+
+func TestAlertIsReadAlthoughItsEnvelopeIsOdd(t *testing.T) {
+	t.Parallel()
+	const data = `"data":{"id":"P1","type":"incident","title":"High error rate","status":"triggered","service":{"id":"PSHOP"}}`
+	at := func(s string) time.Time { return must(time.Parse(time.RFC3339, s)) }
+	usual := at("2026-03-05T02:50:00Z")
+	for envelope, want := range map[string]struct {
+		at  time.Time
+		who string
+	}{
+		`"agent":"Anna"`:                                {usual, "Anna"},
+		`"agent":["Anna"]`:                              {usual, "PagerDuty"},
+		`"agent":7`:                                     {usual, "PagerDuty"},
+		`"agent":{"id":7,"summary":"Anna"}`:             {usual, "Anna"},
+		`"client":"Monitoring"`:                         {usual, "PagerDuty"},
+		`"client":["Monitoring"]`:                       {usual, "PagerDuty"},
+		`"client":{"name":{"first":"x"}}`:               {usual, "PagerDuty"},
+		`"resource_type":{}`:                            {usual, "PagerDuty"},
+		`"occurred_at":1772679000`:                      {usual, "PagerDuty"},
+		`"occurred_at":1772679000000`:                   {usual, "PagerDuty"},
+		`"occurred_at":"1772679000"`:                    {usual, "PagerDuty"},
+		`"occurred_at":"2026-03-05T03:50:00+0100"`:      {usual, "PagerDuty"},
+		`"occurred_at":"2026-03-05 02:50:00 UTC"`:       {usual, "PagerDuty"},
+		`"occurred_at":"2026-03-05 02:50:00"`:           {usual, "PagerDuty"},
+		`"occurred_at":"2026-03-05T02:50:00"`:           {usual, "PagerDuty"},
+		`"occurred_at":"Thu, 05 Mar 2026 02:50:00 GMT"`: {usual, "PagerDuty"},
+		`"occurred_at":"yesterday"`:                     {received, "PagerDuty"},
+		`"occurred_at":["2026"]`:                        {received, "PagerDuty"},
+		`"occurred_at":null`:                            {received, "PagerDuty"},
+		`"occurred_at":-1e300`:                          {received, "PagerDuty"},
+	} {
+		usually := `"occurred_at":"2026-03-05T02:50:00Z",`
+		if strings.Contains(envelope, "occurred_at") {
+			usually = ""
+		}
+		e, err := pagerduty.ParseWebhook([]byte(`{"event":{"id":"E1","event_type":"incident.triggered",`+usually+envelope+`,`+data+`}}`), received)
+		if err != nil || !e.HasIncident || e.ID != "E1" || e.Type != incidents.KindPagerDutyTriggered || e.Incident.Title != "High error rate" || e.Incident.ServiceID != "PSHOP" {
+			t.Errorf("%s: %+v, %v", envelope, e, err)
+		}
+		if !e.OccurredAt.Equal(want.at) || e.Agent.Name != want.who {
+			t.Errorf("%s: %s by %s, want %s by %s", envelope, e.OccurredAt, e.Agent.Name, want.at, want.who)
+		}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestAlertWithoutAnIDOrTypeIsKeptOnce(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"event":{"data":{"id":"P1","type":"incident","title":"High error rate","status":"acknowledged"}}}`)
+	first, err := pagerduty.ParseWebhook(body, received)
+	again, _ := pagerduty.ParseWebhook(body, received.Add(time.Minute))
+	other, _ := pagerduty.ParseWebhook(append([]byte(" "), body...), received)
+	if err != nil || !first.HasIncident || first.Type != incidents.KindPagerDutyAcked || first.ID == "" || first.ID != again.ID || first.ID == other.ID {
+		t.Errorf("%+v, %v; again %s, another %s", first, err, again.ID, other.ID)
+	}
+	kind := mustParse(t, `{"event":{"id":"E","event_type":"incident.triggered","data":{"id":"P1","title":"High error rate","service":{"id":"PSHOP"}}}}`)
+	if !kind.HasIncident || kind.Incident.Title != "High error rate" {
+		t.Errorf("data that don't say what they are: %+v", kind)
+	}
+	part := event("incident.annotated", `{"id":"PN","content":"x"}`)
+	if e := mustParse(t, part); e.HasIncident {
+		t.Errorf("a note was taken for an incident: %+v", e.Incident)
 	}
 }
 
@@ -220,7 +293,7 @@ func TestWhatIsNotAnEventIsMalformed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := pagerduty.ParseWebhook([]byte(body))
+			_, err := pagerduty.ParseWebhook([]byte(body), received)
 			if !errors.Is(err, pagerduty.ErrMalformed) {
 				t.Fatalf("got %v", err)
 			}
@@ -253,7 +326,7 @@ func FuzzParseWebhook(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e, err := pagerduty.ParseWebhook(body)
+		e, err := pagerduty.ParseWebhook(body, received)
 		if err != nil {
 			if !errors.Is(err, pagerduty.ErrMalformed) {
 				t.Fatalf("not ErrMalformed: %v", err)
@@ -270,6 +343,34 @@ func FuzzParseWebhook(f *testing.F) {
 		}
 		if doc, err := json.Marshal(e.Details); err != nil || strings.Contains(string(doc), `\u0000`) {
 			t.Fatalf("details %s: %v", doc, err)
+		}
+	})
+}
+
+// Whatever stands beside it, and in it beside its ID and title: an alert is posted.
+func FuzzNothingBesideAnAlertLosesIt(f *testing.F) {
+	for _, odd := range []string{`null`, `7`, `-1e999`, `"x"`, `[[]]`, `{"id":{}}`, `{"summary":["a"],"id":"P"}`, `"2026-13-45T99:00:00Z"`, `true`, `1772679000000`, `"\u0000"`} {
+		f.Add("agent", odd, "service", odd)
+		f.Add("occurred_at", odd, "created_at", odd)
+		f.Add("id", odd, "number", odd)
+		f.Add("event_type", odd, "assignees", odd)
+		f.Add("client", odd, "status", odd)
+	}
+	f.Fuzz(func(t *testing.T, beside, value, within, inner string) {
+		name, nested := string(must(json.Marshal(beside))), string(must(json.Marshal(within)))
+		data := `{` + nested + `:` + inner + `,"id":"P1","type":"incident","title":"High error rate"}`
+		body := `{"event":{"id":"E1","event_type":"incident.triggered","occurred_at":"2026-03-05T02:50:00Z",` + name + `:` + value + `,"data":` + data + `}}`
+		if !json.Valid([]byte(value)) || !json.Valid([]byte(inner)) || !json.Valid([]byte(body)) {
+			t.Skip("not JSON")
+		}
+		e, err := pagerduty.ParseWebhook([]byte(body), received)
+		if err != nil || !e.HasIncident || e.Incident.ID != "P1" || e.Incident.Title != "High error rate" || e.ID == "" || e.Type == "" || e.OccurredAt.IsZero() || e.Summary == "" {
+			t.Fatalf("%s: %+v, %v", body, e, err)
+		}
+		for _, s := range []string{e.ID, string(e.Type), e.Summary} {
+			if strings.ContainsFunc(s, unicode.IsControl) {
+				t.Fatalf("control characters in %q", s)
+			}
 		}
 	})
 }
