@@ -43,7 +43,12 @@ const (
 	KindRefused           Kind = "refused"
 
 	KindSlackPosted Kind = "slack.posted"
-	KindErrorsFlat  Kind = "errors.flat"
+
+	KindErrorsFalling Kind = "errors.falling"
+	KindErrorsFlat    Kind = "errors.flat"
+	KindErrorsNotFlat Kind = "errors.not-flat"
+	KindErrorsUnknown Kind = "errors.unknown"
+	KindErrorsBack    Kind = "errors.back"
 
 	KindTerminalAsked     Kind = "terminal.requested"
 	KindTerminalLink      Kind = "terminal.link"
@@ -167,7 +172,13 @@ var table = map[Kind]Meaning{
 	KindRefused:           {Is: "somebody may not do what they asked for, or it is no longer possible"},
 
 	KindSlackPosted: {Is: "the incident's message was posted; the source is the message"},
-	KindErrorsFlat:  {Is: "the error rate is back at its baseline", Mark: "📉", Loud: true, Call: CallNote, IfRefused: KindNoteFailed},
+
+	KindErrorsFalling: {Is: "errors fall after a restore", Mark: "📉"},
+	KindErrorsFlat: {Is: "after a restore, the error rate is back at its baseline", Mark: "✅", Loud: true,
+		Call: CallNote, IfRefused: KindNoteFailed},
+	KindErrorsNotFlat: {Is: "minutes after a restore, the error rate is still above its baseline", Mark: warning},
+	KindErrorsUnknown: {Is: "after a restore, it can't be told whether errors are flat; the summary says why", Mark: warning},
+	KindErrorsBack:    {Is: "errors were flat after a restore, and are no more", Mark: warning},
 
 	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},

@@ -260,13 +260,17 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 	return r, err
 }
 
-// settle is what a success means for others: the incident is restored, and an undone restore has nothing kept any more.
+// settle is what a success means for others: the incident is restored, and an undone restore has nothing kept any more. What
+// was said of the errors before is no longer true: they are judged anew.
 func settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 	if r.Kind == restore.Undoing {
-		_, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID)
+		if _, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE incidents SET flat_at = NULL WHERE id = $1`, r.By.Incident)
 		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE incidents SET restored_at = coalesce(restored_at, $2) WHERE id = $1`, r.By.Incident, r.VerifiedAt)
+	_, err := tx.Exec(ctx, `UPDATE incidents SET restored_at = coalesce(restored_at, $2), flat_at = NULL WHERE id = $1`, r.By.Incident, r.VerifiedAt)
 	return err
 }
 

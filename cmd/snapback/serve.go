@@ -162,6 +162,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 
 	// Errors per minute, as sources count them.
 	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log})
+	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Logger: log, Zone: c.Zone})
 
 	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
 	pd := pagerduty.New(pagerduty.Config{
@@ -244,6 +245,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	stop.add(watcher.Stop)
 	errorRates.Start()
 	stop.add(errorRates.Stop)
+	judge.Start()
+	stop.add(judge.Stop)
 	term.Start()
 	stop.add(term.Stop)
 	slackBot.Start()

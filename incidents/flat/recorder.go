@@ -13,7 +13,7 @@ import (
 // How long counts are kept. A chart shows six hours, and people ask for a day; finer steps serve the minutes after a restore.
 const (
 	KeepMinutes = 26 * time.Hour
-	KeepMoments = 20 * time.Minute
+	KeepMoments = 40 * time.Minute
 )
 
 // Steps of time in which errors are kept.

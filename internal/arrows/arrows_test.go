@@ -18,7 +18,7 @@ const module = "github.com/snapback/snapback/"
 // needs a line, which is where to think about its place.
 const arrows = `
 incidents:               internal/outside
-incidents/flat:
+incidents/flat:          incidents
 incidents/flat/errorlines:
 access:                  incidents
 snapshot:                access incidents internal/nearest
@@ -90,6 +90,7 @@ github.com/robfig/:       snapshot snapshot/watch
 github.com/klauspost/:    internal/volumetar
 github.com/chromedp/:     internal/browsertest
 github.com/google/:       snapshot/internal/snapshottest
+gonum.org/:               incidents/flat
 golang.org/x/:            *
 `
 

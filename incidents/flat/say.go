@@ -1,0 +1,122 @@
+package flat
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// kinds are the timeline's words for what is said.
+var kinds = map[State]incidents.Kind{
+	Falling: incidents.KindErrorsFalling, Flat: incidents.KindErrorsFlat, NotFlat: incidents.KindErrorsNotFlat, Back: incidents.KindErrorsBack,
+	Quiet: incidents.KindErrorsUnknown, Unclear: incidents.KindErrorsUnknown, Unseen: incidents.KindErrorsUnknown, Uncompared: incidents.KindErrorsUnknown,
+}
+
+// Told are the details of an entry about errors: figures are errors per minute.
+type Told struct {
+	Restore   int64   `json:"restore_id"`
+	Container string  `json:"container"`
+	State     State   `json:"state"`
+	Rate      float64 `json:"rate"`
+	Was       float64 `json:"was,omitempty"` // at the spike
+	Baseline  float64 `json:"baseline"`
+	Short     string  `json:"short"` // the summary for the message, whose other lines say the rest
+}
+
+func (j *Judge) entry(r Restored, a After, v Verdict) incidents.Entry {
+	short := j.short(r, a, v)
+	told := Told{Restore: r.ID, Container: r.Container, State: v.State, Rate: v.Rate, Baseline: a.Baseline.Rate, Short: short}
+	if a.Spike.Is {
+		told.Was = a.Spike.Rate
+	}
+	details, _ := incidents.Details(told) // a plain struct: always encodable
+	return incidents.Entry{
+		IncidentID: r.Incident, OccurredAt: a.Now, Kind: kinds[v.State], Actor: incidents.Self(),
+		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore-%d-errors-%s-%d", r.ID, v.State, a.Now.Unix())},
+		Summary: short + j.long(r, a, v), Details: details,
+	}
+}
+
+// short is one line for the incident's message.
+func (j *Judge) short(r Restored, a After, v Verdict) string {
+	now, usually := Rate(v.Rate), "baseline "+Rate(a.Baseline.Rate)
+	switch v.State {
+	case Falling:
+		return fmt.Sprintf("Falling: %s a minute, was %s, %s", now, Rate(a.Spike.Rate), usually)
+	case Flat:
+		return fmt.Sprintf("Flat since %s, %s after the restore: %s a minute, %s%s", j.clock(a.Now, r.Verified), span(a.Now.Sub(r.Verified)), now, usually, caveat(v))
+	case NotFlat:
+		return fmt.Sprintf("Not flat %s after the restore: still %s a minute, %s. The deploy may not be the cause", span(a.Now.Sub(r.Verified)), now, usually)
+	case Back:
+		return fmt.Sprintf("Errors are back: %s a minute, %s", now, usually)
+	case Quiet:
+		return fmt.Sprintf("Not enough traffic to tell whether errors are flat: %s a minute, %s", now, usually)
+	case Uncompared:
+		return "Whether errors are flat can't be told: they were counted for less than 3 minutes before the alert, and there is no baseline"
+	case Unseen:
+		return fmt.Sprintf("Whether errors are flat can't be told: none of %s are counted since the restore", r.Container)
+	}
+	return fmt.Sprintf("Whether errors are flat can't be told: %s a minute, %s", now, usually)
+}
+
+func caveat(v Verdict) string {
+	if v.Traffic {
+		return ""
+	}
+	return " (how much traffic there is, is not known)"
+}
+
+// long is what the thread, the channel and PagerDuty are told beside it.
+func (j *Judge) long(r Restored, a After, v Verdict) string {
+	switch v.State {
+	case Flat:
+		return ". " + j.story(r, a)
+	case NotFlat:
+		return ". Look for an older snapshot under Details, look at the logs in the terminal, or escalate"
+	case Quiet:
+		return ". Look at it again when there is traffic"
+	}
+	return ""
+}
+
+// story is the night in plain words, for people who only hear of its end.
+func (j *Judge) story(r Restored, a After) string {
+	var s strings.Builder
+	if a.Spike.Is {
+		fmt.Fprintf(&s, "Errors of %s were at %s a minute since %s. ", r.Container, Rate(a.Spike.Rate), j.clock(a.Spike.Since, r.Verified))
+	}
+	fmt.Fprintf(&s, "It was restored to %s at %s", r.Snapshot, j.clock(r.Verified, r.Verified))
+	if r.By != "" {
+		fmt.Fprintf(&s, " by %s", r.By)
+	}
+	if r.Volumes {
+		s.WriteString(", with the contents of its volumes")
+	} else {
+		s.WriteString("; data in its volumes was not touched")
+	}
+	if a.Baseline.Short {
+		fmt.Fprintf(&s, ". The baseline is that of %s", span(time.Duration(a.Baseline.Minutes*float64(time.Minute))))
+	}
+	return s.String()
+}
+
+// Rate is errors per minute for people: 21, 1.1, 0.
+func Rate(r float64) string {
+	if r >= 9.95 || r < 0.05 {
+		return fmt.Sprintf("%.0f", r)
+	}
+	return fmt.Sprintf("%.1f", r)
+}
+
+// clock is a time of day, with the day when it is not that of beside.
+func (j *Judge) clock(t, beside time.Time) string {
+	t, beside = t.In(j.Zone), beside.In(j.Zone)
+	if t.Format(time.DateOnly) == beside.Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return t.Format("Jan 2 15:04")
+}
+
+func span(d time.Duration) string { return incidents.Span{Took: d, Done: true}.String() }

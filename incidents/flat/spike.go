@@ -1,0 +1,62 @@
+package flat
+
+import (
+	"time"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// Spike is what the last minutes before a moment are, beside a baseline.
+type Spike struct {
+	Is    bool      // it is one, by the definition
+	Rate  float64   // errors per minute in these minutes
+	Since time.Time // when the errors rose; the zero time when it is none
+}
+
+// Spike looks at the last five minutes before at.
+func (d Definition) Spike(b Baseline, minutes []Minute, at time.Time) Spike {
+	window := between(minutes, at.Add(-d.minutes(spikeMinutes)), at)
+	all := sum(window)
+	s := Spike{Rate: all.Rate()}
+	s.Is = all.Errors >= spikeErrors && inTwo(window) && unusual(b, all, usual) < spikeLevel
+	if s.Is {
+		s.Since = d.rise(b, between(minutes, b.To, at))
+		s.Rate = sum(between(window, s.Since, at)).Rate()
+	}
+	return s
+}
+
+// inTwo says that not all errors are in one minute: a single burst is no spike yet.
+func inTwo(minutes []Minute) bool {
+	with := 0
+	for _, m := range minutes {
+		if m.Errors > 0 {
+			with++
+		}
+	}
+	return with > 1
+}
+
+// unusual is how likely that many errors are at so many times the baseline's rate: the exact conditional binomial test of two
+// Poisson rates (Przyborowski and Wilenski, 1940). Both counts are divided by the dispersion, which widens it.
+func unusual(b Baseline, m Minute, times float64) float64 {
+	now, before := times*m.Exposure()/60, b.Minutes
+	errors := m.Errors / b.Dispersion
+	if errors <= 0 || now <= 0 {
+		return 1
+	}
+	return mathext.RegIncBeta(errors, b.Errors/b.Dispersion+1, now/(now+before))
+}
+
+// rise is the beginning of the last stretch in which errors were not usual. One quieter minute within it is passed over.
+func (d Definition) rise(b Baseline, minutes []Minute) (since time.Time) {
+	quiet := 0
+	for i := len(minutes) - 1; i >= 0 && quiet < 2; i-- {
+		if minutes[i].Rate() > d.usualUpTo(b.Rate) {
+			since, quiet = minutes[i].At, 0
+		} else if !since.IsZero() {
+			quiet++
+		}
+	}
+	return since
+}

@@ -1,0 +1,219 @@
+package store_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/store"
+)
+
+// outage is a night of a few hours ago: errors rise ten minutes before the alert, and a restore is verified five after it.
+type outage struct {
+	t        *testing.T
+	url      string
+	db       *store.DB
+	rng      *rand.Rand
+	opened   time.Time
+	incident int64
+	restore  restore.Restore
+}
+
+// outages begins one, with an hour of one error a minute, ten minutes of 21, and a restore.
+func outages(t *testing.T) *outage {
+	t.Helper()
+	t.Parallel()
+	o := &outage{t: t, url: storetest.URL(t), rng: rand.New(rand.NewPCG(1, 2))}
+	o.db = open(t, o.url)
+	o.opened = time.Now().UTC().Truncate(time.Minute).Add(-3 * time.Hour)
+	in, _ := receive(t, o.db, "E1", incidents.Incident{PagerDutyID: "P1", Title: "500s", Status: incidents.Triggered, OpenedAt: o.opened}, o.opened)
+	o.incident = in.ID
+	o.errors(-75*time.Minute, -10*time.Minute, 1.0/60, 1)
+	o.errors(-10*time.Minute, 5*time.Minute, 21.0/60, 1)
+	o.restore = o.restored(5 * time.Minute)
+	return o
+}
+
+// errors are so many a second and so many requests, from one moment after the alert to another.
+func (o *outage) errors(from, to time.Duration, perSecond, requests float64) {
+	o.t.Helper()
+	var counts []flat.Count
+	for at := from; at < to; at += 5 * time.Second {
+		c := flat.Count{Key: "shop", From: o.opened.Add(at), To: o.opened.Add(at + 5*time.Second), Requests: 5 * requests, Traffic: true, Share: 1}
+		for range 50 {
+			if o.rng.Float64() < perSecond/10 {
+				c.Errors++
+			}
+		}
+		counts = append(counts, c)
+	}
+	save(o.t, o.db, counts...)
+}
+
+// restored asks for a restore, and has it verified so long after the alert.
+func (o *outage) restored(after time.Duration) restore.Restore {
+	o.t.Helper()
+	w := wish(shelved(o.t, o.db, "shop", "pre-deploy-"+after.String()))
+	w.By.Incident, w.By.Actor = o.incident, incidents.Actor{Kind: incidents.Person, Name: "Ada"}
+	w.RequestedAt = o.opened.Add(after - 10*time.Second)
+	return o.verified(w, after)
+}
+
+func (o *outage) verified(w restore.Restore, after time.Duration) restore.Restore {
+	o.t.Helper()
+	r, _, err := o.db.Open(o.t.Context(), w, "")
+	testkit.OK(o.t, err)
+	r, err = o.db.Claim(o.t.Context(), r.ID, "bot", time.Minute)
+	testkit.OK(o.t, err)
+	for _, to := range []restore.State{restore.Preflight, restore.Prepared, restore.Swapping, restore.Started, restore.Verified} {
+		r.VerifiedAt = o.opened.Add(after)
+		r, err = o.db.Advance(o.t.Context(), r, to, incidents.Entry{IncidentID: o.incident, Kind: incidents.KindRestoreState, Actor: incidents.Self()})
+		testkit.OK(o.t, err)
+	}
+	return r
+}
+
+// snapshotOf is the snapshot that a restore was to.
+func snapshotOf(r restore.Restore) snapshot.Snapshot {
+	return snapshot.Snapshot{ID: r.SnapshotID, Key: r.Key, Container: r.Container, Name: r.Snapshot}
+}
+
+// judged has two bots look every five seconds, and returns what was said, with how long after the alert.
+func (o *outage) judged(from, to time.Duration) (said []string) {
+	o.t.Helper()
+	now := from
+	bot := func() *flat.Judge {
+		return flat.NewJudge(flat.JudgeConfig{Journal: open(o.t, o.url), Now: func() time.Time { return o.opened.Add(now) }})
+	}
+	one, other := bot(), bot()
+	before := len(o.entries())
+	for ; now <= to; now += 5 * time.Second {
+		both := make(chan error, 2)
+		for _, j := range []*flat.Judge{one, other} {
+			go func() { both <- j.Look(o.t.Context()) }()
+		}
+		testkit.OK(o.t, <-both)
+		testkit.OK(o.t, <-both)
+	}
+	for _, e := range o.entries()[before:] {
+		said = append(said, string(e.Kind)+" "+e.OccurredAt.Sub(o.opened).String())
+	}
+	return said
+}
+
+func (o *outage) entries() []incidents.Entry {
+	o.t.Helper()
+	all, err := o.db.Entries(o.t.Context(), o.incident, 0)
+	testkit.OK(o.t, err)
+	var out []incidents.Entry
+	for _, e := range all {
+		if strings.HasPrefix(string(e.Kind), "errors.") {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (o *outage) flatAt() time.Time {
+	o.t.Helper()
+	in, err := o.db.Incident(o.t.Context(), o.incident)
+	testkit.OK(o.t, err)
+	return in.FlatAt
+}
+
+func (o *outage) want(got []string, want ...string) {
+	o.t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		o.t.Error(diff)
+		for _, e := range o.entries() {
+			o.t.Log(e.OccurredAt.Sub(o.opened), e.Kind, e.Summary)
+		}
+	}
+}
+
+func TestErrorsFallAndAreFlatAfterARestore(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 15*time.Minute, 1.0/60, 1)
+	o.want(o.judged(5*time.Minute, 15*time.Minute), "errors.falling 5m35s", "errors.flat 8m25s")
+	if got := o.flatAt(); !got.Equal(o.opened.Add(8*time.Minute + 25*time.Second)) {
+		t.Error("flat at", got)
+	}
+	flatly := o.entries()[1]
+	for _, part := range []string{", 3 min 25 s after the restore: 1.0 a minute, baseline 0.9. Errors of shop were at 21 a minute since ",
+		"It was restored to pre-deploy-5m0s at ", " by Ada; data in its volumes was not touched"} {
+		if !strings.Contains(flatly.Summary, part) {
+			t.Errorf("%q lacks %q", flatly.Summary, part)
+		}
+	}
+}
+
+func TestErrorsThatARestoreDoesNotMendAreNotFlat(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 12*time.Minute, 21.0/60, 1)
+	o.want(o.judged(5*time.Minute, 12*time.Minute), "errors.not-flat 10m0s")
+	if got := o.entries()[0].Summary; !strings.Contains(got, "baseline 0.9. The deploy may not be the cause. Look for an older snapshot") {
+		t.Error(got)
+	}
+	if got := o.flatAt(); !got.IsZero() {
+		t.Error("flat at", got)
+	}
+}
+
+func TestErrorsThatComeBackAreNoLongerFlat(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 12*time.Minute, 0, 1)
+	o.errors(12*time.Minute, 16*time.Minute, 21.0/60, 1)
+	o.want(o.judged(5*time.Minute, 16*time.Minute), "errors.falling 5m35s", "errors.flat 6m25s", "errors.back 13m15s")
+	if got := o.flatAt(); !got.IsZero() {
+		t.Error("flat at", got)
+	}
+}
+
+func TestNoTrafficIsNotFlat(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 14*time.Minute, 0, 0)
+	o.want(o.judged(5*time.Minute, 14*time.Minute), "errors.unknown 10m0s")
+	if got := o.entries()[0].Summary; !strings.Contains(got, "Not enough traffic to tell") {
+		t.Error(got)
+	}
+}
+
+func TestErrorsThatNobodyCountsAnyMoreAreUnknown(t *testing.T) {
+	o := outages(t)
+	o.want(o.judged(5*time.Minute, 12*time.Minute), "errors.unknown 7m0s")
+}
+
+func TestARestoreOfWhatIsNotMeasuredIsNotJudged(t *testing.T) {
+	o := outages(t)
+	w := wish(shelved(t, o.db, "worker", "good"))
+	w.By.Incident = o.incident
+	o.verified(w, 6*time.Minute)
+	o.errors(5*time.Minute, 9*time.Minute, 1.0/60, 1)
+	o.want(o.judged(5*time.Minute, 9*time.Minute), "errors.falling 5m35s", "errors.flat 8m25s")
+}
+
+func TestAnUndoANewRestoreAndAResolveEndTheJudging(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 40*time.Minute, 1.0/60, 1)
+	o.want(o.judged(5*time.Minute, 9*time.Minute), "errors.falling 5m35s", "errors.flat 8m25s")
+	undo := wish(snapshotOf(o.restore))
+	undo.Kind, undo.UndoOf, undo.By.Incident = restore.Undoing, o.restore.ID, o.incident
+	o.verified(undo, 9*time.Minute)
+	o.want(o.judged(9*time.Minute, 14*time.Minute))
+	if got := o.flatAt(); !got.IsZero() {
+		t.Error("undone, and flat at", got)
+	}
+	o.restored(15 * time.Minute)
+	o.want(o.judged(15*time.Minute, 16*time.Minute), "errors.falling 15m35s")
+	receive(t, o.db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, OpenedAt: o.opened, ResolvedAt: o.opened.Add(16 * time.Minute)}, o.opened.Add(16*time.Minute))
+	o.want(o.judged(16*time.Minute, 25*time.Minute))
+}
