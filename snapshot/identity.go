@@ -23,8 +23,10 @@ type Observation struct {
 	State     string
 	CreatedAt time.Time // to the second
 	Schedule  string
-	Volumes   bool // their contents are to be archived
-	Others    bool // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
+	Volumes   bool   // their contents are to be archived
+	Others    bool   // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
+	Waits     bool   // it is no container of its own yet: see Standing
+	Leaves    string // the key that it gives up for this one; "": none
 }
 
 func (s Observation) Alive() bool {

@@ -13,13 +13,13 @@ import (
 // knownLabels are those that say something, without the prefix.
 func knownLabels() []string {
 	return []string{
-		"enable", "service", "pagerduty.service", "slack.channel", "restore.allow", "terminal.allow", "terminal.command", "schedule",
+		"enable", "identity", "service", "pagerduty.service", "slack.channel", "restore.allow", "terminal.allow", "terminal.command", "schedule",
 		"keep", "volumes", "pause", "stop-timeout", "runbook",
 	}
 }
 
 // labelsToCome are reserved: this version reads them and does nothing with them.
-func labelsToCome() []string { return []string{"identity", "errors.query", "errors.pattern"} }
+func labelsToCome() []string { return []string{"errors.query", "errors.pattern"} }
 
 // ourLabels are those that the program puts on what it makes itself.
 func ourLabels() []string { return []string{"helper", "demo"} }

@@ -19,6 +19,7 @@ import (
 type Settings struct {
 	access.Labels   // who may, and where they are
 	Enabled         bool
+	Identity        string // one name for differently named containers that succeed each other; "": their tool's labels or their names tell
 	Service         string
 	TerminalCommand []string
 	Schedule        string
@@ -43,6 +44,10 @@ func ParseSettings(labels map[string]string) Settings {
 	s.RestoreAllow.Rule = access.Channel
 	p := parser{labels: labels, s: &s}
 	s.Enabled = labels[labelPrefix+"enable"] == "true"
+	s.Identity = ParseIdentity(labels)
+	if s.Identity == "" && labels[labelPrefix+"identity"] != "" {
+		p.wrong("identity", "1 to 100 letters, digits, '.', '_' and '-', with a letter or digit first")
+	}
 	s.Service = labels[labelPrefix+"service"]
 	p.services()
 	p.channel()
@@ -60,6 +65,16 @@ func ParseSettings(labels map[string]string) Settings {
 	p.pattern()
 	p.unknown()
 	return s
+}
+
+var identityGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// ParseIdentity reads the label snapback.identity; "" when there is none, or one that can't be a name.
+func ParseIdentity(labels map[string]string) string {
+	if v := labels[labelPrefix+"identity"]; identityGrammar.MatchString(v) {
+		return v
+	}
+	return ""
 }
 
 type parser struct {

@@ -93,7 +93,10 @@ type Container struct {
 	Health    string    `json:"health,omitempty"` // "" (no health check), starting, healthy, unhealthy
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
+	Own       string    `json:"own,omitempty"`    // the key that its labels and its name tell: not Key where it has another one's place
+	Config    string    `json:"config,omitempty"` // as Member has it
 	Settings  Settings  `json:"-"`
+	Beside    []string  `json:"-"` // names of those that run beside it in its place, or are about to take it
 	Elsewhere bool      `json:"-"` // another bot looks after it, and this one can't: see ElsewhereError
 
 	// Carries says why nothing is done to the container: the bot runs in it, or depends on it as much; "" when it does not.

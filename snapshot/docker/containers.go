@@ -20,8 +20,8 @@ const (
 	atOnce      = 8 // calls to the engine that run side by side
 )
 
-// List returns all enabled containers, whatever their state, without those that a restore has set aside. What goes
-// away while it looks is left out.
+// List returns all enabled containers, whatever their state, one for each key, without those that a restore has set aside and
+// those that Compose runs for one command. What goes away while it looks is left out.
 func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
@@ -32,44 +32,56 @@ func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
 		return nil, err
 	}
 	e.forgetMounted(rows)
-	found := make([]*snapshot.Container, len(rows))
+	found := make([]*document, len(rows))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, row := range rows {
-		if snapshot.OurName(nameOf(row)) {
-			continue
+		if stands(nameOf(row), row.Labels) {
+			group.Go(func() (err error) { found[i], err = e.listed(gctx, row.ID); return err })
 		}
-		group.Go(func() error { return e.listed(gctx, engineID, row.ID, &found[i]) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return present(found), nil
+	return e.shown(ctx, engineID, found), nil
 }
 
-func (e *Engine) listed(ctx context.Context, engineID, id string, to **snapshot.Container) error {
+// stands says that a container may stand for an identity.
+func stands(name string, labels map[string]string) bool {
+	return name != "" && !snapshot.OurName(name) && !oneOff(labels)
+}
+
+// listed inspects one of List's; nil when it has gone, or is none.
+func (e *Engine) listed(ctx context.Context, id string) (*document, error) {
 	d, _, err := e.look(ctx, id)
 	if errors.Is(err, snapshot.ErrGone) {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
+	if err != nil || !e.enabled(d) || !stands(d.Name, d.Config.Labels) {
+		return nil, err
 	}
-	if e.enabled(d) && !snapshot.OurName(d.Name) {
-		c := d.container(engineID)
-		c.Carries = e.carries(ctx, d.candidate())
-		*to = &c
-		_, err = e.mountedImages(ctx, d) // before a deploy gives their names to others
-	}
-	return err
+	_, err = e.mountedImages(ctx, d) // before a deploy gives their names to others
+	return &d, err
 }
 
-func present(found []*snapshot.Container) []snapshot.Container {
-	var out []snapshot.Container
-	for _, c := range found {
-		if c != nil {
-			out = append(out, *c)
+// shown are those that stand for a key.
+func (e *Engine) shown(ctx context.Context, engineID string, found []*document) []snapshot.Container {
+	var members []snapshot.Member
+	for _, d := range found {
+		if d != nil {
+			members = append(members, d.member(engineID))
 		}
+	}
+	standings := e.settle(members)
+	var out []snapshot.Container
+	for _, d := range found {
+		if d == nil || !standings[d.ID].Shown {
+			continue
+		}
+		c := d.container(engineID)
+		c.Key, c.Beside = standings[d.ID].Key, standings[d.ID].Beside
+		c.Carries = e.carries(ctx, d.candidate())
+		out = append(out, c)
 	}
 	return out
 }

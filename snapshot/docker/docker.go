@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -123,27 +122,4 @@ func (e *Engine) Ping(ctx context.Context) error {
 	e.cli.NegotiateAPIVersionPing(ping)
 	e.learnVersion(ping.APIVersion)
 	return nil
-}
-
-// Labels that Compose puts on its containers.
-const (
-	composeProject = "com.docker.compose.project"
-	composeService = "com.docker.compose.service"
-	composeNumber  = "com.docker.compose.container-number"
-	composeOneOff  = "com.docker.compose.oneoff"
-)
-
-// Key is a container's identity, which outlives every deploy: engine + Compose project, service and number, or
-// engine + name. It is never the engine's ID of the container, which changes with each.
-func Key(engineID, name string, labels map[string]string) string {
-	project, service := labels[composeProject], labels[composeService]
-	oneOff := strings.EqualFold(labels[composeOneOff], "true")
-	if project == "" || service == "" || oneOff {
-		return engineID + "/name/" + name
-	}
-	number := labels[composeNumber]
-	if number == "" {
-		number = "1"
-	}
-	return engineID + "/compose/" + project + "/" + service + "/" + number
 }

@@ -157,8 +157,9 @@ func (d document) shortID() string { return d.ID[:min(len(d.ID), 12)] }
 
 func (d document) container(engineID string) snapshot.Container {
 	settings := snapshot.ParseSettings(d.labels())
+	key := Key(engineID, d.Name, d.Config.Labels)
 	c := snapshot.Container{
-		Key: Key(engineID, d.Name, d.Config.Labels), ID: d.ID, Name: d.Name, Engine: engineID,
+		Key: key, Own: key, Config: d.Config.Labels[composeHash], ID: d.ID, Name: d.Name, Engine: engineID,
 		Service: service(settings, d.Config.Labels, d.Name),
 		Image:   d.Config.Image, ImageID: d.Image, State: d.State.Status,
 		CreatedAt: instant(d.Created), StartedAt: instant(d.State.StartedAt), Settings: settings,
@@ -167,6 +168,15 @@ func (d document) container(engineID string) snapshot.Container {
 		c.Health = d.State.Health.Status
 	}
 	return c
+}
+
+// member is the container as it is known before it is clear whose place it has.
+func (d document) member(engineID string) snapshot.Member {
+	key := Key(engineID, d.Name, d.Config.Labels)
+	return snapshot.Member{
+		ID: d.ID, Name: d.Name, State: d.State.Status, CreatedAt: instant(d.Created),
+		Key: key, Lineage: lineage(key), Config: d.Config.Labels[composeHash],
+	}
 }
 
 // labels are the container's, without the one by which this bot's containers are told from others': its name is the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,8 +91,9 @@ func event(m events.Message) snapshot.Event {
 	}
 }
 
-// Observations lists what List does and what other bots are for, from a single call and with no more than that tells: it serves to
-// see at once whether something has changed, with hundreds of containers. What carries this bot is for others as well.
+// Observations lists what List does, those that wait, and what other bots are for, from a single call and with no more than that
+// tells: it serves to see at once whether something has changed, with hundreds of containers. What carries this bot is for
+// others as well.
 func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
@@ -101,42 +103,59 @@ func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, erro
 	if err != nil {
 		return nil, err
 	}
-	var out []snapshot.Observation
+	rows = slices.DeleteFunc(rows, func(r container.Summary) bool { return !stands(nameOf(r), r.Labels) })
+	members := make([]snapshot.Member, 0, len(rows))
 	for _, row := range rows {
-		if name := nameOf(row); name != "" && !snapshot.OurName(name) {
-			s := observation(engineID, name, row)
+		members = append(members, memberOf(engineID, row))
+	}
+	if err := e.tellApart(ctx, members); err != nil {
+		return nil, err
+	}
+	standings := e.settle(members)
+	var out []snapshot.Observation
+	for i, row := range rows {
+		if st := standings[row.ID]; st.Shown || st.Waits {
+			s := observation(members[i], st, row)
 			s.Others = !enabledBy(row.Labels, e.only) || e.carries(ctx, rowCandidate(row)) != ""
 			out = append(out, s)
 		}
 	}
-	return out, e.tellApart(ctx, out)
+	return out, nil
 }
 
-// tellApart asks for the states of those that share an identity, since who of them runs has it.
-func (e *Engine) tellApart(ctx context.Context, seen []snapshot.Observation) error {
+// tellApart asks for the states of those that may stand for the same, since who of them runs does.
+func (e *Engine) tellApart(ctx context.Context, members []snapshot.Member) error {
 	times := map[string]int{}
-	for _, s := range seen {
-		times[s.Key]++
+	for _, m := range members {
+		times[m.Key]++
 	}
 	var ids []string
-	for _, s := range seen {
-		if times[s.Key] > 1 {
-			ids = append(ids, s.ID)
+	for _, m := range members {
+		if times[m.Key] > 1 {
+			ids = append(ids, m.ID)
 		}
 	}
 	states, err := e.states(ctx, ids)
-	for i, s := range seen {
-		if state := states[s.ID]; state != "" {
-			seen[i].State = state
+	for i, m := range members {
+		if state := states[m.ID]; state != "" {
+			members[i].State = state
 		}
 	}
 	return err
 }
 
-func observation(engineID, name string, row container.Summary) snapshot.Observation {
+func memberOf(engineID string, row container.Summary) snapshot.Member {
+	key := Key(engineID, nameOf(row), row.Labels)
+	return snapshot.Member{
+		ID: row.ID, Name: nameOf(row), State: string(row.State), CreatedAt: time.Unix(row.Created, 0).UTC(),
+		Key: key, Lineage: lineage(key), Config: row.Labels[composeHash],
+	}
+}
+
+func observation(m snapshot.Member, st snapshot.Standing, row container.Summary) snapshot.Observation {
 	settings := snapshot.ParseSettings(row.Labels)
 	return snapshot.Observation{
-		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, State: string(row.State),
-		CreatedAt: time.Unix(row.Created, 0).UTC(), Schedule: settings.Schedule, Volumes: settings.Volumes,
+		Key: st.Key, ID: m.ID, Name: m.Name, State: m.State, Waits: st.Waits, Leaves: st.Leaves,
+		CreatedAt: m.CreatedAt, Schedule: settings.Schedule, Volumes: settings.Volumes,
 	}
 }

@@ -28,44 +28,28 @@ func (w *Watcher) look(ctx context.Context) error {
 		return err
 	}
 	// Other bots' containers are looked at too: one that this bot may not touch is not gone.
-	now := occupants(seen, identities)
+	now, waiting := occupants(seen)
 	if err := w.notePresent(ctx, engine, now, identities); err != nil {
 		return err
 	}
-	w.compare(now, identities)
+	w.compare(now, waiting, identities)
 	if to.IsZero() {
 		return nil
 	}
 	return w.Store.SeeEvents(ctx, engine, to)
 }
 
-// occupants says which container each identity stands for. While a deploy is under way there may be two: it is the one that
-// runs, and of two that run, or don't, the newer one.
-func occupants(seen []snapshot.Observation, identities []snapshot.Identity) map[string]snapshot.Observation {
-	before := map[string]string{}
-	for _, p := range identities {
-		before[p.Key] = p.ContainerID
-	}
-	out := map[string]snapshot.Observation{}
+// occupants says which container each identity stands for, and which ones wait beside them.
+func occupants(seen []snapshot.Observation) (now map[string]snapshot.Observation, waiting []snapshot.Observation) {
+	now = map[string]snapshot.Observation{}
 	for _, s := range seen {
-		if s.State == "removing" || s.State == "dead" {
+		if s.Waits {
+			waiting = append(waiting, s)
 			continue
 		}
-		if other, two := out[s.Key]; !two || precedes(s, other, before[s.Key]) {
-			out[s.Key] = s
-		}
+		now[s.Key] = s
 	}
-	return out
-}
-
-func precedes(a, b snapshot.Observation, before string) bool {
-	switch {
-	case a.Alive() != b.Alive():
-		return a.Alive()
-	case !a.CreatedAt.Equal(b.CreatedAt):
-		return a.CreatedAt.After(b.CreatedAt)
-	}
-	return b.ID == before // within one second, the one that was not there before is the newer one
+	return now, waiting
 }
 
 // notePresent writes down who has gone or come back, if anybody has.
@@ -87,7 +71,7 @@ func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string
 	return w.Store.NotePresent(ctx, engine, keys, w.Scope, within)
 }
 
-func (w *Watcher) compare(now map[string]snapshot.Observation, identities []snapshot.Identity) {
+func (w *Watcher) compare(now map[string]snapshot.Observation, waiting []snapshot.Observation, identities []snapshot.Identity) {
 	known, was := map[string]snapshot.Identity{}, map[string]string{}
 	for _, p := range identities {
 		known[p.Key], was[p.ContainerID] = p, p.Key
@@ -99,20 +83,22 @@ func (w *Watcher) compare(now map[string]snapshot.Observation, identities []snap
 		}
 		p, ok := known[key]
 		list = append(list, watched{p, s})
-		if ok && p.ContainerID == s.ID || !ok && !w.lasting(s, was[s.ID]) {
+		if ok && p.ContainerID == s.ID || !ok && was[s.ID] != "" && was[s.ID] != key && !w.lasting(s) {
 			continue
 		}
 		w.queueDeploy(key, func(ctx context.Context) error { return w.arrived(ctx, s) })
 	}
-	w.remember(list)
+	for _, s := range waiting {
+		if !s.Others && w.lasting(s) {
+			w.queueDeploy(s.Key, func(ctx context.Context) error { return w.arrived(ctx, s) })
+		}
+	}
+	w.remember(list, waiting)
 }
 
-// lasting says that a container under a new identity is there to stay. One that was only renamed may be about to be
-// removed: some updaters make room for its successor that way.
-func (w *Watcher) lasting(s snapshot.Observation, before string) bool {
-	if before == "" || before == s.Key {
-		return true
-	}
+// lasting says that a container beside another one of its line is there to stay. Until then one of them may be about to be
+// removed: tools replace containers that way.
+func (w *Watcher) lasting(s snapshot.Observation) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	since, ok := w.noticed[s.ID]

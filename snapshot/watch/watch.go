@@ -79,9 +79,10 @@ type Watcher struct {
 	seenTo     time.Time                // the newest event's moment
 	due        map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
 	waits      map[string]time.Duration // by the engine's ID: how long to wait after the last try of a baseline
-	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen under another identity than before
+	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen beside another one of its line
 	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
 	identities []watched                // what the last look showed
+	waiting    []snapshot.Observation   // and who waited beside them
 
 	restarts restarts
 }
@@ -247,7 +248,7 @@ func (w *Watcher) lookLoop() {
 		}
 		if err := w.look(w.ctx); err != nil && w.ctx.Err() == nil {
 			w.Logger.Warn("looking at the engine", "err", err)
-			w.remember(nil) // what was seen before may no longer be so
+			w.remember(nil, nil) // what was seen before may no longer be so
 			w.lookIn(2 * time.Second)
 		}
 	}
@@ -269,10 +270,10 @@ func (w *Watcher) awaitQuiet() {
 	}
 }
 
-func (w *Watcher) remember(list []watched) {
+func (w *Watcher) remember(list []watched, waiting []snapshot.Observation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.identities = list
+	w.identities, w.waiting = list, waiting
 }
 
 // forget drops what is known of containers that are gone, and moments that are too old to date a deploy by.
@@ -283,6 +284,9 @@ func (w *Watcher) forget() {
 	there := map[string]bool{}
 	for _, p := range w.identities {
 		there[p.Now.ID] = true
+	}
+	for _, s := range w.waiting {
+		there[s.ID] = true
 	}
 	gone := func(id string, _ time.Time) bool { return !there[id] }
 	maps.DeleteFunc(w.due, gone)
