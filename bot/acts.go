@@ -176,7 +176,7 @@ func (h *handling) acknowledge(ctx context.Context, v value) error {
 	case in.Status == incidents.Resolved:
 		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	case in.Status == incidents.Acknowledged:
-		return &denial{sentence: "It is acknowledged already" + byWhom(in.AcknowledgedBy) + "."}
+		return &denial{sentence: "It is acknowledged already" + byWhom(in.LastAcknowledgedBy) + "."}
 	}
 	return h.ask(ctx, in, incidents.KindAcknowledgeAsked, "acknowledge")
 }

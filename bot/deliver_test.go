@@ -49,7 +49,7 @@ func TestMessageIsPostedOnceAndEditedWhenItChanges(t *testing.T) {
 		t.Fatalf("%d messages, %d edits", got, n.slack.Calls("chat.update"))
 	}
 	in := theIncident()
-	in.Status, in.AcknowledgedAt, in.AcknowledgedBy = incidents.Acknowledged, at("03:43"), "Ann Lee"
+	in.Status, in.LastAcknowledgedAt, in.LastAcknowledgedBy = incidents.Acknowledged, at("03:43"), "Ann Lee"
 	n.do(func() { n.incidents[7] = in })
 	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindPagerDutyAcked, Summary: "Acknowledged by Ann Lee"})
 	n.deliver(t, 7)

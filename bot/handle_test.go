@@ -199,7 +199,7 @@ func TestSecondAcknowledgeSaysWhoHasIt(t *testing.T) {
 	n := setup(t)
 	m := n.alert(t)
 	in := theIncident()
-	in.Status, in.AcknowledgedBy = incidents.Acknowledged, "Bob"
+	in.Status, in.LastAcknowledgedBy = incidents.Acknowledged, "Bob"
 	n.do(func() { n.incidents[7] = in })
 	n.tap(t, n.ann, m.Button("Acknowledge"))
 	n.ann.ExpectEphemeral(t, n.shop, "It is acknowledged already, by Bob.")

@@ -42,7 +42,7 @@ func theView() bot.View {
 }
 
 func acked(v *bot.View) {
-	v.Incident.Status, v.Incident.AcknowledgedBy, v.Incident.AcknowledgedAt = incidents.Acknowledged, "Ann Lee", at("03:43")
+	v.Incident.Status, v.Incident.LastAcknowledgedBy, v.Incident.LastAcknowledgedAt = incidents.Acknowledged, "Ann Lee", at("03:43")
 }
 
 func restoring(state restore.State, phases int) func(*bot.View) {
@@ -236,7 +236,7 @@ func FuzzRendering(f *testing.F) {
 }
 
 func fill(v *bot.View, title, name, snap, attribute, value string, id int64) {
-	v.Incident.ID, v.Incident.Title, v.Incident.Service, v.Incident.AcknowledgedBy, v.Incident.Number = id, title, name, name, id
+	v.Incident.ID, v.Incident.Title, v.Incident.Service, v.Incident.LastAcknowledgedBy, v.Incident.Number = id, title, name, name, id
 	v.Incident.URL, v.Incident.Urgency, v.Incident.ResolvedBy = value, value, name
 	for i := range v.Containers {
 		c := &v.Containers[i]

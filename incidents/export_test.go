@@ -66,7 +66,7 @@ func night(t *testing.T) incidents.Report {
 				Summary: "Anna acknowledged the incident.",
 			},
 			incidents.Entry{
-				OccurredAt: at("02:44:30"), Kind: incidents.KindTerminalShell, Actor: anna, Source: incidents.Source{System: "snapback"}, Summary: "Anna started a shell in api",
+				OccurredAt: at("02:44:30"), Kind: incidents.KindTerminalShell, Actor: anna, Source: incidents.Source{System: "snapback", URL: "https://snapback.example.com/incidents/7/timeline"}, Summary: "Anna started a shell in api",
 				Details: json.RawMessage(`{"recording":"QRSTUV","container":"api"}`),
 			},
 			incidents.Entry{
@@ -77,6 +77,46 @@ func night(t *testing.T) incidents.Report {
 			incidents.Entry{OccurredAt: at("02:50:00"), Kind: incidents.KindPagerDutyResolved, Actor: anna, Source: incidents.Source{System: "pagerduty", URL: pd}, Summary: "Anna resolved the incident."},
 		),
 		Zone: zone, Generated: at("10:00:00"), Chain: "verified",
+	}
+}
+
+func TestPostMortemOfWhatNobodyAcknowledgedDoesNotWait(t *testing.T) {
+	t.Parallel()
+	r := night(t)
+	r.Incident.AcknowledgedAt, r.Incident.AcknowledgedBy, r.Incident.RestoredAt, r.Incident.FlatAt = time.Time{}, "", time.Time{}, time.Time{}
+	for _, format := range []string{"md", "html"} {
+		got := string(export(t, format, r))
+		for _, want := range []string{"never: it was resolved without", "never acknowledged", "nothing was restored", "not seen"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s does not say %q", format, want)
+			}
+		}
+		if strings.Contains(got, "not yet") {
+			t.Errorf("%s waits for what will never be", format)
+		}
+	}
+}
+
+func TestPostMortemSaysWhoHadTheIncidentLast(t *testing.T) {
+	t.Parallel()
+	r := night(t)
+	r.Incident.LastAcknowledgedAt, r.Incident.LastAcknowledgedBy = at("02:45:00"), "Ben"
+	if got := string(export(t, "md", r)); !strings.Contains(got, "Anna, 2026-03-05 02:43:10 UTC (03:43:10 CET); last Ben, 2026-03-05 02:45:00 UTC") {
+		t.Errorf("%s", got)
+	}
+}
+
+// The HTTP API wants a token: a link to it is of no use to people.
+func TestPostMortemLeadsPeopleNotToTheAPI(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"md", "html"} {
+		got := string(export(t, format, night(t)))
+		if strings.Contains(got, "snapback.example.com") || !strings.Contains(got, "acme.slack.com") {
+			t.Errorf("%s leads to the API, or not to Slack:\n%s", format, got)
+		}
+	}
+	if got := string(export(t, "json", night(t))); !strings.Contains(got, "https://snapback.example.com/incidents/7/timeline") {
+		t.Error("programs are not told where the API has it")
 	}
 }
 

@@ -38,10 +38,15 @@ type Incident struct {
 	OpenedAt       time.Time `json:"opened_at,omitzero"`
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 	AcknowledgedBy string    `json:"acknowledged_by,omitempty"`
-	RestoredAt     time.Time `json:"restored_at,omitzero"`
-	FlatAt         time.Time `json:"flat_at,omitzero"`
-	ResolvedAt     time.Time `json:"resolved_at,omitzero"`
-	ResolvedBy     string    `json:"resolved_by,omitempty"`
+
+	// Who has acknowledged it last: somebody else than at first when that was taken back, or when two have.
+	LastAcknowledgedAt time.Time `json:"last_acknowledged_at,omitzero"`
+	LastAcknowledgedBy string    `json:"last_acknowledged_by,omitempty"`
+
+	RestoredAt time.Time `json:"restored_at,omitzero"`
+	FlatAt     time.Time `json:"flat_at,omitzero"`
+	ResolvedAt time.Time `json:"resolved_at,omitzero"`
+	ResolvedBy string    `json:"resolved_by,omitempty"`
 }
 
 // Open says whether somebody may still have to act.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/snapback/snapback/internal/outside"
@@ -51,13 +52,13 @@ func newStory(r Report) (story, error) {
 	s := story{
 		Title: cmp.Or(outside.Line(i.Title), "untitled incident"), Service: outside.Line(i.Service), Urgency: outside.Line(i.Urgency),
 		Priority: outside.Line(i.Priority), Status: outside.Line(string(i.Status)), URL: outside.URL(i.URL),
-		Opened: r.moment(i.OpenedAt), Acknowledged: r.byWhom(i.AcknowledgedBy, i.AcknowledgedAt), Resolved: r.byWhom(i.ResolvedBy, i.ResolvedAt),
+		Opened: r.moment(i.OpenedAt), Acknowledged: r.acknowledged(), Resolved: r.byWhom(i.ResolvedBy, i.ResolvedAt),
 		Chain: cmp.Or(outside.Line(r.Chain), "not checked"), Generated: r.moment(r.Generated), Zone: r.Zone.String(), Questions: questions(),
 		Spans: []namedSpan{
-			{"To acknowledge", spans.ToAcknowledge.String()},
-			{"To restore", spans.ToRestore.String()},
-			{"To flat", spans.ToFlat.String()},
-			{"To resolve", spans.ToResolve.String()},
+			{"To acknowledge", r.took(spans.ToAcknowledge, "never acknowledged")},
+			{"To restore", r.took(spans.ToRestore, "nothing was restored")},
+			{"To flat", r.took(spans.ToFlat, "not seen")},
+			{"To resolve", r.took(spans.ToResolve, "not known")},
 		},
 	}
 	s.Number = cmp.Or(outside.Line(i.PagerDutyID), "unknown")
@@ -90,8 +91,16 @@ func (r Report) line(e Entry) line {
 	return line{
 		Recording: e.recording(), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
 		Kind: outside.Line(string(e.Kind)), Summary: outside.Line(e.Summary), Actor: actorName(e.Actor),
-		Source: cmp.Or(outside.Line(e.Source.System), "snapback"), URL: outside.URL(e.Source.URL),
+		Source: cmp.Or(outside.Line(e.Source.System), "snapback"), URL: e.page(),
 	}
+}
+
+// page is where a browser can read more of e; "" when there is only the HTTP API, which wants a token.
+func (e Entry) page() string {
+	if strings.HasSuffix(e.Source.URL, LinkOf("", e)) {
+		return ""
+	}
+	return outside.URL(e.Source.URL)
 }
 
 // recording is the file of what the shell that e tells of has shown.
@@ -163,7 +172,7 @@ func (r Report) restore(e Entry) restore {
 		out.Downtime = fmt.Sprintf("%d ms", *details.DowntimeMs)
 	}
 	for _, p := range details.Phases {
-		out.Phases = append(out.Phases, namedSpan{outside.Line(p.State), fmt.Sprintf("%d ms", p.Ms)})
+		out.Phases = append(out.Phases, namedSpan{phase(p.State), fmt.Sprintf("%d ms", p.Ms)})
 	}
 	for _, d := range details.Differences {
 		if d.Expected == "" {
@@ -171,6 +180,16 @@ func (r Report) restore(e Entry) restore {
 		}
 	}
 	return out
+}
+
+// phase is what a restore does in a state, for people.
+func phase(state string) string {
+	words := map[string]string{
+		"requested": "Taking it up", "preflight": "Checking that it can be done", "prepared": "Preparing the replacement beside what ran",
+		"swapping": "Putting the replacement in its place", "started": "Watching whether it stays up",
+		"reverting": "Putting the container from before back",
+	}
+	return cmp.Or(words[state], outside.Line(state))
 }
 
 // readDetails reads what it can: an export must not fail because an entry of last year has another shape.
@@ -198,6 +217,27 @@ func (r Report) local(t time.Time) string {
 		return local.Format(time.TimeOnly)
 	}
 	return local.Format(time.DateTime)
+}
+
+// took is a duration. Once the incident is over, what has not happened is told as never.
+func (r Report) took(s Span, never string) string {
+	if !s.Done && !r.Incident.Open() {
+		return never
+	}
+	return s.String()
+}
+
+// acknowledged is who did so first, and who did so last when that was somebody else or another time.
+func (r Report) acknowledged() string {
+	i := r.Incident
+	if i.AcknowledgedAt.IsZero() && !i.Open() {
+		return "never: it was resolved without"
+	}
+	first := r.byWhom(i.AcknowledgedBy, i.AcknowledgedAt)
+	if !i.LastAcknowledgedAt.After(i.AcknowledgedAt) {
+		return first
+	}
+	return first + "; last " + r.byWhom(i.LastAcknowledgedBy, i.LastAcknowledgedAt)
 }
 
 func (r Report) byWhom(who string, at time.Time) string {

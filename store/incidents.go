@@ -34,7 +34,7 @@ func (db *DB) ReceiveEvent(ctx context.Context, d incidents.Delivery, in inciden
 			return err
 		}
 		fresh = true
-		if e.IncidentID, err = upsertIncident(ctx, tx, in, at); err != nil {
+		if e.IncidentID, err = upsertIncident(ctx, tx, in, at, e.Kind); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE deliveries SET incident_id = $2 WHERE id = $1`, id, e.IncidentID); err != nil {
@@ -70,36 +70,43 @@ func insertDelivery(ctx context.Context, tx pgx.Tx, d incidents.Delivery) (id in
 	return id, err == nil, err
 }
 
-// upsertIncident brings an incident up to an event of the moment at. An event that comes late, after one that
+// succeeds says in SQL that an event happened after what is written. PagerDuty's moments can be alike, and events come in any
+// order: an incident is opened first, and resolved after it was acknowledged.
+const succeeds = `(excluded.status_at > i.status_at OR excluded.status_at = i.status_at AND NOT @opens
+	AND NOT (excluded.status = 'acknowledged' AND i.status = 'resolved'))`
+
+// upsertIncident brings an incident up to an event of that kind and the moment at. An event that comes late, after one that
 // happened later, changes nothing but what was empty; nor does one that does not know the status, such as a note.
-func upsertIncident(ctx context.Context, tx pgx.Tx, in incidents.Incident, at time.Time) (id int64, err error) {
+func upsertIncident(ctx context.Context, tx pgx.Tx, in incidents.Incident, at time.Time, kind incidents.Kind) (id int64, err error) {
 	err = tx.QueryRow(ctx, `
 		INSERT INTO incidents AS i (pagerduty_id, number, title, service_id, service, status, status_at, urgency, priority, url,
-			opened_at, acknowledged_at, acknowledged_by, resolved_at, resolved_by)
+			opened_at, acknowledged_at, acknowledged_by, last_acknowledged_at, last_acknowledged_by, resolved_at, resolved_by)
 		VALUES (@pd, @number, @title, @service_id, @service, coalesce(nullif(@status, ''), 'triggered'),
 			CASE WHEN @status = '' THEN '-infinity'::timestamptz ELSE @at END, @urgency, @priority, @url,
-			@opened, @acked, @acked_by, @resolved, @resolved_by)
+			@opened, @acked, @acked_by, @acked, @acked_by, @resolved, @resolved_by)
 		ON CONFLICT (pagerduty_id) DO UPDATE SET
 			number = coalesce(nullif(excluded.number, 0), i.number),
-			title = CASE WHEN excluded.title <> '' AND excluded.status_at >= i.status_at THEN excluded.title ELSE i.title END,
-			service_id = CASE WHEN excluded.service_id <> '' AND excluded.status_at >= i.status_at THEN excluded.service_id ELSE i.service_id END,
-			service = CASE WHEN excluded.service <> '' AND excluded.status_at >= i.status_at THEN excluded.service ELSE i.service END,
-			urgency = CASE WHEN excluded.urgency <> '' AND excluded.status_at >= i.status_at THEN excluded.urgency ELSE i.urgency END,
-			priority = CASE WHEN excluded.status_at >= i.status_at THEN excluded.priority ELSE i.priority END,
+			title = CASE WHEN excluded.title <> '' AND `+succeeds+` THEN excluded.title ELSE i.title END,
+			service_id = CASE WHEN excluded.service_id <> '' AND `+succeeds+` THEN excluded.service_id ELSE i.service_id END,
+			service = CASE WHEN excluded.service <> '' AND `+succeeds+` THEN excluded.service ELSE i.service END,
+			urgency = CASE WHEN excluded.urgency <> '' AND `+succeeds+` THEN excluded.urgency ELSE i.urgency END,
+			priority = CASE WHEN `+succeeds+` THEN excluded.priority ELSE i.priority END,
 			url = coalesce(nullif(excluded.url, ''), i.url),
 			opened_at = least(i.opened_at, excluded.opened_at),
-			status = CASE WHEN excluded.status_at >= i.status_at THEN excluded.status ELSE i.status END,
+			status = CASE WHEN `+succeeds+` THEN excluded.status ELSE i.status END,
 			status_at = greatest(i.status_at, excluded.status_at),
-			acknowledged_at = coalesce(i.acknowledged_at, excluded.acknowledged_at),
-			acknowledged_by = CASE WHEN i.acknowledged_at IS NULL THEN excluded.acknowledged_by ELSE i.acknowledged_by END,
-			resolved_at = CASE WHEN excluded.status_at < i.status_at THEN i.resolved_at
+			acknowledged_at = least(i.acknowledged_at, excluded.acknowledged_at),
+			acknowledged_by = CASE WHEN excluded.acknowledged_at < coalesce(i.acknowledged_at, 'infinity') THEN excluded.acknowledged_by ELSE i.acknowledged_by END,
+			last_acknowledged_at = greatest(i.last_acknowledged_at, excluded.acknowledged_at),
+			last_acknowledged_by = CASE WHEN excluded.acknowledged_at >= coalesce(i.last_acknowledged_at, '-infinity') THEN excluded.acknowledged_by ELSE i.last_acknowledged_by END,
+			resolved_at = CASE WHEN NOT `+succeeds+` THEN i.resolved_at
 				WHEN excluded.status = 'resolved' THEN coalesce(i.resolved_at, excluded.resolved_at) END,
-			resolved_by = CASE WHEN excluded.status_at < i.status_at OR i.resolved_at IS NOT NULL THEN i.resolved_by ELSE excluded.resolved_by END
+			resolved_by = CASE WHEN NOT `+succeeds+` OR i.resolved_at IS NOT NULL THEN i.resolved_by ELSE excluded.resolved_by END
 		RETURNING id`, pgx.NamedArgs{
 		"pd": in.PagerDutyID, "number": in.Number, "title": in.Title, "service_id": in.ServiceID, "service": in.Service,
 		"status": string(in.Status), "at": at, "urgency": in.Urgency, "priority": in.Priority, "url": in.URL, "opened": in.OpenedAt,
 		"acked": null(in.AcknowledgedAt), "acked_by": in.AcknowledgedBy,
-		"resolved": null(in.ResolvedAt), "resolved_by": in.ResolvedBy,
+		"resolved": null(in.ResolvedAt), "resolved_by": in.ResolvedBy, "opens": kind == incidents.KindPagerDutyTriggered,
 	}).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("writing incident %s: %w", in.PagerDutyID, err)
@@ -108,14 +115,16 @@ func upsertIncident(ctx context.Context, tx pgx.Tx, in incidents.Incident, at ti
 }
 
 const incidentColumns = `id, pagerduty_id, number, title, service_id, service, status, urgency, priority, url,
-	opened_at, acknowledged_at, acknowledged_by, restored_at, flat_at, resolved_at, resolved_by`
+	opened_at, acknowledged_at, acknowledged_by, coalesce(last_acknowledged_at, acknowledged_at),
+	CASE WHEN last_acknowledged_at IS NULL THEN acknowledged_by ELSE last_acknowledged_by END, restored_at, flat_at, resolved_at, resolved_by`
 
 func scanIncident(row pgx.CollectableRow) (i incidents.Incident, err error) {
-	var acked, restored, flat, resolved *time.Time
+	var acked, again, restored, flat, resolved *time.Time
 	err = row.Scan(&i.ID, &i.PagerDutyID, &i.Number, &i.Title, &i.ServiceID, &i.Service, &i.Status, &i.Urgency, &i.Priority, &i.URL,
-		&i.OpenedAt, &acked, &i.AcknowledgedBy, &restored, &flat, &resolved, &i.ResolvedBy)
+		&i.OpenedAt, &acked, &i.AcknowledgedBy, &again, &i.LastAcknowledgedBy, &restored, &flat, &resolved, &i.ResolvedBy)
 	i.OpenedAt = i.OpenedAt.UTC()
-	i.AcknowledgedAt, i.RestoredAt, i.FlatAt, i.ResolvedAt = zero(acked), zero(restored), zero(flat), zero(resolved)
+	i.AcknowledgedAt, i.LastAcknowledgedAt = zero(acked), zero(again)
+	i.RestoredAt, i.FlatAt, i.ResolvedAt = zero(restored), zero(flat), zero(resolved)
 	return i, err
 }
 

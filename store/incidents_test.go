@@ -155,3 +155,46 @@ func TestEventFromTheFutureDoesNotFreezeAnIncident(t *testing.T) {
 		}
 	}
 }
+
+// PagerDuty's moments can be alike, and deliveries overtake each other.
+func TestEventsOfOneMomentComeToTheSameInAnyOrder(t *testing.T) {
+	db := setup(t)
+	open := incidents.Incident{Status: incidents.Triggered, OpenedAt: evening}
+	acked := incidents.Incident{Status: incidents.Acknowledged, AcknowledgedAt: evening, AcknowledgedBy: "Maria"}
+	over := incidents.Incident{Status: incidents.Resolved, ResolvedAt: evening, ResolvedBy: "Maria"}
+	for id, order := range map[string][]incidents.Incident{"P1": {open, over}, "P2": {over, open}, "P3": {over, acked, open}, "P4": {acked, over, open}} {
+		var got incidents.Incident
+		for i, in := range order {
+			in.PagerDutyID = id
+			kind := map[incidents.Status]incidents.Kind{
+				incidents.Triggered: incidents.KindPagerDutyTriggered, incidents.Acknowledged: incidents.KindPagerDutyAcked, incidents.Resolved: incidents.KindPagerDutyResolved,
+			}[in.Status]
+			event := id + "E" + string(rune('0'+i))
+			d := incidents.Delivery{Source: "pagerduty", NativeID: event, EventID: event, Body: []byte("{}")}
+			if _, err := db.ReceiveEvent(t.Context(), d, in, evening, incidents.Entry{Kind: kind, Summary: "x"}); err != nil {
+				t.Fatal(err)
+			}
+			got, _ = db.FindIncident(t.Context(), id)
+		}
+		if got.Open() || got.ResolvedAt.IsZero() || got.ResolvedBy != "Maria" {
+			t.Errorf("%s: got %+v", id, got)
+		}
+	}
+}
+
+func TestSecondAcknowledgementIsTheLastAndTheFirstStaysTheFirst(t *testing.T) {
+	db := setup(t)
+	minute := func(n int) time.Time { return evening.Add(time.Duration(n) * time.Minute) }
+	ack := func(who string, n int) incidents.Incident {
+		return incidents.Incident{PagerDutyID: "P1", Status: incidents.Acknowledged, AcknowledgedAt: minute(n), AcknowledgedBy: who}
+	}
+	receive(t, db, "E1", ack("Maria", 1), minute(1))
+	receive(t, db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, minute(2))
+	got, _ := receive(t, db, "E3", ack("Ben", 3), minute(3))
+	if got.AcknowledgedBy != "Maria" || got.LastAcknowledgedBy != "Ben" || !got.LastAcknowledgedAt.Equal(minute(3).Truncate(time.Microsecond)) {
+		t.Errorf("got %+v", got)
+	}
+	if got, _ = receive(t, db, "E0", ack("Early", 0), minute(0)); got.AcknowledgedBy != "Early" || got.LastAcknowledgedBy != "Ben" {
+		t.Errorf("one that comes late: got %+v", got)
+	}
+}

@@ -136,10 +136,8 @@ func typeOf(left incidents.Status) incidents.Kind {
 		return incidents.KindPagerDutyAcked
 	case incidents.Resolved:
 		return incidents.KindPagerDutyResolved
-	case incidents.Triggered:
-		return incidents.KindPagerDutyTriggered
 	}
-	return "incident.unknown"
+	return incidents.KindPagerDutyTriggered
 }
 
 // usable says whether an ID or a type can be kept as it is.
