@@ -3,8 +3,9 @@ package snapshot
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
+
+	"github.com/snapback/snapback/incidents/flat/errorlines"
 )
 
 // Condition is how a container is: what a person would look up first. Texts that programs have written have their secrets
@@ -87,10 +88,9 @@ const recently = time.Hour
 
 // Examiner looks up how containers are. Engine is required.
 type Examiner struct {
-	Engine   ConditionEngine
-	Watch    RestartsSeen              // nil: only the engine's own count is known
-	Suspects func([]LogLine) []LogLine // the lines that tell of errors; nil: those of standard error
-	Now      func() time.Time          // nil: time.Now
+	Engine ConditionEngine
+	Watch  RestartsSeen     // nil: only the engine's own count is known
+	Now    func() time.Time // nil: time.Now
 }
 
 // ConditionEngine looks a container up by its full ID.
@@ -127,7 +127,7 @@ func (e Examiner) Condition(ctx context.Context, c Container, log bool) (Conditi
 	if last := out.Restarts.Last; out.State == "running" && out.Restarts.Times > 0 && !last.At.IsZero() {
 		out.ExitCode, out.OutOfMemory, out.EndedAt = last.ExitCode, last.OutOfMemory, last.At // the engine forgets these at a start
 	}
-	out.Lines, out.Ordinary = e.errors(out.Lines)
+	out.Lines, out.Ordinary = lastErrors(out.Lines, c.Settings.ErrorsPattern)
 	return out, nil
 }
 
@@ -152,19 +152,23 @@ func (e Examiner) restarts(id string, c Condition) Restarts {
 	return seen
 }
 
-// errors are the last lines that tell of errors, or else, ordinary ones, the last that were written.
-func (e Examiner) errors(all []LogLine) (last []LogLine, ordinary bool) {
-	suspects := e.Suspects
-	if suspects == nil {
-		suspects = func(all []LogLine) []LogLine {
-			return slices.DeleteFunc(slices.Clone(all), func(l LogLine) bool { return !l.Stderr })
+// lastErrors are the last lines that tell of errors, by the same rules as errors are counted by, or else, ordinary ones, the last
+// that were written.
+func lastErrors(all []LogLine, pattern string) (last []LogLine, ordinary bool) {
+	rules, err := errorlines.New(pattern)
+	if err != nil {
+		rules = &errorlines.Rules{}
+	}
+	streams := map[bool]*errorlines.Reader{false: rules.Reader(), true: rules.Reader()} // a trace is on one of them
+	for _, l := range all {
+		if isError, _ := streams[l.Stderr].Line([]byte(l.Text)); isError {
+			last = append(last, l)
 		}
 	}
-	found := suspects(all)
-	if len(found) == 0 {
-		found, ordinary = all, len(all) > 0
+	if len(last) == 0 {
+		last, ordinary = all, len(all) > 0
 	}
-	return found[max(0, len(found)-shownLines):], ordinary
+	return last[max(0, len(last)-shownLines):], ordinary
 }
 
 // exits are what codes mean that are not the program's own. From 129 on it is 128 and the signal that has ended it.

@@ -53,7 +53,7 @@ const day = 24 * time.Hour
 func TestTheLastErrorsOfALogAreShown(t *testing.T) {
 	t.Parallel()
 	line := func(text string, stderr bool) snapshot.LogLine { return snapshot.LogLine{Text: text, Stderr: stderr} }
-	out, bad := line("GET / 200", false), line("panic", true)
+	out, bad := line("GET / 200", false), line("level=error msg=panic", true)
 	for name, c := range map[string]struct {
 		log      []snapshot.LogLine
 		want     []snapshot.LogLine
@@ -62,7 +62,7 @@ func TestTheLastErrorsOfALogAreShown(t *testing.T) {
 		"none":           {},
 		"no errors":      {[]snapshot.LogLine{out, out}, []snapshot.LogLine{out, out}, true},
 		"some":           {[]snapshot.LogLine{bad, out, out}, []snapshot.LogLine{bad}, false},
-		"more than five": {[]snapshot.LogLine{line("first", true), bad, bad, out, bad, bad, bad}, []snapshot.LogLine{bad, bad, bad, bad, bad}, false},
+		"more than five": {[]snapshot.LogLine{line("level=error msg=first", true), bad, bad, out, bad, bad, bad}, []snapshot.LogLine{bad, bad, bad, bad, bad}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

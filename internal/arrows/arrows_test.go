@@ -21,7 +21,7 @@ incidents:               internal/outside
 incidents/flat:          incidents
 incidents/flat/errorlines:
 access:                  incidents
-snapshot:                access incidents internal/nearest
+snapshot:                access incidents incidents/flat/errorlines internal/nearest
 snapshot/capture:        snapshot incidents
 snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sealstream
 snapshot/watch:          snapshot incidents

@@ -23,7 +23,8 @@ import (
 
 const (
 	cpuSpan   = 200 * time.Millisecond // between the two looks that tell how much CPU is used
-	saidLimit = 500                    // characters of what a health check has said, and of each line of a log
+	saidLimit = 500                    // characters of what a health check has said
+	lineLimit = 4000                   // characters of each line of a log
 	readLimit = 4 << 20                // bytes of a log that are read
 )
 
@@ -211,7 +212,7 @@ func (e *Engine) lastLines(ctx context.Context, d document, lines int) ([]snapsh
 	}
 	var out []snapshot.LogLine
 	keep := newLogMask(d.Config.Env, func(l terminal.LogLine) error {
-		if text := outside.Clip(outside.Line(string(l.Text)), saidLimit); text != "" {
+		if text := outside.Clip(outside.Line(string(l.Text)), lineLimit); text != "" {
 			out = append(out, snapshot.LogLine{At: l.At, Stderr: l.Stderr, Text: text})
 		}
 		return nil

@@ -17,7 +17,7 @@ func TestRestartsAreCountedAsTheyHappen(t *testing.T) {
 	k.Until("events are seen", func() bool { return w.Restarts("", time.Time{}).Since.After(begun) })
 	examiner := snapshot.Examiner{Engine: k.Engine(), Watch: w}
 
-	loop := k.Run(k.Name("loop"), "--restart", "always", k.Image("loop", `CMD ["/app", "fail", "3", "no connection"]`))
+	loop := k.Run(k.Name("loop"), "--restart", "always", k.Image("loop", `CMD ["/app", "fail", "3", "level=error no connection"]`))
 	eats := k.Run(k.Name("eats"), "--restart", "always", "--memory", "24m", "--memory-swap", "24m", k.Image("eats", `CMD ["/app", "eat"]`))
 	calm := k.Run(k.Name("calm"), k.Server("calm"))
 	look := func(id string) snapshot.Condition {
@@ -29,7 +29,7 @@ func TestRestartsAreCountedAsTheyHappen(t *testing.T) {
 	if last := c.Restarts.Last; last.ExitCode != 3 || last.OutOfMemory || last.At.Before(begun.Add(-time.Second)) {
 		t.Errorf("the last end was %+v", last)
 	}
-	if len(c.Lines) == 0 || c.Lines[0].Text != "no connection" || c.Ordinary {
+	if len(c.Lines) == 0 || c.Lines[0].Text != "level=error no connection" || c.Ordinary {
 		t.Errorf("its errors are %+v", c.Lines)
 	}
 	if last := look(eats).Restarts.Last; last.ExitCode != 137 || !last.OutOfMemory {
