@@ -19,6 +19,7 @@ const module = "github.com/snapback/snapback/"
 const arrows = `
 incidents:               internal/outside
 incidents/flat:          incidents
+incidents/flat/chart:    incidents/flat internal/outside
 incidents/flat/errorlines:
 access:                  incidents
 snapshot:                access incidents incidents/flat/errorlines internal/nearest
