@@ -247,7 +247,7 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 			return restore.ErrFenced
 		}
 		if to == restore.Verified {
-			if err := settle(ctx, tx, r); err != nil {
+			if err := db.settle(ctx, tx, r); err != nil {
 				return err
 			}
 		}
@@ -260,9 +260,14 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 	return r, err
 }
 
-// settle is what a success means for others: the incident is restored, and an undone restore has nothing kept any more. What
-// was said of the errors before is no longer true: they are judged anew.
-func settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+// settle is what a success means for others: the identity has its occupant, the incident is restored, and an undone restore has
+// nothing kept any more. What was said of the errors before is no longer true: they are judged anew.
+func (db *DB) settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+	if r.Occupant != nil {
+		if err := db.putBack(ctx, tx, *r.Occupant); err != nil {
+			return err
+		}
+	}
 	if r.Kind == restore.Undoing {
 		if _, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID); err != nil {
 			return err

@@ -96,6 +96,19 @@ func (db *DB) setOccupant(ctx context.Context, tx pgx.Tx, s snapshot.Occupant) e
 	return nil
 }
 
+// putBack seats what a restore has put back. The ticks of a schedule that what it replaced did not have count from its creation
+// on, as the watch has it for a deploy.
+func (db *DB) putBack(ctx context.Context, tx pgx.Tx, s snapshot.Occupant) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO schedule_ticks (key, tick) SELECT 'schedule ' || key, @created FROM containers
+		WHERE key = @key AND @schedule <> '' AND labels->>'snapback.schedule' IS DISTINCT FROM @schedule
+		ON CONFLICT DO NOTHING`, pgx.NamedArgs{"key": s.Key, "created": s.CreatedAt, "schedule": s.Settings.Schedule})
+	if err != nil {
+		return fmt.Errorf("noting the schedule of %s: %w", s.Name, err)
+	}
+	return db.setOccupant(ctx, tx, s)
+}
+
 // settings are the labels that are kept in the clear. People put secrets into other labels, such as a proxy's passwords.
 func settings(labels map[string]string) map[string]string {
 	ours := map[string]string{}

@@ -62,8 +62,8 @@ func (ctr *container) spec(snap snapshot.Snapshot) snapshot.Spec {
 	return snapshot.Spec{Document: snap.Document, ImageID: snap.ImageID, ImageRef: snap.ImageRef, Replaces: ctr.restore.Plan.OldID}
 }
 
-// Verify also compares the replacement with the snapshot, makes those anew that shared a namespace with the old one, and
-// sees to what becomes of the old one. None of that is a reason to go back.
+// Verify also compares the replacement with the snapshot, makes those anew that shared a namespace with the old one, sees to
+// what becomes of the old one, and notes that the replacement is what runs. None of that is a reason to go back.
 func (ctr *container) Verify(ctx context.Context) error {
 	how, err := ctr.prove(ctx)
 	if err != nil {
@@ -84,7 +84,23 @@ func (ctr *container) Verify(ctx context.Context) error {
 	if err := ctr.act(ctx, 5*time.Minute, ctr.retire); err != nil && retryable(err) {
 		return err
 	}
+	if err := ctr.occupy(ctx); err != nil {
+		return err
+	}
 	return ctr.keepUntil(ctx)
+}
+
+// occupy notes what the identity stands for from now on. The watch would find out at its next look, and that is too late for a
+// deploy that comes before it: it would seem to replace what the restore has replaced.
+func (ctr *container) occupy(ctx context.Context) error {
+	now, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
+	switch {
+	case retryable(err):
+		return err
+	case err == nil && now.Enabled && now.Name == ctr.restore.Container:
+		ctr.restore.Occupant = &snapshot.Occupant{Container: now.Container, Labels: now.Labels, Document: now.Document}
+	}
+	return nil // one that is gone again, or had to make room, stays the watch's to understand
 }
 
 // keepUntil notes for how long the old container is kept, if it is still there.

@@ -48,6 +48,10 @@ type Restore struct {
 	KeptUntil   time.Time // when the container from before may go; zero once it is gone or back in service
 	UndoneByID  int64     // the undo that has put the container from before back, or 0
 	Proof       string    // how it was verified, in words
+
+	// Occupant is what runs under the identity once it is verified. The journal writes it down together with that state, and
+	// never reads it back; nil leaves to the watch what runs.
+	Occupant *snapshot.Occupant
 }
 
 // passed says whether the restore has left a state behind it.

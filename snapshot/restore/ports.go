@@ -100,7 +100,7 @@ type Leases interface {
 	Claim(ctx context.Context, id int64, bot string, lease time.Duration) (Restore, error)
 	// Renew prolongs the lease. It returns ErrFenced when the epoch is no longer the current one.
 	Renew(ctx context.Context, id, epoch int64, lease time.Duration) error
-	// Advance writes r with its new state, the entry, and whatever has to be told, all or nothing. It returns ErrFenced
+	// Advance writes r with its new state, its occupant, the entry, and whatever has to be told, all or nothing. It returns ErrFenced
 	// when the epoch is no longer the current one, and refuses what the transition table refuses.
 	Advance(ctx context.Context, r Restore, to State, entry incidents.Entry) (Restore, error)
 }

@@ -121,7 +121,21 @@ func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
 		w.lookIn(wait)
 		return nil
 	}
-	before, err := w.Store.Occupant(ctx, s.Key)
+	return w.succeeds(ctx, now)
+}
+
+// succeeds waits for the end of a restore that is under way: until then nobody knows which of the two will stay. What ran
+// before is read after that, since the restore's end says it.
+func (w *Watcher) succeeds(ctx context.Context, now snapshot.Inspection) error {
+	running, err := w.Store.Restoring(ctx, now.Key)
+	if err != nil {
+		return err
+	}
+	if running {
+		w.lookIn(500 * time.Millisecond)
+		return nil
+	}
+	before, err := w.Store.Occupant(ctx, now.Key)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return w.setOccupant(ctx, now)
 	}
@@ -131,16 +145,7 @@ func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
 	return w.replaced(ctx, before, now)
 }
 
-// replaced waits for the end of a restore that is under way: until then nobody knows which of the two will stay.
 func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
-	running, err := w.Store.Restoring(ctx, before.Key)
-	if err != nil {
-		return err
-	}
-	if running {
-		w.lookIn(500 * time.Millisecond)
-		return nil
-	}
 	if err := w.beginSchedule(ctx, before, now); err != nil {
 		return err
 	}
