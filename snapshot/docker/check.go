@@ -21,6 +21,7 @@ import (
 // survey is what Check found out before it judges anything. It is filled by calls that run side by side.
 type survey struct {
 	image    bool
+	name     string              // of the image, as the replacement would be made from it
 	images   map[string]bool     // mounted ones, by what they are looked for: whether they are there
 	rows     []container.Summary // all containers, of which only what the list says and the state are read
 	states   map[string]string   // by ID: of those rows that the document has to do with
@@ -52,7 +53,7 @@ func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (sn
 			problems = append(problems, fmt.Sprintf("container %s shares its namespaces, and would be cut off: %s", c.Name, c.Carries))
 		}
 	}
-	return snapshot.Finding{Problems: problems, Losses: s.losses(d), Joined: joined}, nil
+	return snapshot.Finding{Problems: problems, Losses: append(s.losses(d), s.nameLoss(spec, d)...), Joined: joined}, nil
 }
 
 func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*survey, error) {
@@ -61,6 +62,7 @@ func (e *Engine) survey(ctx context.Context, d document, spec snapshot.Spec) (*s
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	group.Go(func() (err error) { s.image, err = e.HasImage(gctx, spec.ImageID); return err })
+	group.Go(func() (err error) { s.name, err = e.imageName(gctx, d, spec); return err })
 	group.Go(func() (err error) { s.rows, err = e.rows(gctx, filters.NewArgs()); return err })
 	group.Go(func() error {
 		for _, name := range d.wantedMounts() {
@@ -321,6 +323,15 @@ func (s *survey) losses(d document) []string {
 	slices.Sort(out)
 	slices.Sort(kept)
 	return append(out, kept...)
+}
+
+// nameLoss tells of an image that is not called any more what the deploy has called it. A committed image was never called so,
+// and a container that is put back as it is keeps what it has.
+func (s *survey) nameLoss(spec snapshot.Spec, d document) []string {
+	if spec.ImageRef == "" || spec.ImageID != d.Image || s.name == d.Config.Image || checkRef(d.Config.Image) == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("the name %s of its image, which leads to another image or to none by now: an updater can't pull %s", said(d.Config.Image), s.name)}
 }
 
 func (d document) tmpfs() []string {

@@ -86,7 +86,7 @@ func (j expectations) expected(name, got string) string {
 	case name == "image" && got == j.spec.ImageID:
 		return "files had been written in the container: the restored one is made from an image that holds them"
 	case name == "image name" && (got == j.spec.ImageRef || got == j.spec.ImageID):
-		return "the image's own name means another image now"
+		return "the image's own name means another image now, or none: what updates it by its name can't pull ours"
 	case kind == "port" && got != "" && got == bindingsText(j.want.ports()[key]):
 		return "the port that the engine had drawn is kept"
 	case name == "HostConfig.VolumesFrom" && got == "" && len(j.want.inherited()) > 0:

@@ -3,7 +3,6 @@ package restore
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/snapback/snapback/snapshot"
 )
@@ -31,7 +30,7 @@ func (p Plan) ours(id string) bool { return id == p.OldID || id == p.NewID || id
 func (ctr *container) checkHolder(ctx context.Context) error {
 	c, found, err := ctr.nameHolder(ctx)
 	if err == nil && found && !ctr.restore.Plan.ours(c.ID) {
-		return fmt.Errorf("%w (by %.12s)", ErrTaken, c.ID)
+		return ErrTaken
 	}
 	if err != nil {
 		return err
@@ -51,7 +50,7 @@ func (ctr *container) cannotRevert(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if found && !p.ours(c.ID) {
-		return fmt.Sprintf("another container, %.12s, has the name %s by now: it was left alone, and so was %s", c.ID, ctr.restore.Container, ctr.whereabouts()), nil
+		return ctr.startsAgain(ctx, c)
 	}
 	if p.keptID() == "" {
 		return "", nil
@@ -61,13 +60,6 @@ func (ctr *container) cannotRevert(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "the container from before is gone (somebody has removed it), so there is none to put back; the replacement stays, for what it is worth", nil
-}
-
-func (ctr *container) whereabouts() string {
-	if id := ctr.restore.Plan.keptID(); id != "" {
-		return fmt.Sprintf("the container from before (%.12s, see docker ps -a)", id)
-	}
-	return "everything else"
 }
 
 func (ctr *container) anyOf(ctx context.Context, ids ...string) (bool, error) {

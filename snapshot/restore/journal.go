@@ -78,6 +78,7 @@ type Plan struct {
 	OldID       string                 `json:"old_id,omitempty"`     // "" when no container was there
 	OldName     string                 `json:"old_name,omitempty"`   // "": the restored container's
 	OldStarted  time.Time              `json:"old_started,omitzero"` // when it was started, by the engine's clock
+	OldImage    string                 `json:"old_image,omitempty"`  // the ID of its image
 	OldPolicy   snapshot.RestartPolicy `json:"old_policy"`
 	OldRunning  bool                   `json:"old_running"`
 	OldWasGone  bool                   `json:"old_was_gone,omitempty"`

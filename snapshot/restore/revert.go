@@ -34,23 +34,22 @@ func (ctr *container) Revert(ctx context.Context) (State, error) {
 		}
 		ctr.Logger.Warn("putting the old container back", "restore_id", ctr.restore.ID, "container", ctr.restore.Container, "err", err)
 	}
-	ctr.restore.Error = fmt.Sprintf("%s; and then the old container could not be put back: %v. %s", ctr.restore.Error, err, ctr.advice())
+	ctr.restore.Error = ctr.neitherWay(ctx, err)
 	return Failed, nil
 }
 
 // advice is what a person does by hand when neither way works. The commands are of use whatever has been done already: those
 // that are not needed any more say so, and do no harm.
-func (ctr *container) advice() string {
-	p, name := ctr.restore.Plan, ctr.restore.oldName()
-	if p.keptID() == "" && p.OldID != "" {
-		return "The one that ran before is gone: start one by hand, or restore another snapshot"
-	}
-	if p.keptID() == "" {
+func (ctr *container) advice(ctx context.Context) string {
+	p, name, id := ctr.restore.Plan, ctr.restore.oldName(), ctr.restore.Plan.keptID()
+	if id == "" && p.OldID == "" {
 		return "No container ran under that name before: start one by hand, or restore another snapshot"
 	}
-	id := p.keptID()
+	if id == "" || ctr.isGone(ctx, id) {
+		return "The one that ran before is gone: start one by hand, or restore another snapshot"
+	}
 	commands := []string{fmt.Sprintf("docker rename %.12s %s", id, name)}
-	if p.NewID != "" { // it may have the name, and the ports
+	if p.NewID != "" && !ctr.isGone(ctx, p.NewID) { // it may have the name, and the ports
 		commands = slices.Insert(commands, 0, fmt.Sprintf("docker stop %.12s", p.NewID), fmt.Sprintf("docker rename %.12s %s.broken", p.NewID, name))
 	}
 	if policy := p.OldPolicy.String(); !p.AutoRemove && policy != "" { // the swap has switched it off
@@ -72,7 +71,10 @@ func (ctr *container) volumesAdvice() string {
 
 func (ctr *container) revertOnce(ctx context.Context) (State, error) {
 	var never string
-	err := ctr.peek(ctx, 15*time.Second, func(ctx context.Context) (err error) {
+	err := ctr.peek(ctx, retakenWithin+15*time.Second, func(ctx context.Context) (err error) {
+		if err := ctr.awaitRetaken(ctx); err != nil {
+			return err
+		}
 		never, err = ctr.cannotRevert(ctx)
 		return err
 	})
@@ -89,7 +91,7 @@ func (ctr *container) revertOnce(ctx context.Context) (State, error) {
 		}
 	}
 	if never != "" {
-		ctr.restore.Error += "; " + never
+		ctr.restore.Error = never + ctr.seenFirst()
 	}
 	if p := ctr.restore.Plan; never == "" && p.AutoRemove && p.StandInID == "" {
 		there, err := ctr.anyOf(ctx, p.OldID)
@@ -97,7 +99,7 @@ func (ctr *container) revertOnce(ctx context.Context) (State, error) {
 			return "", err
 		}
 		if !there {
-			ctr.restore.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + ctr.advice()
+			ctr.restore.Error += "; the container from before has ended by itself meanwhile, and removed itself. " + ctr.advice(ctx)
 			end = Failed
 		}
 	}

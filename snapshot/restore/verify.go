@@ -66,7 +66,7 @@ func (ctr *container) look(ctx context.Context) (now snapshot.Inspection, err er
 		return err
 	})
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		err = errors.New("it is gone: it ended and removed itself (--rm), or somebody has removed it")
+		err = errRemoved
 	}
 	if err == nil && now.Name != ctr.restore.Container {
 		err = fmt.Errorf("%w: it is called %s now", ErrTaken, now.Name)
@@ -74,10 +74,14 @@ func (ctr *container) look(ctx context.Context) (now snapshot.Inspection, err er
 	return now, err
 }
 
+var errRemoved = errors.New("it is gone: it ended and removed itself (--rm), or somebody, systemd or a script has removed it")
+
 // verdict is what one look says. A paused container gets none: somebody has stopped its clock.
 func (ctr *container) verdict(ctx context.Context, now snapshot.Inspection) (how string, done bool, err error) {
 	switch now.State {
 	case "running", "paused":
+	case "removing", "dead":
+		return "", false, errRemoved
 	default:
 		return "", false, fmt.Errorf("it did not stay up: %s, exit code %d", now.State, now.ExitCode)
 	}
