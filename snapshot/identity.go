@@ -24,6 +24,8 @@ type Observation struct {
 	CreatedAt time.Time // to the second
 	Schedule  string
 	Volumes   bool   // their contents are to be archived
+	Pattern   string // for errors in its log; "": the usual rules
+	Query     string // PromQL for its errors; "": there is none
 	Others    bool   // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
 	Waits     bool   // it is no container of its own yet: see Standing
 	Leaves    string // the key that it gives up for this one; "": none

@@ -14,12 +14,12 @@ import (
 func knownLabels() []string {
 	return []string{
 		"enable", "identity", "service", "pagerduty.service", "slack.channel", "restore.allow", "terminal.allow", "terminal.command", "schedule",
-		"keep", "volumes", "pause", "stop-timeout", "runbook",
+		"keep", "volumes", "pause", "stop-timeout", "runbook", "errors.pattern",
 	}
 }
 
 // labelsToCome are reserved: this version reads them and does nothing with them.
-func labelsToCome() []string { return []string{"errors.query", "errors.pattern"} }
+func labelsToCome() []string { return []string{"errors.query"} }
 
 // ourLabels are those that the program puts on what it makes itself.
 func ourLabels() []string { return []string{"helper", "demo"} }

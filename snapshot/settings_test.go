@@ -19,7 +19,7 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 		"snapback.slack.channel": "C0123", "snapback.restore.allow": "U111,S222", "snapback.terminal.allow": "none",
 		"snapback.terminal.command": "bash -l", "snapback.schedule": "CRON_TZ=Europe/Berlin 0 3 * * *", "snapback.keep": "3",
 		"snapback.volumes": "true", "snapback.pause": "false", "snapback.stop-timeout": "1",
-		"snapback.errors.pattern": "level=error", "snapback.runbook": "https://wiki/shop",
+		"snapback.errors.pattern": "level=error", "snapback.errors.query": "up", "snapback.runbook": "https://wiki/shop",
 	})
 	want := snapshot.Settings{
 		Labels: access.Labels{
@@ -29,7 +29,7 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 		Enabled: true, Service: "shop",
 		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
 		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",
-		Unused: []string{"label snapback.errors.pattern is not used yet by this version"},
+		ErrorsQuery: "up", Unused: []string{"label snapback.errors.query is not used yet by this version"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

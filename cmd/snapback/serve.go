@@ -18,6 +18,7 @@ import (
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
@@ -163,6 +164,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	// Errors per minute, as sources count them.
 	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log})
 	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Logger: log, Zone: c.Zone})
+	logs := logtail.New(logtail.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log})
 
 	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
 	pd := pagerduty.New(pagerduty.Config{
@@ -247,6 +249,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	stop.add(errorRates.Stop)
 	judge.Start()
 	stop.add(judge.Stop)
+	logs.Start()
+	stop.add(logs.Stop)
 	term.Start()
 	stop.add(term.Stop)
 	slackBot.Start()

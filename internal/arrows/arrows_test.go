@@ -21,6 +21,7 @@ incidents:               internal/outside
 incidents/flat:          incidents
 incidents/flat/chart:    incidents/flat internal/outside
 incidents/flat/errorlines:
+incidents/flat/logtail:  incidents/flat incidents/flat/errorlines snapshot
 access:                  incidents
 snapshot:                access incidents incidents/flat/errorlines internal/nearest
 snapshot/capture:        snapshot incidents
@@ -39,7 +40,7 @@ api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire
 migrations:
 
-cmd/snapback:            access api api/client api/wire bot incidents incidents/flat incidents/pagerduty store terminal
+cmd/snapback:            access api api/client api/wire bot incidents incidents/flat incidents/flat/logtail incidents/pagerduty store terminal
 cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/recovery snapshot/restore snapshot/watch
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
 cmd/snapback-demo:       internal/demo

@@ -105,6 +105,7 @@ type hostConfig struct {
 	Mounts          []mountSpec
 	Init            *bool
 	Devices         []struct{ PathOnHost string }
+	LogConfig       struct{ Type string }
 
 	BlkioWeightDevice, BlkioDeviceReadBps, BlkioDeviceWriteBps, BlkioDeviceReadIOps, BlkioDeviceWriteIOps []limitedDevice
 }

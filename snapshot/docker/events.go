@@ -157,5 +157,6 @@ func observation(m snapshot.Member, st snapshot.Standing, row container.Summary)
 	return snapshot.Observation{
 		Key: st.Key, ID: m.ID, Name: m.Name, State: m.State, Waits: st.Waits, Leaves: st.Leaves,
 		CreatedAt: m.CreatedAt, Schedule: settings.Schedule, Volumes: settings.Volumes,
+		Pattern: settings.ErrorsPattern, Query: settings.ErrorsQuery,
 	}
 }

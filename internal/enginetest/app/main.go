@@ -52,6 +52,10 @@ func run(args []string, out io.Writer) error {
 		return relay(args[1], args[2])
 	case volumetar.Command:
 		return volumetar.Helper{Sync: slowSync()}.Run(args[1:], os.Stdin, out, os.Stderr)
+	case "say":
+		return say(args[1:])
+	case "flood":
+		return flood(args[1], args[2:], out)
 	case "serve":
 		return serve(args[1:], out)
 	}

@@ -1,0 +1,202 @@
+package logtail_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/incidents/flat/logtail"
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/store"
+)
+
+// night is a bot that counts errors of one test's containers.
+type night struct {
+	t        testing.TB
+	scope    *enginetest.Scope
+	engine   *docker.Engine
+	db       *store.DB
+	recorder *flat.Recorder
+	follower *logtail.Follower
+}
+
+func setup(t testing.TB) *night {
+	t.Helper()
+	return &night{t: t, scope: enginetest.New(t), db: storetest.New(t)}
+}
+
+// start begins to count, as a bot does that starts.
+func (n *night) start(change ...func(*logtail.Config)) {
+	n.t.Helper()
+	engine, err := docker.New(n.t.Context(), docker.Config{Host: n.scope.Host(), Only: n.scope.Only()})
+	testkit.OK(n.t, err)
+	n.t.Cleanup(func() { _ = engine.Close() })
+	n.engine = engine
+	n.recorder = flat.NewRecorder(flat.RecorderConfig{Store: n.db, Every: 50 * time.Millisecond})
+	n.recorder.Start()
+	c := logtail.Config{Engine: engine, Recorder: n.recorder, Counted: n.db, Every: 100 * time.Millisecond, Look: 100 * time.Millisecond}
+	for _, f := range change {
+		f(&c)
+	}
+	n.follower = logtail.New(c)
+	n.follower.Start()
+	n.t.Cleanup(n.stop)
+}
+
+func (n *night) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	testkit.OK(n.t, n.follower.Stop(ctx))
+	testkit.OK(n.t, n.recorder.Stop(ctx))
+}
+
+func (n *night) key(name string) string {
+	n.t.Helper()
+	in, err := n.scope.Engine().Inspect(n.t.Context(), n.scope.Name(name))
+	testkit.OK(n.t, err)
+	return in.Key
+}
+
+func (n *night) say(name string, lines ...string) {
+	n.t.Helper()
+	n.scope.Docker(append([]string{"exec", n.scope.Name(name), "/app", "say"}, lines...)...)
+}
+
+// sum adds up what is kept of a container.
+func (n *night) sum(key string) (all flat.Minute) {
+	n.t.Helper()
+	list, err := n.db.ErrorMinutes(n.t.Context(), key, time.Now().Add(-24*time.Hour), false)
+	testkit.OK(n.t, err)
+	for _, m := range list {
+		all.Errors, all.Requests, all.Seconds = all.Errors+m.Errors, all.Requests+m.Requests, all.Seconds+m.Seconds
+	}
+	return all
+}
+
+// until waits for what is kept of a container.
+func (n *night) until(key, what string, is func(flat.Minute) bool) {
+	n.t.Helper()
+	end := time.Now().Add(2 * time.Minute)
+	for tick := time.Tick(50 * time.Millisecond); ; <-tick {
+		all := n.sum(key)
+		if is(all) {
+			return
+		}
+		if time.Now().After(end) {
+			n.t.Fatalf("waiting for %s: %+v", what, all)
+		}
+	}
+}
+
+func errorsAre(want float64) func(flat.Minute) bool {
+	return func(m flat.Minute) bool { return near(m.Errors, want) }
+}
+
+// near forgives what sharing out over steps of time rounds off.
+func near(got, want float64) bool { return got > want-0.01 && got < want+0.01 }
+
+func TestErrorsAreCountedAsTheyComeAndFromThePast(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	image := n.scope.Image("v1", `ENTRYPOINT ["/app"]`)
+	n.scope.Run(n.scope.Name("shop"), image)
+	key := n.key("shop")
+	n.say("shop", "level=error msg=one", "2:level=error msg=two", "level=info status=200")
+	n.start()
+	n.until(key, "the past", func(m flat.Minute) bool { return near(m.Errors, 2) && near(m.Requests, 1) })
+	n.say("shop", "level=error msg=three", `{"level":"info","status":503}`)
+	n.until(key, "what comes", func(m flat.Minute) bool { return near(m.Errors, 4) && near(m.Requests, 2) })
+}
+
+func TestSilenceIsKnowledge(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), n.scope.Image("v1", `ENTRYPOINT ["/app"]`), "serve")
+	key := n.key("shop")
+	n.start()
+	n.until(key, "seconds without a line", func(m flat.Minute) bool { return m.Seconds > 3 && m.Errors == 0 })
+}
+
+func TestCountingGoesOnWithTheNextContainer(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	image := n.scope.Image("v1", `ENTRYPOINT ["/app"]`)
+	n.scope.Run(n.scope.Name("shop"), image)
+	key := n.key("shop")
+	n.start()
+	n.say("shop", "level=error msg=one")
+	n.until(key, "the first", errorsAre(1))
+	n.scope.Docker("rm", "-f", n.scope.Name("shop"))
+	n.scope.Run(n.scope.Name("shop"), image)
+	n.say("shop", "level=error msg=two")
+	n.until(key, "the second", errorsAre(2))
+}
+
+func TestNothingIsCountedTwiceByABotThatStartsAgain(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), n.scope.Image("v1", `ENTRYPOINT ["/app"]`))
+	key := n.key("shop")
+	n.start()
+	n.say("shop", "level=error msg=one")
+	n.until(key, "the first", errorsAre(1))
+	n.stop()
+	n.say("shop", "level=error msg=two")
+	n.start()
+	n.until(key, "what came meanwhile", errorsAre(2))
+	n.say("shop", "level=error msg=three")
+	n.until(key, "what comes", errorsAre(3))
+}
+
+func TestTwoBotsCountOnce(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), n.scope.Image("v1", `ENTRYPOINT ["/app"]`))
+	key := n.key("shop")
+	n.start()
+	other := *n
+	other.start()
+	for range 5 {
+		n.say("shop", "level=error msg=boom")
+	}
+	before := n.sum(key).Seconds
+	n.until(key, "ten seconds more", func(m flat.Minute) bool { return m.Seconds > before+10 })
+	if got := n.sum(key).Errors; got < 4 || got > 6 {
+		t.Errorf("%f errors are counted of five", got)
+	}
+}
+
+func TestLogOfATerminalIsCounted(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), "--tty", n.scope.Image("v1", `ENTRYPOINT ["/app"]`))
+	key := n.key("shop")
+	n.start()
+	n.say("shop", "\x1b[31mERRO\x1b[0m[0001] boom", "INFO[0001] fine")
+	n.until(key, "the error", errorsAre(1))
+}
+
+func TestLogThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), "--log-driver", "none", n.scope.Image("v1", `ENTRYPOINT ["/app"]`))
+	key := n.key("shop")
+	n.start()
+	end := time.Now().Add(time.Minute)
+	for tick := time.Tick(50 * time.Millisecond); ; <-tick {
+		if s, ok := n.follower.State(key); ok && s.Problem != "" {
+			t.Log(s.Problem)
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing is said")
+		}
+	}
+	if all := n.sum(key); all.Seconds != 0 {
+		t.Errorf("what nobody reads is taken for silent: %+v", all)
+	}
+}

@@ -1,0 +1,94 @@
+package logtail
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/snapshot"
+)
+
+const (
+	paceOver    = 5 * time.Second // over how long a budget is spent, and how often a sample is taken
+	sizeOfLine  = 512             // bytes for which a line counts once more
+	calmSamples = 3               // that have to follow each other until all is read again
+	leastShare  = 1e-4
+)
+
+// errTooMuch ends following a log that is written faster than the budget has it.
+var errTooMuch = errors.New("more is written than is worth reading")
+
+// pace sees whether a budget of lines is kept.
+type pace struct {
+	most, spent int
+	since       time.Time
+}
+
+func newPace(budget int) pace { return pace{most: int(paceOver.Seconds() * float64(budget))} }
+
+func (p *pace) reset() { p.spent, p.since = 0, time.Now() }
+
+// allows spends a line of the budget. A long one counts for several.
+func (p *pace) allows(size int) bool {
+	if p.spent += 1 + size/sizeOfLine; p.spent <= p.most {
+		return true
+	}
+	if time.Since(p.since) < paceOver {
+		return false
+	}
+	p.reset()
+	return true
+}
+
+// sample reads the log's end now and then, until that is all that has come.
+func (t *tail) sample() error {
+	t.count.rest()
+	t.f.noteSampled(t.container)
+	for calm := 0; calm < calmSamples; {
+		t.pause(paceOver)
+		if t.ctx.Err() != nil {
+			return context.Cause(t.ctx)
+		}
+		whole, err := t.sampleOnce()
+		if err != nil {
+			return err
+		}
+		if calm++; !whole {
+			calm = 0
+		}
+	}
+	return nil
+}
+
+// sampleOnce says whether what it has read is all that has come, and by far less than the budget.
+func (t *tail) sampleOnce() (whole bool, err error) {
+	opened := time.Now()
+	from := t.count.toldTo()
+	h := history{step: time.Hour, from: from, to: opened, most: t.pace.most}
+	var c flat.Count
+	size := 0
+	t.fresh()
+	_, err = t.read(t.ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: h.most}, func(at time.Time, isError, isRequest bool, n int) error {
+		h.line(at, isError, isRequest)
+		if isError {
+			c.Errors++
+		}
+		if isRequest {
+			c.Requests, c.Traffic = c.Requests+1, true
+		}
+		if size += 1 + n/sizeOfLine; size > 2*h.most {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return false, err
+	}
+	c.Share = 1
+	if h.lines >= h.most || err != nil {
+		c.Share = min(1, max(leastShare, h.last.Sub(h.first).Seconds()/opened.Sub(from).Seconds()))
+	}
+	t.count.sampled(opened, c, time.Since(opened))
+	return size < h.most/2, nil
+}

@@ -1,0 +1,124 @@
+package logtail
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/incidents/flat"
+)
+
+// span is what a tail has counted and not told yet. Its methods may be called while the tail reads.
+type span struct {
+	key    string
+	record func(flat.Count)
+
+	mu       sync.Mutex // guards what follows
+	told     time.Time  // up to when
+	live     bool       // what is written is read as it comes, so that no line means no error
+	errors   float64
+	requests float64
+	traffic  bool // requests were seen: the log tells of them
+	lag      time.Duration
+	share    float64
+	lines    int64
+}
+
+func newSpan(f *Follower, key string, to time.Time) *span {
+	record := func(c flat.Count) {
+		if err := f.Recorder.Add(context.WithoutCancel(f.ctx), c); err != nil {
+			f.Logger.Warn("recording a count of errors", "err", err)
+		}
+	}
+	return &span{key: key, record: record, told: to, share: 1}
+}
+
+func (s *span) toldTo() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told
+}
+
+// goLive says that everything up to now was told, and that all that comes is read.
+func (s *span) goLive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live, s.share = true, 1
+}
+
+// line counts one that has just come.
+func (s *span) line(at time.Time, isError, isRequest bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines++
+	if isError {
+		s.errors++
+	}
+	if isRequest {
+		s.requests++
+		s.traffic = true
+	}
+	if s.lines&63 == 0 {
+		s.lag = time.Since(at)
+	}
+}
+
+// tell tells what was read since the last time, up to now.
+func (s *span) tell(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live {
+		s.tellUp(now, 1)
+	}
+}
+
+// rest tells as tell does, and that nothing is read from now on.
+func (s *span) rest() {
+	s.tell(time.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live = false
+}
+
+// tellUp tells in parts of a minute at most.
+func (s *span) tellUp(now time.Time, share float64) {
+	whole := now.Sub(s.told)
+	if whole <= 0 {
+		return
+	}
+	for s.told.Before(now) {
+		to := s.told.Add(min(now.Sub(s.told), time.Minute))
+		part := float64(to.Sub(s.told)) / float64(whole)
+		s.record(flat.Count{
+			Key: s.key, From: s.told, To: to, Errors: s.errors * part, Requests: s.requests * part, Traffic: s.traffic, Share: share,
+		})
+		s.told = to
+	}
+	s.errors, s.requests = 0, 0
+}
+
+// add tells a count of the past.
+func (s *span) add(c flat.Count) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Key = s.key
+	s.traffic = s.traffic || c.Traffic
+	s.record(c)
+	s.told = later(c.To, s.told)
+}
+
+// skipTo leaves a time out that nobody knows of.
+func (s *span) skipTo(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = later(at, s.told)
+}
+
+// sampled tells what a sample has shown of the time up to now.
+func (s *span) sampled(now time.Time, c flat.Count, lag time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.errors, s.requests, s.traffic = s.errors+c.Errors, s.requests+c.Requests, s.traffic || c.Traffic
+	s.share, s.lag = c.Share, lag
+	s.tellUp(now, c.Share)
+}

@@ -1,0 +1,71 @@
+package logtail
+
+import (
+	"errors"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// backoff is how long to wait before a log is opened again.
+type backoff struct{ next time.Duration }
+
+func newBackoff() *backoff { return &backoff{} }
+
+func (b *backoff) after(err error) time.Duration {
+	switch {
+	case errors.Is(err, snapshot.ErrLogUnreadable):
+		return restAfter
+	case err == nil:
+		b.next = 0 // the container has stopped, and may be starting again
+	}
+	b.next = min(max(2*b.next, time.Second), 5*time.Second)
+	return b.next
+}
+
+// note says once what keeps a log from being read.
+func (f *Follower) note(c snapshot.Observation, err error) {
+	problem := ""
+	switch {
+	case err == nil, errors.Is(err, snapshot.ErrStopping), errors.Is(err, snapshot.ErrGone), errors.Is(err, snapshot.ErrNotEnabled):
+	case errors.Is(err, snapshot.ErrEngineAway):
+		return
+	default:
+		problem = err.Error()
+	}
+	f.mu.Lock()
+	before := f.problems[c.Key]
+	if problem == "" {
+		delete(f.problems, c.Key)
+	} else {
+		f.problems[c.Key] = problem
+	}
+	f.mu.Unlock()
+	if problem != "" && problem != before {
+		f.Logger.Warn("errors of a container can't be counted from its log", "container", c.Name, "err", err)
+	}
+}
+
+func (f *Follower) noteSampled(c snapshot.Observation) {
+	f.Logger.Info("a container writes more than is read of it: errors are counted in samples", "container", c.Name, "lines_per_second", f.Budget)
+}
+
+// State is how the log of a container is read.
+type State struct {
+	Problem string        // why it is not read; "": it is
+	Share   float64       // of the lines, how many were read lately; 1: all
+	Lag     time.Duration // how long after it was written a line was read lately
+}
+
+// State says how a container's log is read; false: this bot does not read it.
+func (f *Follower) State(key string) (State, bool) {
+	f.mu.Lock()
+	t, problem := f.tails[key], f.problems[key]
+	f.mu.Unlock()
+	if t == nil {
+		return State{}, false
+	}
+	t.count.mu.Lock()
+	defer t.count.mu.Unlock()
+	return State{Problem: problem, Share: t.count.share, Lag: t.count.lag}, true
+}

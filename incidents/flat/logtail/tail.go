@@ -1,0 +1,122 @@
+package logtail
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/snapback/snapback/incidents/flat/errorlines"
+	"github.com/snapback/snapback/snapshot"
+)
+
+const (
+	shortBreak = 2 * time.Minute  // after a longer one, what is not in the log need not have happened while something ran
+	joinLines  = 1_000            // how many lines may come between reading the past and following
+	pastFor    = 30 * time.Second // how long reading the past may take
+	restAfter  = time.Minute      // how long to leave a log alone that can't be read
+)
+
+// tail reads the log of one container.
+type tail struct {
+	f         *Follower
+	container snapshot.Observation
+	ctx       context.Context
+	end       context.CancelFunc
+	rules     *errorlines.Rules
+	streams   [2]*errorlines.Reader
+	seen      time.Time // of the newest line: reading goes on after it
+	count     *span
+	pace      pace
+}
+
+// newTail goes on from to; zero: nothing has been counted.
+func newTail(f *Follower, c snapshot.Observation, to time.Time) *tail {
+	if oldest := time.Now().Add(-f.Back); to.Before(oldest) {
+		to = oldest
+	}
+	t := &tail{f: f, container: c, seen: to, count: newSpan(f, c.Key, to), pace: newPace(f.Budget)}
+	t.ctx, t.end = context.WithCancel(f.ctx)
+	rules, err := errorlines.New(c.Pattern)
+	if err != nil { // the label was checked
+		rules, _ = errorlines.New("")
+	}
+	t.rules = rules
+	t.fresh()
+	return t
+}
+
+// fresh forgets what the last lines were about.
+func (t *tail) fresh() {
+	t.streams = [2]*errorlines.Reader{t.rules.Reader(), t.rules.Reader()}
+}
+
+// run reads until the tail is ended, and returns up to when it has told.
+func (t *tail) run() time.Time {
+	defer t.end()
+	wait := newBackoff()
+	for t.ctx.Err() == nil {
+		err := t.round()
+		t.count.rest()
+		if t.ctx.Err() == nil {
+			t.f.note(t.container, err)
+			t.pause(wait.after(err))
+		}
+	}
+	return t.count.toldTo()
+}
+
+func (t *tail) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-t.ctx.Done():
+	}
+}
+
+// round reads what is there, and then what comes, for as long as the container runs and writes no more than is worth reading.
+func (t *tail) round() error {
+	if err := t.past(); err != nil {
+		return err
+	}
+	err := t.follow()
+	for errors.Is(err, errTooMuch) {
+		if err = t.sample(); err == nil {
+			err = t.follow()
+		}
+	}
+	return err
+}
+
+// read hands lines to see, after the classifier has.
+func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(at time.Time, isError, isRequest bool, size int) error) (time.Time, error) {
+	return t.f.Engine.ReadLog(ctx, t.container.ID, ask, func(l snapshot.RawLine) error {
+		at, stream := l.At, 0
+		switch {
+		case at.IsZero():
+			at = time.Now()
+		case at.Before(ask.Since):
+			return nil // some drivers know no parts of a second
+		}
+		if at.After(t.seen) {
+			t.seen = at
+		}
+		if l.Stderr {
+			stream = 1
+		}
+		isError, isRequest := t.streams[stream].Line(l.Text)
+		return see(at, isError, isRequest, len(l.Text))
+	})
+}
+
+// follow counts what comes, until the container stops or too much comes.
+func (t *tail) follow() error {
+	t.pace.reset()
+	t.count.goLive()
+	_, err := t.read(t.ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: joinLines, Follow: true}, func(at time.Time, isError, isRequest bool, size int) error {
+		t.count.line(at, isError, isRequest)
+		if !t.pace.allows(size) {
+			return errTooMuch
+		}
+		return nil
+	})
+	return err
+}
