@@ -23,6 +23,7 @@ type Config struct {
 	APIURL        string // "": Slack's own
 	Channel       string // where an alert goes whose container names no channel; "": such an alert stays unposted
 
+	Quiet   bool                        // no reply is shown in the channel because a restore has worked
 	Zone    *time.Location              // of the times that people read; nil: UTC
 	Logger  *slog.Logger                // nil: nothing is logged
 	Observe func(event, outcome string) // for metrics, both from bounded sets; nil: nothing

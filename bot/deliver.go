@@ -101,10 +101,10 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 }
 
 // news are the entries that are to be told, and those that say what stands: what was asked of PagerDuty just now, what explains
-// the incident, and where its message is.
+// the incident, what became of the errors, and where its message is.
 func (d *delivery) news(ctx context.Context, id int64) ([]incidents.Entry, error) {
 	since := d.cfg.Now().Add(-askPending - 2*time.Minute) // another bot's clock may be behind
-	return d.Timeline.News(ctx, id, d.m.Seq, since, incidents.KindDeploy, incidents.KindSlackPosted)
+	return d.Timeline.News(ctx, id, d.m.Seq, since, append(errorKinds(), incidents.KindDeploy, incidents.KindSlackPosted)...)
 }
 
 // explain puts the last deploy before the alert onto the timeline, and returns the entries with it. The alert does not wait for
@@ -239,7 +239,7 @@ func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error 
 			continue
 		}
 		if mark, ok := posting(e); ok {
-			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: loud(e)}
+			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: d.shout(ctx, e)}
 			if _, err := d.place(ctx, p, []string{d.m.Channel}); err != nil && !d.unpostable(err, e) {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -74,6 +75,7 @@ type world struct {
 	mints        []string
 	observed     map[string]int
 	condition    snapshot.Condition // of every container
+	errors       *flat.Alert        // of every container; nil: nobody counts them
 	unanswered   bool               // how containers are is asked in vain
 	logsRead     int
 	guests       bool       // their e-mail addresses count
@@ -390,7 +392,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	})
 	b, err := bot.New(c, bot.Deps{
 		Incidents: w, Timeline: w, Messages: w, Inbox: w, Access: guard, Directory: directory, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w,
+		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w, Errors: w,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -517,6 +519,21 @@ func (n *night) write(t *testing.T, e incidents.Entry) {
 func (n *night) count(f func() int) (v int) {
 	n.do(func() { v = f() })
 	return v
+}
+
+func (w *world) At(context.Context, string, time.Time, time.Time) (flat.Alert, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.errors == nil {
+		return flat.Alert{}, false, nil
+	}
+	return *w.errors, true, nil
+}
+
+func (w *world) Counted(context.Context, string, time.Time) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.errors != nil, nil
 }
 
 func (w *world) Condition(ctx context.Context, _ snapshot.Container, log bool) (snapshot.Condition, error) {

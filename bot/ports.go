@@ -10,7 +10,7 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal and Conditions.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Conditions and Errors.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -27,6 +27,7 @@ type Deps struct {
 	Labels     Labels     // nil: labels of containers that are not enabled are not looked at
 	Terminal   Terminal   // nil: there is no Terminal button
 	Conditions Conditions // nil: how containers are is not told
+	Errors     Errors     // nil: nobody counts errors
 }
 
 // Incidents reads incidents.

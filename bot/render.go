@@ -22,7 +22,7 @@ type Rendering struct {
 func Render(v View) Rendering {
 	blocks := []slack.Block{
 		slack.NewHeaderBlock(plain(headline(v.Incident), maxHeader)),
-		section(lines(maxSection, facts(v), standing(v), flat(v))),
+		section(lines(maxSection, facts(v), standing(v), flatly(v))),
 	}
 	if v.Incident.Open() {
 		blocks = append(blocks, containers(v)...)
@@ -105,12 +105,15 @@ func standing(v View) string {
 	return ""
 }
 
-// flat is there once it was measured that the errors are back to what they were.
-func flat(v View) string {
+// flatly is what was said last of the errors after the restore, or since when they are flat.
+func flatly(v View) string {
+	if inPlace(v.Restore) && v.Told != "" {
+		return v.Told
+	}
 	if v.Incident.FlatAt.IsZero() {
 		return ""
 	}
-	return "📉 Errors are flat since " + clock(v.Incident.FlatAt, v.Incident.OpenedAt, v.Zone)
+	return "✅ Errors are flat since " + clock(v.Incident.FlatAt, v.Incident.OpenedAt, v.Zone)
 }
 
 // containers has one section for each; all but the first carry their Restore button themselves.
@@ -120,7 +123,7 @@ func containers(v View) []slack.Block {
 		out = append(out, section("No container names this service. Deployed last:"))
 	}
 	for i, c := range v.Containers {
-		s := section(lines(maxSection, append([]string{deployLine(v, c), sinceLine(v, c)}, conditionLines(v, c)...)...))
+		s := section(lines(maxSection, append([]string{deployLine(v, c), sinceLine(v, c), errorsLine(v, c)}, conditionLines(v, c)...)...))
 		if best, ok := c.Best(); i > 0 && ok && offering(v) {
 			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
 			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best))

@@ -18,6 +18,7 @@ import (
 
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -91,6 +92,16 @@ var renderings = map[string]func(*bot.View){
 		restoring(restore.Failed, 5)(v)
 		v.Restore.Phases = append(v.Restore.Phases, restore.Phase{State: restore.Reverting, Ms: 900})
 		v.Restore.Error = "it did not stay up; and then the old container could not be put back. On the engine's host: docker start 1f1e1d1c1b1a"
+	},
+	"spike": func(v *bot.View) { v.Containers[0].Errors = theSpike() },
+	"errors_usual": func(v *bot.View) {
+		v.Containers[0].Errors = &flat.Alert{Rate: 1, Compared: true, Usual: flat.Baseline{Rate: 1.1}}
+	},
+	"errors_uncompared": func(v *bot.View) { v.Containers[0].Errors = &flat.Alert{Rate: 12} },
+	"falling": func(v *bot.View) {
+		acked(v)
+		r := restored()
+		v.Restore, v.Containers[0].Errors, v.Told = &r, theSpike(), "📉 Falling: 3.0 a minute, was 21, baseline 1.1"
 	},
 	"flat": func(v *bot.View) { acked(v); v.Incident.FlatAt = at("03:49"); r := restored(); v.Restore = &r },
 	"resolved": func(v *bot.View) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
@@ -27,6 +28,7 @@ type View struct {
 	Suspects   bool // no container names the incident's service; these are those that were deployed last
 	More       int  // containers that are not shown
 	Restore    *restore.Restore
+	Told       string                    // what was said last of the errors after Restore, with its mark; "": nothing
 	Asked      map[incidents.Call]string // who has asked for what PagerDuty has not confirmed yet
 	Problem    string                    // why something is missing here; it is looked for again
 	Zone       *time.Location            // of the times that people read
@@ -44,6 +46,7 @@ type ContainerView struct {
 	Offers    []restore.Offer  // likeliest first; those with WhyNot can't be restored
 	Kept      int              // how many snapshots there are
 
+	Errors     *flat.Alert         // what its errors were at the alert; nil: nobody counted them
 	Condition  *snapshot.Condition // how it is; nil: that is not known
 	Unexamined error               // why it is not known; nil with a nil Condition: nobody was asked
 }
@@ -72,6 +75,7 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 	}
 	if ok {
 		v.Restore = &rest
+		v.Told = toldErrors(entries, v.Restore)
 	}
 	if !in.Open() && explained(in, entries) {
 		return v, nil // nothing is offered any more
@@ -115,6 +119,7 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 	var errs []error
 	for _, c := range found {
 		cv, err := b.containerView(ctx, c, v.Incident.OpenedAt)
+		b.errorRate(ctx, &cv, v.Incident.OpenedAt)
 		v.Containers = append(v.Containers, cv)
 		errs = append(errs, err)
 	}

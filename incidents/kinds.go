@@ -219,6 +219,9 @@ func (k Kind) Meaning() (Meaning, bool) {
 	return m, known
 }
 
+// IsErrors says that an entry of this kind tells what became of the errors after a restore.
+func (k Kind) IsErrors() bool { return strings.HasPrefix(string(k), "errors.") }
+
 // Call is what PagerDuty is asked because of an entry of this kind.
 func (k Kind) Call() Call {
 	m, _ := k.Meaning()

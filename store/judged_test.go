@@ -172,7 +172,7 @@ func TestErrorsThatComeBackAreNoLongerFlat(t *testing.T) {
 	o := outages(t)
 	o.errors(5*time.Minute, 12*time.Minute, 0, 1)
 	o.errors(12*time.Minute, 16*time.Minute, 21.0/60, 1)
-	o.want(o.judged(5*time.Minute, 16*time.Minute), "errors.falling 5m35s", "errors.flat 6m25s", "errors.back 13m15s")
+	o.want(o.judged(5*time.Minute, 16*time.Minute), "errors.falling 5m35s", "errors.flat 6m25s", "errors.back 12m45s")
 	if got := o.flatAt(); !got.IsZero() {
 		t.Error("flat at", got)
 	}

@@ -47,6 +47,7 @@ type config struct {
 	SlackAppToken      string
 	SlackChannel       string
 	SlackAPIURL        string
+	SlackQuiet         bool // no reply is shown in the channel because a restore has worked
 	SlackGuests        bool // a guest's e-mail address counts as a member's does
 
 	PagerDutyToken     string
@@ -228,6 +229,7 @@ func (r *reader) slack(c *config) {
 	}
 	c.SlackChannel = r.channel("SLACK_CHANNEL", "the ID (C…) of the channel for alerts whose container names no channel")
 	c.SlackAPIURL = r.openURL("SLACK_API_URL", r.or("SLACK_API_URL", "https://slack.com/api")) + "/"
+	c.SlackQuiet = r.yes("SNAPBACK_SLACK_QUIET")
 	c.SlackGuests = r.yes("SNAPBACK_SLACK_GUESTS")
 	r.prefixed("SLACK_BOT_TOKEN", c.SlackBotToken, "xoxb-")
 	r.prefixed("SLACK_APP_TOKEN", c.SlackAppToken, "xapp-")

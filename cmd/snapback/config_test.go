@@ -33,7 +33,7 @@ func TestWrongSettingStopsServeWithOneLineThatNamesIt(t *testing.T) {
 	for name, value := range map[string]string{
 		"SNAPBACK_PUBLIC_URL": "snapback.example.com", "SNAPBACK_LISTEN": "8080", "SNAPBACK_METRICS_LISTEN": "9090",
 		"SNAPBACK_SECRET_KEYS": "k:short", "SNAPBACK_API_TOKEN": "short", "SNAPBACK_TIMEZONE": "Mars/Olympus",
-		"SNAPBACK_BASELINE_AFTER": "soon", "SNAPBACK_DISK_LIMIT": "101", "SNAPBACK_COMMITS": "0", "SNAPBACK_KEEP_BEFORE": "a day", "SNAPBACK_SLACK_GUESTS": "yes", "SNAPBACK_TRUSTED_PROXIES": "10.0.0.0/8, proxy",
+		"SNAPBACK_BASELINE_AFTER": "soon", "SNAPBACK_DISK_LIMIT": "101", "SNAPBACK_COMMITS": "0", "SNAPBACK_KEEP_BEFORE": "a day", "SNAPBACK_SLACK_GUESTS": "yes", "SNAPBACK_SLACK_QUIET": "no", "SNAPBACK_TRUSTED_PROXIES": "10.0.0.0/8, proxy",
 		"SNAPBACK_LOG_FORMAT": "xml", "SNAPBACK_LOG_LEVEL": "verbose", "SLACK_BOT_TOKEN": "xoxp-1", "SLACK_APP_TOKEN": "xoxb-1",
 		"SLACK_API_URL": "ftp://x", "PAGERDUTY_FROM": "nobody", "PAGERDUTY_API_URL": "x", "DATABASE_URL": "mysql://x/y",
 		"SLACK_SIGNING_SECRET": "", "SLACK_CHANNEL": "", "PAGERDUTY_API_TOKEN": "", "PAGERDUTY_WEBHOOK_SECRETS": "",

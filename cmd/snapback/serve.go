@@ -172,7 +172,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	})
 	slack := bot.Config{
 		BotToken: c.SlackBotToken, SigningSecret: c.SlackSigningSecret, AppToken: c.SlackAppToken, APIURL: c.SlackAPIURL,
-		Channel: c.SlackChannel, Zone: c.Zone, Logger: log, Observe: requests.Slack, Posted: measured.Posted,
+		Channel: c.SlackChannel, Quiet: c.SlackQuiet, Zone: c.Zone, Logger: log, Observe: requests.Slack, Posted: measured.Posted,
 	}
 	directory := bot.NewDirectory(slack)
 	guard := access.New(access.Config{
@@ -194,7 +194,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
-		Conditions: snapshot.Examiner{Engine: engine, Watch: watcher},
+		Errors: flat.Gauge{Store: db}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher},
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}

@@ -16,6 +16,7 @@ const (
 	usualMore       = 3     // or how many errors a minute more than the baseline, if that is higher
 	fallingWay      = 0.25  // of the way from the baseline to the spike: below it errors are falling
 	level           = 0.05  // of the tests for falling and flat
+	notFlatLevel    = 0.01  // of the test for not flat
 	recentMinutes   = 2     // that the rate of now is taken from
 	patience        = 5     // minutes until it is said that errors are not flat
 	leastTraffic    = 0.2   // of the usual requests: with fewer, it can't be told

@@ -13,17 +13,22 @@ type Spike struct {
 	Since time.Time // when the errors rose; the zero time when it is none
 }
 
-// Spike looks at the last five minutes before at.
+// Spike looks at the last five minutes before at, and at the last two of them.
 func (d Definition) Spike(b Baseline, minutes []Minute, at time.Time) Spike {
 	window := between(minutes, at.Add(-d.minutes(spikeMinutes)), at)
-	all := sum(window)
-	s := Spike{Rate: all.Rate()}
-	s.Is = all.Errors >= spikeErrors && inTwo(window) && unusual(b, all, usual) < spikeLevel
-	if s.Is {
-		s.Since = d.rise(b, between(minutes, b.To, at))
-		s.Rate = sum(between(window, s.Since, at)).Rate()
+	s := Spike{Rate: sum(window).Rate()}
+	if !d.rises(b, window) && !d.rises(b, between(window, at.Add(-d.minutes(recentMinutes)), at)) {
+		return s
 	}
+	s.Is, s.Since = true, d.rise(b, between(minutes, b.To, at))
+	s.Rate = sum(between(window, s.Since, at)).Rate()
 	return s
+}
+
+// rises says whether errors are unusual by one of two looks, which share the level.
+func (d Definition) rises(b Baseline, window []Minute) bool {
+	all := sum(window)
+	return all.Errors >= spikeErrors && inTwo(window) && unusual(b, all, usual) < spikeLevel/2
 }
 
 // inTwo says that not all errors are in one minute: a single burst is no spike yet.

@@ -86,7 +86,7 @@ func (d Definition) Judge(a After) Verdict {
 func (d Definition) impatient(a After, rate, limit float64) State {
 	last := a.last(d.minutes(patience))
 	switch {
-	case rate > limit && last.Rate() > limit && unusual(a.Baseline, last, 1) < level:
+	case rate > limit && last.Rate() > limit && unusual(a.Baseline, last, 1) < notFlatLevel:
 		return NotFlat
 	case traffic(last, a.Baseline) < leastTraffic*last.Exposure()/60:
 		return Quiet

@@ -117,6 +117,7 @@ func (s *Server) chatPostMessage(c *call) (result, error) {
 	}
 	m := s.post(ch, botUser, thread, body)
 	m.unfurlLinks, m.unfurlMedia = c.flag("unfurl_links", true), c.flag("unfurl_media", true)
+	m.broadcast = thread != "" && c.flag("reply_broadcast", false)
 	s.autoCrawl()
 	return result{"channel": ch.id, "ts": m.ts, "message": s.wire(m, true)}, nil
 }

@@ -22,6 +22,7 @@ type message struct {
 	reactions    []Reaction
 	unfurlLinks  bool
 	unfurlMedia  bool
+	broadcast    bool
 	crawled      bool
 	ephemeralTo  string
 	channel      *channel
@@ -52,6 +53,7 @@ type Message struct {
 	// UnfurlLinks and UnfurlMedia are true unless the app said false.
 	UnfurlLinks bool      `json:"unfurl_links"`
 	UnfurlMedia bool      `json:"unfurl_media"`
+	Broadcast   bool      `json:"reply_broadcast,omitempty"` // a reply that the channel shows too
 	Replies     []Message `json:"replies,omitempty"`
 
 	s *Server
@@ -63,7 +65,7 @@ func (s *Server) read(m *message) Message {
 		Channel: m.channel.id, TS: m.ts, ThreadTS: m.threadTS, User: m.user, FromApp: m.user == botUser,
 		Text: m.text, Blocks: slices.Clone(m.blocks), Metadata: slices.Clone(m.metadata),
 		Edits: m.edits, Deleted: m.deleted, Pinned: m.pinned, EphemeralTo: m.ephemeralTo,
-		UnfurlLinks: m.unfurlLinks, UnfurlMedia: m.unfurlMedia, s: s,
+		UnfurlLinks: m.unfurlLinks, UnfurlMedia: m.unfurlMedia, Broadcast: m.broadcast, s: s,
 	}
 	for _, r := range m.reactions {
 		out.Reactions = append(out.Reactions, Reaction{Name: r.Name, Users: slices.Clone(r.Users)})

@@ -1,0 +1,98 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+// Errors reads what was counted of containers' errors; flat.Gauge does.
+type Errors interface {
+	// At is what they were at an alert, after a deploy (the zero time: none is known). It returns false when nobody counted them.
+	At(ctx context.Context, key string, deployed, opened time.Time) (flat.Alert, bool, error)
+	// Counted says whether they are being counted now.
+	Counted(ctx context.Context, key string, now time.Time) (bool, error)
+}
+
+// errorKinds say what became of the errors after a restore.
+func errorKinds() []incidents.Kind {
+	return []incidents.Kind{incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown, incidents.KindErrorsBack}
+}
+
+// toldErrors is what was said last of the errors after a restore, with its mark; "" when nothing was.
+func toldErrors(entries []incidents.Entry, r *restore.Restore) string {
+	line := ""
+	for _, e := range entries {
+		var told flat.Told
+		if json.Unmarshal(e.Details, &told) != nil || told.Short == "" || r == nil || told.Restore != r.ID {
+			continue
+		}
+		if mark, ok := posting(e); ok && e.Kind.IsErrors() {
+			line = mark + " " + quote(told.Short, 400)
+		}
+	}
+	return line
+}
+
+// errorRate adds to a view what a container's errors were at the alert. That it can't be read keeps no alert waiting.
+func (b *Bot) errorRate(ctx context.Context, cv *ContainerView, opened time.Time) {
+	if b.Errors == nil || opened.IsZero() {
+		return
+	}
+	var deployed time.Time
+	if cv.Deploy != nil {
+		deployed = cv.Deploy.At
+	}
+	a, measured, err := b.Errors.At(ctx, cv.Container.Key, deployed, opened)
+	if err != nil {
+		b.log.Warn("reading the errors of a container", "container", cv.Container.Name, "err", err)
+	}
+	if measured && err == nil {
+		cv.Errors = &a
+	}
+}
+
+// errorsLine is a container's errors at the alert, until it is restored.
+func errorsLine(v View, c ContainerView) string {
+	a := c.Errors
+	switch {
+	case a == nil || inPlace(v.Restore):
+		return ""
+	case !a.Compared:
+		return fmt.Sprintf("Errors: %s a minute; not counted for long enough to say what is usual", flat.Rate(a.Rate))
+	case a.Spike.Is:
+		return fmt.Sprintf("Errors: %s a minute, baseline %s, since %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate), clock(a.Spike.Since, v.Incident.OpenedAt, v.Zone))
+	}
+	return fmt.Sprintf("Errors: %s a minute, baseline %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))
+}
+
+// shout says whether the reply of an entry is shown in the channel too: people look there. Of a restore that worked they hear once,
+// when its errors are flat, or where nobody counts them, when it is verified.
+func (d *delivery) shout(ctx context.Context, e incidents.Entry) bool {
+	switch e.Kind {
+	case incidents.KindErrorsFlat:
+		return loud(e) && !d.cfg.Quiet
+	case incidents.KindRestoreVerified:
+		return e.IncidentID != 0 && !d.cfg.Quiet && !d.counted(ctx, e)
+	}
+	return loud(e)
+}
+
+// counted says whether the errors of the container that an entry's restore is of are being counted. An undo is told as one
+// whose are: it is no success to tell.
+func (d *delivery) counted(ctx context.Context, e incidents.Entry) bool {
+	r, err := d.Restores.Restore(ctx, aboutOf(e).Restore)
+	if err != nil || r.Kind != restore.Restoring {
+		return true
+	}
+	if d.Errors == nil {
+		return false
+	}
+	counted, err := d.Errors.Counted(ctx, r.Key, d.cfg.Now())
+	return counted && err == nil
+}
