@@ -87,6 +87,7 @@ type spoken struct{ asks, answers any }
 var shapes = map[string]spoken{
 	"GET /containers":                          {nil, wire.Containers{}},
 	"GET /containers/{id}":                     {nil, wire.Container{}},
+	"GET /containers/{id}/errors":              {nil, wire.Errors{}},
 	"GET /containers/{id}/snapshots":           {nil, wire.Snapshots{}},
 	"POST /containers/{id}/snapshots":          {wire.NewSnapshot{}, wire.Snapshot{}},
 	"GET /containers/{id}/snapshots/{name}":    {nil, wire.Snapshot{}},
@@ -101,6 +102,7 @@ var shapes = map[string]spoken{
 	"GET /incidents/{id}/timeline":             {nil, wire.Entries{}},
 	"GET /incidents/{id}/proof":                {nil, incidents.Proof{}},
 	"GET /incidents/{id}/export":               {},
+	"GET /incidents/{id}/chart":                {},
 	"POST /incidents/{id}/notes":               {wire.Note{}, incidents.Entry{}},
 	"POST /incidents/{id}/terminal-links":      {wire.LinkAsk{}, wire.Link{}},
 	"GET /timeline":                            {nil, wire.Entries{}},

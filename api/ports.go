@@ -29,6 +29,8 @@ type Deps struct {
 	Restorer    Restorer
 	Restores    Restores
 	Incidents   Incidents
+	Errors      Errors
+	Pictures    Pictures
 	Exporter    Exporter
 	Prover      Prover
 	Access      Access

@@ -30,6 +30,7 @@ var (
 	errFailed          = errors.New("the restore failed")
 	errResolved        = errors.New("the incident is resolved")
 	errOtherService    = errors.New("the incident is about another container")
+	errNoChart         = errors.New("there is no chart of it")
 	errHandedOut       = errors.New("the link was handed out")
 	errInternal        = errors.New("internal error")
 	errWebhookDisabled = errors.New("no webhook secret is set")
@@ -61,6 +62,8 @@ var (
 			Detail: "That person may not do this with this container. Its labels snapback.restore.allow and snapback.terminal.allow say who may."},
 		{Err: errUnknownPath, Status: http.StatusNotFound, Code: "unknown_path",
 			Detail: "Nothing is here. GET /openapi.json lists what is."},
+		{Err: errNoChart, Status: http.StatusNotFound, Code: "no_chart",
+			Detail: "No errors are kept that belong to this incident: no container names its service, nobody counted, or it is longer ago than a day."},
 		{Err: errMethod, Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 			Detail: "That method is not for this path. Allow lists those that are."},
 		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",

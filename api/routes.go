@@ -39,6 +39,7 @@ func (a *API) routes() []route {
 	return []route{
 		{method: "GET", pattern: "/containers", scopes: read, handle: a.listContainers, limit: quick},
 		{method: "GET", pattern: "/containers/{id}", scopes: read, handle: a.getContainer, limit: quick},
+		{method: "GET", pattern: "/containers/{id}/errors", scopes: read, handle: a.containerErrors, limit: quick},
 		{method: "GET", pattern: "/containers/{id}/snapshots", scopes: read, handle: a.listSnapshots, limit: quick},
 		{method: "POST", pattern: "/containers/{id}/snapshots", scopes: write, handle: a.takeSnapshot, limit: long, once: true},
 		{method: "GET", pattern: "/containers/{id}/snapshots/{name}", scopes: read, handle: a.getSnapshot, limit: quick},
@@ -53,6 +54,7 @@ func (a *API) routes() []route {
 		{method: "GET", pattern: "/incidents/{id}/timeline", scopes: []access.Scope{access.ReadIncidents}, handle: a.incidentTimeline, limit: quick},
 		{method: "GET", pattern: "/incidents/{id}/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveIncident, limit: exportLimit},
 		{method: "GET", pattern: "/incidents/{id}/export", scopes: []access.Scope{access.ReadIncidents}, handle: a.exportIncident, limit: exportLimit},
+		{method: "GET", pattern: "/incidents/{id}/chart", scopes: []access.Scope{access.ReadIncidents}, handle: a.incidentChart, limit: quick},
 		{method: "POST", pattern: "/incidents/{id}/notes", scopes: []access.Scope{access.WriteIncidents}, handle: a.addNote, limit: quick, once: true},
 		{method: "POST", pattern: "/incidents/{id}/terminal-links", scopes: []access.Scope{access.TerminalScope}, handle: a.mintLink, limit: quick, once: true, secret: true},
 		{method: "GET", pattern: "/timeline", scopes: []access.Scope{access.ReadIncidents}, handle: a.looseTimeline, limit: quick},

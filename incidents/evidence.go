@@ -22,6 +22,12 @@ type Recordings interface {
 	Recordings(ctx context.Context, incident int64) ([]Recording, error)
 }
 
+// Pictures draws the errors around incidents.
+type Pictures interface {
+	// Picture returns the zero Picture when no errors are kept of that time.
+	Picture(ctx context.Context, in Incident) (Picture, error)
+}
+
 // Evidence holds timelines against what the database can't have forged, the secret keys and the anchors, and exports them with
 // what it finds.
 type Evidence struct {
@@ -30,6 +36,7 @@ type Evidence struct {
 	Keys      Signer
 	Anchors   *Anchors
 	Zone      *time.Location // of what is exported; nil: UTC
+	Pictures  Pictures       // nil: exports have none
 }
 
 // Prove says what can be said about one timeline. It returns ErrUnknown.
@@ -84,6 +91,7 @@ func (p Evidence) Export(ctx context.Context, w io.Writer, format string, in Inc
 			return err
 		}
 	}
+	report.Picture = p.picture(ctx, in)
 	return p.Timelines.ReadTimeline(ctx, in.ID, func(now Incident, entries Entries) error {
 		proof, err := p.prove(ctx, now, entries)
 		if err != nil {
@@ -93,3 +101,20 @@ func (p Evidence) Export(ctx context.Context, w io.Writer, format string, in Inc
 		return Export(w, format, report)
 	})
 }
+
+// picture is part of a post-mortem when it can be had: the rest does not wait for an engine that is away.
+func (p Evidence) picture(ctx context.Context, in Incident) Picture {
+	if p.Pictures == nil {
+		return Picture{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, picturePatience)
+	defer cancel()
+	drawn, err := p.Pictures.Picture(ctx, in)
+	if err != nil {
+		return Picture{Words: "The errors could not be looked up."}
+	}
+	return drawn
+}
+
+// picturePatience is how long an export waits for its picture.
+const picturePatience = 5 * time.Second

@@ -24,9 +24,18 @@ type Report struct {
 	Chain       string // "verified", or why not
 	Environment string // where the service runs, for CDEvents; empty: production
 
+	// Picture is what the errors around it were, as an SVG that can stand in a page, and in words; empty: none are kept.
+	Picture Picture
+
 	// Recordings are those of the incident's shells. Only the zip holds them; nil where they are not for the reader, since
 	// what a shell has shown is not masked.
 	Recordings []Recording
+}
+
+// Picture is a drawing of the errors around an incident. The SVG is the bot's own: what others have written is escaped in it.
+type Picture struct {
+	SVG   []byte
+	Words string
 }
 
 // Recording is what a shell has shown, as an asciicast v2.

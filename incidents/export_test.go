@@ -347,3 +347,21 @@ func TestPostMortemIsInTheOrderInWhichThingsHappened(t *testing.T) {
 		}
 	}
 }
+
+func TestExportsHaveThePictureOfTheErrors(t *testing.T) {
+	t.Parallel()
+	drawn := incidents.Picture{SVG: []byte("<svg><title>a &lt; b</title></svg>\n"), Words: "At most 21 | at 03:41."}
+	for format, want := range map[string]string{
+		"html": "<figure>\n<svg><title>a &lt; b</title></svg>\n</figure>", "md": "## Errors\n\nAt most 21",
+	} {
+		var out, without bytes.Buffer
+		if err := errors.Join(
+			incidents.Export(&out, format, incidents.Report{Picture: drawn}), incidents.Export(&without, format, incidents.Report{}),
+		); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) || strings.Contains(without.String(), "Errors") {
+			t.Errorf("%s is\n%s\nand without a picture\n%s", format, &out, &without)
+		}
+	}
+}

@@ -36,7 +36,8 @@ func page(w io.Writer, r Report) error {
 		story
 		Facts []namedSpan
 		Lines iter.Seq[line]
-	}{s, s.facts(), lines})
+		Drawn template.HTML
+	}{s, s.facts(), lines, template.HTML(r.Picture.SVG)})
 	if errors.Is(reading, errEnough) {
 		reading = nil // the template has stopped reading, and says why itself
 	}

@@ -17,6 +17,9 @@ func markdown(w io.Writer, r Report) error {
 	}
 	b := bufio.NewWriter(w) // keeps the first error for Flush
 	s.writeHeader(b)
+	if r.Picture.Words != "" {
+		fmt.Fprintf(b, "\n## Errors\n\n%s\n", text(r.Picture.Words))
+	}
 	s.writeChanges(b)
 	if err := writeTimeline(b, r); err != nil {
 		return err

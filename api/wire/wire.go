@@ -28,6 +28,23 @@ type Containers struct {
 	NextCursor string      `json:"next_cursor,omitempty"` // empty on the last page
 }
 
+// Errors is how many errors a container made, in the order of time.
+type Errors struct {
+	Container string        `json:"container"`
+	Since     time.Time     `json:"since"`
+	Minutes   []ErrorMinute `json:"minutes"` // those that nobody watched are missing
+}
+
+// ErrorMinute is one minute of it.
+type ErrorMinute struct {
+	At       time.Time `json:"at"`                 // when it began
+	Errors   float64   `json:"errors"`             // as they were counted in what was read
+	Rate     float64   `json:"rate"`               // errors per minute, reckoned up to a whole minute and to all lines
+	Requests *float64  `json:"requests,omitempty"` // left out: they are not known
+	Seconds  float64   `json:"seconds"`            // how much of it was watched
+	Share    float64   `json:"share"`              // of the lines, how many were read; 1: all
+}
+
 // Snapshot is a kept state of a container.
 type Snapshot struct {
 	Name       string            `json:"name"`

@@ -19,6 +19,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/incidents/flat/logtail"
+	"github.com/snapback/snapback/incidents/flat/picture"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
@@ -204,7 +205,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
 	}
-	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone}
+	pictures := picture.New(picture.Config{Errors: db, Subjects: snapshot.Concern{Containers: fleet, Deploys: db}, Timeline: db, Zone: c.Zone})
+	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone, Pictures: pictures}
 
 	// The API, with the others' handlers beside its own.
 	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ready}}
@@ -217,7 +219,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		LimitThemselves: []string{"/t", "/t/"},
 	}, api.Deps{
 		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
-		Incidents: db, Exporter: evidence, Prover: evidence, Access: guard, Terminals: term,
+		Errors: db, Pictures: pictures, Incidents: db, Exporter: evidence, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: db,
 		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },

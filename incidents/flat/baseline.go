@@ -41,6 +41,9 @@ func (d Definition) usualUpTo(b float64) float64 {
 	return max(usual*b, b+usualMore/d.minutes(1).Minutes())
 }
 
+// UsualUpTo is the rate below which errors are flat.
+func (d Definition) UsualUpTo(b Baseline) float64 { return d.usualUpTo(b.Rate) }
+
 // Baseline is how many errors are usual: what was counted before the deploy, or before the alert.
 type Baseline struct {
 	From, To     time.Time // what is there lies between them

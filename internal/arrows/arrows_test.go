@@ -20,6 +20,7 @@ const arrows = `
 incidents:               internal/outside
 incidents/flat:          incidents
 incidents/flat/chart:    incidents/flat internal/outside
+incidents/flat/picture:  incidents incidents/flat incidents/flat/chart
 incidents/flat/errorlines:
 incidents/flat/logtail:  incidents/flat incidents/flat/errorlines snapshot
 access:                  incidents
@@ -35,12 +36,12 @@ incidents/pagerduty:     access incidents snapshot internal/mask internal/outsid
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
 store:                   access incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
 bot:                     access incidents incidents/flat snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
-api:                     access incidents snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
+api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire
 migrations:
 
-cmd/snapback:            access api api/client api/wire bot incidents incidents/flat incidents/flat/logtail incidents/pagerduty store terminal
+cmd/snapback:            access api api/client api/wire bot incidents incidents/flat incidents/flat/logtail incidents/flat/picture incidents/pagerduty store terminal
 cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/recovery snapshot/restore snapshot/watch
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
 cmd/snapback-demo:       internal/demo

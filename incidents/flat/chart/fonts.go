@@ -11,8 +11,8 @@ import (
 	"golang.org/x/image/font/sfnt"
 )
 
-// The Go fonts are part of the program, so that a picture is the same on every machine. Pages show an SVG in their reader's own font,
-// which is no wider than these.
+// The Go fonts are part of the program, so that a picture is the same on every machine. Pages show an SVG in their reader's own font, drawn
+// out or together to the room that these take.
 
 var regular = sync.OnceValue(func() *sfnt.Font { return parsed(goregular.TTF) })
 var bold = sync.OnceValue(func() *sfnt.Font { return parsed(gobold.TTF) })

@@ -90,7 +90,9 @@ func (l *layout) title() {
 	if n := len(l.Minutes); n > 0 && l.To.Sub(l.Minutes[n-1].At) < 3*l.Step {
 		now.s = rate(recent(l.Minutes)) + " a minute"
 	}
-	l.write(now)
+	if now.s != "" {
+		l.write(now)
+	}
 	name := text{point: point{margin, margin + 14}, s: l.Service, size: titleSize, bold: true, colour: ink}
 	l.write(l.clip(name, l.right-margin-l.width(now)-12))
 	y := margin + 34

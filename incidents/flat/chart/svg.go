@@ -16,9 +16,9 @@ var names = map[role]string{
 }
 
 // SVG is the picture as an SVG document that refers to nothing outside, and can stand within a page as it is: its styles are for itself
-// alone. Screen readers read AltText.
+// alone. Screen readers read AltText. Text takes the room that it was laid out for, whatever the reader's font.
 func (c Chart) SVG(theme Theme) []byte {
-	s := c.layOut()
+	s, fonts := c.layOut(), rulers{}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="snapback-chart" viewBox="0 0 %s %s" width="%s" height="%s" role="img">`,
 		short(s.w), short(s.h), short(s.w), short(s.h))
@@ -34,8 +34,8 @@ func (c Chart) SVG(theme Theme) []byte {
 			}
 			fmt.Fprintf(&out, `<path class="s %s" stroke-width="%s"%s d="%s"/>`, names[shape.colour], short(shape.width), dash, path(shape.points))
 		case text:
-			fmt.Fprintf(&out, `<text class="%s"%s x="%s" y="%s" font-size="%s">%s</text>`,
-				names[shape.colour], shape.attributes(), short(shape.x), short(shape.y), short(shape.size), escaped(shape.s))
+			fmt.Fprintf(&out, `<text class="%s"%s x="%s" y="%s" font-size="%s" textLength="%s" lengthAdjust="spacingAndGlyphs">%s</text>`,
+				names[shape.colour], shape.attributes(), short(shape.x), short(shape.y), short(shape.size), short(fonts.width(shape)), escaped(shape.s))
 		}
 		out.WriteByte('\n')
 	}
