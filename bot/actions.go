@@ -139,6 +139,9 @@ func smallPrint(v View) string {
 	if v.Problem != "" {
 		out = append(out, "⚠️ "+v.Problem)
 	}
+	for _, r := range v.Refused {
+		out = append(out, r.line())
+	}
 	for _, c := range v.Containers {
 		out = append(out, offersLine(v, c))
 		if wrong := wrongLabels(c.Container); len(wrong) > 0 && v.Incident.Open() {

@@ -82,13 +82,13 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err := d.settleIncident(ctx); err != nil {
 		return err
 	}
-	if err := d.root(ctx, v); err != nil {
+	if err := d.root(ctx, &v); err != nil {
 		return err
 	}
 	if unposted && len(entries) > 0 {
 		d.cfg.Posted(d.cfg.Now().Sub(entries[0].RecordedAt))
 	}
-	if err := d.thread(ctx, entries); err != nil {
+	if err := d.threadAnywhere(ctx, &v, entries); err != nil {
 		return err
 	}
 	if err := d.announced(ctx, entries); err != nil {
@@ -104,7 +104,7 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 // the incident, what became of the errors, and where its message is.
 func (d *delivery) news(ctx context.Context, id int64) ([]incidents.Entry, error) {
 	since := d.cfg.Now().Add(-askPending - 2*time.Minute) // another bot's clock may be behind
-	return d.Timeline.News(ctx, id, d.m.Seq, since, append(errorKinds(), incidents.KindDeploy, incidents.KindSlackPosted)...)
+	return d.Timeline.News(ctx, id, d.m.Seq, since, append(errorKinds(), incidents.KindDeploy, incidents.KindSlackPosted, incidents.KindSlackRefused)...)
 }
 
 // explain puts the last deploy before the alert onto the timeline, and returns the entries with it. The alert does not wait for
@@ -144,10 +144,9 @@ func recorded(entries []incidents.Entry, want incidents.Entry) bool {
 }
 
 // root posts the message, or edits it when it reads otherwise by now.
-func (d *delivery) root(ctx context.Context, v View) error {
-	r := Render(v)
-	hash := r.hash()
-	if d.m.TS != "" {
+func (d *delivery) root(ctx context.Context, v *View) error {
+	r := Render(*v)
+	if hash := r.hash(); d.m.TS != "" {
 		if slices.Equal(hash, d.m.Rendered) {
 			return nil
 		}
@@ -155,17 +154,16 @@ func (d *delivery) root(ctx context.Context, v View) error {
 		if !moved {
 			return err
 		}
+		if err != nil {
+			return d.move(ctx, v, slackCode(err))
+		}
+		d.m.TS, d.m.Rendered = "", nil
 	}
-	p := post{seq: 0, rendering: r}
-	ts, err := d.place(ctx, p, d.rootChannels(v))
-	if err != nil {
-		return err
-	}
-	d.m.TS, d.m.Rendered, d.m.Attempt = ts, hash, -1
-	return d.save(d.m)
+	return d.postRoot(ctx, v)
 }
 
-// edit returns moved when the message can't be edited any more, so that a new one is needed.
+// edit returns moved when the message can't be edited any more, so that a new one is needed: with an error in another
+// channel, since its own is closed.
 func (d *delivery) edit(ctx context.Context, r Rendering, hash []byte) (moved bool, err error) {
 	err = d.update(ctx, d.m.Channel, d.m.TS, r)
 	switch code := slackCode(err); {
@@ -174,18 +172,16 @@ func (d *delivery) edit(ctx context.Context, r Rendering, hash []byte) (moved bo
 		return false, d.save(d.m)
 	case slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed"}, code):
 		d.log.Warn("the message of an incident is gone: posting a new one", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
-	case slices.Contains(homeless, code) && d.m.Channel != d.cfg.Channel && d.cfg.Channel != "":
-		d.log.Error("a channel is closed to the bot: moving to the default channel", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
-		d.m.Channel = d.cfg.Channel
-	default:
-		return false, err
+		return true, nil
+	case judge(err) == ofTheMessage:
+		d.log.Error("Slack refuses an edit for good: the message stays as it is", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
+		return false, nil
 	}
-	d.m.TS, d.m.Rendered = "", nil
-	return true, nil
+	return d.closed(err), err
 }
 
 // rootChannels are where the message may go, in order of preference.
-func (d *delivery) rootChannels(v View) []string {
+func (d *delivery) rootChannels(v *View) []string {
 	if d.m.Channel != "" {
 		return []string{d.m.Channel, d.cfg.Channel}
 	}
@@ -260,11 +256,10 @@ func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error 
 // unpostable says that Slack will never take an entry as it is. It is logged and left out, because everything after
 // it would wait for ever.
 func (d *delivery) unpostable(err error, e incidents.Entry) bool {
-	code := slackCode(err)
-	if !slices.Contains([]string{"no_text", "msg_too_long", "invalid_blocks", "cannot_reply_to_message", "metadata_too_large"}, code) {
+	if judge(err) != ofTheMessage {
 		return false
 	}
-	d.log.Error("Slack refuses an entry for good: leaving it out", "incident_id", e.IncidentID, "seq", e.Seq, "kind", e.Kind, "reason", code)
+	d.log.Error("Slack refuses an entry for good: leaving it out", "incident_id", e.IncidentID, "seq", e.Seq, "kind", e.Kind, "reason", slackCode(err))
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,34 +192,148 @@ func TestOutageDelaysAndLosesNothing(t *testing.T) {
 	wantReplies(t, n.alert(t), "📝 note 1")
 }
 
+// Whatever code Slack has for it, known or new: what a retry can't mend goes to the default channel, which says why.
 func TestClosedChannelsFallBackToTheDefault(t *testing.T) {
 	t.Parallel()
-	for name, closeIt := range map[string]func(*night){
-		"archived": func(n *night) { n.shop.Archive() },
-		"left":     func(n *night) { n.shop.RemoveApp() },
-		"unknown":  func(n *night) { n.do(func() { n.containers[0].Settings.SlackChannel = "C0NOWHERE" }) },
+	refuse := func(code string) func(*night) {
+		return func(n *night) { n.slack.Refuse("chat.postMessage", 1, code) }
+	}
+	for name, test := range map[string]struct {
+		close func(*night)
+		says  string
+	}{
+		"archived":     {func(n *night) { n.shop.Archive() }, "it is archived (`is_archived`)"},
+		"left":         {func(n *night) { n.shop.RemoveApp() }, "I am not in it. Invite me there (`not_in_channel`)"},
+		"unknown":      {func(n *night) { n.do(func() { n.containers[0].Settings.SlackChannel = "C0NOWHERE" }) }, "it is gone, or private without me in it"},
+		"read-only":    {func(n *night) { n.shop.ReadOnly() }, "it does not let me post so (`restricted_action_read_only_channel`)"},
+		"restricted":   {refuse("restricted_action"), "it does not let me post so"},
+		"threads only": {refuse("restricted_action_thread_only_channel"), "it does not let me post so (`restricted_action_thread_only_channel`)"},
+		"denied":       {refuse("access_denied"), "it does not let me post so"},
+		"a new code":   {refuse("channel_is_on_holiday"), "Slack refuses it (`channel_is_on_holiday`)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := setup(t)
-			closeIt(n)
+			test.close(n)
 			n.deliver(t, 7)
-			n.ops.ExpectMessage(t, "Checkout error rate")
+			m := n.ops.ExpectMessage(t, "Checkout error rate", "did not take this: "+test.says)
+			n.write(t, note(7, 1))
+			n.do(func() { n.incidents[7] = retitled() })
+			n.deliver(t, 7)
+			n.ops.ExpectMessage(t, "above 9 %", "did not take this: "+test.says) // an edit still says so
+			wantReplies(t, m, "📝 note 1")
+			if got := len(n.kinds(7, incidents.KindSlackRefused)); got != 1 {
+				t.Errorf("the timeline says so %d times", got)
+			}
 		})
 	}
 }
 
+func retitled() incidents.Incident {
+	in := theIncident()
+	in.Title = "Checkout error rate above 9 %"
+	return in
+}
+
+// kinds are the entries of that kind.
+func (n *night) kinds(id int64, kind incidents.Kind) []incidents.Entry {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(n.entries[id]), func(e incidents.Entry) bool { return e.Kind != kind })
+}
+
 func TestMessageMovesWhenItsChannelIsClosedOrItIsDeleted(t *testing.T) {
+	t.Parallel()
+	for name, closeIt := range map[string]func(*night){
+		"archived, which an edit sees":  func(n *night) { n.shop.Archive() },
+		"read-only, which a reply sees": func(n *night) { n.shop.ReadOnly() },
+		"a new code for an edit":        func(n *night) { n.slack.Refuse("chat.update", 1, "channel_is_on_holiday") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.alert(t)
+			closeIt(n)
+			n.do(func() { n.incidents[7] = retitled() })
+			n.write(t, note(7, 1))
+			n.deliver(t, 7)
+			wantReplies(t, n.ops.ExpectMessage(t, "above 9 %", "<#C0SHOP> did not take this"), "📝 note 1")
+			n.write(t, note(7, 2))
+			n.deliver(t, 7)
+			if got := len(n.ops.Messages()); got != 1 {
+				t.Errorf("%d messages in the default channel, want one", got)
+			}
+		})
+	}
+}
+
+// What ails the account, or Slack, is no reason to move.
+func TestMessageStaysWhereItIsWhileSlackOrTheAccountIsAtFault(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{
+		"invalid_auth", "token_expired", "missing_scope", "account_inactive", "internal_error", "fatal_error", "service_unavailable",
+		"request_timeout", "ratelimited", "team_added_to_org", "some_new_timeout", "temporarily_unavailable",
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.alert(t)
+			n.write(t, note(7, 1))
+			n.slack.Refuse("chat.postMessage", 1, code)
+			var e *bot.Error
+			if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry {
+				t.Fatalf("got %v", err)
+			}
+			n.deliver(t, 7)
+			wantReplies(t, n.shop.ExpectMessage(t, "Checkout error rate"), "📝 note 1")
+			if got := n.ops.Messages(); len(got) != 0 {
+				t.Errorf("it went to the default channel:\n%v", got)
+			}
+		})
+	}
+}
+
+// It would be lost: there is nowhere else to go, and somebody may open the channel again.
+func TestAlertThatNoChannelTakesWaits(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.shop.ReadOnly()
+	n.ops.ReadOnly()
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry || e.After < time.Minute || e.Reason != "restricted_action_read_only_channel" {
+		t.Fatalf("got %+v", err)
+	}
+	n.ops.Open()
+	n.deliver(t, 7)
+	n.ops.ExpectMessage(t, "Checkout error rate", "<#C0SHOP> did not take this")
+}
+
+func TestThreadOfAClosedChannelWaitsWhileTheDefaultIsClosedToo(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	n.alert(t)
-	n.shop.Archive()
-	in := theIncident()
-	in.Title = "Checkout error rate above 9 %"
-	n.do(func() { n.incidents[7] = in })
+	n.shop.ReadOnly()
+	n.ops.ReadOnly()
 	n.write(t, note(7, 1))
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry {
+		t.Fatalf("got %+v", err)
+	}
+	n.shop.Open()
 	n.deliver(t, 7)
-	wantReplies(t, n.ops.ExpectMessage(t, "above 9 %"), "📝 note 1")
+	wantReplies(t, n.shop.ExpectMessage(t, "Checkout error rate"), "📝 note 1")
+	if got := len(n.shop.Messages()) + len(n.ops.Messages()); got != 1 {
+		t.Errorf("%d alerts, want one", got)
+	}
+}
+
+func TestWhatConcernsNoIncidentSaysWhichChannelRefusedIt(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.shop.ReadOnly()
+	n.write(t, incidents.Entry{Kind: incidents.KindRestoreRequested, Actor: incidents.Self(), Summary: "Restoring api", Details: []byte(`{"container":"api","restore_id":3}`)})
+	n.deliver(t, 0)
+	n.ops.ExpectMessage(t, "Restoring api", "<#C0SHOP> did not take this")
 }
 
 func TestBlocksThatSlackRefusesStillArriveAsText(t *testing.T) {

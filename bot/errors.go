@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,16 +42,6 @@ func (e *Error) Permanent() bool { return !e.Retry }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Slack's documentation of these codes says that some of the operation may have been done.
-var ambiguous = []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-
-// A person has to mend these; the queue tries again meanwhile, slowly, so that nothing is lost.
-var mendable = []string{
-	"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
-	"channel_not_found", "not_in_channel", "is_archived", "restricted_action", "org_login_required", "ekm_access_denied",
-	"team_access_not_granted", "access_denied", "no_permission",
-}
-
 // wrap makes an *Error of what slack-go returned. op names what was tried.
 func wrap(op string, err error) error {
 	if err == nil {
@@ -73,23 +62,12 @@ func classify(err error) *Error {
 		return &Error{Retry: known.Retry, After: known.After, Reason: known.Reason, maybe: known.maybe}
 	case errors.As(err, &limited):
 		return &Error{Retry: true, After: max(limited.RetryAfter, time.Second), Reason: "rate_limited"}
-	case code == "ratelimited" || code == "rate_limited":
-		return &Error{Retry: true, After: 10 * time.Second, Reason: "rate_limited"}
-	case slices.Contains(ambiguous, code):
-		return &Error{Retry: true, Reason: code, maybe: true}
 	case code != "":
-		return refusedBySlack(code)
+		return refusedBySlack(judge(err), code)
 	case errors.As(err, &status):
 		return &Error{Retry: true, Reason: "unavailable", maybe: status.Code >= http.StatusInternalServerError}
 	}
 	return &Error{Retry: true, Reason: "unreachable", maybe: !neverSent(err)}
-}
-
-func refusedBySlack(code string) *Error {
-	if slices.Contains(mendable, code) {
-		return &Error{Retry: true, After: time.Minute, Reason: code}
-	}
-	return &Error{Reason: code}
 }
 
 // neverSent says that not even a connection was made.

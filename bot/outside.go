@@ -38,6 +38,11 @@ func (d *delivery) outside(ctx context.Context) error {
 func (d *delivery) outsideEntry(ctx context.Context, e incidents.Entry, mark string, known map[string]string) error {
 	p, channels := d.target(e, known)
 	p.rendering = reply(e, mark)
+	p.instead = func(r refusal) Rendering {
+		elsewhere := reply(e, mark)
+		elsewhere.Blocks = append(elsewhere.Blocks, note(r.line()))
+		return elsewhere
+	}
 	ts, err := d.place(ctx, p, channels)
 	if err != nil && !d.unpostable(err, e) {
 		return err

@@ -13,15 +13,14 @@ import (
 // metadataType marks every post, so that it can be found again.
 const metadataType = "snapback_post"
 
-// A channel with which Slack answers so can't be posted to; the default channel is taken instead.
-var homeless = []string{"channel_not_found", "not_in_channel", "is_archived"}
-
 // post is something to be posted once.
 type post struct {
 	seq       int64  // 0: the message of an incident; n: the entry with that seq
 	thread    string // "": in the channel
 	rendering Rendering
 	shout     bool // a reply that is shown in the channel as well
+
+	instead func(refusal) Rendering // what the next channel gets after one has refused; nil: the same
 }
 
 // place posts in the first of channels that takes it, with a note before it. When Slack has answered no, the note is
@@ -36,10 +35,13 @@ func (d *delivery) place(ctx context.Context, p post, channels []string) (ts str
 			return "", err
 		}
 		ts, err = d.send(ctx, channel, p, d.m.IncidentID)
-		if !slices.Contains(homeless, slackCode(err)) {
+		if judge(err) != ofTheChannel {
 			break
 		}
-		d.log.Error("a channel is closed to the bot", "incident_id", d.m.IncidentID, "channel", channel, "reason", slackCode(err))
+		d.log.Error("a channel refuses what the bot posts", "incident_id", d.m.IncidentID, "channel", channel, "reason", slackCode(err))
+		if p.instead != nil {
+			p.rendering = p.instead(refusal{Channel: channel, Reason: slackCode(err)})
+		}
 	}
 	var e *Error
 	if errors.As(err, &e) && !e.maybe {
@@ -102,7 +104,7 @@ func (d *delivery) find(ctx context.Context, channel, thread string, seq int64) 
 	cursor := ""
 	for {
 		page, next, err := d.page(ctx, channel, thread, oldest, cursor)
-		if slices.Contains(unreadable, slackCode(err)) {
+		if kind := judge(err); kind == ofTheChannel || kind == ofTheAccount {
 			d.log.Error("can't look whether a message was posted", "channel", channel, "reason", slackCode(err))
 			return "", nil
 		}
@@ -120,8 +122,6 @@ func (d *delivery) find(ctx context.Context, channel, thread string, seq int64) 
 		cursor = next
 	}
 }
-
-var unreadable = []string{"missing_scope", "channel_not_found", "not_in_channel", "thread_not_found", "is_archived"}
 
 func (d *delivery) page(ctx context.Context, channel, thread, oldest, cursor string) ([]slack.Message, string, error) {
 	if thread != "" {

@@ -31,6 +31,7 @@ type View struct {
 	Told       string                    // what was said last of the errors after Restore, with its mark; "": nothing
 	Asked      map[incidents.Call]string // who has asked for what PagerDuty has not confirmed yet
 	Problem    string                    // why something is missing here; it is looked for again
+	Refused    []refusal                 // the channels that did not take it
 	Zone       *time.Location            // of the times that people read
 	Terminal   bool                      // terminals can be opened
 
@@ -68,7 +69,7 @@ func restorable(o restore.Offer) bool {
 // view looks everything up. What can't be found out is said in Problem, because an alert without a button is better
 // than none. It returns an error only when the incident's own data can't be read.
 func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []incidents.Entry) (View, error) {
-	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, Asked: b.asked(in, entries)}
+	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, Asked: b.asked(in, entries), Refused: refusedChannels(entries)}
 	rest, ok, err := b.Restores.LatestRestore(ctx, in.ID)
 	if err != nil {
 		return v, err

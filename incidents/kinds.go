@@ -42,7 +42,8 @@ const (
 	KindNoteFailed        Kind = "note.failed"
 	KindRefused           Kind = "refused"
 
-	KindSlackPosted Kind = "slack.posted"
+	KindSlackPosted  Kind = "slack.posted"
+	KindSlackRefused Kind = "slack.refused"
 
 	KindErrorsFalling Kind = "errors.falling"
 	KindErrorsFlat    Kind = "errors.flat"
@@ -171,7 +172,8 @@ var table = map[Kind]Meaning{
 	KindNoteFailed:        {Is: "PagerDuty refused a note", Mark: warning, Outside: true},
 	KindRefused:           {Is: "somebody may not do what they asked for, or it is no longer possible"},
 
-	KindSlackPosted: {Is: "the incident's message was posted; the source is the message"},
+	KindSlackPosted:  {Is: "the incident's message was posted; the source is the message"},
+	KindSlackRefused: {Is: "a Slack channel did not take the incident's message, which is in another one; the message says so"},
 
 	KindErrorsFalling: {Is: "errors fall after a restore", Mark: "📉"},
 	KindErrorsFlat: {Is: "after a restore, the error rate is back at its baseline", Mark: "✅", Loud: true,

@@ -108,6 +108,9 @@ func (s *Server) chatPostMessage(c *call) (result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ch.readOnly != "" {
+		return nil, refuse(ch.readOnly)
+	}
 	if body.empty() {
 		return nil, refuse("no_text")
 	}
@@ -160,7 +163,7 @@ func (s *Server) chatUpdate(c *call) (result, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch, err := s.openChannel(c.str("channel"))
+	ch, err := editable(s.findChannel(c.str("channel")))
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +178,14 @@ func (s *Server) chatUpdate(c *call) (result, error) {
 	}
 	s.edit(m, body)
 	return result{"channel": ch.id, "ts": m.ts, "text": m.text, "message": s.wire(m, true)}, nil
+}
+
+// editable has a code of its own for an archived channel.
+func editable(c *channel) (*channel, error) {
+	if c != nil && c.archived {
+		return nil, refuse("is_inactive")
+	}
+	return writable(c)
 }
 
 // edit replaces what was sent and keeps what was not, as chat.update documents. The caller holds mu.

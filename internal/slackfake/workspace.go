@@ -18,6 +18,7 @@ type channel struct {
 	id, name string
 	members  []string
 	archived bool
+	readOnly string // the code with which it refuses what is posted; "": it takes it
 	direct   string // the person's ID in a direct message
 	messages []*message
 }
@@ -110,6 +111,16 @@ func (c *Channel) RemoveApp() { c.drop(botUser) }
 // Archive archives the channel.
 func (c *Channel) Archive() {
 	c.change(func(ch *channel) { ch.archived = true })
+}
+
+// ReadOnly lets only some people post, and not the app.
+func (c *Channel) ReadOnly() {
+	c.change(func(ch *channel) { ch.readOnly = "restricted_action_read_only_channel" })
+}
+
+// Open lets the app post again.
+func (c *Channel) Open() {
+	c.change(func(ch *channel) { ch.readOnly, ch.archived = "", false })
 }
 
 func (c *Channel) drop(userID string) {
