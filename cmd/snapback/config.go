@@ -38,6 +38,7 @@ type config struct {
 	Commits       int           // how many commits may run on an engine at once, of all bots
 	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string
+	ErrorsMinute  time.Duration // how long a minute is, in what spike, falling and flat mean; less than one is for demos
 	Log           logging
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; nil: nobody's
@@ -185,6 +186,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		Only:          r.get("SNAPBACK_ONLY"),
 		Commits:       r.number("SNAPBACK_COMMITS", 1, 8),
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
+		ErrorsMinute:  r.upTo("SNAPBACK_ERRORS_MINUTE", time.Minute),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 	}
 	c.Log = r.logging()
@@ -198,6 +200,12 @@ func readConfig(getenv func(string) string) (config, error) {
 		return c, usageError{err}
 	}
 	return c, nil
+}
+
+// paced is how often something is done that is done every so often where a minute is a minute.
+func (c config) paced(every time.Duration) time.Duration {
+	const least = 250 * time.Millisecond
+	return max(least, time.Duration(float64(every)*c.ErrorsMinute.Minutes()))
 }
 
 func (r *reader) checkKeys(c *config) {
@@ -284,6 +292,15 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 	d, err := time.ParseDuration(v)
 	if err != nil || d <= 0 {
 		r.fail(name, "want a duration such as 1m or 90s, got %q", v)
+	}
+	return d
+}
+
+// upTo is a duration of at most limit, which is also the fallback.
+func (r *reader) upTo(name string, limit time.Duration) time.Duration {
+	d := r.duration(name, limit)
+	if d > limit {
+		r.fail(name, "want %s or less, got %s", limit, d)
 	}
 	return d
 }

@@ -163,9 +163,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	})
 
 	// Errors per minute, as sources count them.
-	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log})
-	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Logger: log, Zone: c.Zone})
-	logs := logtail.New(logtail.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log})
+	meaning := flat.Definition{Minute: c.ErrorsMinute}
+	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log, Steps: flat.Steps{Minute: c.ErrorsMinute}, Every: c.paced(3 * time.Second)})
+	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Definition: meaning, Logger: log, Zone: c.Zone, Every: c.paced(5 * time.Second)})
+	logs := logtail.New(logtail.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log,
+		Every: c.paced(2 * time.Second), Look: max(time.Second, c.paced(5*time.Second)), Step: c.ErrorsMinute})
 
 	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
 	pd := pagerduty.New(pagerduty.Config{
@@ -195,7 +197,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
-		Errors: flat.Gauge{Store: db}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher},
+		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher},
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}

@@ -97,7 +97,7 @@ func (j *Judge) story(r Restored, a After) string {
 		s.WriteString("; data in its volumes was not touched")
 	}
 	if a.Baseline.Short {
-		fmt.Fprintf(&s, ". The baseline is that of %s", span(time.Duration(a.Baseline.Minutes*float64(time.Minute))))
+		fmt.Fprintf(&s, ". The baseline is from %s only", span(time.Duration(a.Baseline.Minutes*float64(time.Minute))))
 	}
 	return s.String()
 }

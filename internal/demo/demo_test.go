@@ -96,7 +96,7 @@ func TestTheNightPlaysItselfAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds"} {
+	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds", "In the channel: ✅ Flat since "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}

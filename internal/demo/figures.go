@@ -18,6 +18,7 @@ type figures struct {
 	answers               []time.Duration
 	toAcknowledged        time.Duration // from the answer to the tap
 	toRestored, downtime  time.Duration
+	toFlat                time.Duration // from the restore
 	before, after         load.Bucket
 }
 
@@ -31,6 +32,7 @@ func (f *figures) String() string {
 	fmt.Fprintf(t, "tap → answered, slowest of %d\t%s\n", len(f.answers), millis(slices.Max(f.answers)))
 	fmt.Fprintf(t, "tap → acknowledged in PagerDuty\t%s\n", millis(f.toAcknowledged))
 	fmt.Fprintf(t, "tap → restored and verified\t%s\n", seconds(f.toRestored))
+	fmt.Fprintf(t, "restored → said that errors are flat\t%s\n", seconds(f.toFlat))
 	fmt.Fprintf(t, "nobody answered during the restore\t%s\n", seconds(f.downtime))
 	fmt.Fprintf(t, "requests that failed, before\t%s\n", share(f.before))
 	fmt.Fprintf(t, "requests that failed, after\t%s\n", share(f.after))

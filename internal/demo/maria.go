@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ const (
 	shownWithin   = 15 * time.Second
 	restoreWithin = 60 * time.Second
 	calmWithin    = 30 * time.Second
+	flatWithin    = time.Minute
 )
 
 // playMaria does what she would do, and checks what she would see.
@@ -27,7 +29,7 @@ func (n *night) playMaria(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"acknowledging", n.acknowledge}, {"opening a terminal", n.openTerminal}, {"restoring", n.restore},
-		{"seeing it calm down", n.calmDown}, {"resolving", n.resolve}, {"exporting the timeline", n.printTimeline},
+		{"seeing it calm down", n.calmDown}, {"reading that errors are flat", n.readFlat}, {"resolving", n.resolve}, {"exporting the timeline", n.printTimeline},
 	} {
 		if err := step.do(ctx); err != nil {
 			n.say(bad, "%s: %v", step.what, err)
@@ -191,6 +193,26 @@ func (n *night) calmDown(ctx context.Context) error {
 	n.say(good, "No errors for %d seconds", calm)
 	return nil
 }
+
+// readFlat waits until the message says that errors are flat, as Snapback has counted them, and the channel and PagerDuty do too.
+func (n *night) readFlat(ctx context.Context) error {
+	line := ""
+	err := until(ctx, "the line that errors are flat", flatWithin, func() bool {
+		m, _ := n.message()
+		line = flatLine.FindString(m.String())
+		return line != "" && slices.ContainsFunc(m.Replies, func(r slackfake.Message) bool { return r.Broadcast && strings.Contains(r.Text, line) })
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the channel:\n%s", err, n.channel)
+	}
+	n.figures.toFlat = time.Since(n.figures.restored)
+	n.say(good, "In the channel: ✅ %s", line)
+	return until(ctx, "a note that errors are flat in PagerDuty", shownWithin, func() bool {
+		return slices.ContainsFunc(n.incident.Notes(), func(note pagerdutyfake.Note) bool { return strings.Contains(note.Content, line) })
+	})
+}
+
+var flatLine = regexp.MustCompile(`Flat since \d\d:\d\d, .+ after the restore: [0-9.]+ a minute, baseline [0-9.]+`)
 
 func (n *night) resolve(ctx context.Context) error {
 	if err := n.tap(ctx, "", "Resolve"); err != nil {

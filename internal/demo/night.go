@@ -39,7 +39,8 @@ type night struct {
 	engine   *engine.Engine
 	shop     engine.Deployment
 	traffic  *load.Prober
-	product  string // Snapback's address
+	opened   time.Time // when the shop was well first
+	product  string    // Snapback's address
 	figures  figures
 	incident *pagerdutyfake.Incident
 

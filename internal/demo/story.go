@@ -20,6 +20,7 @@ const (
 	badVersion, badPool   = "1.42", "2"
 	busybox               = "/bin/busybox"
 	baselineAfter         = 5 * time.Second // a minute, outside of a demo
+	errorsMinute          = 3 * time.Second // likewise; three of them have to be counted before the deploy
 )
 
 // openShop makes the images, runs the good version, and sends it customers.
@@ -42,6 +43,7 @@ func (n *night) openShop(ctx context.Context) error {
 	what := fmt.Sprintf("pages of shop %s without errors", goodVersion)
 	err := until(ctx, what, 20*time.Second, func() bool { b := n.traffic.Buckets(1); return len(b) > 0 && b[0].OK > 0 && b[0].Failed() == 0 })
 	if err == nil {
+		n.opened = time.Now()
 		n.say(good, "shop %s serves 20 requests a second, with DB_POOL=%s, at %s", goodVersion, goodPool, shopURL(n.shop))
 	}
 	return err
@@ -98,13 +100,15 @@ func (n *night) healthy(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// awaitBaseline waits until Snapback has kept the good state, as it does by itself. Nobody tells it of the deploy that follows.
+// awaitBaseline waits until Snapback has kept the good state, as it does by itself, and until there was time to count how many
+// errors are usual. Nobody tells it of the deploy that follows.
 func (n *night) awaitBaseline(ctx context.Context) error {
+	n.say(info, "Snapback counts errors in the shop's log. A minute of its error rate takes %s here (SNAPBACK_ERRORS_MINUTE)", errorsMinute)
 	var name string
 	var err error
 	waited := until(ctx, "a baseline of the shop", 30*time.Second, func() bool {
 		name, err = n.baseline(ctx)
-		return name != "" || err != nil
+		return name != "" && time.Since(n.opened) > 5*errorsMinute || err != nil
 	})
 	if err = errors.Join(err, waited); err == nil {
 		n.say(info, "The shop has been well for %s, so Snapback keeps its state: %s", baselineAfter, name)

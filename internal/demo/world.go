@@ -177,8 +177,9 @@ func (n *night) environment(dir string) (map[string]string, error) {
 	return map[string]string{
 		"SNAPBACK_DATA_DIR": dir, "SNAPBACK_LISTEN": l.Addr().String(), "SNAPBACK_METRICS_LISTEN": "127.0.0.1:0",
 		"SNAPBACK_PUBLIC_URL": "http://" + local(l.Addr()), "SNAPBACK_API_TOKEN": n.secrets.api, "SNAPBACK_BASELINE_AFTER": baselineAfter.String(),
-		"SNAPBACK_ONLY": engine.Label + "=" + n.run,
-		"SLACK_API_URL": n.slack.APIURL(), "SLACK_BOT_TOKEN": n.secrets.slackToken, "SLACK_SIGNING_SECRET": n.secrets.slackSigning,
+		"SNAPBACK_ERRORS_MINUTE": errorsMinute.String(),
+		"SNAPBACK_ONLY":          engine.Label + "=" + n.run,
+		"SLACK_API_URL":          n.slack.APIURL(), "SLACK_BOT_TOKEN": n.secrets.slackToken, "SLACK_SIGNING_SECRET": n.secrets.slackSigning,
 		"SLACK_CHANNEL":     channelID,
 		"PAGERDUTY_API_URL": n.pd.URL(), "PAGERDUTY_EVENTS_URL": n.pd.URL(), "PAGERDUTY_API_TOKEN": n.secrets.pagerDutyToken,
 		"PAGERDUTY_FROM": mariaMail, "PAGERDUTY_WEBHOOK_SECRETS": n.secrets.webhook,
