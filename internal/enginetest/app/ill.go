@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// ills are programs that go wrong: eat (memory until none is left), spin (CPU, for ever), hang (says nothing and never ends),
+// ills are programs that go wrong: eat (memory until none is left), spin (CPU, for ever), hang [TIME] (says nothing, and ends
+// after that time, or never),
 // and fail CODE TEXT… (says TEXT on standard error and ends).
 func ill(args []string, out io.Writer) (known bool, err error) {
 	switch args[0] {
@@ -27,6 +28,11 @@ func ill(args []string, out io.Writer) (known bool, err error) {
 		for {
 		}
 	case "hang":
+		if len(args) > 1 {
+			limit, err := time.ParseDuration(args[1])
+			time.Sleep(limit)
+			return true, err
+		}
 		for {
 			time.Sleep(time.Hour)
 		}
