@@ -72,6 +72,9 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 	if err != nil {
 		return nil, err
 	}
+	if same := b.Snapback.Content; same != "" && same == a.Snapback.Content {
+		a.Image, is["image"] = b.Image, was["image"] // built anew from the same
+	}
 	if b.Image != a.Image && b.Snapback.Built != "" && a.Snapback.Built != "" { // of an image that is gone, nobody can tell
 		was.image(b.Snapback)
 		is.image(a.Snapback)

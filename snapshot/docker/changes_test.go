@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,32 @@ func TestAnotherImageUnderTheSameNameComesFirstByTheRegistrysDigest(t *testing.T
 	}
 	if line := snapshot.OneLine(changes, 3); line != digest+", env IMAGE: one → two" {
 		t.Errorf("in one line: %q, want the image once", line)
+	}
+}
+
+// As a build without a cache makes it: another ID and another time, the same layers and settings.
+func TestImageBuiltAnewFromTheSameIsNoChange(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	name, e, ref := s.Name("api"), s.Engine(), s.Name("shop")+":1"
+	source := s.Run(s.Name("source"), s.Image("good", `ENTRYPOINT ["/app"]`))
+	inspect := func(change string) snapshot.Inspection {
+		s.Docker("commit", "--change", change, source, ref)
+		s.Run(name, ref)
+		defer s.Docker("rm", "--force", name)
+		in, err := e.Inspect(t.Context(), name)
+		testkit.OK(t, err)
+		return in
+	}
+	one, again, other := inspect("ENV A=1"), inspect("ENV A=1"), inspect("ENV A=2")
+	if one.ImageID == again.ImageID {
+		t.Fatal("it is the same image")
+	}
+	if changes, err := e.Changes(one.Document, again.Document); err != nil || len(changes) > 0 {
+		t.Errorf("changes %v, %v", changes, err)
+	}
+	if changes, err := e.Changes(one.Document, other.Document); err != nil || !slices.ContainsFunc(changes, snapshot.Change.ImageDetail) {
+		t.Errorf("of another one: changes %v, %v, want the image among them", changes, err)
 	}
 }
 

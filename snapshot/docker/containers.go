@@ -284,7 +284,7 @@ func (e *Engine) enrich(ctx context.Context, d document, raw json.RawMessage) (j
 	if add.MacAddress, err = e.askedMAC(ctx, d); err != nil {
 		return nil, err
 	}
-	if add.Built, add.Digests, err = e.imageFacts(ctx, d.Image); err != nil {
+	if err := e.addImageFacts(ctx, d.Image, &add); err != nil {
 		return nil, err
 	}
 	doc, err := toObject(raw)

@@ -59,6 +59,7 @@ type additions struct {
 
 	Built   string   `json:",omitempty"` // when the image was; "" when it is gone
 	Digests []string `json:",omitempty"` // by which registries know the image, without their names
+	Content string   `json:",omitempty"` // stands for the image's layers and settings: one that is built anew from the same has the same
 }
 
 type config struct {

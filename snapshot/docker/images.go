@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -141,25 +143,39 @@ func (e *Engine) HasImage(ctx context.Context, imageID string) (bool, error) {
 	return id == imageID, err
 }
 
-// imageFacts are what a document does not say of its image: when it was built, and the digests by which registries know it,
-// of which every push may add one. An image that is gone has none.
-func (e *Engine) imageFacts(ctx context.Context, id string) (built string, digests []string, err error) {
+// addImageFacts adds what a document does not say of its image: when it was built, the digests by which registries know it, of
+// which every push may add one, and what it holds. An image that is gone has none.
+func (e *Engine) addImageFacts(ctx context.Context, id string, add *additions) error {
 	if !imageID.MatchString(id) {
-		return "", nil, nil
+		return nil
 	}
 	in, err := e.cli.ImageInspect(ctx, id)
 	if notFound(err) {
-		return "", nil, nil
+		return nil
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("looking at image %s: %w", short(id), known(err, nil))
+		return fmt.Errorf("looking at image %s: %w", short(id), known(err, nil))
 	}
 	for _, ref := range in.RepoDigests {
 		_, digest, _ := strings.Cut(ref, "@")
-		digests = append(digests, digest)
+		add.Digests = append(add.Digests, digest)
 	}
-	slices.Sort(digests)
-	return in.Created, slices.Compact(digests), nil
+	slices.Sort(add.Digests)
+	add.Built, add.Digests, add.Content = in.Created, slices.Compact(add.Digests), contentOf(in)
+	return nil
+}
+
+// contentOf stands for all of an image that a container gets: its layers, by the digests of what they hold, its settings and
+// its platform. When it was built, by what and under which name is left out. "" when the engine does not tell the layers.
+func contentOf(in image.InspectResponse) string {
+	if len(in.RootFS.Layers) == 0 {
+		return ""
+	}
+	doc, err := json.Marshal([]any{in.RootFS.Layers, in.Config, in.Os, in.Architecture, in.Variant})
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(doc))
 }
 
 // Untag removes our tag, and the image with it if nothing else needs it. Missing is success. While it is the only name
