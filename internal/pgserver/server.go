@@ -257,9 +257,9 @@ func (s *Server) latest() (*postmaster, error) {
 	return found, err
 }
 
-// last asks a few times: a guard holds the lock for an instant when it looks for users.
+// last asks for a while: a guard holds the lock when it looks for users, for an instant, and for longer on a busy machine.
 func (s *Server) last(ctx context.Context) (bool, error) {
-	for range 10 {
+	for range 100 {
 		alone, err := s.users.try(syscall.LOCK_EX)
 		if alone || err != nil {
 			return alone, err
