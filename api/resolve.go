@@ -10,7 +10,7 @@ import (
 
 // Resolve finds the container that id stands for: the engine's whole ID, else the name, else snapback.service, else a
 // prefix of the engine's ID of at least 12 digits. What is more exact goes first, so that nobody can take another
-// container's name away by using it as a service.
+// container's name away by using it as a service. What is gone answers only where nothing else does.
 //
 // It returns an error that wraps snapshot.ErrUnknownContainer, or snapshot.ErrAmbiguous when several answer; either
 // becomes an answer that lists the names.
@@ -22,7 +22,7 @@ func Resolve(all []snapshot.Container, id string) (snapshot.Container, error) {
 		func(c snapshot.Container) bool { return snapshot.SameOrShort(c.ID, id) },
 	}
 	for _, fits := range ways {
-		if found := choose(all, fits); id != "" && len(found) > 0 {
+		if found := snapshot.Present(choose(all, fits)); id != "" && len(found) > 0 {
 			return only(found, id)
 		}
 	}

@@ -206,6 +206,9 @@ func whatHappens(c snapshot.Container, o restore.Offer) string {
 	if len(o.Joined) > 0 {
 		text += " Recreated with it: " + strings.Join(o.Joined, ", ") + "."
 	}
+	if len(o.Beside) > 0 {
+		text += " Runs beside it and stays: " + strings.Join(o.Beside, ", ") + "."
+	}
 	if len(o.Losses) > 0 {
 		text += " Does not come back: " + strings.Join(o.Losses, "; ") + "."
 	}

@@ -132,6 +132,9 @@ func consequences(o restore.Offer) []string {
 	if len(o.Joined) > 0 {
 		out = append(out, "• Recreated with it: "+quote(strings.Join(o.Joined, ", "), 500))
 	}
+	if len(o.Beside) > 0 {
+		out = append(out, "• Runs beside it and stays: "+quote(strings.Join(o.Beside, ", "), 500))
+	}
 	return out
 }
 

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -113,7 +114,9 @@ func (h *handling) list(ctx context.Context) error {
 	if len(all) == 0 {
 		return h.show(ctx, "Containers", "I watch no container. Label one with `snapback.enable=true`.")
 	}
-	slices.SortFunc(all, func(x, y snapshot.Container) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortFunc(all, func(x, y snapshot.Container) int {
+		return cmp.Or(snapshot.CompareGone(x, y), strings.Compare(x.Name, y.Name))
+	})
 	var out []string
 	for _, c := range all[:min(len(all), 40)] {
 		line := "`" + quote(c.Name, 100) + "` " + quote(c.Image, 120) + " · " + quote(c.State, 20)
@@ -195,7 +198,7 @@ func (h *handling) named(ctx context.Context, ref string) (snapshot.Container, e
 		func(c snapshot.Container) bool { return sameTyped(c.Name, ref) },
 		func(c snapshot.Container) bool { return sameTyped(c.Service, ref) },
 	} {
-		found := slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !match(c) })
+		found := snapshot.Present(slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !match(c) }))
 		if len(found) == 1 {
 			return found[0], nil
 		}

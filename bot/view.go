@@ -15,6 +15,9 @@ import (
 )
 
 const (
+	// goneLately is how long before the alert a container may have gone that is shown although others run: it may be what a
+	// deploy has failed to bring back.
+	goneLately    = time.Hour
 	maxContainers = 3 // in one message; a phone shows no more
 	maxOffers     = 3 // examined for each container
 	offerBudget   = 2 * time.Second
@@ -149,9 +152,10 @@ func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.
 	if err != nil {
 		return nil, false, err
 	}
+	lately := in.OpenedAt.Add(-goneLately)
 	found := slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !c.Settings.Names(in.ServiceID) })
 	if len(found) > 0 {
-		return found, false, nil
+		return snapshot.GoneSince(found, lately), false, nil
 	}
 	recent, err := b.Deploys.Deploys(ctx, nil, 50)
 	if err != nil {
@@ -159,7 +163,7 @@ func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.
 	}
 	later := func(d snapshot.Deploy) bool { return after(d, in.OpenedAt) }
 	earlier := slices.DeleteFunc(slices.Clone(recent), later)
-	return suspects(all, append(earlier, recent...)), true, nil
+	return suspects(snapshot.GoneSince(all, lately), append(earlier, recent...)), true, nil
 }
 
 // after says that a deploy came after the alert, and so is no cause of it.
@@ -195,7 +199,7 @@ func (b *Bot) containerView(ctx context.Context, c snapshot.Container, opened ti
 	return cv, err
 }
 
-// byDeploy puts the container first that was deployed last before the alert: it is the likeliest cause.
+// byDeploy puts the container first that was deployed last before the alert: it is the likeliest cause. Who is gone comes last.
 func byDeploy(all []ContainerView, opened time.Time) {
 	at := func(c ContainerView) time.Time {
 		if c.Deploy == nil || after(*c.Deploy, opened) {
@@ -204,7 +208,7 @@ func byDeploy(all []ContainerView, opened time.Time) {
 		return c.Deploy.At
 	}
 	slices.SortStableFunc(all, func(x, y ContainerView) int {
-		return cmp.Or(at(y).Compare(at(x)), strings.Compare(x.Container.Name, y.Container.Name))
+		return cmp.Or(snapshot.CompareGone(x.Container, y.Container), at(y).Compare(at(x)), strings.Compare(x.Container.Name, y.Container.Name))
 	})
 }
 

@@ -20,6 +20,7 @@ type Inspection struct {
 	HasCheck      bool          // a health check is configured
 	CheckFor      time.Duration // with one: how long after its start its settings may leave it without a verdict
 	Labels        map[string]string
+	Place         Place
 	FinishedAt    time.Time // when it last ended, by the engine's clock; zero when it never did
 
 	// Up is for how long it has been running, by any clock: the engine's may be another one than the bot's. 0 when it doesn't.
@@ -68,7 +69,15 @@ type Spec struct {
 	ImageID  string
 	ImageRef string // our tag on that image, for when the deploy's own name for it has moved on
 	Replaces string // the engine's ID of the running container whose place it will take; "" when there is none
+	Place    Place  // zero: as the document has it
 	Plain    bool   // without auto-remove and without a restart policy: a copy that must not go away by itself
+}
+
+// Place is what its tool finds a container by, and what the next one in its place therefore bears as well.
+type Place struct {
+	Name    string              `json:"name,omitempty"`
+	Labels  map[string]string   `json:"labels,omitempty"`
+	Aliases map[string][]string `json:"aliases,omitempty"` // by network: names to which it answers as well
 }
 
 // Finding is what preflight found. Problems stop a restore; Losses are what will not come back, for people to

@@ -21,6 +21,7 @@ type LastSeen interface {
 type Fleet struct {
 	Engine   Containers
 	LastSeen LastSeen
+	Forget   time.Duration // how long one that is gone is shown; 0: for ever
 }
 
 // Containers lists those that this bot looks after. It returns ErrEngineAway.
@@ -54,7 +55,35 @@ func (f Fleet) all(ctx context.Context) ([]Container, error) {
 		}
 		all = append(all, c)
 	}
-	return all, nil
+	return f.goneLast(all), nil
+}
+
+// goneLast puts those last that are gone, and leaves out those that have been for long. Their snapshots stay for as long as the
+// others' do.
+func (f Fleet) goneLast(all []Container) []Container {
+	all = slices.DeleteFunc(all, func(c Container) bool {
+		return f.Forget > 0 && c.Gone() && !c.GoneAt.IsZero() && time.Since(c.GoneAt) > f.Forget
+	})
+	slices.SortStableFunc(all, CompareGone)
+	return all
+}
+
+// CompareGone orders those that are there before those that are gone.
+func CompareGone(a, b Container) int { return ahead(a.Gone(), b.Gone()) }
+
+// Gone says that the container was seen, and is not there any more.
+func (c Container) Gone() bool { return c.State == "gone" }
+
+// Present leaves out those that are gone, if there are others.
+func Present(list []Container) []Container { return GoneSince(list, time.Now()) }
+
+// GoneSince leaves out those that were gone before a moment, if there are others.
+func GoneSince(list []Container, at time.Time) []Container {
+	out := slices.DeleteFunc(slices.Clone(list), func(c Container) bool { return c.Gone() && c.GoneAt.Before(at) })
+	if !slices.ContainsFunc(out, func(c Container) bool { return !c.Gone() }) {
+		return list
+	}
+	return out
 }
 
 // enginePatience is how long an alert waits for the engine's word.
@@ -67,7 +96,8 @@ func (f Fleet) List(ctx context.Context) ([]Container, error) {
 	defer cancel()
 	list, err := f.all(asking)
 	if errors.Is(err, ErrEngineAway) || errors.Is(err, ErrEngineDenied) || err != nil && asking.Err() != nil && ctx.Err() == nil {
-		return f.LastSeen.KnownContainers(ctx, "")
+		list, err = f.LastSeen.KnownContainers(ctx, "")
+		return f.goneLast(list), err
 	}
 	return list, err
 }

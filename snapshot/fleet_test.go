@@ -55,3 +55,43 @@ func TestAlertDoesNotWaitForAnEngineThatHangs(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+// there is an engine with one container.
+type there struct{ hung }
+
+func (there) List(context.Context) ([]snapshot.Container, error) {
+	return []snapshot.Container{{Key: "E/name/web", Name: "web", Engine: "E", State: "running"}}, nil
+}
+
+func (there) ID(context.Context) (string, error) { return "E", nil }
+
+type remembered []snapshot.Container
+
+func (r remembered) KnownContainers(context.Context, string) ([]snapshot.Container, error) {
+	return r, nil
+}
+
+func TestGoneContainersStandLastAndLeaveTheLists(t *testing.T) {
+	t.Parallel()
+	gone := func(name string, since time.Duration) snapshot.Container {
+		return snapshot.Container{Key: "E/name/" + name, Name: name, Engine: "E", State: "gone", GoneAt: time.Now().Add(-since)}
+	}
+	f := snapshot.Fleet{Engine: there{}, Forget: 48 * time.Hour, LastSeen: remembered{gone("a", time.Hour), gone("b", 72*time.Hour)}}
+	list, err := f.List(t.Context())
+	if err != nil || len(list) != 2 || list[0].Name != "web" || list[1].Name != "a" {
+		t.Fatalf("got %+v, %v; want web, then a", list, err)
+	}
+	if one := snapshot.Present(list); len(one) != 1 || one[0].Name != "web" {
+		t.Errorf("present are %+v", one)
+	}
+	if both := snapshot.GoneSince(list, time.Now().Add(-2*time.Hour)); len(both) != 2 {
+		t.Errorf("with what went lately there are %+v", both)
+	}
+	if all := snapshot.Present(list[1:]); len(all) != 1 {
+		t.Errorf("where nothing else is there, it is %+v", all)
+	}
+	f.Forget = 0
+	if list, _ = f.List(t.Context()); len(list) != 3 {
+		t.Errorf("without a limit there are %+v", list)
+	}
+}

@@ -28,6 +28,7 @@ type Observation struct {
 	Query     string // PromQL for its errors; "": there is none
 	Others    bool   // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
 	Waits     bool   // it is no container of its own yet: see Standing
+	Beside    int    // how many run beside it in its place, or are about to take it
 	Leaves    string // the key that it gives up for this one; "": none
 }
 
@@ -44,11 +45,8 @@ type Occupant struct {
 
 // Identity is what is known of an identity without looking at documents.
 type Identity struct {
-	Key         string
-	ContainerID string    // of the last one that was seen to have run
-	SeenAt      time.Time // when it was first seen
-	Gone        bool
-	Scopes      []string  // labels that narrow bots down, of those that have seen it as theirs; "": of a bot that is for all
-	Baseline    string    // the engine's ID of the container that the newest baseline was taken from; "" when there is none
-	LastTick    time.Time // of its schedule; zero when there was none
+	Seat
+	Scopes   []string  // labels that narrow bots down, of those that have seen it as theirs; "": of a bot that is for all
+	Baseline string    // the engine's ID of the container that the newest baseline was taken from; "" when there is none
+	LastTick time.Time // of its schedule; zero when there was none
 }

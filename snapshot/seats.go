@@ -71,6 +71,32 @@ func Settle(members []Member, seats []Seat, now time.Time) map[string]Standing {
 	return s.standings()
 }
 
+// Contested lists those, by the engine's ID, of whom it depends on their states for whom they stand.
+func Contested(members []Member, seats []Seat) []string {
+	s := settling{seats: map[string]Seat{}, of: map[string]Seat{}}
+	s.note(seats)
+	groups, open := map[string][]string{}, map[string]bool{}
+	for _, m := range members {
+		lines := []string{cmp.Or(m.Lineage, m.Key)}
+		seat, known := s.of[m.ID]
+		if line := cmp.Or(seat.Lineage, seat.Key); known && line != lines[0] {
+			lines = append(lines, line)
+		}
+		for _, line := range lines {
+			groups[line] = append(groups[line], m.ID)
+			open[line] = open[line] || seat.ContainerID != m.ID || seat.Key != m.Key
+		}
+	}
+	var out []string
+	for line, ids := range groups {
+		if open[line] && len(ids) > 1 {
+			out = append(out, ids...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 type settling struct {
 	members []Member
 	seats   map[string]Seat   // by key
@@ -140,7 +166,7 @@ func (s *settling) vacant() []Seat {
 	var out []Seat
 	for key, seat := range s.seats {
 		taken := slices.ContainsFunc(s.members, func(m Member) bool { return s.at[m.ID] == key && m.Alive() })
-		if seat.Lineage != "" && seat.Lineage != key && !taken {
+		if seat.Lineage != "" && !taken {
 			out = append(out, seat)
 		}
 	}
@@ -262,6 +288,7 @@ func (s *settling) rank(a, b Member, seat Seat) int {
 	return cmp.Or(ahead(a.Alive(), b.Alive()), ahead(fits(a), fits(b)), a.CreatedAt.Compare(b.CreatedAt), ahead(before(b), before(a)), strings.Compare(a.ID, b.ID))
 }
 
+// ahead is how what holds of a compares with what holds of b.
 func ahead(a, b bool) int {
 	switch {
 	case a == b:

@@ -141,6 +141,15 @@ func TestSettling(t *testing.T) {
 			seats:   seats{former(on(web1, member("web_2", "", 5)), "id-web_1")},
 			want:    map[string]string{"web_2": "*compose/p/web/1 beside [web_3]", "web_3": "~compose/p/web/3"},
 		},
+		"a rollout under one identity": {
+			members: members{func() snapshot.Member {
+				m := member("web_2", "running", 5)
+				m.Key, m.Lineage = "E/identity/api/2", "E/identity/api"
+				return m
+			}()},
+			seats: seats{func() snapshot.Seat { s := on("E/identity/api", old); s.Lineage = "E/identity/api"; return s }()},
+			want:  map[string]string{"web_2": "*identity/api"},
+		},
 		"a rollout of two": {
 			members: members{member("web_3", "running", 5), member("web_4", "running", 5)},
 			seats:   seats{on(web1, old), on(web2, member("web_2", "", 0))},

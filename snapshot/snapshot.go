@@ -89,6 +89,7 @@ type Container struct {
 	Service   string    `json:"service"` // what people call it
 	Image     string    `json:"image"`   // as the deploy named it, such as shop:1.42
 	ImageID   string    `json:"image_id"`
+	GoneAt    time.Time `json:"-"`                // with State "gone": since when, as far as that is known
 	State     string    `json:"state"`            // created, running, paused, restarting, removing, exited, dead
 	Health    string    `json:"health,omitempty"` // "" (no health check), starting, healthy, unhealthy
 	CreatedAt time.Time `json:"created_at"`

@@ -14,7 +14,7 @@ import (
 // KnownContainers lists the containers of an engine ("" all) as they were last seen, also those that are gone.
 // Those have State "gone". Elsewhere are those that a bot looks after that was heard of lately, and that this one can't reach.
 func (db *DB) KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error) {
-	rows, err := db.pool.Query(ctx, `SELECT doc, labels, gone_at IS NOT NULL,
+	rows, err := db.pool.Query(ctx, `SELECT doc, labels, gone_at,
 			NOT EXISTS (SELECT FROM bots b WHERE b.bot = $2 AND `+reaches+`)
 			AND EXISTS (SELECT FROM bots b WHERE b.bot <> $2 AND `+present+` AND `+reaches+`)
 		FROM containers c WHERE $1 = '' OR engine = $1 ORDER BY name`, engine, db.bot)
@@ -28,7 +28,7 @@ func (db *DB) KnownContainers(ctx context.Context, engine string) ([]snapshot.Co
 func scanContainer(row pgx.CollectableRow) (c snapshot.Container, err error) {
 	var labels map[string]string
 	var doc []byte
-	var gone bool
+	var gone *time.Time
 	var elsewhere bool
 	if err = row.Scan(&doc, &labels, &gone, &elsewhere); err != nil {
 		return c, err
@@ -37,8 +37,8 @@ func scanContainer(row pgx.CollectableRow) (c snapshot.Container, err error) {
 		return c, fmt.Errorf("reading a container: %w", err)
 	}
 	c.Settings, c.Elsewhere = snapshot.ParseSettings(labels), elsewhere
-	if gone {
-		c.State = "gone"
+	if gone != nil {
+		c.State, c.GoneAt = "gone", gone.UTC()
 	}
 	return c, nil
 }

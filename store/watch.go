@@ -31,21 +31,57 @@ func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) e
 // Identities implements watch.Identities.
 func (db *DB) Identities(ctx context.Context, engine string) ([]snapshot.Identity, error) {
 	rows, err := db.pool.Query(ctx, `
-		SELECT c.key, c.engine_id, c.seen_at, c.gone_at IS NOT NULL, c.scopes,
+		SELECT c.key, c.engine_id, c.name, c.doc->>'created_at', c.doc->>'config', c.former, c.seen_at, c.gone_at, c.scopes,
 			coalesce((SELECT s.container_id FROM snapshots s WHERE s.key = c.key AND s.reason = 'baseline'
 				AND s.deleted_at IS NULL AND s.missing_since IS NULL ORDER BY s.created_at DESC, s.id DESC LIMIT 1), ''),
-			(SELECT max(tick) FROM schedule_ticks t WHERE t.key = 'schedule ' || c.key)
+			(SELECT max(tick) FROM schedule_ticks t WHERE t.key = 'schedule ' || c.key),
+			(SELECT r.record->'plan'->>'new_id' FROM restores r WHERE r.key = c.key AND r.state NOT IN ('refused', 'reverted', 'failed')
+				ORDER BY r.id DESC LIMIT 1),
+			EXISTS (SELECT FROM deploys d WHERE d.key = c.key) OR EXISTS (SELECT FROM restores r WHERE r.key = c.key)
+				OR EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.reason <> 'baseline' AND s.deleted_at IS NULL)
 		FROM containers c WHERE c.engine = $1`, engine)
 	if err != nil {
 		return nil, away(err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p snapshot.Identity, err error) {
-		var tick *time.Time
-		err = row.Scan(&p.Key, &p.ContainerID, &p.SeenAt, &p.Gone, &p.Scopes, &p.Baseline, &tick)
-		p.SeenAt, p.LastTick = p.SeenAt.UTC(), zero(tick)
-		return p, err
-	})
+	list, err := pgx.CollectRows(rows, scanIdentity)
 	return list, away(err)
+}
+
+func scanIdentity(row pgx.CollectableRow) (p snapshot.Identity, err error) {
+	var created, config, made *string
+	var gone, tick *time.Time
+	err = row.Scan(&p.Key, &p.ContainerID, &p.Name, &created, &config, &p.Former, &p.SeenAt, &gone, &p.Scopes, &p.Baseline, &tick, &made, &p.Settled)
+	p.SeenAt, p.GoneAt, p.LastTick = p.SeenAt.UTC(), zero(gone), zero(tick)
+	p.Config, p.Made = text(config), text(made)
+	if at, bad := time.Parse(time.RFC3339Nano, text(created)); bad == nil {
+		p.CreatedAt = at.UTC()
+	}
+	return p, err
+}
+
+// text is "" for what is not there.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Seats implements docker.Record.
+func (db *DB) Seats(ctx context.Context, engine string) ([]snapshot.Seat, error) {
+	list, err := db.Identities(ctx, engine)
+	seats := make([]snapshot.Seat, 0, len(list))
+	for _, p := range list {
+		seats = append(seats, p.Seat)
+	}
+	return seats, err
+}
+
+// Dissolve implements watch.Identities.
+func (db *DB) Dissolve(ctx context.Context, key string) error {
+	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE key = $1
+		AND NOT EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.deleted_at IS NULL)`, key)
+	return away(err)
 }
 
 // Occupant implements watch.Identities. A row that an earlier release wrote has no document, nor has one whose key was taken away.
@@ -87,7 +123,9 @@ func (db *DB) setOccupant(ctx context.Context, tx pgx.Tx, s snapshot.Occupant) e
 		INSERT INTO containers (key, engine, name, engine_id, doc, labels, document)
 		VALUES (@key, @engine, @name, @id, @doc, @labels, @document)
 		ON CONFLICT (key) DO UPDATE SET name = excluded.name, engine_id = excluded.engine_id, doc = excluded.doc,
-			labels = excluded.labels, document = excluded.document, gone_at = NULL`, pgx.NamedArgs{
+			labels = excluded.labels, document = excluded.document, gone_at = NULL,
+			former = CASE WHEN containers.engine_id = excluded.engine_id THEN containers.former
+				ELSE (array_prepend(containers.engine_id, array_remove(containers.former, excluded.engine_id)))[1:10] END`, pgx.NamedArgs{
 		"key": s.Key, "engine": s.Engine, "name": s.Name, "id": s.ID, "doc": s.Container, "labels": settings(s.Labels), "document": sealed,
 	})
 	if err != nil {

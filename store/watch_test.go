@@ -60,7 +60,7 @@ func TestPlacesSayWhoIsGoneAndBack(t *testing.T) {
 		testkit.OK(t, db.NotePresent(t.Context(), "E2", nil, "", nil)) // another engine's bot
 		list, err := db.Identities(t.Context(), "E1")
 		testkit.OK(t, err)
-		if len(list) != 1 || list[0].Gone == there || list[0].ContainerID != "a" {
+		if len(list) != 1 || list[0].GoneAt.IsZero() != there || list[0].ContainerID != "a" {
 			t.Errorf("places %+v, want there: %t", list, there)
 		}
 	}
@@ -215,5 +215,35 @@ func TestSweepForgetsOnlyWhatNobodyNeeds(t *testing.T) {
 	}
 	if last, err := db.LastTick(t.Context(), "schedule x"); err != nil || !last.Equal(old.Add(time.Hour)) {
 		t.Errorf("the last tick is %s, %v", last, err)
+	}
+}
+
+func TestIdentityRemembersWhoWasThereBefore(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	sit := func(id, name string) {
+		t.Helper()
+		c := snapshot.Container{Key: "E/compose/p/web/1", ID: id, Name: name, Engine: "E", Config: "h-" + id, CreatedAt: evening}
+		if err := db.SetOccupant(t.Context(), snapshot.Occupant{Container: c, Document: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"a", "b", "c", "c", "a"} {
+		sit(id, "web-"+id)
+	}
+	seats, err := db.Seats(t.Context(), "E")
+	if err != nil || len(seats) != 1 {
+		t.Fatalf("%+v, %v", seats, err)
+	}
+	seats[0].SeenAt = time.Time{}
+	want := snapshot.Seat{Key: "E/compose/p/web/1", ContainerID: "a", Name: "web-a", CreatedAt: evening, Config: "h-a", Former: []string{"c", "b"}}
+	if diff := cmp.Diff(want, seats[0]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := db.Dissolve(t.Context(), want.Key); err != nil {
+		t.Fatal(err)
+	}
+	if seats, err = db.Seats(t.Context(), "E"); err != nil || len(seats) != 0 {
+		t.Errorf("after dissolving: %+v, %v", seats, err)
 	}
 }

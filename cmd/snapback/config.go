@@ -33,6 +33,7 @@ type config struct {
 	Zone          *time.Location
 	BaselineAfter time.Duration
 	KeepBefore    time.Duration // how long the container from before a restore is kept
+	Forget        time.Duration // how long a container that is gone is shown; 0: for ever
 	MaxAge        time.Duration // snapshots that are older go; 0: never for their age
 	Only          string        // a label that narrows the enabled containers down; "": all of them
 	Commits       int           // how many commits may run on an engine at once, of all bots
@@ -182,6 +183,7 @@ func readConfig(getenv func(string) string) (config, error) {
 		Zone:          r.zone("SNAPBACK_TIMEZONE"),
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
 		KeepBefore:    r.duration("SNAPBACK_KEEP_BEFORE", 24*time.Hour),
+		Forget:        r.duration("SNAPBACK_FORGET", 7*24*time.Hour),
 		MaxAge:        r.duration("SNAPBACK_MAX_AGE", 0),
 		Only:          r.get("SNAPBACK_ONLY"),
 		Commits:       r.number("SNAPBACK_COMMITS", 1, 8),

@@ -119,7 +119,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	registry := watch.NewRegistry(watch.RegistryConfig{
 		Store: db, Me: watch.Presence{Bot: folder.bot, Run: rand.Text(), Scope: c.Only}, Logger: log,
 	})
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Namer: registry, Logger: log})
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Namer: registry, Record: db, Logger: log})
 	if err != nil {
 		return usageError{err} // which names the setting
 	}
@@ -131,7 +131,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err := within(ctx, startPatience, engine.Denied); errors.Is(err, snapshot.ErrEngineDenied) {
 		log.Error("the engine does not allow what snapshots and restores need", "err", err)
 	}
-	fleet := snapshot.Fleet{Engine: engine, LastSeen: db}
+	fleet := snapshot.Fleet{Engine: engine, LastSeen: db, Forget: c.Forget}
 	disk := &capture.Disk{Used: engine.DiskUsed, Takes: engine.CommitTakes, Limit: c.DiskLimit, Audit: db, Logger: log}
 	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
 	if err != nil {

@@ -40,12 +40,12 @@ type Scope struct {
 // Engine connects to the engine, and fails the test when it does not answer.
 func Engine(t testing.TB) *docker.Engine {
 	t.Helper()
-	return connect(t, "")
+	return connect(t, docker.Config{})
 }
 
-func connect(t testing.TB, host string) *docker.Engine {
+func connect(t testing.TB, cfg docker.Config) *docker.Engine {
 	t.Helper()
-	engine, err := docker.New(t.Context(), docker.Config{Host: host})
+	engine, err := docker.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("connecting to the engine: %v", err)
 	}
@@ -74,7 +74,7 @@ func On(t testing.TB, host string) *Scope {
 	if _, err := rand.Read(random[:]); err != nil {
 		t.Fatalf("drawing a name: %v", err)
 	}
-	s := &Scope{t: t, token: "sbt" + hex.EncodeToString(random[:]), host: host, engine: connect(t, host)}
+	s := &Scope{t: t, token: "sbt" + hex.EncodeToString(random[:]), host: host, engine: connect(t, docker.Config{Host: host})}
 	if host == "" {
 		t.Cleanup(s.clean)
 	}
@@ -86,6 +86,11 @@ func (s *Scope) Host() string { return s.host }
 
 // Engine is the engine that the scope is on.
 func (s *Scope) Engine() *docker.Engine { return s.engine }
+
+// Remember has the Engine know who was seen in which place, from now on.
+func (s *Scope) Remember(record docker.Record) {
+	s.engine = connect(s.t, docker.Config{Host: s.host, Record: record})
+}
 
 // Name is name made unique for this test. Containers, networks, volumes and images are to bear such names only, since
 // the names are what they are removed by.

@@ -53,7 +53,7 @@ var plainNames = map[string]string{
 
 // reportedElsewhere elsewhere: what repeats another attribute, and what only tools care for.
 var reportedElsewhere = []string{
-	"name", "Path", "Args", "Config.ExposedPorts", "Config.Volumes", "Config.OnBuild", "Config.AttachStdin", "Config.AttachStdout",
+	"name", "env KAMAL_CONTAINER_NAME", "env COOLIFY_CONTAINER_NAME", "Path", "Args", "Config.ExposedPorts", "Config.Volumes", "Config.OnBuild", "Config.AttachStdin", "Config.AttachStdout",
 	"Config.AttachStderr", "HostConfig.ContainerIDFile", "HostConfig.ConsoleSize", "HostConfig.VolumesFrom",
 }
 
@@ -64,11 +64,11 @@ var first = []string{"image", "image digest", "image built", "image ID", "env", 
 
 // Changes lists what differs between two documents, secrets masked.
 func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, error) {
-	was, b, err := normalise(before)
+	was, b, err := nameless(before)
 	if err != nil {
 		return nil, err
 	}
-	is, a, err := normalise(after)
+	is, a, err := nameless(after)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +89,20 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 	renamed := slices.ContainsFunc(out, func(c snapshot.Change) bool { return c.Attribute == "image" })
 	slices.SortStableFunc(out, func(x, y snapshot.Change) int { return cmp.Compare(rank(x, renamed), rank(y, renamed)) })
 	return out, nil
+}
+
+// nameless is normalise without the names that a container answers to because it is called so: a successor is called otherwise.
+func nameless(raw json.RawMessage) (attributes, document, error) {
+	d, err := parse(raw)
+	if err != nil {
+		return nil, d, err
+	}
+	own := []string{d.Name, d.Config.Labels[composeService]}
+	for network, n := range d.NetworkSettings.Networks {
+		n.Aliases = slices.DeleteFunc(slices.Clone(n.Aliases), func(a string) bool { return slices.Contains(own, a) || shortIDHost.MatchString(a) })
+		d.NetworkSettings.Networks[network] = n
+	}
+	return d.normalise(raw)
 }
 
 // image adds what is told of an image beyond the document. It is nothing that a restored container could have otherwise.

@@ -35,7 +35,7 @@ type survey struct {
 
 // Check is the preflight: can spec be created and started under name, now?
 func (e *Engine) Check(ctx context.Context, name string, spec snapshot.Spec) (snapshot.Finding, error) {
-	d, err := e.readSpec(name, spec)
+	d, err := e.readSpec(name, &spec)
 	if err != nil {
 		return snapshot.Finding{}, err
 	}

@@ -22,7 +22,15 @@ func (e *Engine) Compare(want json.RawMessage, spec snapshot.Spec, got json.RawM
 	if err != nil {
 		return nil, err
 	}
-	reasons := expectations{spec: spec, want: w, got: g}
+	inPlace, err := placed(want, spec.Place)
+	if err != nil {
+		return nil, err
+	}
+	there, _, err := normalise(inPlace)
+	if err != nil {
+		return nil, err
+	}
+	reasons := expectations{spec: spec, want: w, got: g, place: there}
 	secrets := mask.Secrets(slices.Concat(w.Config.Env, g.Config.Env))
 	var out []snapshot.Difference
 	for _, name := range differing(wantAll, gotAll) {
@@ -75,12 +83,15 @@ func secret(kind, key, value string) bool {
 type expectations struct {
 	spec      snapshot.Spec
 	want, got document
+	place     attributes // what the document has in the replaced one's place
 }
 
 // expected is the reason for a difference; "" when there is none that would excuse it.
 func (j expectations) expected(name, got string) string {
 	kind, key, _ := strings.Cut(name, " ")
 	switch {
+	case j.spec.Place.Name != "" && (name == "name" || kind == "label" || kind == "network") && got == j.place[name]:
+		return "it has the place of the one that it replaced, by which its tool finds it"
 	case kind == "mount-option" && j.byImageID(key):
 		return "the name of the mounted image means another image now"
 	case name == "image" && got == j.spec.ImageID:

@@ -72,7 +72,7 @@ func (e *Engine) shown(ctx context.Context, engineID string, found []*document) 
 			members = append(members, d.member(engineID))
 		}
 	}
-	standings := e.settle(members)
+	standings := e.settle(members, e.seats(ctx, engineID), false)
 	var out []snapshot.Container
 	for _, d := range found {
 		if d == nil || !standings[d.ID].Shown {
@@ -211,7 +211,7 @@ func (e *Engine) Inspect(ctx context.Context, idOrName string) (snapshot.Inspect
 		return snapshot.Inspection{}, err
 	}
 	in := d.inspection(engineID, raw)
-	in.Up, in.Carries = e.up(ctx, d), e.carries(ctx, d.candidate())
+	in.Key, in.Up, in.Carries = e.keyOf(d.ID, in.Key), e.up(ctx, d), e.carries(ctx, d.candidate())
 	return in, nil
 }
 

@@ -19,7 +19,7 @@ import (
 // that is there already is completed if it is made from the same image and bears the same labels; otherwise the name
 // is somebody else's, and the error wraps ErrInUse. On an error the ID is given if there is something to remove.
 func (e *Engine) Create(ctx context.Context, name string, spec snapshot.Spec) (string, error) {
-	d, err := e.readSpec(name, spec)
+	d, err := e.readSpec(name, &spec)
 	if err != nil {
 		return "", err
 	}
@@ -45,8 +45,9 @@ func (e *Engine) Create(ctx context.Context, name string, spec snapshot.Spec) (s
 	return id, e.connect(ctx, id, spec, d, f)
 }
 
-// readSpec refuses what must not reach the engine: odd names, and documents of containers that were not enabled.
-func (e *Engine) readSpec(name string, spec snapshot.Spec) (document, error) {
+// readSpec puts the document into its place. It refuses what must not reach the engine: odd names, and documents of containers
+// that were not enabled.
+func (e *Engine) readSpec(name string, spec *snapshot.Spec) (d document, err error) {
 	if err := checkName(name); err != nil {
 		return document{}, err
 	}
@@ -56,8 +57,10 @@ func (e *Engine) readSpec(name string, spec snapshot.Spec) (document, error) {
 	if spec.ImageRef != "" && checkRef(spec.ImageRef) != nil {
 		return document{}, errGrammar("image tag of ours", spec.ImageRef)
 	}
-	d, err := parse(spec.Document)
-	if err != nil {
+	if spec.Document, err = placed(spec.Document, spec.Place); err != nil {
+		return document{}, err
+	}
+	if d, err = parse(spec.Document); err != nil {
 		return document{}, err
 	}
 	if err := d.check(); err != nil {

@@ -29,6 +29,7 @@ type Config struct {
 	Getenv func(string) string // of DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG and HOME; zero: os.Getenv
 	Only   string              // a label, as key or key=value, that an enabled container must bear as well; zero: none
 	Namer  Namer               // zero: the engine's name is what it calls itself
+	Record Record              // zero: nobody remembers who was seen in which place
 	Logger *slog.Logger        // zero: nothing is logged
 
 	// DataDir is the bot's own folder, which stands in for the engine's when that can't be seen; zero: nothing does.
@@ -58,7 +59,8 @@ type Engine struct {
 	stall                     time.Duration
 	reach                     reach
 
-	namer Namer // nil: engines are called what they call themselves
+	namer  Namer  // nil: engines are called what they call themselves
+	record Record // nil: nothing is on record
 
 	mu   sync.Mutex
 	name string // guarded by mu; "" until it was found out
@@ -70,6 +72,7 @@ type Engine struct {
 	denied  []string
 	newest  string // guarded by mu; see version.go
 
+	stand   standings                    // guarded by mu
 	modes   map[string]namespaces        // guarded by mu, as is the next one; by container ID: never change in a container's life
 	mounted map[string]map[string]string // see mountedImages
 }
@@ -85,7 +88,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, dataDir: cfg.DataDir, log: cfg.Logger,
+		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, record: cfg.Record, dataDir: cfg.DataDir, log: cfg.Logger,
 		modes: map[string]namespaces{}, mounted: map[string]map[string]string{},
 	}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)

@@ -194,12 +194,7 @@ func (d document) labels() map[string]string {
 }
 
 func service(s snapshot.Settings, labels map[string]string, name string) string {
-	for _, known := range []string{s.Service, labels[composeService]} {
-		if known != "" {
-			return known
-		}
-	}
-	return name
+	return cmp.Or(s.Service, lineName(name, labels), labels[composeService], name)
 }
 
 // instant reads the engine's times; year 1 is how it says "never", and so does Go.
@@ -216,7 +211,7 @@ func (d document) inspection(engineID string, raw json.RawMessage) snapshot.Insp
 		Container: d.container(engineID), Enabled: true, Document: raw,
 		ExitCode: d.State.ExitCode, Restarts: d.RestartCount, RestartPolicy: d.HostConfig.RestartPolicy,
 		StopTimeout: -1, AutoRemove: d.HostConfig.AutoRemove, HasCheck: d.hasCheck(),
-		Labels: d.Config.Labels, FinishedAt: instant(d.State.FinishedAt),
+		Labels: d.Config.Labels, Place: d.place(Key(engineID, d.Name, d.Config.Labels)), FinishedAt: instant(d.State.FinishedAt),
 	}
 	if in.HasCheck {
 		in.CheckFor = d.Config.Healthcheck.verdictWithin()

@@ -91,10 +91,20 @@ func event(m events.Message) snapshot.Event {
 	}
 }
 
-// Observations lists what List does, those that wait, and what other bots are for, from a single call and with no more than that
-// tells: it serves to see at once whether something has changed, with hundreds of containers. What carries this bot is for
-// others as well.
+// Observations is what Observe shows, but for those that wait.
 func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, error) {
+	engineID, err := e.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.Observe(ctx, e.seats(ctx, engineID))
+	return slices.DeleteFunc(all, func(s snapshot.Observation) bool { return s.Waits }), err
+}
+
+// Observe lists what List does, those that wait, and what other bots are for, from a single call and with no more than that
+// tells: it serves to see at once whether something has changed, with hundreds of containers. What carries this bot is for
+// others as well. Record is who was seen in which place.
+func (e *Engine) Observe(ctx context.Context, record []snapshot.Seat) ([]snapshot.Observation, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
 		return nil, err
@@ -108,10 +118,10 @@ func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, erro
 	for _, row := range rows {
 		members = append(members, memberOf(engineID, row))
 	}
-	if err := e.tellApart(ctx, members); err != nil {
+	if err := e.tellApart(ctx, members, record); err != nil {
 		return nil, err
 	}
-	standings := e.settle(members)
+	standings := e.settle(members, record, true)
 	var out []snapshot.Observation
 	for i, row := range rows {
 		if st := standings[row.ID]; st.Shown || st.Waits {
@@ -124,17 +134,8 @@ func (e *Engine) Observations(ctx context.Context) ([]snapshot.Observation, erro
 }
 
 // tellApart asks for the states of those that may stand for the same, since who of them runs does.
-func (e *Engine) tellApart(ctx context.Context, members []snapshot.Member) error {
-	times := map[string]int{}
-	for _, m := range members {
-		times[m.Key]++
-	}
-	var ids []string
-	for _, m := range members {
-		if times[m.Key] > 1 {
-			ids = append(ids, m.ID)
-		}
-	}
+func (e *Engine) tellApart(ctx context.Context, members []snapshot.Member, record []snapshot.Seat) error {
+	ids := snapshot.Contested(members, withLineage(record))
 	states, err := e.states(ctx, ids)
 	for i, m := range members {
 		if state := states[m.ID]; state != "" {
@@ -155,7 +156,7 @@ func memberOf(engineID string, row container.Summary) snapshot.Member {
 func observation(m snapshot.Member, st snapshot.Standing, row container.Summary) snapshot.Observation {
 	settings := snapshot.ParseSettings(row.Labels)
 	return snapshot.Observation{
-		Key: st.Key, ID: m.ID, Name: m.Name, State: m.State, Waits: st.Waits, Leaves: st.Leaves,
+		Key: st.Key, ID: m.ID, Name: m.Name, State: m.State, Waits: st.Waits, Leaves: st.Leaves, Beside: len(st.Beside),
 		CreatedAt: m.CreatedAt, Schedule: settings.Schedule, Volumes: settings.Volumes,
 		Pattern: settings.ErrorsPattern, Query: settings.ErrorsQuery,
 	}

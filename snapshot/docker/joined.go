@@ -37,7 +37,7 @@ func (e *Engine) joined(ctx context.Context, rows []container.Summary, id string
 	var out []snapshot.Container
 	for _, row := range rows {
 		c := fromRow(engineID, row)
-		c.Carries = e.carries(ctx, rowCandidate(row))
+		c.Key, c.Carries = e.keyOf(c.ID, c.Key), e.carries(ctx, rowCandidate(row))
 		if c.State = states[row.ID]; c.State != "" { // else it has gone meanwhile
 			out = append(out, c)
 		}

@@ -3,7 +3,6 @@ package docker
 import (
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/snapback/snapback/snapshot"
 )
@@ -59,11 +58,6 @@ func lineage(key string) string {
 		return strings.Join(parts[:3], "/")
 	}
 	return key
-}
-
-// settle finds out for whom containers stand.
-func (e *Engine) settle(members []snapshot.Member) map[string]snapshot.Standing {
-	return snapshot.Settle(members, nil, time.Now())
 }
 
 // oneOff says that Compose has run it for one command. It is nobody's successor, and nothing to come back to.
@@ -139,4 +133,25 @@ func byKamal(name string, labels map[string]string) (string, bool) {
 	}
 	version, ok := strings.CutPrefix(name, prefix)
 	return key, ok && version != "" && (sets || commit.MatchString(version))
+}
+
+// lineName is what people call containers whose names are new each time: what the names have in common; "" when there is no
+// other name than each one's own.
+func lineName(name string, labels map[string]string) string {
+	if identity := snapshot.ParseIdentity(labels); identity != "" {
+		return identity
+	}
+	if key, ok := byCoolify(name, labels); ok {
+		return key[strings.LastIndex(key, "/")+1:]
+	}
+	if labels[composeProject] != "" {
+		return ""
+	}
+	if key, ok := byDokku(name, labels); ok {
+		return strings.TrimPrefix(key, "name/")
+	}
+	if key, ok := byKamal(name, labels); ok {
+		return strings.ReplaceAll(strings.TrimPrefix(key, "kamal/"), "/", "-")
+	}
+	return ""
 }

@@ -27,6 +27,10 @@ func normalise(raw json.RawMessage) (attributes, document, error) {
 	if err != nil {
 		return nil, d, err
 	}
+	return d.normalise(raw)
+}
+
+func (d document) normalise(raw json.RawMessage) (attributes, document, error) {
 	doc, err := toObject(raw)
 	if err != nil {
 		return nil, d, err

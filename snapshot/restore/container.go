@@ -59,7 +59,7 @@ func (ctr *container) create(ctx context.Context) error {
 }
 
 func (ctr *container) spec(snap snapshot.Snapshot) snapshot.Spec {
-	return snapshot.Spec{Document: snap.Document, ImageID: snap.ImageID, ImageRef: snap.ImageRef, Replaces: ctr.restore.Plan.OldID}
+	return snapshot.Spec{Document: snap.Document, ImageID: snap.ImageID, ImageRef: snap.ImageRef, Replaces: ctr.restore.Plan.OldID, Place: ctr.restore.Plan.Place}
 }
 
 // Verify also compares the replacement with the snapshot, makes those anew that shared a namespace with the old one, sees to
@@ -98,6 +98,7 @@ func (ctr *container) occupy(ctx context.Context) error {
 	case retryable(err):
 		return err
 	case err == nil && now.Enabled && now.Name == ctr.restore.Container:
+		now.Key = ctr.restore.Key // whatever its labels and its name tell: it has the place of another one
 		ctr.restore.Occupant = &snapshot.Occupant{Container: now.Container, Labels: now.Labels, Document: now.Document}
 	}
 	return nil // one that is gone again, or had to make room, stays the watch's to understand

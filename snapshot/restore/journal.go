@@ -94,6 +94,8 @@ type Plan struct {
 	BeforeID    int64                  `json:"before_id,omitempty"` // the snapshot that the old container has become; 0 while it is a container
 	Losses      []string               `json:"losses,omitempty"`
 	Joined      []JoinedPlan           `json:"joined,omitempty"`
+	Place       snapshot.Place         `json:"place,omitzero"`       // what the old one's tool finds it by; zero when it was gone
+	Beside      []string               `json:"beside,omitempty"`     // names of those of the same line that run beside it, and are left alone
 	Volumes     *VolumePlan            `json:"volumes,omitempty"`    // nil: their contents stay as they are
 	HealthFor   time.Duration          `json:"health_for,omitempty"` // how long the replacement's health check is waited for; 0: it has none
 }

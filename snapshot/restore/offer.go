@@ -15,13 +15,14 @@ type Offer struct {
 	Changes  []snapshot.Change // from what runs now to what would, secrets masked; nil when nothing is there now
 	Losses   []string
 	Joined   []string
+	Beside   []string     // what runs beside it in the same line, and stays
 	Volumes  *VolumeOffer // nil: without volumes only
 }
 
 // Offer runs the preflight of a restore that nobody has asked for yet. It changes nothing. It returns an error only
 // when the engine or the database can't be asked.
 func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (Offer, error) {
-	rest := Restore{Kind: Restoring, Key: c.Key, Container: snap.Container, SnapshotID: snap.ID, RequestedAt: time.Now()}
+	rest := Restore{Kind: Restoring, Key: c.Key, Container: nameFor(c, snap), SnapshotID: snap.ID, RequestedAt: time.Now()}
 	m := &container{task: &task{Restorer: r, restore: rest}}
 	why, err := m.plan(ctx)
 	if err != nil && (retryable(err) || ctx.Err() != nil) {
@@ -30,7 +31,7 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 	if err != nil {
 		why = append(why, err.Error())
 	}
-	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.restore.Plan.Losses}
+	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.restore.Plan.Losses, Beside: m.restore.Plan.Beside}
 	if offer.Changes, err = r.wouldChange(ctx, c, snap.ID); err != nil {
 		return Offer{}, err
 	}

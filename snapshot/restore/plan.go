@@ -26,6 +26,10 @@ func (ctr *container) plan(ctx context.Context) ([]string, error) {
 	}
 	if found {
 		spec.Replaces = old.ID
+		if ctr.restore.Plan.AdoptID == "" {
+			ctr.restore.Plan.Place = ctr.placeOf(old)
+			spec.Place = ctr.restore.Plan.Place
+		}
 	}
 	finding, err := ctr.Engine.Check(ctx, ctr.restore.Container, spec)
 	if err != nil || len(finding.Problems) > 0 {
@@ -81,7 +85,17 @@ func (ctr *container) current(ctx context.Context) (snapshot.Inspection, bool, e
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return snapshot.Inspection{}, false, nil
 	}
+	if i >= 0 {
+		old.Beside = all[i].Beside
+	}
 	return old, err == nil, err
+}
+
+// placeOf is what the replacement bears of the one that it replaces, under the name that the restore was opened for.
+func (ctr *container) placeOf(old snapshot.Inspection) snapshot.Place {
+	p := old.Place
+	p.Name = ctr.restore.Container
+	return p
 }
 
 // objections are the reasons against replacing the container that runs now.
@@ -109,7 +123,7 @@ func (ctr *container) objections(old snapshot.Inspection, found bool) []string {
 
 func (ctr *container) fillPlan(ctx context.Context, old snapshot.Inspection, found bool, finding snapshot.Finding) error {
 	p := &ctr.restore.Plan
-	p.Losses, p.Joined = p.lossesLeft(finding.Losses), nil
+	p.Losses, p.Joined, p.Beside = p.lossesLeft(finding.Losses), nil, old.Beside
 	for _, c := range finding.Joined {
 		p.Joined = append(p.Joined, JoinedPlan{Key: c.Key, ID: c.ID, Name: c.Name, Enabled: c.Settings.Enabled, Running: c.State == "running"})
 	}

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -192,7 +193,7 @@ func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 		return Restore{}, snapshot.ErrReplaced
 	}
 	rest := Restore{
-		Kind: Restoring, Key: ask.Container.Key, Container: snap.Container,
+		Kind: Restoring, Key: ask.Container.Key, Container: nameFor(ask.Container, snap),
 		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By,
 	}
 	if ask.Volumes {
@@ -201,6 +202,11 @@ func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 		}
 	}
 	return r.open(ctx, rest, ask.Idempotency)
+}
+
+// nameFor is what the restored container is called: as the one is called, or was, whose place it takes. Its tool expects that.
+func nameFor(now snapshot.Container, snap snapshot.Snapshot) string {
+	return cmp.Or(now.Name, snap.Container)
 }
 
 // Undo asks for the container from before restore id to be put back. It returns ErrUnknownRestore, ErrNothingToUndo

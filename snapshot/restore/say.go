@@ -2,6 +2,7 @@ package restore
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -105,6 +106,9 @@ func (r Restore) success() string {
 		s += fmt.Sprintf(", down for %.1f s", r.Downtime.Seconds())
 	}
 	s += r.volumesPhrase(time.UTC) + ": " + r.Proof
+	if len(r.Plan.Beside) > 0 {
+		s += "; beside it there still runs " + strings.Join(r.Plan.Beside, ", ")
+	}
 	if n := len(r.Unexpected()); n > 0 {
 		s += fmt.Sprintf("; %d attributes are not as they were", n)
 	}

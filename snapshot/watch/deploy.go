@@ -19,11 +19,11 @@ func (w *Watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seen, err := w.Engine.Observations(ctx)
+	identities, err := w.Store.Identities(ctx, engine)
 	if err != nil {
 		return err
 	}
-	identities, err := w.Store.Identities(ctx, engine)
+	seen, err := w.Engine.Observe(ctx, seats(identities))
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,14 @@ func (w *Watcher) look(ctx context.Context) error {
 		return nil
 	}
 	return w.Store.SeeEvents(ctx, engine, to)
+}
+
+func seats(identities []snapshot.Identity) []snapshot.Seat {
+	out := make([]snapshot.Seat, 0, len(identities))
+	for _, p := range identities {
+		out = append(out, p.Seat)
+	}
+	return out
 }
 
 // occupants says which container each identity stands for, and which ones wait beside them.
@@ -56,7 +64,7 @@ func occupants(seen []snapshot.Observation) (now map[string]snapshot.Observation
 func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string]snapshot.Observation, identities []snapshot.Identity) error {
 	changed := slices.ContainsFunc(identities, func(p snapshot.Identity) bool {
 		s, there := now[p.Key]
-		return there == p.Gone || there && s.Others == slices.Contains(p.Scopes, w.Scope)
+		return there != p.GoneAt.IsZero() || there && s.Others == slices.Contains(p.Scopes, w.Scope)
 	})
 	if !changed {
 		return nil
@@ -72,9 +80,9 @@ func (w *Watcher) notePresent(ctx context.Context, engine string, now map[string
 }
 
 func (w *Watcher) compare(now map[string]snapshot.Observation, waiting []snapshot.Observation, identities []snapshot.Identity) {
-	known, was := map[string]snapshot.Identity{}, map[string]string{}
+	known := map[string]snapshot.Identity{}
 	for _, p := range identities {
-		known[p.Key], was[p.ContainerID] = p, p.Key
+		known[p.Key] = p
 	}
 	list := make([]watched, 0, len(now))
 	for key, s := range now {
@@ -83,7 +91,8 @@ func (w *Watcher) compare(now map[string]snapshot.Observation, waiting []snapsho
 		}
 		p, ok := known[key]
 		list = append(list, watched{p, s})
-		if ok && p.ContainerID == s.ID || !ok && was[s.ID] != "" && was[s.ID] != key && !w.lasting(s) {
+		renamed := p.Name != s.Name && s.Beside == 0 // while two run, tools call them by turns
+		if ok && p.ContainerID == s.ID && !renamed {
 			continue
 		}
 		w.queueDeploy(key, func(ctx context.Context) error { return w.arrived(ctx, s) })
@@ -121,12 +130,12 @@ func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
 		w.lookIn(wait)
 		return nil
 	}
-	return w.succeeds(ctx, now)
+	return w.succeeds(ctx, now, s.Leaves)
 }
 
 // succeeds waits for the end of a restore that is under way: until then nobody knows which of the two will stay. What ran
 // before is read after that, since the restore's end says it.
-func (w *Watcher) succeeds(ctx context.Context, now snapshot.Inspection) error {
+func (w *Watcher) succeeds(ctx context.Context, now snapshot.Inspection, leaves string) error {
 	running, err := w.Store.Restoring(ctx, now.Key)
 	if err != nil {
 		return err
@@ -139,13 +148,19 @@ func (w *Watcher) succeeds(ctx context.Context, now snapshot.Inspection) error {
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return w.setOccupant(ctx, now)
 	}
-	if err != nil || before.ID == now.ID {
+	if err != nil {
 		return err
 	}
-	return w.replaced(ctx, before, now)
+	if before.ID == now.ID {
+		return w.setOccupant(ctx, now) // it was renamed
+	}
+	return w.replaced(ctx, before, now, leaves)
 }
 
-func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
+func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection, leaves string) error {
+	if err := w.dissolve(ctx, leaves, before, now.ID); err != nil {
+		return err
+	}
 	if err := w.beginSchedule(ctx, before, now); err != nil {
 		return err
 	}
@@ -153,10 +168,44 @@ func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now sn
 	if err != nil {
 		return err
 	}
-	if ours {
+	if ours || w.alike(before, now) {
 		return w.setOccupant(ctx, now)
 	}
 	return w.deployed(ctx, before, now)
+}
+
+// dissolve forgets the place that a container had of its own before it turned out to be another one's successor, with its
+// baseline. A bot that is interrupted then finds one that nobody knows, which is its successor as well.
+func (w *Watcher) dissolve(ctx context.Context, key string, before snapshot.Occupant, id string) error {
+	if key == "" {
+		return nil
+	}
+	w.postpone(id, time.Now()) // in its new place it needs one at once
+	return w.Store.Alone(ctx, key, func(ctx context.Context) error {
+		list, err := w.Store.Snapshots(ctx, key)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if s.Reason != snapshot.Baseline { // somebody wants it
+				return nil
+			}
+			if err := w.drop(ctx, s, "its container is the successor of "+before.Name); err != nil {
+				return err
+			}
+		}
+		return w.Store.Dissolve(ctx, key)
+	})
+}
+
+// alike says that a container was made like the one whose place it takes, under another number or name of its own: scaling and
+// restarts do that, and it is no deploy.
+func (w *Watcher) alike(before snapshot.Occupant, now snapshot.Inspection) bool {
+	if before.Own == "" || before.Own == now.Own || len(before.Document) == 0 || len(now.Document) == 0 {
+		return false
+	}
+	changes, err := w.Engine.Changes(before.Document, now.Document)
+	return err == nil && len(changes) == 0
 }
 
 // unstarted is how long to wait for a container that was created and not started yet. A container whose start has failed is

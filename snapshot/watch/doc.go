@@ -14,6 +14,10 @@ container was last seen to run under each identity, and the engine knows which o
 or a bot that was away, costs nothing. Two bots that look at once come to the same answer. The one that gets the
 identity's lock first writes it down, and the other one then finds nothing left to do.
 
+Which container stands for an identity is snapshot.Settle's to say, from what the engine shows and what is on record: while the
+old and the new one run it is the old one, and the new one waits. It gets an identity of its own when it has waited for as long as a
+baseline takes, and gives that up when it turns out to be the old one's successor after all.
+
 The state from before a deploy is what a pipeline has kept explicitly, else the baseline, else what is left of the old
 container. The baseline is there so that nothing has to be left: it is taken while all is well.
 

@@ -24,8 +24,9 @@ type Engine interface {
 type Observer interface {
 	// Follow hands over what happens from since on, and returns when ctx is over or the engine has gone.
 	Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error
-	// Observations lists all enabled containers, also those that other bots are for, without those that a restore has set aside.
-	Observations(ctx context.Context) ([]snapshot.Observation, error)
+	// Observe lists the enabled containers that stand for an identity, given what is on record, and those that wait beside
+	// them; also those that other bots are for, without those that a restore has set aside.
+	Observe(ctx context.Context, record []snapshot.Seat) ([]snapshot.Observation, error)
 }
 
 // Images says which images are there, and removes our tags from them.
@@ -75,6 +76,8 @@ type Identities interface {
 	Occupant(ctx context.Context, key string) (snapshot.Occupant, error)
 	// SetOccupant writes down which container it stands for now.
 	SetOccupant(ctx context.Context, s snapshot.Occupant) error
+	// Dissolve forgets an identity that has no snapshots.
+	Dissolve(ctx context.Context, key string) error
 	// NotePresent notes which identities of an engine are there; all others are gone. Of those that are there, it notes which
 	// ones are within the scope, and that the others are not.
 	NotePresent(ctx context.Context, engine string, keys []string, scope string, within []string) error

@@ -38,6 +38,7 @@ func Setup(t *testing.T) *Kit {
 	t.Parallel()
 	db := storetest.New(t)
 	k := &Kit{T: t, Scope: enginetest.New(t), DB: db}
+	k.Remember(db)
 	k.Taker = capture.New(capture.Config{Engine: k.Engine(), Ref: docker.Ref, Store: db, Lock: db, Audit: db})
 	k.Restorer = k.NewRestorer("bot")
 	return k

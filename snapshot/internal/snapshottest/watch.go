@@ -22,8 +22,8 @@ type Narrow struct {
 	Token string
 }
 
-func (n Narrow) Observations(ctx context.Context) ([]snapshot.Observation, error) {
-	all, err := n.Engine.Observations(ctx)
+func (n Narrow) Observe(ctx context.Context, record []snapshot.Seat) ([]snapshot.Observation, error) {
+	all, err := n.Engine.Observe(ctx, record)
 	return slices.DeleteFunc(all, func(s snapshot.Observation) bool { return !strings.Contains(s.Name, n.Token) }), err
 }
 
