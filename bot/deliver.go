@@ -88,10 +88,14 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if unposted && len(entries) > 0 {
 		d.cfg.Posted(d.cfg.Now().Sub(entries[0].RecordedAt))
 	}
+	d.wanted(entries)
 	if err := d.threadAnywhere(ctx, &v, entries); err != nil {
 		return err
 	}
 	if err := d.announced(ctx, entries); err != nil {
+		return err
+	}
+	if err := d.picture(ctx, in); err != nil {
 		return err
 	}
 	if v.Problem != "" {

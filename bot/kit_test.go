@@ -14,6 +14,8 @@ import (
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/incidents/flat/chart"
+	"github.com/snapback/snapback/incidents/flat/picture"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -78,9 +80,10 @@ type world struct {
 	errors       *flat.Alert        // of every container; nil: nobody counts them
 	unanswered   bool               // how containers are is asked in vain
 	logsRead     int
-	guests       bool       // their e-mail addresses count
-	enterprise   string     // of the Slack workspace, set before it starts
-	chain        sync.Mutex // the lock that WithMessage holds
+	picture      *chart.Chart // of every incident; nil: there is none
+	guests       bool         // their e-mail addresses count
+	enterprise   string       // of the Slack workspace, set before it starts
+	chain        sync.Mutex   // the lock that WithMessage holds
 }
 
 // act is what PagerDuty was asked to do, and as whom.
@@ -203,7 +206,7 @@ func (w *world) save(m incidents.Message) error {
 		happens()
 	}
 	w.saves++
-	m.Threads = slices.Clone(m.Threads)
+	m.Threads, m.Picture.Old = slices.Clone(m.Threads), slices.Clone(m.Picture.Old)
 	w.messages[m.IncidentID] = m
 	return nil
 }
@@ -392,7 +395,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	})
 	b, err := bot.New(c, bot.Deps{
 		Incidents: w, Timeline: w, Messages: w, Inbox: w, Access: guard, Directory: directory, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w, Errors: w,
+		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w, Pictures: w, Errors: w,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -550,4 +553,13 @@ func (w *world) Condition(ctx context.Context, _ snapshot.Container, log bool) (
 	c := w.condition
 	c.Lines = nil
 	return c, nil
+}
+
+func (w *world) Chart(context.Context, incidents.Incident) (chart.Chart, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.picture == nil {
+		return chart.Chart{}, picture.ErrNone
+	}
+	return *w.picture, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat/chart"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
@@ -27,6 +28,7 @@ type Deps struct {
 	Labels     Labels     // nil: labels of containers that are not enabled are not looked at
 	Terminal   Terminal   // nil: there is no Terminal button
 	Conditions Conditions // nil: how containers are is not told
+	Pictures   Pictures   // nil: there is no picture of the errors in threads
 	Errors     Errors     // nil: nobody counts errors
 }
 
@@ -134,4 +136,10 @@ type Conditions interface {
 	// Condition looks up how one is, with the last errors of its log when log is set. What does not come before ctx ends is
 	// named in it; it returns snapshot.ErrEngineAway when nothing came.
 	Condition(ctx context.Context, c snapshot.Container, log bool) (snapshot.Condition, error)
+}
+
+// Pictures draws the errors around incidents. picture.Painter does.
+type Pictures interface {
+	// Chart returns picture.ErrNone when there is nothing to be drawn.
+	Chart(ctx context.Context, in incidents.Incident) (chart.Chart, error)
 }

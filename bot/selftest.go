@@ -25,6 +25,26 @@ func Scopes() map[string]string {
 	}
 }
 
+// pictureScope is one that the bot does without.
+const pictureScope = "files:write"
+
+// Lacks says what the bot does without, which is no fault: it works at night all the same. nil: nothing.
+func (b *Bot) Lacks(ctx context.Context) error {
+	who, err := b.api.AuthTestContext(ctx)
+	if err != nil {
+		return nil // SelfTest says that
+	}
+	have := who.Header.Get("X-OAuth-Scopes")
+	if have == "" || slices.Contains(scopesOf(have), pictureScope) {
+		return nil
+	}
+	return errors.New("slack scope " + pictureScope + " is missing: the thread has no picture of the errors")
+}
+
+func scopesOf(header string) []string {
+	return strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // SelfTest checks the tokens, their scopes, and the default channel. Its error has one line for each thing to mend.
 func (b *Bot) SelfTest(ctx context.Context) error {
 	who, err := b.api.AuthTestContext(ctx)
@@ -50,7 +70,7 @@ func scopesMissing(header string) error {
 	if header == "" {
 		return nil
 	}
-	have := strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })
+	have := scopesOf(header)
 	var out []string
 	for scope, what := range Scopes() {
 		if !slices.Contains(have, scope) {

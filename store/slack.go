@@ -37,8 +37,8 @@ func (db *DB) message(ctx context.Context, incident int64) (incidents.Message, e
 	m := incidents.Message{IncidentID: incident, Attempt: -1}
 	var at *time.Time
 	var threads []byte
-	err := db.pool.QueryRow(ctx, `SELECT channel, ts, rendered, seq, attempt, attempted_at, threads FROM slack_messages WHERE incident_id = $1`,
-		incident).Scan(&m.Channel, &m.TS, &m.Rendered, &m.Seq, &m.Attempt, &at, &threads)
+	err := db.pool.QueryRow(ctx, `SELECT channel, ts, rendered, seq, attempt, attempted_at, threads, picture FROM slack_messages WHERE incident_id = $1`,
+		incident).Scan(&m.Channel, &m.TS, &m.Rendered, &m.Seq, &m.Attempt, &at, &threads, &m.Picture)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return m, nil
 	}
@@ -58,13 +58,14 @@ func (db *DB) saveMessage(ctx context.Context, m incidents.Message) error {
 		return err
 	}
 	_, err = db.pool.Exec(ctx, `
-		INSERT INTO slack_messages (incident_id, channel, ts, rendered, seq, attempt, attempted_at, threads)
-		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads)
+		INSERT INTO slack_messages (incident_id, channel, ts, rendered, seq, attempt, attempted_at, threads, picture)
+		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads, @picture)
 		ON CONFLICT (incident_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts, rendered = excluded.rendered,
-			seq = excluded.seq, attempt = excluded.attempt, attempted_at = excluded.attempted_at, threads = excluded.threads`,
+			seq = excluded.seq, attempt = excluded.attempt, attempted_at = excluded.attempted_at, threads = excluded.threads,
+			picture = excluded.picture`,
 		pgx.NamedArgs{
 			"id": m.IncidentID, "channel": m.Channel, "ts": m.TS, "rendered": m.Rendered, "seq": m.Seq,
-			"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads,
+			"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads, "picture": m.Picture,
 		})
 	return away(err)
 }

@@ -220,5 +220,9 @@ func checkSlack(ctx context.Context, c config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "token, scopes and channel " + c.SlackChannel, b.SelfTest(ctx)
+	found, err := "token, scopes and channel "+c.SlackChannel, b.SelfTest(ctx)
+	if lack := b.Lacks(ctx); err == nil && lack != nil {
+		return found, caution{lack}
+	}
+	return found, err
 }

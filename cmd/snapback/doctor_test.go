@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
@@ -84,6 +86,32 @@ func TestDoctorTellsOfLabels(t *testing.T) {
 	} {
 		if err == nil || !strings.Contains(out.String(), want) {
 			t.Errorf("want %q in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestDoctorSaysWhatSlackDoesNotLetTheBotDo(t *testing.T) {
+	t.Parallel()
+	var all []string
+	for scope := range bot.Scopes() {
+		all = append(all, scope)
+	}
+	for name, test := range map[string]struct {
+		scopes []string
+		want   string
+	}{
+		"all":              {append(all, "files:write"), "ok  "},
+		"no uploads":       {all, "warn  Slack                  slack scope files:write is missing: the thread has no picture of the errors"},
+		"nothing to post":  {[]string{"files:write"}, "FAIL"},
+		"it does not tell": {nil, "ok  "},
+	} {
+		s := slackfake.Start(t, slackfake.Config{BotToken: "xoxb-1", SigningSecret: "secret", Scopes: test.scopes})
+		s.AddChannel("C1", "alerts")
+		c := config{SlackBotToken: "xoxb-1", SlackSigningSecret: "secret", SlackAPIURL: s.APIURL(), SlackChannel: "C1"}
+		var out bytes.Buffer
+		_ = examine(t.Context(), &out, []check{{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
+		if !strings.HasPrefix(out.String(), test.want) {
+			t.Errorf("%s: %s", name, out.String())
 		}
 	}
 }

@@ -194,10 +194,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 
 	// What people see and tap in Slack, and what PagerDuty hears of it.
+	pictures := picture.New(picture.Config{Errors: db, Subjects: snapshot.Concern{Containers: fleet, Deploys: db}, Timeline: db, Definition: meaning, Zone: c.Zone})
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
-		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher},
+		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher}, Pictures: pictures,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
@@ -207,7 +208,6 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
 	}
-	pictures := picture.New(picture.Config{Errors: db, Subjects: snapshot.Concern{Containers: fleet, Deploys: db}, Timeline: db, Zone: c.Zone})
 	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone, Pictures: pictures}
 
 	// The API, with the others' handlers beside its own.

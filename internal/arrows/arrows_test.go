@@ -35,7 +35,7 @@ terminal:                access incidents internal/limit
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
 store:                   access incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
-bot:                     access incidents incidents/flat snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
+bot:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire

@@ -34,6 +34,7 @@ func (s *Server) methodTable() map[string]method {
 		"views.update":                 s.viewsUpdate,
 		"files.getUploadURLExternal":   s.filesGetUploadURL,
 		"files.completeUploadExternal": s.filesComplete,
+		"files.delete":                 s.filesDelete,
 		"apps.connections.open":        s.appsConnectionsOpen,
 	}
 }

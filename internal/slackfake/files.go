@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // file is an upload in one of its three steps: promised, sent, shared.
 type file struct {
 	id, name, title string
+	alt             string // for those who can't see it
 	length          int
 	data            []byte
 	sent, shared    bool
@@ -24,6 +26,7 @@ type File struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Title    string `json:"title"`
+	Alt      string `json:"alt,omitempty"` // for those who can't see it
 	MIMEType string `json:"mimetype"`
 	Data     []byte `json:"-"`
 }
@@ -36,7 +39,7 @@ func (f *file) mimeType() string {
 }
 
 func (f *file) public() File {
-	return File{ID: f.id, Name: f.name, Title: f.title, MIMEType: f.mimeType(), Data: f.data}
+	return File{ID: f.id, Name: f.name, Title: f.title, Alt: f.alt, MIMEType: f.mimeType(), Data: f.data}
 }
 
 func (f *file) wire(base string) result {
@@ -65,11 +68,42 @@ func (s *Server) filesGetUploadURL(c *call) (result, error) {
 	if err != nil || length <= 0 {
 		return nil, refuse("invalid_arguments", "[ERROR] length must be a positive number")
 	}
+	if utf8.RuneCountInString(c.str("alt_txt")) > maxAlt {
+		return nil, refuse("alt_txt_too_large")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := &file{id: s.nextID("F"), name: c.str("filename"), title: c.str("filename"), length: length}
+	f := &file{id: s.nextID("F"), name: c.str("filename"), title: c.str("filename"), alt: c.str("alt_txt"), length: length}
 	s.files[f.id] = f
 	return result{"upload_url": s.baseURL + "/upload/" + f.id, "file_id": f.id}, nil
+}
+
+// maxAlt is how many characters a description may have.
+const maxAlt = 1000
+
+// filesDelete removes a file of the app's. A message that has nothing else goes with it; of others, the text stays.
+func (s *Server) filesDelete(c *call) (result, error) {
+	if err := c.need("file"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := c.str("file")
+	if f := s.files[id]; f == nil || !f.shared {
+		return nil, refuse("file_not_found")
+	}
+	delete(s.files, id)
+	for _, ch := range s.channels {
+		for _, m := range ch.messages {
+			n := len(m.files)
+			m.files = slices.DeleteFunc(m.files, func(one string) bool { return one == id })
+			if len(m.files) < n && len(m.files) == 0 && m.text == "" && len(m.blocks) == 0 {
+				m.deleted = true
+			}
+		}
+	}
+	s.touch()
+	return result{}, nil
 }
 
 // serveUpload takes the bytes, as multipart or as they are.

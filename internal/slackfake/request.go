@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -126,6 +127,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 		tooMany(w, p.retryAfter)
 		return
 	}
+	if s.cfg.Scopes != nil {
+		w.Header().Set("X-OAuth-Scopes", strings.Join(s.cfg.Scopes, ","))
+	}
 	res, err := s.carryOut(r, name, p)
 	if p.dropped {
 		panic(http.ErrAbortHandler) // net/http's own way to close without an answer
@@ -161,11 +165,19 @@ func (s *Server) authorise(c *call, name string) error {
 	case isApp && wantsApp:
 		return nil
 	case c.token == s.cfg.BotToken && !wantsApp:
-		return nil
+		return s.scoped(name)
 	case isApp || c.token == s.cfg.BotToken:
 		return refuse("not_allowed_token_type")
 	}
 	return refuse("invalid_auth")
+}
+
+// scoped refuses what the bot token has no scope for, of the methods whose scope an app may do without.
+func (s *Server) scoped(name string) error {
+	if strings.HasPrefix(name, "files.") && s.cfg.Scopes != nil && !slices.Contains(s.cfg.Scopes, "files:write") {
+		return refuse("missing_scope")
+	}
+	return nil
 }
 
 func answer(res result, err error) result {

@@ -20,6 +20,8 @@ type Config struct {
 	Enterprise string
 	// OrgWide installs the app for the whole organisation.
 	OrgWide bool
+	// Scopes are the bot token's. Nil: it has all of them, and no answer tells which.
+	Scopes []string
 	// Clock is the time of day. Nil: time.Now.
 	Clock func() time.Time
 	// BaseURL is how the app reaches this server, without a final slash. Start and

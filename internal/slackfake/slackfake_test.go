@@ -299,6 +299,53 @@ func TestFilesAreUploadedInThreeSteps(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsDeletedTakesItsMessageAlong(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	_, ts, _ := w.api.PostMessage("C1", slack.MsgOptionText("alert", false))
+	upload := func(comment string) string {
+		t.Helper()
+		f, err := w.api.UploadFile(slack.UploadFileParameters{
+			Content: "PNG!", FileSize: 4, Filename: "chart.png", Title: "Errors", AltTxt: "a curve", Channel: "C1", ThreadTimestamp: ts, InitialComment: comment,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.ID
+	}
+	bare, told := upload(""), upload("look")
+	alert := w.ops.ExpectMessage(t, "alert")
+	if alert.Replies[0].Files[0].Alt != "a curve" {
+		t.Errorf("got %+v", alert.Replies[0])
+	}
+	if err := errors.Join(w.api.DeleteFile(bare), w.api.DeleteFile(told)); err != nil {
+		t.Fatal(err)
+	}
+	if all := alert.Now().Replies; !all[0].Deleted || all[1].Deleted || len(all[1].Files) != 0 {
+		t.Errorf("got %+v", all)
+	}
+	if err := w.api.DeleteFile(bare); code(err) != "file_not_found" {
+		t.Errorf("again: %v", err)
+	}
+	long := slack.GetUploadURLExternalParameters{FileName: "x", FileSize: 1, AltTxt: strings.Repeat("a", 1001)}
+	if _, err := w.api.GetUploadURLExternalContext(t.Context(), long); code(err) != "alt_txt_too_large" {
+		t.Errorf("a description that is too long: %v", err)
+	}
+}
+
+func TestATokenWithoutAScopeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, Scopes: []string{"chat:write"}})
+	api := slack.New(token, slack.OptionAPIURL(s.APIURL()))
+	who, err := api.AuthTest()
+	if err != nil || who.Header.Get("X-OAuth-Scopes") != "chat:write" {
+		t.Errorf("%v: %v", who, err)
+	}
+	if _, err := api.GetUploadURLExternalContext(t.Context(), slack.GetUploadURLExternalParameters{FileName: "x", FileSize: 1}); code(err) != "missing_scope" {
+		t.Errorf("an upload: %v", err)
+	}
+}
+
 func TestFaultsOnRequest(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

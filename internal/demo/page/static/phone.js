@@ -101,7 +101,7 @@ function body(m) {
 
 function attachments(m) {
   return (m.files ?? []).map((f) => f.mimetype.startsWith("image/")
-    ? h("figure", { class: "b-image" }, h("figcaption", {}, f.title), h("img", { class: "b-large", src: `/files/${encodeURIComponent(f.id)}`, alt: f.title }))
+    ? h("figure", { class: "b-image" }, h("figcaption", {}, f.title), h("img", { class: "b-large", src: `/files/${encodeURIComponent(f.id)}`, alt: f.alt || f.title }))
     : h("a", { class: "file", href: `/files/${encodeURIComponent(f.id)}`, download: f.name }, f.title));
 }
 
