@@ -65,6 +65,7 @@ func (h *handling) status(ctx context.Context) error {
 		line := mark(in) + " " + link(in.URL, strings.ReplaceAll(label, "|", "¦")) + " · " + quote(in.Service, 80) + " · " + string(in.Status)
 		out = append(out, line+byWhom(in.LastAcknowledgedBy))
 	}
+	out = append(out, h.spikes(ctx)...)
 	return h.show(ctx, "Status", append(out, h.labelFaults(ctx)...)...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -69,6 +70,37 @@ func errorsLine(v View, c ContainerView) string {
 		return fmt.Sprintf("Errors: %s a minute, baseline %s, since %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate), clock(a.Spike.Since, v.Incident.OpenedAt, v.Zone))
 	}
 	return fmt.Sprintf("Errors: %s a minute, baseline %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))
+}
+
+// spikes are the containers whose errors are up now. Nobody is called because of them.
+func (h *handling) spikes(ctx context.Context) (out []string) {
+	all, err := h.Containers.List(ctx)
+	if err != nil || h.Errors == nil {
+		return nil // that the engine does not answer is told elsewhere
+	}
+	now, deployed := h.cfg.Now(), h.lastDeploys(ctx)
+	for _, c := range all {
+		a, counted, err := h.Errors.At(ctx, c.Key, deployed[c.Key], now)
+		if err != nil || !counted || !a.Spike.Is {
+			continue
+		}
+		out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s, since %s", quote(c.Name, 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate),
+			clock(a.Spike.Since, now, h.cfg.Zone)))
+	}
+	return out
+}
+
+// lastDeploys are the moments of the newest deploys, by the container's key.
+func (h *handling) lastDeploys(ctx context.Context) map[string]time.Time {
+	all, err := h.Deploys.Deploys(ctx, nil, 50)
+	if err != nil {
+		h.log.Warn("reading the last deploys", "err", err)
+	}
+	at := map[string]time.Time{}
+	for _, d := range slices.Backward(all) {
+		at[d.Key] = d.At
+	}
+	return at
 }
 
 // shout says whether the reply of an entry is shown in the channel too: people look there. Of a restore that worked they hear once,

@@ -115,3 +115,20 @@ func TestAQuietBotShowsNoSuccessInTheChannel(t *testing.T) {
 		t.Errorf("the channel shows %q", got)
 	}
 }
+
+func TestStatusNamesContainersWhoseErrorsAreUp(t *testing.T) {
+	t.Parallel()
+	for want, alert := range map[string]*flat.Alert{
+		"📈 *api*: 21 errors a minute, baseline 1.1, since 03:38": theSpike(),
+		"": {Rate: 1, Compared: true, Usual: flat.Baseline{Rate: 1.1}},
+	} {
+		n := setup(t)
+		n.do(func() { n.errors = alert })
+		n.ann.Command(n.shop, "/snapback", "status")
+		n.work(t)
+		answers := n.ann.Ephemerals(n.shop)
+		if len(answers) != 1 || !answers[0].Contains(want) || want == "" && answers[0].Contains("📈") {
+			t.Errorf("the answers read:\n%v, want %q", answers, want)
+		}
+	}
+}

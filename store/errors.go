@@ -100,7 +100,7 @@ func (r *errorRows) upsert(ctx context.Context, tx pgx.Tx, table string) error {
 		SELECT id, at, errors, CASE WHEN known THEN requests END, seconds, read
 		FROM unnest(@ids::integer[], @at::timestamptz[], @errors::real[], @requests::real[], @seconds::real[], @read::real[], @known::boolean[])
 			AS n (id, at, errors, requests, seconds, read, known)
-		ON CONFLICT (key_id, at) DO UPDATE SET errors = m.errors + excluded.errors, requests = m.requests + excluded.requests,
+		ON CONFLICT (at, key_id) DO UPDATE SET errors = m.errors + excluded.errors, requests = m.requests + excluded.requests,
 			seconds = m.seconds + excluded.seconds, read = m.read + excluded.read`, pgx.NamedArgs{
 		"ids": r.ids, "at": r.at, "errors": r.errors, "requests": r.requests, "seconds": r.seconds, "read": r.read, "known": r.known,
 	})
@@ -137,8 +137,8 @@ func scanMinute(row pgx.CollectableRow) (m flat.Minute, err error) {
 func (db *DB) ForgetErrors(ctx context.Context) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		for _, sql := range []string{
-			`DELETE FROM error_minutes m USING error_keys k WHERE m.key_id = k.id AND m.at < now() - make_interval(secs => @minutes)`,
-			`DELETE FROM error_moments m USING error_keys k WHERE m.key_id = k.id AND m.at < now() - make_interval(secs => @moments)`,
+			`DELETE FROM error_minutes WHERE at < now() - make_interval(secs => @minutes)`,
+			`DELETE FROM error_moments WHERE at < now() - make_interval(secs => @moments)`,
 			`DELETE FROM error_keys k WHERE counted_to < now() - make_interval(secs => @minutes)
 				AND NOT EXISTS (SELECT FROM error_minutes m WHERE m.key_id = k.id)`,
 		} {
