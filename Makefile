@@ -49,7 +49,7 @@ demo: ## a night on this machine, without any account (ARGS=--auto plays it by i
 
 .PHONY: test
 test: ## all tests, against a real engine, Postgres and browser
-	@scripts/setup cc engine postgres pooler node chromium busybox compose ssh promtool
+	@scripts/setup cc engine postgres pooler node chromium busybox compose ssh promtool prometheus
 	@$(MAKE) web
 	@go test -race -timeout 25m ./...
 

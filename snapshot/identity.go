@@ -25,7 +25,8 @@ type Observation struct {
 	Schedule  string
 	Volumes   bool   // their contents are to be archived
 	Pattern   string // for errors in its log; "": the usual rules
-	Query     string // PromQL for its errors; "": there is none
+	Query     string // PromQL for its errors a minute; "": there is none
+	Requests  string // the same for its requests
 	Others    bool   // other bots are for it: it does not bear the label that narrows this one's down, or carries this one
 	Waits     bool   // it is no container of its own yet: see Standing
 	Beside    int    // how many run beside it in its place, or are about to take it

@@ -14,12 +14,9 @@ import (
 func knownLabels() []string {
 	return []string{
 		"enable", "identity", "service", "pagerduty.service", "slack.channel", "restore.allow", "terminal.allow", "terminal.command", "schedule",
-		"keep", "volumes", "pause", "stop-timeout", "runbook", "errors.pattern",
+		"keep", "volumes", "pause", "stop-timeout", "runbook", "errors.query", "errors.requests", "errors.pattern",
 	}
 }
-
-// labelsToCome are reserved: this version reads them and does nothing with them.
-func labelsToCome() []string { return []string{"errors.query"} }
 
 // ourLabels are those that the program puts on what it makes itself.
 func ourLabels() []string { return []string{"helper", "demo"} }
@@ -37,18 +34,13 @@ func cutPrefix(label string) (name string, ok bool) {
 // unknown tells of labels that say nothing to this version. One that may have been meant to say who may do something lets
 // nobody do it: a slip of the pen must not open a door.
 func (p parser) unknown() {
-	all := slices.Concat(knownLabels(), labelsToCome())
 	for _, label := range slices.Sorted(maps.Keys(p.labels)) {
 		name, ours := cutPrefix(label)
 		exact := strings.HasPrefix(label, labelPrefix)
-		switch {
-		case !ours, exact && slices.Contains(knownLabels(), name), exact && slices.Contains(ourLabels(), name):
-			continue
-		case exact && slices.Contains(labelsToCome(), name):
-			p.s.Unused = append(p.s.Unused, fmt.Sprintf("label %s is not used yet by this version", label))
+		if !ours || exact && (slices.Contains(knownLabels(), name) || slices.Contains(ourLabels(), name)) {
 			continue
 		}
-		meant := nearest.Name(name, all)
+		meant := nearest.Name(name, knownLabels())
 		text := fmt.Sprintf("label %.80s=%.80q is unknown", label, p.labels[label])
 		if meant != "" {
 			text += "; did you mean " + labelPrefix + meant + "?"

@@ -28,11 +28,11 @@ type Settings struct {
 	VolumePaths     []string // with Volumes: only what is mounted at these paths, which may be binds; nil: all volumes
 	Pause           string
 	StopTimeout     time.Duration // -1: the smaller of the container's own and 10 s
-	ErrorsQuery     string
-	ErrorsPattern   string
+	ErrorsQuery     string        // PromQL for errors a minute; "": they are counted in the log
+	ErrorsRequests  string        // PromQL for requests a minute, beside ErrorsQuery
+	ErrorsPattern   string        // which lines of the log are errors, in RE2; "": see package errorlines
 	Runbook         string
 	Wrong           []string // labels that are unknown or make no sense, each as a sentence; their defaults hold
-	Unused          []string // labels that a later version will use, each as a sentence
 }
 
 const labelPrefix = "snapback."
@@ -61,7 +61,7 @@ func ParseSettings(labels map[string]string) Settings {
 	p.number("stop-timeout", 0, 3600, func(n int) { s.StopTimeout = time.Duration(n) * time.Second })
 	p.volumes()
 	p.oneOf("pause", []string{"auto", "true", "false"}, func(v string) { s.Pause = v })
-	s.ErrorsQuery = labels[labelPrefix+"errors.query"]
+	s.ErrorsQuery, s.ErrorsRequests = p.query("errors.query"), p.query("errors.requests")
 	p.pattern()
 	p.unknown()
 	return s
@@ -173,6 +173,15 @@ func (p parser) schedule() {
 		return
 	}
 	p.s.Schedule = v
+}
+
+// query has to be there if its label is; whether it is PromQL, only Prometheus can tell.
+func (p parser) query(name string) string {
+	v, has := p.labels[labelPrefix+name]
+	if v = strings.TrimSpace(v); has && v == "" {
+		p.wrong(name, "a query in PromQL that yields a number a minute")
+	}
+	return v
 }
 
 func (p parser) pattern() {

@@ -19,7 +19,7 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 		"snapback.slack.channel": "C0123", "snapback.restore.allow": "U111,S222", "snapback.terminal.allow": "none",
 		"snapback.terminal.command": "bash -l", "snapback.schedule": "CRON_TZ=Europe/Berlin 0 3 * * *", "snapback.keep": "3",
 		"snapback.volumes": "true", "snapback.pause": "false", "snapback.stop-timeout": "1",
-		"snapback.errors.pattern": "level=error", "snapback.errors.query": "up", "snapback.runbook": "https://wiki/shop",
+		"snapback.errors.pattern": "level=error", "snapback.errors.query": "up", "snapback.errors.requests": " sum(up) ", "snapback.runbook": "https://wiki/shop",
 	})
 	want := snapshot.Settings{
 		Labels: access.Labels{
@@ -29,7 +29,7 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 		Enabled: true, Service: "shop",
 		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
 		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",
-		ErrorsQuery: "up", Unused: []string{"label snapback.errors.query is not used yet by this version"},
+		ErrorsQuery: "up", ErrorsRequests: "sum(up)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -48,7 +48,7 @@ func TestALabelThatMakesNoSensePermitsNothing(t *testing.T) {
 	t.Parallel()
 	for label, value := range map[string]string{
 		"restore.allow": "everybody", "terminal.allow": "U1;rm", "keep": "-1", "stop-timeout": "soon", "pause": "maybe",
-		"schedule": "every day", "errors.pattern": "(", "runbook": "javascript:alert(1)", "volumes": "yes",
+		"schedule": "every day", "errors.pattern": "(", "errors.query": " ", "runbook": "javascript:alert(1)", "volumes": "yes",
 		"slack.channel": "C0SHOP> <!channel", "pagerduty.service": "https://example.pagerduty.com/services/P1",
 	} {
 		got := snapshot.ParseSettings(map[string]string{"snapback." + label: value})

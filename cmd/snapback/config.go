@@ -38,9 +38,11 @@ type config struct {
 	Only          string        // a label that narrows the enabled containers down; "": all of them
 	Commits       int           // how many commits may run on an engine at once, of all bots
 	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
-	PrometheusURL string
+	PrometheusURL string        // may hold a user and a password; "": errors are counted in logs only
 	ErrorsMinute  time.Duration // how long a minute is, in what spike, falling and flat mean; less than one is for demos
 	Log           logging
+
+	PrometheusToken string // "": none is sent
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; nil: nobody's
 
@@ -190,10 +192,15 @@ func readConfig(getenv func(string) string) (config, error) {
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		ErrorsMinute:  r.upTo("SNAPBACK_ERRORS_MINUTE", time.Minute),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
+
+		PrometheusToken: r.get("SNAPBACK_PROMETHEUS_TOKEN"),
 	}
 	c.Log = r.logging()
 	c.PublicURL = r.openURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
 	c.TrustedProxies = r.prefixes("SNAPBACK_TRUSTED_PROXIES")
+	if c.PrometheusToken != "" && c.PrometheusURL == "" {
+		r.fail("SNAPBACK_PROMETHEUS_TOKEN", "is set, and SNAPBACK_PROMETHEUS_URL is not")
+	}
 	r.checkKeys(&c)
 	r.slack(&c)
 	r.pagerDuty(&c)

@@ -194,9 +194,6 @@ func checkContainers(ctx context.Context, c config) (string, error) {
 		if c.Carries != "" {
 			notes = errors.Join(notes, fmt.Errorf("%s is neither kept nor restored: %s", c.Name, c.Carries))
 		}
-		for _, unused := range c.Settings.Unused {
-			notes = errors.Join(notes, fmt.Errorf("%s: %s", c.Name, unused))
-		}
 	}
 	if err == nil && notes != nil {
 		return found, caution{notes}

@@ -16,7 +16,7 @@ func commandNames() []string { return []string{"SNAPBACK_URL", "SNAPBACK_TOKEN"}
 // namesToCome are reserved: this version does nothing with them.
 func namesToCome() []string {
 	return []string{
-		"SNAPBACK_ENGINES", "SNAPBACK_KEEP_RECORDINGS", "SNAPBACK_CONFIG", "SNAPBACK_PROMETHEUS_TOKEN",
+		"SNAPBACK_ENGINES", "SNAPBACK_KEEP_RECORDINGS", "SNAPBACK_CONFIG",
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/incidents/flat/picture"
+	"github.com/snapback/snapback/incidents/flat/prometheus"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
@@ -166,8 +167,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	meaning := flat.Definition{Minute: c.ErrorsMinute}
 	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log, Steps: flat.Steps{Minute: c.ErrorsMinute}, Every: c.paced(3 * time.Second)})
 	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Definition: meaning, Logger: log, Zone: c.Zone, Every: c.paced(5 * time.Second)})
+	queried, err := prometheusSource(c, prometheus.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log, Step: c.ErrorsMinute})
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_PROMETHEUS_URL: %w", err)}
+	}
 	logs := logtail.New(logtail.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log,
-		Every: c.paced(2 * time.Second), Look: max(time.Second, c.paced(5*time.Second)), Step: c.ErrorsMinute})
+		Every: c.paced(2 * time.Second), Look: max(time.Second, c.paced(5*time.Second)), Step: c.ErrorsMinute, Elsewhere: queried.Takes})
 
 	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
 	pd := pagerduty.New(pagerduty.Config{
@@ -255,6 +260,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	stop.add(judge.Stop)
 	logs.Start()
 	stop.add(logs.Stop)
+	if queried != nil {
+		queried.Start()
+		stop.add(queried.Stop)
+	}
 	term.Start()
 	stop.add(term.Stop)
 	slackBot.Start()
@@ -284,6 +293,16 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	<-ctx.Done()
 	log.Info("stopping")
 	return deafness(ctx)
+}
+
+// prometheusSource is nil where no server is named.
+func prometheusSource(c config, with prometheus.Config) (*prometheus.Source, error) {
+	if c.PrometheusURL == "" {
+		return nil, nil
+	}
+	client, err := prometheus.NewClient(c.PrometheusURL, c.PrometheusToken)
+	with.Client = client
+	return prometheus.New(with), err
 }
 
 // startPatience is how long the start waits for an engine that takes calls and does not answer them.

@@ -23,6 +23,7 @@ incidents/flat/chart:    incidents/flat internal/outside
 incidents/flat/picture:  incidents incidents/flat incidents/flat/chart
 incidents/flat/errorlines:
 incidents/flat/logtail:  incidents/flat incidents/flat/errorlines snapshot
+incidents/flat/prometheus: incidents/flat snapshot internal/mask
 access:                  incidents
 snapshot:                access incidents incidents/flat/errorlines internal/nearest
 snapshot/capture:        snapshot incidents
@@ -41,7 +42,8 @@ api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire
 migrations:
 
-cmd/snapback:            access api api/client api/wire bot incidents incidents/flat incidents/flat/logtail incidents/flat/picture incidents/pagerduty store terminal
+cmd/snapback:            access api api/client api/wire bot incidents incidents/pagerduty store terminal
+cmd/snapback:            incidents/flat incidents/flat/logtail incidents/flat/picture incidents/flat/prometheus
 cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/recovery snapshot/restore snapshot/watch
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
 cmd/snapback-demo:       internal/demo
@@ -86,7 +88,7 @@ github.com/PagerDuty/:    incidents/pagerduty
 github.com/jackc/:        store internal/pgserver internal/pgtest
 github.com/riverqueue/:   store
 github.com/pressly/:      store
-github.com/prometheus/:   api internal/metrics
+github.com/prometheus/:   api internal/metrics incidents/flat/prometheus
 github.com/coder/:        bot terminal internal/slackfake
 github.com/spf13/:        cmd/*
 github.com/robfig/:       snapshot snapshot/watch

@@ -158,6 +158,6 @@ func observation(m snapshot.Member, st snapshot.Standing, row container.Summary)
 	return snapshot.Observation{
 		Key: st.Key, ID: m.ID, Name: m.Name, State: m.State, Waits: st.Waits, Leaves: st.Leaves, Beside: len(st.Beside),
 		CreatedAt: m.CreatedAt, Schedule: settings.Schedule, Volumes: settings.Volumes,
-		Pattern: settings.ErrorsPattern, Query: settings.ErrorsQuery,
+		Pattern: settings.ErrorsPattern, Query: settings.ErrorsQuery, Requests: settings.ErrorsRequests,
 	}
 }
