@@ -163,10 +163,13 @@ func (s *settling) fill() {
 
 // vacant are the seats of services with several whose container has ended, in the order of their numbers.
 func (s *settling) vacant() []Seat {
+	taken := map[string]bool{}
+	for _, m := range s.members {
+		taken[s.at[m.ID]] = taken[s.at[m.ID]] || m.Alive()
+	}
 	var out []Seat
 	for key, seat := range s.seats {
-		taken := slices.ContainsFunc(s.members, func(m Member) bool { return s.at[m.ID] == key && m.Alive() })
-		if seat.Lineage != "" && !taken {
+		if seat.Lineage != "" && !taken[key] {
 			out = append(out, seat)
 		}
 	}

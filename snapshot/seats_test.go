@@ -257,3 +257,19 @@ func TestSettling(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkSettle200(b *testing.B) {
+	var members []snapshot.Member
+	var seats []snapshot.Seat
+	for i := range 200 {
+		m := member(fmt.Sprintf("web%d_1", i/2), "running", i)
+		m.ID, m.Key = fmt.Sprint("id-", i), fmt.Sprint(m.Lineage, "/", i%2+1)
+		members, seats = append(members, m), append(seats, on(m.Key, m))
+	}
+	for b.Loop() {
+		snapshot.Contested(members, seats)
+		if got := snapshot.Settle(members, seats, noon); len(got) != 200 {
+			b.Fatal(len(got))
+		}
+	}
+}

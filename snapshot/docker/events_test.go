@@ -113,3 +113,28 @@ func TestLastExitIsToldOfAContainerThatWasRestarted(t *testing.T) {
 		t.Errorf("of one that has never ended: %d, %v, %v", code, told, err)
 	}
 }
+
+func TestOneOffsOfComposeStandForNothing(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	web, off := s.Name("web-1"), s.Name("web-run-1")
+	for name, oneOff := range map[string]string{web: "False", off: "True"} {
+		s.Run(name, "--label", "com.docker.compose.project="+s.Name("p"), "--label", "com.docker.compose.service=web", "--label", "com.docker.compose.oneoff="+oneOff,
+			"--label", "snapback.identity="+s.Name("web"), s.Image("shop", `CMD ["/app"]`))
+	}
+	var shown []string
+	all, err := s.Engine().List(t.Context())
+	for _, c := range all {
+		shown = append(shown, c.Name)
+	}
+	seen, err2 := s.Engine().Observations(t.Context())
+	for _, o := range seen {
+		shown = append(shown, o.Name)
+	}
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(shown, web) || slices.Contains(shown, off) {
+		t.Errorf("shown are %v; want %s, and not %s", shown, web, off)
+	}
+}

@@ -113,6 +113,7 @@ func (w *Watcher) lasting(s snapshot.Observation) bool {
 	since, ok := w.noticed[s.ID]
 	if !ok {
 		w.noticed[s.ID] = time.Now()
+		w.lookIn(w.BaselineAfter)
 	}
 	return ok && s.Alive() && time.Since(since) >= w.BaselineAfter
 }
