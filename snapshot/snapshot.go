@@ -118,6 +118,7 @@ const (
 	Scheduled Reason = "scheduled"
 	Manual    Reason = "manual"
 	Baseline  Reason = "baseline"
+	Before    Reason = "before" // what a restore was made away from, for its undo
 )
 
 // Snapshot is a kept state of a container. Document is the raw inspect document from that moment, in the clear: it
@@ -130,6 +131,7 @@ type Snapshot struct {
 	Reason       Reason          `json:"reason"`
 	Note         string          `json:"note,omitempty"`
 	Unwell       string          `json:"unwell,omitempty"` // what was wrong with the container then, such as "it was unhealthy"; "": nothing to be seen
+	Spiked       bool            `json:"spiked,omitempty"` // errors were at a spike's rate then
 	CreatedAt    time.Time       `json:"created_at"`
 	ExpiresAt    time.Time       `json:"expires_at,omitzero"` // zero: as snapback.keep has it
 	Pinned       bool            `json:"pinned"`

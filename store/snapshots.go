@@ -17,13 +17,13 @@ import (
 const sealInspect = "inspect document"
 
 const snapshotColumns = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-	committed, container_id, document, changes, missing_since, volumes, unwell`
+	committed, container_id, document, changes, missing_since, volumes, unwell, spiked`
 
 func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err error) {
 	var expires, missing *time.Time
 	var sealed []byte
 	err = row.Scan(&s.ID, &s.Key, &s.Container, &s.Name, &s.Reason, &s.Note, &s.CreatedAt, &expires, &s.Pinned, &s.SizeBytes, &s.ImageID,
-		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes, &s.Unwell)
+		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes, &s.Unwell, &s.Spiked)
 	if err != nil {
 		return s, err
 	}
@@ -100,12 +100,13 @@ func (db *DB) insertSnapshot(ctx context.Context, tx pgx.Tx, s snapshot.Snapshot
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-			committed, container_id, document, changes, volumes, unwell)
+			committed, container_id, document, changes, volumes, unwell, spiked)
 		VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
-			@committed, @cid, @document, @changes, @volumes, @unwell) `+onConflict+` RETURNING id`, pgx.NamedArgs{
+			@committed, @cid, @document, @changes, @volumes, @unwell, @spiked) `+onConflict+` RETURNING id`, pgx.NamedArgs{
 		"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
 		"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
 		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes, "volumes": s.Volumes, "unwell": s.Unwell,
+		"spiked": s.Spiked,
 	}).Scan(&id)
 	return id, err
 }

@@ -219,6 +219,12 @@ func (db *DB) LeftBehind(ctx context.Context, key string) ([]string, error) {
 	return ids, away(err)
 }
 
+// MadeBy implements restore.Past.
+func (db *DB) MadeBy(ctx context.Context, key, containerID string) (restore.Restore, error) {
+	return oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' AND NOT record->'plan' ? 'adopt_id'
+		AND record->'plan'->>'new_id' = @id ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key, "id": containerID})
+}
+
 // AddDeployed implements snapshot.Deploys.
 func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {

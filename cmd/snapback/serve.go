@@ -149,7 +149,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	})
 	restorer := restore.New(restore.Config{
 		Engine: engine, Journal: db, Snapshots: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
-		Keep: c.KeepBefore, Observe: measured.Restore,
+		Keep: c.KeepBefore, Proves: c.BaselineAfter, Observe: measured.Restore,
 	})
 
 	leftovers := &restore.Leftovers{Engine: engine, Store: db, Logger: log}

@@ -75,7 +75,7 @@ func (m *Metrics) beginAtZero() {
 			m.restores.WithLabelValues(string(kind), s.String())
 		}
 	}
-	for _, reason := range []snapshot.Reason{snapshot.PreDeploy, snapshot.Scheduled, snapshot.Manual, snapshot.Baseline} {
+	for _, reason := range []snapshot.Reason{snapshot.PreDeploy, snapshot.Scheduled, snapshot.Manual, snapshot.Baseline, snapshot.Before} {
 		for _, outcome := range []string{"taken", "refused", "disk_full", "cancelled", "failed"} {
 			m.snapshots.WithLabelValues(string(reason), outcome)
 		}

@@ -247,13 +247,14 @@ type sealedSnapshot struct {
 	Document    json.RawMessage     `json:"document"`
 	Volumes     *snapshot.VolumeSet `json:"volumes,omitempty"` // their contents are in the data folder of the bot that took it
 	Unwell      string              `json:"unwell,omitempty"`
+	Spiked      bool                `json:"spiked,omitempty"`
 }
 
 func (d *Duplicator) seal(s snapshot.Snapshot) (snapshot.Duplicate, error) {
 	at := s.CreatedAt.Truncate(time.Microsecond).UTC()
 	text, err := json.Marshal(sealedSnapshot{
 		s.Key, s.Container, s.Name, s.Reason, s.Note, at, s.ExpiresAt, s.Pinned, s.SizeBytes, s.ImageID, s.Committed, s.ContainerID, s.Changes, s.Document, s.Volumes,
-		s.Unwell,
+		s.Unwell, s.Spiked,
 	})
 	if err != nil {
 		return snapshot.Duplicate{}, err
@@ -285,8 +286,16 @@ func (d *Duplicator) open(dup snapshot.Duplicate) (snapshot.Snapshot, error) {
 		return snapshot.Snapshot{}, err
 	}
 	return snapshot.Snapshot{
-		Key: s.Key, Container: s.Container, Name: s.Name, Reason: s.Reason, Note: s.Note, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
+		Key: s.Key, Container: s.Container, Name: s.Name, Reason: s.reason(), Note: s.Note, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
 		Pinned: s.Pinned, SizeBytes: s.SizeBytes, ImageID: s.ImageID, ImageRef: d.Ref(s.Container, s.Name), Committed: s.Committed,
-		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes, Unwell: s.Unwell,
+		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes, Unwell: s.Unwell, Spiked: s.Spiked,
 	}, nil
+}
+
+// reason is why it was taken. What a restore was made away from was once kept as if somebody had asked for it.
+func (s sealedSnapshot) reason() snapshot.Reason {
+	if s.Reason == snapshot.Manual && strings.HasPrefix(s.Name, "before-") && snapshot.Reserved(s.Name) {
+		return snapshot.Before
+	}
+	return s.Reason
 }

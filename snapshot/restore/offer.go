@@ -2,17 +2,19 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Offer says whether a snapshot can be restored now, what will not come back, and if not, why not.
+// Offer says whether a snapshot can be restored now, what would change, and if it can't, why not.
 type Offer struct {
 	Snapshot snapshot.Snapshot
 	WhyNot   []string
 	Changes  []snapshot.Change // from what runs now to what would, secrets masked; nil when nothing is there now
+	Running  bool              // it is what runs now, or what ran last: nothing would change
+	Layer    bool              // with Running: but for the files that the container has written itself
+	Doubt    string            // why it is not known to be a good state, to follow its name; "": nothing is known against it
 	Losses   []string
 	Joined   []string
 	Beside   []string     // what runs beside it in the same line, and stays
@@ -22,45 +24,36 @@ type Offer struct {
 // Offer runs the preflight of a restore that nobody has asked for yet. It changes nothing. It returns an error only
 // when the engine or the database can't be asked.
 func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (Offer, error) {
+	full, err := r.Snapshots.SnapshotByID(ctx, snap.ID)
+	if err != nil {
+		return Offer{}, err
+	}
+	offers, err := r.judge(ctx, c, time.Time{}, []snapshot.Snapshot{full}, nil)
+	if err != nil {
+		return Offer{}, err
+	}
+	offers[0].Snapshot = snap
+	return offers[0], r.check(ctx, c, &offers[0])
+}
+
+// check runs the preflight.
+func (r *Restorer) check(ctx context.Context, c snapshot.Container, o *Offer) (err error) {
+	snap := o.Snapshot
 	rest := Restore{Kind: Restoring, Key: c.Key, Container: nameFor(c, snap), SnapshotID: snap.ID, RequestedAt: time.Now()}
 	m := &container{task: &task{Restorer: r, restore: rest}}
 	why, err := m.plan(ctx)
 	if err != nil && (retryable(err) || ctx.Err() != nil) {
-		return Offer{}, err
+		return err
 	}
 	if err != nil {
 		why = append(why, err.Error())
 	}
-	offer := Offer{Snapshot: snap, WhyNot: why, Losses: m.restore.Plan.Losses, Beside: m.restore.Plan.Beside}
-	if offer.Changes, err = r.wouldChange(ctx, c, snap.ID); err != nil {
-		return Offer{}, err
-	}
-	if offer.Volumes, err = r.offerVolumes(ctx, c, snap); err != nil {
-		return Offer{}, err
-	}
+	o.WhyNot, o.Losses, o.Beside = why, m.restore.Plan.Losses, m.restore.Plan.Beside
 	for _, j := range m.restore.Plan.Joined {
-		offer.Joined = append(offer.Joined, j.Name)
+		o.Joined = append(o.Joined, j.Name)
 	}
-	return offer, nil
-}
-
-// wouldChange compares the container with what a restore would put in its place, however many deploys were in between.
-func (r *Restorer) wouldChange(ctx context.Context, c snapshot.Container, id int64) ([]snapshot.Change, error) {
-	snap, err := r.Snapshots.SnapshotByID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if snap.Locked {
-		return nil, nil
-	}
-	now, err := r.Engine.Inspect(ctx, c.ID)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && len(now.Document) == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return r.Engine.Changes(now.Document, snap.Document)
+	o.Volumes, err = r.offerVolumes(ctx, c, snap)
+	return err
 }
 
 // VolumeOffer says whether a snapshot can be restored with its volumes now.

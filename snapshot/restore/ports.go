@@ -73,6 +73,7 @@ type Coroner interface {
 // Journal keeps restores so that they outlive the bot that runs them.
 type Journal interface {
 	Restores
+	Past
 	Leases
 	LateActs
 }

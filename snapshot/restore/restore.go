@@ -33,6 +33,8 @@ type Config struct {
 	Act         time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
 	NotifyAfter time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
 
+	Proves time.Duration // how long a container has to run before its state counts as good, as the watch has it; 0: that is not asked
+
 	Observe func(Restore) // hears of each restore that is over, for metrics; nil: nobody does
 }
 

@@ -75,7 +75,7 @@ func (ctr *container) takeOld(ctx context.Context, old snapshot.Inspection) (sna
 	}
 	now := time.Now().UTC()
 	s = snapshot.Snapshot{
-		Key: ctr.restore.Key, Container: ctr.restore.Container, Name: name, Reason: snapshot.Manual, CreatedAt: now, ExpiresAt: now.Add(ctr.Keep),
+		Key: ctr.restore.Key, Container: ctr.restore.Container, Name: name, Reason: snapshot.Before, CreatedAt: now, ExpiresAt: now.Add(ctr.Keep),
 		Note: fmt.Sprintf("what restore %d replaced", ctr.restore.ID), ContainerID: old.ID, ImageID: old.ImageID,
 	}
 	if s.Document, err = ctr.Engine.AsBefore(old.Document, ctr.restore.Container, p.OldPolicy); err != nil {

@@ -1,0 +1,138 @@
+package restore
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// The first button restores the newest state that differs from what runs and that was good. When there is none, there is no
+// such button: WhyNone says so. All else that is kept can be restored from the lists.
+//
+// It differs when the container would become another one: its image, or an attribute that people set. What a container has
+// written to files of its own makes no difference here: it is a reason to restore for who knows of it, and no way out of a bad
+// deploy. A container that has ended is compared as if it ran. From one that is gone, every state differs.
+//
+// It was good when nothing is known against it (Scene.Doubt):
+//   - no restore was made away from it, nor from a state like it that has not run for an hour since;
+//   - the container was well when it was taken, and errors were not at a spike's rate;
+//   - it was not taken since the alert, and is not of the container that ran when the alert came;
+//   - that container had run for as long as a baseline takes.
+
+// Scene is what is known of a container at the moment when a way out is looked for. Times are UTC.
+type Scene struct {
+	Now     snapshot.Container
+	Opened  time.Time         // when the alert came; zero: there is none
+	Deploys []snapshot.Deploy // of the container, newest first
+	Left    []string          // the engine's IDs of the containers that restores were made away from
+	Proves  time.Duration     // how long a container has to run before its state counts as good; 0: that is not asked
+}
+
+// proven is how long a state must run to be taken for good again that a restore was once made away from.
+const proven = time.Hour
+
+// Doubt says why a state is not known to be good, to follow its name; "" when nothing speaks against it.
+func (s Scene) Doubt(snap snapshot.Snapshot) string {
+	ran, known := s.ranUntil(snap.ContainerID, snap.CreatedAt)
+	switch {
+	case snap.Reason == snapshot.Before, slices.Contains(s.Left, snap.ContainerID):
+		return "a restore was made away from it"
+	case snap.Unwell != "":
+		return "when it was taken, " + snap.Unwell
+	case snap.Spiked:
+		return "errors were at a spike's rate when it was taken"
+	case !s.Opened.IsZero() && snap.CreatedAt.After(s.Opened):
+		return "it was taken since the alert"
+	case s.Now.State != gone && snap.ContainerID != "" && snap.ContainerID == s.atAlert():
+		return "it is what ran when the alert came"
+	case snap.Reason != snapshot.Baseline && known && ran < s.Proves:
+		return fmt.Sprintf("it had run for %s only when it was taken", max(ran, 0).Round(time.Second))
+	}
+	return ""
+}
+
+const gone = "gone" // as snapshot.Fleet has it
+
+// atAlert is the engine's ID of the container that ran when the alert came; "" when it is not known.
+func (s Scene) atAlert() string {
+	if s.Opened.IsZero() {
+		return ""
+	}
+	at := ""
+	for _, d := range s.Deploys {
+		if !d.At.After(s.Opened) {
+			return d.AfterID
+		}
+		at = d.BeforeID // the oldest one since the alert says what it replaced
+	}
+	return cmp.Or(at, s.Now.ID)
+}
+
+// ranUntil is how long a container had run at a moment; false when its deploy is not known.
+func (s Scene) ranUntil(id string, at time.Time) (time.Duration, bool) {
+	i := slices.IndexFunc(s.Deploys, func(d snapshot.Deploy) bool { return id != "" && d.AfterID == id })
+	if i < 0 {
+		return 0, false
+	}
+	return at.Sub(s.Deploys[i].At), true
+}
+
+// Proven says whether the container of a snapshot has run for long, by the moment now.
+func (s Scene) Proven(id string, now time.Time) bool {
+	until := now
+	if i := slices.IndexFunc(s.Deploys, func(d snapshot.Deploy) bool { return d.BeforeID == id }); i >= 0 {
+		until = s.Deploys[i].At
+	}
+	ran, known := s.ranUntil(id, until)
+	return !known || ran >= proven
+}
+
+// WayOut says that the state may be what the first button restores.
+func (o Offer) WayOut() bool { return o.place() == 0 && len(o.WhyNot) == 0 }
+
+// place is the group in which an offer stands: ways out, states with a doubt, what runs now, what restores were made away
+// from, and what can't be restored since its image is gone.
+func (o Offer) place() int {
+	switch {
+	case !o.Snapshot.MissingSince.IsZero():
+		return 5
+	case o.Snapshot.Reason == snapshot.Before:
+		return 4
+	case o.Running:
+		return 3
+	case o.Snapshot.Spiked:
+		return 2
+	case o.Doubt != "":
+		return 1
+	}
+	return 0
+}
+
+// Sort puts offers into the order in which people see them: the first one is what the first button restores, if it is a way out.
+func Sort(offers []Offer) {
+	slices.SortStableFunc(offers, func(x, y Offer) int {
+		return cmp.Or(cmp.Compare(x.place(), y.place()), y.Snapshot.CreatedAt.Compare(x.Snapshot.CreatedAt))
+	})
+}
+
+// WhyNone says why there is no way out among sorted offers, as a sentence without its end; "" when there is one.
+func WhyNone(container string, offers []Offer) string {
+	if slices.ContainsFunc(offers, Offer.WayOut) {
+		return ""
+	}
+	if len(offers) == 0 {
+		return "No snapshot of " + container + " is kept"
+	}
+	switch first := offers[0]; {
+	case first.place() == 0:
+		return "No good state of " + container + " can be restored now"
+	case first.place() == 3:
+		return "Nothing is kept of " + container + " that differs from what runs now and was good"
+	case first.place() < 3:
+		return fmt.Sprintf("Nothing is known to be a good state of %s: of %s, %s", container, first.Snapshot.Name, first.Doubt)
+	}
+	return "No good state of " + container + " is kept"
+}

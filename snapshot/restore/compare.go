@@ -1,0 +1,160 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Past is what was done with a container before.
+type Past interface {
+	// Snapshots lists a container's, newest first.
+	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
+	// Deploys lists the newest of the given containers, at most limit, newest first.
+	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
+	// LeftBehind lists, by the engine's IDs, the containers that restores were made away from, less those that were put back.
+	LeftBehind(ctx context.Context, key string) ([]string, error)
+	// MadeBy is the restore that has made the container from its snapshot. It returns ErrUnknownRestore when none has.
+	MadeBy(ctx context.Context, key, containerID string) (Restore, error)
+}
+
+// comparison holds kept states against what is there now.
+type comparison struct {
+	engine Describer
+	now    snapshot.Inspection
+	there  bool
+	origin snapshot.Snapshot // what a restore has made it from; the zero one when none has
+}
+
+// present looks at what is there of a container.
+func (r *Restorer) present(ctx context.Context, c snapshot.Container) (comparison, error) {
+	k := comparison{engine: r.Engine}
+	if c.State == gone || c.Elsewhere {
+		return k, nil
+	}
+	now, err := r.Engine.Inspect(ctx, c.ID)
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && len(now.Document) == 0 {
+		return k, nil
+	}
+	if err != nil {
+		return k, err
+	}
+	k.now, k.there = now, true
+	made, err := r.Journal.MadeBy(ctx, c.Key, now.ID)
+	if errors.Is(err, snapshot.ErrUnknownRestore) {
+		return k, nil
+	}
+	if err == nil {
+		k.origin, err = r.Snapshots.SnapshotByID(ctx, made.SnapshotID)
+	}
+	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
+		return k, nil
+	}
+	return k, err
+}
+
+// with compares what is there with a kept state: what a restore would change, whether that is nothing, and whether then at
+// least the files would change that the container has written itself.
+func (k comparison) with(snap snapshot.Snapshot) (changes []snapshot.Change, same, layer bool, err error) {
+	if !k.there || len(snap.Document) == 0 {
+		return nil, false, false, nil
+	}
+	if changes, err = k.engine.Changes(k.now.Document, snap.Document); err != nil {
+		return nil, false, false, err
+	}
+	if changes, err = k.ofImage(changes, snap); err != nil {
+		return nil, false, false, err
+	}
+	same = len(changes) == 0
+	return changes, same, same && snap.ImageID != k.now.ImageID, nil
+}
+
+// ofImage puts right what is said of the image of a container that a restore has made from a commit: by the documents, it runs
+// from that commit. What counts is what the commit was made of.
+func (k comparison) ofImage(changes []snapshot.Change, snap snapshot.Snapshot) ([]snapshot.Change, error) {
+	if len(k.origin.Document) == 0 {
+		return changes, nil
+	}
+	image := func(c snapshot.Change) bool { return c.Attribute == "image" || c.ImageDetail() }
+	of, err := k.engine.Changes(k.origin.Document, snap.Document)
+	if err != nil {
+		return nil, err
+	}
+	of = slices.DeleteFunc(of, func(c snapshot.Change) bool { return !image(c) })
+	return append(of, slices.DeleteFunc(slices.Clone(changes), image)...), nil
+}
+
+// Offers holds all that is kept of a container against what is there now, in the order in which it is offered: see Sort. Of the
+// first n it also runs the preflight of a restore. opened is when the alert came that a way out is looked for; zero: there is
+// none. It changes nothing. It returns an error only when the engine or the database can't be asked.
+func (r *Restorer) Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]Offer, error) {
+	kept, err := r.Journal.Snapshots(ctx, c.Key)
+	if err != nil {
+		return nil, err
+	}
+	offers, err := r.judge(ctx, c, opened, kept, kept)
+	if err != nil {
+		return nil, err
+	}
+	Sort(offers)
+	for i := range offers[:min(n, len(offers))] {
+		if err := r.check(ctx, c, &offers[i]); err != nil {
+			return nil, err
+		}
+	}
+	return offers, nil
+}
+
+// judge compares snapshots with what is there, and says what is known against them. kept is all that there is.
+func (r *Restorer) judge(ctx context.Context, c snapshot.Container, opened time.Time, snaps, kept []snapshot.Snapshot) ([]Offer, error) {
+	scene, err := r.scene(ctx, c, opened)
+	if err != nil {
+		return nil, err
+	}
+	present, err := r.present(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	left := slices.DeleteFunc(slices.Clone(kept), func(s snapshot.Snapshot) bool {
+		return s.Reason != snapshot.Before && !slices.Contains(scene.Left, s.ContainerID)
+	})
+	offers := make([]Offer, 0, len(snaps))
+	for _, s := range snaps {
+		o := Offer{Snapshot: s, Doubt: scene.Doubt(s)}
+		if o.Changes, o.Running, o.Layer, err = present.with(s); err != nil {
+			return nil, err
+		}
+		if o.Doubt == "" && !o.Running && !scene.Proven(s.ContainerID, time.Now()) && r.likeAny(s, left) {
+			o.Doubt = "a restore was made away from a state like it"
+		}
+		offers = append(offers, o)
+	}
+	return offers, nil
+}
+
+// likeAny says whether a restore of s would come to the same as one of any of the others. Documents that can't be compared are
+// not alike.
+func (r *Restorer) likeAny(s snapshot.Snapshot, others []snapshot.Snapshot) bool {
+	return slices.ContainsFunc(others, func(o snapshot.Snapshot) bool {
+		if len(s.Document) == 0 || len(o.Document) == 0 {
+			return false
+		}
+		changes, err := r.Engine.Changes(o.Document, s.Document)
+		return err == nil && len(changes) == 0
+	})
+}
+
+// knownDeploys is how many deploys are looked back at: more than snapshots are kept of them.
+const knownDeploys = 50
+
+func (r *Restorer) scene(ctx context.Context, c snapshot.Container, opened time.Time) (s Scene, err error) {
+	s = Scene{Now: c, Opened: opened, Proves: r.Proves}
+	if s.Deploys, err = r.Journal.Deploys(ctx, []string{c.Key}, knownDeploys); err != nil {
+		return s, err
+	}
+	s.Left, err = r.Journal.LeftBehind(ctx, c.Key)
+	return s, err
+}
