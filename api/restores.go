@@ -26,6 +26,9 @@ func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if ask.Seen, err = seen(r, c); err != nil {
 		return err
 	}
+	if ask.Force, err = forced(r); err != nil {
+		return err
+	}
 	incident, err := a.incidentFor(r.Context(), c, in.Incident)
 	if err != nil {
 		return err
@@ -36,6 +39,17 @@ func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("restoring %s to %s: %w", c.Name, snap.Name, err)
 	}
 	return a.answerRestore(w, r, rest)
+}
+
+// forced reads force: a restore is wanted even if it would change nothing.
+func forced(r *http.Request) (bool, error) {
+	switch v := r.URL.Query().Get("force"); v {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, malformed("force is true or false.")
 }
 
 func restoreAsk(r *http.Request) (wire.RestoreAsk, error) {

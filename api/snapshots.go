@@ -99,6 +99,7 @@ func (a *API) offer(ctx context.Context, c snapshot.Container, s snapshot.Snapsh
 		return shapeSnapshot(s, []string{"it can't be checked now: " + strings.TrimSuffix(a.answerTo(err).Detail, ".")})
 	}
 	shaped := shapeSnapshot(s, offer.WhyNot)
+	shaped.Running, shaped.Doubt, shaped.Changes = offer.Running, offer.Doubt, full(offer.Changes)
 	shaped.Volumes = shapeVolumes(offer)
 	return shaped
 }

@@ -57,7 +57,7 @@ func undoable(v View) (snapshot.Container, bool) {
 	}
 	for _, c := range v.Containers {
 		if c.Container.Key == r.Key {
-			return c.Container, true
+			return c.Container, !nobodyMay(c.Container)
 		}
 	}
 	return snapshot.Container{Key: r.Key, Name: r.Container}, true
@@ -114,7 +114,7 @@ func others(v View) []*slack.OptionBlockObject {
 	}
 	var out []*slack.OptionBlockObject
 	for _, o := range c.Offers {
-		if !restorable(o) || o.Snapshot.Name == shown || len(out) == 2 {
+		if !restorable(o) || !changing(c.Container, o) || nobodyMay(c.Container) || o.Snapshot.Name == shown || len(out) == 2 {
 			continue
 		}
 		val := valueFor(v.Incident.ID, c.Container)
@@ -162,17 +162,16 @@ func moreContainers(n int) string {
 }
 
 func offersLine(v View, c ContainerView) string {
-	if !offering(v) || v.Problem != "" && len(c.Offers) == 0 {
+	if !offering(v) || len(c.Offers) == 0 {
 		return ""
-	}
-	if len(c.Offers) == 0 {
-		return "No snapshot of " + quote(c.Container.Name, 100) + " is kept"
 	}
 	var parts []string
 	for _, o := range c.Offers {
 		p := "`" + quote(o.Snapshot.Name, 64) + "` " + clock(o.Snapshot.CreatedAt, v.Incident.OpenedAt, v.Zone) + age(o.Snapshot.CreatedAt, v.Incident.OpenedAt)
 		if !restorable(o) {
 			p += " can't be restored: " + quote(strings.Join(o.WhyNot, "; "), 200)
+		} else if what := verdict(c.Container, o); what != "" {
+			p += ": " + quote(what, 200)
 		}
 		parts = append(parts, p)
 	}
@@ -200,8 +199,10 @@ func whatHappens(c snapshot.Container, o restore.Offer) string {
 		text += ": " + cut(what, 110)
 	}
 	text += ". It is down for a moment; what runs now is kept for Undo. Volumes and databases stay as they are."
-	if o.Snapshot.Unwell != "" {
-		text += " When it was taken, " + o.Snapshot.Unwell + "."
+	if o.Running {
+		text += " It is " + verdict(c, o) + "."
+	} else if o.Doubt != "" {
+		text += " " + upperFirst(o.Doubt) + "."
 	}
 	if len(o.Joined) > 0 {
 		text += " Recreated with it: " + strings.Join(o.Joined, ", ") + "."

@@ -69,6 +69,9 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 	if !restorable(o) {
 		return &restore.RefusedError{Reasons: o.WhyNot}
 	}
+	if !changing(c, o) && !v.Volumes {
+		return &restore.AlreadyThereError{Container: c.Name, Snapshot: s.Name}
+	}
 	if !v.Volumes {
 		h.say(ctx, proposal(c, o, v.Incident))
 		return nil
@@ -120,8 +123,8 @@ func proposal(c snapshot.Container, o restore.Offer, incident int64) Rendering {
 // consequences are what is wrong with it, what will change, what doesn't come back, and what is recreated as well.
 func consequences(o restore.Offer) []string {
 	var out []string
-	if o.Snapshot.Unwell != "" {
-		out = append(out, "• ⚠️ When it was taken, "+quote(o.Snapshot.Unwell, 200))
+	if !o.Running && o.Doubt != "" {
+		out = append(out, "• ⚠️ "+quote(upperFirst(o.Doubt), 200))
 	}
 	if what := changesLine(o.Changes); what != "" {
 		out = append(out, "• Changes: "+quote(what, 600))
@@ -198,15 +201,15 @@ func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.
 		head = append(head, deployed("Deployed since,", v, *c.Since)...)
 	}
 	out := sections(detailSections, head)
-	kept, err := h.Snapshots.Snapshots(ctx, c.Container.Key)
+	offers, err := h.Offers.Offers(ctx, c.Container, v.Incident.OpenedAt, detailOffers)
 	if err != nil {
 		return append(out, note("The snapshots could not be looked up: "+problem(err)))
 	}
-	for _, s := range likeliest(kept, c.Deploy, v.Incident.OpenedAt, detailOffers) {
-		out = append(out, h.detailOffer(ctx, v, c, s))
+	for i, o := range offers[:min(detailOffers, len(offers))] {
+		out = append(out, snapshotSection(v, c, o, i == 0))
 	}
-	if n := len(kept) - detailOffers; n > 0 {
-		out = append(out, note(fmt.Sprintf("%d older ones: `/snapback snapshots %s`", n, quote(c.Container.Name, 120))))
+	if n := len(offers) - detailOffers; n > 0 {
+		out = append(out, note(fmt.Sprintf("%d more: `/snapback snapshots %s`", n, quote(c.Container.Name, 120))))
 	}
 	return out
 }
@@ -220,26 +223,27 @@ func deployed(what string, v View, d snapshot.Deploy) []string {
 	return out
 }
 
-func (h *handling) detailOffer(ctx context.Context, v View, c ContainerView, s snapshot.Snapshot) slack.Block {
-	o, err := h.Offers.Offer(ctx, c.Container, s)
-	if err != nil {
-		o = restore.Offer{Snapshot: s, WhyNot: []string{"it could not be checked now"}}
-	}
-	return snapshotSection(v, c, o)
-}
-
-func snapshotSection(v View, c ContainerView, o restore.Offer) slack.Block {
+// snapshotSection is one kept state: what it would change from now, and its button, if a restore would do anything. Only the
+// first one's is red, and only if it is a way out.
+func snapshotSection(v View, c ContainerView, o restore.Offer, first bool) slack.Block {
 	s := o.Snapshot
 	head := fmt.Sprintf("`%s` · %s · %s", quote(s.Name, 64), quote(string(s.Reason), 20), s.CreatedAt.In(v.Zone).Format("Jan 2 15:04"))
 	if s.Note != "" {
 		head += " · " + quote(s.Note, 200)
 	}
+	if o.Running {
+		head += "\n• " + upperFirst(verdict(c.Container, o))
+	}
 	if !restorable(o) {
 		return section(lines(maxSection, head, "Can't be restored: "+quote(strings.Join(o.WhyNot, "; "), 800)))
 	}
 	out := section(lines(maxSection, append([]string{head}, consequences(o)...)...))
-	if v.Incident.Status != incidents.Resolved {
-		out.Accessory = slack.NewAccessory(restoreButton("Restore", v.Incident.ID, c.Container, o))
+	if v.Incident.Status != incidents.Resolved && changing(c.Container, o) && !nobodyMay(c.Container) {
+		b := restoreButton("Restore", v.Incident.ID, c.Container, o)
+		if !first || !o.WayOut() {
+			b = b.WithStyle(slack.StyleDefault)
+		}
+		out.Accessory = slack.NewAccessory(b)
 	}
 	return out
 }

@@ -59,7 +59,7 @@ func TestDetailsLeaveNothingOutWithoutSayingSo(t *testing.T) {
 			if shown+left != c.changes || left != c.left {
 				t.Errorf("%d are shown, and %d are said to be left out of %d; want %d left out", shown, left, c.changes, c.left)
 			}
-			if got, _ := told("2 older ones", n.ann.Ephemerals(n.shop)); got != 2 {
+			if got, _ := told("2 more: `/snapback snapshots", n.ann.Ephemerals(n.shop)); got != 2 {
 				t.Errorf("the end of %d containers is shown, want both", got)
 			}
 		})

@@ -81,11 +81,14 @@ func clip(text string, limit int) string {
 	return fit(text, limit)
 }
 
-// restoreButton asks before it acts, and says what is lost. Clients may leave the question out, so nothing relies on it.
+// restoreButton asks before it acts, and says what is lost. It is red for a way out. Clients may leave the question out, so nothing relies on it.
 func restoreButton(label string, incident int64, c snapshot.Container, o restore.Offer) *slack.ButtonBlockElement {
 	v := valueFor(incident, c)
 	v.Snapshot = o.Snapshot.Name
-	b := button(actRestore, label, v).WithStyle(slack.StyleDanger)
+	b := button(actRestore, label, v)
+	if o.WayOut() {
+		b = b.WithStyle(slack.StyleDanger)
+	}
 	return b.WithConfirm(confirm("Restore "+c.Name+"?", whatHappens(c, o), "Restore").WithStyle(slack.StyleDanger))
 }
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 const help = "*What I understand*\n" +
@@ -137,23 +139,34 @@ func (h *handling) snapshots(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	kept, err := h.Snapshots.Snapshots(ctx, c.Key)
+	offers, err := h.Offers.Offers(ctx, c, time.Time{}, 0)
 	if err != nil {
 		return err
 	}
-	if len(kept) == 0 {
+	if len(offers) == 0 {
 		return h.show(ctx, "Snapshots", "No snapshot of "+quote(c.Name, 120)+" is kept.")
 	}
-	out := []string{"Snapshots of *" + quote(c.Name, 120) + "*, newest first:"}
-	now := h.cfg.Now()
-	for _, s := range kept[:min(len(kept), 30)] {
-		line := fmt.Sprintf("`%s` %s · %s (%s ago)", quote(s.Name, 64), s.Reason, clock(s.CreatedAt, now, h.cfg.Zone), span(now.Sub(s.CreatedAt)))
-		if !s.MissingSince.IsZero() {
-			line += " · can't be restored: its image is gone"
-		}
-		out = append(out, line)
+	out := []string{"Snapshots of *" + quote(c.Name, 120) + "*, those to go back to first:"}
+	for _, o := range offers[:min(len(offers), 30)] {
+		out = append(out, h.snapshotLine(c, o))
 	}
 	return h.show(ctx, "Snapshots", out...)
+}
+
+// snapshotLine is one kept state, and what restoring it would change from now.
+func (h *handling) snapshotLine(c snapshot.Container, o restore.Offer) string {
+	s, now := o.Snapshot, h.cfg.Now()
+	line := fmt.Sprintf("`%s` %s · %s (%s ago)", quote(s.Name, 64), s.Reason, clock(s.CreatedAt, now, h.cfg.Zone), span(now.Sub(s.CreatedAt)))
+	if !s.MissingSince.IsZero() {
+		return line + " · can't be restored: its image is gone"
+	}
+	if what := verdict(c, o); what != "" {
+		line += " · " + quote(what, 200)
+	}
+	if what := changesLine(o.Changes); what != "" {
+		line += " · would change: " + quote(what, 200)
+	}
+	return line
 }
 
 func (h *handling) restoreCommand(ctx context.Context, ref, name string) error {

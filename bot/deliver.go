@@ -118,7 +118,7 @@ func (d *delivery) explain(ctx context.Context, v View, entries []incidents.Entr
 	if v.cause == nil {
 		return entries
 	}
-	e, ok, err := v.cause.Deploy.Explains(v.Incident, v.cause.Container.Name)
+	e, ok, err := v.cause.explains(v.Incident)
 	if ok && err == nil && !recorded(entries, e) {
 		limited, cancel := context.WithTimeout(ctx, d.cfg.Budget)
 		defer cancel()

@@ -62,6 +62,9 @@ type world struct {
 	timelineHeld bool // somebody else holds the timeline, so that nothing is written
 	snapshots    map[string][]snapshot.Snapshot
 	deploys      []snapshot.Deploy
+	left         []string                  // the engine's IDs of containers that restores were made away from
+	running      []string                  // the names of the snapshots that are what runs now
+	rolledBack   map[int64]snapshot.Undone // by the deploy's ID
 	whyNot       map[string][]string
 	losses       []string
 	changes      map[string][]snapshot.Change // by the snapshot's name: what its restore would change
@@ -282,7 +285,42 @@ func (w *world) DeployBefore(_ context.Context, keys []string, at time.Time) (sn
 func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (restore.Offer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return restore.Offer{Snapshot: s, WhyNot: w.whyNot[s.Name], Changes: w.changes[s.Name], Losses: w.losses, Volumes: w.volumes}, w.engineErr
+	return w.offer(restore.Scene{}, s), w.engineErr
+}
+
+func (w *world) offer(scene restore.Scene, s snapshot.Snapshot) restore.Offer {
+	return restore.Offer{
+		Snapshot: s, WhyNot: w.whyNot[s.Name], Changes: w.changes[s.Name], Losses: w.losses, Volumes: w.volumes,
+		Running: slices.Contains(w.running, s.Name), Doubt: scene.Doubt(s),
+	}
+}
+
+func (w *world) Offers(_ context.Context, c snapshot.Container, opened time.Time, _ int) ([]restore.Offer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	scene := restore.Scene{Now: c, Opened: opened, Left: w.left}
+	for _, d := range w.deploys {
+		if d.Key == c.Key {
+			scene.Deploys = append(scene.Deploys, d)
+		}
+	}
+	out := []restore.Offer{}
+	for _, s := range w.snapshots[c.Key] {
+		out = append(out, w.offer(scene, s))
+	}
+	restore.Sort(out)
+	if w.engineErr != nil {
+		return nil, w.engineErr
+	}
+	return out, nil
+}
+
+func (w *world) RolledBack(_ context.Context, d snapshot.Deploy) (snapshot.Undone, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u, found := w.rolledBack[d.ID]
+	u.Deploy = d
+	return u, found, nil
 }
 
 func (w *world) Request(_ context.Context, ask restore.Ask) (restore.Restore, error) {
@@ -424,7 +462,7 @@ func story() *world {
 	w.deploys = []snapshot.Deploy{theDeploy()}
 	w.changes = map[string][]snapshot.Change{"pre-deploy-2255": theChanges()}
 	w.snapshots = map[string][]snapshot.Snapshot{"k/api": {
-		{ID: 2, Key: "k/api", Container: "api", Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")},
+		{ID: 2, Key: "k/api", Container: "api", Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00"), ContainerID: apiID},
 		{ID: 1, Key: "k/api", Container: "api", Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")},
 	}}
 	return w
@@ -452,7 +490,7 @@ func theContainer() snapshot.Container {
 
 func theDeploy() snapshot.Deploy {
 	return snapshot.Deploy{
-		ID: 1, Key: "k/api", At: at("22:55"), Before: "shop:1.41", After: "shop:1.42", Snapshot: "pre-deploy-2255",
+		ID: 1, Key: "k/api", At: at("22:55"), AfterID: apiID, Before: "shop:1.41", After: "shop:1.42", Snapshot: "pre-deploy-2255",
 		Changes: []snapshot.Change{
 			{Attribute: "env DB_POOL", Before: "20", After: "2"},
 			{Attribute: "image", Before: "shop:1.41", After: "shop:1.42"},

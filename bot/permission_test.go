@@ -46,11 +46,13 @@ func TestWhoMayRestore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := setup(t, func(_ *bot.Config, w *world) { w.containers[0].Settings.RestoreAllow = c.rule })
+			n := setup(t)
 			if c.given != nil {
 				c.given(n)
 			}
-			n.tap(t, n.ann, n.alert(t).Button("Restore pre-deploy-2255"))
+			shown := n.alert(t).Button("Restore pre-deploy-2255")
+			n.do(func() { n.containers[0].Settings.RestoreAllow = c.rule }) // what the button shows need not be so any more
+			n.tap(t, n.ann, shown)
 			if c.denied == "" {
 				if len(n.asked()) != 1 {
 					t.Fatalf("she may, and got %v", n.ann.Ephemerals(n.shop))
@@ -262,19 +264,22 @@ func TestADenialOfTheEngineIsToldWithTheCall(t *testing.T) {
 
 func TestAMisspeltLabelIsToldInTheMessageByStatusAndToWhoIsRefused(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(_ *bot.Config, w *world) {
+	n := setup(t)
+	shown := n.alert(t).Button("Restore pre-deploy-2255")
+	n.do(func() {
 		labels := map[string]string{
 			"snapback.enable": "true", "snapback.pagerduty.service": "PSHOP", "snapback.slack.channel": "C0SHOP", "snapback.restor.allow": "oncall",
 		}
-		w.containers[0].Settings = snapshot.ParseSettings(labels)
-		w.misnamed = []string{`worker: label snapback.enable="yes": want true or false`}
+		n.containers[0].Settings = snapshot.ParseSettings(labels)
+		n.misnamed = []string{`worker: label snapback.enable="yes": want true or false`}
 	})
-	alert := n.alert(t)
+	n.deliver(t, 7)
 	const told = "did you mean snapback.restore.allow?"
-	if !alert.Contains("⚠️ api: label snapback.restor.allow", told) {
-		t.Errorf("the message says\n%s", alert)
+	alert := n.shop.ExpectMessage(t, "⚠️ api: label snapback.restor.allow", told, "No Restore button: nobody may restore api from Slack until a label is put right")
+	if alert.Button("Restore pre-deploy-2255").Exists() {
+		t.Errorf("what nobody may is offered:\n%s", alert)
 	}
-	n.tap(t, n.ann, alert.Button("Restore pre-deploy-2255"))
+	n.tap(t, n.ann, shown)
 	n.ann.ExpectEphemeral(t, n.shop, "nobody may restore api until a label of the container is put right: label snapback.restor.allow")
 	n.wantRefusal(t, 7)
 	n.ann.Command(n.shop, "/snapback", "status")

@@ -104,10 +104,14 @@ type Deploys interface {
 	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
 	// DeployBefore is the newest deploy of the given containers until at; false when there was none.
 	DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error)
+	// RolledBack says which restore has undone a deploy; false when none has, or when that was undone itself.
+	RolledBack(ctx context.Context, d snapshot.Deploy) (snapshot.Undone, bool, error)
 }
 
-// Offers runs the preflight of a restore that nobody has asked for. restore.Restorer does.
+// Offers says what restores would do that nobody has asked for. restore.Restorer does.
 type Offers interface {
+	// Offers holds all that is kept against what runs, in the order in which it is offered, and runs the preflight of the first n.
+	Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]restore.Offer, error)
 	Offer(ctx context.Context, c snapshot.Container, s snapshot.Snapshot) (restore.Offer, error)
 }
 

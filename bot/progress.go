@@ -57,6 +57,9 @@ func outcome(r restore.Restore) string {
 
 func success(r restore.Restore) string {
 	what := fmt.Sprintf("✅ *%s is back on %s*", quote(r.Container, 120), quote(r.Snapshot, 120))
+	if r.Kind == restore.Undoing {
+		what = "↩️ " + quote(r.Undone(), 500)
+	}
 	took := " · " + span(r.VerifiedAt.Sub(r.RequestedAt))
 	if r.Downtime > 0 {
 		took += ", down for " + span(r.Downtime)

@@ -123,10 +123,11 @@ func containers(v View) []slack.Block {
 		out = append(out, section("No container names this service. Deployed last:"))
 	}
 	for i, c := range v.Containers {
-		s := section(lines(maxSection, append([]string{deployLine(v, c), sinceLine(v, c), errorsLine(v, c)}, conditionLines(v, c)...)...))
+		told := append([]string{deployLine(v, c), sinceLine(v, c), errorsLine(v, c)}, conditionLines(v, c)...)
+		s := section(lines(maxSection, append(told, wayOutLine(v, c))...))
 		if best, ok := c.Best(); i > 0 && ok && offering(v) {
 			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
-			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best))
+			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best).WithStyle(slack.StyleDefault))
 		}
 		out = append(out, s)
 	}
@@ -154,7 +155,15 @@ func deployLine(v View, c ContainerView) string {
 	if c.Deploy == nil {
 		return name + "No deploy seen; " + quote(c.Container.Name, 100) + " runs " + quote(c.Container.Image, 120)
 	}
-	return name + "Last deploy " + when(v, *c.Deploy) + ": " + changed(*c.Deploy)
+	return name + "Last deploy " + when(v, *c.Deploy) + rolledBack(v, c) + ": " + changed(*c.Deploy)
+}
+
+// rolledBack says that the deploy is no longer what runs.
+func rolledBack(v View, c ContainerView) string {
+	if c.Undone == nil {
+		return ""
+	}
+	return " was rolled back at " + clock(c.Undone.At, v.Incident.OpenedAt, v.Zone) + " to " + quote(c.Undone.By, 64) + ". It had changed"
 }
 
 // sinceLine tells of a deploy after the alert, such as a fix that did not help.

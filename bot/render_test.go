@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
@@ -32,7 +33,7 @@ func theView() bot.View {
 	return bot.View{
 		Incident: theIncident(), Zone: time.UTC, Terminal: true,
 		Containers: []bot.ContainerView{{
-			Container: theContainer(), Deploy: &d, Kept: 2,
+			Container: theContainer(), Deploy: &d, Examined: true,
 			Offers: []restore.Offer{
 				{Snapshot: snapshot.Snapshot{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: at("22:55")}, Changes: theChanges(), Losses: []string{"volume shop-data stays as it is"}},
 				{Snapshot: snapshot.Snapshot{Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")}},
@@ -59,13 +60,29 @@ var renderings = map[string]func(*bot.View){
 	"triggered": func(*bot.View) {},
 	"own_container": func(v *bot.View) {
 		c := &v.Containers[0]
-		c.Container.Carries, c.Offers, c.Kept, c.Deploy = "this bot runs in it, or in its network, and would end itself halfway", nil, 0, nil
+		c.Container.Carries, c.Offers, c.Deploy = "this bot runs in it, or in its network, and would end itself halfway", nil, nil
 	},
 	"deployed_since": func(v *bot.View) {
 		fix := theDeploy()
 		fix.At, fix.Before, fix.After, fix.Changes = at("03:50"), "shop:1.42", "shop:1.43", fix.Changes[1:2]
 		fix.Changes[0].Before, fix.Changes[0].After = "shop:1.42", "shop:1.43"
 		v.Containers[0].Since = &fix
+	},
+	"no_way_out": func(v *bot.View) {
+		c := &v.Containers[0]
+		c.Offers = []restore.Offer{
+			{Snapshot: snapshot.Snapshot{Name: "baseline-2256", Reason: snapshot.Baseline, CreatedAt: at("22:56")}, Running: true},
+			{Snapshot: snapshot.Snapshot{Name: "scheduled-0000", Reason: snapshot.Scheduled, CreatedAt: at("00:00")}, Running: true, Layer: true},
+			{Snapshot: snapshot.Snapshot{Name: "before-0336-4", Reason: snapshot.Before, CreatedAt: at("03:36")}, Doubt: "a restore was made away from it"},
+		}
+	},
+	"rolled_back": func(v *bot.View) {
+		v.Containers[0].Undone = &snapshot.Undone{Deploy: theDeploy(), By: "pre-deploy-2255", At: at("03:36")}
+		v.Containers[0].Offers[0].Running, v.Containers[0].Offers[1].Running = true, true
+		restore.Sort(v.Containers[0].Offers)
+	},
+	"nobody_may": func(v *bot.View) {
+		v.Containers[0].Container.Settings.RestoreAllow = access.Allow{Rule: access.Nobody}
 	},
 	"low":          func(v *bot.View) { v.Incident.Urgency = "low"; v.Incident.Priority = "P3" },
 	"acknowledged": acked,
@@ -79,6 +96,12 @@ var renderings = map[string]func(*bot.View){
 		v.Restore = &r
 	},
 	"undone": func(v *bot.View) { r := restored(); r.UndoneByID = 32; v.Restore = &r },
+	"undo": func(v *bot.View) {
+		r := restored()
+		r.Kind, r.UndoOf, r.Snapshot, r.KeptUntil = restore.Undoing, 31, "api.before-0346", time.Time{}
+		r.Plan.Undoes, r.Plan.Brings = "pre-deploy-2255", "shop:1.42"
+		v.Restore = &r
+	},
 	"refused": func(v *bot.View) {
 		restoring(restore.Refused, 2)(v)
 		v.Restore.Error = "port 80/tcp is taken by web"

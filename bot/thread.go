@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // posting says whether an entry is posted, and with which mark. What only moves a restore along is shown in the message
@@ -13,6 +14,8 @@ func posting(e incidents.Entry) (mark string, ok bool) {
 	switch {
 	case e.Kind == incidents.KindSnapshotTaken && aboutOf(e).Volumes.Problem != "":
 		return "⚠️", true
+	case e.Kind == incidents.KindRestoreVerified && aboutOf(e).Kind == restore.Undoing: // no success: the bad state may be back
+		return "↩️", true
 	case e.IncidentID == 0 && !meaning.Outside:
 		return "", false
 	}
@@ -38,8 +41,9 @@ func reply(e incidents.Entry, mark string) Rendering {
 
 // about is what an entry's details tell of a restore or a container.
 type about struct {
-	Container string `json:"container"`
-	Restore   int64  `json:"restore_id"`
+	Container string       `json:"container"`
+	Restore   int64        `json:"restore_id"`
+	Kind      restore.Kind `json:"kind"`
 	Volumes   struct {
 		Problem string `json:"problem"`
 	} `json:"volumes"` // of a snapshot: why it is without their contents

@@ -47,26 +47,13 @@ type ContainerView struct {
 	Container snapshot.Container
 	Deploy    *snapshot.Deploy // the one nearest before the alert; when there was none, the newest
 	Since     *snapshot.Deploy // the newest one after the alert, when there is one before it as well
-	Offers    []restore.Offer  // likeliest first; those with WhyNot can't be restored
-	Kept      int              // how many snapshots there are
+	Undone    *snapshot.Undone // Deploy, when a restore has undone it; nil: none has
+	Offers    []restore.Offer  // the first of what is kept, as restore.Sort has it; those with WhyNot can't be restored
+	Examined  bool             // Offers were looked up: when there are none, none is kept
 
 	Errors     *flat.Alert         // what its errors were at the alert; nil: nobody counted them
 	Condition  *snapshot.Condition // how it is; nil: that is not known
 	Unexamined error               // why it is not known; nil with a nil Condition: nobody was asked
-}
-
-// Best is the first offer that can be restored.
-func (c ContainerView) Best() (restore.Offer, bool) {
-	i := slices.IndexFunc(c.Offers, restorable)
-	if i < 0 {
-		return restore.Offer{}, false
-	}
-	return c.Offers[i], true
-}
-
-// restorable also refuses a name that no button could carry; only one from outside the product would be such.
-func restorable(o restore.Offer) bool {
-	return len(o.WhyNot) == 0 && snapshot.CheckName(o.Snapshot.Name) == nil
 }
 
 // view looks everything up. What can't be found out is said in Problem, because an alert without a button is better
@@ -141,7 +128,7 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 	examined := b.examine(ctx, v)
 	defer examined()
 	if v.Restore == nil || v.Restore.State.Final() { // while it runs there is nothing to offer
-		errs = append(errs, b.offer(ctx, v.Containers, v.Incident.OpenedAt))
+		errs = append(errs, b.offer(ctx, v))
 	}
 	return errors.Join(errs...)
 }
@@ -183,6 +170,18 @@ func suspects(all []snapshot.Container, recent []snapshot.Deploy) []snapshot.Con
 }
 
 func (b *Bot) containerView(ctx context.Context, c snapshot.Container, opened time.Time) (ContainerView, error) {
+	cv, err := b.deploysOf(ctx, c, opened)
+	if err != nil || cv.Deploy == nil {
+		return cv, err
+	}
+	undone, found, err := b.Deploys.RolledBack(ctx, *cv.Deploy)
+	if found {
+		cv.Undone = &undone
+	}
+	return cv, err
+}
+
+func (b *Bot) deploysOf(ctx context.Context, c snapshot.Container, opened time.Time) (ContainerView, error) {
 	cv := ContainerView{Container: c}
 	last, err := b.Deploys.Deploys(ctx, []string{c.Key}, 1)
 	if err != nil || len(last) == 0 {
@@ -210,68 +209,6 @@ func byDeploy(all []ContainerView, opened time.Time) {
 	slices.SortStableFunc(all, func(x, y ContainerView) int {
 		return cmp.Or(snapshot.CompareGone(x.Container, y.Container), at(y).Compare(at(x)), strings.Compare(x.Container.Name, y.Container.Name))
 	})
-}
-
-// offer runs the preflight of the likeliest snapshots, so that a button is there only for what can be restored.
-func (b *Bot) offer(ctx context.Context, all []ContainerView, opened time.Time) error {
-	for i := range all {
-		kept, err := b.Snapshots.Snapshots(ctx, all[i].Container.Key)
-		if err != nil {
-			return err
-		}
-		all[i].Kept = len(kept)
-		if all[i].Container.Elsewhere { // only its own bot can tell what can be restored
-			continue
-		}
-		for _, s := range likeliest(worthOffering(kept, all[i].Container), all[i].Deploy, opened, maxOffers) {
-			o, err := b.Offers.Offer(ctx, all[i].Container, s)
-			if err != nil {
-				return err
-			}
-			all[i].Offers = append(all[i].Offers, o)
-		}
-	}
-	return nil
-}
-
-// worthOffering leaves out the baseline of what runs now, unless there is nothing else: what is broken is no way back.
-func worthOffering(kept []snapshot.Snapshot, now snapshot.Container) []snapshot.Snapshot {
-	others := slices.DeleteFunc(slices.Clone(kept), func(s snapshot.Snapshot) bool {
-		return s.Reason == snapshot.Baseline && s.ContainerID == now.ID
-	})
-	if len(others) == 0 {
-		return kept
-	}
-	return others
-}
-
-// likeliest sorts newest first, with the state from before the deploy ahead of all, and those from before other deploys
-// ahead of the rest. What that deploy brought, and what was kept since the alert, is how things are when they are broken:
-// only those of a container that was not well come after it.
-func likeliest(kept []snapshot.Snapshot, d *snapshot.Deploy, opened time.Time, n int) []snapshot.Snapshot {
-	kept = slices.Clone(kept)
-	if d != nil && after(*d, opened) {
-		d = nil // it is no cause, and what is from before it is from the alert's time
-	}
-	rank := func(s snapshot.Snapshot) int {
-		switch {
-		case !s.MissingSince.IsZero(): // its image was gone when that was last looked at
-			return 5
-		case s.Unwell != "":
-			return 4
-		case d != nil && s.Name == d.Snapshot:
-			return 0
-		case !opened.IsZero() && s.CreatedAt.After(opened), d != nil && s.ContainerID != "" && s.ContainerID == d.AfterID:
-			return 3
-		case s.Reason == snapshot.PreDeploy:
-			return 1
-		}
-		return 2
-	}
-	slices.SortStableFunc(kept, func(x, y snapshot.Snapshot) int {
-		return cmp.Or(cmp.Compare(rank(x), rank(y)), y.CreatedAt.Compare(x.CreatedAt))
-	})
-	return kept[:min(n, len(kept))]
 }
 
 // asked finds out from the timeline what PagerDuty has been asked to do and has neither done nor refused.

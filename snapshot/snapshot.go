@@ -42,6 +42,7 @@ var (
 	ErrInProgress      = errors.New("a restore of this container is running")
 	ErrReplaced        = errors.New("the container is no longer the one that was seen")
 	ErrNotRestorable   = errors.New("the snapshot can't be restored now")
+	ErrAlreadyThere    = errors.New("that is what runs already")
 	ErrNothingToUndo   = errors.New("there is nothing to undo")
 	ErrEngineAway      = errors.New("the container engine does not answer")
 	ErrEngineDenied    = errors.New("the container engine denies it")

@@ -145,6 +145,13 @@ func (db *DB) earlier(ctx context.Context, q querier, r restore.Restore, idempot
 	return restore.Restore{}, &restore.InProgressError{Running: running}
 }
 
+// Answered implements restore.Journal.
+func (db *DB) Answered(ctx context.Context, key, idempotency string) (answered bool, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM restores WHERE key = $1 AND `+stillRunning+`)
+		OR EXISTS (SELECT FROM restores WHERE $2 <> '' AND idempotency = $2)`, key, idempotency).Scan(&answered)
+	return answered, away(err)
+}
+
 // Claim implements restore.Journal.
 func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (restore.Restore, error) {
 	var r restore.Restore
@@ -262,6 +269,7 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 
 // settle is what a success means for others: the identity has its occupant, the incident is restored, and an undone restore has
 // nothing kept any more. What was said of the errors before is no longer true: they are judged anew.
+// What was undone has not restored the incident, so that the post-mortem does not say so.
 func (db *DB) settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 	if r.Occupant != nil {
 		if err := db.putBack(ctx, tx, *r.Occupant); err != nil {
@@ -272,7 +280,9 @@ func (db *DB) settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 		if _, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE incidents SET flat_at = NULL WHERE id = $1`, r.By.Incident)
+		_, err := tx.Exec(ctx, `UPDATE incidents i SET flat_at = NULL, restored_at = (SELECT min(verified_at) FROM restores
+				WHERE incident_id = i.id AND kind = 'restore' AND state = 'verified' AND undone_by IS NULL)
+			WHERE id = $1`, r.By.Incident)
 		return err
 	}
 	_, err := tx.Exec(ctx, `UPDATE incidents SET restored_at = coalesce(restored_at, $2), flat_at = NULL WHERE id = $1`, r.By.Incident, r.VerifiedAt)

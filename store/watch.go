@@ -197,6 +197,16 @@ func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours 
 	return ours, away(err)
 }
 
+// RolledBack implements bot.Deploys.
+func (db *DB) RolledBack(ctx context.Context, d snapshot.Deploy) (u snapshot.Undone, found bool, err error) {
+	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND kind = 'restore' AND state = 'verified' AND undone_by IS NULL
+		AND record->'plan'->>'old_id' = @id AND NOT record->'plan' ? 'anew' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": d.Key, "id": d.AfterID})
+	if errors.Is(err, snapshot.ErrUnknownRestore) {
+		return u, false, nil
+	}
+	return snapshot.Undone{Deploy: d, By: r.Snapshot, At: r.VerifiedAt}, err == nil, err
+}
+
 // RestoredTo implements watch.Restores.
 func (db *DB) RestoredTo(ctx context.Context, key, containerID string) (snapshot.Snapshot, bool, error) {
 	s, err := db.oneSnapshot(ctx, `WHERE deleted_at IS NULL AND id = (SELECT snapshot_id FROM restores WHERE key = @key
@@ -211,7 +221,7 @@ func (db *DB) RestoredTo(ctx context.Context, key, containerID string) (snapshot
 // LeftBehind implements watch.Restores.
 func (db *DB) LeftBehind(ctx context.Context, key string) ([]string, error) {
 	rows, err := db.pool.Query(ctx, `SELECT record->'plan'->>'old_id' FROM restores WHERE key = $1 AND kind = 'restore'
-		AND state = 'verified' AND undone_by IS NULL AND record->'plan' ? 'old_id' ORDER BY id`, key)
+		AND state = 'verified' AND undone_by IS NULL AND record->'plan' ? 'old_id' AND NOT record->'plan' ? 'anew' ORDER BY id`, key)
 	if err != nil {
 		return nil, away(err)
 	}

@@ -218,10 +218,14 @@ func (c *Client) RebuildSnapshots(ctx context.Context) (r wire.Rebuilt, err erro
 }
 
 // Restore asks for a restore and returns at once; Await sees it through. ifMatch is the ID of the container that was
-// seen, "" for any.
-func (c *Client) Restore(ctx context.Context, container, name, ifMatch string, ask wire.RestoreAsk) (r wire.Restore, err error) {
+// seen, "" for any; force asks also for what runs already.
+func (c *Client) Restore(ctx context.Context, container, name, ifMatch string, force bool, ask wire.RestoreAsk) (r wire.Restore, err error) {
+	var query url.Values
+	if force {
+		query = url.Values{"force": {"true"}}
+	}
 	err = c.do(ctx, call{
-		method: http.MethodPatch, path: []string{"containers", container, "snapshots", name}, in: ask, out: &r,
+		method: http.MethodPatch, path: []string{"containers", container, "snapshots", name}, query: query, in: ask, out: &r,
 		header: map[string]string{"Prefer": "respond-async", "If-Match": quoted(ifMatch)},
 	})
 	return r, err

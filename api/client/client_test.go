@@ -45,7 +45,7 @@ func TestARefusalIsToldInTheBotsWords(t *testing.T) {
 		w.WriteHeader(422)
 		fmt.Fprint(w, `{"status":422,"code":"not_restorable","detail":"Not done.","reasons":["the image is gone","port 80 is taken"]}`)
 	})
-	_, err := c.Restore(t.Context(), "api", "x", "", wire.RestoreAsk{})
+	_, err := c.Restore(t.Context(), "api", "x", "", false, wire.RestoreAsk{})
 	var refused *client.Error
 	if !errors.As(err, &refused) || refused.Code != "not_restorable" {
 		t.Fatalf("got %v", err)
@@ -93,7 +93,7 @@ func TestARestoreIsAskedForByWhatWasSeen(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"id":7,"state":"requested"}`)
 	})
-	r, err := c.Restore(t.Context(), "a/b", "x", "0123456789ab", wire.RestoreAsk{Reason: "x"})
+	r, err := c.Restore(t.Context(), "a/b", "x", "0123456789ab", false, wire.RestoreAsk{Reason: "x"})
 	if err != nil || r.ID != 7 {
 		t.Errorf("got %+v, %v", r, err)
 	}

@@ -66,7 +66,7 @@ func ExampleClient_Await() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	asked, err := c.Restore(ctx, "api", "pre-deploy-2255", "", wire.RestoreAsk{Reason: "errors since the deploy"})
+	asked, err := c.Restore(ctx, "api", "pre-deploy-2255", "", false, wire.RestoreAsk{Reason: "errors since the deploy"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func ExampleError() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = c.Restore(context.Background(), "api", "gone", "", wire.RestoreAsk{})
+	_, err = c.Restore(context.Background(), "api", "gone", "", false, wire.RestoreAsk{})
 	var refused *client.Error
 	if errors.As(err, &refused) {
 		fmt.Println(refused.Code)

@@ -58,7 +58,9 @@ type Snapshot struct {
 	SizeBytes  int64             `json:"size_bytes"`
 	Restorable bool              `json:"restorable"`
 	WhyNot     []string          `json:"why_not"`
-	Changes    []snapshot.Change `json:"changes"`
+	Running    bool              `json:"running"`           // it is what runs now: a restore would change nothing, but perhaps files that the container has written
+	Doubt      string            `json:"doubt,omitempty"`   // why it is not known to be a good state, to follow its name
+	Changes    []snapshot.Change `json:"changes"`           // what a restore would change from what runs now; of a new one, nothing
 	Volumes    *Volumes          `json:"volumes,omitempty"` // left out: it has none
 }
 

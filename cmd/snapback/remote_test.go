@@ -74,7 +74,12 @@ func TestSnapshotListIsReadableAtThreeInTheMorning(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 3, 42, 0, 0, time.UTC)
 	list := []wire.Snapshot{
-		{Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: now.Add(-287 * time.Minute), SizeBytes: 12_345_678, Restorable: true},
+		{
+			Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: now.Add(-287 * time.Minute), SizeBytes: 12_345_678, Restorable: true,
+			Changes: []snapshot.Change{{Attribute: "image", Before: "shop:1.42", After: "shop:1.41"}},
+		},
+		{Name: "baseline-2256", Reason: snapshot.Baseline, CreatedAt: now.Add(-286 * time.Minute), Restorable: true, Running: true},
+		{Name: "before-0336-4", Reason: snapshot.Before, CreatedAt: now.Add(-6 * time.Minute), Restorable: true, Doubt: "a restore was made away from it"},
 		{Name: "manual-0341", Reason: snapshot.Manual, CreatedAt: now.Add(-59 * time.Second), Restorable: true, Pinned: true, Unwell: "it was unhealthy"},
 		{Name: "old", Reason: snapshot.Baseline, CreatedAt: now.Add(-30 * 24 * time.Hour), SizeBytes: 12, WhyNot: []string{"the image\x1b[2J was pruned", "port 80 is taken"}},
 	}
@@ -82,10 +87,12 @@ func TestSnapshotListIsReadableAtThreeInTheMorning(t *testing.T) {
 	if err := printSnapshots(&out, list, now); err != nil {
 		t.Fatal(err)
 	}
-	want := `NAME             AGE  REASON          SIZE             RESTORABLE
-pre-deploy-2255  4h   pre-deploy      12.3 MB          yes
-manual-0341      59s  manual, pinned  nothing written  yes, although it was unhealthy
-old              30d  baseline        12 B             no: the image[2J was pruned; port 80 is taken
+	want := `NAME             AGE  REASON          SIZE             WOULD CHANGE                  RESTORABLE
+pre-deploy-2255  4h   pre-deploy      12.3 MB          image: shop:1.42 → shop:1.41  yes
+baseline-2256    4h   baseline        nothing written  nothing: it is what runs now  yes
+before-0336-4    6m   before          nothing written                                yes, but a restore was made away from it
+manual-0341      59s  manual, pinned  nothing written                                yes, although it was unhealthy
+old              30d  baseline        12 B                                           no: the image[2J was pruned; port 80 is taken
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

@@ -87,7 +87,7 @@ func newSnapshotListCmd(e env) *cobra.Command {
 
 func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tAGE\tREASON\tSIZE\tRESTORABLE")
+	fmt.Fprintln(w, "NAME\tAGE\tREASON\tSIZE\tWOULD CHANGE\tRESTORABLE")
 	for _, s := range list {
 		restorable := "yes" + withVolumes(s.Volumes)
 		if !s.Restorable {
@@ -97,17 +97,28 @@ func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 		if s.Pinned {
 			reason += ", pinned"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", outside.Line(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), restorable+although(s))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", outside.Line(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), wouldChange(s), restorable+although(s))
 	}
 	return w.Flush()
 }
 
-// although warns of the state of a container that was not well.
-func although(s wire.Snapshot) string {
-	if s.Unwell == "" {
-		return ""
+// wouldChange is what a restore would change from what runs now.
+func wouldChange(s wire.Snapshot) string {
+	if s.Running {
+		return "nothing: it is what runs now"
 	}
-	return ", although " + outside.Line(s.Unwell)
+	return outside.Line(snapshot.OneLine(s.Changes, 2))
+}
+
+// although warns of a state that is not known to be a good one.
+func although(s wire.Snapshot) string {
+	switch {
+	case s.Unwell != "":
+		return ", although " + outside.Line(s.Unwell)
+	case s.Doubt != "":
+		return ", but " + outside.Line(s.Doubt)
+	}
+	return ""
 }
 
 // withVolumes says in the list what --with-volumes would bring.
@@ -170,6 +181,7 @@ func newSnapshotDeleteCmd(e env) *cobra.Command {
 type restoreFlags struct {
 	ask     wire.RestoreAsk
 	async   bool
+	force   bool
 	ifMatch string
 }
 
@@ -197,6 +209,7 @@ restore. Exit code 1 means that it was refused, reverted, or failed.`,
 	f.BoolVar(&flags.ask.Volumes, "with-volumes", false, "put the contents of its volumes back as well; what they hold now is kept for the undo")
 	f.StringVar(&incident, "incident", "", "whose timeline gets it: its ID or number; default the only open one")
 	f.BoolVar(&flags.async, "async", false, "ask for it, and don't watch")
+	f.BoolVar(&flags.force, "force", false, "also when that is what runs already: the container is made anew, without the files that it has written")
 	f.StringVar(&flags.ifMatch, "if-match", "", "the ID of the container that you saw: refused when another one runs by now")
 	return cmd
 }
@@ -209,7 +222,7 @@ const (
 var errNotRestored = errors.New("not restored")
 
 func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, container, name string, flags restoreFlags) error {
-	rest, err := c.Restore(ctx, container, name, flags.ifMatch, flags.ask)
+	rest, err := c.Restore(ctx, container, name, flags.ifMatch, flags.force, flags.ask)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func TestRestoreThatCannotBeAuditedDoesNothing(t *testing.T) {
 	api := k.Name("api")
 	id := k.Run(api, k.Image("good", `CMD ["/app"]`))
 	snap := k.Take(api)
-	if _, err := k.Restorer.Request(t.Context(), restore.Ask{Container: k.Container(api), Snapshot: snap.Name, By: k.By()}); !errors.Is(err, errMute) {
+	if _, err := k.Restorer.Request(t.Context(), restore.Ask{Force: true, Container: k.Container(api), Snapshot: snap.Name, By: k.By()}); !errors.Is(err, errMute) {
 		t.Errorf("the restore: %v", err)
 	}
 	if err := k.Restorer.Stop(t.Context()); err != nil {

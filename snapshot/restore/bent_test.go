@@ -172,7 +172,7 @@ func (k *kit) beside(c restore.Config) *restore.Restorer {
 func (d *brokenDeploy) ask() int64 {
 	d.T.Helper()
 	c := d.Container(d.name)
-	r, err := d.Restorer.Request(d.T.Context(), restore.Ask{Container: c, Snapshot: d.snap.Name, Seen: c.ID, By: d.By()})
+	r, err := d.Restorer.Request(d.T.Context(), restore.Ask{Force: true, Container: c, Snapshot: d.snap.Name, Seen: c.ID, By: d.By()})
 	if err != nil {
 		d.T.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (s Scene) Doubt(snap snapshot.Snapshot) string {
 		return "errors were at a spike's rate when it was taken"
 	case !s.Opened.IsZero() && snap.CreatedAt.After(s.Opened):
 		return "it was taken since the alert"
-	case s.Now.State != gone && snap.ContainerID != "" && snap.ContainerID == s.atAlert():
+	case snap.ContainerID != "" && snap.ContainerID == s.atAlert():
 		return "it is what ran when the alert came"
 	case snap.Reason != snapshot.Baseline && known && ran < s.Proves:
 		return fmt.Sprintf("it had run for %s only when it was taken", max(ran, 0).Round(time.Second))
@@ -56,7 +56,8 @@ func (s Scene) Doubt(snap snapshot.Snapshot) string {
 
 const gone = "gone" // as snapshot.Fleet has it
 
-// atAlert is the engine's ID of the container that ran when the alert came; "" when it is not known.
+// atAlert is the engine's ID of the container that ran when the alert came; "" when it is not known, as of one that is gone and
+// was never deployed: that it is gone may be all that is wrong.
 func (s Scene) atAlert() string {
 	if s.Opened.IsZero() {
 		return ""
@@ -68,7 +69,10 @@ func (s Scene) atAlert() string {
 		}
 		at = d.BeforeID // the oldest one since the alert says what it replaced
 	}
-	return cmp.Or(at, s.Now.ID)
+	if at == "" && s.Now.State != gone {
+		return s.Now.ID
+	}
+	return at
 }
 
 // ranUntil is how long a container had run at a moment; false when its deploy is not known.
@@ -93,7 +97,7 @@ func (s Scene) Proven(id string, now time.Time) bool {
 // WayOut says that the state may be what the first button restores.
 func (o Offer) WayOut() bool { return o.place() == 0 && len(o.WhyNot) == 0 }
 
-// place is the group in which an offer stands: ways out, states with a doubt, what runs now, what restores were made away
+// place is the group in which an offer stands: ways out, states with a doubt, those that were ill when taken, what runs now, what restores were made away
 // from, and what can't be restored since its image is gone.
 func (o Offer) place() int {
 	switch {
@@ -103,7 +107,7 @@ func (o Offer) place() int {
 		return 4
 	case o.Running:
 		return 3
-	case o.Snapshot.Spiked:
+	case o.Snapshot.Spiked, o.Snapshot.Unwell != "":
 		return 2
 	case o.Doubt != "":
 		return 1

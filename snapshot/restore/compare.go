@@ -75,7 +75,7 @@ func (k comparison) with(snap snapshot.Snapshot) (changes []snapshot.Change, sam
 // ofImage puts right what is said of the image of a container that a restore has made from a commit: by the documents, it runs
 // from that commit. What counts is what the commit was made of.
 func (k comparison) ofImage(changes []snapshot.Change, snap snapshot.Snapshot) ([]snapshot.Change, error) {
-	if len(k.origin.Document) == 0 {
+	if len(k.origin.Document) == 0 || snap.ContainerID == k.now.ID { // taken of it, a snapshot names the same commit
 		return changes, nil
 	}
 	image := func(c snapshot.Change) bool { return c.Attribute == "image" || c.ImageDetail() }
@@ -89,7 +89,8 @@ func (k comparison) ofImage(changes []snapshot.Change, snap snapshot.Snapshot) (
 
 // Offers holds all that is kept of a container against what is there now, in the order in which it is offered: see Sort. Of the
 // first n it also runs the preflight of a restore. opened is when the alert came that a way out is looked for; zero: there is
-// none. It changes nothing. It returns an error only when the engine or the database can't be asked.
+// none. It changes nothing. It returns an error only when the engine or the database can't be asked, with what it has found out by
+// then.
 func (r *Restorer) Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]Offer, error) {
 	kept, err := r.Journal.Snapshots(ctx, c.Key)
 	if err != nil {
@@ -102,7 +103,7 @@ func (r *Restorer) Offers(ctx context.Context, c snapshot.Container, opened time
 	Sort(offers)
 	for i := range offers[:min(n, len(offers))] {
 		if err := r.check(ctx, c, &offers[i]); err != nil {
-			return nil, err
+			return offers[:i], err
 		}
 	}
 	return offers, nil
@@ -114,9 +115,11 @@ func (r *Restorer) judge(ctx context.Context, c snapshot.Container, opened time.
 	if err != nil {
 		return nil, err
 	}
-	present, err := r.present(ctx, c)
-	if err != nil {
-		return nil, err
+	var present comparison
+	if slices.ContainsFunc(snaps, func(s snapshot.Snapshot) bool { return len(s.Document) > 0 }) {
+		if present, err = r.present(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	left := slices.DeleteFunc(slices.Clone(kept), func(s snapshot.Snapshot) bool {
 		return s.Reason != snapshot.Before && !slices.Contains(scene.Left, s.ContainerID)
@@ -157,4 +160,35 @@ func (r *Restorer) scene(ctx context.Context, c snapshot.Container, opened time.
 	}
 	s.Left, err = r.Journal.LeftBehind(ctx, c.Key)
 	return s, err
+}
+
+// alreadyThere returns an *AlreadyThereError when a restore would change nothing, and notes that in the restore when it is
+// forced. The same wish delivered twice is no such restore, nor is one while another runs: Open has the answer to those. An engine
+// that does not answer in time is waited for later.
+func (r *Restorer) alreadyThere(ctx context.Context, ask Ask, snap snapshot.Snapshot, rest *Restore) error {
+	if ask.Volumes {
+		return nil
+	}
+	looking, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	present, err := r.present(looking, ask.Container)
+	if looking.Err() != nil || retryable(err) || errors.Is(err, snapshot.ErrEngineDenied) {
+		return ctx.Err()
+	}
+	if err != nil || present.now.State != "running" {
+		return err
+	}
+	_, same, layer, err := present.with(snap)
+	if err != nil || !same || layer {
+		return err
+	}
+	answered, err := r.Journal.Answered(ctx, ask.Container.Key, ask.Idempotency)
+	if err != nil || answered {
+		return err
+	}
+	rest.Plan.Anew = true
+	if !ask.Force {
+		return &AlreadyThereError{Container: ask.Container.Name, Snapshot: snap.Name}
+	}
+	return nil
 }

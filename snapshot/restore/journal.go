@@ -75,6 +75,10 @@ func (r Restore) SameWish(o Restore) bool {
 
 // Plan is what preflight and prepare have found out: all that a bot needs to carry on where another one died.
 type Plan struct {
+	Anew        bool                   `json:"anew,omitempty"`       // it was what ran already, and was asked for all the same
+	Undoes      string                 `json:"undoes,omitempty"`     // with Undoing: the name of the snapshot whose restore is undone
+	Brings      string                 `json:"brings,omitempty"`     // with Undoing: the image that runs again, as its deploy named it
+	OldRef      string                 `json:"old_ref,omitempty"`    // the old container's image, as its deploy named it
 	OldID       string                 `json:"old_id,omitempty"`     // "" when no container was there
 	OldName     string                 `json:"old_name,omitempty"`   // "": the restored container's
 	OldStarted  time.Time              `json:"old_started,omitzero"` // when it was started, by the engine's clock
@@ -126,6 +130,16 @@ func (e *InProgressError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrInProgress) hold.
 func (e *InProgressError) Unwrap() error { return snapshot.ErrInProgress }
+
+// AlreadyThereError says that a restore would change nothing. It wraps ErrAlreadyThere.
+type AlreadyThereError struct{ Container, Snapshot string }
+
+func (e *AlreadyThereError) Error() string {
+	return fmt.Sprintf("%s runs %s already", e.Container, e.Snapshot)
+}
+
+// Unwrap makes errors.Is(err, ErrAlreadyThere) hold.
+func (e *AlreadyThereError) Unwrap() error { return snapshot.ErrAlreadyThere }
 
 // RefusedError carries every reason why a restore was refused. It wraps ErrNotRestorable.
 type RefusedError struct{ Reasons []string }

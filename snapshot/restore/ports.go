@@ -84,6 +84,9 @@ type Restores interface {
 	// *InProgressError when another one of that container is not over, the earlier restore when idempotency was used
 	// before for the same wish, and ErrKeyReused when it was for another one.
 	Open(ctx context.Context, r Restore, idempotency string) (opened Restore, fresh bool, err error)
+	// Answered says whether Open would make no new restore: the wish was opened before, or another restore of the container
+	// is not over.
+	Answered(ctx context.Context, key, idempotency string) (bool, error)
 	// Restore reads one. It returns ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (Restore, error)
 	// Last is what was done last to a container: its newest restore that was verified, reverted or has failed. Running says

@@ -177,6 +177,7 @@ func (r *Restorer) announce() {
 type Ask struct {
 	Container   snapshot.Container // as it is now, or as it was last seen when none runs
 	Snapshot    string
+	Force       bool   // also when it would change nothing: the container is made anew
 	Volumes     bool   // with the contents of its volumes; what they hold now is kept for the undo
 	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
 	By          snapshot.By
@@ -184,7 +185,7 @@ type Ask struct {
 }
 
 // Request records the wish and its audit entry, and starts on it. Nothing has been done to the engine when it
-// returns. It returns ErrUnknownSnapshot, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
+// returns. It returns ErrUnknownSnapshot, an *AlreadyThereError, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
 // the audit entry can't be written, nothing is done.
 func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	snap, err := r.Snapshots.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
@@ -202,6 +203,9 @@ func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 		if rest.Plan.Volumes, err = r.volumePlan(snap); err != nil {
 			return Restore{}, err
 		}
+	}
+	if err := r.alreadyThere(ctx, ask, snap, &rest); err != nil {
+		return Restore{}, err
 	}
 	return r.open(ctx, rest, ask.Idempotency)
 }
@@ -224,7 +228,7 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempoten
 	}
 	undo := Restore{
 		Kind: Undoing, UndoOf: id, Key: undone.Key, Container: undone.Container,
-		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Plan: Plan{AdoptID: p.keptID()},
+		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Plan: Plan{AdoptID: p.keptID(), Undoes: undone.Snapshot, Brings: p.OldRef},
 	}
 	if p.BeforeID != 0 {
 		undo.SnapshotID, undo.Plan.AdoptID = p.BeforeID, ""

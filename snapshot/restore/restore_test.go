@@ -137,7 +137,7 @@ func TestReplacedContainerRefusesTheTap(t *testing.T) {
 	seen := k.Container(api)
 	k.Docker("rm", "-f", api)
 	k.Run(api, image)
-	_, err := k.Restorer.Request(t.Context(), restore.Ask{Container: k.Container(api), Snapshot: snap.Name, Seen: seen.ID, By: k.By()})
+	_, err := k.Restorer.Request(t.Context(), restore.Ask{Force: true, Container: k.Container(api), Snapshot: snap.Name, Seen: seen.ID, By: k.By()})
 	if !errors.Is(err, snapshot.ErrReplaced) {
 		t.Errorf("got %v", err)
 	}
@@ -160,7 +160,7 @@ func TestTwoTapsAtOnceAreOneRestore(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range taps {
 		wg.Go(func() {
-			r, err := k.Restorer.Request(t.Context(), restore.Ask{Container: c, Snapshot: snap.Name, By: k.By()})
+			r, err := k.Restorer.Request(t.Context(), restore.Ask{Force: true, Container: c, Snapshot: snap.Name, By: k.By()})
 			results[i], ids[i] = err, r.ID
 		})
 	}
@@ -186,7 +186,7 @@ func TestSameWishTwiceIsOneRestore(t *testing.T) {
 	api := k.Name("api")
 	k.Run(api, k.Image("good", `CMD ["/app"]`))
 	snap := k.Take(api)
-	ask := restore.Ask{Container: k.Container(api), Snapshot: snap.Name, By: k.By(), Idempotency: "tap-1"}
+	ask := restore.Ask{Force: true, Container: k.Container(api), Snapshot: snap.Name, By: k.By(), Idempotency: "tap-1"}
 	first, err := k.Restorer.Request(t.Context(), ask)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestContainerThatIsGoneIsRestored(t *testing.T) {
 	snap := k.Take(api)
 	gone := k.Container(api)
 	k.Docker("rm", "-f", api)
-	r, err := k.Restorer.Request(t.Context(), restore.Ask{Container: gone, Snapshot: snap.Name, By: k.By()})
+	r, err := k.Restorer.Request(t.Context(), restore.Ask{Force: true, Container: gone, Snapshot: snap.Name, By: k.By()})
 	if err != nil {
 		t.Fatal(err)
 	}

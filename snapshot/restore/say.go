@@ -102,6 +102,9 @@ func (r Restore) verb() string {
 
 func (r Restore) success() string {
 	s := fmt.Sprintf("%s is back on %s, %.1f s after the request", r.Container, r.Snapshot, r.VerifiedAt.Sub(r.RequestedAt).Seconds())
+	if r.Kind == Undoing {
+		s = fmt.Sprintf("%s. It took %.1f s", r.Undone(), r.VerifiedAt.Sub(r.RequestedAt).Seconds())
+	}
 	if r.Downtime > 0 {
 		s += fmt.Sprintf(", down for %.1f s", r.Downtime.Seconds())
 	}
@@ -113,6 +116,18 @@ func (r Restore) success() string {
 		s += fmt.Sprintf("; %d attributes are not as they were", n)
 	}
 	return s
+}
+
+// Undone says of an undo what was undone, what runs now, and what that means. An undo of an earlier release does not know all.
+func (r Restore) Undone() string {
+	what, runs := "The restore of "+r.Container+" was undone", "what ran before it runs again"
+	if r.Plan.Undoes != "" {
+		what = fmt.Sprintf("The restore of %s to %s was undone", r.Container, r.Plan.Undoes)
+	}
+	if r.Plan.Brings != "" {
+		runs = r.Plan.Brings + " runs again, as it did before it"
+	}
+	return what + ": " + runs + ", with whatever was wrong with it"
 }
 
 // details are what an entry carries beyond its sentence.

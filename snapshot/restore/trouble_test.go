@@ -78,7 +78,7 @@ func TestLeaseCountsFromBeforeTheClaim(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	asked, err := r.Request(t.Context(), restore.Ask{Container: c, Snapshot: snap.Name, By: k.By()})
+	asked, err := r.Request(t.Context(), restore.Ask{Force: true, Container: c, Snapshot: snap.Name, By: k.By()})
 	if err != nil {
 		t.Fatal(err)
 	}

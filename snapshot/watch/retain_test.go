@@ -157,7 +157,7 @@ func TestContainerFromBeforeGoesAfterItsTimeAndNeverBeforeItsIncidentIsResolved(
 	c := k.Container(api)
 	by := k.By()
 	by.Incident = incident
-	r, err := k.Restorer.Request(t.Context(), restore.Ask{Container: c, Snapshot: k.Of(c.Key, snapshot.PreDeploy)[0].Name, By: by})
+	r, err := k.Restorer.Request(t.Context(), restore.Ask{Force: true, Container: c, Snapshot: k.Of(c.Key, snapshot.PreDeploy)[0].Name, By: by})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestNewBaselineLeavesTheOneThatAnOpenIncidentWasRestoredFrom(t *testing.T) 
 	stop()
 	base, by := k.Of(key, snapshot.Baseline)[0], k.By()
 	by.Incident = incident
-	r, err := k.Restorer.Request(t.Context(), restore.Ask{Container: k.Container(api), Snapshot: base.Name, By: by})
+	r, err := k.Restorer.Request(t.Context(), restore.Ask{Force: true, Container: k.Container(api), Snapshot: base.Name, By: by})
 	if err != nil {
 		t.Fatal(err)
 	}

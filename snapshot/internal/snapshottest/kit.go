@@ -90,7 +90,7 @@ func (k *Kit) Take(name string) snapshot.Snapshot {
 // Restore asks, and waits until it is over.
 func (k *Kit) Restore(c snapshot.Container, name string) restore.Restore {
 	k.T.Helper()
-	r, err := k.Restorer.Request(k.T.Context(), restore.Ask{Container: c, Snapshot: name, Seen: c.ID, By: k.By()})
+	r, err := k.Restorer.Request(k.T.Context(), restore.Ask{Force: true, Container: c, Snapshot: name, Seen: c.ID, By: k.By()})
 	if err != nil {
 		k.T.Fatal(err)
 	}
