@@ -77,6 +77,7 @@ func checks(c config) []check {
 			return checkDisk(ctx, docker.Config{DataDir: c.DataDir}, c.DiskLimit)
 		}},
 		{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, c) }},
+		{"errors per minute", func(ctx context.Context) (string, error) { return checkErrors(ctx, c) }},
 		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
 		{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
 		{"PagerDuty user", func(ctx context.Context) (string, error) {

@@ -233,7 +233,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Checks:       checks,
 	})
 
-	measured.Watch(metrics.Sources{Database: db, Ready: web.Ready, Disk: engine.DiskUsed, Limit: c.DiskLimit})
+	measured.Watch(metrics.Sources{Database: db, Ready: web.Ready, Disk: engine.DiskUsed, Limit: c.DiskLimit, Logs: logs.Reading, Queries: queried.Answers})
 
 	// Everything is there: listen, and set to work.
 	ctx, fail := context.WithCancelCause(ctx)

@@ -57,7 +57,7 @@ internal/volumetar:
 internal/pgserver:
 internal/sealstream:     internal/keyring
 internal/refusals:       incidents snapshot
-internal/metrics:        snapshot snapshot/restore store
+internal/metrics:        incidents/flat/logtail snapshot snapshot/restore store
 
 internal/arrows:
 internal/browsertest:

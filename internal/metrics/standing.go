@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
 )
@@ -18,6 +19,8 @@ type Sources struct {
 	Ready    func(ctx context.Context) map[string]bool           // what has to answer, and whether it does
 	Disk     func(ctx context.Context) (snapshot.DiskUse, error) // of the engine's layers
 	Limit    float64                                             // how full the disk may be for a commit, from 0 to 1
+	Logs     func() logtail.Reading                              // how logs are read for errors
+	Queries  func() (answered, failing int)                      // of Prometheus, for errors
 }
 
 // Database tells what stands in it.
@@ -52,6 +55,11 @@ var (
 	most        = desc("snapback_db_connections_max", "How many connections to Postgres this bot may have.")
 	acquires    = desc("snapback_db_acquires_total", "How often a connection to Postgres was taken from the pool.")
 	waits       = desc("snapback_db_acquire_waits_total", "How often a connection was waited for, because all were in use or had yet to be made.")
+	logs        = desc("snapback_error_logs", "Logs that this bot counts errors in, by how: all of it, in samples, or not at all since nobody can read it.", "read")
+	logLines    = desc("snapback_error_log_lines_total", "Lines that this bot has read to count errors.")
+	logShare    = desc("snapback_error_log_read_ratio", "Share of the lines that was read lately of the log that is written fastest, from 0 to 1.")
+	logLag      = desc("snapback_error_log_lag_seconds", "Seconds after which a line was read lately, of the log that is furthest behind.")
+	queries     = desc("snapback_error_queries", "Containers whose errors come from Prometheus, by whether the last query was answered.", "outcome")
 	waited      = desc("snapback_db_acquire_wait_seconds_total", "Seconds that were spent waiting for a connection.")
 )
 
@@ -59,6 +67,7 @@ var (
 func (s *standing) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		ready, waiting, oldest, dead, terminals, diskUsed, diskLimit, connections, most, acquires, waits, waited,
+		logs, logLines, logShare, logLag, queries,
 	} {
 		out <- d
 	}
@@ -72,7 +81,7 @@ func (s *standing) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context, chan<- prometheus.Metric){s.ready, s.queue, s.terminals, s.disk, s.pool} {
+	for _, part := range []func(context.Context, chan<- prometheus.Metric){s.ready, s.queue, s.terminals, s.disk, s.pool, s.errors} {
 		all.Go(func() { part(ctx, out) })
 	}
 	all.Wait()
@@ -129,4 +138,20 @@ func (s *standing) pool(_ context.Context, out chan<- prometheus.Metric) {
 	count(acquires, float64(now.Acquires))
 	count(waits, float64(now.Waits))
 	count(waited, now.Waited.Seconds())
+}
+
+func (s *standing) errors(_ context.Context, out chan<- prometheus.Metric) {
+	if s.Logs == nil {
+		return
+	}
+	r := s.Logs()
+	out <- gauge(logs, float64(r.Whole), "all")
+	out <- gauge(logs, float64(r.Sampled), "samples")
+	out <- gauge(logs, float64(r.Unreadable), "nothing")
+	out <- prometheus.MustNewConstMetric(logLines, prometheus.CounterValue, float64(r.Lines))
+	out <- gauge(logShare, r.LeastShare)
+	out <- gauge(logLag, r.MostLag.Seconds())
+	answered, failing := s.Queries()
+	out <- gauge(queries, float64(answered), "answered")
+	out <- gauge(queries, float64(failing), "failing")
 }

@@ -2,7 +2,9 @@ package errorlines_test
 
 import (
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/incidents/flat/errorlines"
 )
@@ -111,9 +113,20 @@ func BenchmarkLine(b *testing.B) {
 			r, line := rules.Reader(), []byte(c.line)
 			b.SetBytes(int64(len(line)))
 			b.ReportAllocs()
+			before := cpuTime(b)
 			for b.Loop() {
 				r.Line(line)
 			}
+			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op") // on a busy machine, time says little
 		})
 	}
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

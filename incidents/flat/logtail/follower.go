@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/snapback/snapback/incidents/flat"
@@ -70,6 +71,7 @@ type Follower struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	backs  chan struct{} // a slot for each past that may be read at once
+	lines  atomic.Int64  // that were read
 
 	mu    sync.Mutex           // guards what follows
 	tails map[string]*tail     // by key
@@ -195,6 +197,7 @@ func (f *Follower) begin(c snapshot.Observation, to time.Time) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		delete(f.tails, c.Key)
+		delete(f.problems, c.Key)
 		f.told[c.Key] = to
 	})
 }

@@ -2,6 +2,7 @@ package logtail_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -198,5 +199,39 @@ func TestLogThatCannotBeReadIsSaid(t *testing.T) {
 	}
 	if all := n.sum(key); all.Seconds != 0 {
 		t.Errorf("what nobody reads is taken for silent: %+v", all)
+	}
+}
+
+func TestTooMuchIsReadInSamplesThatStandForTheWhole(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), "--log-opt", "max-size=10m", n.scope.Image("flood", `ENTRYPOINT ["/app"]`), "flood", "1000", "level=info msg=fine", "level=error msg=boom")
+	key := n.key("shop")
+	n.start(func(c *logtail.Config) { c.Budget = 50 })
+	n.until(key, "three samples", func(m flat.Minute) bool { s, _ := n.follower.State(key); return s.Share < 0.5 && m.Seconds > 25 })
+	list, err := n.db.ErrorMinutes(t.Context(), key, time.Now().Add(-24*time.Hour), false)
+	testkit.OK(t, err)
+	var failed, exposure float64
+	for _, m := range list {
+		failed, exposure = failed+m.Errors, exposure+m.Exposure()
+	}
+	if perSecond := failed / exposure; perSecond < 250 || perSecond > 750 {
+		t.Errorf("%.0f errors a second are reckoned, of 500: %+v", perSecond, list)
+	}
+}
+
+func TestErrorsOfACrashLoopCount(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.scope.Run(n.scope.Name("shop"), "--restart", "always", n.scope.Image("v1", `ENTRYPOINT ["/app"]`), "crash", "panic: boom")
+	key := n.key("shop")
+	n.start()
+	n.until(key, "several ends", func(m flat.Minute) bool { return m.Errors >= 4 })
+	n.scope.Docker("stop", n.scope.Name("shop"))
+	restarts := n.scope.Docker("inspect", "--format", "{{.RestartCount}}", n.scope.Name("shop"))
+	ends, err := strconv.ParseFloat(restarts, 64)
+	testkit.OK(t, err)
+	if got := n.sum(key).Errors; got > ends+1.01 {
+		t.Errorf("%v errors are counted of %v ends", got, ends+1)
 	}
 }

@@ -57,13 +57,41 @@ type State struct {
 	Lag     time.Duration // how long after it was written a line was read lately
 }
 
+// Reading is how all logs are read, taken together.
+type Reading struct {
+	Whole, Sampled, Unreadable int // how many logs
+	Lines                      int64
+	LeastShare                 float64
+	MostLag                    time.Duration
+}
+
+// Reading sums up.
+func (f *Follower) Reading() Reading {
+	r := Reading{Lines: f.lines.Load(), LeastShare: 1}
+	for _, t := range f.all() {
+		s, _ := f.State(t.container.Key)
+		switch {
+		case s.Problem != "":
+			r.Unreadable++
+		case s.Share < 1:
+			r.Sampled++
+		default:
+			r.Whole++
+		}
+		if s.Problem == "" {
+			r.LeastShare, r.MostLag = min(r.LeastShare, s.Share), max(r.MostLag, s.Lag)
+		}
+	}
+	return r
+}
+
 // State says how a container's log is read; false: this bot does not read it.
 func (f *Follower) State(key string) (State, bool) {
 	f.mu.Lock()
 	t, problem := f.tails[key], f.problems[key]
 	f.mu.Unlock()
 	if t == nil {
-		return State{}, false
+		return State{Share: 1}, false
 	}
 	t.count.mu.Lock()
 	defer t.count.mu.Unlock()

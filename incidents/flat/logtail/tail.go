@@ -99,6 +99,7 @@ func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(at time.T
 		if at.After(t.seen) {
 			t.seen = at
 		}
+		t.f.lines.Add(1)
 		if l.Stderr {
 			stream = 1
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -85,6 +86,23 @@ func (s *Source) Problem(key string) string {
 	return s.problems[key]
 }
 
+// Answers is of how many containers errors are known, and of how many they are not.
+func (s *Source) Answers() (answered, failing int) {
+	if s == nil {
+		return 0, 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, problem := range s.problems {
+		if problem == "" {
+			answered++
+		} else {
+			failing++
+		}
+	}
+	return answered, failing
+}
+
 // Start begins to ask. It can be called once.
 func (s *Source) Start() {
 	s.wg.Go(func() {
@@ -128,6 +146,7 @@ func (s *Source) round() error {
 			asked[c.Key] = c
 		}
 	}
+	s.forget(asked)
 	if err := s.resume(asked); err != nil {
 		return err
 	}
@@ -137,6 +156,15 @@ func (s *Source) round() error {
 		group.Go(func() error { s.note(c, s.ask(c)); return nil })
 	}
 	return group.Wait()
+}
+
+// forget drops what is not asked for any more. Where its counting goes on, the database knows.
+func (s *Source) forget(asked map[string]snapshot.Observation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gone := func(key string) bool { _, ok := asked[key]; return !ok }
+	maps.DeleteFunc(s.told, func(key string, _ time.Time) bool { return gone(key) })
+	maps.DeleteFunc(s.problems, func(key, _ string) bool { return gone(key) })
 }
 
 // resume finds where counting goes on for those who are new here.

@@ -34,6 +34,13 @@ func write(path, text string) error {
 	return err
 }
 
+// crash says a line, and ends.
+func crash(line string) error {
+	fmt.Fprintln(os.Stderr, line)
+	os.Exit(3)
+	return nil
+}
+
 // flood writes so many lines a second, in turn, for as long as it runs. When the log does not take them as fast, it writes fewer.
 func flood(rate string, lines []string, out io.Writer) error {
 	perSecond, err := strconv.Atoi(rate)

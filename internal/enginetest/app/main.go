@@ -54,6 +54,8 @@ func run(args []string, out io.Writer) error {
 		return volumetar.Helper{Sync: slowSync()}.Run(args[1:], os.Stdin, out, os.Stderr)
 	case "say":
 		return say(args[1:])
+	case "crash":
+		return crash(args[1])
 	case "flood":
 		return flood(args[1], args[2:], out)
 	case "serve":

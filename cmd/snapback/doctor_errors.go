@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/snapback/snapback/incidents/flat/prometheus"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+// checkErrors asks every source of errors per minute once. What it can't count, the bot does without.
+func checkErrors(ctx context.Context, c config) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir})
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	var client *prometheus.Client
+	if c.PrometheusURL != "" {
+		if client, err = prometheus.NewClient(c.PrometheusURL, c.PrometheusToken); err != nil {
+			return "", err
+		}
+	}
+	list, err := engine.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	logs, queries, notes := 0, 0, error(nil)
+	for _, ctr := range list {
+		query := ctr.Settings.ErrorsQuery
+		switch {
+		case query == "":
+			logs++
+			err = readable(ctx, engine, ctr)
+		case client == nil:
+			logs++
+			err = errors.Join(errors.New("its label snapback.errors.query needs SNAPBACK_PROMETHEUS_URL: its log is read instead"), readable(ctx, engine, ctr))
+		default:
+			queries++
+			_, err = client.Now(ctx, query)
+		}
+		if err != nil {
+			notes = errors.Join(notes, fmt.Errorf("%s: %w", ctr.Name, err))
+		}
+	}
+	if notes != nil {
+		return "", caution{notes}
+	}
+	return fmt.Sprintf("from %d logs and %d queries of Prometheus", logs, queries), nil
+}
+
+func readable(ctx context.Context, engine *docker.Engine, c snapshot.Container) error {
+	_, err := engine.ReadLog(ctx, c.ID, snapshot.LogAsk{Last: 1}, func(snapshot.RawLine) error { return nil })
+	if errors.Is(err, snapshot.ErrLogUnreadable) {
+		return fmt.Errorf("its errors can't be counted: %w", err)
+	}
+	return err
+}
