@@ -49,7 +49,9 @@ func (f Fleet) all(ctx context.Context) ([]Container, error) {
 			continue
 		case c.Elsewhere:
 		case c.Engine == engine:
-			c.State = "gone"
+			if c.State = "gone"; c.GoneAt.IsZero() { // the watch has not noted it yet
+				c.GoneAt = time.Now()
+			}
 		default: // of an engine that no bot reaches
 			continue
 		}
@@ -77,9 +79,13 @@ func (c Container) Gone() bool { return c.State == "gone" }
 // Present leaves out those that are gone, if there are others.
 func Present(list []Container) []Container { return GoneSince(list, time.Now()) }
 
-// GoneSince leaves out those that were gone before a moment, if there are others.
+// GoneSince leaves out those that were gone before a moment, or for whom another one of the list seems to have come, if there are
+// others.
 func GoneSince(list []Container, at time.Time) []Container {
-	out := slices.DeleteFunc(slices.Clone(list), func(c Container) bool { return c.Gone() && c.GoneAt.Before(at) })
+	newer := func(than time.Time) bool {
+		return slices.ContainsFunc(list, func(c Container) bool { return !c.Gone() && c.CreatedAt.After(than.Add(-earlyEnd)) })
+	}
+	out := slices.DeleteFunc(slices.Clone(list), func(c Container) bool { return c.Gone() && (c.GoneAt.Before(at) || newer(c.GoneAt)) })
 	if !slices.ContainsFunc(out, func(c Container) bool { return !c.Gone() }) {
 		return list
 	}

@@ -87,6 +87,10 @@ func TestGoneContainersStandLastAndLeaveTheLists(t *testing.T) {
 	if both := snapshot.GoneSince(list, time.Now().Add(-2*time.Hour)); len(both) != 2 {
 		t.Errorf("with what went lately there are %+v", both)
 	}
+	list[0].CreatedAt = time.Now().Add(-time.Hour)
+	if one := snapshot.GoneSince(list, time.Now().Add(-2*time.Hour)); len(one) != 1 {
+		t.Errorf("with one that has come for it there are %+v", one)
+	}
 	if all := snapshot.Present(list[1:]); len(all) != 1 {
 		t.Errorf("where nothing else is there, it is %+v", all)
 	}

@@ -64,11 +64,12 @@ var first = []string{"image", "image digest", "image built", "image ID", "env", 
 
 // Changes lists what differs between two documents, secrets masked.
 func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, error) {
-	was, b, err := nameless(before)
+	names := called(before, after)
+	was, b, err := nameless(before, names)
 	if err != nil {
 		return nil, err
 	}
-	is, a, err := nameless(after)
+	is, a, err := nameless(after, names)
 	if err != nil {
 		return nil, err
 	}
@@ -92,17 +93,32 @@ func (e *Engine) Changes(before, after json.RawMessage) ([]snapshot.Change, erro
 }
 
 // nameless is normalise without the names that a container answers to because it is called so: a successor is called otherwise.
-func nameless(raw json.RawMessage) (attributes, document, error) {
+func nameless(raw json.RawMessage, names []string) (attributes, document, error) {
 	d, err := parse(raw)
 	if err != nil {
 		return nil, d, err
 	}
-	own := []string{d.Name, d.Config.Labels[composeService]}
 	for network, n := range d.NetworkSettings.Networks {
-		n.Aliases = slices.DeleteFunc(slices.Clone(n.Aliases), func(a string) bool { return slices.Contains(own, a) || shortIDHost.MatchString(a) })
+		n.Aliases = slices.DeleteFunc(slices.Clone(n.Aliases), func(a string) bool { return slices.Contains(names, a) || shortIDHost.MatchString(a) })
 		d.NetworkSettings.Networks[network] = n
 	}
 	return d.normalise(raw)
+}
+
+// called are the names of containers, also those that Compose gives them when it is done: while it works, it uses others.
+func called(documents ...json.RawMessage) (names []string) {
+	for _, raw := range documents {
+		d, err := parse(raw)
+		if err != nil {
+			continue // whoever reads it next says so
+		}
+		project, service, number := d.Config.Labels[composeProject], d.Config.Labels[composeService], d.Config.Labels[composeNumber]
+		names = append(names, d.Name, service)
+		if project != "" {
+			names = append(names, project+"-"+service+"-"+number, project+"_"+service+"_"+number)
+		}
+	}
+	return names
 }
 
 // image adds what is told of an image beyond the document. It is nothing that a restored container could have otherwise.
