@@ -12,7 +12,11 @@ import (
 )
 
 // conditionBudget is how long an alert waits for how its containers are, side by side with what else it looks up.
-const conditionBudget = 800 * time.Millisecond
+// Somebody who has asked for details waits longer.
+const (
+	conditionBudget = 800 * time.Millisecond
+	wholeBudget     = 3500 * time.Millisecond
+)
 
 // examine asks how all are. The function that it returns waits for the answers and puts them in. While a restore runs nobody
 // is asked: what runs then changes at any moment.
@@ -20,7 +24,11 @@ func (b *Bot) examine(ctx context.Context, v *View) (wait func()) {
 	if b.Conditions == nil || v.Restore != nil && !v.Restore.State.Final() {
 		return func() {}
 	}
-	ctx, cancel := context.WithTimeout(ctx, conditionBudget)
+	limit := conditionBudget
+	if v.whole {
+		limit = wholeBudget
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	found, errs := make([]*snapshot.Condition, len(v.Containers)), make([]error, len(v.Containers))
 	var asked sync.WaitGroup
 	for i, c := range v.Containers {

@@ -137,9 +137,9 @@ type Terminal interface {
 
 // Conditions looks up how containers are. snapshot.Examiner does.
 type Conditions interface {
-	// Condition looks up how one is, with the last errors of its log when log is set. What does not come before ctx ends is
+	// Condition looks up how one is: with the last errors of its log and its use of the CPU when whole is set. What does not come before ctx ends is
 	// named in it; it returns snapshot.ErrEngineAway when nothing came.
-	Condition(ctx context.Context, c snapshot.Container, log bool) (snapshot.Condition, error)
+	Condition(ctx context.Context, c snapshot.Container, whole bool) (snapshot.Condition, error)
 }
 
 // Pictures draws the errors around incidents. picture.Painter does.

@@ -95,7 +95,8 @@ type Examiner struct {
 
 // ConditionEngine looks a container up by its full ID.
 type ConditionEngine interface {
-	// Condition fills in all but Restarts, with that many lines of the log (0: none are read). What does not come before ctx
+	// Condition fills in all but Restarts, with that many lines of the log. With 0, neither the log nor the use of the CPU is looked
+	// up, which take longer than the rest. What does not come before ctx
 	// ends is missing, and named in it. It returns ErrGone, ErrNotEnabled, or ErrEngineAway when not even the state came.
 	Condition(ctx context.Context, id string, lines int) (Condition, error)
 }
@@ -112,10 +113,10 @@ const tailed = 400
 // shownLines is how many of them are kept.
 const shownLines = 5
 
-// Condition looks up how a container is, with the last errors of its log when log is set. See ConditionEngine for its errors.
-func (e Examiner) Condition(ctx context.Context, c Container, log bool) (Condition, error) {
+// Condition looks up how a container is: with the last errors of its log and its use of the CPU, which take seconds, when whole is set. See ConditionEngine for its errors.
+func (e Examiner) Condition(ctx context.Context, c Container, whole bool) (Condition, error) {
 	lines := 0
-	if log {
+	if whole {
 		lines = tailed
 	}
 	out, err := e.Engine.Condition(ctx, c.ID, lines)

@@ -46,7 +46,7 @@ type vitals struct {
 	}
 }
 
-// Condition is snapshot.ConditionEngine's. State, load and log are asked for side by side, as soon as it is known that the
+// Condition is snapshot.ConditionEngine's. Load and log are asked for side by side, as soon as it is known that the
 // container is enabled.
 func (e *Engine) Condition(ctx context.Context, id string, lines int) (snapshot.Condition, error) {
 	if err := checkID(id); err != nil {
@@ -69,7 +69,7 @@ func (e *Engine) Condition(ctx context.Context, id string, lines int) (snapshot.
 	if lines > 0 {
 		log.Go(func() { out.Lines, logErr = e.lastLines(ctx, d, lines) })
 	}
-	loadErr = e.load(ctx, d, v, &out)
+	loadErr = e.load(ctx, d, v, lines > 0, &out)
 	log.Wait()
 	out.Quiet = lines > 0 && logErr == nil && len(out.Lines) == 0
 	for _, part := range []struct {
@@ -107,8 +107,10 @@ func quoted(s string, secrets []string) string {
 	return outside.Clip(outside.Line(mask.Text(s, secrets)), saidLimit)
 }
 
-// load measures twice, since the engine only tells how much CPU time was used in all. A container that does not run uses nothing.
-func (e *Engine) load(ctx context.Context, d document, v vitals, into *snapshot.Condition) error {
+// load measures twice for the CPU, since the engine only tells how much of its time was used in all. The first look is answered at once,
+// the second one by some engines only a second or more later: there is no time for it in an alert. A container that does not run uses
+// nothing.
+func (e *Engine) load(ctx context.Context, d document, v vitals, withCPU bool, into *snapshot.Condition) error {
 	if d.State.Status != "running" {
 		return nil
 	}
@@ -117,6 +119,9 @@ func (e *Engine) load(ctx context.Context, d document, v vitals, into *snapshot.
 		return err
 	}
 	into.Memory = memory(before, v)
+	if !withCPU {
+		return nil
+	}
 	timer := time.NewTimer(cpuSpan)
 	defer timer.Stop()
 	select {

@@ -116,6 +116,16 @@ func TestConditionSaysWhyALogCannotBeRead(t *testing.T) {
 	}
 }
 
+// An alert waits for no second look at the load.
+func TestConditionForAnAlertLooksOnce(t *testing.T) {
+	t.Parallel()
+	s, _, id := setup(t)
+	c, err := s.Engine().Condition(t.Context(), id, 0)
+	if err != nil || !c.Memory.Measured || c.CPU.Measured || len(c.Lines) > 0 || c.Quiet {
+		t.Errorf("%+v: %v", c, err)
+	}
+}
+
 func TestConditionLeavesAloneWhatIsNotEnabled(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
@@ -130,7 +140,7 @@ func TestConditionTellsWhatItGotInTime(t *testing.T) {
 	t.Parallel()
 	s, _, id := setup(t, "--restart", "no")
 	slow := slowOver(t, s, "/stats", "/logs")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	c, err := slow.Condition(ctx, id, 10)
 	if err != nil || c.State != "running" || !slices.Equal(c.Untimely, []string{"load", "log"}) || len(c.Missing) > 0 {
