@@ -20,6 +20,12 @@ type Errors interface {
 	Counted(ctx context.Context, key string, now time.Time) (bool, error)
 }
 
+// Sources are where errors are counted.
+type Sources interface {
+	// Uncounted says why a container's errors can't be counted; "": nothing keeps anybody from it.
+	Uncounted(key string) string
+}
+
 // errorKinds say what became of the errors after a restore.
 func errorKinds() []incidents.Kind {
 	return []incidents.Kind{incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown, incidents.KindErrorsBack}
@@ -45,6 +51,9 @@ func (b *Bot) errorRate(ctx context.Context, cv *ContainerView, opened time.Time
 	if b.Errors == nil || opened.IsZero() {
 		return
 	}
+	if b.Sources != nil {
+		cv.Uncounted = b.Sources.Uncounted(cv.Container.Key)
+	}
 	var deployed time.Time
 	if cv.Deploy != nil {
 		deployed = cv.Deploy.At
@@ -62,7 +71,11 @@ func (b *Bot) errorRate(ctx context.Context, cv *ContainerView, opened time.Time
 func errorsLine(v View, c ContainerView) string {
 	a := c.Errors
 	switch {
-	case a == nil || inPlace(v.Restore):
+	case inPlace(v.Restore):
+		return ""
+	case a == nil && c.Uncounted != "":
+		return "Errors can't be counted: " + quote(c.Uncounted, 300)
+	case a == nil:
 		return ""
 	case !a.Compared:
 		return fmt.Sprintf("Errors: %s a minute; not counted for long enough to say what is usual", flat.Rate(a.Rate))

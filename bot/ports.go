@@ -11,7 +11,7 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Conditions and Errors.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Conditions, Errors and Sources.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -30,6 +30,7 @@ type Deps struct {
 	Conditions Conditions // nil: how containers are is not told
 	Pictures   Pictures   // nil: there is no picture of the errors in threads
 	Errors     Errors     // nil: nobody counts errors
+	Sources    Sources    // nil: nobody knows why errors are not counted
 }
 
 // Incidents reads incidents.

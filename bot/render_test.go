@@ -120,6 +120,9 @@ var renderings = map[string]func(*bot.View){
 	"errors_usual": func(v *bot.View) {
 		v.Containers[0].Errors = &flat.Alert{Rate: 1, Compared: true, Usual: flat.Baseline{Rate: 1.1}}
 	},
+	"errors_uncounted": func(v *bot.View) {
+		v.Containers[0].Uncounted = "the log can't be read: the log driver none does not keep it where the engine can read it"
+	},
 	"errors_uncompared": func(v *bot.View) { v.Containers[0].Errors = &flat.Alert{Rate: 12} },
 	"falling": func(v *bot.View) {
 		acked(v)

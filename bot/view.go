@@ -52,6 +52,7 @@ type ContainerView struct {
 	Examined  bool             // Offers were looked up: when there are none, none is kept
 
 	Errors     *flat.Alert         // what its errors were at the alert; nil: nobody counted them
+	Uncounted  string              // why its errors can't be counted; "": nothing keeps anybody from it
 	Condition  *snapshot.Condition // how it is; nil: that is not known
 	Unexamined error               // why it is not known; nil with a nil Condition: nobody was asked
 }

@@ -204,6 +204,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
 		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher}, Pictures: pictures,
+		Sources: errorSources{logs, queried},
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
@@ -293,16 +294,6 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	<-ctx.Done()
 	log.Info("stopping")
 	return deafness(ctx)
-}
-
-// prometheusSource is nil where no server is named.
-func prometheusSource(c config, with prometheus.Config) (*prometheus.Source, error) {
-	if c.PrometheusURL == "" {
-		return nil, nil
-	}
-	client, err := prometheus.NewClient(c.PrometheusURL, c.PrometheusToken)
-	with.Client = client
-	return prometheus.New(with), err
 }
 
 // startPatience is how long the start waits for an engine that takes calls and does not answer them.

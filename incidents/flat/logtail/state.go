@@ -2,6 +2,7 @@ package logtail
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/snapback/snapback/snapshot"
@@ -32,6 +33,9 @@ func (f *Follower) note(c snapshot.Observation, err error) {
 		return
 	default:
 		problem = err.Error()
+		if at := strings.Index(problem, snapshot.ErrLogUnreadable.Error()); at > 0 {
+			problem = problem[at:] // whose it is, is said beside it
+		}
 	}
 	f.mu.Lock()
 	before := f.problems[c.Key]
