@@ -59,6 +59,14 @@ func benchmarkFollowing(b *testing.B, containers, rate int) {
 	b.ReportMetric(float64(state.Lag.Milliseconds()), "ms-lag")
 	b.ReportMetric(0, "ns/op")
 	n.stop()
+	for i := range containers { // at once, which the cleanup does not
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			n.scope.Docker("rm", "-f", n.scope.Name(fmt.Sprint("web", i)))
+		})
+	}
+	wg.Wait()
 }
 
 // costOf is how many percent of a core this process, and the engine, take.
