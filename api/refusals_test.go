@@ -23,6 +23,7 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 			w.ends = restore.Restore{State: state, WhyNot: whyNot, Error: strings.Join(whyNot, "; ")}
 		}
 	}
+	there := func(w *world, _ *api.Config) { w.there = true }
 	fails := func(err error) func(*world, *api.Config) { return func(w *world, _ *api.Config) { w.failAll = err } }
 	ana := restore.Restore{ID: 9, Container: "api", Snapshot: "manual-0100", State: restore.Swapping, RequestedAt: night, By: snapshot.By{Actor: incidents.Actor{Name: "Ana"}}}
 	for _, c := range []struct {
@@ -77,6 +78,8 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 		{"two lines", request{method: "POST", path: "/containers/api/snapshots", body: `{"note":"a\nb"}`}, nil, 400, "malformed", "one line"},
 		{"deleting what is in use", request{method: "DELETE", path: "/containers/api/snapshots/manual-0100"}, nil, 409, "in_use", ""},
 		{"a restore runs", request{method: "PATCH", path: target}, run(ana), 409, "restore_in_progress", "by Ana"},
+		{"it runs already", request{method: "PATCH", path: target}, there, 409, "already_there", "force=true"},
+		{"forced, in a word that is none", request{method: "PATCH", path: target + "?force=yes"}, there, 400, "malformed", "force"},
 		{"replaced", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `"` + idOfWeb + `"`}}, nil, 412, "replaced", "Look again"},
 		{"odd If-Match", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `"abc"`}}, nil, 400, "malformed", "If-Match"},
 		{"weak If-Match", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `W/"` + idOfAPI + `"`}}, nil, 400, "malformed", "If-Match"},

@@ -42,6 +42,16 @@ func TestRestoreAnswersWhenTheContainerIsVerified(t *testing.T) {
 	}
 }
 
+func TestRestoreToWhatRunsIsDoneWhenItIsForced(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.there = true
+	wantStatus(t, b.do(t, request{method: "PATCH", path: target + "?force=true"}), http.StatusOK)
+	if len(b.asks) != 1 || !b.asks[0].Force {
+		t.Errorf("asked: %+v", b.asks)
+	}
+}
+
 func TestRestoreHasTheShapeOfTheDesign(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

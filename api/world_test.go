@@ -42,6 +42,7 @@ var (
 // world is everything that the API asks of the rest, in memory. Its methods are safe for concurrent use; the fields
 // above mu are set before the first request.
 type world struct {
+	there    bool                 // what is asked for is what runs already
 	volumes  *restore.VolumeOffer // what every offer says of volumes
 	ends     restore.Restore      // what a restore comes to: State, WhyNot, Error
 	hold     chan struct{}        // not nil: restores end when it is closed
@@ -164,6 +165,9 @@ func (w *world) Request(_ context.Context, ask restore.Ask) (restore.Restore, er
 	}
 	if ask.Seen != "" && !snapshot.SameOrShort(ask.Container.ID, ask.Seen) {
 		return restore.Restore{}, snapshot.ErrReplaced
+	}
+	if w.there && !ask.Force {
+		return restore.Restore{}, fmt.Errorf("asking: %w", &restore.AlreadyThereError{Container: ask.Container.Name, Snapshot: ask.Snapshot})
 	}
 	if w.running != nil {
 		return restore.Restore{}, fmt.Errorf("opening: %w", &restore.InProgressError{Running: *w.running})

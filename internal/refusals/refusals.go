@@ -51,7 +51,7 @@ var table = []Row{
 		"It is in use by a restore. Wait until that is over.", ""},
 	{snapshot.ErrAlreadyThere, http.StatusConflict, "already_there",
 		"That is what runs already: the image and all settings are the same, so nothing was done. To have it made anew all the same, with no files " +
-			"but those of the snapshot, ask with force=true.",
+			"but those of the snapshot, ask with force=true (--force).",
 		"Nothing was done: that is what runs already, so it would change nothing. What else is kept is under Details in the ⋯ menu."},
 	{snapshot.ErrNothingToUndo, http.StatusConflict, "nothing_to_undo",
 		"The container from before that restore is not kept any more, or was put back already.",
