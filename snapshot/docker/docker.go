@@ -73,6 +73,7 @@ type Engine struct {
 	newest  string // guarded by mu; see version.go
 
 	stand   standings                    // guarded by mu
+	silent  map[string]time.Time         // guarded by mu: when the engine last had no answer about a container
 	modes   map[string]namespaces        // guarded by mu, as is the next one; by container ID: never change in a container's life
 	mounted map[string]map[string]string // see mountedImages
 }
@@ -89,7 +90,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, record: cfg.Record, dataDir: cfg.DataDir, log: cfg.Logger,
-		modes: map[string]namespaces{}, mounted: map[string]map[string]string{},
+		modes: map[string]namespaces{}, silent: map[string]time.Time{}, mounted: map[string]map[string]string{},
 	}
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
