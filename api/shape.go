@@ -13,7 +13,7 @@ func shapeContainer(c snapshot.Container) wire.Container {
 
 func shapeSnapshot(s snapshot.Snapshot, whyNot []string) wire.Snapshot {
 	return wire.Snapshot{
-		Name: s.Name, Container: s.Container, Reason: s.Reason, Note: s.Note, Unwell: s.Unwell, CreatedAt: s.CreatedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+		Name: s.Name, Container: s.Container, Reason: s.Reason, Note: s.Note, Unwell: s.Unwell, CreatedAt: s.CreatedAt.UTC(), LastSeenAt: s.Seen().UTC(), ExpiresAt: s.ExpiresAt.UTC(),
 		Pinned: s.Pinned, SizeBytes: s.SizeBytes, Restorable: len(whyNot) == 0, WhyNot: full(whyNot), Changes: []snapshot.Change{},
 	}
 }

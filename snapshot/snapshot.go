@@ -134,7 +134,8 @@ type Snapshot struct {
 	Unwell       string          `json:"unwell,omitempty"` // what was wrong with the container then, such as "it was unhealthy"; "": nothing to be seen
 	Spiked       bool            `json:"spiked,omitempty"` // errors were at a spike's rate then
 	CreatedAt    time.Time       `json:"created_at"`
-	ExpiresAt    time.Time       `json:"expires_at,omitzero"` // zero: as snapback.keep has it
+	LastSeenAt   time.Time       `json:"last_seen_at,omitzero"` // when a container was last seen running well in that state; zero: when it was taken
+	ExpiresAt    time.Time       `json:"expires_at,omitzero"`   // zero: as snapback.keep has it
 	Pinned       bool            `json:"pinned"`
 	SizeBytes    int64           `json:"size_bytes"` // of the committed layer; 0 when nothing had been written
 	ImageID      string          `json:"-"`          // the exact image that a restore starts from
@@ -143,9 +144,18 @@ type Snapshot struct {
 	ContainerID  string          `json:"-"` // the engine's ID of the container it was taken from
 	Document     json.RawMessage `json:"-"`
 	Locked       bool            `json:"-"` // there is a document, and none of the keys opens it: Document is empty
+	RanFor       time.Duration   `json:"-"` // for how long a container was seen up and well in that state, at most
 	MissingSince time.Time       `json:"-"` // when its image was found to be gone; zero while it is there
 	Changes      []Change        `json:"changes"`
 	Volumes      *VolumeSet      `json:"volumes,omitempty"` // nil: they were not asked for, or there are none
+}
+
+// Seen is when a container was last seen running well in that state: it was when the snapshot was taken.
+func (s Snapshot) Seen() time.Time {
+	if s.LastSeenAt.After(s.CreatedAt) {
+		return s.LastSeenAt
+	}
+	return s.CreatedAt
 }
 
 // Change is one attribute that differs between two states of a container, in words for people and with secrets

@@ -17,17 +17,19 @@ import (
 const sealInspect = "inspect document"
 
 const snapshotColumns = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-	committed, container_id, document, changes, missing_since, volumes, unwell, spiked`
+	committed, container_id, document, changes, missing_since, volumes, unwell, last_seen_at, ran_for_ms, spiked`
 
 func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err error) {
-	var expires, missing *time.Time
+	var expires, missing, seen *time.Time
+	var ran int64
 	var sealed []byte
 	err = row.Scan(&s.ID, &s.Key, &s.Container, &s.Name, &s.Reason, &s.Note, &s.CreatedAt, &expires, &s.Pinned, &s.SizeBytes, &s.ImageID,
-		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes, &s.Unwell, &s.Spiked)
+		&s.ImageRef, &s.Committed, &s.ContainerID, &sealed, &s.Changes, &missing, &s.Volumes, &s.Unwell, &seen, &ran, &s.Spiked)
 	if err != nil {
 		return s, err
 	}
 	s.CreatedAt, s.ExpiresAt, s.MissingSince = s.CreatedAt.UTC(), zero(expires), zero(missing)
+	s.LastSeenAt, s.RanFor = zero(seen), time.Duration(ran)*time.Millisecond
 	if s.Document, err = db.keys.Open(sealInspect, s.Key, sealed); err != nil {
 		s.Document, s.Locked = nil, true // the others of a list can be opened all the same
 	}
@@ -100,15 +102,30 @@ func (db *DB) insertSnapshot(ctx context.Context, tx pgx.Tx, s snapshot.Snapshot
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO snapshots (key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-			committed, container_id, document, changes, volumes, unwell, spiked)
+			committed, container_id, document, changes, volumes, unwell, last_seen_at, ran_for_ms, spiked)
 		VALUES (@key, @container, @name, @reason, @note, @created, @expires, @pinned, @size, @image, @ref,
-			@committed, @cid, @document, @changes, @volumes, @unwell, @spiked) `+onConflict+` RETURNING id`, pgx.NamedArgs{
+			@committed, @cid, @document, @changes, @volumes, @unwell, @seen, @ran, @spiked) `+onConflict+` RETURNING id`, pgx.NamedArgs{
 		"key": s.Key, "container": s.Container, "name": s.Name, "reason": s.Reason, "note": s.Note, "created": s.CreatedAt,
 		"expires": null(s.ExpiresAt), "pinned": s.Pinned, "size": s.SizeBytes, "image": s.ImageID, "ref": s.ImageRef,
 		"committed": s.Committed, "cid": s.ContainerID, "document": sealed, "changes": s.Changes, "volumes": s.Volumes, "unwell": s.Unwell,
-		"spiked": s.Spiked,
+		"seen": null(s.LastSeenAt), "ran": s.RanFor.Milliseconds(), "spiked": s.Spiked,
 	}).Scan(&id)
 	return id, err
+}
+
+// SeeWell notes that a container of which there are snapshots runs well, and for how long it has: those of its baseline hold the
+// state in which it does.
+func (db *DB) SeeWell(ctx context.Context, key, containerID string, at time.Time, ran time.Duration) error {
+	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET last_seen_at = greatest(last_seen_at, $3), ran_for_ms = greatest(ran_for_ms, $4)
+		WHERE key = $1 AND container_id = $2 AND reason = 'baseline' AND deleted_at IS NULL`, key, containerID, at, ran.Milliseconds())
+	return away(err)
+}
+
+// SeenAs notes of a snapshot what was seen of another one that holds the same and goes.
+func (db *DB) SeenAs(ctx context.Context, id int64, at time.Time, ran time.Duration) error {
+	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET last_seen_at = greatest(last_seen_at, $2), ran_for_ms = greatest(ran_for_ms, $3)
+		WHERE id = $1`, id, at, ran.Milliseconds())
+	return away(err)
 }
 
 // RemoveSnapshot implements snapshot.Store. The row stays, marked, because restores refer to it.

@@ -53,6 +53,7 @@ type Snapshot struct {
 	Note       string            `json:"note,omitempty"`
 	Unwell     string            `json:"unwell,omitempty"` // what was wrong with the container when it was taken
 	CreatedAt  time.Time         `json:"created_at"`
+	LastSeenAt time.Time         `json:"last_seen_at"`        // when a container was last seen running well in that state, at least when it was taken
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"` // left out: as snapback.keep has it
 	Pinned     bool              `json:"pinned"`
 	SizeBytes  int64             `json:"size_bytes"`

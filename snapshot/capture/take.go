@@ -136,6 +136,9 @@ func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspec
 		return now, fmt.Errorf("%s: %w: %s", now.Name, snapshot.ErrCarriesBot, now.Carries)
 	}
 	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.Unwell(time.Now())
+	if s.Unwell == "" && now.State == "running" {
+		s.RanFor = now.Up
+	}
 	return now, t.written(ctx, s)
 }
 

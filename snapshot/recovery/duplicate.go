@@ -247,6 +247,7 @@ type sealedSnapshot struct {
 	Document    json.RawMessage     `json:"document"`
 	Volumes     *snapshot.VolumeSet `json:"volumes,omitempty"` // their contents are in the data folder of the bot that took it
 	Unwell      string              `json:"unwell,omitempty"`
+	RanForMs    int64               `json:"ran_for_ms,omitempty"` // as it was known when it was taken, as is what follows
 	Spiked      bool                `json:"spiked,omitempty"`
 }
 
@@ -254,7 +255,7 @@ func (d *Duplicator) seal(s snapshot.Snapshot) (snapshot.Duplicate, error) {
 	at := s.CreatedAt.Truncate(time.Microsecond).UTC()
 	text, err := json.Marshal(sealedSnapshot{
 		s.Key, s.Container, s.Name, s.Reason, s.Note, at, s.ExpiresAt, s.Pinned, s.SizeBytes, s.ImageID, s.Committed, s.ContainerID, s.Changes, s.Document, s.Volumes,
-		s.Unwell, s.Spiked,
+		s.Unwell, s.RanFor.Milliseconds(), s.Spiked,
 	})
 	if err != nil {
 		return snapshot.Duplicate{}, err
@@ -288,7 +289,8 @@ func (d *Duplicator) open(dup snapshot.Duplicate) (snapshot.Snapshot, error) {
 	return snapshot.Snapshot{
 		Key: s.Key, Container: s.Container, Name: s.Name, Reason: s.reason(), Note: s.Note, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt,
 		Pinned: s.Pinned, SizeBytes: s.SizeBytes, ImageID: s.ImageID, ImageRef: d.Ref(s.Container, s.Name), Committed: s.Committed,
-		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes, Unwell: s.Unwell, Spiked: s.Spiked,
+		ContainerID: s.ContainerID, Document: s.Document, Changes: s.Changes, Volumes: s.Volumes, Unwell: s.Unwell,
+		RanFor: time.Duration(s.RanForMs) * time.Millisecond, Spiked: s.Spiked,
 	}, nil
 }
 

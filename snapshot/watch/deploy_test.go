@@ -380,7 +380,7 @@ func TestClashOfNamesGetsANumber(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		k.AwaitBaseline(key, last)
 		k.Docker("rm", "-f", api)
-		last = k.Run(api, image)
+		last = k.Run(api, "--env", fmt.Sprint("N=", n), image) // equal ones would become one
 		k.AwaitDeploys(key, n)
 	}
 	taken := map[string]int{}

@@ -60,8 +60,12 @@ type Store interface {
 	LeftTags
 }
 
-// Snapshots reads what is kept.
+// Snapshots reads what is kept, and notes that it was seen again.
 type Snapshots interface {
+	// SeeWell notes that a container runs well at a moment, and for how long it has: its baseline holds that state.
+	SeeWell(ctx context.Context, key, containerID string, at time.Time, ran time.Duration) error
+	// SeenAs notes of a snapshot what was seen of another one that holds the same and goes.
+	SeenAs(ctx context.Context, id int64, at time.Time, ran time.Duration) error
 	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
 	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
 	// Snapshots lists a container's, newest first.

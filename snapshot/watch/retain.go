@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,29 +32,85 @@ type RetentionRules struct {
 	MaxAge   time.Duration // older ones go; 0: none for its age
 	Now      time.Time
 	Referred map[int64]bool // by ID: those that an open incident refers to
+	LongRun  time.Duration  // a state that ran for longer, without a spike or a restart loop, is a good one; 0: none is
+	Gone     bool           // nothing runs any more
+
+	Same    func(a, b snapshot.Snapshot) bool // they hold the same; nil: no two do
+	Running func(snapshot.Snapshot) bool      // it holds what runs now; nil: none does
 }
 
 // Surplus picks the snapshots of one container that may go; list is newest first, and so is the result. Never among them
-// are those that are pinned, the newest pre-deploy, the newest baseline, and what an open incident refers to. One with an
-// expiry of its own goes by that alone.
+// are those that are pinned, the newest pre-deploy, the newest baseline, the newest good state that is not what runs, and what an
+// open incident refers to; of what is gone, all but the pinned ones go for their age. Of those of a reason that hold the same one
+// after the other, the newest stays. One with an expiry of its own goes by that alone.
 func Surplus(list []snapshot.Snapshot, rules RetentionRules) []snapshot.Snapshot {
 	var out []snapshot.Snapshot
 	var stay int
+	list = rules.merged(list)
+	good := rules.goodState(list)
 	newest := map[snapshot.Reason]bool{}
-	for _, s := range list {
+	for i, s := range list {
 		there := s.MissingSince.IsZero()
 		first := there && !newest[s.Reason]
 		newest[s.Reason] = newest[s.Reason] || there
 		counts := there && !s.Pinned && s.ExpiresAt.IsZero() && s.Reason != snapshot.Baseline
-		if counts {
+		again := rules.successor(list, i) >= 0
+		if counts && !again {
 			stay++
 		}
-		never := s.Pinned || rules.Referred[s.ID] || first && (s.Reason == snapshot.PreDeploy || s.Reason == snapshot.Baseline)
-		if !never && rules.over(s, counts && stay > rules.Keep) {
+		held := i == good || first && (s.Reason == snapshot.PreDeploy || s.Reason == snapshot.Baseline)
+		never := s.Pinned || rules.Referred[s.ID] || held && !rules.expired(s)
+		if !never && (again || rules.over(s, counts && stay > rules.Keep)) {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// goodState is which of list is the newest good state that is not what runs now; -1 when there is none.
+func (r RetentionRules) goodState(list []snapshot.Snapshot) int {
+	return slices.IndexFunc(list, func(s snapshot.Snapshot) bool {
+		return r.LongRun > 0 && s.RanFor >= r.LongRun && !s.Spiked && s.Unwell == "" && s.MissingSince.IsZero() && s.ExpiresAt.IsZero() &&
+			(r.Running == nil || !r.Running(s))
+	})
+}
+
+// merged is list with what was seen of those that go for a newer one that holds the same.
+func (r RetentionRules) merged(list []snapshot.Snapshot) []snapshot.Snapshot {
+	list = slices.Clone(list)
+	for i, s := range slices.Backward(list) { // the oldest first: it goes on from one to the next
+		if n := r.successor(list, i); n >= 0 {
+			list[n].RanFor = max(list[n].RanFor, s.RanFor)
+		}
+	}
+	return list
+}
+
+// successor is which of list is the next newer one of the same reason, if it holds the same as the one with index i; -1 when it
+// does not, or when one of the two is kept for a reason of its own.
+func (r RetentionRules) successor(list []snapshot.Snapshot, i int) int {
+	if r.Same == nil || !mayMerge(list[i]) {
+		return -1
+	}
+	for n, newer := range slices.Backward(list[:i]) {
+		if newer.Reason == list[i].Reason && mayMerge(newer) {
+			if r.Same(newer, list[i]) {
+				return n
+			}
+			return -1
+		}
+	}
+	return -1
+}
+
+// mayMerge: what people asked for, and what has a life of its own, stays as it is.
+func mayMerge(s snapshot.Snapshot) bool {
+	return (s.Reason == snapshot.PreDeploy || s.Reason == snapshot.Scheduled) && !s.Pinned && s.ExpiresAt.IsZero() && s.MissingSince.IsZero()
+}
+
+// expired says that nothing runs any more, and that it is long ago that it did.
+func (r RetentionRules) expired(s snapshot.Snapshot) bool {
+	return r.Gone && r.MaxAge > 0 && r.Now.Sub(s.Seen()) > r.MaxAge
 }
 
 func (r RetentionRules) over(s snapshot.Snapshot, tooMany bool) bool {
@@ -65,7 +122,7 @@ func (r RetentionRules) over(s snapshot.Snapshot, tooMany bool) bool {
 	case s.Reason == snapshot.Baseline:
 		return true // only the newest one is needed
 	}
-	return tooMany || r.MaxAge > 0 && r.Now.Sub(s.CreatedAt) > r.MaxAge
+	return tooMany || r.MaxAge > 0 && r.Now.Sub(s.Seen()) > r.MaxAge
 }
 
 // Chore is something that is done to an engine now and then.
@@ -82,6 +139,7 @@ func (w *Watcher) tidy(ctx context.Context) {
 	}
 	for _, chore := range append([]Chore{
 		{"looking for missing images", w.findMissing},
+		{"noting what runs well", w.seeWell},
 		{"removing surplus snapshots", w.removeAllSurplus},
 		{"removing tags that were left", w.removeTags},
 		{"forgetting what is long gone", w.Store.Sweep},
@@ -120,12 +178,29 @@ func (w *Watcher) removeSurplus(ctx context.Context, c snapshot.Container) error
 	if err != nil {
 		return err
 	}
-	rules := RetentionRules{Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred}
+	rules, err := w.rulesFor(ctx, c, referred)
+	if err != nil {
+		return err
+	}
 	var errs error
 	for _, s := range Surplus(list, rules) {
-		errs = errors.Join(errs, w.drop(ctx, s, "there are newer ones"))
+		errs = errors.Join(errs, w.removeOne(ctx, s, rules.merged(list), rules))
 	}
 	return errs
+}
+
+// removeOne removes a surplus snapshot. One that holds the same as a newer one leaves that what was seen of it; merged is the list
+// with that.
+func (w *Watcher) removeOne(ctx context.Context, s snapshot.Snapshot, merged []snapshot.Snapshot, rules RetentionRules) error {
+	n := rules.successor(merged, slices.IndexFunc(merged, func(one snapshot.Snapshot) bool { return one.ID == s.ID }))
+	if n < 0 {
+		return w.drop(ctx, s, "there are newer ones")
+	}
+	newer := merged[n]
+	if err := w.Store.SeenAs(ctx, newer.ID, newer.Seen(), newer.RanFor); err != nil {
+		return err
+	}
+	return w.drop(ctx, s, newer.Name+" holds the same")
 }
 
 // drop removes a snapshot. One that a restore is using stays, and a tag that a container still needs goes later.

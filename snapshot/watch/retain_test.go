@@ -43,6 +43,103 @@ func missing(hours int) func(*snapshot.Snapshot) {
 	return func(s *snapshot.Snapshot) { s.MissingSince = noon.Add(-time.Duration(hours) * time.Hour) }
 }
 
+// holding makes a snapshot of a state, which ran for so many minutes.
+func holding(state string, minutes int) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) { s.Note, s.RanFor = state, time.Duration(minutes)*time.Minute }
+}
+
+// TestEqualStatesCountOnceAndTheGoodOneStays has the states as notes; what runs is "now".
+func TestEqualStatesCountOnceAndTheGoodOneStays(t *testing.T) {
+	t.Parallel()
+	const m, p, b, sch = snapshot.Manual, snapshot.PreDeploy, snapshot.Baseline, snapshot.Scheduled
+	recreates := []snapshot.Snapshot{kept("now", b, 0, holding("now", 5))}
+	bad := []snapshot.Snapshot{kept("now", b, 0, holding("now", 5))}
+	for n := range 12 {
+		recreates = append(recreates, kept(fmt.Sprintf("again-%d", n), p, n+1, holding("now", 5)))
+		bad = append(bad, kept(fmt.Sprintf("bad-%d", n), p, n+1, holding(fmt.Sprint("bad ", n), 2)))
+	}
+	recreates = append(recreates, kept("good", p, 20, holding("good", 90)), kept("older", p, 30, holding("older", 900)))
+	bad = append(bad, kept("good", p, 20, holding("good", 90)), kept("older", p, 30, holding("older", 900)))
+	spiked := func(s *snapshot.Snapshot) { s.Spiked = true }
+	unwell := func(s *snapshot.Snapshot) { s.Unwell = "it was unhealthy" }
+	tests := []struct {
+		name  string
+		list  []snapshot.Snapshot
+		rules watch.RetentionRules
+		want  []string // those that stay
+	}{
+		{"recreates with nothing changed are one", recreates, watch.RetentionRules{Keep: 3}, []string{"now", "again-0", "good", "older"}},
+		{"bad deploys don't push the good state out", bad, watch.RetentionRules{Keep: 3}, []string{"now", "bad-0", "bad-1", "bad-2", "good"}},
+		{"nor does its age", bad[12:], watch.RetentionRules{Keep: 9, MaxAge: time.Hour}, []string{"bad-11", "good"}},
+		{"a spike or a crash loop makes it none", []snapshot.Snapshot{kept("a", p, 1), kept("b", p, 2, holding("x", 90), spiked), kept("c", m, 3, holding("y", 90), unwell), kept("d", m, 4, holding("z", 90))},
+			watch.RetentionRules{Keep: 1}, []string{"a", "d"}},
+		{"what runs now is none", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 2, holding("now", 90)), kept("c", m, 3, holding("z", 90))}, watch.RetentionRules{Keep: 1}, []string{"a", "c"}},
+		{"equal ones that are apart stay", []snapshot.Snapshot{kept("a", p, 1, holding("x", 1)), kept("b", p, 2, holding("y", 1)), kept("c", p, 3, holding("x", 1))}, watch.RetentionRules{Keep: 9}, []string{"a", "b", "c"}},
+		{"other reasons stand between them or not", []snapshot.Snapshot{kept("a", sch, 1, holding("x", 1)), kept("b", p, 2, holding("x", 1)), kept("c", sch, 3, holding("x", 1)), kept("d", m, 4, holding("x", 1))},
+			watch.RetentionRules{Keep: 9}, []string{"a", "b", "d"}},
+		{"what people pinned, or gave an expiry, stays", []snapshot.Snapshot{kept("a", p, 1, holding("x", 1)), kept("b", p, 2, holding("x", 1), pinned), kept("c", p, 3, holding("x", 1), expires(1))},
+			watch.RetentionRules{Keep: 1}, []string{"a", "b", "c"}},
+		{"what an open incident refers to stays", []snapshot.Snapshot{kept("a", p, 1, holding("x", 1)), kept("b", p, 2, holding("x", 1))}, watch.RetentionRules{Keep: 1, Referred: map[int64]bool{1002: true}}, []string{"a", "b"}},
+		{"how long it ran is known of the one that stays", []snapshot.Snapshot{kept("a", m, 0), kept("b", sch, 1, holding("x", 1)), kept("c", sch, 2, holding("x", 2)), kept("d", sch, 3, holding("x", 90))},
+			watch.RetentionRules{Keep: 1}, []string{"a", "b"}},
+		{"what is gone goes for its age", []snapshot.Snapshot{kept("a", b, 50, holding("x", 90)), kept("b", p, 60, holding("y", 90)), kept("c", m, 70, pinned)}, watch.RetentionRules{Keep: 9, MaxAge: 48 * time.Hour, Gone: true}, []string{"c"}},
+		{"and not before", []snapshot.Snapshot{kept("a", b, 40), kept("b", p, 44)}, watch.RetentionRules{Keep: 9, MaxAge: 48 * time.Hour, Gone: true}, []string{"a", "b"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.rules.Now, test.rules.LongRun = noon, time.Hour
+			test.rules.Same = func(a, b snapshot.Snapshot) bool { return a.Note == b.Note && a.Note != "" }
+			test.rules.Running = func(s snapshot.Snapshot) bool { return s.Note == "now" }
+			goes := watch.Surplus(test.list, test.rules)
+			var got []string
+			for _, s := range test.list {
+				if !slices.ContainsFunc(goes, func(one snapshot.Snapshot) bool { return one.Name == s.Name }) {
+					got = append(got, s.Name)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("what stays (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// With the real engine: the same image, deployed again and again, and then bad ones.
+func TestGoodStateOutlivesRecreatesAndBadDeploys(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Watch(func(c *watch.Config) { c.TidyEvery = 200 * time.Millisecond })
+	deploy := func(image string, n int) {
+		_, _ = k.Try("rm", "-f", api)
+		id := k.Run(api, "--label", "snapback.keep=2", image)
+		k.AwaitBaseline(k.Key(api), id)
+		k.AwaitDeploys(k.Key(api), n)
+	}
+	deploy(k.Server("good"), 0)
+	good := k.Container(api).ImageID
+	key := k.Key(api)
+	k.Until("it is noted that the good state runs well", func() bool {
+		list := k.Of(key, snapshot.Baseline)
+		return len(list) > 0 && list[0].RanFor > 0 && list[0].LastSeenAt.After(list[0].CreatedAt)
+	})
+	if err := k.DB.SeeWell(t.Context(), key, k.Container(api).ID, time.Now(), 2*time.Hour); err != nil { // hours later
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		deploy(k.Name("good"), n+1)
+	}
+	k.Until("the recreates are one", func() bool { return len(k.Of(key, snapshot.PreDeploy)) == 1 })
+	for n := range 4 {
+		deploy(k.Server(fmt.Sprint("bad-", n)), n+4)
+	}
+	k.Until("there are not too many", func() bool { return len(k.Of(key, snapshot.PreDeploy)) <= 3 })
+	list := k.Of(key, snapshot.PreDeploy)
+	if !slices.ContainsFunc(list, func(s snapshot.Snapshot) bool { return s.ImageID == good }) {
+		t.Errorf("the good state is gone; %d others are left", len(list))
+	}
+}
+
 func TestSurplusIsWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
 	const m, p, b, sch = snapshot.Manual, snapshot.PreDeploy, snapshot.Baseline, snapshot.Scheduled

@@ -24,6 +24,7 @@ type Config struct {
 	BaselineAfter time.Duration // how long a container must be up and healthy to be the good state; 0: 1 min
 	Explicit      time.Duration // how long a pre-deploy snapshot taken beforehand stands for the next deploy; 0: 6 h
 	MaxAge        time.Duration // snapshots older than that go; 0: never for their age
+	LongRun       time.Duration // the newest state that ran for longer, and is not what runs, is never removed; 0: 1 h
 	Every         time.Duration // how often to look although no event came; 0: 2 min
 	TidyEvery     time.Duration // how often to remove surplus snapshots and look for missing images; 0: 3 min
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
@@ -42,6 +43,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.BaselineAfter, time.Minute)
 	set(&c.Explicit, 6*time.Hour)
+	set(&c.LongRun, time.Hour)
 	set(&c.Every, 2*time.Minute)
 	set(&c.TidyEvery, 3*time.Minute)
 	set(&c.Quiet, 100*time.Millisecond)
@@ -81,6 +83,8 @@ type Watcher struct {
 	waits      map[string]time.Duration // by the engine's ID: how long to wait after the last try of a baseline
 	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen beside another one of its line
 	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
+	seen       map[string]time.Time     // by the engine's ID: when it was last noted that a container runs well
+	compared   map[string]bool          // by the names of two states: whether they are the same
 	identities []watched                // what the last look showed
 	waiting    []snapshot.Observation   // and who waited beside them
 
@@ -98,7 +102,7 @@ func New(c Config) *Watcher {
 	w := &Watcher{
 		Config: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
 		busy: map[string]*work{}, ended: map[string]time.Time{}, renamed: map[string]renaming{}, due: map[string]time.Time{},
-		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{},
+		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{}, seen: map[string]time.Time{}, compared: map[string]bool{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	return w
@@ -291,6 +295,7 @@ func (w *Watcher) forget() {
 	gone := func(id string, _ time.Time) bool { return !there[id] }
 	maps.DeleteFunc(w.due, gone)
 	maps.DeleteFunc(w.noticed, gone)
+	maps.DeleteFunc(w.seen, gone)
 	maps.DeleteFunc(w.waits, func(id string, _ time.Duration) bool { return !there[id] })
 	maps.DeleteFunc(w.tries, func(id string, _ int) bool { return !there[id] })
 	maps.DeleteFunc(w.ended, func(_ string, at time.Time) bool { return time.Since(at) > time.Hour })

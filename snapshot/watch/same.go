@@ -1,0 +1,105 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// seeEvery is how often it is noted that a container still runs well.
+const seeEvery = 10 * time.Minute
+
+// rulesFor are the rules of retention for one container.
+func (w *Watcher) rulesFor(ctx context.Context, c snapshot.Container, referred map[int64]bool) (RetentionRules, error) {
+	rules := RetentionRules{
+		Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred, LongRun: w.LongRun, Gone: c.State == "gone", Same: w.same,
+	}
+	if rules.Gone {
+		return rules, nil
+	}
+	now, err := w.Store.Occupant(ctx, c.Key)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return rules, nil
+	}
+	rules.Running = func(s snapshot.Snapshot) bool {
+		return s.ContainerID == now.ID || w.equal(fmt.Sprintf("%d %s", s.ID, now.ID), s.Document, now.Document)
+	}
+	return rules, err
+}
+
+// same says whether two snapshots hold the same: the same image and settings, nothing written beside it, and no contents of
+// volumes, which are of their moment. A state in which a container was unwell is none that a good one stands for.
+func (w *Watcher) same(a, b snapshot.Snapshot) bool {
+	if a.Committed || b.Committed || a.Volumes != nil || b.Volumes != nil || a.Unwell != b.Unwell || a.Spiked != b.Spiked {
+		return false
+	}
+	return w.equal(fmt.Sprintf("%d %d", a.ID, b.ID), a.Document, b.Document)
+}
+
+// equal says whether nothing differs between two documents, and remembers it under a name: they never change.
+func (w *Watcher) equal(name string, a, b json.RawMessage) bool {
+	w.mu.Lock()
+	known, there := w.compared[name]
+	w.mu.Unlock()
+	if there {
+		return known
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return false // one that no key opens
+	}
+	changes, err := w.Engine.Changes(a, b)
+	if err != nil {
+		w.Logger.Warn("comparing two snapshots", "err", err)
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.compared) > 10_000 {
+		clear(w.compared)
+	}
+	w.compared[name] = len(changes) == 0
+	return len(changes) == 0
+}
+
+// seeWell notes of every container that has a baseline that it still runs well, so that its state is known for a good one.
+func (w *Watcher) seeWell(ctx context.Context, _ string) error {
+	w.mu.Lock()
+	identities := w.identities
+	w.mu.Unlock()
+	var errs error
+	for _, p := range identities {
+		if p.Baseline == p.Now.ID && p.Now.State == "running" && w.toSee(p.Now.ID) {
+			errs = errors.Join(errs, w.seeOne(ctx, p.Now))
+		}
+	}
+	return errs
+}
+
+// toSee says whether a container is to be looked at again, and that it is now.
+func (w *Watcher) toSee(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.seen[id]) < min(seeEvery, w.LongRun/2) {
+		return false
+	}
+	w.seen[id] = time.Now()
+	return true
+}
+
+func (w *Watcher) seeOne(ctx context.Context, s snapshot.Observation) error {
+	now, err := w.Engine.Inspect(ctx, s.ID)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, good := w.provedGood(now); !good {
+		return nil
+	}
+	return w.Store.SeeWell(ctx, s.Key, s.ID, time.Now(), now.Up)
+}
