@@ -52,7 +52,21 @@ func outcome(r restore.Restore) string {
 	case restore.Reverted:
 		return "↩️ *The restore did not work.* " + sentence + who
 	}
-	return "🆘 *" + quote(r.Container, 120) + " needs you.* " + quote(r.Error, 1500) + who
+	return "🆘 *" + quote(r.Container, 120) + " needs you.* " + withCommands(r.Error, 1500) + who
+}
+
+// withCommands is a text for people as mrkdwn, with the commands for the engine's host, if there are any, as a block to copy from.
+func withCommands(text string, limit int) string {
+	before, commands, after := restore.ByHand(text)
+	if len(commands) == 0 {
+		return quote(text, limit)
+	}
+	var rows []string
+	for _, command := range commands {
+		rows = append(rows, fit(strings.ReplaceAll(oneLine(command), "`", "ˋ"), 200))
+	}
+	block := "On the engine's host:\n```\n" + lines(limit, append(rows, "docker ps -a")...) + "\n```"
+	return quote(before, limit) + "\n" + block + quote(after, 400)
 }
 
 func success(r restore.Restore) string {

@@ -114,7 +114,7 @@ var renderings = map[string]func(*bot.View){
 	"failed": func(v *bot.View) {
 		restoring(restore.Failed, 5)(v)
 		v.Restore.Phases = append(v.Restore.Phases, restore.Phase{State: restore.Reverting, Ms: 900})
-		v.Restore.Error = "it did not stay up; and then the old container could not be put back. On the engine's host: docker start 1f1e1d1c1b1a"
+		v.Restore.Error = "it did not stay up; and then the old container could not be put back. On the engine's host: docker rename 1f1e1d1c1b1a api; docker start 1f1e1d1c1b1a; and look at docker ps -a"
 	},
 	"spike": func(v *bot.View) { v.Containers[0].Errors = theSpike() },
 	"errors_usual": func(v *bot.View) {

@@ -30,7 +30,7 @@ func loud(e incidents.Entry) bool {
 
 // reply draws an entry.
 func reply(e incidents.Entry, mark string) Rendering {
-	text := mark + " " + quote(e.Summary, 2500)
+	text := mark + " " + withCommands(e.Summary, 2000)
 	if e.Source.System == "pagerduty" && linkable(e.Source.URL) && size(e.Source.URL) < 400 {
 		text += " · " + link(e.Source.URL, "PagerDuty")
 	}

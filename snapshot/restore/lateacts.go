@@ -245,13 +245,7 @@ func (rec *reconciliation) bringUp(ctx context.Context, id string) error {
 	if err != nil || !rec.named(c) {
 		return err
 	}
-	name, policy, runs := rec.last.Container, rec.last.Plan.NewPolicy, true
-	if rec.last.State == Reverted {
-		name, policy, runs = rec.last.oldName(), rec.last.Plan.OldPolicy, rec.last.Plan.OldRunning
-		if rec.last.Plan.OldID == rec.over.Plan.OldID { // the last restore may have seen it only after the late act
-			policy, runs = rec.over.Plan.OldPolicy, rec.over.Plan.OldRunning
-		}
-	}
+	name, policy, runs := rec.asItWas()
 	if c.Name != name {
 		err = rec.do(ctx, "gave "+c.Name+" the name "+name+" again", func() error { return rec.Engine.Rename(ctx, id, name) })
 	}
@@ -262,6 +256,53 @@ func (rec *reconciliation) bringUp(ctx context.Context, id string) error {
 		err = rec.do(ctx, "started "+name+" again", func() error { return rec.Engine.Start(ctx, id) })
 	}
 	return err
+}
+
+// asItWas is how the rightful container is called, when the engine restarts it, and whether it has to run.
+func (rec *reconciliation) asItWas() (name string, policy snapshot.RestartPolicy, runs bool) {
+	name, policy, runs = rec.last.Container, rec.last.Plan.NewPolicy, true
+	if rec.last.State == Reverted {
+		name, policy, runs = rec.last.oldName(), rec.last.Plan.OldPolicy, rec.last.Plan.OldRunning
+		if rec.last.Plan.OldID == rec.over.Plan.OldID { // the last restore may have seen it only after the late act
+			policy, runs = rec.over.Plan.OldPolicy, rec.over.Plan.OldRunning
+		}
+	}
+	return name, policy, runs
+}
+
+// advice is what a person does by hand when it can't be put right. The commands are of use whatever has been done already.
+func (rec *reconciliation) advice(ctx context.Context) string {
+	winner, err := rec.rightful(ctx)
+	switch {
+	case rec.last.ID == 0 || err != nil: // only a stray of a refused restore, or an engine that does not answer
+		return byHand([]string{"docker ps -a --filter name=" + rec.over.Container})
+	case winner == "":
+		return "The one that should run is gone: start one by hand, or restore another snapshot"
+	}
+	name, policy, runs := rec.asItWas()
+	var commands []string
+	for _, id := range rec.startedLate() {
+		if c, err := rec.Engine.Inspect(ctx, id); id != winner && err == nil {
+			commands = append(commands, rec.asideByHand(c, name)...)
+		}
+	}
+	commands = append(commands, fmt.Sprintf("docker rename %.12s %s", winner, name))
+	if policy.String() != "" && !rec.last.Plan.AutoRemove {
+		commands = append(commands, fmt.Sprintf("docker update --restart=%s %.12s", policy, winner))
+	}
+	if runs {
+		commands = append(commands, fmt.Sprintf("docker start %.12s", winner))
+	}
+	return byHand(commands)
+}
+
+// asideByHand are the commands that set a container aside which must not run.
+func (rec *reconciliation) asideByHand(c snapshot.Inspection, name string) []string {
+	commands := []string{fmt.Sprintf("docker update --restart=no %.12s", c.ID), fmt.Sprintf("docker stop %.12s", c.ID)}
+	if c.Name == name {
+		commands = append(commands, fmt.Sprintf("docker rename %.12s %s.aside", c.ID, name))
+	}
+	return commands
 }
 
 // do acts, unless another restore has begun meanwhile, and remembers what was done.
@@ -292,7 +333,7 @@ func (rec *reconciliation) notify(ctx context.Context, failed error) error {
 	}
 	said, kind := "It was put right: "+strings.Join(rec.done, ", "), incidents.KindRestoreMended
 	if failed != nil {
-		said, kind = fmt.Sprintf("It can't be put right: %v. Look at docker ps -a", failed), incidents.KindRestoreMendFailed
+		said, kind = fmt.Sprintf("It can't be put right: %v. %s", failed, rec.advice(ctx)), incidents.KindRestoreMendFailed
 	}
 	details, _ := incidents.Details(map[string]any{"restore_id": rec.over.ID, "container": rec.over.Container, "done": rec.done}) // strings: always encodable
 	_, err := rec.Taker.Audit.Record(ctx, incidents.Entry{

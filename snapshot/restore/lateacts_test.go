@@ -3,12 +3,15 @@ package restore_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/internal/snapshottest"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -231,6 +234,39 @@ func TestMendingLeavesWhatAPersonDid(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMendingThatFailsSaysWhatToDoByHand(t *testing.T) {
+	d := setup(t).broken("--restart", "on-failure:3")
+	first := d.with(restore.Config{Engine: d.failing(), Bot: "first"})
+	reverted := d.over(d.ask(), 2*time.Minute)
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.Docker("stop", "--time", "0", d.name) // the late act
+	d.takenFrom(reverted.ID, "second")
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.start = func(context.Context, string) error { return errors.New("cannot start") }
+	d.beside(restore.Config{Engine: engine, Bot: "second"})
+	var said string
+	d.await(3*time.Minute, "it gives up", func() bool {
+		for _, e := range snapshottest.Must(d.DB.Entries(t.Context(), 0, 0)) {
+			if e.Kind == incidents.KindRestoreMendFailed {
+				said = e.Summary
+			}
+		}
+		return said != ""
+	})
+	_, commands, _ := restore.ByHand(said)
+	if len(commands) == 0 {
+		t.Fatalf("it names no command: %s", said)
+	}
+	for _, command := range commands {
+		if out, err := d.Try(strings.Fields(command)[1:]...); err != nil { // as for a name that it has already
+			t.Logf("%s: %s", command, out)
+		}
+	}
+	d.runs(d.old)
 }
 
 // Somebody restores while what came late is being put right.

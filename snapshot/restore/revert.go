@@ -56,7 +56,7 @@ func (ctr *container) advice(ctx context.Context) string {
 		commands = append(commands, fmt.Sprintf("docker update --restart=%s %.12s", policy, id))
 	}
 	commands = append(commands, fmt.Sprintf("docker start %.12s", id))
-	return ctr.volumesAdvice() + "On the engine's host: " + strings.Join(commands, "; ") + "; and look at docker ps -a"
+	return ctr.volumesAdvice() + byHand(commands)
 }
 
 // volumesAdvice warns of volumes that may hold half of the old contents and half of the new.

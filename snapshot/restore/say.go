@@ -159,3 +159,23 @@ func (r Restore) details(to State) any {
 	}
 	return d
 }
+
+// How commands for a person stand in a sentence.
+const (
+	onHost  = "On the engine's host: "
+	andLook = "; and look at docker ps -a"
+)
+
+// byHand is what a person does on the engine's host, in a sentence.
+func byHand(commands []string) string { return onHost + strings.Join(commands, "; ") + andLook }
+
+// ByHand takes the commands out of a text that tells a person what to do on the engine's host: what stands before them, the
+// commands, and what stands after. Without commands, all of it stands before.
+func ByHand(text string) (before string, commands []string, after string) {
+	before, rest, found := strings.Cut(text, onHost)
+	if !found {
+		return text, nil, ""
+	}
+	list, after, _ := strings.Cut(rest, andLook)
+	return before, strings.Split(list, "; "), after
+}
