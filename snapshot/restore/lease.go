@@ -14,7 +14,7 @@ import (
 // every act on the engine the holder asks guard whether it may still act.
 //
 // When the journal can't be reached, nobody else can claim the restore through it either, and a container that was
-// stopped a moment ago must not stay stopped for it: a swap that has begun may go on, for grace at most. What two
+// stopped a moment ago must not stay stopped for it: a swap or a revert that has begun may go on, for grace at most. What two
 // bots would do then is the same and can be done twice. A journal that says "fenced" is obeyed at once.
 type lease struct {
 	journal   Journal
@@ -50,8 +50,8 @@ func (l *lease) state() (left time.Duration, lost bool) {
 	return min(time.Until(l.until), time.Until(l.until.Round(0))), l.lost
 }
 
-// guard returns nil when the holder may act now. swapping says that the swap has begun.
-func (l *lease) guard(ctx context.Context, swapping bool) error {
+// guard returns nil when the holder may act now. between says that nothing may run for as long as it does not act.
+func (l *lease) guard(ctx context.Context, between bool) error {
 	left, lost := l.state()
 	if lost {
 		return ErrFenced
@@ -65,7 +65,7 @@ func (l *lease) guard(ctx context.Context, swapping bool) error {
 		return nil
 	case errors.Is(err, ErrFenced):
 		return ErrFenced
-	case swapping && -left < l.grace:
+	case between && -left < l.grace:
 		return nil
 	}
 	return fmt.Errorf("%w: renewing the lease: %w", snapshot.ErrJournalAway, err)

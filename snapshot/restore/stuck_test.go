@@ -430,3 +430,32 @@ func TestCommandsOfAFailedRestoreBringTheOldContainerBack(t *testing.T) {
 		t.Errorf("its restart policy is %s, %v", in.RestartPolicy, err)
 	}
 }
+
+// The old container is stopped by then, and would stay so for as long as Postgres is away.
+func TestRevertGoesOnWhileTheJournalIsAway(t *testing.T) {
+	d := setup(t).broken("--restart", "always")
+	j, engine := &cutJournal{DB: d.DB}, d.failing()
+	var id atomic.Int64
+	var once sync.Once
+	engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+		if r, err := d.DB.Restore(ctx, id.Load()); err == nil && r.State == restore.Reverting {
+			once.Do(func() {
+				j.set(away)
+				cut := time.Now()
+				d.await(time.Minute, "the lease has run out", func() bool { return time.Since(cut) > 2*shortLease })
+			})
+		}
+		return d.Engine().Inspect(ctx, ref)
+	}
+	d.with(restore.Config{Engine: engine, Journal: j, Lease: shortLease})
+	id.Store(d.ask())
+	d.await(2*time.Minute, "the old container runs again", func() bool {
+		in, err := d.Engine().Inspect(t.Context(), d.name)
+		return err == nil && in.ID == d.old && in.State == "running" && j.ask(t.Context()) != nil
+	})
+	j.set(nil)
+	if r := d.over(id.Load(), 2*time.Minute); r.State != restore.Reverted {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	d.runs(d.old)
+}

@@ -40,7 +40,8 @@ func (t *task) attempt(ctx context.Context, limit time.Duration, do func(context
 	if ctx.Err() != nil && !swapping {
 		return context.Cause(ctx), false
 	}
-	if err := t.lease.guard(context.WithoutCancel(ctx), swapping); err != nil {
+	between := swapping || t.restore.State == Reverting
+	if err := t.lease.guard(context.WithoutCancel(ctx), between); err != nil {
 		return err, false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
