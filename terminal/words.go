@@ -3,6 +3,8 @@ package terminal
 import (
 	"errors"
 	"net/http"
+
+	"github.com/snapback/snapback/internal/refusals"
 )
 
 // problem is what a person is told (RFC 9457).
@@ -14,41 +16,36 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// refusals is the one table from errors to answers. What isn't in it is an internal error, whose cause is for the log.
-// The order matters where an error is several of them.
-var refusals = []struct {
-	err    error
-	status int
-	code   string
-	words  string
-}{
-	{ErrNotRecorded, http.StatusServiceUnavailable, "not_recorded", "This can't be recorded right now, so it isn't started. Try again in a minute."},
-	{ErrStoreAway, http.StatusServiceUnavailable, "database_away", "Snapback's database does not answer right now. Try again in a minute."},
-	{ErrLinkForged, http.StatusForbidden, "link_invalid", "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
-	{ErrLinkUnknown, http.StatusForbidden, "link_invalid", "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
-	{ErrLinkExpired, http.StatusGone, "link_expired", "This link has expired. Tap Terminal in Slack again."},
-	{ErrLinkUsed, http.StatusGone, "link_used", "This link was already used. Tap Terminal in Slack again."},
-	{ErrNoSession, http.StatusUnauthorized, "no_session", "There is no open session in this browser. Tap Terminal in Slack to get a link."},
-	{ErrOtherSession, http.StatusConflict, "other_session", "This browser has opened another terminal since. Tap Terminal in Slack again for this one."},
-	{ErrSessionOver, http.StatusGone, "session_over", "The session is over. Tap Terminal in Slack for a new one."},
-	{ErrIncidentResolved, http.StatusGone, "incident_resolved", "The incident is resolved, which ends its terminals."},
-	{ErrNotEnabled, http.StatusForbidden, "not_enabled", "The container does not carry the label snapback.enable=true, so it can't be opened."},
-	{ErrNotAllowed, http.StatusForbidden, "not_allowed", "You may not open this here. The container's labels say who may."},
-	{ErrUnsure, http.StatusServiceUnavailable, "unsure", "Slack or PagerDuty does not tell right now who may open this. Try again in a minute."},
-	{ErrNoContainer, http.StatusNotFound, "no_container", "There is no such container right now."},
-	{ErrNotRunning, http.StatusConflict, "not_running", "The container is not running, so there is nothing to run a shell in. Its logs are still there."},
-	{ErrNoShell, http.StatusConflict, "no_shell", "This container has no shell that could be started. Its logs are still there."},
-	{ErrTooMany, http.StatusTooManyRequests, "too_many", "Too many terminals are open for you or for this container. Close one first."},
-	{errStopping, http.StatusServiceUnavailable, "restarting", "Snapback is restarting. Try again in a moment."},
-	{errAway, http.StatusGone, "away", "The shell was ended because nobody was connected to it."},
-	{errOrigin, http.StatusForbidden, "wrong_origin", "This page was not opened from Snapback's own address."},
-	{errMalformed, http.StatusBadRequest, "malformed", "The request is not one that the terminal page makes."},
-	{errTooLarge, http.StatusRequestEntityTooLarge, "too_large", "The request is too large."},
-	{errSlowDown, http.StatusTooManyRequests, "slow_down", "Too many refused attempts from your address. Wait a minute."},
-	{errNoPage, http.StatusServiceUnavailable, "no_page", "This build of Snapback has no terminal page: it was built without its front end."},
-	{errNotFound, http.StatusNotFound, "not_found", "There is nothing at this address."},
-	{errMethod, http.StatusMethodNotAllowed, "method", "This address does not take that method."},
-	{errMediaType, http.StatusUnsupportedMediaType, "media_type", "This address takes JSON."},
+// own are the refusals that only terminals have; they come before those of the domain. What isn't in either is an internal
+// error, whose cause is for the log. The order matters where an error is several of them.
+var own = []refusals.Row{
+	{Err: ErrNotRecorded, Status: http.StatusServiceUnavailable, Code: "not_recorded", Detail: "This can't be recorded right now, so it isn't started. Try again in a minute."},
+	{Err: ErrStoreAway, Status: http.StatusServiceUnavailable, Code: "database_away", Detail: "Snapback's database does not answer right now. Try again in a minute."},
+	{Err: ErrLinkForged, Status: http.StatusForbidden, Code: "link_invalid", Detail: "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
+	{Err: ErrLinkUnknown, Status: http.StatusForbidden, Code: "link_invalid", Detail: "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
+	{Err: ErrLinkExpired, Status: http.StatusGone, Code: "link_expired", Detail: "This link has expired. Tap Terminal in Slack again."},
+	{Err: ErrLinkUsed, Status: http.StatusGone, Code: "link_used", Detail: "This link was already used. Tap Terminal in Slack again."},
+	{Err: ErrNoSession, Status: http.StatusUnauthorized, Code: "no_session", Detail: "There is no open session in this browser. Tap Terminal in Slack to get a link."},
+	{Err: ErrOtherSession, Status: http.StatusConflict, Code: "other_session", Detail: "This browser has opened another terminal since. Tap Terminal in Slack again for this one."},
+	{Err: ErrSessionOver, Status: http.StatusGone, Code: "session_over", Detail: "The session is over. Tap Terminal in Slack for a new one."},
+	{Err: ErrIncidentResolved, Status: http.StatusGone, Code: "incident_resolved", Detail: "The incident is resolved, which ends its terminals."},
+	{Err: ErrNotEnabled, Status: http.StatusForbidden, Code: "not_enabled", Detail: "The container does not carry the label snapback.enable=true, so it can't be opened."},
+	{Err: ErrNotAllowed, Status: http.StatusForbidden, Code: "not_allowed", Detail: "You may not open this here. The container's labels say who may."},
+	{Err: ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure", Detail: "Slack or PagerDuty does not tell right now who may open this. Try again in a minute."},
+	{Err: ErrNoContainer, Status: http.StatusNotFound, Code: "no_container", Detail: "There is no such container right now."},
+	{Err: ErrNotRunning, Status: http.StatusConflict, Code: "not_running", Detail: "The container is not running, so there is nothing to run a shell in. Its logs are still there."},
+	{Err: ErrNoShell, Status: http.StatusConflict, Code: "no_shell", Detail: "This container has no shell that could be started. Its logs are still there."},
+	{Err: ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many", Detail: "Too many terminals are open for you or for this container. Close one first."},
+	{Err: errStopping, Status: http.StatusServiceUnavailable, Code: "restarting", Detail: "Snapback is restarting. Try again in a moment."},
+	{Err: errAway, Status: http.StatusGone, Code: "away", Detail: "The shell was ended because nobody was connected to it."},
+	{Err: errOrigin, Status: http.StatusForbidden, Code: "wrong_origin", Detail: "This page was not opened from Snapback's own address."},
+	{Err: errMalformed, Status: http.StatusBadRequest, Code: "malformed", Detail: "The request is not one that the terminal page makes."},
+	{Err: errTooLarge, Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "The request is too large."},
+	{Err: errSlowDown, Status: http.StatusTooManyRequests, Code: "slow_down", Detail: "Too many refused attempts from your address. Wait a minute."},
+	{Err: errNoPage, Status: http.StatusServiceUnavailable, Code: "no_page", Detail: "This build of Snapback has no terminal page: it was built without its front end."},
+	{Err: errNotFound, Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address."},
+	{Err: errMethod, Status: http.StatusMethodNotAllowed, Code: "method", Detail: "This address does not take that method."},
+	{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: "media_type", Detail: "This address takes JSON."},
 }
 
 var (
@@ -63,10 +60,8 @@ var (
 )
 
 func describe(err error) problem {
-	for _, r := range refusals {
-		if errors.Is(err, r.err) {
-			return problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Code: r.code, Detail: r.words}
-		}
+	if r, ok := refusals.Find(err, own, refusals.Table()); ok {
+		return problem{Type: "about:blank", Title: http.StatusText(r.Status), Status: r.Status, Code: r.Code, Detail: r.Detail}
 	}
 	const status = http.StatusInternalServerError
 	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: "internal", Detail: "Something went wrong on our side; the log says what. Try again."}

@@ -31,7 +31,7 @@ snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sea
 snapshot/watch:          snapshot incidents
 snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
-terminal:                access incidents internal/limit
+terminal:                access incidents internal/limit internal/refusals
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
