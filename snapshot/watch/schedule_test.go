@@ -83,16 +83,33 @@ func TestScheduleIsTakenOncePerTickByTwoBotsAndRefreshesTheBaseline(t *testing.T
 	first := k.Of(key, snapshot.Baseline)[0]
 	k.Docker("exec", api, "/app", "touch", "/written")
 	k.Until("three ticks have been taken", func() bool { return len(k.Of(key, snapshot.Scheduled)) >= 3 })
-	list := k.Of(key, snapshot.Scheduled)
-	for i, s := range list[1:] {
-		if apart := list[i].CreatedAt.Sub(s.CreatedAt); apart < time.Second {
-			t.Errorf("%s and %s were taken %s apart: that is the same tick twice", list[i].Name, s.Name, apart)
-		}
+	// Under load one may come late, and the next soon after it: what tells is how many there were ticks for.
+	ticks := int(time.Since(k.Container(api).CreatedAt)/(2*time.Second)) + 1
+	if taken := k.scheduledAfter(key, 0); taken > ticks {
+		t.Errorf("%d were taken for %d ticks", taken, ticks)
 	}
 	k.Until("the baseline holds what was written", func() bool {
 		list := k.Of(key, snapshot.Baseline)
 		return len(list) == 1 && list[0].ID != first.ID && list[0].Committed && list[0].ContainerID == id
 	})
+}
+
+// newestScheduled is the ID of the newest scheduled snapshot, 0 when there is none.
+func (k *kit) newestScheduled(key string) (id int64) {
+	for _, s := range k.Of(key, snapshot.Scheduled) {
+		id = max(id, s.ID)
+	}
+	return id
+}
+
+// scheduledAfter counts the scheduled snapshots that were taken after the one with that ID, also those that are gone.
+func (k *kit) scheduledAfter(key string, id int64) (n int) {
+	for last := k.newestScheduled(key); id < last; last-- {
+		if s, err := k.DB.SnapshotByID(k.T.Context(), last); err == nil && s.Key == key && s.Reason == snapshot.Scheduled {
+			n++
+		}
+	}
+	return n
 }
 
 func TestMissedTicksAreTakenOnceAfterDowntime(t *testing.T) {
@@ -104,13 +121,7 @@ func TestMissedTicksAreTakenOnceAfterDowntime(t *testing.T) {
 	k.AwaitBaseline(key, id)
 	stop()
 	away := time.Now()
-	// Those of one state become one, and the newest stays: how many were taken, their names' numbers don't tell.
-	newest := func() (id int64) {
-		for _, s := range k.Of(key, snapshot.Scheduled) {
-			id = max(id, s.ID)
-		}
-		return id
-	}
+	newest := func() int64 { return k.newestScheduled(key) } // those of one state become one, and the newest stays
 	before := newest()
 	k.Until("several ticks have been missed", func() bool { return time.Since(away) > 6*time.Second })
 	back := time.Now()
@@ -118,13 +129,7 @@ func TestMissedTicksAreTakenOnceAfterDowntime(t *testing.T) {
 	k.Until("a missed tick is taken", func() bool { return newest() > before })
 	stop()
 	ticks := int(time.Since(back)/(2*time.Second)) + 1
-	taken := 0
-	for id := before + 1; id <= newest(); id++ {
-		if s, err := k.DB.SnapshotByID(t.Context(), id); err == nil && s.Key == key && s.Reason == snapshot.Scheduled {
-			taken++
-		}
-	}
-	if taken > ticks {
+	if taken := k.scheduledAfter(key, before); taken > ticks {
 		t.Errorf("%d were taken, want at most %d: one for all that were missed", taken, ticks)
 	}
 }
