@@ -186,10 +186,10 @@ func age(taken, opened time.Time) string {
 	switch {
 	case opened.IsZero():
 		return ""
-	case taken.After(opened):
+	case incidents.Since(opened, taken):
 		return " (since the alert)"
 	}
-	return " (" + span(opened.Sub(taken)) + " before)"
+	return " (" + span(max(0, opened.Sub(taken))) + " before)"
 }
 
 // whatHappens is the confirm dialog's text: what changes and what stays, and then as much of the rest as there is room for.

@@ -189,10 +189,11 @@ func when(v View, d snapshot.Deploy) string {
 		return d.At.In(v.Zone).Format("Jan 2 15:04")
 	}
 	side := "before"
-	if d.At.After(opened) {
-		side = "after the alert"
+	ago := max(0, opened.Sub(d.At))
+	if after(d, opened) {
+		ago, side = d.At.Sub(opened), "after the alert"
 	}
-	return fmt.Sprintf("%s (%s %s)", clock(d.At, opened, v.Zone), span(opened.Sub(d.At)), side)
+	return fmt.Sprintf("%s (%s %s)", clock(d.At, opened, v.Zone), span(ago), side)
 }
 
 // carriesLine says why there is no button for what the bot depends on.

@@ -155,7 +155,7 @@ func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.
 }
 
 // after says that a deploy came after the alert, and so is no cause of it.
-func after(d snapshot.Deploy, opened time.Time) bool { return !opened.IsZero() && d.At.After(opened) }
+func after(d snapshot.Deploy, opened time.Time) bool { return incidents.Since(opened, d.At) }
 
 // suspects are those of all that come first in recent.
 func suspects(all []snapshot.Container, recent []snapshot.Deploy) []snapshot.Container {

@@ -52,6 +52,10 @@ type Incident struct {
 // Open says whether somebody may still have to act.
 func (i Incident) Open() bool { return i.Status != Resolved }
 
+// Since says that something at t came after the alert, which was opened then; false when opened is zero. PagerDuty tells whole
+// seconds: what lies within the same one counts as before the alert, or the deploy that set it off at once would be no cause of it.
+func Since(opened, t time.Time) bool { return !opened.IsZero() && t.Sub(opened) >= time.Second }
+
 // ActorKind says what sort of being acted.
 type ActorKind string
 

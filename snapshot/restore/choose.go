@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -44,7 +45,7 @@ func (s Scene) Doubt(snap snapshot.Snapshot) string {
 		return "when it was taken, " + snap.Unwell
 	case snap.Spiked:
 		return "errors were at a spike's rate when it was taken"
-	case !s.Opened.IsZero() && snap.CreatedAt.After(s.Opened):
+	case incidents.Since(s.Opened, snap.CreatedAt):
 		return "it was taken since the alert"
 	case snap.ContainerID != "" && snap.ContainerID == s.atAlert():
 		return "it is what ran when the alert came"
@@ -64,7 +65,7 @@ func (s Scene) atAlert() string {
 	}
 	at := ""
 	for _, d := range s.Deploys {
-		if !d.At.After(s.Opened) {
+		if !incidents.Since(s.Opened, d.At) {
 			return d.AfterID
 		}
 		at = d.BeforeID // the oldest one since the alert says what it replaced

@@ -75,6 +75,11 @@ func TestFirstButtonIsTheNewestStateThatDiffersAndWasGood(t *testing.T) {
 			kept:  []snapshot.Snapshot{kept("pre-deploy-0350", "bad", 350, snapshot.PreDeploy), kept("scheduled", "bad", 120, snapshot.Scheduled), kept("pre-deploy-2255", "good", 55, snapshot.PreDeploy)},
 			want:  "pre-deploy-2255",
 		},
+		"the alert came at once, and PagerDuty tells whole seconds": {
+			scene: restore.Scene{Deploys: deploys("good", -600, "bad", 340), Opened: moment(340).Add(-900 * time.Millisecond)},
+			kept:  []snapshot.Snapshot{kept("pre-deploy-0340", "good", 340, snapshot.PreDeploy)},
+			want:  "pre-deploy-0340",
+		},
 		"the first deploy came since the alert": {
 			scene: restore.Scene{Deploys: deploys("fix", 350)[:1], Opened: moment(340)},
 			kept:  []snapshot.Snapshot{kept("older", "old", -600, snapshot.Manual)},
