@@ -30,7 +30,7 @@ type Config struct {
 	Posted  func(after time.Duration)   // hears how long after an incident was stored its message was posted, for metrics; nil: nobody does
 	Now     func() time.Time            // nil: time.Now
 	Client  *http.Client                // nil: one with a time-out of 15 s
-	Budget  time.Duration               // how long building a message may ask the engine, or wait for the timeline; 0: 2 s
+	Budget  time.Duration               // how long building a message may ask the engine, or wait for the timeline; thrice as long once it is posted; 0: 2 s
 	Late    time.Duration               // a tap that is older when it comes to be handled is refused; 0: 60 s
 	Gap     time.Duration               // between two posts in a channel, beyond a short burst; 0: 1 s
 

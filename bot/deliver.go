@@ -68,7 +68,7 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	v, err := d.view(ctx, in, entries)
+	v, err := d.view(ctx, in, entries, d.budget())
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,15 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
 	}
 	return nil
+}
+
+// budget is how long a message may look things up. One that is posted may take longer for it than one that somebody is waiting for:
+// on a machine that is too busy to answer in time, it would never get its button.
+func (d *delivery) budget() time.Duration {
+	if d.m.TS == "" {
+		return d.cfg.Budget
+	}
+	return 3 * d.cfg.Budget
 }
 
 // news are the entries that are to be told, and those that say what stands: what was asked of PagerDuty just now, what explains

@@ -80,7 +80,6 @@ func TestTimelineNamesTheDeployNearestBeforeTheAlertOnce(t *testing.T) {
 	}
 }
 
-// One delivery of an alert is all that it takes, and it asks for each thing once.
 // A bot that hangs in the middle of a transaction holds the incident's row.
 func TestAlertDoesNotWaitForATimelineThatIsHeld(t *testing.T) {
 	t.Parallel()
@@ -96,6 +95,19 @@ func TestAlertDoesNotWaitForATimelineThatIsHeld(t *testing.T) {
 	n.shop.ExpectMessage(t, "Checkout error rate")
 }
 
+// An engine on a busy machine never answers within what somebody can be left waiting for.
+func TestMessageGetsItsButtonFromAnEngineThatIsSlow(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.slow = 2*time.Second, 3*time.Second })
+	if err := n.bot.Deliver(t.Context(), 7); err == nil {
+		t.Error("the first message counts as complete")
+	}
+	n.shop.ExpectMessage(t, "The container engine does not answer in time")
+	n.deliver(t, 7)
+	n.shop.ExpectMessage(t, "[Restore pre-deploy-2255]")
+}
+
+// One delivery of an alert is all that it takes, and it asks for each thing once.
 func TestADeliveryReadsEachThingOnce(t *testing.T) {
 	t.Parallel()
 	for name, service := range map[string]string{"a container names the service": "PSHOP", "none does": "PNEW"} {

@@ -82,6 +82,7 @@ type world struct {
 	condition    snapshot.Condition // of every container
 	errors       *flat.Alert        // of every container; nil: nobody counts them
 	unanswered   bool               // how containers are is asked in vain
+	slow         time.Duration      // how long what can be restored takes to find out
 	logsRead     int
 	picture      *chart.Chart // of every incident; nil: there is none
 	guests       bool         // their e-mail addresses count
@@ -295,7 +296,10 @@ func (w *world) offer(scene restore.Scene, s snapshot.Snapshot) restore.Offer {
 	}
 }
 
-func (w *world) Offers(_ context.Context, c snapshot.Container, opened time.Time, _ int) ([]restore.Offer, error) {
+func (w *world) Offers(ctx context.Context, c snapshot.Container, opened time.Time, _ int) ([]restore.Offer, error) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < w.slow {
+		return nil, context.DeadlineExceeded
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	scene := restore.Scene{Now: c, Opened: opened, Left: w.left}

@@ -59,7 +59,7 @@ type ContainerView struct {
 
 // view looks everything up. What can't be found out is said in Problem, because an alert without a button is better
 // than none. It returns an error only when the incident's own data can't be read.
-func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []incidents.Entry) (View, error) {
+func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []incidents.Entry, budget time.Duration) (View, error) {
 	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, Asked: b.asked(in, entries), Refused: refusedChannels(entries)}
 	rest, ok, err := b.Restores.LatestRestore(ctx, in.ID)
 	if err != nil {
@@ -72,7 +72,7 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 	if !in.Open() && explained(in, entries) {
 		return v, nil // nothing is offered any more
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.Budget)
+	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	if err := b.fill(ctx, &v); err != nil {
 		b.log.Warn("looking at containers for a message", "incident_id", in.ID, "err", err)
