@@ -156,7 +156,8 @@ var notSeen = []tool{
 		Seen:   "sees each deploy once. No restore can win; the message says that something starts it again, and how to find it",
 		Set:    "before a restore: `systemctl stop UNIT`",
 		deploy: func(r *replay, version string) string { return r.unit(version) },
-		want: outcome{ // what the loop starts during the restore is told as a deploy, with nothing changed
+		unsure: true, // how many the loop starts during the restore depends on who is quicker, and each is told
+		want: outcome{
 			Button: "1", Tapped: []string{"web=2"}, Running: []string{"web=3"}, Shown: []string{"web running"}, Kept: []string{"1", "2"}, Baselines: 1, Told: 3,
 		},
 		also: func(r *replay) {

@@ -36,7 +36,7 @@ type tool struct {
 	deploy func(r *replay, version string) (id string)
 	want   outcome
 
-	unsure bool            // what is shown, kept and told at the end has been seen to be wrong on a busy engine; see Seen
+	unsure bool            // what is shown, kept and told at the end depends on how busy the engine is
 	also   func(r *replay) // what else has to be true at the end; nil nothing
 }
 
