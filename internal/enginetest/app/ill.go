@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,8 @@ func ill(args []string, out io.Writer) (known bool, err error) {
 		}
 	case "spin":
 		fmt.Fprintln(out, "spinning")
-		for {
+		for n := 0; ; n++ {
+			runtime.KeepAlive(n)
 		}
 	case "hang":
 		if len(args) > 1 {
