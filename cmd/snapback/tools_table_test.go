@@ -153,7 +153,7 @@ var notSeen = []tool{
 	},
 	{
 		Name: "systemd with `docker run`", Does: "runs `docker rm -f`, then `docker run --rm`, whenever the container ends",
-		Seen:   "sees each deploy once. No restore can win; the message says that something starts it again, and how to find it",
+		Seen:   "sees a deploy at each start. No restore can win; the message says that something starts it again, and how to find it",
 		Set:    "before a restore: `systemctl stop UNIT`",
 		deploy: func(r *replay, version string) string { return r.unit(version) },
 		unsure: true, // how many the loop starts during the restore depends on who is quicker, and each is told
