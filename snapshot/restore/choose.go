@@ -19,8 +19,9 @@ import (
 //
 // It was good when nothing is known against it (Scene.Doubt):
 //   - no restore was made away from it, nor from a state like it that has not run for an hour since;
-//   - the container was well when it was taken, and errors were not at a spike's rate;
-//   - it was not taken since the alert, and is not of the container that ran when the alert came;
+//   - the container was well when it was taken, and errors were not at a spike's rate, as far as the snapshot says so;
+//   - it was not taken since the alert, unless it is of a container that was replaced before, and is not of the one that ran when
+//     the alert came;
 //   - that container had run for as long as a baseline takes.
 
 // Scene is what is known of a container at the moment when a way out is looked for. Times are UTC.
@@ -45,7 +46,7 @@ func (s Scene) Doubt(snap snapshot.Snapshot) string {
 		return "when it was taken, " + snap.Unwell
 	case snap.Spiked:
 		return "errors were at a spike's rate when it was taken"
-	case incidents.Since(s.Opened, snap.CreatedAt):
+	case incidents.Since(s.Opened, snap.CreatedAt) && !s.replacedBefore(snap.ContainerID):
 		return "it was taken since the alert"
 	case snap.ContainerID != "" && snap.ContainerID == s.atAlert():
 		return "it is what ran when the alert came"
@@ -55,12 +56,10 @@ func (s Scene) Doubt(snap snapshot.Snapshot) string {
 	return ""
 }
 
-const gone = "gone" // as snapshot.Fleet has it
-
 // atAlert is the engine's ID of the container that ran when the alert came; "" when it is not known, as of one that is gone and
-// was never deployed: that it is gone may be all that is wrong.
+// was never deployed: that it is gone may be all that is wrong. None ran when it had gone before.
 func (s Scene) atAlert() string {
-	if s.Opened.IsZero() {
+	if s.Opened.IsZero() || s.Now.Gone() && !s.Now.GoneAt.IsZero() && !incidents.Since(s.Opened, s.Now.GoneAt) {
 		return ""
 	}
 	at := ""
@@ -70,10 +69,15 @@ func (s Scene) atAlert() string {
 		}
 		at = d.BeforeID // the oldest one since the alert says what it replaced
 	}
-	if at == "" && s.Now.State != gone {
+	if at == "" && !s.Now.Gone() {
 		return s.Now.ID
 	}
 	return at
+}
+
+// replacedBefore says that a container had been replaced when the alert came. What is kept of it may be copied later.
+func (s Scene) replacedBefore(id string) bool {
+	return id != "" && slices.ContainsFunc(s.Deploys, func(d snapshot.Deploy) bool { return d.BeforeID == id && !incidents.Since(s.Opened, d.At) })
 }
 
 // ranUntil is how long a container had run at a moment; false when its deploy is not known.

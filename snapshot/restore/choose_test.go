@@ -105,6 +105,16 @@ func TestFirstButtonIsTheNewestStateThatDiffersAndWasGood(t *testing.T) {
 			kept:  []snapshot.Snapshot{kept("baseline", "only", 57, snapshot.Baseline)},
 			want:  "baseline",
 		},
+		"it had gone before the alert, and nothing came for it": {
+			scene: restore.Scene{Deploys: deploys("older", -6000, "good", -600), Opened: moment(340), Now: snapshot.Container{ID: "good", State: "gone", GoneAt: moment(338)}},
+			kept:  []snapshot.Snapshot{kept("baseline", "good", 57, snapshot.Baseline), kept("pre-deploy-1200", "older", -600, snapshot.PreDeploy)},
+			want:  "baseline",
+		},
+		"what was replaced before the alert is copied after it": {
+			scene:   restore.Scene{Deploys: deploys("good", -600, "bad", 339), Opened: moment(340)},
+			kept:    []snapshot.Snapshot{kept("baseline", "bad", 343, snapshot.Baseline), kept("pre-deploy-0339", "good", 341, snapshot.PreDeploy)},
+			running: "baseline", want: "pre-deploy-0339",
+		},
 		"nothing": {want: "!No snapshot of shop is kept"},
 		"images are gone": {
 			kept: []snapshot.Snapshot{missing}, want: "!No good state of shop is kept",

@@ -32,7 +32,7 @@ type comparison struct {
 // present looks at what is there of a container.
 func (r *Restorer) present(ctx context.Context, c snapshot.Container) (comparison, error) {
 	k := comparison{engine: r.Engine}
-	if c.State == gone || c.Elsewhere {
+	if c.Gone() || c.Elsewhere {
 		return k, nil
 	}
 	now, err := r.Engine.Inspect(ctx, c.ID)
@@ -88,7 +88,7 @@ func (k comparison) ofImage(changes []snapshot.Change, snap snapshot.Snapshot) (
 }
 
 // Offers holds all that is kept of a container against what is there now, in the order in which it is offered: see Sort. Of the
-// first n it also runs the preflight of a restore. opened is when the alert came that a way out is looked for; zero: there is
+// first n it also runs the preflight of a restore, and of more when none of these is a way out. opened is when the alert came that a way out is looked for; zero: there is
 // none. It changes nothing. It returns an error only when the engine or the database can't be asked, with what it has found out by
 // then.
 func (r *Restorer) Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]Offer, error) {
@@ -101,9 +101,25 @@ func (r *Restorer) Offers(ctx context.Context, c snapshot.Container, opened time
 		return nil, err
 	}
 	Sort(offers)
-	for i := range offers[:min(n, len(offers))] {
+	return r.checkFirst(ctx, c, offers, n)
+}
+
+// checkFirst runs the preflight of the first n. When no way out is among them, it goes on until it finds one, and puts that in the
+// place of the last of them, where whoever shows n sees it.
+func (r *Restorer) checkFirst(ctx context.Context, c snapshot.Container, offers []Offer, n int) ([]Offer, error) {
+	found := n == 0
+	for i := range offers {
+		if i >= n && (found || offers[i].place() > 0) {
+			break
+		}
 		if err := r.check(ctx, c, &offers[i]); err != nil {
-			return offers[:i], err
+			return offers[:min(i, n)], err
+		}
+		if offers[i].WayOut() {
+			if found = true; i >= n {
+				way := offers[i]
+				return slices.Insert(slices.Delete(offers, i, i+1), n-1, way), nil
+			}
 		}
 	}
 	return offers, nil

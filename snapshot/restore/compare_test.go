@@ -98,3 +98,28 @@ func (k *kit) offers(name string) map[string]restore.Offer {
 	}
 	return out
 }
+
+// Something that all newer states need is gone.
+func TestWayOutIsLookedForBeyondTheOffersThatAreShown(t *testing.T) {
+	k := setup(t)
+	api, network := k.Name("api"), k.Name("front")
+	image := k.Server("shop")
+	k.Run(api, "-e", "N=1", image)
+	k.TakeNamed(api, "sound")
+	k.Docker("network", "create", network)
+	for _, n := range []string{"2", "3"} {
+		k.Docker("rm", "-f", api)
+		k.Run(api, "--network", network, "-e", "N="+n, image)
+		k.TakeNamed(api, "needy-"+n)
+	}
+	k.Docker("rm", "-f", api)
+	k.Run(api, "-e", "N=4", image)
+	k.Docker("network", "rm", network)
+	offers, err := k.Restorer.Offers(t.Context(), k.Container(api), time.Time{}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if offers[0].WayOut() || !offers[1].WayOut() || offers[1].Snapshot.Name != "sound" || len(offers) != 3 {
+		t.Errorf("%+v", offers)
+	}
+}
