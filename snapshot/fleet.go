@@ -79,13 +79,15 @@ func (c Container) Gone() bool { return c.State == "gone" }
 // Present leaves out those that are gone, if there are others.
 func Present(list []Container) []Container { return GoneSince(list, time.Now()) }
 
-// GoneSince leaves out those that were gone before a moment, or for whom another one of the list seems to have come, if there are
-// others.
+// GoneSince leaves out those that were gone before a moment, or for whom another one of the list seems to have come that people call
+// the same, if there are others.
 func GoneSince(list []Container, at time.Time) []Container {
-	newer := func(than time.Time) bool {
-		return slices.ContainsFunc(list, func(c Container) bool { return !c.Gone() && c.CreatedAt.After(than.Add(-earlyEnd)) })
+	followed := func(gone Container) bool {
+		return slices.ContainsFunc(list, func(c Container) bool {
+			return !c.Gone() && c.Service == gone.Service && c.CreatedAt.After(gone.GoneAt.Add(-earlyEnd))
+		})
 	}
-	out := slices.DeleteFunc(slices.Clone(list), func(c Container) bool { return c.Gone() && (c.GoneAt.Before(at) || newer(c.GoneAt)) })
+	out := slices.DeleteFunc(slices.Clone(list), func(c Container) bool { return c.Gone() && (c.GoneAt.Before(at) || followed(c)) })
 	if !slices.ContainsFunc(out, func(c Container) bool { return !c.Gone() }) {
 		return list
 	}

@@ -87,7 +87,11 @@ func TestGoneContainersStandLastAndLeaveTheLists(t *testing.T) {
 	if both := snapshot.GoneSince(list, time.Now().Add(-2*time.Hour)); len(both) != 2 {
 		t.Errorf("with what went lately there are %+v", both)
 	}
-	list[0].CreatedAt = time.Now().Add(-time.Hour)
+	list[0].CreatedAt, list[0].Service, list[1].Service = time.Now().Add(-time.Hour), "web", "api"
+	if both := snapshot.GoneSince(list, time.Now().Add(-2*time.Hour)); len(both) != 2 {
+		t.Errorf("with one that has come for another service there are %+v", both)
+	}
+	list[1].Service = "web"
 	if one := snapshot.GoneSince(list, time.Now().Add(-2*time.Hour)); len(one) != 1 {
 		t.Errorf("with one that has come for it there are %+v", one)
 	}
