@@ -234,7 +234,7 @@ func occupantOf(now snapshot.Inspection) snapshot.Occupant {
 // snapshot that this one has kept.
 func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
 	d := snapshot.Deployed{Occupant: occupantOf(now), Services: now.Settings.PagerDutyServices, Deploy: snapshot.Deploy{
-		Key: before.Key, At: w.began(before.Container, now.CreatedAt), BeforeID: before.ID, AfterID: now.ID, Before: before.Image, After: now.Image,
+		Key: before.Key, At: w.began(before.Container, came(before, now)), BeforeID: before.ID, AfterID: now.ID, Before: before.Image, After: now.Image,
 	}}
 	kept, found, err := w.stateBefore(ctx, before, d.Deploy)
 	if err != nil && (ctx.Err() != nil || w.mayTryAgain(now.ID)) {
@@ -274,6 +274,14 @@ func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, now snapsh
 	}
 	w.lookSoon()
 	return nil
+}
+
+// came is when a container began to stand in for the one before: one that is older has been started again.
+func came(before snapshot.Occupant, now snapshot.Inspection) time.Time {
+	if now.CreatedAt.Before(before.CreatedAt) && !now.StartedAt.IsZero() {
+		return now.StartedAt
+	}
+	return now.CreatedAt
 }
 
 // earlyStop is how long before its successor's creation a container's end still is part of the same deploy.
