@@ -34,6 +34,7 @@ type RetentionRules struct {
 	Referred map[int64]bool // by ID: those that an open incident refers to
 	LongRun  time.Duration  // a state that ran for longer, without a spike or a restart loop, is a good one; 0: none is
 	Gone     bool           // nothing runs any more
+	Left     []string       // by the engine's IDs: containers that restores were made away from, which were no good state
 
 	Same    func(a, b snapshot.Snapshot) bool // they hold the same; nil: no two do
 	Running func(snapshot.Snapshot) bool      // it holds what runs now; nil: none does
@@ -71,7 +72,7 @@ func Surplus(list []snapshot.Snapshot, rules RetentionRules) []snapshot.Snapshot
 func (r RetentionRules) goodState(list []snapshot.Snapshot) int {
 	return slices.IndexFunc(list, func(s snapshot.Snapshot) bool {
 		return r.LongRun > 0 && s.RanFor >= r.LongRun && !s.Spiked && s.Unwell == "" && s.MissingSince.IsZero() && s.ExpiresAt.IsZero() &&
-			(r.Running == nil || !r.Running(s))
+			!slices.Contains(r.Left, s.ContainerID) && (r.Running == nil || !r.Running(s))
 	})
 }
 

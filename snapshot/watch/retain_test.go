@@ -35,6 +35,10 @@ func kept(name string, reason snapshot.Reason, hours int, options ...func(*snaps
 
 func pinned(s *snapshot.Snapshot) { s.Pinned = true }
 
+func of(container string) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) { s.ContainerID = container }
+}
+
 func expires(hours int) func(*snapshot.Snapshot) {
 	return func(s *snapshot.Snapshot) { s.ExpiresAt = noon.Add(time.Duration(hours) * time.Hour) }
 }
@@ -74,6 +78,8 @@ func TestEqualStatesCountOnceAndTheGoodOneStays(t *testing.T) {
 		{"a spike or a crash loop makes it none", []snapshot.Snapshot{kept("a", p, 1), kept("b", p, 2, holding("x", 90), spiked), kept("c", m, 3, holding("y", 90), unwell), kept("d", m, 4, holding("z", 90))},
 			watch.RetentionRules{Keep: 1}, []string{"a", "d"}},
 		{"what runs now is none", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 2, holding("now", 90)), kept("c", m, 3, holding("z", 90))}, watch.RetentionRules{Keep: 1}, []string{"a", "c"}},
+		{"what a restore was made away from is none", []snapshot.Snapshot{kept("a", m, 1), kept("b", m, 2, holding("bad", 90), of("left")), kept("c", m, 3, holding("z", 90))},
+			watch.RetentionRules{Keep: 1, Left: []string{"left"}}, []string{"a", "c"}},
 		{"equal ones that are apart stay", []snapshot.Snapshot{kept("a", p, 1, holding("x", 1)), kept("b", p, 2, holding("y", 1)), kept("c", p, 3, holding("x", 1))}, watch.RetentionRules{Keep: 9}, []string{"a", "b", "c"}},
 		{"other reasons stand between them or not", []snapshot.Snapshot{kept("a", sch, 1, holding("x", 1)), kept("b", p, 2, holding("x", 1)), kept("c", sch, 3, holding("x", 1)), kept("d", m, 4, holding("x", 1))},
 			watch.RetentionRules{Keep: 9}, []string{"a", "b", "d"}},

@@ -18,8 +18,9 @@ func (w *Watcher) rulesFor(ctx context.Context, c snapshot.Container, referred m
 	rules := RetentionRules{
 		Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred, LongRun: w.LongRun, Gone: c.State == "gone", Same: w.same,
 	}
-	if rules.Gone {
-		return rules, nil
+	var err error
+	if rules.Left, err = w.Store.LeftBehind(ctx, c.Key); err != nil || rules.Gone {
+		return rules, err
 	}
 	now, err := w.Store.Occupant(ctx, c.Key)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
