@@ -217,3 +217,21 @@ func TestAnUndoANewRestoreAndAResolveEndTheJudging(t *testing.T) {
 	receive(t, o.db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, OpenedAt: o.opened, ResolvedAt: o.opened.Add(16 * time.Minute)}, o.opened.Add(16*time.Minute))
 	o.want(o.judged(16*time.Minute, 25*time.Minute))
 }
+
+func TestAnUndoOfAnUndoCountsTheRestoreAgain(t *testing.T) {
+	o := outages(t)
+	restored := func() bool {
+		in, err := o.db.Incident(t.Context(), o.incident)
+		testkit.OK(t, err)
+		return !in.RestoredAt.IsZero()
+	}
+	last := o.restore
+	for n, want := range []bool{true, false, true, false} {
+		if restored() != want {
+			t.Errorf("after %d undos: restored %v", n, !want)
+		}
+		undo := wish(snapshotOf(o.restore))
+		undo.Kind, undo.UndoOf, undo.By.Incident = restore.Undoing, last.ID, o.incident
+		last = o.verified(undo, time.Duration(9+n)*time.Minute)
+	}
+}

@@ -267,9 +267,18 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 	return r, err
 }
 
+// markUndone says of all that the undo $1 goes back to which of them are undone now: what it undoes is, what that had undone is
+// not any more, and so on.
+const markUndone = `WITH RECURSIVE line AS (
+		SELECT id, undo_of, 0 AS steps, NULL::bigint AS undoing FROM restores WHERE id = $1
+		UNION ALL SELECT r.id, r.undo_of, l.steps + 1, l.id FROM restores r JOIN line l ON r.id = l.undo_of)
+	UPDATE restores r SET undone_by = CASE WHEN steps % 2 = 1 THEN undoing END, kept_until = CASE WHEN steps > 1 THEN kept_until END
+	FROM line l WHERE r.id = l.id AND steps > 0`
+
 // settle is what a success means for others: the identity has its occupant, the incident is restored, and an undone restore has
 // nothing kept any more. What was said of the errors before is no longer true: they are judged anew.
-// What was undone has not restored the incident, so that the post-mortem does not say so.
+// What was undone has not restored the incident, so that the post-mortem does not say so; what an undo had undone that is undone
+// itself has.
 func (db *DB) settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 	if r.Occupant != nil {
 		if err := db.putBack(ctx, tx, *r.Occupant); err != nil {
@@ -277,7 +286,7 @@ func (db *DB) settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 		}
 	}
 	if r.Kind == restore.Undoing {
-		if _, err := tx.Exec(ctx, `UPDATE restores SET undone_by = $2, kept_until = NULL WHERE id = $1`, r.UndoOf, r.ID); err != nil {
+		if _, err := tx.Exec(ctx, markUndone, r.ID); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE incidents i SET flat_at = NULL, restored_at = (SELECT min(verified_at) FROM restores
