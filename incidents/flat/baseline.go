@@ -61,7 +61,7 @@ type Baseline struct {
 func (d Definition) Baseline(minutes []Minute, until time.Time) (Baseline, bool) {
 	minutes = between(minutes, until.Add(-d.minutes(baselineMinutes)), until.Add(-d.minutes(1)).Add(1))
 	all := sum(minutes)
-	b := Baseline{Errors: all.Errors, Minutes: all.Exposure() / 60, Rate: all.Rate(), Traffic: all.Traffic && len(minutes) > 0}
+	b := Baseline{Errors: all.Errors, Minutes: all.Exposure() / 60, Rate: all.Rate()}
 	watched := all.Seconds / d.minutes(1).Seconds()
 	if watched < leastMinutes-0.01 || b.Minutes <= 0 {
 		return b, false
@@ -69,10 +69,23 @@ func (d Definition) Baseline(minutes []Minute, until time.Time) (Baseline, bool)
 	b.From, b.To = minutes[0].At, minutes[len(minutes)-1].At.Add(d.minutes(1))
 	b.Short = watched < 0.9*baselineMinutes
 	b.Dispersion = max(1+6/watched, pearson(minutes, b.Rate), pearson(joined(minutes, 5), b.Rate))
-	if b.Traffic {
-		b.Requests = all.Requests * 60 / all.Exposure()
-	}
+	b.Requests, b.Traffic = d.requests(minutes)
 	return b, true
+}
+
+// requests is the requests per minute of those minutes whose requests are known; there have to be as many of them as a baseline
+// has at least. The others, such as those before a log's first request, are left out and don't spoil the hour.
+func (d Definition) requests(minutes []Minute) (perMinute float64, known bool) {
+	var requests, seconds, exposure float64
+	for _, m := range minutes {
+		if m.Traffic {
+			requests, seconds, exposure = requests+m.Requests, seconds+m.Seconds, exposure+m.Exposure()
+		}
+	}
+	if seconds/d.minutes(1).Seconds() < leastMinutes-0.01 || exposure <= 0 {
+		return 0, false
+	}
+	return requests * 60 / exposure, true
 }
 
 // Usual is the baseline of an incident: from before the deploy (the zero time: none is known), or else from up to ten minutes
@@ -101,13 +114,16 @@ func between(minutes []Minute, from, to time.Time) []Minute {
 	return minutes[min(lo, hi):hi]
 }
 
+// sum adds minutes up. Its requests are those that are known, so a minute without them counts as one that had none.
 func sum(minutes []Minute) (all Minute) {
 	for i, m := range minutes {
 		if i == 0 {
 			all = m
 			continue
 		}
+		known := all.Traffic || m.Traffic
 		all = all.plus(m)
+		all.Traffic = known
 	}
 	return all
 }

@@ -107,12 +107,16 @@ func (a After) took() time.Duration { return a.Now.Sub(a.Since) }
 // last is what was counted in the last so long.
 func (a After) last(so time.Duration) Minute { return sum(between(a.Moments, a.Now.Add(-so), a.Now)) }
 
-// traffic is how many minutes of the baseline's traffic m stands for: at most as many as it has. Where traffic is not known,
-// time has to do.
+// traffic is how many minutes of the baseline's traffic m stands for: at most as many as it has. Where the baseline's traffic is
+// not known, time has to do. Where it is known and m's is not, m stands for none: a log that has told of requests and does not
+// any more is most likely that of a container that gets none.
 func traffic(m Minute, b Baseline) float64 {
 	minutes := m.Exposure() / 60
-	if !m.Traffic || !b.Traffic || b.Requests <= 0 {
+	switch {
+	case !b.Traffic || b.Requests <= 0:
 		return minutes
+	case !m.Traffic:
+		return 0
 	}
 	return min(minutes, m.Requests/b.Requests)
 }

@@ -73,16 +73,22 @@ type Follower struct {
 	backs  chan struct{} // a slot for each past that may be read at once
 	lines  atomic.Int64  // that were read
 
-	mu    sync.Mutex           // guards what follows
-	tails map[string]*tail     // by key
-	told  map[string]time.Time // by key: up to when this bot has told of a container whose tail has ended
+	mu    sync.Mutex       // guards what follows
+	tails map[string]*tail // by key
+	ended map[string]end   // by key: how the tail ended that was there last
 
 	problems map[string]string // by key: what keeps a log from being read
 }
 
+// end is what the next tail of a key has to know of the one before.
+type end struct {
+	told    time.Time // up to when
+	traffic bool      // its log told of requests, so one that tells of none says that none came
+}
+
 // New returns a Follower that reads nothing until Start.
 func New(c Config) *Follower {
-	f := &Follower{Config: c.withDefaults(), backs: make(chan struct{}, 2), tails: map[string]*tail{}, told: map[string]time.Time{}, problems: map[string]string{}}
+	f := &Follower{Config: c.withDefaults(), backs: make(chan struct{}, 2), tails: map[string]*tail{}, ended: map[string]end{}, problems: map[string]string{}}
 	f.ctx, f.cancel = context.WithCancelCause(context.Background())
 	return f
 }
@@ -187,18 +193,17 @@ func (f *Follower) missing(want map[string]snapshot.Observation) (keys []string)
 func (f *Follower) begin(c snapshot.Observation, to time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.told[c.Key].After(to) {
-		to = f.told[c.Key]
-	}
-	t := newTail(f, c, to)
+	before := f.ended[c.Key]
+	t := newTail(f, c, later(before.told, to))
+	t.count.traffic = before.traffic
 	f.tails[c.Key] = t
 	f.wg.Go(func() {
-		to := t.run()
+		t.run()
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		delete(f.tails, c.Key)
 		delete(f.problems, c.Key)
-		f.told[c.Key] = to
+		f.ended[c.Key] = t.count.end()
 	})
 }
 

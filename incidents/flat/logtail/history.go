@@ -15,7 +15,7 @@ type history struct {
 	lines       int
 	first, last time.Time // of the lines
 	steps       map[int64]flat.Count
-	traffic     bool
+	traffic     bool // the log tells of requests, or did before
 }
 
 func (h *history) line(at time.Time, isError, isRequest bool) {

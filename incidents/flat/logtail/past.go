@@ -22,7 +22,7 @@ func (t *tail) past() error {
 	}
 	t.fresh()
 	opened := time.Now()
-	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines}
+	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines, traffic: t.count.end().traffic}
 	started, err := t.read(t.ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: t.f.BackLines}, func(at time.Time, isError, isRequest bool, _ int) error {
 		h.line(at, isError, isRequest)
 		if h.lines%1_000 == 0 && time.Since(opened) > pastFor {

@@ -39,6 +39,12 @@ func (s *span) toldTo() time.Time {
 	return s.told
 }
 
+func (s *span) end() end {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return end{told: s.told, traffic: s.traffic}
+}
+
 // goLive says that everything up to now was told, and that all that comes is read.
 func (s *span) goLive() {
 	s.mu.Lock()

@@ -50,8 +50,8 @@ func (t *tail) fresh() {
 	t.streams = [2]*errorlines.Reader{t.rules.Reader(), t.rules.Reader()}
 }
 
-// run reads until the tail is ended, and returns up to when it has told.
-func (t *tail) run() time.Time {
+// run reads until the tail is ended.
+func (t *tail) run() {
 	defer t.end()
 	wait := newBackoff()
 	for t.ctx.Err() == nil {
@@ -62,7 +62,6 @@ func (t *tail) run() time.Time {
 			t.pause(wait.after(err))
 		}
 	}
-	return t.count.toldTo()
 }
 
 func (t *tail) pause(d time.Duration) {

@@ -1,0 +1,159 @@
+package logtail_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/incidents/flat/logtail"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// standIn is an engine, and what is kept of its logs. It serves what a real engine can't be made to do: to hang. Tests that use it
+// run in synctest's time.
+type standIn struct {
+	mu      sync.Mutex // guards what follows
+	runs    []snapshot.Observation
+	logs    map[string][]snapshot.RawLine // by ID
+	hung    bool                          // answers nothing
+	hungLog map[string]bool               // by ID: answers nothing when its log is read
+	wrote   chan struct{}                 // closed when a line is written
+	counts  []flat.Count
+}
+
+// follow counts what runs under these keys, each with the ID of the same name.
+func follow(t *testing.T, keys ...string) (*standIn, *logtail.Follower) {
+	s := &standIn{logs: map[string][]snapshot.RawLine{}, hungLog: map[string]bool{}, wrote: make(chan struct{})}
+	for _, key := range keys {
+		s.run(key, key)
+	}
+	f := logtail.New(logtail.Config{Engine: s, Recorder: s, Counted: s})
+	t.Cleanup(func() { _ = f.Stop(context.Background()) })
+	return s, f
+}
+
+// run sets a container in the place of the key's last one.
+func (s *standIn) run(key, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := []snapshot.Observation{}
+	for _, o := range s.runs {
+		if o.Key != key {
+			kept = append(kept, o)
+		}
+	}
+	o := snapshot.Observation{}
+	o.Key, o.ID, o.Name, o.State = key, id, id, "running"
+	s.runs = append(kept, o)
+}
+
+func (s *standIn) say(id, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs[id] = append(s.logs[id], snapshot.RawLine{At: time.Now(), Text: []byte(text)})
+	close(s.wrote)
+	s.wrote = make(chan struct{})
+}
+
+func (s *standIn) hang(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hung = is
+	close(s.wrote)
+	s.wrote = make(chan struct{})
+}
+
+// ready waits until the engine does not hang, and what is asked of it has come.
+func (s *standIn) ready(ctx context.Context, has func() bool) error {
+	for {
+		s.mu.Lock()
+		ok, wrote := !s.hung && has(), s.wrote
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-wrote:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *standIn) Observations(ctx context.Context) ([]snapshot.Observation, error) {
+	if err := s.ready(ctx, func() bool { return true }); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs, nil
+}
+
+func (s *standIn) ReadLog(ctx context.Context, id string, ask snapshot.LogAsk, take func(snapshot.RawLine) error) (time.Time, error) {
+	for read := 0; ; read++ {
+		if err := s.ready(ctx, func() bool { return !s.hungLog[id] && (!ask.Follow || len(s.logs[id]) > read) }); err != nil {
+			return time.Time{}, err
+		}
+		s.mu.Lock()
+		lines := s.logs[id]
+		s.mu.Unlock()
+		if read >= len(lines) {
+			return time.Time{}, nil
+		}
+		if err := take(lines[read]); err != nil {
+			return time.Time{}, err
+		}
+	}
+}
+
+func (s *standIn) ErrorsCountedTo(context.Context, []string) (map[string]time.Time, error) {
+	return map[string]time.Time{}, nil
+}
+
+func (s *standIn) Add(_ context.Context, c flat.Count) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts = append(s.counts, c)
+	return nil
+}
+
+// since adds up what is counted of a key in the time from from on.
+func (s *standIn) since(key string, from time.Time) (all flat.Minute) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all.Traffic = true
+	for _, c := range s.counts {
+		if c.Key == key && c.To.After(from) {
+			all.Errors, all.Seconds = all.Errors+c.Errors, all.Seconds+c.To.Sub(later(c.From, from)).Seconds()
+			all.Traffic = all.Traffic && c.Traffic
+		}
+	}
+	return all
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func TestTheNextContainersSilenceIsOneWithoutRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop")
+		f.Start()
+		time.Sleep(time.Minute)
+		s.say("shop", "level=info status=200")
+		time.Sleep(time.Minute)
+		restored := time.Now()
+		s.run("shop", "restored")
+		time.Sleep(time.Minute)
+		if all := s.since("shop", restored); all.Seconds < 40 || !all.Traffic {
+			t.Errorf("after the restore there is %+v", all)
+		}
+	})
+}
