@@ -125,14 +125,23 @@ func (f *Follower) each(d time.Duration, do func()) {
 	}
 }
 
+// lookFor is how long a look may take. An engine that has not answered by then is taken for one that hangs.
+const lookFor = 10 * time.Second
+
 // look sets a tail on whatever runs now, and ends those of what does not any more.
 func (f *Follower) look() {
-	seen, err := f.Engine.Observations(f.ctx)
+	ctx, cancel := context.WithTimeout(f.ctx, lookFor)
+	defer cancel()
+	asked := time.Now()
+	seen, err := f.Engine.Observations(ctx)
 	if err != nil {
 		if f.ctx.Err() == nil && !errors.Is(err, snapshot.ErrEngineAway) {
 			f.Logger.Warn("looking for logs to read", "err", err)
 		}
 		return
+	}
+	for _, t := range f.all() {
+		t.count.sign(asked)
 	}
 	want := f.wanted(seen)
 	f.endOthers(want)
@@ -140,7 +149,7 @@ func (f *Follower) look() {
 	if len(missing) == 0 {
 		return
 	}
-	to, err := f.Counted.ErrorsCountedTo(f.ctx, missing)
+	to, err := f.Counted.ErrorsCountedTo(ctx, missing)
 	if err != nil {
 		if f.ctx.Err() == nil {
 			f.Logger.Warn("asking up to when errors are counted", "err", err)
@@ -209,9 +218,8 @@ func (f *Follower) begin(c snapshot.Observation, to time.Time) {
 
 // tell hands over what has been counted so far.
 func (f *Follower) tell() {
-	now := time.Now()
 	for _, t := range f.all() {
-		t.count.tell(now)
+		t.count.tell()
 	}
 }
 

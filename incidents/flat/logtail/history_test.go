@@ -72,16 +72,18 @@ func TestWhatIsToldIsInMinutesAtMostAndWhole(t *testing.T) {
 	t.Parallel()
 	told := time.Date(2026, 11, 28, 3, 42, 0, 0, time.UTC)
 	var counts []flat.Count
-	s := &span{key: "k", told: told, record: func(c flat.Count) { counts = append(counts, c) }}
+	s := &span{key: "k", told: told, record: func(c flat.Count) { counts = append(counts, c) }, patience: time.Hour}
 	s.goLive()
 	for range 9 {
 		s.line(told, true, false)
 	}
-	s.tell(told.Add(150 * time.Second))
+	s.alive = told.Add(150 * time.Second)
+	s.tell()
 	checkCounts(t, counts, told, told.Add(150*time.Second), 9)
 	s.rest()
 	n := len(counts)
-	s.tell(time.Now().Add(time.Hour))
+	s.sign(time.Now().Add(time.Hour))
+	s.tell()
 	if len(counts) != n {
 		t.Error("what nobody reads is told")
 	}

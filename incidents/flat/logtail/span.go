@@ -16,6 +16,9 @@ type span struct {
 	mu       sync.Mutex // guards what follows
 	told     time.Time  // up to when
 	live     bool       // what is written is read as it comes, so that no line means no error
+	alive    time.Time  // the last sign that it is: an engine that hangs or is cut off sends no line either
+	patience time.Duration
+	gap      time.Time // when the last gap ended that patience left between two signs
 	errors   float64
 	requests float64
 	traffic  bool // requests were seen: the log tells of them
@@ -30,7 +33,7 @@ func newSpan(f *Follower, key string, to time.Time) *span {
 			f.Logger.Warn("recording a count of errors", "err", err)
 		}
 	}
-	return &span{key: key, record: record, told: to, share: 1}
+	return &span{key: key, record: record, told: to, share: 1, patience: f.Look + lookFor}
 }
 
 func (s *span) toldTo() time.Time {
@@ -49,13 +52,36 @@ func (s *span) end() end {
 func (s *span) goLive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live, s.share = true, 1
+	s.live, s.share, s.alive = true, 1, time.Now()
 }
 
-// line counts one that has just come.
+// sign says that the engine was there at that moment.
+func (s *span) sign(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signed(at)
+}
+
+// signed leaves out what lies between two signs that are too far apart: nobody knows what was written meanwhile.
+func (s *span) signed(at time.Time) {
+	if !s.live || !at.After(s.alive) {
+		return
+	}
+	if at.Sub(s.alive) > s.patience {
+		s.tellUp(s.alive, 1)
+		s.told, s.gap = later(at, s.told), at
+	}
+	s.alive = at
+}
+
+// line counts one that has just come. One that was held up since a gap belongs to a time that is not told.
 func (s *span) line(at time.Time, isError, isRequest bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.signed(time.Now())
+	if at.Before(s.gap) {
+		return
+	}
 	s.lines++
 	if isError {
 		s.errors++
@@ -69,18 +95,18 @@ func (s *span) line(at time.Time, isError, isRequest bool) {
 	}
 }
 
-// tell tells what was read since the last time, up to now.
-func (s *span) tell(now time.Time) {
+// tell tells what was read since the last time, up to the last sign of the engine.
+func (s *span) tell() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live {
-		s.tellUp(now, 1)
+		s.tellUp(s.alive, 1)
 	}
 }
 
 // rest tells as tell does, and that nothing is read from now on.
 func (s *span) rest() {
-	s.tell(time.Now())
+	s.tell()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live = false

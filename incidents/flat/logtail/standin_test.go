@@ -157,3 +157,28 @@ func TestTheNextContainersSilenceIsOneWithoutRequests(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEngineThatHangsIsNotSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop")
+		f.Start()
+		time.Sleep(time.Minute)
+		s.hang(true)
+		hung := time.Now()
+		time.Sleep(time.Minute)
+		s.say("shop", "level=error msg=late")
+		time.Sleep(time.Minute)
+		if all := s.since("shop", hung); all.Seconds > 0 {
+			t.Errorf("while it hangs, %v seconds are counted", all.Seconds)
+		}
+		s.hang(false)
+		back := time.Now()
+		time.Sleep(time.Second)
+		s.say("shop", "level=error msg=boom")
+		time.Sleep(time.Minute)
+		if all := s.since("shop", hung); all.Seconds > time.Since(back).Seconds() || all.Seconds < 45 || !near(all.Errors, 1) {
+			t.Errorf("of %v since it answers again, this is counted: %+v", time.Since(back), all)
+		}
+	})
+}

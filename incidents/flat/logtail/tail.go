@@ -118,5 +118,8 @@ func (t *tail) follow() error {
 		}
 		return nil
 	})
+	if err == nil { // the engine has said that the log is over
+		t.count.sign(time.Now())
+	}
 	return err
 }
