@@ -11,6 +11,24 @@ import (
 // errEnough ends the reading of a past that takes too long.
 var errEnough = errors.New("enough has been read")
 
+// errTooSlow is the problem of a log that the engine does not hand over, as when its container hangs.
+var errTooSlow = errors.New("the engine takes too long to hand the log over")
+
+// readSoon reads a log that ends, and gives up when that takes too long, so that one that hangs does not hold up the others.
+func (t *tail) readSoon(last int, see func(at time.Time, isError, isRequest bool, size int) error) (time.Time, error) {
+	ctx, cancel := context.WithTimeoutCause(t.ctx, pastFor+5*time.Second, errTooSlow)
+	defer cancel()
+	seen := t.seen
+	started, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: last}, see)
+	if err != nil && errors.Is(context.Cause(ctx), errTooSlow) {
+		err = errTooSlow // whatever the engine's client makes of it
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		t.seen = seen // what was read is not told, so it is read again
+	}
+	return started, err
+}
+
 // past counts what the log has from after the last line that was seen. Reading it ends, and then it is known to be whole, which
 // following a log never says.
 func (t *tail) past() error {
@@ -23,7 +41,7 @@ func (t *tail) past() error {
 	t.fresh()
 	opened := time.Now()
 	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines, traffic: t.count.end().traffic}
-	started, err := t.read(t.ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: t.f.BackLines}, func(at time.Time, isError, isRequest bool, _ int) error {
+	started, err := t.readSoon(t.f.BackLines, func(at time.Time, isError, isRequest bool, _ int) error {
 		h.line(at, isError, isRequest)
 		if h.lines%1_000 == 0 && time.Since(opened) > pastFor {
 			return errEnough
@@ -40,5 +58,6 @@ func (t *tail) past() error {
 		t.count.add(c)
 	}
 	t.count.skipTo(opened)
+	t.f.note(t.container, nil)
 	return nil
 }

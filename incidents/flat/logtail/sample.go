@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/incidents/flat"
-	"github.com/snapback/snapback/snapshot"
 )
 
 const (
@@ -69,7 +68,7 @@ func (t *tail) sampleOnce() (whole bool, err error) {
 	var c flat.Count
 	size := 0
 	t.fresh()
-	_, err = t.read(t.ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: h.most}, func(at time.Time, isError, isRequest bool, n int) error {
+	_, err = t.readSoon(h.most, func(at time.Time, isError, isRequest bool, n int) error {
 		h.line(at, isError, isRequest)
 		if isError {
 			c.Errors++

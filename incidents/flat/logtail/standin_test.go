@@ -182,3 +182,21 @@ func TestAnEngineThatHangsIsNotSilence(t *testing.T) {
 		}
 	})
 }
+
+func TestContainersThatHangDoNotStopTheCountingOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "a", "b", "c")
+		s.hungLog["a"], s.hungLog["b"], s.hungLog["c"] = true, true, true
+		f.Start()
+		time.Sleep(30 * time.Second) // two of them hold the slots
+		s.run("shop", "shop")
+		time.Sleep(2 * time.Minute)
+		if all := s.since("shop", time.Now().Add(-time.Minute)); all.Seconds < 30 {
+			t.Errorf("of the last minute, %v seconds are counted", all.Seconds)
+		}
+		if state, _ := f.State("a"); state.Problem == "" {
+			t.Error("nothing is said of what hangs")
+		}
+	})
+}
