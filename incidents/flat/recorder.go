@@ -50,6 +50,9 @@ type RecorderConfig struct {
 // maxWaiting is how many counts wait for a database that is away: about half an hour of 200 containers.
 const maxWaiting = 40_000
 
+// flushIn is how long writing may take. A database that hangs would otherwise hold up all that is counted after that.
+const flushIn = 10 * time.Second
+
 // Recorder takes counts from any number of sources, and writes them now and then. Start it once; Stop writes the rest.
 type Recorder struct {
 	RecorderConfig
@@ -91,6 +94,9 @@ func (r *Recorder) Add(_ context.Context, c Count) error {
 	}
 	r.last[c.Key] = len(r.waiting)
 	r.waiting = append(r.waiting, c)
+	if len(r.waiting) > maxWaiting {
+		r.keep(maxWaiting - maxWaiting/10) // with room for more, since dropping takes a while
+	}
 	return nil
 }
 
@@ -125,12 +131,14 @@ func (r *Recorder) Stop(ctx context.Context) error {
 	return r.Flush(ctx)
 }
 
-// Flush writes what waits. What can't be written waits on; when it is too much, the oldest is dropped.
+// Flush writes what waits, for ten seconds at most. What can't be written waits on; when it is too much, the oldest is dropped.
 func (r *Recorder) Flush(ctx context.Context) error {
 	batch := r.take()
 	if len(batch) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, flushIn)
+	defer cancel()
 	err := r.Store.SaveErrors(ctx, batch, r.Steps)
 	if err != nil {
 		r.putBack(batch)
@@ -150,14 +158,18 @@ func (r *Recorder) take() []Count {
 func (r *Recorder) putBack(batch []Count) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := append(batch, r.waiting...)
-	if over := len(all) - maxWaiting; over > 0 {
+	r.waiting = append(batch, r.waiting...)
+	r.keep(maxWaiting)
+}
+
+// keep drops the oldest when more than most wait. The caller holds mu.
+func (r *Recorder) keep(most int) {
+	if over := len(r.waiting) - most; over > 0 {
 		r.Logger.Warn("too many counts of errors wait for the database: the oldest are dropped", "dropped", over)
-		all = all[over:]
+		r.waiting = append([]Count(nil), r.waiting[over:]...)
 	}
-	r.waiting = all
 	clear(r.last)
-	for i, c := range all {
+	for i, c := range r.waiting {
 		r.last[c.Key] = i
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,5 +83,41 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// hung is a Store that answers nothing until ctx ends.
+type hung struct{ memory }
+
+func (*hung) SaveErrors(ctx context.Context, _ []flat.Count, _ flat.Steps) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestRecorderGivesADatabaseThatHangsUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := flat.NewRecorder(flat.RecorderConfig{Store: &hung{}})
+		must(t, r.Add(t.Context(), one("a", night, time.Second, 1)))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		if err := r.Flush(ctx); err == nil || time.Since(began) > time.Minute {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestRecorderKeepsTheNewestOfTooMany(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	r := flat.NewRecorder(flat.RecorderConfig{Store: m})
+	const many = 50_000
+	for i := range many { // with gaps, so that none joins another
+		must(t, r.Add(t.Context(), one("a", night.Add(time.Duration(i)*time.Minute), time.Second, float64(i))))
+	}
+	must(t, r.Flush(t.Context()))
+	if n := len(m.saved); n > 40_000 || n < 30_000 || m.saved[n-1].Errors != many-1 {
+		t.Errorf("%d are kept", n)
 	}
 }
