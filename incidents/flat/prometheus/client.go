@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -50,6 +51,31 @@ func NewClient(address, token string) (*Client, error) {
 	return c, nil
 }
 
+// answerUpTo is how many bytes an answer may have. One of 90 minutes has some 3 KiB for each series.
+const answerUpTo = 4 << 20
+
+var errTooLong = fmt.Errorf("the answer is longer than %d MiB: let the query add its series up", answerUpTo>>20)
+
+// limitedBody is an answer that can't be read beyond a limit: the client holds all of it in memory.
+type limitedBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, errTooLong
+	}
+	if len(p) > b.left+1 { // one more tells a longer answer from one that ends here
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return n - 1, errTooLong
+	}
+	return n, err
+}
+
 // credentials go to the server that they are for, and to no other.
 type credentials struct {
 	host, token string
@@ -76,7 +102,11 @@ func (c credentials) RoundTrip(req *http.Request) (*http.Response, error) {
 	case c.user.String() != "":
 		req.SetBasicAuth(c.user.Username(), password)
 	}
-	return c.next.RoundTrip(req)
+	resp, err := c.next.RoundTrip(req)
+	if err == nil {
+		resp.Body = &limitedBody{resp.Body, answerUpTo}
+	}
+	return resp, err
 }
 
 // quietError hides the secrets that an answer may quote.
