@@ -69,6 +69,7 @@ func (s *span) signed(at time.Time) {
 	}
 	if at.Sub(s.alive) > s.patience {
 		s.tellUp(s.alive, 1)
+		at = time.Now() // the question is as old as the gap may be, the answer is not
 		s.told, s.gap = later(at, s.told), at
 	}
 	s.alive = at
