@@ -176,7 +176,8 @@ func (h *handling) acknowledge(ctx context.Context, v value) error {
 	case in.Status == incidents.Resolved:
 		return &denial{sentence: "It is resolved already" + byWhom(in.ResolvedBy) + ". Nothing is left to do."}
 	case in.Status == incidents.Acknowledged:
-		return &denial{sentence: "It is acknowledged already" + byWhom(in.LastAcknowledgedBy) + "."}
+		who, _ := in.LastAcknowledgement()
+		return &denial{sentence: "It is acknowledged already" + byWhom(who) + "."}
 	}
 	return h.ask(ctx, in, incidents.KindAcknowledgeAsked, "acknowledge")
 }

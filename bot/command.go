@@ -65,7 +65,8 @@ func (h *handling) status(ctx context.Context) error {
 	for _, in := range open[:min(len(open), 20)] {
 		label := fmt.Sprintf("#%d %s", in.Number, quote(in.Title, 120))
 		line := mark(in) + " " + link(in.URL, strings.ReplaceAll(label, "|", "¦")) + " · " + quote(in.Service, 80) + " · " + string(in.Status)
-		out = append(out, line+byWhom(in.LastAcknowledgedBy))
+		who, _ := in.LastAcknowledgement()
+		out = append(out, line+byWhom(who))
 	}
 	out = append(out, h.spikes(ctx)...)
 	return h.show(ctx, "Status", append(out, h.labelFaults(ctx)...)...)

@@ -50,7 +50,7 @@ func TestMessageIsPostedOnceAndEditedWhenItChanges(t *testing.T) {
 		t.Fatalf("%d messages, %d edits", got, n.slack.Calls("chat.update"))
 	}
 	in := theIncident()
-	in.Status, in.LastAcknowledgedAt, in.LastAcknowledgedBy = incidents.Acknowledged, at("03:43"), "Ann Lee"
+	in.Status, in.AcknowledgedAt, in.AcknowledgedBy = incidents.Acknowledged, at("03:43"), "Ann Lee" // as an older release has left it
 	n.do(func() { n.incidents[7] = in })
 	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindPagerDutyAcked, Summary: "Acknowledged by Ann Lee"})
 	n.deliver(t, 7)

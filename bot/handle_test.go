@@ -198,11 +198,23 @@ func TestSecondAcknowledgeSaysWhoHasIt(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	m := n.alert(t)
-	in := theIncident()
-	in.Status, in.LastAcknowledgedBy = incidents.Acknowledged, "Bob"
-	n.do(func() { n.incidents[7] = in })
-	n.tap(t, n.ann, m.Button("Acknowledge"))
-	n.ann.ExpectEphemeral(t, n.shop, "It is acknowledged already, by Bob.")
+	for name, acknowledge := range map[string]func(*incidents.Incident){
+		"Bob": func(in *incidents.Incident) {
+			in.AcknowledgedAt, in.AcknowledgedBy = at("03:43"), "Ann Lee"
+			in.LastAcknowledgedAt, in.LastAcknowledgedBy = at("03:44"), "Bob"
+		},
+		"Cem": func(in *incidents.Incident) { in.AcknowledgedAt, in.AcknowledgedBy = at("03:43"), "Cem" }, // of an older release
+	} {
+		in := theIncident()
+		in.Status = incidents.Acknowledged
+		acknowledge(&in)
+		n.do(func() { n.incidents[7] = in })
+		n.tap(t, n.ann, m.Button("Acknowledge"))
+		n.ann.ExpectEphemeral(t, n.shop, "It is acknowledged already, by "+name+".")
+		n.ann.Command(n.shop, "/snapback", "status")
+		n.work(t)
+		n.ann.ExpectEphemeral(t, n.shop, "acknowledged, by "+name)
+	}
 }
 
 func TestRestoreOnAResolvedIncidentIsRefused(t *testing.T) {

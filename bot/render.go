@@ -98,7 +98,8 @@ func standing(v View) string {
 	case v.Asked[incidents.CallResolve] != "":
 		return "⏳ Resolving for " + quote(v.Asked[incidents.CallResolve], 80) + " …"
 	case in.Status == incidents.Acknowledged:
-		return fmt.Sprintf("Acknowledged%s at %s", by(in.LastAcknowledgedBy), clock(in.LastAcknowledgedAt, in.OpenedAt, v.Zone))
+		who, at := in.LastAcknowledgement()
+		return fmt.Sprintf("Acknowledged%s at %s", by(who), clock(at, in.OpenedAt, v.Zone))
 	case v.Asked[incidents.CallAcknowledge] != "":
 		return "⏳ Acknowledging for " + quote(v.Asked[incidents.CallAcknowledge], 80) + " …"
 	}

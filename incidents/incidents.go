@@ -39,7 +39,8 @@ type Incident struct {
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 	AcknowledgedBy string    `json:"acknowledged_by,omitempty"`
 
-	// Who has acknowledged it last: somebody else than at first when that was taken back, or when two have.
+	// Who has acknowledged it last: somebody else than at first when that was taken back, or when two have. Empty in rows from
+	// before it was kept; LastAcknowledgement is what to show.
 	LastAcknowledgedAt time.Time `json:"last_acknowledged_at,omitzero"`
 	LastAcknowledgedBy string    `json:"last_acknowledged_by,omitempty"`
 
@@ -51,6 +52,14 @@ type Incident struct {
 
 // Open says whether somebody may still have to act.
 func (i Incident) Open() bool { return i.Status != Resolved }
+
+// LastAcknowledgement is who has acknowledged it last, and when. Where only the first is known, that is the last.
+func (i Incident) LastAcknowledgement() (by string, at time.Time) {
+	if i.LastAcknowledgedAt.IsZero() {
+		return i.AcknowledgedBy, i.AcknowledgedAt
+	}
+	return i.LastAcknowledgedBy, i.LastAcknowledgedAt
+}
 
 // Since says that something at t came after the alert, which was opened then; false when opened is zero. PagerDuty tells whole
 // seconds: what lies within the same one counts as before the alert, or the deploy that set it off at once would be no cause of it.

@@ -114,9 +114,10 @@ func upsertIncident(ctx context.Context, tx pgx.Tx, in incidents.Incident, at ti
 	return id, nil
 }
 
+// incidentColumns are read as they are: what is filled in for a row that an older release has written would be no part of what
+// was signed, and Incident.Digest another one.
 const incidentColumns = `id, pagerduty_id, number, title, service_id, service, status, urgency, priority, url,
-	opened_at, acknowledged_at, acknowledged_by, coalesce(last_acknowledged_at, acknowledged_at),
-	CASE WHEN last_acknowledged_at IS NULL THEN acknowledged_by ELSE last_acknowledged_by END, restored_at, flat_at, resolved_at, resolved_by`
+	opened_at, acknowledged_at, acknowledged_by, last_acknowledged_at, last_acknowledged_by, restored_at, flat_at, resolved_at, resolved_by`
 
 func scanIncident(row pgx.CollectableRow) (i incidents.Incident, err error) {
 	var acked, again, restored, flat, resolved *time.Time

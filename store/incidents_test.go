@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/pgtest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
 
@@ -196,5 +199,61 @@ func TestSecondAcknowledgementIsTheLastAndTheFirstStaysTheFirst(t *testing.T) {
 	}
 	if got, _ = receive(t, db, "E0", ack("Early", 0), minute(0)); got.AcknowledgedBy != "Early" || got.LastAcknowledgedBy != "Ben" {
 		t.Errorf("one that comes late: got %+v", got)
+	}
+}
+
+// before00123 is what an incident was signed as before migration 00123. It must not change with Incident.
+type before00123 struct {
+	ID             int64            `json:"id"`
+	PagerDutyID    string           `json:"pagerduty_id"`
+	Number         int64            `json:"number"`
+	Title          string           `json:"title"`
+	ServiceID      string           `json:"service_id"`
+	Service        string           `json:"service"`
+	Status         incidents.Status `json:"status"`
+	Urgency        string           `json:"urgency"`
+	Priority       string           `json:"priority,omitempty"`
+	URL            string           `json:"url,omitempty"`
+	OpenedAt       time.Time        `json:"opened_at,omitzero"`
+	AcknowledgedAt time.Time        `json:"acknowledged_at,omitzero"`
+	AcknowledgedBy string           `json:"acknowledged_by,omitempty"`
+	RestoredAt     time.Time        `json:"restored_at,omitzero"`
+	FlatAt         time.Time        `json:"flat_at,omitzero"`
+	ResolvedAt     time.Time        `json:"resolved_at,omitzero"`
+	ResolvedBy     string           `json:"resolved_by,omitempty"`
+}
+
+func (b before00123) digest(t *testing.T) []byte {
+	t.Helper()
+	doc, err := json.Marshal(b)
+	testkit.OK(t, err)
+	sum := sha256.Sum256(doc)
+	return sum[:]
+}
+
+func TestIncidentOfAnOlderReleaseIsStillAsItWasSigned(t *testing.T) {
+	db := setup(t)
+	acked := incidents.Incident{PagerDutyID: "P1", Number: 12, Title: "500s", Status: incidents.Acknowledged, AcknowledgedAt: evening, AcknowledgedBy: "Maria"}
+	receive(t, db, "E1", acked, evening)
+	_, err := db.Pool().Exec(t.Context(), `UPDATE incidents SET last_acknowledged_at = DEFAULT, last_acknowledged_by = DEFAULT,
+		restored_at = $1, flat_at = $1`, evening)
+	testkit.OK(t, err)
+	in, err := db.FindIncident(t.Context(), "P1")
+	testkit.OK(t, err)
+	entries, err := db.Entries(t.Context(), in.ID, 0)
+	testkit.OK(t, err)
+
+	old := before00123{
+		ID: in.ID, PagerDutyID: "P1", Number: 12, Title: "500s", Status: incidents.Acknowledged, OpenedAt: in.OpenedAt,
+		AcknowledgedAt: in.OpenedAt, AcknowledgedBy: "Maria", RestoredAt: in.OpenedAt, FlatAt: in.OpenedAt,
+	}
+	entries[len(entries)-1].Sign(testkit.Ring(t), old.digest(t))
+	proof, err := incidents.Prove(incidents.List(entries), in, testkit.Ring(t), nil)
+	testkit.OK(t, err)
+	if !proof.RowSigned || len(proof.Findings) > 0 {
+		t.Errorf("got %+v", proof)
+	}
+	if by, at := in.LastAcknowledgement(); by != "Maria" || !at.Equal(in.AcknowledgedAt) {
+		t.Errorf("acknowledged by %q at %s", by, at)
 	}
 }
