@@ -80,9 +80,17 @@ func errorsLine(v View, c ContainerView) string {
 	case !a.Compared:
 		return fmt.Sprintf("Errors: %s a minute; not counted for long enough to say what is usual", flat.Rate(a.Rate))
 	case a.Spike.Is:
-		return fmt.Sprintf("Errors: %s a minute, baseline %s, since %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate), clock(a.Spike.Since, v.Incident.OpenedAt, v.Zone))
+		return fmt.Sprintf("Errors: %s a minute, baseline %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate)) + sinceRise(a.Spike, v.Incident.OpenedAt, v.Zone)
 	}
 	return fmt.Sprintf("Errors: %s a minute, baseline %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))
+}
+
+// sinceRise says since when errors are up, where that is known.
+func sinceRise(s flat.Spike, beside time.Time, zone *time.Location) string {
+	if s.Since.IsZero() {
+		return ""
+	}
+	return ", since " + clock(s.Since, beside, zone)
 }
 
 // spikes are the containers whose errors are up now. Nobody is called because of them.
@@ -97,8 +105,8 @@ func (h *handling) spikes(ctx context.Context) (out []string) {
 		if err != nil || !counted || !a.Spike.Is {
 			continue
 		}
-		out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s, since %s", quote(c.Name, 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate),
-			clock(a.Spike.Since, now, h.cfg.Zone)))
+		out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s", quote(c.Name, 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))+
+			sinceRise(a.Spike, now, h.cfg.Zone))
 	}
 	return out
 }

@@ -16,8 +16,8 @@ that each is said once, by any number of bots.
 # The definition
 
 	baseline   errors a minute in the hour before the deploy, or before the alert; from 3 minutes of history on
-	spike      the last 5 or 2 minutes have at least 5 errors, not all in one minute, and the exact conditional binomial test
-	           rejects "at most twice the baseline" at 0.001
+	spike      the last 5 or 2 minutes have at least 5 errors, not all in one minute, and more a minute than the limit of flat, and
+	           the exact conditional binomial test rejects "at most twice the baseline" at 0.001
 	falling    after a restore, the exact Poisson test rejects "a quarter of the way from the baseline to the spike" at 5 %
 	flat       a sequential test rejects "at the limit" at 5 %, in two looks in a row; the limit is the higher of twice the baseline and
 	           3 a minute more

@@ -85,7 +85,11 @@ func (j *Judge) long(r Restored, a After, v Verdict) string {
 func (j *Judge) story(r Restored, a After) string {
 	var s strings.Builder
 	if a.Spike.Is {
-		fmt.Fprintf(&s, "Errors of %s were at %s a minute since %s. ", r.Container, Rate(a.Spike.Rate), j.clock(a.Spike.Since, r.Verified))
+		fmt.Fprintf(&s, "Errors of %s were at %s a minute", r.Container, Rate(a.Spike.Rate))
+		if !a.Spike.Since.IsZero() {
+			fmt.Fprintf(&s, " since %s", j.clock(a.Spike.Since, r.Verified))
+		}
+		s.WriteString(". ")
 	}
 	fmt.Fprintf(&s, "It was restored to %s at %s", r.Snapshot, j.clock(r.Verified, r.Verified))
 	if r.By != "" {

@@ -1,6 +1,7 @@
 package flat
 
 import (
+	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/mathext"
@@ -10,7 +11,7 @@ import (
 type Spike struct {
 	Is    bool      // it is one, by the definition
 	Rate  float64   // errors per minute in these minutes
-	Since time.Time // when the errors rose; the zero time when it is none
+	Since time.Time // when the errors rose; the zero time when it is none, or they rose before the baseline's end
 }
 
 // Spike looks at the last five minutes before at, and at the last two of them.
@@ -20,15 +21,16 @@ func (d Definition) Spike(b Baseline, minutes []Minute, at time.Time) Spike {
 	if !d.rises(b, window) && !d.rises(b, between(window, at.Add(-d.minutes(recentMinutes)), at)) {
 		return s
 	}
-	s.Is, s.Since = true, d.rise(b, between(minutes, b.To, at))
+	s.Is, s.Since = true, d.rise(b, between(minutes, b.To, at), at.Add(-d.minutes(spikeMinutes)))
 	s.Rate = sum(between(window, s.Since, at)).Rate()
 	return s
 }
 
-// rises says whether errors are unusual by one of two looks, which share the level.
+// rises says whether errors are unusual by one of two looks, which share the level. What could be called flat afterwards without
+// any change is no spike, however unlikely it is.
 func (d Definition) rises(b Baseline, window []Minute) bool {
 	all := sum(window)
-	return all.Errors >= spikeErrors && inTwo(window) && unusual(b, all, usual) < spikeLevel/2
+	return all.Errors >= spikeErrors && inTwo(window) && all.Rate() > d.usualUpTo(b.Rate) && unusual(b, all, usual) < spikeLevel/2
 }
 
 // inTwo says that not all errors are in one minute: a single burst is no spike yet.
@@ -53,14 +55,15 @@ func unusual(b Baseline, m Minute, times float64) float64 {
 	return mathext.RegIncBeta(errors, b.Errors/b.Dispersion+1, now/(now+before))
 }
 
-// rise is the beginning of the last stretch in which errors were not usual. One quieter minute within it is passed over.
-func (d Definition) rise(b Baseline, minutes []Minute) (since time.Time) {
-	quiet := 0
-	for i := len(minutes) - 1; i >= 0 && quiet < 2; i-- {
-		if minutes[i].Rate() > d.usualUpTo(b.Rate) {
-			since, quiet = minutes[i].At, 0
-		} else if !since.IsZero() {
-			quiet++
+// rise is the beginning of the last stretch in which errors were not usual. It ends from from on, so that an earlier burst is not
+// taken for it. One quieter minute within it is passed over.
+func (d Definition) rise(b Baseline, minutes []Minute, from time.Time) (since time.Time) {
+	for _, m := range slices.Backward(minutes) {
+		if m.At.Before(from) {
+			break
+		}
+		if m.Rate() > d.usualUpTo(b.Rate) {
+			since, from = m.At, m.At.Add(-d.minutes(2))
 		}
 	}
 	return since
