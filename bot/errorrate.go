@@ -28,7 +28,8 @@ type Sources interface {
 
 // errorKinds say what became of the errors after a restore.
 func errorKinds() []incidents.Kind {
-	return []incidents.Kind{incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown, incidents.KindErrorsBack}
+	return []incidents.Kind{incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsFlatAgain,
+		incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown, incidents.KindErrorsBack}
 }
 
 // toldErrors is what was said last of the errors after a restore, with its mark; "" when nothing was.

@@ -21,7 +21,7 @@ import (
 // redraws are the entries that a picture is drawn for.
 var redraws = []incidents.Kind{
 	incidents.KindPagerDutyTriggered, incidents.KindRestoreVerified, incidents.KindErrorsFalling, incidents.KindErrorsFlat,
-	incidents.KindErrorsBack, incidents.KindPagerDutyResolved,
+	incidents.KindErrorsFlatAgain, incidents.KindErrorsBack, incidents.KindPagerDutyResolved,
 }
 
 // pixels is how many there are to a point: as many as a phone's screen has.

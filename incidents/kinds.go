@@ -51,6 +51,8 @@ const (
 	KindErrorsUnknown Kind = "errors.unknown"
 	KindErrorsBack    Kind = "errors.back"
 
+	KindErrorsFlatAgain Kind = "errors.flat.again"
+
 	KindTerminalAsked     Kind = "terminal.requested"
 	KindTerminalLink      Kind = "terminal.link"
 	KindTerminalOpened    Kind = "terminal.opened"
@@ -181,6 +183,8 @@ var table = map[Kind]Meaning{
 	KindErrorsNotFlat: {Is: "minutes after a restore, the error rate is still above its baseline", Mark: warning},
 	KindErrorsUnknown: {Is: "after a restore, it can't be told whether errors are flat; the summary says why", Mark: warning},
 	KindErrorsBack:    {Is: "errors were flat after a restore, and are no more", Mark: warning},
+
+	KindErrorsFlatAgain: {Is: "errors that were back after a restore are flat once more", Mark: "✅"},
 
 	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},

@@ -16,7 +16,8 @@ import (
 func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.id, r.incident_id, r.key, r.container, r.snapshot, r.requested_by->'Actor'->>'name', r.record->'plan'->'volumes' IS NOT NULL,
-			i.opened_at, d.at, r.requested_at, r.verified_at, r.errors, r.errors_at
+			i.opened_at, d.at, r.requested_at, r.verified_at, r.errors, r.errors_at,
+			EXISTS (SELECT FROM timeline t WHERE t.incident_id = r.incident_id AND t.kind = 'errors.flat' AND t.details->>'restore_id' = r.id::text)
 		FROM restores r JOIN incidents i ON i.id = r.incident_id
 		LEFT JOIN LATERAL (SELECT at FROM deploys d WHERE d.key = r.key AND d.at <= i.opened_at
 			ORDER BY d.snapshot = r.snapshot DESC, d.at DESC LIMIT 1) d ON true
@@ -34,7 +35,7 @@ func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 func scanRestored(row pgx.CollectableRow) (r flat.Restored, err error) {
 	var by *string
 	var deployed, verified, at *time.Time
-	err = row.Scan(&r.ID, &r.Incident, &r.Key, &r.Container, &r.Snapshot, &by, &r.Volumes, &r.Opened, &deployed, &r.Requested, &verified, &r.State, &at)
+	err = row.Scan(&r.ID, &r.Incident, &r.Key, &r.Container, &r.Snapshot, &by, &r.Volumes, &r.Opened, &deployed, &r.Requested, &verified, &r.State, &at, &r.WasFlat)
 	if by != nil {
 		r.By = *by
 	}

@@ -172,9 +172,38 @@ func TestErrorsThatComeBackAreNoLongerFlat(t *testing.T) {
 	o := outages(t)
 	o.errors(5*time.Minute, 12*time.Minute, 0, 1)
 	o.errors(12*time.Minute, 16*time.Minute, 21.0/60, 1)
-	o.want(o.judged(5*time.Minute, 16*time.Minute), "errors.falling 5m35s", "errors.flat 6m25s", "errors.back 12m45s")
+	o.want(o.judged(5*time.Minute, 16*time.Minute), "errors.falling 5m35s", "errors.flat 6m25s", "errors.back 13m5s")
 	if got := o.flatAt(); !got.IsZero() {
 		t.Error("flat at", got)
+	}
+}
+
+func TestOneShortBurstDoesNotBringErrorsBack(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 9*time.Minute, 0, 1)
+	o.errors(9*time.Minute, 9*time.Minute+15*time.Second, 1, 1)
+	o.errors(9*time.Minute+15*time.Second, 20*time.Minute, 0, 1)
+	o.want(o.judged(5*time.Minute, 20*time.Minute), "errors.falling 5m35s", "errors.flat 6m25s")
+	if o.flatAt().IsZero() {
+		t.Error("the burst has taken it back")
+	}
+}
+
+func TestFlatIsLoudOnce(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 12*time.Minute, 0, 1)
+	o.errors(12*time.Minute, 14*time.Minute, 21.0/60, 1)
+	o.errors(14*time.Minute, 30*time.Minute, 0, 1)
+	said := o.judged(5*time.Minute, 30*time.Minute)
+	var kinds []string
+	for _, s := range said {
+		kind, _, _ := strings.Cut(s, " ")
+		kinds = append(kinds, kind)
+	}
+	o.want(kinds, "errors.falling", "errors.flat", "errors.back", "errors.falling", "errors.flat.again")
+	again, _ := incidents.KindErrorsFlatAgain.Meaning()
+	if again.Loud || again.Call != incidents.NoCall || o.flatAt().IsZero() {
+		t.Errorf("got %+v, flat at %s", again, o.flatAt())
 	}
 }
 

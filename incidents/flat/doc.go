@@ -4,11 +4,14 @@ Package flat says how many errors a minute a container makes, and whether that i
 Sources count errors and hand them to a Recorder, which keeps them by the minute. A Gauge reads what they were at an alert. After a restore a
 Judge looks every few seconds, and has the timeline say what becomes of them:
 
-	watching ──▶ falling ──▶ flat ──▶ back ──▶ (falling, flat, not flat)
+	watching ──▶ falling ──▶ flat ◀──▶ back ──▶ (falling, not flat)
 	    │           │
 	    └───────────┴──▶ not flat │ quiet │ unclear │ unseen ──▶ flat
 	    │
 	    └──▶ uncompared
+
+Not flat can't become falling again. Flat is told in the channel and to PagerDuty once; when errors were back and are flat again, the
+incident's thread has it.
 
 An undo, another restore of the container, and the incident's end are the end of it. What was said last is written beside the restore, so
 that each is said once, by any number of bots.

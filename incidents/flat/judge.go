@@ -22,6 +22,7 @@ type Restored struct {
 	Requested, Verified time.Time
 	State               State     // what was said last
 	StateAt             time.Time // when; the zero time while that is Watching
+	WasFlat             bool      // Flat was said before, so that the next Flat is no news for the channel and PagerDuty
 }
 
 // Journal is what a Judge reads and writes. Several bots may use it at once.

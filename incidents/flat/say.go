@@ -33,10 +33,18 @@ func (j *Judge) entry(r Restored, a After, v Verdict) incidents.Entry {
 	}
 	details, _ := incidents.Details(told) // a plain struct: always encodable
 	return incidents.Entry{
-		IncidentID: r.Incident, OccurredAt: a.Now, Kind: kinds[v.State], Actor: incidents.Self(),
+		IncidentID: r.Incident, OccurredAt: a.Now, Kind: kindOf(r, v.State), Actor: incidents.Self(),
 		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore-%d-errors-%s-%d", r.ID, v.State, a.Now.Unix())},
 		Summary: short + j.long(r, a, v), Details: details,
 	}
+}
+
+// kindOf is the timeline's word for a state. Errors that come and go are loudly flat once.
+func kindOf(r Restored, s State) incidents.Kind {
+	if s == Flat && r.WasFlat {
+		return incidents.KindErrorsFlatAgain
+	}
+	return kinds[s]
 }
 
 // short is one line for the incident's message.
@@ -72,6 +80,9 @@ func caveat(v Verdict) string {
 func (j *Judge) long(r Restored, a After, v Verdict) string {
 	switch v.State {
 	case Flat:
+		if r.WasFlat {
+			return "" // the story was told the first time
+		}
 		return ". " + j.story(r, a)
 	case NotFlat:
 		return ". Look for an older snapshot under Details, look at the logs in the terminal, or escalate"

@@ -30,18 +30,21 @@ func (d Definition) Spike(b Baseline, minutes []Minute, at time.Time) Spike {
 // any change is no spike, however unlikely it is.
 func (d Definition) rises(b Baseline, window []Minute) bool {
 	all := sum(window)
-	return all.Errors >= spikeErrors && inTwo(window) && all.Rate() > d.usualUpTo(b.Rate) && unusual(b, all, usual) < spikeLevel/2
+	return all.Errors >= spikeErrors && d.inTwo(window) && all.Rate() > d.usualUpTo(b.Rate) && unusual(b, all, usual) < spikeLevel/2
 }
 
-// inTwo says that not all errors are in one minute: a single burst is no spike yet.
-func inTwo(minutes []Minute) bool {
-	with := 0
-	for _, m := range minutes {
-		if m.Errors > 0 {
-			with++
+// inTwo says that not all errors are in one minute: a single burst is no spike yet. The steps may be finer than a minute.
+func (d Definition) inTwo(steps []Minute) bool {
+	var first time.Time
+	for _, m := range steps {
+		if m.Errors > 0 && first.IsZero() {
+			first = m.At
+		}
+		if m.Errors > 0 && m.At.Sub(first) >= d.minutes(1) {
+			return true
 		}
 	}
-	return with > 1
+	return false
 }
 
 // unusual is how likely that many errors are at so many times the baseline's rate: the exact conditional binomial test of two

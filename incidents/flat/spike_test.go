@@ -52,3 +52,10 @@ func TestSpikeOfMinutesThatNobodyWatchedBeforeBeganWithThem(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+func TestNotFlatAndFallingDoNotTakeTurns(t *testing.T) {
+	t.Parallel()
+	if flat.NotFlat.May(flat.Falling) || !flat.NotFlat.May(flat.Flat) {
+		t.Error("what is not flat may become falling, or not flat")
+	}
+}

@@ -28,7 +28,7 @@ const (
 var next = map[State][]State{
 	Watching: {Falling, Flat, NotFlat, Quiet, Unclear, Unseen, Uncompared},
 	Falling:  {Flat, NotFlat, Quiet, Unclear, Unseen},
-	NotFlat:  {Falling, Flat},
+	NotFlat:  {Flat}, // and not Falling: the two would take turns for as long as errors are between their limits
 	Quiet:    {Flat, NotFlat},
 	Unclear:  {Flat, NotFlat},
 	Unseen:   {Flat, NotFlat},

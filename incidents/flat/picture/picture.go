@@ -67,7 +67,7 @@ func New(c Config) Painter {
 // marked are the kinds of entries that a chart shows; the rest of its events stand in the incident itself.
 var marked = []incidents.Kind{
 	incidents.KindDeploy, incidents.KindDeployReturned, incidents.KindRestoreVerified,
-	incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsBack,
+	incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsFlatAgain, incidents.KindErrorsBack,
 }
 
 // Chart is what there is to see of an incident now. It returns ErrNone.
@@ -209,7 +209,7 @@ func happened(in incidents.Incident, entries []incidents.Entry) []chart.Event {
 			add(e.OccurredAt, chart.Restore, map[bool]string{true: "undone"}[tell(e).Kind == "undo"])
 		case incidents.KindErrorsFalling:
 			add(e.OccurredAt, chart.Falling, "")
-		case incidents.KindErrorsFlat:
+		case incidents.KindErrorsFlat, incidents.KindErrorsFlatAgain:
 			add(e.OccurredAt, chart.Flat, "")
 		case incidents.KindErrorsBack:
 			add(e.OccurredAt, chart.Spike, "errors are back")
