@@ -3,7 +3,7 @@
 // a while, or whose client is killed at the worst moment.
 //
 // Only calls that change something can be made to fail (see Kind); whatever only looks goes through, as long as the
-// engine is up. The list of containers can be made to lag behind (see Lag). An engine call that has arrived is carried out even if its client is gone by then, as the engine does it.
+// engine is up. The list of containers can be made to lag behind (see Lag), and an inspect to take its time (see Delay). An engine call that has arrived is carried out even if its client is gone by then, as the engine does it.
 package enginefault
 
 import (
@@ -45,7 +45,32 @@ type Proxy struct {
 	count  int // of those that are counted
 	faults []*Fault
 	lags   bool
-	id     string // what the engine calls itself; "": what it does
+	id     string                   // what the engine calls itself; "": what it does
+	late   map[string]time.Duration // by container ID: how long the answer to an inspect takes
+}
+
+// Delay has the engine take its time over every inspect of a container, as it does while it holds that one's lock.
+func (p *Proxy) Delay(containerID string, by time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late[containerID] = by
+}
+
+// Silence has it never answer.
+func (p *Proxy) Silence(containerID string) { p.Delay(containerID, 24*time.Hour) }
+
+// answers waits for as long as the engine takes over an inspect. It returns false when the client has hung up.
+func (p *Proxy) answers(r *http.Request) bool {
+	path, _ := strings.CutSuffix(r.URL.Path, "/json")
+	p.mu.Lock()
+	by := p.late[path[strings.LastIndex(path, "/")+1:]]
+	p.mu.Unlock()
+	select {
+	case <-time.After(by):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
 }
 
 // Rename has the engine call itself something else, as an upgrade may.
@@ -83,7 +108,7 @@ func Start(t testing.TB, host, label string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{t: t, socket: filepath.Join(dir, "engine.sock"), label: label, target: transport(t, host)}
+	p := &Proxy{t: t, socket: filepath.Join(dir, "engine.sock"), label: label, target: transport(t, host), late: map[string]time.Duration{}}
 	p.looking = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(r.Out) },
 		Transport:      p.target,
@@ -159,7 +184,9 @@ func (p *Proxy) Up() {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	kind, of := classify(r)
 	if kind == "" {
-		p.looking.ServeHTTP(w, r)
+		if p.answers(r) {
+			p.looking.ServeHTTP(w, r)
+		}
 		return
 	}
 	body, err := io.ReadAll(r.Body)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -21,7 +22,8 @@ const (
 )
 
 // List returns all enabled containers, whatever their state, one for each key, without those that a restore has set aside and
-// those that Compose runs for one command. What goes away while it looks is left out.
+// those that Compose runs for one command. What goes away while it looks is left out. One about which the engine does not answer
+// is shown as the engine's own list has it: without its health, and since when it runs.
 func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
 	engineID, err := e.ID(ctx)
 	if err != nil {
@@ -32,12 +34,12 @@ func (e *Engine) List(ctx context.Context) ([]snapshot.Container, error) {
 		return nil, err
 	}
 	e.forgetMounted(rows)
-	found := make([]*document, len(rows))
+	found := make([]*listing, len(rows))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, row := range rows {
 		if stands(nameOf(row), row.Labels) {
-			group.Go(func() (err error) { found[i], err = e.listed(gctx, row.ID); return err })
+			group.Go(func() (err error) { found[i], err = e.listed(gctx, engineID, row); return err })
 		}
 	}
 	if err := group.Wait(); err != nil {
@@ -51,36 +53,49 @@ func stands(name string, labels map[string]string) bool {
 	return name != "" && !snapshot.OurName(name) && !oneOff(labels)
 }
 
+// listing is one of List's before it is clear whose place it has.
+type listing struct {
+	container snapshot.Container
+	member    snapshot.Member
+	candidate candidate
+}
+
 // listed inspects one of List's; nil when it has gone, or is none.
-func (e *Engine) listed(ctx context.Context, id string) (*document, error) {
-	d, _, err := e.look(ctx, id)
-	if errors.Is(err, snapshot.ErrGone) {
+func (e *Engine) listed(ctx context.Context, engineID string, row container.Summary) (*listing, error) {
+	d, err := e.lookPatiently(ctx, row.ID)
+	switch {
+	case errors.Is(err, errSilent):
+		return e.listedSilent(engineID, row), nil
+	case errors.Is(err, snapshot.ErrGone):
 		return nil, nil
-	}
-	if err != nil || !e.enabled(d) || !stands(d.Name, d.Config.Labels) {
+	case err != nil || !e.enabled(d) || !stands(d.Name, d.Config.Labels):
 		return nil, err
 	}
 	_, err = e.mountedImages(ctx, d) // before a deploy gives their names to others
-	return &d, err
+	return &listing{d.container(engineID), d.member(engineID), d.candidate()}, err
+}
+
+func (e *Engine) listedSilent(engineID string, row container.Summary) *listing {
+	c, m := e.fromRow(engineID, row), memberOf(engineID, row)
+	c.Own, c.Config, c.State, c.CreatedAt = m.Key, m.Config, m.State, m.CreatedAt
+	return &listing{c, m, rowCandidate(row)}
 }
 
 // shown are those that stand for a key.
-func (e *Engine) shown(ctx context.Context, engineID string, found []*document) []snapshot.Container {
+func (e *Engine) shown(ctx context.Context, engineID string, found []*listing) []snapshot.Container {
+	found = slices.DeleteFunc(found, func(l *listing) bool { return l == nil })
 	var members []snapshot.Member
-	for _, d := range found {
-		if d != nil {
-			members = append(members, d.member(engineID))
-		}
+	for _, l := range found {
+		members = append(members, l.member)
 	}
 	standings := e.settle(members, e.seats(ctx, engineID), false)
 	var out []snapshot.Container
-	for _, d := range found {
-		if d == nil || !standings[d.ID].Shown {
+	for _, l := range found {
+		c, st := l.container, standings[l.member.ID]
+		if !st.Shown {
 			continue
 		}
-		c := d.container(engineID)
-		c.Key, c.Beside = standings[d.ID].Key, standings[d.ID].Beside
-		c.Carries = e.carries(ctx, d.candidate())
+		c.Key, c.Beside, c.Carries = st.Key, st.Beside, e.carries(ctx, l.candidate)
 		out = append(out, c)
 	}
 	return out
@@ -136,13 +151,23 @@ func (e *Engine) Mislabelled(ctx context.Context) ([]string, error) {
 // moment after the state has changed, and still says "running" of a container whose stop has been answered: whoever decides
 // by a state has to ask here. Nothing but the state is read, since they may not be enabled.
 func (e *Engine) states(ctx context.Context, ids []string) (map[string]string, error) {
+	return statesBy(ctx, ids, func(ctx context.Context, id string) (document, error) {
+		ctx, cancel := context.WithTimeout(ctx, truthWithin)
+		defer cancel()
+		d, _, err := e.look(ctx, id)
+		return d, err
+	})
+}
+
+// statesBy leaves those out that are gone, and those about which the engine does not answer.
+func statesBy(ctx context.Context, ids []string, look func(context.Context, string) (document, error)) (map[string]string, error) {
 	found := make([]string, len(ids))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, id := range ids {
 		group.Go(func() error {
-			d, _, err := e.look(gctx, id)
-			if errors.Is(err, snapshot.ErrGone) {
+			d, err := look(gctx, id)
+			if errors.Is(err, snapshot.ErrGone) || errors.Is(err, errSilent) {
 				return nil
 			}
 			found[i] = d.State.Status

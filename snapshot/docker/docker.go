@@ -73,7 +73,7 @@ type Engine struct {
 	newest  string // guarded by mu; see version.go
 
 	stand   standings                    // guarded by mu
-	silent  map[string]time.Time         // guarded by mu: when the engine last had no answer about a container
+	silent  map[string]time.Time         // guarded by mu: when the engine last had no answer about a container; see lookPatiently
 	modes   map[string]namespaces        // guarded by mu, as is the next one; by container ID: never change in a container's life
 	mounted map[string]map[string]string // see mountedImages
 }

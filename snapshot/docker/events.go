@@ -133,10 +133,11 @@ func (e *Engine) Observe(ctx context.Context, record []snapshot.Seat) ([]snapsho
 	return out, nil
 }
 
-// tellApart asks for the states of those that may stand for the same, since who of them runs does.
+// tellApart asks for the states of those that may stand for the same, since who of them runs does. One about which
+// the engine does not answer keeps the state that the list shows: the watch has to go on.
 func (e *Engine) tellApart(ctx context.Context, members []snapshot.Member, record []snapshot.Seat) error {
 	ids := snapshot.Contested(members, withLineage(record))
-	states, err := e.states(ctx, ids)
+	states, err := statesBy(ctx, ids, e.lookPatiently)
 	for i, m := range members {
 		if state := states[m.ID]; state != "" {
 			members[i].State = state

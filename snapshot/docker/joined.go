@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sync/errgroup"
@@ -37,7 +36,7 @@ func (e *Engine) joined(ctx context.Context, rows []container.Summary, id string
 	}
 	var out []snapshot.Container
 	for _, row := range rows {
-		c := fromRow(engineID, row)
+		c := e.fromRow(engineID, row)
 		c.Key, c.Carries = e.keyOf(c.ID, c.Key), e.carries(ctx, rowCandidate(row))
 		if c.State = states[row.ID]; c.State != "" { // else it has gone meanwhile
 			out = append(out, c)
@@ -53,44 +52,22 @@ func (e *Engine) shares(row container.Summary, mode string) bool {
 	return row.HostConfig.NetworkMode == mode || known.pid == mode || known.ipc == mode
 }
 
-// A container that hangs can keep the engine from answering what it is asked about it, for ever. That must not keep others from
-// being restored. So each is waited for with a part of the time that there is, and whose namespaces a silent one shares stays
-// unknown. Within silentFor, those who have little time, as an alert has, don't ask about it again.
-const (
-	mostPatience = 5 * time.Second
-	silentFor    = time.Minute
-)
-
-func patience(ctx context.Context) time.Duration {
-	if end, ok := ctx.Deadline(); ok {
-		return min(time.Until(end)/4, mostPatience)
-	}
-	return mostPatience
-}
-
 // learn fills e.modes for containers not seen before, and forgets those that are gone. With hundreds of containers this
-// is what would take Check's time, so it is done once in a container's life.
+// is what would take Check's time, so it is done once in a container's life. Whose namespaces a silent one shares stays unknown.
 func (e *Engine) learn(ctx context.Context, rows []container.Summary) error {
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	wait := patience(ctx)
-	for _, row := range e.unseen(rows, wait < mostPatience) {
+	for _, row := range e.unseen(rows) {
 		group.Go(func() error {
-			asking, cancel := context.WithTimeout(gctx, wait)
-			defer cancel()
-			d, _, err := e.look(asking, row.ID)
-			switch silent := asking.Err() != nil && gctx.Err() == nil; {
-			case errors.Is(err, snapshot.ErrGone):
+			d, err := e.lookPatiently(gctx, row.ID)
+			if errors.Is(err, snapshot.ErrGone) || errors.Is(err, errSilent) {
 				return nil
-			case err != nil && !silent:
+			}
+			if err != nil {
 				return err
 			}
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			if err != nil {
-				e.silent[row.ID] = time.Now()
-				return nil
-			}
 			e.modes[row.ID] = namespaces{pid: d.HostConfig.PidMode, ipc: d.HostConfig.IpcMode}
 			return nil
 		})
@@ -98,25 +75,24 @@ func (e *Engine) learn(ctx context.Context, rows []container.Summary) error {
 	return group.Wait()
 }
 
-func (e *Engine) unseen(rows []container.Summary, hurried bool) []container.Summary {
+func (e *Engine) unseen(rows []container.Summary) []container.Summary {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	there := map[string]bool{}
 	var out []container.Summary
 	for _, row := range rows {
 		there[row.ID] = true
-		if _, seen := e.modes[row.ID]; !seen && row.Labels["snapback.enable"] == "true" && !(hurried && time.Since(e.silent[row.ID]) < silentFor) {
+		if _, seen := e.modes[row.ID]; !seen && row.Labels["snapback.enable"] == "true" {
 			out = append(out, row)
 		}
 	}
 	maps.DeleteFunc(e.modes, func(id string, _ namespaces) bool { return !there[id] })
-	maps.DeleteFunc(e.silent, func(id string, _ time.Time) bool { return !there[id] })
 	return out
 }
 
 // fromRow is a container as the engine's list shows it, without its state: see states.
-func fromRow(engineID string, row container.Summary) snapshot.Container {
-	name, settings := nameOf(row), snapshot.ParseSettings(row.Labels)
+func (e *Engine) fromRow(engineID string, row container.Summary) snapshot.Container {
+	name, settings := nameOf(row), snapshot.ParseSettings(document{Config: config{Labels: row.Labels}, only: e.only}.labels())
 	return snapshot.Container{
 		Key: Key(engineID, name, row.Labels), ID: row.ID, Name: name, Engine: engineID, Service: service(settings, row.Labels, name),
 		Image: row.Image, ImageID: row.ImageID, Settings: settings,

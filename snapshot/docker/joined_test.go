@@ -2,48 +2,84 @@ package docker_test
 
 import (
 	"context"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
-// silentAbout is the way to an engine that never answers when it is asked about a container.
-func silentAbout(t *testing.T, id string) string {
+// hangs is an engine on which one of two containers may hang, and the other one's and that one's ID.
+func hangs(t *testing.T) (e *docker.Engine, p *enginefault.Proxy, api, hung string) {
 	t.Helper()
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
-	proxy.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", "/var/run/docker.sock")
-	}}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/containers/"+id+"/json") {
-			<-r.Context().Done()
-			return
+	s := enginetest.New(t)
+	image := s.Image("shop", `CMD ["/app"]`)
+	api, hung = s.Run(s.Name("api"), image), s.Run(s.Name("hangs"), image)
+	p = enginefault.Start(t, "", s.Only())
+	e, err := docker.New(t.Context(), docker.Config{Host: p.Host(), Only: s.Only()})
+	testkit.OK(t, err)
+	t.Cleanup(func() { _ = e.Close() })
+	return e, p, api, hung
+}
+
+// listWithin lists both, and says whether the engine has answered about the one that may hang, and how long it took.
+func listWithin(t *testing.T, e *docker.Engine, hung string, limit time.Duration) (answered bool, took time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	begun := time.Now()
+	list, err := e.List(ctx)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	i := slices.IndexFunc(list, func(c snapshot.Container) bool { return c.ID == hung })
+	if c := list[i]; c.State != "running" || c.Key == "" || c.Own != c.Key || !c.Settings.Enabled || c.CreatedAt.IsZero() || c.ImageID == "" {
+		t.Errorf("%+v", c)
+	}
+	return !list[i].StartedAt.IsZero(), time.Since(begun)
+}
+
+func TestListShowsAContainerThatHangs(t *testing.T) {
+	t.Parallel()
+	e, p, _, hung := hangs(t)
+	p.Silence(hung)
+	for _, limit := range []time.Duration{1500 * time.Millisecond, time.Minute} { // the second one finds it silent
+		if answered, _ := listWithin(t, e, hung, limit); answered {
+			t.Errorf("within %s the engine has answered", limit)
 		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(srv.Close)
-	return "tcp://" + strings.TrimPrefix(srv.URL, "http://")
+	}
+	if answered, took := listWithin(t, e, hung, 16*time.Second); answered || took > 3*time.Second {
+		t.Errorf("answered: %t, and it took %s: one that was silent is to be asked about by those who have time", answered, took)
+	}
+	p.Delay(hung, 0)
+	for _, limit := range []time.Duration{time.Minute, 1500 * time.Millisecond} {
+		if answered, _ := listWithin(t, e, hung, limit); !answered {
+			t.Errorf("within %s, it is still taken for silent", limit)
+		}
+	}
+}
+
+func TestBusyEngineIsNotTakenForSilent(t *testing.T) {
+	t.Parallel()
+	e, p, _, hung := hangs(t)
+	p.Delay(hung, 1500*time.Millisecond)
+	listWithin(t, e, hung, 1500*time.Millisecond)
+	for _, limit := range []time.Duration{16 * time.Second, time.Minute} {
+		if answered, _ := listWithin(t, e, hung, limit); !answered {
+			t.Errorf("within %s, it is taken for silent", limit)
+		}
+	}
 }
 
 // TestContainerThatHangsKeepsNoOtherFromBeingRestored also within the two seconds that an alert has.
 func TestContainerThatHangsKeepsNoOtherFromBeingRestored(t *testing.T) {
 	t.Parallel()
-	s := enginetest.New(t)
-	image := s.Image("shop", `CMD ["/app"]`)
-	api := s.Run(s.Name("api"), image)
-	e, err := docker.New(t.Context(), docker.Config{Host: silentAbout(t, s.Run(s.Name("hangs"), image)), Only: s.Only()})
-	testkit.OK(t, err)
-	t.Cleanup(func() { _ = e.Close() })
+	e, p, api, hung := hangs(t)
+	p.Silence(hung)
 	in, err := e.Inspect(t.Context(), api)
 	testkit.OK(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)

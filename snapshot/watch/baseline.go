@@ -76,7 +76,7 @@ func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Observation
 			return nil
 		}
 	}
-	now, err := w.Engine.Inspect(ctx, s.ID)
+	now, err := w.inspect(ctx, s.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
 	}

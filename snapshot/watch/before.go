@@ -90,7 +90,7 @@ func (w *Watcher) copyBaseline(ctx context.Context, base snapshot.Snapshot, list
 
 // takeOld takes a snapshot of the container that was replaced, if it is still there and had been up long enough.
 func (w *Watcher) takeOld(ctx context.Context, before snapshot.Occupant, d snapshot.Deploy) (snapshot.Snapshot, bool, error) {
-	old, err := w.Engine.Inspect(ctx, before.ID)
+	old, err := w.inspect(ctx, before.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && !w.wasGood(old) {
 		return snapshot.Snapshot{}, false, nil
 	}

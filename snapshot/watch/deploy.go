@@ -120,7 +120,7 @@ func (w *Watcher) lasting(s snapshot.Observation) bool {
 
 // arrived handles a container that is new under an identity. It may have waited for its turn, so it looks again first.
 func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
-	now, err := w.Engine.Inspect(ctx, s.ID)
+	now, err := w.inspect(ctx, s.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (!now.Enabled || now.Key != s.Key || snapshot.OurName(now.Name)) {
 		return nil // gone or moved on meanwhile: there was an event, so another look comes
 	}

@@ -45,6 +45,7 @@ snapshots. A copy of a data folder has all of them too. That is why a bot says e
 	schedule.go  snapshots that a label asks for
 	retain.go    which snapshots go
 	queue.go     one thing at a time for each identity
+	silent.go    containers about which the engine does not answer
 	ports.go     what the watch asks of the engine and of the database
 	engines.go   Registry: the names of engines
 

@@ -16,6 +16,8 @@ type Engine interface {
 	Images
 	// ID is the engine's own.
 	ID(ctx context.Context) (string, error)
+	// List asks about every enabled container, and remembers about which ones the engine does not answer.
+	List(ctx context.Context) ([]snapshot.Container, error)
 	// Changes lists what differs between two documents, secrets masked.
 	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
 }

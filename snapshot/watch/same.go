@@ -92,7 +92,7 @@ func (w *Watcher) toSee(id string) bool {
 }
 
 func (w *Watcher) seeOne(ctx context.Context, s snapshot.Observation) error {
-	now, err := w.Engine.Inspect(ctx, s.ID)
+	now, err := w.inspect(ctx, s.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
 	}

@@ -101,7 +101,7 @@ func takenSince(list []snapshot.Snapshot, tick time.Time) bool {
 // takeScheduled also refreshes the baseline, if the container is good: from then on it holds what was written until now. A
 // deploy that is waiting gets the one that there is.
 func (w *Watcher) takeScheduled(ctx, patience context.Context, p watched) error {
-	now, err := w.Engine.Inspect(ctx, p.Now.ID)
+	now, err := w.inspect(ctx, p.Now.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return nil
 	}

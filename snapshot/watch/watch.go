@@ -114,6 +114,7 @@ func (w *Watcher) Start() {
 	w.wg.Go(w.lookLoop)
 	w.wg.Go(func() { w.every(w.pulse(), w.routine) })
 	w.wg.Go(func() { w.every(w.TidyEvery, w.tidy) })
+	w.wg.Go(func() { w.every(listenEvery, w.listen) })
 }
 
 // Stop ends all of it and waits until ctx ends. It can be called twice. What was interrupted is taken up by the next Start.
