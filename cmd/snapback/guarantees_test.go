@@ -62,8 +62,10 @@ func TestTapTwiceIsOneRestoreAndWebhookTwiceOneMessage(t *testing.T) {
 	n.Run(shop, n.labels(n.Image("v1", `CMD ["/app"]`))...)
 	n.start()
 	n.call("POST", "/containers/"+shop+"/snapshots", `{"name":"good"}`)
+	n.Docker("rm", "-f", shop)
+	n.Run(shop, n.labels("--env", "DB_POOL=2", n.Image("v2", `CMD ["/app"]`))...)
 	incident := n.service.Trigger("High error rate")
-	alert := n.channel.ExpectMessage(t, "High error rate", "good")
+	alert := n.channel.ExpectMessage(t, "High error rate", "[Restore good]")
 	incident.Redeliver()
 	first, second := n.maria.TapTwice(alert.Button("Restore good"))
 	if first.Status != 200 || second.Status != 200 {

@@ -125,6 +125,23 @@ func Sort(offers []Offer) {
 	slices.SortStableFunc(offers, func(x, y Offer) int {
 		return cmp.Or(cmp.Compare(x.place(), y.place()), y.Snapshot.CreatedAt.Compare(x.Snapshot.CreatedAt))
 	})
+	if i := beforeDeploy(offers); i > 0 {
+		kept := offers[i]
+		copy(offers[1:i+1], offers[:i])
+		offers[0] = kept
+	}
+}
+
+// beforeDeploy is where the snapshot from before a deploy stands that is of the same container as the first offer, a baseline; -1
+// when there is none. A pipeline may have taken it a moment earlier, and it is the name that people look for.
+func beforeDeploy(offers []Offer) int {
+	if len(offers) == 0 || offers[0].Snapshot.Reason != snapshot.Baseline {
+		return -1
+	}
+	first := offers[0]
+	return slices.IndexFunc(offers, func(o Offer) bool {
+		return o.Snapshot.Reason == snapshot.PreDeploy && o.place() == first.place() && o.Snapshot.ContainerID == first.Snapshot.ContainerID && first.Snapshot.ContainerID != ""
+	})
 }
 
 // WhyNone says why there is no way out among sorted offers, as a sentence without its end; "" when there is one.

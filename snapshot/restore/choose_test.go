@@ -115,6 +115,13 @@ func TestFirstButtonIsTheNewestStateThatDiffersAndWasGood(t *testing.T) {
 			kept:    []snapshot.Snapshot{kept("baseline", "bad", 343, snapshot.Baseline), kept("pre-deploy-0339", "good", 341, snapshot.PreDeploy)},
 			running: "baseline", want: "pre-deploy-0339",
 		},
+		"a pipeline was a moment before the baseline": {
+			scene: restore.Scene{Deploys: deploys("older", -6000, "good", -600, "bad", 55), Opened: moment(340)},
+			kept: []snapshot.Snapshot{
+				kept("baseline", "good", 54, snapshot.Baseline), kept("pre-deploy-2254", "good", 53, snapshot.PreDeploy), kept("pre-deploy-1200", "older", -600, snapshot.PreDeploy),
+			},
+			want: "pre-deploy-2254",
+		},
 		"nothing": {want: "!No snapshot of shop is kept"},
 		"images are gone": {
 			kept: []snapshot.Snapshot{missing}, want: "!No good state of shop is kept",
