@@ -126,15 +126,16 @@ func TestLateBotTakesTheRestoreOverAgain(t *testing.T) {
 func TestLateBotOfARefusedRestoreIsSettled(t *testing.T) {
 	d := setup(t).broken()
 	stands, j := newHold(t), &cutJournal{DB: d.DB}
-	var once sync.Once
+	var looks atomic.Bool // whoever asks for a restore has looked by then
+	j.on = func(to restore.State) { looks.Store(to == restore.Preflight) }
 	engine := &bentEngine{Engine: d.Engine()}
 	engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
-		once.Do(func() {
+		if looks.CompareAndSwap(true, false) {
 			j.set(away)
 			close(stands.reached)
 			<-stands.goesOn
 			j.set(nil)
-		})
+		}
 		return d.Engine().Inspect(ctx, ref)
 	}
 	d.with(restore.Config{Engine: engine, Journal: j, Bot: "late", Lease: shortLease})

@@ -266,7 +266,7 @@ func TestSnapshotKnowsWhetherItsContainerWasWell(t *testing.T) {
 		"well":      {nil, func(string) {}, ""},
 		"stopped":   {nil, func(name string) { k.Docker("stop", name) }, ""},
 		"killed":    {nil, func(name string) { k.Docker("kill", name) }, ""},
-		"crashed":   {[]string{"/app", "crash"}, func(name string) { k.Docker("wait", name) }, "it had ended with exit code 1"},
+		"crashed":   {[]string{"/app", "exit", "1", "0s"}, func(name string) { k.Docker("wait", name) }, "it had ended with exit code 1"},
 		"unhealthy": {nil, func(name string) { k.Docker("exec", name, "/app", "touch", "/unhealthy") }, "it was unhealthy"},
 	} {
 		name := k.Name(what)
