@@ -115,7 +115,7 @@ func (r *replay) run() {
 	r.fill(&got)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !cmp.Equal(got, r.tool.want) && time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(time.Minute); !cmp.Equal(got, r.tool.want) && time.Now().Before(end); <-tick.C {
 		r.fill(&got)
 	}
 	if r.tool.unsure {
