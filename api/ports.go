@@ -62,7 +62,7 @@ type Snapshots interface {
 
 // Taker takes and removes snapshots; *capture.Taker is one, and says there what it returns.
 type Taker interface {
-	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error)
 	Delete(ctx context.Context, key, name string, by snapshot.By) error
 }
 

@@ -142,12 +142,12 @@ var errArchivesTooLong = fmt.Errorf("reading them took longer than %s", archivin
 
 const maxSentence = 500
 
-func takeAsk(r *http.Request) (snapshot.TakeAsk, error) {
+func takeAsk(r *http.Request) (snapshot.TakeRequest, error) {
 	var in wire.NewSnapshot
 	if err := decode(r, &in); err != nil {
-		return snapshot.TakeAsk{}, err
+		return snapshot.TakeRequest{}, err
 	}
-	ask := snapshot.TakeAsk{Name: in.Name, Reason: snapshot.Manual, Note: mask.Text(in.Note, nil), Pinned: in.Pinned}
+	ask := snapshot.TakeRequest{Name: in.Name, Reason: snapshot.Manual, Note: mask.Text(in.Note, nil), Pinned: in.Pinned}
 	switch in.Reason {
 	case "", string(snapshot.Manual):
 	case string(snapshot.PreDeploy):

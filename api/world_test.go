@@ -62,7 +62,7 @@ type world struct {
 	restores map[int64]restore.Restore
 	byKey    map[string]int64
 	asks     []restore.Ask
-	takes    []snapshot.TakeAsk
+	takes    []snapshot.TakeRequest
 	takeFor  time.Duration // how long the last one of these was allowed to take
 	shelf    []snapshot.Snapshot
 	incs     []incidents.Incident
@@ -126,7 +126,7 @@ func (w *world) Snapshot(ctx context.Context, key, name string) (snapshot.Snapsh
 	return snapshot.Snapshot{}, errors.Join(err, snapshot.ErrUnknownSnapshot)
 }
 
-func (w *world) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error) {
+func (w *world) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.takes = append(w.takes, ask)

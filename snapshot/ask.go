@@ -9,8 +9,8 @@ import (
 // ErrCommitsBusy says that other commits on the engine have not ended for so long that one was given up.
 var ErrCommitsBusy = errors.New("other commits on this engine take too long")
 
-// TakeAsk is a wish for a snapshot.
-type TakeAsk struct {
+// TakeRequest is a wish for a snapshot.
+type TakeRequest struct {
 	Name      string // "": the reason and the time, such as pre-deploy-2255, numbered
 	Numbered  bool   // a Name that is taken gets -2, -3, …
 	Reason    Reason // "": Manual

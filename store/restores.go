@@ -187,9 +187,9 @@ func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) e
 // Those that it had itself, and those of a release that did not say for which bots they are, are always its own.
 const within = `split_part(key, '/', 1) = @engine AND (lease_owner = @bot OR NOT record ? 'only' OR record->>'only' = @only)`
 
-func (db *DB) restoreIDs(ctx context.Context, where string, reach restore.Reach, after time.Duration) ([]int64, error) {
+func (db *DB) restoreIDs(ctx context.Context, where string, scope restore.Scope, after time.Duration) ([]int64, error) {
 	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+within+` AND `+where+` ORDER BY id`, pgx.NamedArgs{
-		"bot": reach.Bot, "engine": reach.Engine, "only": reach.Only, "after": after.Seconds(),
+		"bot": scope.Bot, "engine": scope.Engine, "only": scope.Only, "after": after.Seconds(),
 	})
 	if err != nil {
 		return nil, away(err)
@@ -199,15 +199,15 @@ func (db *DB) restoreIDs(ctx context.Context, where string, reach restore.Reach,
 }
 
 // Claimable implements restore.Journal.
-func (db *DB) Claimable(ctx context.Context, reach restore.Reach) ([]int64, error) {
+func (db *DB) Claimable(ctx context.Context, scope restore.Scope) ([]int64, error) {
 	return db.restoreIDs(ctx, stillRunning+` AND (lease_until < now() OR lease_owner = @bot)
-		AND coalesce(record->'plan'->'volumes'->>'bot', @bot) = @bot`, reach, 0)
+		AND coalesce(record->'plan'->'volumes'->>'bot', @bot) = @bot`, scope, 0)
 }
 
-// Late implements restore.Journal.
-func (db *DB) Late(ctx context.Context, reach restore.Reach, after time.Duration) ([]int64, error) {
+// WithLateActs implements restore.Journal.
+func (db *DB) WithLateActs(ctx context.Context, scope restore.Scope, after time.Duration) ([]int64, error) {
 	return db.restoreIDs(ctx, `NOT (`+stillRunning+`) AND late <> '{}'
-		AND (@bot = ANY(late) OR taken_at < now() - make_interval(secs => @after))`, reach, after)
+		AND (@bot = ANY(late) OR taken_at < now() - make_interval(secs => @after))`, scope, after)
 }
 
 // WasLate implements restore.Journal.

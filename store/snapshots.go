@@ -136,7 +136,7 @@ func (db *DB) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) erro
 	}
 	return db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE snapshots SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL
-			AND NOT EXISTS (SELECT FROM restores WHERE snapshot_id = $1 AND state NOT IN ('verified', 'refused', 'reverted', 'failed'))`, id)
+			AND NOT EXISTS (SELECT FROM restores WHERE snapshot_id = $1 AND `+stillRunning+`)`, id)
 		if err != nil {
 			return fmt.Errorf("removing snapshot %s: %w", s.Name, err)
 		}

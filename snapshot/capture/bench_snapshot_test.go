@@ -75,7 +75,7 @@ func (s *benchTaker) timed(do func(ctx context.Context) error) time.Duration {
 func (s *benchTaker) take(committed bool) time.Duration {
 	var taken snapshot.Snapshot
 	took := s.timed(func(ctx context.Context) (err error) {
-		taken, err = s.taker.Take(ctx, s.api, snapshot.TakeAsk{Name: s.name("take"), By: snapshot.By{Actor: snapshottest.Maria}})
+		taken, err = s.taker.Take(ctx, s.api, snapshot.TakeRequest{Name: s.name("take"), By: snapshot.By{Actor: snapshottest.Maria}})
 		return err
 	})
 	if taken.Committed != committed {

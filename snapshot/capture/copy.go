@@ -11,7 +11,7 @@ import (
 
 // Copy keeps what a snapshot holds under another name and for another reason: the same image gets another tag. A name
 // that is taken gets -2, -3, …. It returns ErrGone when the image is not there any more.
-func (t *Taker) Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeAsk) (s snapshot.Snapshot, err error) {
+func (t *Taker) Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeRequest) (s snapshot.Snapshot, err error) {
 	ask.Numbered = true
 	defer func() { t.Observe(ask.Reason, err) }()
 	err = t.named(ctx, from.Key, ask, func(ctx context.Context, name string) error {
@@ -21,7 +21,7 @@ func (t *Taker) Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.T
 	return s, err
 }
 
-func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, ask snapshot.TakeAsk) (snapshot.Snapshot, error) {
+func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, ask snapshot.TakeRequest) (snapshot.Snapshot, error) {
 	s := from
 	s.ID, s.Name, s.Reason, s.Note, s.Changes = 0, name, ask.Reason, ask.Note, nil
 	s.CreatedAt, s.ExpiresAt, s.Pinned, s.MissingSince = time.Now().UTC(), time.Time{}, ask.Pinned, time.Time{}

@@ -23,7 +23,7 @@ func (t *Taker) free(ctx context.Context, key, name string) error {
 // named runs do with a name that is free and that nobody else takes until it is over, in this bot or another. The tag on
 // the engine follows from the name. Two snapshots of one name would share a tag, and the first one's image would be left to
 // the next prune. The lock ends with the bot. It holds a connection of the database, so few callers may be here at a time.
-func (t *Taker) named(ctx context.Context, key string, ask snapshot.TakeAsk, do func(ctx context.Context, name string) error) error {
+func (t *Taker) named(ctx context.Context, key string, ask snapshot.TakeRequest, do func(ctx context.Context, name string) error) error {
 	for n := 1; n < 1000; n++ {
 		name := ask.Name
 		if n > 1 {

@@ -45,7 +45,7 @@ func TestTwoBotsThatTakeTheSameNameAtOnceKeepBothSnapshots(t *testing.T) {
 	for range 2 {
 		taker := k.Bot(nothing, sync.OnceFunc(func() { both.Done(); both.Wait() })) // both have a name, and neither is written down
 		done.Go(func() {
-			if _, err := taker.Take(t.Context(), c, snapshot.TakeAsk{Name: "x", Numbered: true, Reason: snapshot.PreDeploy, By: k.By()}); err != nil {
+			if _, err := taker.Take(t.Context(), c, snapshot.TakeRequest{Name: "x", Numbered: true, Reason: snapshot.PreDeploy, By: k.By()}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -57,7 +57,7 @@ func TestTwoBotsThatTakeTheSameNameAtOnceKeepBothSnapshots(t *testing.T) {
 func TestNameThatIsJustBeingTakenIsRefusedAndItsTagStays(t *testing.T) {
 	k := setup(t)
 	c := k.Written(k.Name("api"))
-	other, take := k.Bot(nothing, nothing), snapshot.TakeAsk{Name: "release-7", By: k.By()}
+	other, take := k.Bot(nothing, nothing), snapshot.TakeRequest{Name: "release-7", By: k.By()}
 	taker := k.Bot(func() {
 		if _, err := other.Take(t.Context(), c, take); !errors.Is(err, snapshot.ErrNameTaken) {
 			t.Errorf("got %v, want that the name is taken", err)
@@ -79,7 +79,7 @@ func (late) Alone(ctx context.Context, _ string, do func(context.Context) error)
 func TestTagGoesBackToItsOwnerWhenTheLockOnTheNameWasLost(t *testing.T) {
 	k := setup(t)
 	c := k.Written(k.Name("api"))
-	other, take := k.Bot(nothing, nothing), snapshot.TakeAsk{Name: "x", Numbered: true, By: k.By()}
+	other, take := k.Bot(nothing, nothing), snapshot.TakeRequest{Name: "x", Numbered: true, By: k.By()}
 	once := sync.OnceFunc(func() {
 		if _, err := other.Take(t.Context(), c, take); err != nil {
 			t.Error(err)
@@ -102,7 +102,7 @@ func TestCommitsOfTwoBotsDoNotOverlap(t *testing.T) {
 			Engine: counting{k.Engine(), &running, &most}, Ref: docker.Ref, Store: k.DB, Lock: k.DB, Audit: k.DB,
 		})
 		done.Go(func() {
-			if _, err := taker.Take(t.Context(), c, snapshot.TakeAsk{Name: "x", By: k.By()}); err != nil {
+			if _, err := taker.Take(t.Context(), c, snapshot.TakeRequest{Name: "x", By: k.By()}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -20,7 +20,7 @@ type slots struct {
 }
 
 // acquire waits for the slots that a Take needs. The one for archives comes first, since that wait is the longer one.
-func (t *Taker) acquire(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (*slots, error) {
+func (t *Taker) acquire(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (*slots, error) {
 	p := &slots{patience: ask.Patience, archived: func() {}}
 	if p.patience == nil {
 		p.patience = context.Background()

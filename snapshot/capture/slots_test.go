@@ -20,7 +20,7 @@ func TestOthersAreTakenWhileVolumesAreRead(t *testing.T) {
 	during := func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
-		if _, err := v.Taker.Take(ctx, v.Container(other), snapshot.TakeAsk{By: v.By()}); err != nil {
+		if _, err := v.Taker.Take(ctx, v.Container(other), snapshot.TakeRequest{By: v.By()}); err != nil {
 			t.Errorf("while volumes were read: %v", err)
 		}
 	}
@@ -56,7 +56,7 @@ func TestWaitForAnotherBotsCommitHasAnEndAndHoldsNothingStill(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)
 	v.RunAPI()
 	v.Docker("exec", v.API, "/app", "touch", "/written")
-	busy, take := v.Written(v.Name("busy")), snapshot.TakeAsk{Name: "x", By: v.By()}
+	busy, take := v.Written(v.Name("busy")), snapshot.TakeRequest{Name: "x", By: v.By()}
 	v.Taker.Wait = 300 * time.Millisecond
 	for _, volumes := range []bool{true, false} {
 		take.NoVolumes = !volumes
@@ -65,7 +65,7 @@ func TestWaitForAnotherBotsCommitHasAnEndAndHoldsNothingStill(t *testing.T) {
 				t.Errorf("during another bot's commit: %v, want ErrCommitsBusy", err)
 			}
 		}, nothing)
-		if _, err := other.Take(t.Context(), busy, snapshot.TakeAsk{By: v.By()}); err != nil {
+		if _, err := other.Take(t.Context(), busy, snapshot.TakeRequest{By: v.By()}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -59,7 +59,7 @@ func New(c Config) *Taker {
 // Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
 // otherwise, its inspect document, and the contents of its volumes if its label asks for them. It returns ErrBadName, ErrNameTaken
 // (for a name that is not to be numbered), ErrNotEnabled, or what the engine says.
-func (t *Taker) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (s snapshot.Snapshot, err error) {
+func (t *Taker) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (s snapshot.Snapshot, err error) {
 	if ask.Reason == "" {
 		ask.Reason = snapshot.Manual
 	}
@@ -110,7 +110,7 @@ func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, a
 }
 
 // draft is the snapshot as far as it is known before the engine is asked for anything.
-func draft(c snapshot.Container, name string, ask snapshot.TakeAsk) snapshot.Snapshot {
+func draft(c snapshot.Container, name string, ask snapshot.TakeRequest) snapshot.Snapshot {
 	now := time.Now()
 	s := snapshot.Snapshot{
 		Key: c.Key, Container: c.Name, Name: name, Reason: ask.Reason, Note: ask.Note, Pinned: ask.Pinned,

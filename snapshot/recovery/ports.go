@@ -10,7 +10,7 @@ import (
 
 // Engine is what a Duplicator asks of the engine.
 type Engine interface {
-	Safe
+	DuplicateStore
 	// ID is the engine's own.
 	ID(ctx context.Context) (string, error)
 	// HasImage says whether the exact image is there.
@@ -37,8 +37,8 @@ type Store interface {
 	Readd(ctx context.Context, list []snapshot.Snapshot, occupants []snapshot.Occupant, entry func(added []snapshot.Snapshot) incidents.Entry) (added []snapshot.Snapshot, err error)
 }
 
-// Safe is where an engine keeps duplicates.
-type Safe interface {
+// DuplicateStore is where an engine keeps duplicates.
+type DuplicateStore interface {
 	// Duplicates lists those that are there, whosever they are.
 	Duplicates(ctx context.Context) ([]snapshot.Duplicate, error)
 	// AddDuplicate keeps one. One of that name that is there already is the same.

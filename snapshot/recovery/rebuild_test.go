@@ -93,7 +93,7 @@ func TestSnapshotsAreFoundAgainWhenTheDatabaseIsLost(t *testing.T) {
 	k.Docker("exec", api, "/app", "touch", "/tmp/written")
 	k.Docker("kill", "--signal", "ABRT", api)
 	k.Docker("wait", api)
-	_, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeAsk{
+	_, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeRequest{
 		Name: "by-hand", Note: "before the migration", Pinned: true, ExpiresIn: time.Hour, By: k.By(),
 	})
 	if err != nil {

@@ -82,11 +82,11 @@ func (j *cutJournal) ask(ctx context.Context) error {
 	return cut(ctx)
 }
 
-func (j *cutJournal) Claimable(ctx context.Context, reach restore.Reach) ([]int64, error) {
+func (j *cutJournal) Claimable(ctx context.Context, scope restore.Scope) ([]int64, error) {
 	if err := j.ask(ctx); err != nil {
 		return nil, err
 	}
-	return j.DB.Claimable(ctx, reach)
+	return j.DB.Claimable(ctx, scope)
 }
 
 // Claim is cut too: a bot that could claim and do nothing more would keep what it has claimed from everybody else.
@@ -115,11 +115,11 @@ func (j *cutJournal) Advance(ctx context.Context, r restore.Restore, to restore.
 	return got, err
 }
 
-func (j *cutJournal) Late(ctx context.Context, reach restore.Reach, after time.Duration) ([]int64, error) {
+func (j *cutJournal) WithLateActs(ctx context.Context, scope restore.Scope, after time.Duration) ([]int64, error) {
 	if err := j.ask(ctx); err != nil {
 		return nil, err
 	}
-	return j.DB.Late(ctx, reach, after)
+	return j.DB.WithLateActs(ctx, scope, after)
 }
 
 // away is what a journal says that can't be reached.

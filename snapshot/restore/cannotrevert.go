@@ -82,7 +82,7 @@ func beingRemoved(c snapshot.Inspection) bool { return c.State == "removing" || 
 // stepsWithoutRevert are for when the old container can't be put back. If another container has the name, the replacement
 // is removed. Otherwise it is the last container, and is started.
 func (ctr *container) stepsWithoutRevert() []step {
-	return []step{{"filling the volumes with what they held before", moveLimit, ctr.refillVolumes}, {"leaving things in order", goneLimit + ctr.Act, func(ctx context.Context) error {
+	return []step{{"filling the volumes with what they held before", moveLimit, ctr.refillVolumes}, {"leaving things in order", goneLimit + ctr.ActLimit, func(ctx context.Context) error {
 		c, found, err := ctr.nameHolder(ctx)
 		if err != nil {
 			return err

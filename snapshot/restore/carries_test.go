@@ -44,7 +44,7 @@ func TestBotNeitherRestoresNorKeepsTheContainerThatItRunsIn(t *testing.T) {
 		t.Errorf("restored: %s: %s", r.State, r.Error)
 	}
 	d.Taker.Engine = engine
-	if _, err := d.Taker.Take(t.Context(), d.Container(d.name), snapshot.TakeAsk{By: d.By()}); !errors.Is(err, snapshot.ErrCarriesBot) {
+	if _, err := d.Taker.Take(t.Context(), d.Container(d.name), snapshot.TakeRequest{By: d.By()}); !errors.Is(err, snapshot.ErrCarriesBot) {
 		t.Errorf("kept: %v", err)
 	}
 	d.runs(d.old)

@@ -65,7 +65,7 @@ func composeSeesItsOwnContainer(t *testing.T, with enginetest.Compose) {
 	p := k.Project(with, projectFile(image, "1"))
 	p.Compose("up", "-d")
 	first := k.service(p, "api")
-	snap, err := k.Taker.Take(t.Context(), first, snapshot.TakeAsk{By: k.By()})
+	snap, err := k.Taker.Take(t.Context(), first, snapshot.TakeRequest{By: k.By()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func (ctr *container) Prepare(ctx context.Context) error {
 	if err != nil || ctr.restore.Plan.AdoptID != "" {
 		return err
 	}
-	limit := ctr.Act
+	limit := ctr.ActLimit
 	if ctr.restore.Plan.AutoRemove {
 		limit = 10 * time.Minute // a commit comes first
 	}

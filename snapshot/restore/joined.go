@@ -22,7 +22,7 @@ func (ctr *container) takeJoined(ctx context.Context) error {
 			continue
 		}
 		c := snapshot.Container{Key: j.Key, ID: j.ID, Name: j.Name}
-		_, err := ctr.Taker.Take(ctx, c, snapshot.TakeAsk{
+		_, err := ctr.Taker.Take(ctx, c, snapshot.TakeRequest{
 			Name: ctr.joinedName(), Note: fmt.Sprintf("before restore %d of %s, whose namespace it shares", ctr.restore.ID, ctr.restore.Container),
 			ExpiresIn: ctr.Keep, NoVolumes: true, By: snapshot.By{Actor: ctr.restore.By.Actor, Incident: ctr.restore.By.Incident, Source: ctr.restore.By.Source},
 		})

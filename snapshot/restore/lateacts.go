@@ -30,9 +30,9 @@ const (
 )
 
 // reconcileLateActs begins to reconcile every restore on which an act may have come late, in the background.
-func (r *Restorer) reconcileLateActs(reach Reach) {
+func (r *Restorer) reconcileLateActs(scope Scope) {
 	r.reportLateActs()
-	ids, err := r.Journal.Late(r.ctx, reach, reconcileAfter)
+	ids, err := r.Journal.WithLateActs(r.ctx, scope, reconcileAfter)
 	if err != nil {
 		if r.ctx.Err() == nil {
 			r.Logger.Warn("looking for late acts", "err", err)

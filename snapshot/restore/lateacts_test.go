@@ -330,9 +330,9 @@ func TestBotForOtherContainersLeavesARestoreAlone(t *testing.T) {
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, reach := range []restore.Reach{{Bot: "other", Engine: d.engineID(), Only: "team=other"}, {Bot: "other", Engine: "another"}} {
+	for _, reach := range []restore.Scope{{Bot: "other", Engine: d.engineID(), Only: "team=other"}, {Bot: "other", Engine: "another"}} {
 		d.await(time.Minute, "the lease is over", func() bool {
-			ids, err := d.DB.Claimable(t.Context(), restore.Reach{Bot: "third", Engine: d.engineID()})
+			ids, err := d.DB.Claimable(t.Context(), restore.Scope{Bot: "third", Engine: d.engineID()})
 			return err == nil && len(ids) == 1
 		})
 		if ids, err := d.DB.Claimable(t.Context(), reach); err != nil || len(ids) != 0 {

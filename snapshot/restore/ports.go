@@ -96,9 +96,9 @@ type Restores interface {
 
 // Leases let one bot at a time run a restore.
 type Leases interface {
-	// Claimable lists restores within reach that are not over and that nobody runs, and those that its bot ran when it died;
+	// Claimable lists restores within scope that are not over and that nobody runs, and those that its bot ran when it died;
 	// less those with contents of volumes in another bot's vault.
-	Claimable(ctx context.Context, reach Reach) ([]int64, error)
+	Claimable(ctx context.Context, scope Scope) ([]int64, error)
 	// Claim makes bot the one that runs the restore, for lease, and raises its epoch. It returns ErrFenced while
 	// another bot's lease runs.
 	Claim(ctx context.Context, id int64, bot string, lease time.Duration) (Restore, error)
@@ -111,8 +111,8 @@ type Leases interface {
 
 // LateActs remembers which bots may have acted on a restore when it was no longer theirs.
 type LateActs interface {
-	// Late lists restores within reach that are over and were taken from its bot, or longer than after ago from any.
-	Late(ctx context.Context, reach Reach, after time.Duration) ([]int64, error)
+	// WithLateActs lists restores within scope that are over and were taken from its bot, or longer than after ago from any.
+	WithLateActs(ctx context.Context, scope Scope, after time.Duration) ([]int64, error)
 	// WasLate says that bot has acted on a restore that was another one's by then.
 	WasLate(ctx context.Context, id int64, bot string) error
 	// Settled forgets that a restore was taken from bot, and from the others when that is longer than after ago.

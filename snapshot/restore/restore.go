@@ -30,7 +30,7 @@ type Config struct {
 	Keep        time.Duration // how long the container from before is kept; 0: 24 h
 	Stale       time.Duration // a restore that has not begun to swap by then is given up; 0: 15 min
 	Tries       int           // how often putting the old one back is tried; 0: 6
-	Act         time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
+	ActLimit    time.Duration // how long the engine may take to create, start or remove a container; 0: 1 min
 	NotifyAfter time.Duration // after what time people are told that a restore waits for the engine; 0: 10 s
 
 	Proves time.Duration // how long a container has to run before its state counts as good, as the watch has it; 0: that is not asked
@@ -49,7 +49,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Health, 30*time.Minute)
 	set(&c.Keep, 24*time.Hour)
 	set(&c.Stale, 15*time.Minute)
-	set(&c.Act, time.Minute)
+	set(&c.ActLimit, time.Minute)
 	set(&c.NotifyAfter, 10*time.Second)
 	if c.Tries == 0 {
 		c.Tries = 6
@@ -116,8 +116,8 @@ func (r *Restorer) Stop(ctx context.Context) error {
 	}
 }
 
-// Reach is what a bot may look after: the containers of its own engine, and of these the ones that it is for.
-type Reach struct {
+// Scope is what a bot may look after: the containers of its own engine, and of these the ones that it is for.
+type Scope struct {
 	Bot    string
 	Engine string // the engine's ID
 	Only   string // as the Config of the restore's bot has it
@@ -126,9 +126,9 @@ type Reach struct {
 func (r *Restorer) adopt() {
 	engine, err := r.Engine.ID(r.ctx)
 	var ids []int64
-	reach := Reach{Bot: r.Bot, Engine: engine, Only: r.Only}
+	scope := Scope{Bot: r.Bot, Engine: engine, Only: r.Only}
 	if err == nil {
-		ids, err = r.Journal.Claimable(r.ctx, reach)
+		ids, err = r.Journal.Claimable(r.ctx, scope)
 	}
 	if err != nil {
 		if r.ctx.Err() == nil {
@@ -139,7 +139,7 @@ func (r *Restorer) adopt() {
 	for _, id := range ids {
 		r.begin(id)
 	}
-	r.reconcileLateActs(reach)
+	r.reconcileLateActs(scope)
 }
 
 func (r *Restorer) begin(id int64) { r.background(id, r.run) }

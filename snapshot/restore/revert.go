@@ -109,7 +109,7 @@ func (ctr *container) revertOnce(ctx context.Context) (State, error) {
 func (ctr *container) revertSteps() []step {
 	steps := []step{
 		{"filling the volumes with what they held before", moveLimit, ctr.refillVolumes},
-		{"taking the replacement away", ctr.Act, ctr.withdraw},
+		{"taking the replacement away", ctr.ActLimit, ctr.withdraw},
 	}
 	p := ctr.restore.Plan
 	if p.AutoRemove && p.StandInID == "" {
@@ -126,8 +126,8 @@ func (ctr *container) revertSteps() []step {
 	}
 	if p.OldRunning {
 		steps = append(steps,
-			step{"starting the old container", ctr.Act + ctr.stopLimit(), ctr.restart},
-			step{"restarting what shares its namespaces", time.Duration(1+len(p.Joined)) * ctr.Act, ctr.reattach})
+			step{"starting the old container", ctr.ActLimit + ctr.stopLimit(), ctr.restart},
+			step{"restarting what shares its namespaces", time.Duration(1+len(p.Joined)) * ctr.ActLimit, ctr.reattach})
 	}
 	return steps
 }

@@ -56,7 +56,7 @@ func TestActThatNeverEndsIsGivenUp(t *testing.T) {
 		<-ctx.Done()
 		return fmt.Errorf("%w: %w", snapshot.ErrEngineAway, ctx.Err()) // as the adapter puts it
 	}
-	d.with(restore.Config{Engine: engine, Act: 5 * time.Second})
+	d.with(restore.Config{Engine: engine, ActLimit: 5 * time.Second})
 	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != restore.Reverted || !strings.Contains(r.Error, "has not done it within 5s, although it answers") {
 		t.Errorf("%s: %s", r.State, r.Error)

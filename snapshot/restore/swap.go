@@ -50,7 +50,7 @@ func (ctr *container) swapSteps() []step {
 		step{"giving the replacement its name", 15 * time.Second, func(ctx context.Context) error {
 			return ctr.Engine.Rename(ctx, p.NewID, ctr.restore.Container)
 		}},
-		step{"starting the replacement", ctr.Act, func(ctx context.Context) error {
+		step{"starting the replacement", ctr.ActLimit, func(ctx context.Context) error {
 			return ctr.Engine.Start(ctx, p.NewID)
 		}})
 }

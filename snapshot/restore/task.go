@@ -21,8 +21,8 @@ type task struct {
 // act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is
 // told half a sentence is worse than one that is waited for.
 func (t *task) act(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	err, late := t.attempt(ctx, limit, do)
-	if late && errors.Is(err, snapshot.ErrEngineAway) {
+	err, timedOut := t.attempt(ctx, limit, do)
+	if timedOut && errors.Is(err, snapshot.ErrEngineAway) {
 		return t.hung(ctx, err, limit)
 	}
 	return err
@@ -34,8 +34,8 @@ func (t *task) peek(ctx context.Context, limit time.Duration, look func(context.
 	return err
 }
 
-// attempt returns late when the limit is over.
-func (t *task) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) (err error, late bool) {
+// attempt returns timedOut when the limit is over.
+func (t *task) attempt(ctx context.Context, limit time.Duration, do func(context.Context) error) (err error, timedOut bool) {
 	swapping := t.restore.State == Swapping
 	if ctx.Err() != nil && !swapping {
 		return context.Cause(ctx), false

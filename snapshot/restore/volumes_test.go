@@ -228,7 +228,7 @@ func TestDeletedArchiveIsOfferedWithoutVolumesOnly(t *testing.T) {
 func TestArchivesGoWithTheirSnapshots(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)
 	snap := v.GoodAndBad()
-	dup, err := v.Taker.Copy(t.Context(), snap, snapshot.TakeAsk{Name: "copy", Reason: snapshot.PreDeploy, By: v.By()})
+	dup, err := v.Taker.Copy(t.Context(), snap, snapshot.TakeRequest{Name: "copy", Reason: snapshot.PreDeploy, By: v.By()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestConsistencyIsToldAsItWas(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)
 	take := func() snapshot.Consistency {
 		t.Helper()
-		s, err := v.Taker.Take(t.Context(), v.Container(v.API), snapshot.TakeAsk{By: v.By()})
+		s, err := v.Taker.Take(t.Context(), v.Container(v.API), snapshot.TakeRequest{By: v.By()})
 		if err != nil || s.Volumes == nil || s.Volumes.Problem != "" {
 			t.Fatalf("%+v, %v", s.Volumes, err)
 		}

@@ -92,7 +92,7 @@ func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Observation
 
 func (w *Watcher) takeBaseline(ctx, patience context.Context, now snapshot.Inspection) error {
 	w.postpone(now.ID, time.Now().Add(w.nextTry(now.ID))) // the next try, should this one fail; each waits longer than the one before
-	_, err := w.Taker.Take(ctx, now.Container, snapshot.TakeAsk{
+	_, err := w.Taker.Take(ctx, now.Container, snapshot.TakeRequest{
 		Reason: snapshot.Baseline, Patience: patience, By: w.self("up and healthy for " + w.BaselineAfter.String()),
 	})
 	if err != nil {

@@ -85,7 +85,7 @@ func (w *Watcher) copyBaseline(ctx context.Context, base snapshot.Snapshot, list
 		}
 	}
 	note := "as it was at " + base.CreatedAt.In(w.Zone).Format("2006-01-02 15:04")
-	return w.Taker.Copy(ctx, base, snapshot.TakeAsk{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Reason: snapshot.PreDeploy, Note: note, By: w.by(d)})
+	return w.Taker.Copy(ctx, base, snapshot.TakeRequest{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Reason: snapshot.PreDeploy, Note: note, By: w.by(d)})
 }
 
 // takeOld takes a snapshot of the container that was replaced, if it is still there and had been up long enough.
@@ -99,7 +99,7 @@ func (w *Watcher) takeOld(ctx context.Context, before snapshot.Occupant, d snaps
 	}
 	// It may have been renamed by now: the snapshot is of what it was called. The new one uses its volumes already.
 	as := before.Container
-	s, err := w.Taker.Take(ctx, as, snapshot.TakeAsk{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: snapshot.PreDeploy, NoVolumes: true, By: w.by(d)})
+	s, err := w.Taker.Take(ctx, as, snapshot.TakeRequest{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: snapshot.PreDeploy, NoVolumes: true, By: w.by(d)})
 	return s, err == nil, err
 }
 

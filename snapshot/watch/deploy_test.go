@@ -190,7 +190,7 @@ func TestExplicitPreDeploySnapshotTakesPrecedence(t *testing.T) {
 	first := k.Run(api, image)
 	key := k.Key(api)
 	k.AwaitBaseline(key, first)
-	explicit, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeAsk{Name: "release-7", Reason: snapshot.PreDeploy, By: k.By()})
+	explicit, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeRequest{Name: "release-7", Reason: snapshot.PreDeploy, By: k.By()})
 	if err != nil {
 		t.Fatal(err)
 	}

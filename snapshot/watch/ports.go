@@ -42,9 +42,9 @@ type Images interface {
 // Taker takes snapshots and removes them.
 type Taker interface {
 	// Take keeps the state of a container. It returns ErrCommitsBusy when others are taken for too long.
-	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error)
 	// Copy keeps what a snapshot holds under another name. It returns ErrGone when the image is not there any more.
-	Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeAsk) (snapshot.Snapshot, error)
+	Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeRequest) (snapshot.Snapshot, error)
 	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs or its tag is needed.
 	Delete(ctx context.Context, key, name string, by snapshot.By) error
 }

@@ -10,7 +10,7 @@ import (
 
 // The watch's work runs in the background, one thing at a time for each identity. What can't run
 // now, because this bot or another one works on that identity, is looked at again later. What can wait makes room for a
-// deploy: see TakeAsk.Patience.
+// deploy: see TakeRequest.Patience.
 
 // work is what is being done for an identity.
 type work struct {

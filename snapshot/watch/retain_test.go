@@ -321,7 +321,7 @@ func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 	k.TakeNamed(api, "cheap")
 	k.Docker("exec", api, "/app", "touch", "/written")
 	for range 2 {
-		_, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeAsk{By: k.By()})
+		_, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeRequest{By: k.By()})
 		if !errors.Is(err, snapshot.ErrDiskFull) || !strings.Contains(err.Error(), "97 %") {
 			t.Errorf("got %v", err)
 		}

@@ -108,13 +108,13 @@ func (w *Watcher) takeScheduled(ctx, patience context.Context, p watched) error 
 	if err != nil {
 		return err
 	}
-	taken, err := w.Taker.Take(ctx, now.Container, snapshot.TakeAsk{Reason: snapshot.Scheduled, Patience: patience, By: w.self("schedule " + p.Now.Schedule)})
+	taken, err := w.Taker.Take(ctx, now.Container, snapshot.TakeRequest{Reason: snapshot.Scheduled, Patience: patience, By: w.self("schedule " + p.Now.Schedule)})
 	if err != nil {
 		return fmt.Errorf("taking the scheduled snapshot of %s: %w", now.Name, err)
 	}
 	if _, ok := w.provedGood(now); ok && patience.Err() == nil {
 		name := snapshot.DefaultName(snapshot.Baseline, time.Now().In(w.Zone))
-		if _, err := w.Taker.Copy(ctx, taken, snapshot.TakeAsk{Name: name, Reason: snapshot.Baseline, By: w.self("refreshed by its schedule")}); err != nil {
+		if _, err := w.Taker.Copy(ctx, taken, snapshot.TakeRequest{Name: name, Reason: snapshot.Baseline, By: w.self("refreshed by its schedule")}); err != nil {
 			return fmt.Errorf("refreshing the baseline of %s: %w", now.Name, err)
 		}
 	}

@@ -80,7 +80,7 @@ func (k *Kit) Container(name string) snapshot.Container {
 
 func (k *Kit) Take(name string) snapshot.Snapshot {
 	k.T.Helper()
-	s, err := k.Taker.Take(k.T.Context(), k.Container(name), snapshot.TakeAsk{Reason: snapshot.PreDeploy, By: k.By()})
+	s, err := k.Taker.Take(k.T.Context(), k.Container(name), snapshot.TakeRequest{Reason: snapshot.PreDeploy, By: k.By()})
 	if err != nil {
 		k.T.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func NewRing(t *testing.T) *keyring.Ring {
 
 func (k *Kit) TakeNamed(container, name string) snapshot.Snapshot {
 	k.T.Helper()
-	s, err := k.Taker.Take(k.T.Context(), k.Container(container), snapshot.TakeAsk{Name: name, By: k.By()})
+	s, err := k.Taker.Take(k.T.Context(), k.Container(container), snapshot.TakeRequest{Name: name, By: k.By()})
 	if err != nil {
 		k.T.Fatal(err)
 	}
