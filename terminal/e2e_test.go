@@ -60,10 +60,10 @@ func ask[T any](p *phone, a chromedp.Action[T]) T {
 	return v
 }
 
-// tap touches the middle of what a selector finds, once it can be seen.
+// tap touches the middle of what a selector finds, once it can be seen and tapped.
 func (p *phone) tap(selector string) {
 	p.t.Helper()
-	p.yes("there is "+selector, `document.querySelector(`+quote(selector)+`)?.getBoundingClientRect().height > 0`)
+	p.yes("there is "+selector, `(e => e && e.getBoundingClientRect().height > 0 && !e.disabled)(document.querySelector(`+quote(selector)+`))`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(` + quote(selector) + `).scrollIntoView({inline: 'center', block: 'nearest'})`))
 	at := ask(p, chromedp.Evaluate[[]float64](`(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector(`+quote(selector)+`).getBoundingClientRect())`))
 	p.do(chromedp.TapXY(at[0], at[1]))

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ type night struct {
 	image    string
 	name     string
 	incident int64
+	sent     atomic.Int64 // bytes of HTTP responses, as they went over the wire; WebSockets' are not counted
 
 	mu    sync.Mutex // guards wires
 	wires []net.Conn // that carry WebSockets
@@ -60,6 +62,7 @@ func setup(t testing.TB, tune ...func(*terminal.Config)) *night {
 	n.startContainer()
 	n.openStore()
 	srv := httptest.NewUnstartedServer(nil)
+	srv.Listener = countingListener{srv.Listener, &n.sent}
 	n.url = "http://" + srv.Listener.Addr().String()
 	cfg := terminal.Config{
 		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
@@ -91,6 +94,7 @@ func (n *night) watchWires(c net.Conn, state http.ConnState) {
 	if state != http.StateHijacked {
 		return
 	}
+	c.(*countingConn).uncounted.Store(true)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.wires = append(n.wires, c)
@@ -272,6 +276,21 @@ func (n *night) do(method, path, body string, header http.Header) answer {
 	b, _ := io.ReadAll(resp.Body)
 	_ = json.Unmarshal(b, &p)
 	return answer{resp.StatusCode, p.Code, p.Detail, resp.Header, resp.Cookies()}
+}
+
+// body is what a GET answers.
+func (n *night) body(path string) string {
+	n.t.Helper()
+	resp, err := http.Get(n.url + path)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return string(b)
 }
 
 // fromPage is what our own page sends along.

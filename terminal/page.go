@@ -4,21 +4,18 @@ import (
 	"bytes"
 	"crypto/rand"
 	"embed"
+	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
+
+	"github.com/snapback/snapback/internal/assets"
 )
 
 // The folder is filled by the front end's build. A build without it serves no page, and says so.
 //
 //go:embed all:web/dist
 var dist embed.FS
-
-// assetTypes is every file that is served, and as what.
-var assetTypes = map[string]string{
-	"app.js":   "text/javascript; charset=utf-8",
-	"app.css":  "text/css; charset=utf-8",
-	"icon.svg": "image/svg+xml",
-}
 
 // noncePlace is replaced in the page by a value that is new in every response.
 const noncePlace = "{{nonce}}"
@@ -31,8 +28,7 @@ func (s *Service) page(w http.ResponseWriter, r *http.Request) error {
 	}
 	nonce := rand.Text()
 	w.Header().Set("Content-Security-Policy", s.pagePolicy(nonce))
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(bytes.ReplaceAll(b, []byte(noncePlace), []byte(nonce)))
+	assets.Document(w, r, bytes.ReplaceAll(b, []byte(noncePlace), []byte(nonce)))
 	return nil
 }
 
@@ -47,17 +43,26 @@ func (s *Service) pagePolicy(nonce string) string {
 		"style-src-attr 'unsafe-inline'; img-src 'self'; connect-src 'self' " + ws + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
+// asset serves what the document names. The names hold hashes, so that these alone may be kept by browsers.
 func (s *Service) asset(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("name")
-	mediaType, ok := assetTypes[name]
-	if !ok {
-		return errNotFound
-	}
-	b, err := fs.ReadFile(dist, "web/dist/"+name)
-	if err != nil {
+	if s.front == nil {
 		return errNoPage
 	}
-	w.Header().Set("Content-Type", mediaType)
-	_, _ = w.Write(b)
+	if err := s.front.Serve(w, r, r.PathValue("name")); err != nil {
+		return fmt.Errorf("%w: %w", errNotFound, err)
+	}
 	return nil
+}
+
+// frontEnd is nil in a build without one, which goes on without its page.
+func frontEnd() (*assets.Set, error) {
+	folder, err := fs.Sub(dist, "web/dist")
+	if err != nil {
+		return nil, err
+	}
+	set, err := assets.Open(folder)
+	if errors.Is(err, assets.ErrNotBuilt) {
+		return nil, nil
+	}
+	return set, err
 }

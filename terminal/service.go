@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/assets"
 	"github.com/snapback/snapback/internal/limit"
 )
 
@@ -78,6 +79,7 @@ type Service struct {
 	origin   string
 	host     string
 	secure   bool
+	front    *assets.Set // nil: a build without it
 	refusals *limit.Limiter[netip.Prefix]
 
 	mu      sync.Mutex // guards all below
@@ -105,9 +107,13 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Ring == nil || cfg.Store == nil || cfg.Engine == nil || cfg.Gate == nil || cfg.Timeline == nil {
 		return nil, errors.New("ring, store, engine, gate and timeline are all required")
 	}
+	front, err := frontEnd()
+	if err != nil {
+		return nil, err
+	}
 	cfg.defaults()
 	s := &Service{
-		cfg: cfg, log: cfg.Logger, origin: u.Scheme + "://" + u.Host, host: u.Host, secure: u.Scheme == "https",
+		front: front, cfg: cfg, log: cfg.Logger, origin: u.Scheme + "://" + u.Host, host: u.Host, secure: u.Scheme == "https",
 		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())

@@ -82,7 +82,7 @@ func TestPostsNeedOurOriginAndJSON(t *testing.T) {
 func TestEveryAnswerCarriesTheHeaders(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	for _, path := range []string{"/t", "/t/assets/app.js", "/t/assets/none", "/t/session", "/t/ws", "/t/redeem", "/t/nowhere"} {
+	for _, path := range []string{"/t", "/t/assets/none", "/t/session", "/t/ws", "/t/redeem", "/t/nowhere"} {
 		h := n.do("GET", path, "", nil).header
 		got := map[string]string{}
 		for _, k := range []string{"Referrer-Policy", "Cache-Control", "X-Content-Type-Options", "Cross-Origin-Opener-Policy"} {

@@ -31,7 +31,7 @@ snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sea
 snapshot/watch:          snapshot incidents
 snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
-terminal:                access incidents internal/limit internal/refusals
+terminal:                access incidents internal/assets internal/limit internal/refusals
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
@@ -48,6 +48,7 @@ cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapsh
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
 cmd/snapback-demo:       internal/demo
 
+internal/assets:
 internal/keyring:
 internal/limit:
 internal/mask:

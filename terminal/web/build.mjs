@@ -1,17 +1,29 @@
 // Builds the page into dist, which the Go program embeds. Nothing is loaded from elsewhere at run time.
 import { build } from "esbuild";
-import { copyFile, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
+import { empty, hashed, pack, page } from "./pack.mjs";
 
 await mkdir("dist", { recursive: true });
-await build({
+await empty("dist");
+const { metafile } = await build({
   entryPoints: { app: "src/main.ts" },
   bundle: true,
   minify: true,
-  format: "iife",
+  format: "esm",
+  splitting: true, // the terminal emulator is most of the code, and the logs don't need it
   target: ["es2022", "safari16"],
   outdir: "dist",
+  entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
   legalComments: "eof",
+  metafile: true,
 });
-for (const name of ["index.html", "icon.svg"]) {
-  await copyFile(`src/${name}`, `dist/${name}`);
+const files = { "icon.svg": await hashed("src/icon.svg", "dist") };
+for (const out of Object.keys(metafile.outputs)) {
+  const name = basename(out);
+  files[name.startsWith("chunk-") ? name : name.replace(/-[0-9A-Z]{8}(?=\.)/, "")] = name; // several chunks, one name
 }
+await pack("dist", files);
+const imports = (file) => metafile.outputs[`dist/${file}`].imports.filter((i) => i.kind === "import-statement").map((i) => basename(i.path));
+await page("src/index.html", "dist", files, "/t/assets/", imports);

@@ -1,23 +1,24 @@
 import { Connection, Refused, endSession, type Listener } from "./connection";
 import { clock, el, recall, remember, showOver } from "./dom";
 import { Logs } from "./logs";
-import type { Session, ShellState, Status, Told } from "./protocol";
-import { Shell } from "./shell";
+import type { Line, Session, ShellState, Status, Told } from "./protocol";
+import { ShellPane } from "./pane";
 
 const sizes = [10, 11, 12, 13, 14, 16, 18, 20];
 
 // Screen is the page while a session is open.
 export class Screen implements Listener {
   private readonly logs = new Logs();
-  private readonly shell: Shell;
+  private readonly shell: ShellPane;
   private readonly connection: Connection;
   private shellState: ShellState = "none";
+  private shellWords = "";
   private fontSize = Number(recall("local", "snapback.font")) || 12;
   private activeAt = 0;
   private shellTab = false;
 
   constructor(private readonly session: Session) {
-    this.shell = new Shell({ input: (b) => this.connection.input(b), resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }) }, this.fontSize);
+    this.shell = new ShellPane({ input: (b) => this.connection.input(b), resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }) }, this.fontSize);
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
     document.title = `${session.container} · Snapback`;
@@ -29,9 +30,15 @@ export class Screen implements Listener {
   }
 
   told(message: Told): void {
-    if (message.type === "lines") this.logs.add(message.lines, message.skipped);
+    if (message.type === "lines") this.showLines(message.lines, message.skipped);
     else if (message.type === "status") this.setStatus(message.status);
     else if (message.type === "notice") this.banner(message.text, 4000);
+  }
+
+  // Logs come first: what a shell needs is loaded once they are there.
+  private showLines(lines: Line[], skipped?: number): void {
+    this.logs.add(lines, skipped);
+    if (this.session.mode === "shell") setTimeout(() => void this.loadShell(), 0);
   }
 
   output(bytes: Uint8Array, lost: boolean): void {
@@ -81,8 +88,18 @@ export class Screen implements Listener {
     el("logs").hidden = shell;
     el("shell").hidden = !shell;
     if (!shell) return this.logs.shown();
+    void this.loadShell();
     this.shell.shown();
     if (this.shellState === "running") this.shell.focus();
+  }
+
+  // loadShell says what it waits for: on a bad line the emulator may take seconds.
+  private async loadShell(): Promise<void> {
+    if (this.shell.loaded) return;
+    const ok = await this.shell.load();
+    this.setShell(this.shellState, this.shellWords);
+    if (!ok && this.shellTab) this.banner("The shell's part of the page could not be loaded. Tap Shell again.", 6000);
+    if (ok && this.shellTab) this.shell.shown();
   }
 
   private startShell(): void {
@@ -106,14 +123,15 @@ export class Screen implements Listener {
   private setShell(state: ShellState, message: string): void {
     const before = this.shellState;
     this.shellState = state;
+    this.shellWords = message;
     const running = state === "running";
     el("shell-dot").hidden = !running;
     el("keys").hidden = !running;
     el("shell-start").hidden = running;
     el("shell").classList.toggle("over", state === "ended");
     const button = el<HTMLButtonElement>("start");
-    button.disabled = state === "starting" || state === "ending";
-    button.textContent = state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
+    button.disabled = state === "starting" || state === "ending" || !this.shell.loaded;
+    button.textContent = !this.shell.loaded ? "Loading…" : state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
     el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
     if (state === "starting" && before !== "starting") this.shell.reset();
     if (running && before !== "running" && this.shellTab) this.shell.shown();

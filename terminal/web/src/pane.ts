@@ -1,0 +1,72 @@
+import type { Shell, ShellWire } from "./shell";
+
+// ShellPane stands for the shell until the emulator has been loaded, which is most of the page's code. What comes
+// meanwhile is kept, and shown then.
+export class ShellPane {
+  private shell: Shell | null = null;
+  private loading: Promise<boolean> | null = null;
+  private early: Uint8Array[] = [];
+
+  constructor(
+    private readonly wire: ShellWire,
+    private fontSize: number,
+  ) {}
+
+  get loaded(): boolean {
+    return this.shell !== null;
+  }
+
+  // load says whether it is there. What failed is tried again when asked again.
+  load(): Promise<boolean> {
+    this.loading ??= this.fetch();
+    return this.loading;
+  }
+
+  private async fetch(): Promise<boolean> {
+    try {
+      const { Shell } = await import("./shell");
+      this.shell = new Shell(this.wire, this.fontSize);
+    } catch {
+      this.loading = null;
+      return false;
+    }
+    for (const bytes of this.early) this.shell.write(bytes);
+    this.early = [];
+    return true;
+  }
+
+  get size(): { cols: number; rows: number } {
+    return this.shell?.size ?? { cols: 80, rows: 24 };
+  }
+
+  shown(): void {
+    this.shell?.shown();
+  }
+
+  refit(): void {
+    this.shell?.refit();
+  }
+
+  focus(): void {
+    this.shell?.focus();
+  }
+
+  blur(): void {
+    this.shell?.blur();
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.shell) this.shell.write(bytes);
+    else this.early.push(bytes);
+  }
+
+  reset(): void {
+    this.early = [];
+    this.shell?.reset();
+  }
+
+  setFontSize(px: number): void {
+    this.fontSize = px;
+    this.shell?.setFontSize(px);
+  }
+}
