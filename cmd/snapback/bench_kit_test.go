@@ -99,7 +99,8 @@ func (s *stage) meet(p *servant) {
 }
 
 // freePort is a TCP port that nobody listens on; a random published one would be another one after a restart.
-func freePort(b *testing.B) int {
+func freePort(b testing.TB) int {
+	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

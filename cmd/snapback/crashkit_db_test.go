@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -114,28 +115,54 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// link leads to a Unix socket, and can be cut.
+// link leads to a server, and can be cut.
 type link struct {
-	t      *testing.T
-	at, to string
-	wg     sync.WaitGroup // the acceptor and every connection's two copiers
+	t       *testing.T
+	network string // "unix" or "tcp", on both ends
+	at      string
+	wg      sync.WaitGroup // the acceptor and every connection's two copiers
 
 	mu       sync.Mutex // guards what follows
+	to       string
 	listener net.Listener
 	open     map[net.Conn]bool
 }
 
 func newLink(t *testing.T, to string) *link {
 	t.Helper()
-	l := &link{t: t, at: filepath.Join(shortDir(t), ".s.PGSQL.5432"), to: to, open: map[net.Conn]bool{}}
+	return (&link{t: t, network: "unix", at: filepath.Join(shortDir(t), ".s.PGSQL.5432"), to: to}).begin()
+}
+
+// newEndpoint is a TCP address that leads to one server after the other, as a virtual address or a balancer does.
+func newEndpoint(t *testing.T, to string) *link {
+	t.Helper()
+	return (&link{t: t, network: "tcp", at: fmt.Sprintf("127.0.0.1:%d", freePort(t)), to: to}).begin()
+}
+
+func (l *link) begin() *link {
+	l.t.Helper()
+	l.open = map[net.Conn]bool{}
 	l.mend()
-	t.Cleanup(func() { l.cut(); l.wg.Wait() })
+	l.t.Cleanup(func() { l.cut(); l.wg.Wait() })
 	return l
+}
+
+// lead has new connections lead to another server; those that are open stay as they are.
+func (l *link) lead(to string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.to = to
+}
+
+func (l *link) goal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to
 }
 
 // mend makes the link lead somewhere.
 func (l *link) mend() {
-	listener, err := net.Listen("unix", l.at)
+	listener, err := net.Listen(l.network, l.at)
 	if err != nil {
 		l.t.Errorf("mending a link: %v", err)
 		return
@@ -168,7 +195,7 @@ func (l *link) cut() {
 }
 
 func (l *link) carry(from net.Conn) {
-	to, err := net.Dial("unix", l.to)
+	to, err := net.Dial(l.network, l.goal())
 	if err != nil {
 		from.Close()
 		return

@@ -113,6 +113,12 @@ func newCrash(t *testing.T, more ...string) *crash {
 func newCrashIn(n *night, direct string, more ...string) *crash {
 	needsCrashes(n.t)
 	n.t.Helper()
+	return breakContainer(n, direct, more...)
+}
+
+// breakContainer has a bot running, and a deploy break a container that it has a snapshot of.
+func breakContainer(n *night, direct string, more ...string) *crash {
+	n.t.Helper()
 	t := n.t
 	c := &crash{night: n, direct: direct, name: n.Name("api"), said: map[string]int{}, kept: map[string]string{}, policy: map[string]string{}}
 	c.proxy = enginefault.Start(t, n.Host(), n.Only())

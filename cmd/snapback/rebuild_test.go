@@ -142,7 +142,7 @@ func TestRebuildNeedsTheScopeAdmin(t *testing.T) {
 // pollUntil waits for what nothing tells of.
 func (n *night) pollUntil(what string, is func() bool) {
 	n.t.Helper()
-	limit, tick := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)
+	limit, tick := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !is() {
 		select {
