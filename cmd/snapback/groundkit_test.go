@@ -232,4 +232,3 @@ func (p *postmaster) promote() {
 	p.t.Helper()
 	p.exec(`SELECT pg_promote(true, 60)`)
 }
-

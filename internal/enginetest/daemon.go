@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ import (
 type Daemon struct {
 	t      testing.TB
 	dir    string
+	data   string // the data folder, below dir or on a disk of its own
 	keeper *exec.Cmd
 	orders io.WriteCloser
 	said   chan string // what the first process answers; closed when it has ended
@@ -34,7 +36,7 @@ set +e
 mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd # or the machine's own would be taken
 while read -r order; do
 	case $order in
-	start) DOCKER_MIN_API_VERSION=1.24 dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
+	start) DOCKER_MIN_API_VERSION=1.24 dockerd --data-root "$3" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
 		--containerd-namespace "$2" --containerd-plugins-namespace "$2-plugins" >>"$1/log" 2>&1 & engine=$! ;;
 	TERM|KILL) kill -s "$order" "$engine"; wait "$engine"; sleep 0.1 ;; # in which its containerd dies, and is buried
 	esac
@@ -44,6 +46,12 @@ done`
 // StartDaemon starts one, and ends it with the test. It needs root, and skips the test without.
 func StartDaemon(t testing.TB) *Daemon {
 	t.Helper()
+	return StartDaemonIn(t, "")
+}
+
+// StartDaemonIn is StartDaemon with a data folder that may be on another disk. It can't be upgraded.
+func StartDaemonIn(t testing.TB, data string) *Daemon {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("an engine of its own needs root")
 	}
@@ -51,7 +59,7 @@ func StartDaemon(t testing.TB) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, dir: dir}
+	d := &Daemon{t: t, dir: dir, data: cmp.Or(data, filepath.Join(dir, "data"))}
 	t.Cleanup(func() {
 		d.end()
 		if err := os.RemoveAll(dir); err != nil {
@@ -78,7 +86,7 @@ func (d *Daemon) begin(r Release) {
 		d.t.Fatal(err)
 	}
 	defer kept.Close()
-	d.keeper = exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", r.enter+keeper, "keeper", d.dir, filepath.Base(d.dir))
+	d.keeper = exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", r.enter+keeper, "keeper", d.dir, filepath.Base(d.dir), d.data)
 	orders, in := d.keeper.StdinPipe()
 	answers, out := d.keeper.StdoutPipe()
 	if in != nil || out != nil {
