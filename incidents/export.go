@@ -38,6 +38,13 @@ type Picture struct {
 	Words string
 }
 
+// ErrorsNow is what is known of a container's errors at this moment, for a page that goes on asking.
+type ErrorsNow struct {
+	Figures string // errors a minute: now, at the spike, usually; or why they aren't known
+	Said    string // what was said last of them in the incident; "": nothing
+	SVG     []byte // as a Picture's; nil: there is nothing to draw
+}
+
 // Recording is what a shell has shown, as an asciicast v2.
 type Recording struct {
 	ID        string // as in the details of its terminal.shell entry

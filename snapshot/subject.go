@@ -47,3 +47,12 @@ func (c Concern) Subject(ctx context.Context, in incidents.Incident, restored st
 	}
 	return d.Key, concerned[slices.Index(keys, d.Key)].Name, d.At, nil
 }
+
+// Deployed is when a container was last deployed before a moment; the zero time when that is not known.
+func (c Concern) Deployed(ctx context.Context, key string, before time.Time) (time.Time, error) {
+	d, found, err := c.Deploys.DeployBefore(ctx, []string{key}, before)
+	if err != nil || !found {
+		return time.Time{}, err
+	}
+	return d.At, nil
+}

@@ -27,6 +27,7 @@ func (s *Service) Handler() http.Handler {
 		{"GET", "/t", s.page},
 		{"GET", "/t/assets/{name}", s.asset},
 		{"GET", "/t/session", s.session},
+		{"GET", "/t/errors", s.errorsNow},
 		{"GET", "/t/ws", s.socket},
 		{"POST", "/t/redeem", s.fromHere(s.postRedeem)},
 		{"POST", "/t/end", s.fromHere(s.postEnd)},

@@ -52,6 +52,12 @@ type Timeline interface {
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
+// Errors knows how many a container makes.
+type Errors interface {
+	// Live is what they are now, with what happened in the incident (0: in none). Dark says that the page around the picture is.
+	Live(ctx context.Context, incident int64, container, name string, dark bool) (incidents.ErrorsNow, error)
+}
+
 // Store keeps links, sessions, shells and recordings. All of it may return ErrStoreAway.
 type Store interface {
 	LinkStore

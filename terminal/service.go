@@ -26,6 +26,7 @@ type Config struct {
 	Gate      Gate
 	Timeline  Timeline
 
+	Errors       Errors                      // nil: the page says that they aren't counted
 	Logger       *slog.Logger                // nil: slog's default
 	Location     *time.Location              // of the times that people read; nil: the machine's
 	Now          func() time.Time            // nil: time.Now

@@ -76,7 +76,7 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Gate.Check(r.Context(), sess.Grant); err != nil && !s.goesOn(sess, err) {
+	if err := s.allowed(r.Context(), sess); err != nil {
 		return err
 	}
 	release, err := s.admit(sess)
@@ -89,6 +89,14 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.serve(w, r, l)
+}
+
+// allowed asks again whether a session may still be.
+func (s *Service) allowed(ctx context.Context, sess Session) error {
+	if err := s.cfg.Gate.Check(ctx, sess.Grant); err != nil && !s.goesOn(sess, err) {
+		return err
+	}
+	return nil
 }
 
 // goesOn lets a phone that was offline back into a session that lasts while nobody can say whether its person still may.

@@ -187,24 +187,29 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Slack: directory, People: db, Messages: db, Containers: fleet, Rota: pd, Channel: c.SlackChannel, Guests: c.SlackGuests, Logger: log,
 	})
 
+	// The picture of errors, for Slack, exports and the terminal's page.
+	sources := errorSources{logs, queried}
+	pictures := picture.New(picture.Config{
+		Errors: db, Subjects: snapshot.Concern{Containers: fleet, Deploys: db}, Timeline: db, Definition: meaning, Zone: c.Zone, Uncounted: sources.Uncounted,
+	})
+
 	// The terminal.
 	terminals := store.NewTerminalStore(db.Pool(), keys)
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.Resolve),
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db},
-		Timeline: db, Logger: log, Location: c.Zone, Observe: measured.Terminal,
+		Timeline: db, Errors: pictures, Logger: log, Location: c.Zone, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
 	}
 
 	// What people see and tap in Slack, and what PagerDuty hears of it.
-	pictures := picture.New(picture.Config{Errors: db, Subjects: snapshot.Concern{Containers: fleet, Deploys: db}, Timeline: db, Definition: meaning, Zone: c.Zone})
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
 		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher}, Pictures: pictures,
-		Sources: errorSources{logs, queried},
+		Sources: sources,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}

@@ -47,3 +47,9 @@ func (g Gauge) Counted(ctx context.Context, key string, now time.Time) (bool, er
 	minutes, err := g.Store.ErrorMinutes(ctx, key, now.Add(-g.Definition.minutes(1)-countedWithin), false)
 	return len(minutes) > 0, err
 }
+
+// Recent is errors per minute in the last minutes before a moment, of fine steps. It returns false when nobody counted them.
+func (d Definition) Recent(moments []Minute, now time.Time) (rate float64, counted bool) {
+	last := sum(between(moments, now.Add(-d.minutes(recentMinutes)), now))
+	return last.Rate(), last.Exposure() > 0
+}

@@ -26,8 +26,9 @@ type Config struct {
 	Subjects   Subjects
 	Timeline   Timeline
 	Definition flat.Definition
-	Zone       *time.Location   // of the times that people read; nil: UTC
-	Now        func() time.Time // nil: time.Now
+	Zone       *time.Location          // of the times that people read; nil: UTC
+	Uncounted  func(key string) string // why a container's errors can't be counted, "": nothing keeps anybody from it; nil: that is not known
+	Now        func() time.Time        // nil: time.Now
 }
 
 // Errors reads what was counted.
@@ -41,10 +42,14 @@ type Subjects interface {
 	// Subject returns its identity, its name, and when it was last deployed before the alert (the zero time: that is not known).
 	// restored is the name of the container that was restored in the incident; "": none was. An empty key says that it is not known.
 	Subject(ctx context.Context, in incidents.Incident, restored string) (key, name string, deployed time.Time, err error)
+	// Deployed is when a container was last deployed before a moment; the zero time when that is not known.
+	Deployed(ctx context.Context, key string, before time.Time) (time.Time, error)
 }
 
-// Timeline reads an incident's.
+// Timeline reads incidents, and what happened in them.
 type Timeline interface {
+	// Incident returns incidents.ErrUnknown.
+	Incident(ctx context.Context, id int64) (incidents.Incident, error)
 	// News lists, oldest first, the incident's entries from after the one with that sequence number, those recorded since, and all
 	// of the given kinds.
 	News(ctx context.Context, id, after int64, since time.Time, kinds ...incidents.Kind) ([]incidents.Entry, error)
@@ -61,6 +66,9 @@ func New(c Config) Painter {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Uncounted == nil {
+		c.Uncounted = func(string) string { return "" }
+	}
 	return Painter{c}
 }
 
@@ -76,19 +84,34 @@ func (p Painter) Chart(ctx context.Context, in incidents.Incident) (chart.Chart,
 	if err != nil {
 		return chart.Chart{}, fmt.Errorf("reading a timeline for its chart: %w", err)
 	}
-	key, name, deployed, err := p.Subjects.Subject(ctx, in, restored(entries))
-	if err != nil || key == "" {
+	s := subject{incident: in, entries: entries}
+	s.key, s.name, s.deployed, err = p.Subjects.Subject(ctx, in, restored(entries))
+	if err != nil || s.key == "" {
 		return chart.Chart{}, errors.Join(err, ErrNone)
 	}
-	c := chart.Chart{Service: name, Zone: p.Zone, Step: p.step()}
-	c.From, c.To = p.window(in)
-	since := c.From
+	from, to := p.window(in)
+	c, _, err := p.chart(ctx, s, from, to)
+	return c, err
+}
+
+// subject is whose errors are drawn, and what happened meanwhile.
+type subject struct {
+	key, name string
+	deployed  time.Time // the zero time: that is not known
+	incident  incidents.Incident
+	entries   []incidents.Entry
+}
+
+// chart draws a span of time, and returns all minutes that it has read for that. It returns ErrNone.
+func (p Painter) chart(ctx context.Context, s subject, from, to time.Time) (chart.Chart, []flat.Minute, error) {
+	c := chart.Chart{Service: s.name, Zone: p.Zone, Step: p.step(), From: from, To: to}
+	since, deployed := c.From, s.deployed
 	if !deployed.IsZero() && deployed.Before(since) {
 		since = deployed
 	}
-	minutes, err := p.Errors.ErrorMinutes(ctx, key, since.Add(-60*c.Step), false) // an hour more, for the baseline
+	minutes, err := p.Errors.ErrorMinutes(ctx, s.key, since.Add(-60*c.Step), false) // an hour more, for the baseline
 	if err != nil {
-		return c, fmt.Errorf("reading errors for a chart: %w", err)
+		return c, nil, fmt.Errorf("reading errors for a chart: %w", err)
 	}
 	for _, m := range minutes {
 		if !m.At.Before(c.From) && m.At.Before(c.To) {
@@ -96,11 +119,11 @@ func (p Painter) Chart(ctx context.Context, in incidents.Incident) (chart.Chart,
 		}
 	}
 	if len(c.Minutes) == 0 {
-		return c, ErrNone
+		return c, minutes, ErrNone
 	}
-	c.Events = happened(in, entries)
-	c.Events = append(c.Events, p.usual(&c, in, minutes, deployed)...)
-	return c, nil
+	c.Events = happened(s.incident, s.entries)
+	c.Events = append(c.Events, p.usual(&c, s, minutes)...)
+	return c, minutes, nil
 }
 
 // Picture is the chart for an export. It implements incidents.Pictures.
@@ -136,23 +159,27 @@ func (p Painter) window(in incidents.Incident) (from, to time.Time) {
 		}
 	}
 	to = to.Truncate(time.Second)
-	return to.Add(-time.Duration(chart.Window/time.Minute) * minute), to
+	return to.Add(-p.shown()), to
 }
 
 // usual finds the baseline, and the deploy and the spike that the timeline does not tell.
-func (p Painter) usual(c *chart.Chart, in incidents.Incident, minutes []flat.Minute, deployed time.Time) []chart.Event {
+func (p Painter) usual(c *chart.Chart, s subject, minutes []flat.Minute) []chart.Event {
 	var out []chart.Event
-	if !deployed.IsZero() && !hasDeploy(c.Events) {
-		out = append(out, chart.Event{At: deployed, Kind: chart.Deploy})
+	if !s.deployed.IsZero() && !hasDeploy(c.Events) {
+		out = append(out, chart.Event{At: s.deployed, Kind: chart.Deploy})
 	}
-	b, ok := p.Definition.Usual(minutes, deployed, in.OpenedAt)
+	opened := s.incident.OpenedAt
+	if opened.IsZero() {
+		opened = c.To
+	}
+	b, ok := p.Definition.Usual(minutes, s.deployed, opened)
 	if !ok {
 		return out
 	}
 	c.Baseline = &chart.Baseline{Rate: b.Rate, Upper: p.Definition.UsualUpTo(b)}
-	for _, at := range []time.Time{in.OpenedAt, c.To} {
-		if s := p.Definition.Spike(b, minutes, at); s.Is && !s.Since.IsZero() {
-			return append(out, chart.Event{At: s.Since, Kind: chart.Spike})
+	for _, at := range []time.Time{opened, c.To} {
+		if spike := p.Definition.Spike(b, minutes, at); spike.Is && !spike.Since.IsZero() {
+			return append(out, chart.Event{At: spike.Since, Kind: chart.Spike})
 		}
 	}
 	return out
@@ -170,7 +197,8 @@ func hasDeploy(all []chart.Event) bool {
 // told is what details of entries tell.
 type told struct {
 	Container string `json:"container"`
-	Kind      string `json:"kind"` // of a restore
+	Short     string `json:"short"` // what was said of the errors after a restore
+	Kind      string `json:"kind"`  // of a restore
 	Before    string `json:"before"`
 	After     string `json:"after"`
 }

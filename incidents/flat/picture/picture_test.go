@@ -42,6 +42,18 @@ func (w *world) Subject(_ context.Context, _ incidents.Incident, restored string
 	return w.key, "api", w.deployed, nil
 }
 
+func (w *world) Deployed(context.Context, string, time.Time) (time.Time, error) {
+	return w.deployed, nil
+}
+
+func (w *world) Incident(_ context.Context, id int64) (incidents.Incident, error) {
+	_, in := night()
+	if id != in.ID {
+		return incidents.Incident{}, incidents.ErrUnknown
+	}
+	return in, nil
+}
+
 func (w *world) News(_ context.Context, _, after int64, since time.Time, kinds ...incidents.Kind) ([]incidents.Entry, error) {
 	if after != math.MaxInt64 || since.Before(time.Now().Add(time.Hour)) {
 		return nil, errors.New("more than those kinds is read")
@@ -166,5 +178,28 @@ func TestChartKnowsADeployThatIsNotOnTheTimeline(t *testing.T) {
 	}
 	if text := c.AltText(); !strings.Contains(text, "deploy at 22:42") {
 		t.Errorf("in words: %s", text)
+	}
+}
+
+func TestLiveSaysTheFiguresOfOneContainer(t *testing.T) {
+	t.Parallel()
+	w, in := night()
+	other := entry(incidents.KindRestoreVerified, 9*time.Minute, map[string]string{"container": "pay", "kind": "restore"})
+	w.entries = append(w.entries[:len(w.entries)-1], other)
+	w.entries[4].Details, _ = incidents.Details(flat.Told{Container: "api", Short: "Flat since 03:49"})
+	got, err := painter(w, 10*time.Minute).Live(t.Context(), in.ID, "k/api", "api", true)
+	if err != nil || got.Figures != "1.0 a minute, was 20, baseline 1.0" || got.Said != "Flat since 03:49" {
+		t.Errorf("%q, %q: %v", got.Figures, got.Said, err)
+	}
+	if svg := string(got.SVG); strings.Count(svg, "restored at") != 1 || strings.Contains(svg, "prefers-color-scheme") {
+		t.Errorf("the picture is of another container, or not dark: %.400s", svg)
+	}
+	got, err = painter(w, 10*time.Minute).Live(t.Context(), 0, "k/api", "api", false)
+	if err != nil || got.Figures != "1.0 a minute, baseline 1.0" || got.Said != "" || !strings.Contains(string(got.SVG), "prefers-color-scheme") {
+		t.Errorf("outside incidents: %q, %q: %v", got.Figures, got.Said, err)
+	}
+	got, err = painter(w, 20*time.Minute).Live(t.Context(), 0, "k/api", "api", false)
+	if err != nil || got.Figures != "Not known: nothing has been counted since 03:52, baseline 1.0" {
+		t.Errorf("when nobody counts any more: %q: %v", got.Figures, err)
 	}
 }

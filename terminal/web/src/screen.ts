@@ -1,14 +1,19 @@
 import { Connection, Refused, endSession, type Listener } from "./connection";
 import { clock, el, recall, remember, showOver } from "./dom";
+import { Errors } from "./errors";
 import { Logs } from "./logs";
 import type { Line, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
 
 const sizes = [10, 11, 12, 13, 14, 16, 18, 20];
 
+type Tab = "logs" | "errors" | "shell";
+const tabs: Tab[] = ["logs", "errors", "shell"];
+
 // Screen is the page while a session is open.
 export class Screen implements Listener {
   private readonly logs = new Logs();
+  private readonly errors: Errors;
   private readonly shell: ShellPane;
   private readonly connection: Connection;
   private shellState: ShellState = "none";
@@ -18,6 +23,7 @@ export class Screen implements Listener {
   private shellTab = false;
 
   constructor(private readonly session: Session) {
+    this.errors = new Errors(session);
     this.shell = new ShellPane({ input: (b) => this.connection.input(b), resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }) }, this.fontSize);
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
@@ -63,8 +69,7 @@ export class Screen implements Listener {
   }
 
   private listen(): void {
-    el("tab-logs").addEventListener("click", () => this.choose(false));
-    el("tab-shell").addEventListener("click", () => this.choose(true));
+    for (const tab of tabs) el(`tab-${tab}`).addEventListener("click", () => this.choose(tab));
     el("smaller").addEventListener("click", () => this.setFont(-1));
     el("larger").addEventListener("click", () => this.setFont(1));
     el("start").addEventListener("click", () => this.startShell());
@@ -81,13 +86,15 @@ export class Screen implements Listener {
     this.connection.say({ type: "active" });
   }
 
-  private choose(shell: boolean): void {
-    this.shellTab = shell;
-    el("tab-logs").setAttribute("aria-selected", String(!shell));
-    el("tab-shell").setAttribute("aria-selected", String(shell));
-    el("logs").hidden = shell;
-    el("shell").hidden = !shell;
-    if (!shell) return this.logs.shown();
+  private choose(chosen: Tab): void {
+    this.shellTab = chosen === "shell";
+    for (const tab of tabs) {
+      el(`tab-${tab}`).setAttribute("aria-selected", String(tab === chosen));
+      el(tab).hidden = tab !== chosen;
+    }
+    if (chosen === "errors") return this.errors.shown();
+    this.errors.hidden();
+    if (chosen === "logs") return this.logs.shown();
     void this.loadShell();
     this.shell.shown();
     if (this.shellState === "running") this.shell.focus();
