@@ -26,9 +26,9 @@ type phone struct {
 }
 
 // eavesdrop collects what the page's policy blocked, the page's own errors, and the messages that it sends.
-const eavesdrop = `window.said = []; window.sent = [];
+const eavesdrop = `window.said = []; window.sent = []; window.answers = [];
 const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (m) { if (typeof m === 'string') sent.push(JSON.parse(m).type); return send.call(this, m); };
+WebSocket.prototype.send = function (m) { if (typeof m === 'string') { sent.push(JSON.parse(m).type); if (JSON.parse(m).type === 'answer') answers.push(JSON.parse(m).text); } return send.call(this, m); };
 addEventListener('securitypolicyviolation', e => said.push('blocked: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
 addEventListener('error', e => said.push('error: ' + e.message));
 addEventListener('unhandledrejection', e => said.push('rejected: ' + e.reason));`

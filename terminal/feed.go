@@ -97,6 +97,13 @@ func (f *feed) addOutput(p []byte) {
 	f.wake()
 }
 
+// written is how much output there has been since the session's start.
+func (f *feed) written() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.firstByte + int64(len(f.output))
+}
+
 // update changes the status, and wakes nobody when nothing came of it.
 func (f *feed) update(change func(*status)) {
 	f.mu.Lock()

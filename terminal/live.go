@@ -36,6 +36,7 @@ type live struct {
 	target   Target
 	retarget context.CancelFunc // ends the log stream that is being followed
 	shell    *shell             // nil: none
+	keyboard *viewer            // whose terminal answers programs; nil: nobody has typed
 }
 
 // endCause carries why a session ended to whoever waits on its context.
@@ -215,11 +216,32 @@ func (l *live) enter() {
 	l.viewers++
 }
 
-func (l *live) exit() {
+func (l *live) exit(v *viewer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.keyboard == v {
+		l.keyboard = nil
+	}
 	l.viewers--
 	l.away = l.svc.now()
+}
+
+// takeKeyboard is called when a browser's person types.
+func (l *live) takeKeyboard(v *viewer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keyboard = v
+}
+
+// hasKeyboard says whether a browser's terminal may answer what a program asks. Every browser that looks would, and all
+// but one of the answers would be typed into whatever reads next. The first that answers does while nobody has typed.
+func (l *live) hasKeyboard(v *viewer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.keyboard == nil {
+		l.keyboard = v
+	}
+	return l.keyboard == v
 }
 
 // touch notes that the person did something.

@@ -36,12 +36,13 @@ var errTooSlow = errors.New("the viewer is too slow")
 
 // said is a message from the browser.
 type said struct {
-	Type    string  `json:"type"` // hello, shell, resize, active
+	Type    string  `json:"type"` // hello, shell, resize, active, answer
 	Session string  `json:"session"`
 	Epoch   string  `json:"epoch"`
 	Have    *cursor `json:"have"` // what the page shows already, counted in Epoch
 	Cols    int     `json:"cols"`
 	Rows    int     `json:"rows"`
+	Text    string  `json:"text"` // an answer of the terminal's own, which nobody has typed
 }
 
 // toBrowser is a message to the browser.
@@ -49,6 +50,7 @@ type toBrowser struct {
 	Type    string       `json:"type"` // hello, lines, status, notice, over
 	Session *sessionView `json:"session,omitempty"`
 	Epoch   string       `json:"epoch,omitempty"`
+	Live    int64        `json:"live,omitempty"` // with hello: output before this offset is history, whose questions have been answered
 	Status  *status      `json:"status,omitempty"`
 	Lines   []shownLine  `json:"lines,omitempty"`
 	Next    int64        `json:"next,omitempty"`
@@ -135,9 +137,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live) error {
 	s.running.Add(1)
 	s.mu.Unlock()
 	defer s.running.Done()
-	l.enter()
-	defer l.exit()
 	v := &viewer{l: l, conn: conn}
+	l.enter()
+	defer l.exit(v)
 	v.run()
 	return nil
 }
@@ -185,7 +187,7 @@ func (v *viewer) hello() error {
 	}
 	v.at = v.l.feed.resume(v.at)
 	view := v.l.svc.view(v.l.sess)
-	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch})
+	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch, Live: v.l.feed.written()})
 }
 
 func (v *viewer) read() error {
@@ -205,8 +207,10 @@ func (v *viewer) read() error {
 	}
 }
 
-// typed is no sign of a person: terminals answer questions of programs. The page says active when somebody types.
+// typed makes this browser's terminal the one that answers programs. It is no sign of a person: a script can send it. The
+// page says active when somebody types.
 func (v *viewer) typed(b []byte) error {
+	v.l.takeKeyboard(v)
 	if v.l.input(b) {
 		return nil
 	}
@@ -225,11 +229,16 @@ func (v *viewer) obey(b []byte) error {
 		if v.l.sess.Mode != access.ModeShell {
 			return v.sendMessage(toBrowser{Type: "notice", Text: words(ErrNotAllowed)})
 		}
+		v.l.takeKeyboard(v)
 		v.l.startShell(cols, rows)
 	case "resize":
 		v.l.resize(cols, rows)
 	case "active":
 		v.l.touch()
+	case "answer":
+		if v.l.hasKeyboard(v) {
+			v.l.input([]byte(m.Text)) // what can't be taken is asked again by whoever needs it
+		}
 	default:
 		return errMalformed
 	}

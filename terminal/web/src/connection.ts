@@ -2,7 +2,7 @@ import { closeOver, subprotocol, type Have, type Said, type Session, type Told }
 
 export interface Listener {
   told(message: Told): void;
-  output(bytes: Uint8Array, lost: boolean): void;
+  output(bytes: Uint8Array, lost: boolean, history: boolean): void;
   fresh(): void; // what was shown before belongs to another count: start again
   connected(yes: boolean, why: string): void;
   over(text: string): void;
@@ -56,6 +56,7 @@ export class Connection {
   private socket: WebSocket | null = null;
   private readonly have: Have = { lines: 0, output: 0 };
   private epoch = "";
+  private live = 0; // output before this offset was there before we came
   private attempt = 0;
   private timer = 0;
   private done = false;
@@ -97,12 +98,13 @@ export class Connection {
   private received(data: string | ArrayBuffer): void {
     if (typeof data !== "string") return this.receivedOutput(data);
     const message = JSON.parse(data) as Told;
-    if (message.type === "hello") this.greeted(message.epoch);
+    if (message.type === "hello") this.greeted(message.epoch, message.live ?? 0);
     if (message.type === "lines") this.have.lines = message.next;
     this.listener.told(message);
   }
 
-  private greeted(epoch: string): void {
+  private greeted(epoch: string, live: number): void {
+    this.live = live;
     this.attempt = 0;
     if (this.epoch && this.epoch !== epoch) {
       Object.assign(this.have, { lines: 0, output: 0 });
@@ -117,7 +119,9 @@ export class Connection {
     const bytes = new Uint8Array(data, 8);
     const lost = offset > this.have.output;
     this.have.output = offset + bytes.length;
-    this.listener.output(bytes, lost);
+    const old = Math.min(bytes.length, Math.max(0, this.live - offset));
+    if (old > 0) this.listener.output(bytes.subarray(0, old), lost, true);
+    if (old < bytes.length) this.listener.output(bytes.subarray(old), lost && old === 0, false);
   }
 
   private closed(socket: WebSocket, e: CloseEvent): void {

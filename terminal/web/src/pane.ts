@@ -5,7 +5,7 @@ import type { Shell, ShellWire } from "./shell";
 export class ShellPane {
   private shell: Shell | null = null;
   private loading: Promise<boolean> | null = null;
-  private early: Uint8Array[] = [];
+  private early: Array<[bytes: Uint8Array, history: boolean]> = [];
 
   constructor(
     private readonly wire: ShellWire,
@@ -30,7 +30,7 @@ export class ShellPane {
       this.loading = null;
       return false;
     }
-    for (const bytes of this.early) this.shell.write(bytes);
+    for (const [bytes, history] of this.early) this.shell.write(bytes, history);
     this.early = [];
     return true;
   }
@@ -55,9 +55,9 @@ export class ShellPane {
     this.shell?.blur();
   }
 
-  write(bytes: Uint8Array): void {
-    if (this.shell) this.shell.write(bytes);
-    else this.early.push(bytes);
+  write(bytes: Uint8Array, history: boolean): void {
+    if (this.shell) this.shell.write(bytes, history);
+    else this.early.push([bytes, history]);
   }
 
   reset(): void {

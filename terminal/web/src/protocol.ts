@@ -33,7 +33,7 @@ export interface Line {
 }
 
 export type Told =
-  | { type: "hello"; session: Session; epoch: string }
+  | { type: "hello"; session: Session; epoch: string; live?: number }
   | { type: "status"; status: Status }
   | { type: "lines"; lines: Line[]; next: number; skipped?: number }
   | { type: "notice"; text: string };
@@ -47,7 +47,8 @@ export type Said =
   | { type: "hello"; session: string; epoch: string; have: Have }
   | { type: "shell"; cols: number; rows: number }
   | { type: "resize"; cols: number; rows: number }
-  | { type: "active" };
+  | { type: "active" }
+  | { type: "answer"; text: string };
 
 // Claims are the readable part of a link. The server alone decides whether they are true.
 export interface Claims {

@@ -24,7 +24,11 @@ export class Screen implements Listener {
 
   constructor(private readonly session: Session) {
     this.errors = new Errors(session);
-    this.shell = new ShellPane({ input: (b) => this.connection.input(b), resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }) }, this.fontSize);
+    this.shell = new ShellPane({
+      input: (b) => this.connection.input(b),
+      answer: (text) => this.connection.say({ type: "answer", text }),
+      resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }),
+    }, this.fontSize);
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
     document.title = `${session.container} · Snapback`;
@@ -47,9 +51,9 @@ export class Screen implements Listener {
     if (this.session.mode === "shell") setTimeout(() => void this.loadShell(), 0);
   }
 
-  output(bytes: Uint8Array, lost: boolean): void {
+  output(bytes: Uint8Array, lost: boolean, history: boolean): void {
     if (lost) this.shell.reset();
-    this.shell.write(bytes);
+    this.shell.write(bytes, history);
   }
 
   fresh(): void {

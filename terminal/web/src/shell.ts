@@ -5,6 +5,7 @@ import { Keys } from "./keys";
 
 export interface ShellWire {
   input(bytes: Uint8Array): void;
+  answer(text: string): void; // of the emulator's own, to a program's question
   resize(cols: number, rows: number): void;
 }
 
@@ -16,6 +17,7 @@ export class Shell {
   private readonly box = el("term");
   private readonly encoder = new TextEncoder();
   private opened = false;
+  private unread = 0; // pieces of history
 
   constructor(
     private readonly wire: ShellWire,
@@ -33,7 +35,14 @@ export class Shell {
     this.term.loadAddon(this.fit);
     this.term.parser.registerOscHandler(52, () => true); // the clipboard: swallowed
     const keys = new Keys((data) => this.send(data), () => this.term.modes.applicationCursorKeysMode);
-    this.term.onData((data) => this.send(keys.typed(data)));
+    // A report of the emulator's own comes without its mark of a user's doing. Only the newest output is answered.
+    let typed = false;
+    userInput(this.term)(() => (typed = true));
+    this.term.onData((data) => {
+      if (typed) this.send(keys.typed(data));
+      else if (this.unread === 0) wire.answer(data);
+      typed = false;
+    });
     this.term.onResize(({ cols, rows }) => wire.resize(cols, rows));
     this.term.onTitleChange((title) => this.setTitle(title));
     touchScrolling(this.box, this.term, (data) => this.send(data));
@@ -64,12 +73,16 @@ export class Shell {
     this.term.blur();
   }
 
-  write(bytes: Uint8Array): void {
-    this.term.write(bytes);
+  // write shows output. The emulator reads it later, piece by piece; until all history is read, it answers nothing: those
+  // questions were answered when they were asked, and whatever runs now would take a second answer for input.
+  write(bytes: Uint8Array, history: boolean): void {
+    if (history) this.unread++;
+    this.term.write(bytes, () => history && this.unread--);
   }
 
+  // reset stands in the line of what is to be shown: output from before must not come after it.
   reset(): void {
-    this.term.reset();
+    this.term.write("\x1b\\\x1bc");
     this.setTitle("");
   }
 
@@ -87,6 +100,13 @@ export class Shell {
     bar.textContent = title.slice(0, 120);
     bar.hidden = title === "";
   }
+}
+
+// userInput is what the emulator tells right before data that a person has caused, and not before its own answers. It is not
+// in the emulator's public interface, whose version is fixed in package.json; without it, nobody could type.
+function userInput(term: Terminal): (listener: () => void) => void {
+  const core = (term as unknown as { _core: { coreService: { onUserInput(listener: () => void): void } } })._core.coreService;
+  return (listener) => core.onUserInput(listener);
 }
 
 function openLink(uri: string): void {
