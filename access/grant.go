@@ -67,6 +67,7 @@ type Grant struct {
 	Container  string // the identity, which outlives replacements; never the engine's ID
 	Name       string // what people call the container
 	Mode       Mode
+	LogsSince  time.Time // logs begin here, to the second; zero: a little before the terminal is opened
 }
 
 // Valid says whether nothing is missing that a link needs.

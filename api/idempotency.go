@@ -115,6 +115,7 @@ func (rt route) keepable(given answer) *answer {
 	if rt.secret && given.Status < 300 {
 		return &answer{Status: given.Status}
 	}
+	given.Body = withoutLink(given.Body)
 	return &given
 }
 

@@ -51,6 +51,7 @@ type linkWish struct {
 	Person    incidents.Actor // kind Token when nobody was named
 	Mode      access.Mode
 	TTL       time.Duration // 0: the default
+	Since     time.Time     // where logs begin; zero: not said
 	TokenID   string        // of the token that asks
 	By        snapshot.By
 }
@@ -72,7 +73,7 @@ func (a *API) link(ctx context.Context, ask linkWish) (access.Link, error) {
 	}
 	return a.deps.Terminals.Mint(ctx, access.Grant{
 		Person: access.Holder{Person: who, Via: via}, IncidentID: ask.Incident.ID,
-		Container: ask.Container.Key, Name: ask.Container.Name, Mode: ask.Mode,
+		Container: ask.Container.Key, Name: ask.Container.Name, Mode: ask.Mode, LogsSince: ask.Since,
 	}, ask.TTL)
 }
 
@@ -103,6 +104,7 @@ func linkAsk(r *http.Request) (ask linkWish, container string, err error) {
 	if ask.Mode != access.ModeLogs && ask.Mode != access.ModeShell {
 		return ask, "", malformed("mode is logs or shell.")
 	}
+	ask.Since = in.LogsSince
 	if ask.Person, err = linkPerson(r, in.Person); err != nil {
 		return ask, "", err
 	}

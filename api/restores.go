@@ -78,15 +78,16 @@ func (a *API) answerRestore(w http.ResponseWriter, r *http.Request, rest restore
 		a.log.WarnContext(r.Context(), "restore not waited for", "restore_id", rest.ID, "err", err)
 		return respond(w, http.StatusAccepted, shapeRestore(rest))
 	}
-	if err := outcome(over); err != nil {
+	shaped := a.over(r, over)
+	if err := outcome(over, shaped); err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, shapeRestore(over))
+	return respond(w, http.StatusOK, shaped)
 }
 
 // outcome is nil for a restore that did what was asked.
-func outcome(rest restore.Restore) error {
-	refused := &refusal{detail: rest.Sentence(rest.State) + ".", reasons: rest.WhyNot, restore: shapeRestore(rest)}
+func outcome(rest restore.Restore, shaped *wire.Restore) error {
+	refused := &refusal{detail: rest.Sentence(rest.State) + ".", reasons: rest.WhyNot, restore: shaped}
 	switch rest.State {
 	case restore.Refused:
 		refused.err = snapshot.ErrNotRestorable

@@ -42,7 +42,7 @@ func shapeRestore(r restore.Restore) *wire.Restore {
 		Summary: r.Sentence(r.State), RequestedBy: r.By.Actor, Reason: r.By.Reason,
 		RequestedAt: r.RequestedAt.UTC(), StartedAt: r.StartedAt.UTC(), VerifiedAt: r.VerifiedAt.UTC(),
 		DowntimeMs: r.Downtime.Milliseconds(), Phases: full(r.Phases), Differences: full(r.Differences),
-		WhyNot: full(r.WhyNot), Kept: r.Plan.KeptName, Error: r.Error,
+		WhyNot: full(r.WhyNot), Kept: r.Plan.KeptName, Error: r.Error, Incident: r.By.Incident,
 	}
 }
 

@@ -170,13 +170,15 @@ func TestPollingForWhatIsNotThereStaysNotFound(t *testing.T) {
 
 func TestFloodOfGuessesIsNotWrittenDownTwice(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	for range 200 {
-		b.do(t, request{path: "/containers", token: "guess"})
-	}
-	if n := strings.Count(b.log.String(), "token refused"); n > 40 {
-		t.Errorf("%d warnings were written", n)
-	}
+	synctest.Test(t, func(t *testing.T) { // on a slow machine, 200 guesses take long enough for more warnings
+		b := setup(t)
+		for range 200 {
+			b.do(t, request{path: "/containers", token: "guess"})
+		}
+		if n := strings.Count(b.log.String(), "token refused"); n == 0 || n > 40 {
+			t.Errorf("%d warnings were written", n)
+		}
+	})
 }
 
 func TestFewTokensAreLookedUpAtOnce(t *testing.T) {

@@ -42,16 +42,17 @@ var (
 // world is everything that the API asks of the rest, in memory. Its methods are safe for concurrent use; the fields
 // above mu are set before the first request.
 type world struct {
-	there    bool                 // what is asked for is what runs already
-	volumes  *restore.VolumeOffer // what every offer says of volumes
-	ends     restore.Restore      // what a restore comes to: State, WhyNot, Error
-	hold     chan struct{}        // not nil: restores end when it is closed
-	asked    chan struct{}        // gets a value for every restore that was asked for
-	failAll  error                // what the store says to everything
-	offerErr error
-	webhook  error
-	panics   bool
-	shown    []byte // what the incident's shell has shown
+	there      bool                 // what is asked for is what runs already
+	volumes    *restore.VolumeOffer // what every offer says of volumes
+	ends       restore.Restore      // what a restore comes to: State, WhyNot, Error
+	hold       chan struct{}        // not nil: restores end when it is closed
+	asked      chan struct{}        // gets a value for every restore that was asked for
+	failAll    error                // what the store says to everything
+	unwritable error                // the timeline's
+	offerErr   error
+	webhook    error
+	panics     bool
+	shown      []byte // what the incident's shell has shown
 
 	checks           atomic.Int64 // of /readyz
 	finds, mostFinds atomic.Int64 // of tokens: at this moment, and the most there were
@@ -284,7 +285,7 @@ func (w *world) Record(_ context.Context, e incidents.Entry) (incidents.Entry, e
 	e.ID = e.Seq
 	err := e.Seal(prev)
 	w.entries[e.IncidentID] = append(chain, e)
-	return e, errors.Join(err, w.failAll)
+	return e, errors.Join(err, w.failAll, w.unwritable)
 }
 
 func (w *world) Export(_ context.Context, out io.Writer, format string, i incidents.Incident, recordings bool) error {

@@ -235,12 +235,22 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	h.say(ctx, terminalAnswer(c, why, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
+	h.say(ctx, terminalAnswer(quote(c.Name, 120), why, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
 	return nil
 }
 
-// mode is what the person may have; why says what keeps them from a shell, and is empty when nothing does.
+// mode is granted, and puts a refusal on the timeline.
 func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (mode access.Mode, why string, err error) {
+	mode, why, err = h.granted(ctx, c, in)
+	if refused := (*denial)(nil); errors.As(err, &refused) {
+		err = h.refused(ctx, in.ID, "see the logs of "+c.Name, err)
+	}
+	return mode, why, err
+}
+
+// granted is what the person may have; why says what keeps them from a shell, and is empty when nothing does. It returns a
+// *denial for who may not even see the logs.
+func (h *handling) granted(ctx context.Context, c snapshot.Container, in incidents.Incident) (mode access.Mode, why string, err error) {
 	shell := h.wish(c, in)
 	shell.Shell = true
 	err = inWords(h.Access.May(ctx, shell), "open a shell")
@@ -251,5 +261,6 @@ func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.
 	case !errors.As(err, &refused):
 		return "", "", err
 	}
-	return access.ModeLogs, strings.TrimPrefix(refused.sentence, "Nothing was done: "), h.allowed(ctx, c, in, "see the logs of")
+	err = inWords(h.Access.May(ctx, h.wish(c, in)), "see the logs of "+quote(c.Name, 120))
+	return access.ModeLogs, strings.TrimPrefix(refused.sentence, "Nothing was done: "), err
 }

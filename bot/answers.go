@@ -19,14 +19,14 @@ const (
 	detailSections = 10 // of text about each container
 )
 
-// terminalAnswer is for one person's eyes: the link opens once. The text that notifications show doesn't have it. noShell
-// says why there are only logs.
-func terminalAnswer(c snapshot.Container, noShell, url string, until time.Time) Rendering {
+// terminalAnswer is for one person's eyes: the link opens once. The text that notifications show doesn't have it. of is mrkdwn;
+// noShell says why there are only logs.
+func terminalAnswer(of, noShell, url string, until time.Time) Rendering {
 	what := "The logs and a shell"
 	if noShell != "" {
 		what = "The logs"
 	}
-	text := fmt.Sprintf("%s of %s, for you alone: opens once, until %s.", what, quote(c.Name, 120), until.Format("15:04"))
+	text := fmt.Sprintf("%s of %s, for you alone: opens once, until %s.", what, of, until.Format("15:04"))
 	if noShell != "" {
 		text += "\nNo shell: " + noShell
 	}

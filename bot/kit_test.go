@@ -388,7 +388,11 @@ func (w *world) OnCall(_ context.Context, service string) ([]access.Person, erro
 func (w *world) Mint(_ context.Context, g access.Grant, _ time.Duration) (access.Link, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mints = append(w.mints, fmt.Sprintf("%d %s %s %s", g.IncidentID, g.Name, g.Person.SlackID, g.Mode))
+	mint := fmt.Sprintf("%d %s %s %s", g.IncidentID, g.Name, g.Person.SlackID, g.Mode)
+	if !g.LogsSince.IsZero() {
+		mint += " since " + g.LogsSince.Format("15:04")
+	}
+	w.mints = append(w.mints, mint)
 	return access.Link{URL: "https://snapback.example.com/t#very-secret", ExpiresAt: w.now.Add(5 * time.Minute)}, nil
 }
 

@@ -39,6 +39,14 @@ type tapArgs struct {
 
 func (tapArgs) Kind() string { return "tap" }
 
+// handOverArgs asks for whoever asked for a restore that is over to be handed a terminal link. A second run hands out a second
+// link; a run that comes late, none.
+type handOverArgs struct {
+	RestoreID int64 `json:"restore_id"`
+}
+
+func (handOverArgs) Kind() string { return "hand_over" }
+
 // changeArgs asks for a deploy, as its entry tells it, to be sent to PagerDuty. A second run sends it a second time, and
 // PagerDuty then shows it twice: there is nothing by which it would take the two for one.
 type changeArgs struct {
@@ -52,6 +60,7 @@ type Handlers struct {
 	Slack     func(ctx context.Context, incident int64) error
 	PagerDuty func(ctx context.Context, incident int64) error
 	Tap       func(ctx context.Context, body []byte, received time.Time) error
+	HandOver  func(ctx context.Context, restore int64) error
 	Change    func(ctx context.Context, deploy incidents.Entry) error // nil: nobody wants to hear of deploys
 }
 
@@ -91,6 +100,9 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 			return err
 		}
 		return db.outcome(ctx, job.Args, h.Tap(ctx, body, at))
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[handOverArgs]) error {
+		return outcome(h.HandOver(ctx, job.Args.RestoreID))
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[changeArgs]) error {
 		if h.Change == nil {

@@ -258,13 +258,23 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 				return err
 			}
 		}
-		_, err = db.record(ctx, tx, e)
-		return err
+		if _, err := db.record(ctx, tx, e); err != nil || !handsOver(r, to) {
+			return err
+		}
+		if _, err := db.jobs.InsertTx(ctx, tx, handOverArgs{r.ID}, nil); err != nil {
+			return fmt.Errorf("queueing the terminal link: %w", err)
+		}
+		return nil
 	})
 	if err == nil {
 		r.State, r.EnteredAt = to, time.Now().UTC()
 	}
 	return r, err
+}
+
+// handsOver says whether somebody in Slack is to get a terminal link when r enters that state: it is over, and did something.
+func handsOver(r restore.Restore, to restore.State) bool {
+	return to.Final() && to != restore.Refused && r.By.Incident != 0 && r.By.Actor.SlackID != ""
 }
 
 // markUndone says of all that the undo $1 goes back to which of them are undone now: what it undoes is, what that had undone is

@@ -53,11 +53,11 @@ func nullID(id int64) *int64 {
 // CreateLink keeps a link by the hash of its token.
 func (s *TerminalStore) CreateLink(ctx context.Context, tokenHash []byte, kid string, g access.Grant, expires time.Time) error {
 	return s.exec(ctx, "storing a terminal link", `
-		INSERT INTO terminal_links (token_hash, kid, person, incident_id, container_key, container_name, mode, expires_at)
-		VALUES (@token_hash, @kid, @person, @incident, @container, @name, @mode, @expires)`,
+		INSERT INTO terminal_links (token_hash, kid, person, incident_id, container_key, container_name, mode, expires_at, logs_since)
+		VALUES (@token_hash, @kid, @person, @incident, @container, @name, @mode, @expires, @since)`,
 		pgx.NamedArgs{
 			"token_hash": tokenHash, "kid": kid, "person": g.Person, "incident": nullID(g.IncidentID),
-			"container": g.Container, "name": g.Name, "mode": string(g.Mode), "expires": expires,
+			"container": g.Container, "name": g.Name, "mode": string(g.Mode), "expires": expires, "since": null(g.LogsSince),
 		})
 }
 
@@ -71,9 +71,9 @@ func (s *TerminalStore) Redeem(ctx context.Context, tokenHash, cookieHash []byte
 			RETURNING *
 		)
 		INSERT INTO terminal_sessions (id, cookie_hash, token_hash, person, incident_id, container_key, container_name, mode,
-			opened_at, last_seen_at, expires_at)
+			opened_at, last_seen_at, expires_at, logs_since)
 		SELECT @id::text, @cookie_hash::bytea, token_hash, person, incident_id, container_key, container_name, mode,
-			@now::timestamptz, @now::timestamptz, @expires::timestamptz
+			@now::timestamptz, @now::timestamptz, @expires::timestamptz, logs_since
 		FROM link
 		WHERE container_key = @container AND mode = @mode AND incident_id IS NOT DISTINCT FROM @incident::bigint`,
 		pgx.NamedArgs{
@@ -105,21 +105,24 @@ func (s *TerminalStore) whyNot(ctx context.Context, tokenHash []byte) error {
 }
 
 const sessionColumns = `id, person, coalesce(incident_id, 0), container_key, container_name, mode, opened_at, last_seen_at,
-	expires_at, ended_at, end_reason`
+	expires_at, ended_at, end_reason, logs_since`
 
 // scanSession reads sessionColumns.
 func scanSession(row pgx.CollectableRow) (terminal.Session, error) {
 	var s terminal.Session
 	var person []byte
-	var ended *time.Time
+	var ended, since *time.Time
 	err := row.Scan(&s.ID, &person, &s.IncidentID, &s.Container, &s.Name, &s.Mode, &s.OpenedAt, &s.LastSeenAt,
-		&s.ExpiresAt, &ended, &s.Reason)
+		&s.ExpiresAt, &ended, &s.Reason, &since)
 	if err != nil {
 		return s, err
 	}
 	s.OpenedAt, s.LastSeenAt, s.ExpiresAt = s.OpenedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC()
 	if ended != nil {
 		s.EndedAt = ended.UTC()
+	}
+	if since != nil {
+		s.LogsSince = since.UTC()
 	}
 	return s, json.Unmarshal(person, &s.Person)
 }

@@ -306,7 +306,12 @@ func (n *night) redeem(token string) answer {
 // session redeems a new link and returns the headers of whoever has it.
 func (n *night) session(mode access.Mode) (id string, have http.Header) {
 	n.t.Helper()
-	a := n.redeem(n.mint(mode))
+	return n.opened(n.redeem(n.mint(mode)))
+}
+
+// opened is the session that a link was redeemed for just now.
+func (n *night) opened(a answer) (id string, have http.Header) {
+	n.t.Helper()
 	if a.status != http.StatusOK {
 		n.t.Fatalf("redeeming answered %d %s", a.status, a.detail)
 	}

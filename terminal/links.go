@@ -30,6 +30,9 @@ func (s *Service) Mint(ctx context.Context, g access.Grant, ttl time.Duration) (
 		Nonce: rand.Text(), Person: g.Person, Incident: g.IncidentID,
 		Container: g.Container, Name: g.Name, Mode: g.Mode, Expires: expires.Unix(),
 	}
+	if !g.LogsSince.IsZero() {
+		c.Since = g.LogsSince.Unix()
+	}
 	// The address is for the timeline, which has it from the person's record; a link travels through chat.
 	c.Person.Email = ""
 	token, kid, err := sign(s.cfg.Ring, c)

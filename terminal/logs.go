@@ -84,6 +84,9 @@ func (f *follower) stream(ctx context.Context) {
 	f.l.target, f.l.retarget = f.current, cancel
 	f.l.mu.Unlock()
 	o := LogOptions{Tail: tailLines}
+	if since := f.l.sess.LogsSince; !since.IsZero() {
+		o = LogOptions{Since: since}
+	}
 	if !f.last.IsZero() {
 		o = LogOptions{Since: f.last.Add(time.Nanosecond)}
 	}

@@ -409,6 +409,29 @@ func TestTabOfAnotherSessionIsToldSo(t *testing.T) {
 	n.wantClosed(n.connect("another", have), 4001, "another terminal")
 }
 
+// A link that comes with a restore shows the logs from then on, also when the page is loaded anew.
+func TestLogsBeginWhereTheLinkSays(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	id, have := n.session(access.ModeLogs)
+	before := n.connect(id, have)
+	within(t, time.Minute, "the log has begun", func() bool { return before.saw("GET /basket/9 ") })
+	grant := n.grant(access.ModeLogs)
+	grant.LogsSince = time.Now().Truncate(time.Second).Add(time.Second)
+	link, err := n.svc.Mint(t.Context(), grant, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, have = n.opened(n.redeem(strings.TrimPrefix(link.URL, n.url+"/t#")))
+	for range 2 {
+		b := n.connect(id, have)
+		within(t, time.Minute, "the log goes on", func() bool { return b.saw("GET /basket/") })
+		if b.saw("hello from the first") || b.saw("GET /basket/1 ") {
+			t.Error("the log begins earlier")
+		}
+	}
+}
+
 func TestLogsFollowTheContainerThatTakesTheName(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

@@ -26,11 +26,16 @@ type claims struct {
 	Container string        `json:"c"`
 	Name      string        `json:"d"`
 	Mode      access.Mode   `json:"m"`
-	Expires   int64         `json:"e"` // seconds since 1970
+	Expires   int64         `json:"e"`           // seconds since 1970
+	Since     int64         `json:"s,omitempty"` // the same, of where logs begin; 0: not said
 }
 
 func (c claims) grant() access.Grant {
-	return access.Grant{Person: c.Person, IncidentID: c.Incident, Container: c.Container, Name: c.Name, Mode: c.Mode}
+	g := access.Grant{Person: c.Person, IncidentID: c.Incident, Container: c.Container, Name: c.Name, Mode: c.Mode}
+	if c.Since != 0 {
+		g.LogsSince = time.Unix(c.Since, 0).UTC()
+	}
+	return g
 }
 
 func (c claims) expires() time.Time { return time.Unix(c.Expires, 0).UTC() }

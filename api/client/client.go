@@ -211,6 +211,12 @@ func (c *Client) DeleteSnapshot(ctx context.Context, container, name string) err
 	return c.do(ctx, call{method: http.MethodDelete, path: []string{"containers", container, "snapshots", name}})
 }
 
+// TerminalLink makes a link to the terminal of a container of an open incident. It opens once.
+func (c *Client) TerminalLink(ctx context.Context, incident int64, ask wire.LinkAsk) (l wire.Link, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"incidents", strconv.FormatInt(incident, 10), "terminal-links"}, in: ask, out: &l})
+	return l, err
+}
+
 // RebuildSnapshots has the bot look for lost snapshots on the engine.
 func (c *Client) RebuildSnapshots(ctx context.Context) (r wire.Rebuilt, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: []string{"snapshots", "rebuild"}, out: &r, wait: c.patience.work})

@@ -141,6 +141,8 @@ type Restore struct {
 	WhyNot      []string              `json:"why_not"`
 	Kept        string                `json:"kept,omitempty"` // the name under which the container from before stays
 	Error       string                `json:"error"`
+	Incident    int64                 `json:"incident,omitempty"` // our ID of the one that it belongs to
+	Terminal    *Link                 `json:"terminal,omitempty"` // to what it has left, once, for whoever waited for it
 }
 
 // Incident is one of PagerDuty's incidents.
@@ -189,6 +191,8 @@ type LinkAsk struct {
 	Mode      string  `json:"mode,omitempty"`       // logs or shell; empty: logs
 	Person    *Person `json:"person,omitempty"`     // nil: the token itself
 	ExpiresIn string  `json:"expires_in,omitempty"` // at most 10m; empty: 5m
+
+	LogsSince time.Time `json:"logs_since,omitzero"` // logs begin there; zero: a little before the terminal is opened
 }
 
 // Link is a signed link, to be handed to the person that it is for.

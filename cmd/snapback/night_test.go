@@ -42,6 +42,7 @@ func TestNight(t *testing.T) {
 	}
 	alert = alert.ExpectUpdate(t, "Undo")
 	alert.ExpectReply(t, "is back on pre-deploy-2255")
+	n.openTerminal(linkToken(t, n.maria.ExpectEphemeral(t, n.channel, "from the restore on", "/t#")), "DB_POOL=20")
 	if env := n.Docker("inspect", "--format", "{{.Config.Env}}", shop); !strings.Contains(env, "DB_POOL=20") {
 		t.Errorf("env is %s", env)
 	}
@@ -84,10 +85,15 @@ func (n *night) checkTimeline(incident string) {
 			}
 		}
 	}
+	for _, kind := range []incidents.Kind{incidents.KindTerminalLink, incidents.KindTerminalOpened, incidents.KindTerminalEnded} {
+		if count[kind] != 2 { // the tap's, and the restore's
+			n.t.Errorf("the timeline has %d entries %s", count[kind], kind)
+		}
+	}
 	for _, kind := range []incidents.Kind{
 		incidents.KindPagerDutyTriggered, incidents.KindSlackPosted, incidents.KindAcknowledgeAsked,
-		incidents.KindPagerDutyAcked, incidents.KindTerminalLink, incidents.KindTerminalOpened, incidents.KindRestoreRequested,
-		incidents.KindRestoreVerified, incidents.KindResolveAsked, incidents.KindPagerDutyResolved, incidents.KindTerminalEnded,
+		incidents.KindPagerDutyAcked, incidents.KindRestoreRequested,
+		incidents.KindRestoreVerified, incidents.KindResolveAsked, incidents.KindPagerDutyResolved,
 	} {
 		if count[kind] != 1 {
 			n.t.Errorf("the timeline has %d entries %s", count[kind], kind)

@@ -46,6 +46,13 @@ func TestTheCommandLineDoesWhatSlackDoes(t *testing.T) {
 
 	incident := n.service.Trigger("High error rate on shop")
 	n.channel.ExpectMessage(t, "High error rate on shop")
+	if out, err := snapback("snapshot", "restore", shop, "v1"); err != nil || !terminalLink.MatchString(out) {
+		t.Errorf("a restore within an incident prints no terminal link: %v\n%s", err, out)
+	}
+	status, back := n.call("POST", "/restores/3/undo", "")
+	if link, _ := back["terminal"].(map[string]any); status != 200 || link["url"] == nil {
+		t.Errorf("an undo returns no terminal link: %d %v", status, back)
+	}
 	file := filepath.Join(t.TempDir(), "night.zip")
 	expect("", "export", incident.ID(), "--format", "zip", "--output", file)
 	expect("High error rate on shop", "export", incident.ID())

@@ -278,6 +278,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Slack:     slackBot.Deliver,
 		Tap:       slackBot.Handle,
 		PagerDuty: pagerduty.Carrier{Outbox: db, Client: pd, Logger: log}.Carry,
+		HandOver:  slackBot.HandOver,
 		Change:    pagerduty.Deploys{Client: pd, RoutingKey: c.PagerDutyRouting, Logger: log}.Send,
 	})
 	if err != nil {

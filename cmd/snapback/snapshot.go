@@ -239,10 +239,26 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 		return fmt.Errorf("restore %d was asked for, and nothing is heard of it: %w", rest.ID, err)
 	}
 	if over.State != restore.Verified {
+		printLink(ctx, c, out, over)
 		return fmt.Errorf("%w: %s", errNotRestored, outside.Line(over.Summary))
 	}
-	_, err = fmt.Fprintln(out, outside.Line(over.Summary))
-	return err
+	if _, err = fmt.Fprintln(out, outside.Line(over.Summary)); err != nil {
+		return err
+	}
+	printLink(ctx, c, out, over)
+	return nil
+}
+
+// printLink prints a terminal link to what a restore has left. A token that may not make one, and an incident that is over, leave
+// it out: nobody has asked for it.
+func printLink(ctx context.Context, c *client.Client, out io.Writer, over wire.Restore) {
+	if over.Incident == 0 || over.State == restore.Refused {
+		return
+	}
+	link, err := c.TerminalLink(ctx, over.Incident, wire.LinkAsk{Container: over.Container, LogsSince: over.RequestedAt})
+	if err == nil {
+		fmt.Fprintf(out, "terminal, once, until %s: %s\n", link.ExpiresAt.Local().Format("15:04"), link.URL)
+	}
 }
 
 // phasePrinter prints every phase once it is over, and the one that runs when it begins to.
