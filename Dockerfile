@@ -14,11 +14,13 @@ ARG GO_IMAGE=golang:1.26-bookworm
 ARG BASE_IMAGE=scratch
 
 FROM ${NODE_IMAGE} AS web
-WORKDIR /src/terminal/web
-COPY terminal/web/package.json terminal/web/package-lock.json ./
-RUN npm ci --no-audit --no-fund
-COPY terminal/web ./
-RUN npm run build
+WORKDIR /src
+COPY terminal/web/package.json terminal/web/package-lock.json terminal/web/
+COPY console/web/package.json console/web/package-lock.json console/web/
+RUN for web in terminal console; do (cd $web/web && npm ci --no-audit --no-fund) || exit 1; done
+COPY terminal/web terminal/web
+COPY console/web console/web
+RUN for web in terminal console; do (cd $web/web && npm run build) || exit 1; done
 
 FROM ${GO_IMAGE} AS build
 WORKDIR /src
@@ -26,6 +28,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 COPY --from=web /src/terminal/web/dist terminal/web/dist
+COPY --from=web /src/console/web/dist console/web/dist
 ARG VERSION=unknown
 # The time zones are built in, for SNAPBACK_TIMEZONE. The data folder is made here: the last stage has no shell.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags "-s -w -X main.version=${VERSION}" -o /out/snapback ./cmd/snapback \

@@ -10,11 +10,10 @@ STATICCHECK := v0.8.2
 GOVULNCHECK := v1.9.0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-WEB := terminal/web
-WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
-# Without what a build leaves, the stamp means nothing.
-WEB_LOST := $(if $(wildcard $(WEB)/dist/*),,lost)
-STAMP := $(WEB)/node_modules/.snapback
+# The front ends. The console's is packed by what packs the terminal's.
+WEBS := terminal/web console/web
+WEB_SOURCES := $(shell find $(WEBS) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+STAMP := node_modules/.snapback
 
 .PHONY: help
 help: ## this list
@@ -25,17 +24,21 @@ build: web ## the program: bin/snapback
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/snapback ./cmd/snapback
 
 .PHONY: web
-web: $(STAMP)-built ## the front end, if its sources have changed
+web: $(WEBS:=/$(STAMP)-built) ## the front ends, if their sources have changed
 	@:
 
-$(STAMP)-installed: $(WEB)/package.json $(WEB)/package-lock.json
+%/$(STAMP)-installed: %/package.json %/package-lock.json
 	@scripts/setup node
-	@cd $(WEB) && npm ci --no-audit --no-fund --loglevel=error >&2
+	@cd $* && npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-$(STAMP)-built: $(STAMP)-installed $(WEB_SOURCES) $(WEB_LOST)
-	@cd $(WEB) && npm run --silent build >&2
+# Without what a build leaves, the stamp means nothing.
+.SECONDEXPANSION:
+%/$(STAMP)-built: %/$(STAMP)-installed $(WEB_SOURCES) $$(if $$(wildcard $$*/dist/*),,lost)
+	@cd $* && npm run --silent build >&2
 	@touch $@
+
+.SECONDARY: $(WEBS:=/$(STAMP)-installed)
 
 .PHONY: lost
 lost:
@@ -78,7 +81,7 @@ lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	  [ -z "$$unformatted" ] || { echo "gofmt -w is needed for:" $$unformatted >&2; exit 1; }
 	@go vet ./...
 	@go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
-	@cd $(WEB) && npm run --silent check
+	@for web in $(WEBS); do (cd $$web && npm run --silent check) || exit 1; done
 	@scripts/audit $(GOVULNCHECK)
 
 .PHONY: bench
@@ -100,5 +103,5 @@ image: ## a container image of the bot: snapback:VERSION
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf bin $(WEB)/node_modules
-	@find $(WEB)/dist -mindepth 1 ! -name .keep -delete 2>/dev/null || true
+	@rm -rf bin $(WEBS:=/node_modules)
+	@find $(WEBS:=/dist) -mindepth 1 ! -name .keep -delete 2>/dev/null || true

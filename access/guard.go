@@ -22,6 +22,8 @@ type Slack interface {
 	Account(ctx context.Context, id string) (Account, error)
 	// Members lists the user IDs of a group's members.
 	Members(ctx context.Context, group string) ([]string, error)
+	// ChannelMembers lists the user IDs of a channel's members.
+	ChannelMembers(ctx context.Context, channel string) ([]string, error)
 }
 
 // People remembers who is who.
@@ -69,6 +71,7 @@ type Guard struct {
 	accounts *memory[Account]
 	groups   *memory[[]string]
 	rota     *memory[[]Person]
+	channels *memory[[]string]
 }
 
 // New makes a guard.
@@ -82,6 +85,7 @@ func New(c Config) *Guard {
 	g := &Guard{Config: c}
 	g.accounts = newMemory(c.Now, c.Slack.Account)
 	g.groups = newMemory(c.Now, c.Slack.Members)
+	g.channels = newMemory(c.Now, c.Slack.ChannelMembers)
 	if c.Rota != nil {
 		g.rota = newMemory(c.Now, c.Rota.OnCall)
 	}
@@ -133,7 +137,7 @@ func (g *Guard) May(ctx context.Context, w Wish) error {
 func (g *Guard) StillMay(ctx context.Context, w Wish) error {
 	if id := w.Who.SlackID; id != "" {
 		var err error
-		if w.Who, err = g.living(ctx, id); err != nil {
+		if w.Who, err = g.Living(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -301,9 +305,9 @@ func (g *Guard) remember(ctx context.Context, p Person, a Account) (Person, erro
 	return p, nil
 }
 
-// living finds out who somebody is that has not tapped just now. It returns a *Denial when their account is over, and an
+// Living finds out who somebody is that has not tapped just now. It returns a *Denial when their account is over, and an
 // unsure one when Slack does not tell and has not told for long.
-func (g *Guard) living(ctx context.Context, id string) (Person, error) {
+func (g *Guard) Living(ctx context.Context, id string) (Person, error) {
 	p, known, err := g.People.Person(ctx, id)
 	if err != nil {
 		return p, fmt.Errorf("looking %s up: %w", id, err)

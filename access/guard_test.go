@@ -12,6 +12,7 @@ import (
 
 // world is everything that the guard and the gate ask.
 type world struct {
+	present   map[string][]string // who is in which channel
 	now       time.Time
 	account   access.Account // of everybody
 	accounts  int            // how often one was looked up
@@ -36,6 +37,10 @@ func (w *world) Account(context.Context, string) (access.Account, error) {
 
 func (w *world) Members(_ context.Context, group string) ([]string, error) {
 	return w.groups[group], w.slackErr
+}
+
+func (w *world) ChannelMembers(_ context.Context, channel string) ([]string, error) {
+	return w.present[channel], w.slackErr
 }
 
 func (w *world) OnCall(_ context.Context, service string) ([]access.Person, error) {
@@ -212,5 +217,40 @@ func TestAnAnswerAboutAnAccountIsRememberedForAMinute(t *testing.T) {
 	}
 	if w.accounts != 2 {
 		t.Errorf("asked %d times in two minutes", w.accounts)
+	}
+}
+
+func TestWhoeverSignsInCountsWhereTheyAreAMember(t *testing.T) {
+	t.Parallel()
+	away := errors.New("away")
+	for name, c := range map[string]struct {
+		rule  access.Allow
+		given func(*world)
+		want  string
+	}{
+		"in the container's channel": {access.Allow{Rule: access.Channel}, func(w *world) { w.present["C0SHOP"] = []string{"U0ANN"} }, "may"},
+		"in another channel":         {access.Allow{Rule: access.Channel}, func(w *world) { w.present["C0ELSE"] = []string{"U0ANN"} }, "denied"},
+		"where the alert stands":     {access.Allow{Rule: access.Channel}, func(w *world) { w.stands, w.present["C0OPS"] = "C0OPS", []string{"U0ANN"} }, "may"},
+		"Slack does not tell":        {access.Allow{Rule: access.Channel}, func(w *world) { w.slackErr = away }, "unsure"},
+		"listed":                     {access.Allow{Rule: access.Listed, IDs: []string{"U0ANN"}}, func(*world) {}, "may"},
+		"not listed, in the channel": {access.Allow{Rule: access.Listed, IDs: []string{"U0BOB"}}, func(w *world) { w.present["C0SHOP"] = []string{"U0ANN"} }, "denied"},
+		"the account is over": {access.Allow{Rule: access.Channel}, func(w *world) {
+			w.present["C0SHOP"], w.account.Standing = []string{"U0ANN"}, access.Deactivated
+		}, "denied"},
+		"nobody may": {access.Allow{Rule: access.Nobody}, func(w *world) { w.present["C0SHOP"] = []string{"U0ANN"} }, "denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, g := setup(false)
+			w.present = map[string][]string{}
+			c.given(w)
+			wish := access.Wish{
+				Who: access.Person{SlackID: "U0ANN"}, Incident: w.incident, Channel: "C0SHOP", // which is what a client may say
+				Labels: access.Labels{PagerDutyServices: []string{"PSHOP"}, SlackChannel: "C0SHOP", RestoreAllow: c.rule},
+			}
+			if got := verdict(g.MayFromConsole(t.Context(), wish)); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
 	}
 }

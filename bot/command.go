@@ -18,6 +18,7 @@ const help = "*What I understand*\n" +
 	"• `/snapback list`: the containers that I watch\n" +
 	"• `/snapback snapshots <container>`: what can be restored\n" +
 	"• `/snapback restore <container> <snapshot>`: shows what would happen, and asks\n" +
+	"• `/snapback signin`: a link that lets this phone into the console, for you alone\n" +
 	"• `/snapback help`: this"
 
 // command carries out what was typed after /snapback. Nothing typed acts by itself: a restore is asked for with the
@@ -36,6 +37,8 @@ func (h *handling) command(ctx context.Context) error {
 		return h.list(ctx)
 	case verb == "snapshots" && len(words) == 1:
 		return h.snapshots(ctx, words[0])
+	case verb == "signin" && len(words) == 0:
+		return h.signin(ctx)
 	case verb == "restore" && len(words) > 1:
 		return h.restoreCommand(ctx, words[0], snapshotTyped(words[1:]))
 	case meant != "":

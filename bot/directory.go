@@ -132,6 +132,19 @@ func (d *Directory) Members(ctx context.Context, group string) ([]string, error)
 	return members, wrap("asking for user group "+group, err)
 }
 
+// ChannelMembers implements access.Slack. Of a private channel, Slack tells only an app that is in it.
+func (d *Directory) ChannelMembers(ctx context.Context, channel string) (all []string, err error) {
+	for cursor := ""; ; {
+		page, next, err := d.api.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: channel, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return nil, wrap("asking who is in channel "+channel, err)
+		}
+		if all, cursor = append(all, page...), next; cursor == "" {
+			return all, nil
+		}
+	}
+}
+
 // maybeForeign says whether whoever calls may be of another workspace of the organisation: of theirs, Slack names only the
 // workspace that they are in.
 func (d *Directory) maybeForeign(from origin) bool {

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat/chart"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Conditions, Errors and Sources.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Signin, Conditions, Errors and Sources.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -27,6 +28,7 @@ type Deps struct {
 	Directory  *Directory // nil: one of the bot's own
 	Labels     Labels     // nil: labels of containers that are not enabled are not looked at
 	Terminal   Terminal   // nil: there is no Terminal button
+	Signin     Signin     // nil: nobody can sign in to a console
 	Conditions Conditions // nil: how containers are is not told
 	Pictures   Pictures   // nil: there is no picture of the errors in threads
 	Errors     Errors     // nil: nobody counts errors
@@ -134,6 +136,12 @@ type Restores interface {
 type Terminal interface {
 	// Mint writes its own timeline entry. That the person may has been checked.
 	Mint(ctx context.Context, g access.Grant, ttl time.Duration) (access.Link, error)
+}
+
+// Signin makes links that register a passkey for the console, once. *signin.Service does.
+type Signin interface {
+	// MintInSlack writes its own timeline entry. It returns signin.ErrNoPasskeys, with what to do in the error's text.
+	MintInSlack(ctx context.Context, who access.Person, from incidents.Source) (signin.Minted, error)
 }
 
 // Conditions looks up how containers are. snapshot.Examiner does.

@@ -56,6 +56,7 @@ func fold(word string) string {
 var verbs = map[string]string{
 	"status": "status", "incidents": "status", "list": "list", "containers": "list", "ls": "list", "snapshots": "snapshots",
 	"snapshot": "snapshots", "restore": "restore", "help": "help",
+	"signin": "signin", "sign-in": "signin", "login": "signin", "console": "signin",
 }
 
 // verbOf is the verb that was typed; meant is the one that was probably meant instead when it is none.
@@ -64,7 +65,7 @@ func verbOf(typed string) (verb, meant string) {
 	if verb = verbs[typed]; verb != "" {
 		return verb, ""
 	}
-	return "", nearest.Name(typed, []string{"status", "list", "snapshots", "restore", "help"})
+	return "", nearest.Name(typed, []string{"status", "list", "snapshots", "restore", "signin", "help"})
 }
 
 // snapshotTyped is a snapshot's name, put together again when the phone has taken it apart. "To" may stand before it.

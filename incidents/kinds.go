@@ -59,6 +59,14 @@ const (
 	KindTerminalShell     Kind = "terminal.shell"
 	KindTerminalEnded     Kind = "terminal.ended"
 	KindTerminalEndFailed Kind = "terminal.end.failed"
+
+	KindSigninLink        Kind = "signin.link"
+	KindPasskeyRegistered Kind = "passkey.registered"
+	KindPasskeyRevoked    Kind = "passkey.revoked"
+	KindSignedIn          Kind = "signin"
+	KindSigninProved      Kind = "signin.proved"
+	KindSigninRefused     Kind = "signin.refused"
+	KindSignedOut         Kind = "signin.ended"
 )
 
 // The kinds that PagerDuty's webhooks bring, named as its webhooks v3 documentation names the event types. An event of a
@@ -192,6 +200,14 @@ var table = map[Kind]Meaning{
 	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
 	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
 	KindTerminalEndFailed: {Is: "processes of a shell are left that could not be ended", Mark: warning, Outside: true, Links: ToTimeline},
+
+	KindSigninLink:        {Is: "a link was made that registers a passkey for the console, once", Links: ToTimeline},
+	KindPasskeyRegistered: {Is: "somebody registered a passkey for the console", Mark: "🔑", Outside: true, Links: ToTimeline},
+	KindPasskeyRevoked:    {Is: "passkeys for the console were revoked, and their sessions ended", Mark: "🔑", Outside: true, Links: ToTimeline},
+	KindSignedIn:          {Is: "somebody signed in to the console", Links: ToTimeline},
+	KindSigninProved:      {Is: "somebody who is signed in showed their passkey again", Links: ToTimeline},
+	KindSigninRefused:     {Is: "somebody was refused at the console's door; the details say why", Links: ToTimeline},
+	KindSignedOut:         {Is: "a session in the console ended; the details say why", Links: ToTimeline},
 
 	KindPagerDutyTriggered:       {Is: "the incident was opened"},
 	KindPagerDutyAcked:           {Is: "the incident was acknowledged", Mark: "👀"},

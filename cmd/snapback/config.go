@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/internal/keyring"
 )
 
@@ -39,6 +40,8 @@ type config struct {
 	Commits       int           // how many commits may run on an engine at once, of all bots
 	DiskLimit     float64       // how full the engine's disk may be for a commit, from 0 to 1
 	PrometheusURL string        // may hold a user and a password; "": errors are counted in logs only
+	SigninIdle    time.Duration // after so long without a word from its person, a session in the console ends
+	SigninLife    time.Duration // and after so long in any case
 	ErrorsMinute  time.Duration // how long a minute is, in what spike, falling and flat mean; less than one is for demos
 	Log           logging
 
@@ -191,6 +194,8 @@ func readConfig(getenv func(string) string) (config, error) {
 		Commits:       r.number("SNAPBACK_COMMITS", 1, 8),
 		DiskLimit:     r.percent("SNAPBACK_DISK_LIMIT", 90),
 		ErrorsMinute:  r.upTo("SNAPBACK_ERRORS_MINUTE", time.Minute),
+		SigninIdle:    r.duration("SNAPBACK_SIGNIN_IDLE", signin.DefaultIdle),
+		SigninLife:    r.duration("SNAPBACK_SIGNIN_LIFE", signin.DefaultLife),
 		PrometheusURL: r.httpURL("SNAPBACK_PROMETHEUS_URL", r.get("SNAPBACK_PROMETHEUS_URL")),
 
 		PrometheusToken: r.get("SNAPBACK_PROMETHEUS_TOKEN"),

@@ -96,7 +96,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newServeCmd(e), newVolumeHelperCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
-		newMigrateCmd(e), newTokenCmd(e), newVersionCmd(e),
+		newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
 	)
 	return root
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/bot"
+	"github.com/snapback/snapback/console"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/incidents/flat/logtail"
@@ -204,10 +206,22 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
 	}
 
+	// The console's door.
+	door, err := signin.New(signin.Config{
+		PublicURL: c.PublicURL, Store: db, Ring: keys, Accounts: guard, Timeline: db, Idle: c.SigninIdle, Life: c.SigninLife, Zone: c.Zone, Logger: log,
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
+	}
+	bookmark, err := console.New(console.Config{Door: door, Access: guard, Containers: fleet, Data: db, Engine: engine.Ready, Logger: log})
+	if err != nil {
+		return err
+	}
+
 	// What people see and tap in Slack, and what PagerDuty hears of it.
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
-		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Labels: engine,
+		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Signin: door, Labels: engine,
 		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher}, Pictures: pictures,
 		Sources: sources,
 	})
@@ -228,8 +242,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	web := api.New(api.Config{
 		Logger: log, Metrics: requests, BootstrapToken: c.APIToken, SpoolDir: c.DataDir, TrustedProxies: c.TrustedProxies,
-		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler()},
-		LimitThemselves: []string{"/t", "/t/"},
+		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler(), "/{$}": bookmark.Handler(), "/console/": bookmark.Handler()},
+		LimitThemselves: []string{"/t", "/t/", "/{$}", "/console/"},
 	}, api.Deps{
 		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
 		Errors: db, Pictures: pictures, Incidents: db, Exporter: evidence, Prover: evidence, Access: guard, Terminals: term,
@@ -272,6 +286,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	term.Start()
 	stop.add(term.Stop)
+	door.Start()
+	stop.add(door.Stop)
+	stop.add(bookmark.Stop)
 	slackBot.Start()
 	stop.add(slackBot.Stop)
 	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{

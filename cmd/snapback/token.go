@@ -106,8 +106,13 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 	}
 }
 
-// withTokens opens the bot's database beside it; the private one is joined when the bot has it running.
+// withTokens is withDatabase for what is on no timeline.
 func withTokens(ctx context.Context, e env, do func(*store.DB) error) error {
+	return withDatabase(ctx, e, store.Config{}, do)
+}
+
+// withDatabase opens the bot's database beside it; the private one is joined when the bot has it running.
+func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB) error) error {
 	r := &reader{getenv: e.getenv}
 	url, dir := r.get("DATABASE_URL"), ""
 	if url == "" {
@@ -127,7 +132,8 @@ func withTokens(ctx context.Context, e env, do func(*store.DB) error) error {
 	if _, err := store.Migrate(ctx, url); err != nil {
 		return databaseError(err)
 	}
-	db, err := store.Open(ctx, store.Config{URL: url})
+	c.URL = url
+	db, err := store.Open(ctx, c)
 	if err != nil {
 		return databaseError(err)
 	}

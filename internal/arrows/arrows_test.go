@@ -25,6 +25,7 @@ incidents/flat/errorlines:
 incidents/flat/logtail:  incidents/flat incidents/flat/errorlines snapshot
 incidents/flat/prometheus: incidents/flat snapshot internal/mask
 access:                  incidents
+access/signin:           access incidents internal/limit
 snapshot:                access incidents incidents/flat/errorlines internal/nearest
 snapshot/capture:        snapshot incidents
 snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sealstream
@@ -35,14 +36,15 @@ terminal:                access incidents internal/assets internal/limit interna
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
-store:                   access incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
-bot:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
+store:                   access access/signin incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
+console:                 access access/signin incidents incidents/flat snapshot internal/assets internal/limit
+bot:                     access access/signin incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire
 migrations:
 
-cmd/snapback:            access api api/client api/wire bot incidents incidents/pagerduty store terminal
+cmd/snapback:            access access/signin console api api/client api/wire bot incidents incidents/pagerduty store terminal
 cmd/snapback:            incidents/flat incidents/flat/logtail incidents/flat/picture incidents/flat/prometheus
 cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/recovery snapshot/restore snapshot/watch
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
@@ -85,6 +87,7 @@ const owners = `
 github.com/docker/:       snapshot/docker internal/enginetest internal/enginefault internal/demo/engine
 github.com/containerd/:   snapshot/docker internal/demo/engine
 github.com/slack-go/:     bot
+github.com/go-webauthn/:  access/signin console
 github.com/PagerDuty/:    incidents/pagerduty
 github.com/jackc/:        store internal/pgserver internal/pgtest
 github.com/riverqueue/:   store

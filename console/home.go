@@ -1,0 +1,208 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// homeView is what Home shows to one person. Times are UTC.
+type homeView struct {
+	At         time.Time       `json:"at"` // when it was looked up
+	Name       string          `json:"name"`
+	Incidents  []incidentView  `json:"incidents"`
+	Containers []containerView `json:"containers"`
+	Hidden     int             `json:"hidden"`            // containers that are not this person's
+	Trouble    string          `json:"trouble,omitempty"` // what could not be looked up, as a sentence
+}
+
+type incidentView struct {
+	ID             int64            `json:"id"`
+	Number         int64            `json:"number"`
+	Title          string           `json:"title"`
+	Service        string           `json:"service"`
+	Status         incidents.Status `json:"status"`
+	OpenedAt       time.Time        `json:"opened_at"`
+	AcknowledgedBy string           `json:"acknowledged_by,omitempty"`
+	AcknowledgedAt time.Time        `json:"acknowledged_at,omitzero"`
+	RestoredAt     time.Time        `json:"restored_at,omitzero"`
+	FlatAt         time.Time        `json:"flat_at,omitzero"`
+}
+
+type containerView struct {
+	Key       string      `json:"key"`
+	Name      string      `json:"name"`
+	Service   string      `json:"service,omitempty"`
+	Image     string      `json:"image"`
+	State     string      `json:"state"`
+	Health    string      `json:"health,omitempty"`
+	StartedAt time.Time   `json:"started_at,omitzero"`
+	Elsewhere bool        `json:"elsewhere,omitempty"`
+	Incident  int64       `json:"incident,omitempty"` // an open one that is this container's
+	Deploy    *deployView `json:"deploy,omitempty"`
+	Errors    *errorsView `json:"errors,omitempty"` // nil: nobody counts them
+}
+
+type deployView struct {
+	At   time.Time `json:"at"`
+	Line string    `json:"line"` // what it changed, secrets masked
+}
+
+// errorsView is errors a minute: of the last minutes together, and of each of the last half hour.
+type errorsView struct {
+	Rate    float64    `json:"rate"`
+	Minutes []*float64 `json:"minutes"` // oldest first; null: not counted
+}
+
+func (c *Console) home(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	seen, err := c.board.look(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	return c.ok(w, c.homeOf(r.Context(), seen, s))
+}
+
+// homeOf leaves out what is not for this person.
+func (c *Console) homeOf(ctx context.Context, seen sight, s signin.Session) homeView {
+	v := homeView{At: seen.at, Name: s.Name, Incidents: []incidentView{}, Containers: []containerView{}, Trouble: seen.trouble}
+	mine := map[string]bool{} // PagerDuty services whose containers they see
+	for _, one := range seen.containers {
+		ok, err := c.sees(ctx, s, one.is)
+		if err != nil {
+			v.Trouble = "Slack or PagerDuty doesn't say what you may see. What is missing here may still be running."
+		}
+		if !ok {
+			v.Hidden++
+			continue
+		}
+		for _, service := range one.is.Settings.PagerDutyServices {
+			mine[service] = true
+		}
+		v.Containers = append(v.Containers, one.view)
+	}
+	for _, in := range seen.incidents {
+		if mine[in.ServiceID] || c.told(ctx, s, in) {
+			v.Incidents = append(v.Incidents, viewOfIncident(in))
+		}
+	}
+	return v
+}
+
+// sees says whether a container is shown to somebody: to whoever hears of it in its channel, and to whom its labels permit
+// something. An error says that it could not be found out.
+func (c *Console) sees(ctx context.Context, s signin.Session, one snapshot.Container) (bool, error) {
+	in, unknown := c.Access.InChannel(ctx, s.SlackID, c.Access.Home(one.Settings.Labels))
+	if in {
+		return true, nil
+	}
+	err := c.Access.MayFromConsole(ctx, access.Wish{Who: access.Person{SlackID: s.SlackID}, Labels: one.Settings.Labels})
+	if err == nil || unknown == nil && !errors.Is(err, access.ErrUnsure) {
+		return err == nil, nil
+	}
+	return false, errors.Join(unknown, err)
+}
+
+// told says whether somebody is where the alert of an incident stands, or will.
+func (c *Console) told(ctx context.Context, s signin.Session, in incidents.Incident) bool {
+	channel, err := c.Access.Stands(ctx, in)
+	if err != nil {
+		return false
+	}
+	if channel == "" {
+		channel = c.Access.Home(access.Labels{})
+	}
+	is, _ := c.Access.InChannel(ctx, s.SlackID, channel)
+	return is
+}
+
+func viewOfIncident(in incidents.Incident) incidentView {
+	v := incidentView{
+		ID: in.ID, Number: in.Number, Title: in.Title, Service: in.Service, Status: in.Status, OpenedAt: in.OpenedAt,
+		RestoredAt: in.RestoredAt, FlatAt: in.FlatAt,
+	}
+	if in.Status == incidents.Acknowledged {
+		v.AcknowledgedBy, v.AcknowledgedAt = in.LastAcknowledgement()
+	}
+	return v
+}
+
+func viewOfContainer(one snapshot.Container, last map[string]snapshot.Deploy, counted map[string][]flat.Minute, open []incidents.Incident, now time.Time) containerView {
+	v := containerView{
+		Key: one.Key, Name: one.Name, Service: one.Service, Image: one.Image, State: one.State, Health: one.Health,
+		StartedAt: one.StartedAt, Elsewhere: one.Elsewhere, Errors: errorsOf(counted[one.Key], now),
+	}
+	if d, ok := last[one.Key]; ok {
+		line := snapshot.OneLine(d.Changes, 2)
+		if line == "" {
+			line = "nothing changed"
+		}
+		v.Deploy = &deployView{At: d.At, Line: line}
+	}
+	for _, in := range open {
+		if one.Settings.Names(in.ServiceID) {
+			v.Incident = in.ID
+		}
+	}
+	return v
+}
+
+const (
+	shownMinutes  = 30
+	recentMinutes = 3
+)
+
+func errorsOf(minutes []flat.Minute, now time.Time) *errorsView {
+	if len(minutes) == 0 {
+		return nil
+	}
+	v := errorsView{Minutes: make([]*float64, shownMinutes)}
+	first := now.Truncate(time.Minute).Add(-(shownMinutes - 1) * time.Minute)
+	var errs, read float64
+	for _, m := range minutes {
+		i := int(m.At.Sub(first) / time.Minute)
+		if m.At.Before(first) || i >= shownMinutes || m.Exposure() <= 0 {
+			continue
+		}
+		rate := round(m.Rate())
+		v.Minutes[i] = &rate
+		if i >= shownMinutes-recentMinutes {
+			errs, read = errs+m.Errors, read+m.Exposure()
+		}
+	}
+	if read == 0 {
+		return nil // not now
+	}
+	v.Rate = round(errs * 60 / read)
+	return &v
+}
+
+// round keeps one digit below ten, which is all that anybody reads.
+func round(rate float64) float64 {
+	if rate >= 10 {
+		return float64(int64(rate + 0.5))
+	}
+	return float64(int64(rate*10+0.5)) / 10
+}
+
+// order puts first what was deployed last; who is gone comes last.
+func order(all []shown) {
+	at := func(s shown) time.Time {
+		if s.view.Deploy == nil {
+			return time.Time{}
+		}
+		return s.view.Deploy.At
+	}
+	slices.SortStableFunc(all, func(x, y shown) int {
+		return cmp.Or(snapshot.CompareGone(x.is, y.is), at(y).Compare(at(x)), strings.Compare(x.view.Name, y.view.Name))
+	})
+}

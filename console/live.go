@@ -1,0 +1,164 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/access/signin"
+)
+
+const (
+	maxStreams   = 6 // of one person; the oldest makes room
+	heartbeat    = 10 * time.Second
+	writePatient = 20 * time.Second // a browser that reads nothing for so long is gone
+)
+
+// streams are those that are open.
+type streams struct {
+	mu      sync.Mutex           // guards all below
+	of      map[string][]*opened // each person's, the oldest first
+	stopped bool
+}
+
+type opened struct{ cancel context.CancelCauseFunc }
+
+// open adds a person's stream. Of too many, the oldest ends: whoever opens one wants that one. close must be called.
+func (s *streams) open(ctx context.Context, who string) (_ context.Context, close func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	mine := &opened{cancel}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		cancel(errStopping)
+	}
+	if len(s.of[who]) >= maxStreams {
+		s.of[who][0].cancel(errReplaced)
+		s.of[who] = s.of[who][1:]
+	}
+	s.of[who] = append(s.of[who], mine)
+	return ctx, func() { cancel(nil); s.forget(who, mine) }
+}
+
+func (s *streams) forget(who string, mine *opened) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of[who] = slices.DeleteFunc(s.of[who], func(o *opened) bool { return o == mine })
+	if len(s.of[who]) == 0 {
+		delete(s.of, who)
+	}
+}
+
+func (s *streams) endAll(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	for _, list := range s.of {
+		for _, one := range list {
+			one.cancel(why)
+		}
+	}
+}
+
+// live sends Home whenever it changes, as server-sent events, until the session is over. The event ended says so: a browser
+// can't tell from a stream that was refused.
+func (c *Console) live(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	ctx, done := c.streams.open(r.Context(), s.SlackID)
+	defer done()
+	out := stream{w: w, rc: http.NewResponseController(w)}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
+	w.WriteHeader(http.StatusOK)
+	err := c.follow(ctx, &out, r, s)
+	if err != nil && out.err == nil && r.Context().Err() == nil {
+		out.end(err)
+	}
+	return nil
+}
+
+// follow returns why the stream ends. Nobody does anything by looking: that keeps no session alive.
+func (c *Console) follow(ctx context.Context, out *stream, r *http.Request, s signin.Session) error {
+	tick := time.NewTicker(c.Every)
+	defer tick.Stop()
+	for {
+		if _, err := c.Door.Current(ctx, c.cookieOf(r), false); errors.Is(err, signin.ErrOver) || errors.Is(err, signin.ErrNoSession) {
+			return err
+		}
+		seen, err := c.board.look(ctx, c)
+		if err != nil {
+			c.Logger.Warn("looking things up for the console", "err", err)
+			out.event("trouble", map[string]string{"says": "What runs can't be looked up now. It is tried again."})
+		} else {
+			out.changed(c.homeOf(ctx, seen, s), c.now())
+		}
+		if out.err != nil {
+			return out.err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// stream writes events. It remembers the first error, and writes nothing after it.
+type stream struct {
+	w    http.ResponseWriter
+	rc   *http.ResponseController
+	last []byte
+	sent time.Time
+	err  error
+}
+
+// changed sends what is new, and a sign of life from time to time otherwise. When it was looked up is no news.
+func (s *stream) changed(v homeView, now time.Time) {
+	at := v.At
+	v.At = time.Time{}
+	b, err := json.Marshal(v)
+	if err != nil {
+		s.err = err
+		return
+	}
+	if !bytes.Equal(b, s.last) {
+		s.last = b
+		v.At = at
+		s.event("home", v)
+		s.sent = now
+		return
+	}
+	if now.Sub(s.sent) >= heartbeat {
+		s.event("alive", map[string]time.Time{"at": at})
+		s.sent = now
+	}
+}
+
+func (s *stream) event(name string, v any) {
+	b, err := json.Marshal(v)
+	if err != nil || s.err != nil {
+		s.err = errors.Join(s.err, err)
+		return
+	}
+	_ = s.rc.SetWriteDeadline(time.Now().Add(writePatient)) // a test's writer has none
+	if _, s.err = fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", name, b); s.err == nil {
+		s.err = s.rc.Flush()
+	}
+}
+
+// end says why there will be no more.
+func (s *stream) end(why error) {
+	code := "stopping"
+	switch {
+	case errors.Is(why, signin.ErrOver), errors.Is(why, signin.ErrNoSession):
+		code = "session_over"
+	case errors.Is(why, errReplaced):
+		code = "replaced"
+	}
+	s.event("ended", map[string]string{"code": code})
+}

@@ -1,0 +1,55 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Door signs people in; *signin.Service does, and says there what is returned.
+type Door interface {
+	Site() signin.Site
+	BeginRegistration(ctx context.Context, token string) (*protocol.CredentialCreation, error)
+	Register(ctx context.Context, token string, answer []byte, device string) (signin.Session, string, error)
+	BeginSignIn() (*protocol.CredentialAssertion, error)
+	SignIn(ctx context.Context, answer []byte) (signin.Session, string, error)
+	BeginProof(s signin.Session) (*protocol.CredentialAssertion, error)
+	Prove(ctx context.Context, s signin.Session, answer []byte) error
+	Current(ctx context.Context, cookie string, used bool) (signin.Session, error)
+	End(ctx context.Context, s signin.Session, why signin.Reason) error
+}
+
+// Access says who may; *access.Guard does, and says there what it returns.
+type Access interface {
+	MayFromConsole(ctx context.Context, w access.Wish) error
+	// InChannel says whether somebody is a member of a channel. An error is Slack's silence.
+	InChannel(ctx context.Context, slackID, channel string) (bool, error)
+	// Stands is the channel of an incident's message; "" before it is posted.
+	Stands(ctx context.Context, in incidents.Incident) (string, error)
+	// Home is where what concerns a container is posted.
+	Home(l access.Labels) string
+}
+
+// Containers lists the enabled ones; snapshot.Fleet does.
+type Containers interface {
+	List(ctx context.Context) ([]snapshot.Container, error)
+}
+
+// Data reads what is written down.
+type Data interface {
+	// AnyPasskey says whether anybody can sign in.
+	AnyPasskey(ctx context.Context) (bool, error)
+	// OpenIncidents lists those of the given PagerDuty services (nil: of all) that are not resolved, newest first.
+	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
+	// LastDeploys is the newest deploy of each of the containers that have had one.
+	LastDeploys(ctx context.Context, keys []string) (map[string]snapshot.Deploy, error)
+	// ErrorMinutesOf is the counted minutes of each of the containers, oldest first.
+	ErrorMinutesOf(ctx context.Context, keys []string, since time.Time) (map[string][]flat.Minute, error)
+}

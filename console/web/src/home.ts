@@ -1,0 +1,169 @@
+import { make, svg, view } from "./dom";
+import type { Container, Home, Incident } from "./model";
+import type { Line } from "./live";
+import { ago, clock, utc } from "./time";
+
+export type State = { home?: Home; line: Line; seen?: string; trouble?: string; query: string };
+
+let headline: HTMLElement, looked: HTMLElement, banner: HTMLElement, body: HTMLElement, search: HTMLInputElement;
+
+// open draws what stays: what changes is put into it, so that nothing is lost under a thumb or in a field.
+export function open(state: State, signOut: () => void): void {
+  headline = make("p", { class: "headline", role: "status" });
+  looked = make("p", { class: "looked" });
+  banner = make("p", { class: "banner", role: "status", hidden: true });
+  body = make("div", { class: "lists" });
+  search = make("input", {
+    type: "search", placeholder: "Search", "aria-label": "Search containers and incidents", autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "search",
+  }) as HTMLInputElement;
+  search.value = state.query;
+  search.addEventListener("input", () => { state.query = search.value; draw(state); });
+  view(make("header", { class: "top" }, make("h1", {}, "Snapback"), search), banner, headline, looked, body,
+    make("footer", { class: "foot" }, make("span", { id: "who" }), make("button", { type: "button", class: "plain", click: signOut }, "Sign out")));
+  draw(state);
+}
+
+export function draw(state: State): void {
+  const now = Date.now(), home = state.home;
+  says(banner, warning(state, now));
+  document.body.classList.toggle("old", !state.line.up && Boolean(home));
+  if (!home) {
+    headline.textContent = "Looking…";
+    return;
+  }
+  const who = document.getElementById("who");
+  if (who) who.textContent = home.name;
+  says(headline, summary(home, now));
+  looked.textContent = lookedAt(state.seen ?? home.at, now);
+  const found = (text: string) => text.toLowerCase().includes(state.query.trim().toLowerCase());
+  const incidents = home.incidents.filter((i) => found(`${i.title} ${i.service} ${i.number}`));
+  const containers = home.containers.filter((c) => found(`${c.name} ${c.service ?? ""} ${c.image}`));
+  body.replaceChildren(
+    ...section("", incidents.map((i) => incident(i, now))),
+    ...lists(containers, now, state.query !== ""),
+    ...nothing(state, home, incidents.length + containers.length),
+  );
+}
+
+function says(at: HTMLElement, text: string): void {
+  if (at.textContent !== text) at.textContent = text;
+  at.hidden = text === "";
+}
+
+// warning is what keeps this from being the whole truth, the worst first.
+function warning(state: State, now: number): string {
+  if (!state.line.up && state.home) {
+    return `Offline since ${clock(new Date(state.line.since).toISOString(), now)}. What is shown is from then. Trying again…`;
+  }
+  if (!state.line.up && now - state.line.since > 3000) return "No answer from the bot. Trying again…";
+  return state.trouble ?? state.home?.trouble ?? "";
+}
+
+// summary answers the screen's question: is anything wrong?
+function summary(home: Home, now: number): string {
+  const many = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  if (home.incidents.length > 0) return `${many(home.incidents.length, "incident")} open.`;
+  const down = home.containers.filter(broken);
+  if (down.length > 0) return `No incident is open. ${many(down.length, "container")} not well.`;
+  if (home.containers.length === 0) return "";
+  const last = home.containers.find((c) => c.deploy)?.deploy;
+  return `All quiet. ${many(home.containers.length, "container")}${last ? `, last deploy ${clock(last.at, now)}` : ""}.`;
+}
+
+function lookedAt(seen: string, now: number): string {
+  return now - Date.parse(seen) < 15_000 ? "Looked just now" : `Looked ${ago(seen, now)} ago`;
+}
+
+function lists(containers: Container[], now: number, searching: boolean): Node[] {
+  const [first, ...rest] = containers;
+  if (searching || !first?.deploy) return section("Containers", containers.map((c) => row(c, now)));
+  return [...section("Deployed last", [row(first, now)]), ...section("The rest", rest.map((c) => row(c, now)))];
+}
+
+function section(title: string, rows: HTMLElement[]): Node[] {
+  if (rows.length === 0) return [];
+  return [...(title ? [make("h2", {}, title)] : []), make("ul", { class: "list" }, ...rows)];
+}
+
+function nothing(state: State, home: Home, shown: number): Node[] {
+  const out: Node[] = [];
+  if (state.query !== "" && shown === 0) out.push(make("p", { class: "empty" }, `Nothing is called “${state.query}”.`));
+  if (state.query === "" && home.containers.length === 0 && home.hidden === 0) {
+    out.push(make("p", { class: "empty" }, "No container is watched yet. Label one with ", make("code", {}, "snapback.enable=true"), "."));
+  }
+  if (home.hidden > 0) out.push(make("p", { class: "fine" }, hidden(home)));
+  return out;
+}
+
+function hidden(home: Home): string {
+  const n = home.hidden === 1 ? "1 container is" : `${home.hidden} containers are`;
+  const more = home.containers.length > 0 ? "more " : "";
+  return `${n.replace(" container", ` ${more}container`)} not yours to see: you are not in the Slack channel of their alerts, and their labels don't name you. Join the channel, or ask who keeps the labels.`;
+}
+
+function incident(i: Incident, now: number): HTMLElement {
+  const who = i.status === "acknowledged" ? `${i.acknowledged_by || "Somebody"} has it` : "Nobody has it";
+  return make("li", { class: `incident ${i.status}` },
+    make("p", { class: "title" }, i.title),
+    make("p", { class: "facts" }, i.service, " · ", time(i.opened_at, now), " · ", make("b", { class: i.status === "triggered" ? "bad" : "unsure" }, who)),
+    i.flat_at ? make("p", { class: "facts good" }, `Errors are flat since ${clock(i.flat_at, now)}`) : null);
+}
+
+// time says how long ago and at what time; a tap shows UTC.
+function time(iso: string, now: number): HTMLElement {
+  const words = `${ago(iso, now)}, since ${clock(iso, now)}`;
+  const t = make("button", { type: "button", class: "time", title: utc(iso) }, words);
+  t.addEventListener("click", () => { t.textContent = t.textContent === words ? utc(iso) : words; });
+  return t;
+}
+
+function row(c: Container, now: number): HTMLElement {
+  const word = stateWord(c);
+  return make("li", { class: "row" },
+    make("div", { class: "line" },
+      make("span", { class: `shape ${word.mood}`, "aria-hidden": "true" }),
+      make("strong", {}, c.name),
+      make("span", { class: `word ${word.mood}` }, word.text)),
+    make("div", { class: "line second" },
+      make("span", { class: "image", title: c.image }, tag(c.image)),
+      c.errors ? errors(c.errors) : null),
+    c.deploy ? make("p", { class: "deploy" }, `${clock(c.deploy.at, now)}: ${c.deploy.line}`) : null);
+}
+
+// tag is what tells images apart: the end of the name.
+function tag(image: string): string {
+  if (image.startsWith("sha256:")) return image.slice(7, 19);
+  const at = image.indexOf("@");
+  return (at > 0 ? image.slice(0, at) : image).split("/").pop() ?? image;
+}
+
+function broken(c: Container): boolean {
+  return stateWord(c).mood === "bad";
+}
+
+function stateWord(c: Container): { text: string; mood: "good" | "bad" | "unsure" } {
+  const where = c.elsewhere ? ", at another bot" : "";
+  if (c.state === "running") {
+    if (c.health === "unhealthy") return { text: `unhealthy${where}`, mood: "bad" };
+    if (c.health === "starting") return { text: `starting${where}`, mood: "unsure" };
+    return { text: `${c.health === "healthy" ? "healthy" : "running"}${where}`, mood: "good" };
+  }
+  const bad = ["exited", "dead", "gone", "restarting"].includes(c.state);
+  return { text: `${c.state}${where}`, mood: bad ? "bad" : "unsure" };
+}
+
+function errors(e: { rate: number; minutes: (number | null)[] }): HTMLElement {
+  const many = e.rate > 0;
+  return make("span", { class: "errors" }, sparkline(e.minutes), make("span", { class: many ? "rate bad" : "rate" }, `${e.rate} err/min`));
+}
+
+// sparkline is bars of half an hour; where nothing was counted is a gap.
+function sparkline(minutes: (number | null)[]): SVGElement {
+  const top = Math.max(1, ...minutes.map((m) => m ?? 0));
+  const bars = minutes.map((m, i) => {
+    if (m === null) return null;
+    const h = Math.max(1, (m / top) * 16);
+    return svg("rect", { x: i * 3, y: 16 - h, width: 2, height: h, class: m > 0 ? "bar" : "bar none" });
+  });
+  return svg("svg", { viewBox: "0 0 90 16", width: 90, height: 16, class: "spark", role: "img", "aria-label": "errors a minute in the last half hour" }, ...bars);
+}

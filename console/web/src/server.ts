@@ -1,0 +1,30 @@
+// Refused is what the server says when it does not do something. Its text is for people.
+export class Refused extends Error {
+  constructor(readonly code: string, text: string) {
+    super(text);
+  }
+}
+
+// Away is that there was no answer at all.
+export class Away extends Error {}
+
+async function ask(path: string, init: RequestInit): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", ...init });
+  } catch {
+    throw new Away("No answer from the bot. Are you online?");
+  }
+  if (answer.ok) return answer;
+  const problem = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string };
+  throw new Refused(problem.code ?? String(answer.status), problem.detail ?? `The server said ${answer.status}.`);
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return (await ask(path, {})).json() as Promise<T>;
+}
+
+export async function post<T>(path: string, body: unknown = {}): Promise<T | undefined> {
+  const answer = await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return answer.status === 204 ? undefined : (answer.json() as Promise<T>);
+}
