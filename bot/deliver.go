@@ -95,9 +95,6 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err := d.announced(ctx, entries); err != nil {
 		return err
 	}
-	if err := d.picture(ctx, in); err != nil {
-		return err
-	}
 	if v.Problem != "" {
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
 	}
@@ -248,7 +245,7 @@ func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error 
 			continue
 		}
 		if mark, ok := posting(e); ok {
-			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: d.shout(ctx, e)}
+			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: d.shout(ctx, e, entries)}
 			if _, err := d.place(ctx, p, []string{d.m.Channel}); err != nil && !d.unpostable(err, e) {
 				return err
 			}

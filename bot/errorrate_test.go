@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,6 +104,39 @@ func TestChannelHearsOfTheRestoreWhereErrorsAreNotCounted(t *testing.T) {
 	n.deliver(t, 7)
 	if diff := cmp.Diff([]string{"✅ api is back on pre-deploy-2255"}, n.broadcasts()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Where errors are measured and it can't be told what becomes of them, the channel hears that once, and when they are flat in the end, that.
+func TestChannelHearsOnceThatErrorsAreNotFlatOrUnknown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kinds []incidents.Kind
+		quiet bool
+		want  []string
+	}{
+		"not flat, and flat later": {[]incidents.Kind{incidents.KindErrorsFalling, incidents.KindErrorsNotFlat, incidents.KindErrorsFlat}, false, []string{"⚠️ 1", "✅ 2"}},
+		"no traffic, not flat":     {[]incidents.Kind{incidents.KindErrorsUnknown, incidents.KindErrorsNotFlat}, false, []string{"⚠️ 0"}},
+		"flat, back, not flat":     {[]incidents.Kind{incidents.KindErrorsFlat, incidents.KindErrorsBack, incidents.KindErrorsNotFlat}, false, []string{"✅ 0"}},
+		"a quiet bot":              {[]incidents.Kind{incidents.KindErrorsUnknown, incidents.KindErrorsFlat}, true, []string{"⚠️ 0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t, func(conf *bot.Config, _ *world) { conf.Quiet = c.quiet })
+			r := restored()
+			n.do(func() { n.errors, n.restores = theSpike(), append(n.restores, r) })
+			n.alert(t)
+			n.write(t, verified())
+			for i, kind := range c.kinds {
+				e := saying(kind, strconv.Itoa(i), "")
+				e.Source.NativeID = e.Summary
+				n.write(t, e)
+				n.deliver(t, 7)
+			}
+			if diff := cmp.Diff(c.want, n.broadcasts()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

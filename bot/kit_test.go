@@ -191,6 +191,21 @@ func (w *world) WithMessage(ctx context.Context, id int64, do func(context.Conte
 	return do(ctx, m, w.save)
 }
 
+func (w *world) WithPicture(ctx context.Context, id int64, do func(context.Context, incidents.Message, func(incidents.ThreadPicture) error) error) error {
+	w.mu.Lock()
+	m := w.messages[id]
+	w.mu.Unlock()
+	return do(ctx, m, func(p incidents.ThreadPicture) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		m := w.messages[id]
+		p.Due, p.Old = m.Picture.Due, slices.Clone(p.Old)
+		m.Picture = p
+		w.messages[id] = m
+		return nil
+	})
+}
+
 func (w *world) MessageChannel(_ context.Context, id int64) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -210,7 +225,9 @@ func (w *world) save(m incidents.Message) error {
 		happens()
 	}
 	w.saves++
-	m.Threads, m.Picture.Old = slices.Clone(m.Threads), slices.Clone(m.Picture.Old)
+	due := m.Picture.Due
+	m.Threads, m.Picture = slices.Clone(m.Threads), w.messages[m.IncidentID].Picture
+	m.Picture.Due = due
 	w.messages[m.IncidentID] = m
 	return nil
 }
@@ -523,6 +540,15 @@ func (n *night) deliver(t *testing.T, incident int64) {
 	t.Helper()
 	if err := n.bot.Deliver(t.Context(), incident); err != nil {
 		t.Fatalf("delivering incident %d: %v", incident, err)
+	}
+	n.draw(t, incident)
+}
+
+// draw does what the job of a picture does, which is queued when one is due.
+func (n *night) draw(t *testing.T, incident int64) {
+	t.Helper()
+	if err := n.bot.Draw(t.Context(), incident); err != nil {
+		t.Fatalf("drawing the picture of incident %d: %v", incident, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -16,13 +17,16 @@ import (
 
 // A picture of the errors stands in the incident's thread. It is drawn anew when something has happened that matters in it, and the old
 // one is removed when the new one is there. Slack gives a file its ID before it is to be seen: that is noted, so that a bot that dies
-// leaves no second picture behind.
+// leaves no second picture behind. It has a job and a lock of its own, so that no message waits for an upload that hangs.
 
 // redraws are the entries that a picture is drawn for.
 var redraws = []incidents.Kind{
 	incidents.KindPagerDutyTriggered, incidents.KindRestoreVerified, incidents.KindErrorsFalling, incidents.KindErrorsFlat,
 	incidents.KindErrorsFlatAgain, incidents.KindErrorsBack, incidents.KindPagerDutyResolved,
 }
+
+// uploadWithin is how long an upload may take, all of its steps together. The job of a picture ends a little later.
+const uploadWithin = 20 * time.Second
 
 // pixels is how many there are to a point: as many as a phone's screen has.
 const pixels = 3
@@ -36,12 +40,42 @@ func (d *delivery) wanted(entries []incidents.Entry) {
 	}
 }
 
-// picture draws what is due. It comes last: nobody is to wait for it. Its error says that it is to be tried again.
-func (d *delivery) picture(ctx context.Context, in incidents.Incident) error {
-	if d.Pictures == nil {
+// drawing is one call of Draw, while it holds the lock of the chain's picture.
+type drawing struct {
+	*Bot
+	m        incidents.Message
+	savePart func(incidents.ThreadPicture) error
+}
+
+func (d *drawing) save(m incidents.Message) error { return d.savePart(m.Picture) }
+
+// Draw brings the picture in an incident's thread up to what is due. It may be called at any time, twice, and by several bots. Its error
+// is an *Error, and says that it is to be tried again.
+func (b *Bot) Draw(ctx context.Context, incidentID int64) error {
+	err := b.Messages.WithPicture(ctx, incidentID, func(ctx context.Context, m incidents.Message, save func(incidents.ThreadPicture) error) error {
+		return (&drawing{Bot: b, m: m, savePart: save}).picture(ctx)
+	})
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if !errors.As(err, &known) {
+		known = &Error{Retry: true, Reason: "store", Err: err}
+	}
+	b.cfg.Observe("draw", known.Reason)
+	return known
+}
+
+// picture draws what is due.
+func (d *drawing) picture(ctx context.Context) error {
+	if d.Pictures == nil || d.m.TS == "" {
 		return nil
 	}
 	if err := d.tidy(ctx); err != nil || d.m.Picture.Due <= d.m.Picture.Seq {
+		return err
+	}
+	in, err := d.Incidents.Incident(ctx, d.m.IncidentID)
+	if err != nil {
 		return err
 	}
 	c, err := d.Pictures.Chart(ctx, in)
@@ -61,7 +95,7 @@ func (d *delivery) picture(ctx context.Context, in incidents.Incident) error {
 const patience = 5
 
 // failed returns what has failed if it is to be tried again.
-func (d *delivery) failed(err error) error {
+func (d *drawing) failed(err error) error {
 	var known *Error
 	refused := errors.As(err, &known) && slackCode(err) != "" && !known.maybe && known.Reason != "rate_limited"
 	if d.m.Picture.Fails++; !refused && d.m.Picture.Fails < patience {
@@ -72,13 +106,13 @@ func (d *delivery) failed(err error) error {
 }
 
 // drawn notes that nothing more is due.
-func (d *delivery) drawn() error {
+func (d *drawing) drawn() error {
 	d.m.Picture.Seq, d.m.Picture.Fails = d.m.Picture.Due, 0
 	return d.save(d.m)
 }
 
 // tidy removes the files that are not to be seen any more.
-func (d *delivery) tidy(ctx context.Context) error {
+func (d *drawing) tidy(ctx context.Context) error {
 	for len(d.m.Picture.Old) > 0 {
 		err := wrap("removing a picture", d.api.DeleteFileContext(ctx, d.m.Picture.Old[0]))
 		var refused *Error
@@ -97,7 +131,9 @@ func (d *delivery) tidy(ctx context.Context) error {
 }
 
 // upload is Slack's three steps, and puts the new picture in the place of the last one.
-func (d *delivery) upload(ctx context.Context, in incidents.Incident, c chart.Chart) error {
+func (d *drawing) upload(ctx context.Context, in incidents.Incident, c chart.Chart) error {
+	ctx, cancel := context.WithTimeout(ctx, uploadWithin)
+	defer cancel()
 	doc, err := c.PNG(chart.Dark, pixels) // most are looked at in a dark room, and it can be read in a light one
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/incidents/flat/chart"
 	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // seen is a picture of errors until then.
@@ -109,7 +110,8 @@ func TestAPictureThatFailedIsThereOnceInTheEnd(t *testing.T) {
 			t.Parallel()
 			n := setup(t, func(_ *bot.Config, w *world) { w.picture = picturedUntil("03:42") })
 			fail(n.slack)
-			if err := n.bot.Deliver(t.Context(), 7); err == nil {
+			testkit.OK(t, n.bot.Deliver(t.Context(), 7))
+			if err := n.bot.Draw(t.Context(), 7); err == nil {
 				t.Error("nobody is told to try again")
 			}
 			alert := n.shop.ExpectMessage(t, "Checkout error rate")
@@ -125,7 +127,8 @@ func TestTheOldPictureGoesEvenIfThatFailsOnce(t *testing.T) {
 	n.slack.RateLimit("files.delete", 1, time.Second)
 	n.do(func() { n.picture = picturedUntil("03:46") })
 	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindRestoreVerified, Summary: "verified", OccurredAt: at("03:46")})
-	if err := n.bot.Deliver(t.Context(), 7); err == nil {
+	testkit.OK(t, n.bot.Deliver(t.Context(), 7))
+	if err := n.bot.Draw(t.Context(), 7); err == nil {
 		t.Error("nobody is told to try again")
 	}
 	n.deliver(t, 7)
@@ -149,8 +152,9 @@ func TestAPictureThatNeverGetsThereIsGivenUp(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) { w.picture = picturedUntil("03:42") })
 	n.slack.Refuse("files.completeUploadExternal", 100, "internal_error")
+	testkit.OK(t, n.bot.Deliver(t.Context(), 7))
 	tries := 0
-	for n.bot.Deliver(t.Context(), 7) != nil {
+	for n.bot.Draw(t.Context(), 7) != nil {
 		if tries++; tries > 20 {
 			t.Fatal("it is tried for ever")
 		}

@@ -61,7 +61,10 @@ type Messages interface {
 	// WithMessage calls do while no other bot is in a WithMessage of the same chain. A chain of which nothing is known
 	// yet has Attempt -1. What save is given is committed when it returns, whatever do returns later. It returns
 	// what do returns, unwrapped or not.
+	// Save leaves of the picture all as it is but what is due: when more is, Draw is called.
 	WithMessage(ctx context.Context, incidentID int64, do func(ctx context.Context, m incidents.Message, save func(incidents.Message) error) error) error
+	// WithPicture is the same for the picture in the chain's thread, beside WithMessage. Save leaves what is due as it is.
+	WithPicture(ctx context.Context, incidentID int64, do func(ctx context.Context, m incidents.Message, save func(incidents.ThreadPicture) error) error) error
 }
 
 // Inbox keeps what came in until it has been handled.

@@ -28,7 +28,7 @@ func ownQueue(bot string) string {
 }
 
 func (db *DB) queues(workers int) map[string]river.QueueConfig {
-	all := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
+	all := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, pictureQueue: {MaxWorkers: pictureWorkers}}
 	if db.bot != "" {
 		all[ownQueue(db.bot)] = river.QueueConfig{MaxWorkers: workers}
 	}

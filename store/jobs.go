@@ -24,6 +24,19 @@ type slackArgs struct {
 
 func (slackArgs) Kind() string { return "slack" }
 
+// pictureArgs asks for the picture in an incident's thread to be drawn. A second run finds nothing due.
+type pictureArgs struct {
+	IncidentID int64 `json:"incident_id"`
+}
+
+func (pictureArgs) Kind() string { return "picture" }
+
+// Pictures have a queue of their own: an upload that hangs must not take the place of what people wait for.
+const (
+	pictureQueue   = "pictures"
+	pictureWorkers = 2
+)
+
 // pagerDutyArgs asks for what people asked of PagerDuty to be carried there. A second run finds the cursor moved on.
 type pagerDutyArgs struct {
 	IncidentID int64 `json:"incident_id"`
@@ -58,6 +71,7 @@ func (changeArgs) Kind() string { return "change" }
 // Handlers do the work of the jobs. An error means "again later": after its RetryAfter when it has one.
 type Handlers struct {
 	Slack     func(ctx context.Context, incident int64) error
+	Picture   func(ctx context.Context, incident int64) error // nil: there are none
 	PagerDuty func(ctx context.Context, incident int64) error
 	Tap       func(ctx context.Context, body []byte, received time.Time) error
 	HandOver  func(ctx context.Context, restore int64) error
@@ -90,6 +104,12 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[slackArgs]) error {
 		return db.outcome(ctx, job.Args, h.Slack(ctx, job.Args.IncidentID))
+	}))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[pictureArgs]) error {
+		if h.Picture == nil {
+			return nil
+		}
+		return outcome(h.Picture(ctx, job.Args.IncidentID))
 	}))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[pagerDutyArgs]) error {
 		return outcome(h.PagerDuty(ctx, job.Args.IncidentID))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/snapback/snapback/incidents"
 )
@@ -21,6 +22,17 @@ func (db *DB) WithMessage(ctx context.Context, incident int64, do func(ctx conte
 			return err
 		}
 		return do(ctx, m, func(m incidents.Message) error { return db.saveMessage(ctx, m) })
+	})
+}
+
+// WithPicture holds a lock of its own, so that neither waits for the other.
+func (db *DB) WithPicture(ctx context.Context, incident int64, do func(ctx context.Context, m incidents.Message, save func(incidents.ThreadPicture) error) error) error {
+	return db.locked(ctx, "picture", incident, func(ctx context.Context) error {
+		m, err := db.message(ctx, incident)
+		if err != nil {
+			return err
+		}
+		return do(ctx, m, func(p incidents.ThreadPicture) error { return db.savePicture(ctx, incident, p) })
 	})
 }
 
@@ -57,15 +69,33 @@ func (db *DB) saveMessage(ctx context.Context, m incidents.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = db.pool.Exec(ctx, `
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		var due int64 // until now
+		err := tx.QueryRow(ctx, `
+		WITH before AS (SELECT (picture->>'due')::bigint AS due FROM slack_messages WHERE incident_id = @id)
 		INSERT INTO slack_messages (incident_id, channel, ts, rendered, seq, attempt, attempted_at, threads, picture)
-		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads, @picture)
+		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads, jsonb_build_object('due', @due::bigint))
 		ON CONFLICT (incident_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts, rendered = excluded.rendered,
 			seq = excluded.seq, attempt = excluded.attempt, attempted_at = excluded.attempted_at, threads = excluded.threads,
-			picture = excluded.picture`,
-		pgx.NamedArgs{
-			"id": m.IncidentID, "channel": m.Channel, "ts": m.TS, "rendered": m.Rendered, "seq": m.Seq,
-			"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads, "picture": m.Picture,
-		})
+			picture = slack_messages.picture || excluded.picture
+		RETURNING coalesce((SELECT due FROM before), 0)`,
+			pgx.NamedArgs{
+				"id": m.IncidentID, "channel": m.Channel, "ts": m.TS, "rendered": m.Rendered, "seq": m.Seq,
+				"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads, "due": m.Picture.Due,
+			}).Scan(&due)
+		if err != nil || m.Picture.Due <= due {
+			return err
+		}
+		if _, err := db.jobs.InsertTx(ctx, tx, pictureArgs{m.IncidentID}, &river.InsertOpts{Queue: pictureQueue}); err != nil {
+			return fmt.Errorf("queueing the picture: %w", err)
+		}
+		return nil
+	})
+}
+
+// savePicture leaves what is due to who tells the story, which may go on meanwhile.
+func (db *DB) savePicture(ctx context.Context, incident int64, p incidents.ThreadPicture) error {
+	_, err := db.pool.Exec(ctx, `UPDATE slack_messages SET picture = $2::jsonb - 'due' || jsonb_build_object('due', picture->'due') WHERE incident_id = $1`,
+		incident, p)
 	return away(err)
 }

@@ -293,6 +293,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	stop.add(slackBot.Stop)
 	jobs, err := db.Work(context.WithoutCancel(ctx), store.Handlers{
 		Slack:     slackBot.Deliver,
+		Picture:   slackBot.Draw,
 		Tap:       slackBot.Handle,
 		PagerDuty: pagerduty.Carrier{Outbox: db, Client: pd, Logger: log}.Carry,
 		HandOver:  slackBot.HandOver,
