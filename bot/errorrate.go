@@ -14,8 +14,11 @@ import (
 
 // Errors reads what was counted of containers' errors; flat.Gauge does.
 type Errors interface {
-	// At is what they were at an alert, after a deploy (the zero time: none is known). It returns false when nobody counted them.
-	At(ctx context.Context, key string, deployed, opened time.Time) (flat.Alert, bool, error)
+	// At is what they were at an alert, by the container's key, each after its deploy (the zero time: none is known). Whom nobody
+	// counted is not in it.
+	At(ctx context.Context, deployed map[string]time.Time, opened time.Time) (map[string]flat.Alert, error)
+	// Spikes are those of At whose errors are up now.
+	Spikes(ctx context.Context, deployed map[string]time.Time, now time.Time) (map[string]flat.Alert, error)
 	// Counted says whether they are being counted now.
 	Counted(ctx context.Context, key string, now time.Time) (bool, error)
 }
@@ -47,24 +50,29 @@ func toldErrors(entries []incidents.Entry, r *restore.Restore) string {
 	return line
 }
 
-// errorRate adds to a view what a container's errors were at the alert. That it can't be read keeps no alert waiting.
-func (b *Bot) errorRate(ctx context.Context, cv *ContainerView, opened time.Time) {
-	if b.Errors == nil || opened.IsZero() {
+// errorRates adds to a view what its containers' errors were at the alert. That they can't be read keeps no alert waiting.
+func (b *Bot) errorRates(ctx context.Context, shown []ContainerView, opened time.Time) {
+	if b.Errors == nil || opened.IsZero() || len(shown) == 0 {
 		return
 	}
-	if b.Sources != nil {
-		cv.Uncounted = b.Sources.Uncounted(cv.Container.Key)
+	deployed := map[string]time.Time{}
+	for i, cv := range shown {
+		if b.Sources != nil {
+			shown[i].Uncounted = b.Sources.Uncounted(cv.Container.Key)
+		}
+		deployed[cv.Container.Key] = time.Time{}
+		if cv.Deploy != nil {
+			deployed[cv.Container.Key] = cv.Deploy.At
+		}
 	}
-	var deployed time.Time
-	if cv.Deploy != nil {
-		deployed = cv.Deploy.At
-	}
-	a, measured, err := b.Errors.At(ctx, cv.Container.Key, deployed, opened)
+	alerts, err := b.Errors.At(ctx, deployed, opened)
 	if err != nil {
-		b.log.Warn("reading the errors of a container", "container", cv.Container.Name, "err", err)
+		b.log.Warn("reading the errors of containers", "err", err)
 	}
-	if measured && err == nil {
-		cv.Errors = &a
+	for i, cv := range shown {
+		if a, counted := alerts[cv.Container.Key]; counted {
+			shown[i].Errors = &a
+		}
 	}
 }
 
@@ -100,14 +108,19 @@ func (h *handling) spikes(ctx context.Context) (out []string) {
 	if err != nil || h.Errors == nil {
 		return nil // that the engine does not answer is told elsewhere
 	}
-	now, deployed := h.cfg.Now(), h.lastDeploys(ctx)
+	now, deployed, last := h.cfg.Now(), map[string]time.Time{}, h.lastDeploys(ctx)
 	for _, c := range all {
-		a, counted, err := h.Errors.At(ctx, c.Key, deployed[c.Key], now)
-		if err != nil || !counted || !a.Spike.Is {
-			continue
+		deployed[c.Key] = last[c.Key]
+	}
+	up, err := h.Errors.Spikes(ctx, deployed, now)
+	if err != nil {
+		h.log.Warn("reading whose errors are up", "err", err)
+	}
+	for _, c := range all {
+		if a, is := up[c.Key]; is {
+			out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s", quote(c.Name, 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))+
+				sinceRise(a.Spike, now, h.cfg.Zone))
 		}
-		out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s", quote(c.Name, 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))+
-			sinceRise(a.Spike, now, h.cfg.Zone))
 	}
 	return out
 }

@@ -167,3 +167,24 @@ func TestStatusNamesContainersWhoseErrorsAreUp(t *testing.T) {
 		}
 	}
 }
+
+// However many containers a service has, the errors of those in the message are asked for, at once.
+func TestErrorsAreAskedForOnceForWhatTheMessageShows(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) {
+		w.errors = theSpike()
+		for i := range 9 {
+			more := theContainer()
+			more.Key, more.Name = "k/api"+strconv.Itoa(i), "api"+strconv.Itoa(i)
+			w.containers = append(w.containers, more)
+		}
+	})
+	if m := n.alert(t); !m.Contains("Errors: 21 a minute") {
+		t.Errorf("the alert reads:\n%s", m)
+	}
+	n.do(func() {
+		if len(n.rated) != 1 || n.rated[0] > 3 {
+			t.Errorf("errors were asked for %v containers", n.rated)
+		}
+	})
+}

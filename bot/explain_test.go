@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -119,7 +120,7 @@ func TestADeliveryReadsEachThingOnce(t *testing.T) {
 				w.incidents[7] = in
 			})
 			for round := 1; round <= 2; round++ {
-				n.deliver(t, 7)
+				testkit.OK(t, n.bot.Deliver(t.Context(), 7))
 				if n.listed != round || n.reads["incident"] != round || n.reads["timeline"] != round {
 					t.Errorf("after %d deliveries the engine was asked %d times, the store %v", round, n.listed, n.reads)
 				}

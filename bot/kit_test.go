@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"slices"
 	"sync"
@@ -87,6 +88,7 @@ type world struct {
 	picture      *chart.Chart // of every incident; nil: there is none
 	guests       bool         // their e-mail addresses count
 	enterprise   string       // of the Slack workspace, set before it starts
+	rated        []int        // of how many containers errors were asked at once
 	chain        sync.Mutex   // the lock that WithMessage holds
 }
 
@@ -596,13 +598,23 @@ func (n *night) count(f func() int) (v int) {
 	return v
 }
 
-func (w *world) At(context.Context, string, time.Time, time.Time) (flat.Alert, bool, error) {
+func (w *world) At(_ context.Context, deployed map[string]time.Time, _ time.Time) (map[string]flat.Alert, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.errors == nil {
-		return flat.Alert{}, false, nil
+	alerts := map[string]flat.Alert{}
+	for key := range deployed {
+		if w.errors != nil {
+			alerts[key] = *w.errors
+		}
 	}
-	return *w.errors, true, nil
+	w.rated = append(w.rated, len(deployed))
+	return alerts, nil
+}
+
+func (w *world) Spikes(ctx context.Context, deployed map[string]time.Time, now time.Time) (map[string]flat.Alert, error) {
+	alerts, err := w.At(ctx, deployed, now)
+	maps.DeleteFunc(alerts, func(_ string, a flat.Alert) bool { return !a.Spike.Is })
+	return alerts, err
 }
 
 func (w *world) Counted(context.Context, string, time.Time) (bool, error) {

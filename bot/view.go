@@ -111,11 +111,11 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 	var errs []error
 	for _, c := range found {
 		cv, err := b.containerView(ctx, c, v.Incident.OpenedAt)
-		b.errorRate(ctx, &cv, v.Incident.OpenedAt)
 		v.Containers = append(v.Containers, cv)
 		errs = append(errs, err)
 	}
 	byDeploy(v.Containers, v.Incident.OpenedAt)
+	b.errorRates(ctx, v.Containers[:min(len(v.Containers), maxContainers)], v.Incident.OpenedAt)
 	if !suspects && errors.Join(errs...) == nil && v.Containers[0].Deploy != nil {
 		first := v.Containers[0]
 		v.cause = &first
