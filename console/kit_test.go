@@ -1,0 +1,241 @@
+package console_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
+	"github.com/snapback/snapback/console"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/store"
+)
+
+// house is a console on a real database, with a Slack and an engine that do as they are told.
+type house struct {
+	t       *testing.T
+	db      *store.DB
+	door    *signin.Service
+	console *console.Console
+	url     string // where it listens
+	origin  string // as browsers call it
+
+	mu         sync.Mutex // guards all below
+	now        time.Time
+	accounts   map[string]access.Account
+	channels   map[string][]string
+	slackErr   error
+	containers []snapshot.Container
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	t.Parallel()
+	h := &house{
+		t: t, db: storetest.New(t), now: time.Now(),
+		accounts: map[string]access.Account{"U0ANN": {Name: "Ann"}, "U0BOB": {Name: "Bob"}},
+		channels: map[string][]string{"C0SHOP": {"U0ANN"}, "C0PAY": {"U0BOB"}},
+		containers: []snapshot.Container{
+			{Key: "e/shop", Name: "shop", Image: "shop:1.42", State: "running", Settings: labelled("C0SHOP", "PSHOP")},
+			{Key: "e/pay", Name: "pay", Image: "pay:7", State: "running", Settings: labelled("C0PAY", "PPAY")},
+		},
+	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.console.Handler().ServeHTTP(w, r) }))
+	at, err := url.Parse("http://" + srv.Listener.Addr().String())
+	testkit.OK(t, err)
+	h.url, h.origin = at.String(), "http://localhost:"+at.Port()
+	guard := access.New(access.Config{Slack: h, People: h.db, Messages: h.db, Containers: h, Channel: "C0OPS", Now: h.clock})
+	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: testkit.Ring(t), Accounts: guard, Timeline: h.db, Now: h.clock})
+	testkit.OK(t, err)
+	h.console, err = console.New(console.Config{Door: h.door, Access: guard, Containers: h, Data: h.db, Every: 50 * time.Millisecond, Now: h.clock})
+	testkit.OK(t, err)
+	srv.Start()
+	t.Cleanup(func() { _ = h.console.Stop(context.Background()); srv.Close() })
+	return h
+}
+
+func labelled(channel, service string) snapshot.Settings {
+	return snapshot.Settings{Labels: access.Labels{
+		SlackChannel: channel, PagerDutyServices: []string{service}, RestoreAllow: access.Allow{Rule: access.Channel}, TerminalAllow: access.Allow{Rule: access.Channel},
+	}}
+}
+
+func (h *house) do(change func()) { h.mu.Lock(); defer h.mu.Unlock(); change() }
+
+func (h *house) later(d time.Duration) { h.do(func() { h.now = h.now.Add(d) }) }
+
+func (h *house) clock() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.now }
+
+func (h *house) Account(_ context.Context, id string) (access.Account, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a, known := h.accounts[id]
+	if !known {
+		a.Standing = access.Unknown
+	}
+	return a, h.slackErr
+}
+
+func (h *house) Members(context.Context, string) ([]string, error) { return nil, nil }
+
+func (h *house) ChannelMembers(_ context.Context, channel string) ([]string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.channels[channel]), h.slackErr
+}
+
+func (h *house) List(context.Context) ([]snapshot.Container, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.containers), nil
+}
+
+func (h *house) Claimed(context.Context, string) (bool, error) { return true, nil }
+
+func (h *house) LabelsOf(context.Context, string, string) (access.Labels, bool, error) {
+	return access.Labels{}, false, nil
+}
+
+// link is a link's token, as somebody gets it in Slack.
+func (h *house) link(slackID string) string {
+	h.t.Helper()
+	m, err := h.door.MintInSlack(h.t.Context(), access.Person{SlackID: slackID, Name: h.accounts[slackID].Name}, incidents.Source{System: "slack"})
+	testkit.OK(h.t, err)
+	_, token, ok := strings.Cut(m.URL, "/#register=")
+	if !ok {
+		h.t.Fatalf("the link is %s", m.URL)
+	}
+	return token
+}
+
+// visitor is a browser: it has cookies, and says where it comes from.
+type visitor struct {
+	*house
+	client *http.Client
+	header http.Header
+}
+
+func (h *house) visitor() *visitor {
+	return &visitor{h, &http.Client{Jar: jar{}}, http.Header{"Origin": {h.origin}, "Sec-Fetch-Site": {"same-origin"}, "User-Agent": {"iPhone Safari/1"}}}
+}
+
+// jar keeps a host's cookies whatever it is called.
+type jar map[string]*http.Cookie
+
+func (j jar) SetCookies(_ *url.URL, cookies []*http.Cookie) {
+	for _, c := range cookies {
+		if j[c.Name] = c; c.MaxAge < 0 {
+			delete(j, c.Name)
+		}
+	}
+}
+
+func (j jar) Cookies(*url.URL) (out []*http.Cookie) {
+	for _, c := range j {
+		out = append(out, c)
+	}
+	return out
+}
+
+// ask returns the status, the code of a refusal, and all that was answered.
+func (v *visitor) ask(method, path string, body any) (status int, code, answer string) {
+	v.t.Helper()
+	resp := v.send(method, path, body)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	testkit.OK(v.t, err)
+	var p struct{ Code string }
+	_ = json.Unmarshal(b, &p) // what is no refusal has none
+	return resp.StatusCode, p.Code, string(b)
+}
+
+func (v *visitor) send(method, path string, body any) *http.Response {
+	v.t.Helper()
+	b, err := json.Marshal(body)
+	testkit.OK(v.t, err)
+	req, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, bytes.NewReader(b))
+	testkit.OK(v.t, err)
+	req.Header = v.header.Clone()
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := v.client.Do(req)
+	testkit.OK(v.t, err)
+	return resp
+}
+
+// begin asks for a challenge.
+func (v *visitor) begin(path string, body any) (o options) {
+	v.t.Helper()
+	status, _, answer := v.ask("POST", path, body)
+	if status != http.StatusOK {
+		v.t.Fatalf("%s: %d %s", path, status, answer)
+	}
+	testkit.OK(v.t, json.Unmarshal([]byte(answer), &o))
+	return o
+}
+
+type envelope map[string]any
+
+// register makes a passkey of a link.
+func (v *visitor) register(token string) *device {
+	v.t.Helper()
+	d := newDevice(v.t, v.origin)
+	made := d.create(v.begin("/console/register/begin", envelope{"token": token}))
+	if status, _, answer := v.ask("POST", "/console/register/finish", envelope{"token": token, "credential": made}); status != http.StatusOK {
+		v.t.Fatalf("registering: %d %s", status, answer)
+	}
+	return d
+}
+
+// signIn returns what the server says to a device's answer.
+func (v *visitor) signIn(d *device) (status int, code, answer string) {
+	v.t.Helper()
+	return v.ask("POST", "/console/signin/finish", envelope{"credential": d.get(v.begin("/console/signin/begin", nil))})
+}
+
+// stream reads what is live until it ends.
+func (v *visitor) stream() (events func() (name, data string, open bool)) {
+	v.t.Helper()
+	resp := v.send("GET", "/console/live", nil)
+	v.t.Cleanup(func() { _ = resp.Body.Close() })
+	if resp.StatusCode != http.StatusOK {
+		v.t.Fatalf("live: %d", resp.StatusCode)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	return func() (name, data string, open bool) {
+		for lines.Scan() {
+			if s, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+				name = s
+			}
+			if s, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				return name, s, true
+			}
+		}
+		return "", "", false
+	}
+}
+
+// kinds are those on the timeline that belongs to no incident.
+func (h *house) kinds() (out []string) {
+	h.t.Helper()
+	entries, err := h.db.Entries(h.t.Context(), 0, 0)
+	testkit.OK(h.t, err)
+	for _, e := range entries {
+		out = append(out, fmt.Sprintf("%s by %s", e.Kind, e.Actor.Name))
+	}
+	return out
+}
