@@ -59,6 +59,7 @@ const (
 	KindTerminalShell     Kind = "terminal.shell"
 	KindTerminalEnded     Kind = "terminal.ended"
 	KindTerminalEndFailed Kind = "terminal.end.failed"
+	KindTerminalCastFull  Kind = "terminal.recording.full"
 
 	KindSigninLink        Kind = "signin.link"
 	KindPasskeyRegistered Kind = "passkey.registered"
@@ -199,6 +200,7 @@ var table = map[Kind]Meaning{
 	KindTerminalOpened:    {Is: "a terminal link was opened", Links: ToTimeline},
 	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
 	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
+	KindTerminalCastFull:  {Is: "a shell's recording ends at its largest size; the shell goes on", Links: ToTimeline},
 	KindTerminalEndFailed: {Is: "processes of a shell are left that could not be ended", Mark: warning, Outside: true, Links: ToTimeline},
 
 	KindSigninLink:        {Is: "a link was made that registers a passkey for the console, once", Links: ToTimeline},

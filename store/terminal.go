@@ -227,3 +227,19 @@ func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]ter
 	}
 	return list, nil
 }
+
+// RestoredAs says which restore or undo made a container. The ID is written before the container takes its name.
+func (s *TerminalStore) RestoredAs(ctx context.Context, container, id string) (string, error) {
+	var kind, snapshot string
+	err := s.pool.QueryRow(ctx, `SELECT kind, snapshot FROM restores WHERE key = @key AND record -> 'plan' ->> 'new_id' = @id ORDER BY id DESC LIMIT 1`,
+		pgx.NamedArgs{"key": container, "id": id}).Scan(&kind, &snapshot)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("looking up what made a container: %w", terminalAway(err))
+	case kind == "undo":
+		return "taken back to before it was put to " + snapshot, nil
+	}
+	return "put back to " + snapshot, nil
+}

@@ -34,6 +34,8 @@ type live struct {
 	touched  time.Time // the person's last doing that is not stored yet
 	checked  time.Time // when the permission was last known to hold
 	target   Target
+	came     string             // how the target replaced the one before, in a sentence; empty: it has not
+	endedIn  string             // the container that the last shell was in
 	retarget context.CancelFunc // ends the log stream that is being followed
 	shell    *shell             // nil: none
 	keyboard *viewer            // whose terminal answers programs; nil: nobody has typed

@@ -50,21 +50,56 @@ func (f *follower) next(ctx context.Context) bool {
 		f.note(fmt.Sprintf("Container is %s; waiting for it to start or to be replaced", t.State))
 		return false
 	}
-	f.turnTo(t)
+	f.turnTo(ctx, t)
 	return true
 }
 
-func (f *follower) turnTo(t Target) {
+func (f *follower) turnTo(ctx context.Context, t Target) {
 	switch {
 	case f.current.ID == "":
 	case f.current.ID == t.ID:
 		f.note("Following again")
 	default:
 		f.last = time.Time{}
-		f.note(fmt.Sprintf("Container replaced: following %.12s, %s, from here on", t.ID, t.Image))
+		what := f.l.replacement(ctx, t)
+		f.note(fmt.Sprintf("%s: following %.12s, %s, from here on", what, t.ID, t.Image))
+		f.l.replaced(t, what)
 	}
 	f.current = t
 	f.l.feed.update(func(s *status) { s.State, s.Image = t.State, t.Image })
+}
+
+// replacement says in words what put a container into another's place.
+func (l *live) replacement(ctx context.Context, t Target) string {
+	how, err := l.svc.cfg.Store.RestoredAs(ctx, l.sess.Container, t.ID)
+	if err != nil {
+		l.svc.log.Warn("not known what made a container", "container", l.sess.Name, "err", err)
+	}
+	if how == "" {
+		return "Container replaced"
+	}
+	return l.sess.Name + " was " + how
+}
+
+// replaced notes that another container stands under the name, for shells that end with the one before.
+func (l *live) replaced(t Target, what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.target, l.came = t, what
+	l.feed.update(func(s *status) {
+		if text := l.outlived(l.endedIn); s.Shell == "ended" && text != "" {
+			s.Message = text
+		}
+	})
+}
+
+// outlived says what happened to the container of a shell that has ended, where another stands in its place: that ended it,
+// whatever it ended with. It must be called with mu held.
+func (l *live) outlived(container string) string {
+	if l.came == "" || container == "" || container == l.target.ID {
+		return ""
+	}
+	return l.came + ", which ended this shell. A new one starts in what runs now."
 }
 
 // note says something between the lines.

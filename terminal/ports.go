@@ -64,6 +64,13 @@ type Store interface {
 	SessionStore
 	ShellStore
 	RecordingStore
+	RestoreStore
+}
+
+// RestoreStore knows what restores have done.
+type RestoreStore interface {
+	// RestoredAs says in words which restore or undo made a container: "put back to pre-deploy-0322". Empty: none did.
+	RestoredAs(ctx context.Context, container, id string) (string, error)
 }
 
 // LinkStore keeps links by the hash of their token.

@@ -134,7 +134,9 @@ const (
 	root      = "0" // comes second in endProcesses, where the engine lets it
 	maxNamed  = 10  // processes that are named, of those that are left
 	endRounds = 5
-	endPause  = 300 * time.Millisecond // after a round that could not run: a fork bomb leaves no room for another process
+	// Rounds that could not run: a container that is being stopped takes no command, and is not yet known to be stopped.
+	blindRounds = 25
+	endPause    = 300 * time.Millisecond // after a round that could not run: a fork bomb leaves no room for another process
 )
 
 // endProcesses hangs up, then kills, then looks. The container's own user comes first, as it may signal its own even
@@ -146,13 +148,16 @@ func endProcesses(ctx context.Context, e Engine, sh ShellRecord, f *family) erro
 	}
 	var left []process
 	var err error
-	for range endRounds {
+	for looked, blind := 0, 0; looked < endRounds && blind < blindRounds; {
 		if left, err = killRound(ctx, e, sh, f); len(left) == 0 && gone(err, sh) == nil {
 			return nil
 		}
-		if err != nil {
-			pause(ctx, endPause)
+		if err == nil {
+			looked++
+			continue
 		}
+		blind++
+		pause(ctx, endPause)
 	}
 	if err == nil {
 		err = &leftError{names(left)}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
-	"net/url"
 	"sync"
 	"time"
 
@@ -40,7 +38,7 @@ type Config struct {
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
 	Refusals     int                         // of one source that are explained at once, and as many a minute; 0: 20
-	MaxRecording int64                       // bytes after which a shell ends; 0: 64 MiB
+	MaxRecording int64                       // bytes after which a recording says that it ends; its shell goes on; 0: 64 MiB
 	Observe      func(event, outcome string) // for metrics, both from bounded sets; nil: nothing
 }
 
@@ -98,12 +96,9 @@ var errStopping = errors.New("the bot is stopping")
 
 // New checks the configuration. The service answers at once; Start adds the sweeping.
 func New(cfg Config) (*Service, error) {
-	u, err := url.Parse(cfg.PublicURL)
-	if err != nil || u.Host == "" || u.User != nil || (u.Path != "" && u.Path != "/") {
-		return nil, errors.New("want https://host, with nothing behind it")
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return nil, errors.New("a terminal needs https; plain http is for localhost alone")
+	at, err := parseSite(cfg.PublicURL)
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Ring == nil || cfg.Store == nil || cfg.Engine == nil || cfg.Gate == nil || cfg.Timeline == nil {
 		return nil, errors.New("ring, store, engine, gate and timeline are all required")
@@ -114,16 +109,11 @@ func New(cfg Config) (*Service, error) {
 	}
 	cfg.defaults()
 	s := &Service{
-		front: front, cfg: cfg, log: cfg.Logger, origin: u.Scheme + "://" + u.Host, host: u.Host, secure: u.Scheme == "https",
+		front: front, cfg: cfg, log: cfg.Logger, origin: at.origin(), host: at.host, secure: at.secure(),
 		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

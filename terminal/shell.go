@@ -87,15 +87,22 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 		l.say("running", "")
 		err = sh.pump(ctx)
 	}
-	message := sh.finish(err)
-	l.mu.Lock()
-	l.shell = nil
-	l.mu.Unlock()
-	l.say("ended", message)
+	l.ended(sh, sh.finish(err))
 	l.svc.cfg.Observe("shell", outcome(err))
 	if outcome(err) == "not_recorded" {
 		l.svc.log.Error("shell ended for want of a recording", "session", l.sess.ID, "err", err)
 	}
+}
+
+// ended says how a shell has. What stopped its container says more than its exit code.
+func (l *live) ended(sh *shell, message string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shell, l.endedIn = nil, sh.rec.ContainerID
+	if text := l.outlived(l.endedIn); text != "" {
+		message = text
+	}
+	l.say("ended", message)
 }
 
 func outcome(err error) string {
@@ -214,7 +221,7 @@ func (sh *shell) pump(ctx context.Context) error {
 	chunk := make([]byte, batchOutput)
 	for p := sh.rest; ; {
 		if len(p) > 0 {
-			if err := sh.cast.write(ctx, p); err != nil {
+			if err := sh.record(ctx, p); err != nil {
 				return err
 			}
 			sh.l.feed.addOutput(p)
@@ -224,6 +231,23 @@ func (sh *shell) pump(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// record keeps what is about to be shown. A recording that is full says so, and so does the timeline; the shell goes on,
+// since whoever sits in it at night is in the middle of something.
+func (sh *shell) record(ctx context.Context, p []byte) error {
+	err := sh.cast.write(ctx, p)
+	if !errors.Is(err, errFull) || errors.Is(err, ErrNotRecorded) {
+		return err
+	}
+	s, sess := sh.l.svc, sh.l.sess
+	summary := fmt.Sprintf("The recording of %s's shell in %s has reached its largest size and ends there; the shell goes on", sess.Person.Name, sess.Name)
+	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container}
+	if err := s.record(ctx, sess.Grant, incidents.KindTerminalCastFull, summary, details); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+	sh.l.say("running", "The recording has reached its largest size and ends here. The shell goes on.")
+	return nil
 }
 
 // write passes on what is typed, and the size of the window.
@@ -281,6 +305,9 @@ func (sh *shell) epitaph(ctx context.Context, cause error) string {
 	if cause != nil {
 		return words(cause)
 	}
+	if sh.containerStopped(ctx) {
+		return "The container was stopped, which ended this shell."
+	}
 	for range 20 {
 		code, ok, err := sh.ex.ExitCode(ctx)
 		if ok && err == nil && code != 126 {
@@ -292,4 +319,10 @@ func (sh *shell) epitaph(ctx context.Context, cause error) string {
 		pause(ctx, 100*time.Millisecond)
 	}
 	return "The shell ended."
+}
+
+// containerStopped says whether the shell's container no longer runs, or no longer stands under its name.
+func (sh *shell) containerStopped(ctx context.Context) bool {
+	t, err := sh.l.svc.cfg.Engine.Resolve(ctx, sh.l.sess.Container)
+	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.rec.ContainerID || !t.Running())
 }

@@ -367,15 +367,25 @@ func (n *night) recorded() (size int64) {
 	return size
 }
 
-func TestRecordingThatGrowsTooLargeEndsTheShell(t *testing.T) {
+func TestShellOutlivesItsRecording(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.MaxRecording = 100_000 })
 	b := n.shell()
-	b.typeIn("yes\n")
-	n.wantNothingLeft()
-	if size := len(n.recording()); size > 100_000 {
-		t.Errorf("%d bytes are recorded", size)
+	b.typeIn("head -c 400000 /dev/zero | od -v; echo go''es on\n")
+	within(t, time.Minute, "the shell goes on", func() bool { return b.saw("goes on") })
+	within(t, time.Minute, "the person is told", func() bool { return strings.Contains(b.message(), "The recording has reached its largest size") })
+	cast := n.recording()
+	if len(cast) > 100_000 || !strings.HasSuffix(strings.TrimSpace(wantAsciicast(t, cast)), "The recording ends here, at its largest size. The shell went on.\x1b[0m") {
+		t.Errorf("%d bytes are recorded, which end with %q", len(cast), cast[max(0, len(cast)-300):])
 	}
+	if e := n.timeline.last(incidents.KindTerminalCastFull); !strings.Contains(e.Summary, "Ada Example") || e.Details["recording"] == "" {
+		t.Errorf("the timeline says %+v", e)
+	}
+	if said := strings.Count(cast, `"m"`); said != 1 {
+		t.Errorf("%d markers", said)
+	}
+	b.typeIn("exit\n")
+	within(t, time.Minute, "the shell ends as ever", func() bool { return b.shellIs("ended") && b.message() == "The shell exited with code 0." })
 }
 
 func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {

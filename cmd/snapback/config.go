@@ -33,6 +33,7 @@ type config struct {
 	APIToken      string
 	Zone          *time.Location
 	BaselineAfter time.Duration
+	CastLimit     int64         // bytes of one shell's recording; the shell goes on without
 	KeepBefore    time.Duration // how long the container from before a restore is kept
 	Forget        time.Duration // how long a container that is gone is shown; 0: for ever
 	MaxAge        time.Duration // snapshots that are older go; 0: never for their age
@@ -202,6 +203,10 @@ func readConfig(getenv func(string) string) (config, error) {
 	}
 	c.Log = r.logging()
 	c.PublicURL = r.openURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
+	if strings.ContainsAny(c.PublicURL, "?#") {
+		r.fail("SNAPBACK_PUBLIC_URL", "must hold no query and no fragment: every link begins with it")
+	}
+	c.CastLimit = int64(r.number("SNAPBACK_RECORDING_LIMIT", 64, 4096)) << 20
 	c.TrustedProxies = r.prefixes("SNAPBACK_TRUSTED_PROXIES")
 	if c.PrometheusToken != "" && c.PrometheusURL == "" {
 		r.fail("SNAPBACK_PROMETHEUS_TOKEN", "is set, and SNAPBACK_PROMETHEUS_URL is not")
