@@ -88,6 +88,8 @@ var shapes = map[string]spoken{
 	"GET /containers":                          {nil, wire.Containers{}},
 	"GET /containers/{id}":                     {nil, wire.Container{}},
 	"GET /containers/{id}/errors":              {nil, wire.Errors{}},
+	"GET /containers/{id}/hold":                {nil, wire.Holds{}},
+	"DELETE /containers/{id}/hold":             {},
 	"GET /containers/{id}/snapshots":           {nil, wire.Snapshots{}},
 	"POST /containers/{id}/snapshots":          {wire.NewSnapshot{}, wire.Snapshot{}},
 	"GET /containers/{id}/snapshots/{name}":    {nil, wire.Snapshot{}},

@@ -28,6 +28,7 @@ type Deps struct {
 	Rebuilder   Rebuilder
 	Restorer    Restorer
 	Restores    Restores
+	Holds       Holds
 	Incidents   Incidents
 	Errors      Errors
 	Pictures    Pictures
@@ -83,6 +84,15 @@ type Restorer interface {
 type Restores interface {
 	// Restore returns snapshot.ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (restore.Restore, error)
+}
+
+// Holds knows what is on hold; snapshot.Holds does, and says there what it returns.
+type Holds interface {
+	Of(ctx context.Context, key string) ([]snapshot.Hold, error)
+	Sentence(h snapshot.Hold) string
+	Release(ctx context.Context, key string, by snapshot.By) ([]snapshot.Hold, error)
+	Check(ctx context.Context, c snapshot.Container, deploying string) error
+	Override(ctx context.Context, c snapshot.Container, h snapshot.Hold, by snapshot.By) error
 }
 
 // Incidents reads incidents and their timelines, and appends to those.

@@ -162,6 +162,10 @@ func (a *API) problem(err error, requestID string) wire.Problem {
 	if errors.As(err, &denied) {
 		p.Detail = denied.Error() + ". Allow it there; snapback doctor lists all such calls."
 	}
+	var held *snapshot.HeldError
+	if errors.As(err, &held) {
+		p.Detail = held.Error()
+	}
 	var refused *restore.RefusedError
 	if errors.As(err, &refused) {
 		p.Reasons = refused.Reasons

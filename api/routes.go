@@ -40,6 +40,8 @@ func (a *API) routes() []route {
 		{method: "GET", pattern: "/containers", scopes: read, handle: a.listContainers, limit: quick},
 		{method: "GET", pattern: "/containers/{id}", scopes: read, handle: a.getContainer, limit: quick},
 		{method: "GET", pattern: "/containers/{id}/errors", scopes: read, handle: a.containerErrors, limit: quick},
+		{method: "GET", pattern: "/containers/{id}/hold", scopes: read, handle: a.getHold, limit: quick},
+		{method: "DELETE", pattern: "/containers/{id}/hold", scopes: restore, handle: a.releaseHold, limit: quick},
 		{method: "GET", pattern: "/containers/{id}/snapshots", scopes: read, handle: a.listSnapshots, limit: quick},
 		{method: "POST", pattern: "/containers/{id}/snapshots", scopes: write, handle: a.takeSnapshot, limit: long, once: true},
 		{method: "GET", pattern: "/containers/{id}/snapshots/{name}", scopes: read, handle: a.getSnapshot, limit: quick},

@@ -105,12 +105,15 @@ func (a *API) offer(ctx context.Context, c snapshot.Container, s snapshot.Snapsh
 }
 
 func (a *API) takeSnapshot(w http.ResponseWriter, r *http.Request) error {
-	ask, err := takeAsk(r)
+	in, ask, err := takeAsk(r)
 	if err != nil {
 		return err
 	}
 	c, err := a.container(r)
 	if err != nil {
+		return err
+	}
+	if err := a.mayDeploy(r, c, in); err != nil {
 		return err
 	}
 	incident, err := a.incidentFor(r.Context(), c, nil)
@@ -142,33 +145,42 @@ var errArchivesTooLong = fmt.Errorf("reading them took longer than %s", archivin
 
 const maxSentence = 500
 
-func takeAsk(r *http.Request) (snapshot.TakeRequest, error) {
-	var in wire.NewSnapshot
+func takeAsk(r *http.Request) (in wire.NewSnapshot, ask snapshot.TakeRequest, err error) {
 	if err := decode(r, &in); err != nil {
-		return snapshot.TakeRequest{}, err
+		return in, ask, err
 	}
-	ask := snapshot.TakeRequest{Name: in.Name, Reason: snapshot.Manual, Note: mask.Text(in.Note, nil), Pinned: in.Pinned}
+	in.Note = mask.Text(in.Note, nil)
+	ask = snapshot.TakeRequest{Name: in.Name, Reason: snapshot.Manual, Note: in.Note, Pinned: in.Pinned}
 	switch in.Reason {
 	case "", string(snapshot.Manual):
 	case string(snapshot.PreDeploy):
 		ask.Reason = snapshot.PreDeploy
 	default: // scheduled and baseline are the bot's own findings, which others must not put into its mouth
-		return ask, malformed("reason is pre-deploy or manual. A sentence for people goes into note.")
+		return in, ask, malformed("reason is pre-deploy or manual. A sentence for people goes into note.")
 	}
+	if err := checkAsk(in); err != nil {
+		return in, ask, err
+	}
+	ask.ExpiresIn, err = duration("expires_in", in.ExpiresIn, time.Minute, 10*365*24*time.Hour)
+	return in, ask, err
+}
+
+func checkAsk(in wire.NewSnapshot) error {
 	if in.Name != "" {
 		if err := snapshot.CheckName(in.Name); err != nil {
-			return ask, err
+			return err
 		}
 		if snapshot.Reserved(in.Name) {
-			return ask, malformed("names such as joined-12 and before-0347-12 are those of a restore's own snapshots. Choose another one.")
+			return malformed("names such as joined-12 and before-0347-12 are those of a restore's own snapshots. Choose another one.")
 		}
 	}
-	if err := sentence("note", in.Note); err != nil {
-		return ask, err
+	if (in.Deploying != "" || in.Override) && in.Reason != string(snapshot.PreDeploy) {
+		return malformed("deploying and override go with the reason pre-deploy.")
 	}
-	var err error
-	ask.ExpiresIn, err = duration("expires_in", in.ExpiresIn, time.Minute, 10*365*24*time.Hour)
-	return ask, err
+	if err := sentence("deploying", in.Deploying); err != nil {
+		return err
+	}
+	return sentence("note", in.Note)
 }
 
 func sentence(field, s string) error {

@@ -46,6 +46,7 @@ type world struct {
 	volumes    *restore.VolumeOffer // what every offer says of volumes
 	ends       restore.Restore      // what a restore comes to: State, WhyNot, Error
 	hold       chan struct{}        // not nil: restores end when it is closed
+	onHold     *snapshot.Hold       // guarded by mu
 	asked      chan struct{}        // gets a value for every restore that was asked for
 	failAll    error                // what the store says to everything
 	unwritable error                // the timeline's

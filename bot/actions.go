@@ -32,6 +32,9 @@ func actionsOf(v View) []slack.BlockElement {
 
 // mainButton is Undo after a restore that worked, and Restore otherwise.
 func mainButton(v View) slack.BlockElement {
+	if b := againButton(v); b != nil {
+		return b
+	}
 	if c, ok := undoable(v); ok {
 		return undoButton(v.Incident.ID, c, *v.Restore)
 	}
@@ -52,7 +55,7 @@ func mainButton(v View) slack.BlockElement {
 
 func undoable(v View) (snapshot.Container, bool) {
 	r := v.Restore
-	if !inPlace(r) || r.KeptUntil.IsZero() {
+	if !v.inPlace() || r.KeptUntil.IsZero() {
 		return snapshot.Container{}, false
 	}
 	for _, c := range v.Containers {
@@ -79,7 +82,7 @@ func statusButton(v View) slack.BlockElement {
 
 // mended says that somebody has the incident, and that resolving it comes next.
 func mended(v View) bool {
-	return v.Incident.Status == incidents.Acknowledged && (inPlace(v.Restore) || !v.Incident.FlatAt.IsZero())
+	return v.Incident.Status == incidents.Acknowledged && (v.inPlace() || !v.Incident.FlatAt.IsZero() && !v.back().is)
 }
 
 func overflow(v View) *slack.OverflowBlockElement {
@@ -109,7 +112,7 @@ func others(v View) []*slack.OptionBlockObject {
 	shown := ""
 	if best, ok := c.Best(); ok && offering(v) {
 		shown = best.Snapshot.Name
-	} else if inPlace(v.Restore) && v.Restore.Key == c.Container.Key {
+	} else if v.inPlace() && v.Restore.Key == c.Container.Key {
 		shown = v.Restore.Snapshot
 	}
 	var out []*slack.OptionBlockObject

@@ -71,7 +71,11 @@ func (h *handling) status(ctx context.Context) error {
 		who, _ := in.LastAcknowledgement()
 		out = append(out, line+byWhom(who))
 	}
-	out = append(out, h.spikes(ctx)...)
+	held, err := h.held(ctx)
+	if err != nil {
+		return err
+	}
+	out = append(append(out, held...), h.spikes(ctx)...)
 	return h.show(ctx, "Status", append(out, h.labelFaults(ctx)...)...)
 }
 

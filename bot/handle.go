@@ -73,7 +73,7 @@ func (h *handling) carryOut(ctx context.Context) error {
 		act = v.Act
 	}
 	acts := map[string]func(context.Context, value) error{
-		actRestore: h.restore, actUndo: h.undo, actAcknowledge: h.acknowledge, actResolve: h.resolve,
+		actRestore: h.restore, actUndo: h.undo, actRelease: h.release, actAcknowledge: h.acknowledge, actResolve: h.resolve,
 		actTerminal: h.terminal, actPick: h.pick, actDetails: h.details, actLink: nothing,
 	}
 	if do, ok := acts[act]; ok {

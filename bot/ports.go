@@ -12,7 +12,8 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Signin, Conditions, Errors and Sources.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Signin, Conditions, Errors, Holds and
+// Sources.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -32,6 +33,7 @@ type Deps struct {
 	Conditions Conditions // nil: how containers are is not told
 	Pictures   Pictures   // nil: there is no picture of the errors in threads
 	Errors     Errors     // nil: nobody counts errors
+	Holds      Holds      // nil: nothing is on hold
 	Sources    Sources    // nil: nobody knows why errors are not counted
 }
 
@@ -152,6 +154,13 @@ type Conditions interface {
 	// Condition looks up how one is: with the last errors of its log and its use of the CPU when whole is set. What does not come before ctx ends is
 	// named in it; it returns snapshot.ErrEngineAway when nothing came.
 	Condition(ctx context.Context, c snapshot.Container, whole bool) (snapshot.Condition, error)
+}
+
+// Holds knows what is on hold; snapshot.Holds does, and says there what it returns.
+type Holds interface {
+	Of(ctx context.Context, key string) ([]snapshot.Hold, error)
+	All(ctx context.Context) ([]snapshot.Hold, error)
+	Release(ctx context.Context, key string, by snapshot.By) ([]snapshot.Hold, error)
 }
 
 // Pictures draws the errors around incidents. picture.Painter does.

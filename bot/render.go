@@ -30,6 +30,7 @@ func Render(v View) Rendering {
 	if v.Restore != nil {
 		blocks = append(blocks, section(progress(v)))
 	}
+	blocks = append(blocks, holdBlocks(v)...)
 	if actions := actionsOf(v); len(actions) > 0 {
 		blocks = append(blocks, slack.NewActionBlock("", actions...))
 	}
@@ -108,7 +109,10 @@ func standing(v View) string {
 
 // flatly is what was said last of the errors after the restore, or since when they are flat.
 func flatly(v View) string {
-	if inPlace(v.Restore) && v.Told != "" {
+	if v.back().is { // what was said of the restore's success is over
+		return ""
+	}
+	if v.inPlace() && v.Told != "" {
 		return v.Told
 	}
 	if v.Incident.FlatAt.IsZero() {
@@ -140,7 +144,7 @@ func offering(v View) bool {
 	if !v.Incident.Open() || v.Restore == nil {
 		return v.Incident.Open()
 	}
-	return v.Restore.State.Final() && !inPlace(v.Restore)
+	return v.Restore.State.Final() && !v.inPlace()
 }
 
 // inPlace says that a restore has worked and is what runs now.
@@ -274,6 +278,8 @@ func fallback(v View) string {
 	switch {
 	case in.Status == incidents.Resolved:
 		text += " · resolved"
+	case v.back().is:
+		text += " · " + backLine(v)
 	case v.Restore != nil:
 		text += " · " + quote(v.Restore.Sentence(v.Restore.State), 400)
 	case len(v.Containers) > 0 && !v.Suspects:

@@ -3,6 +3,8 @@ package bot
 import (
 	"encoding/json"
 
+	"github.com/slack-go/slack"
+
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot/restore"
 )
@@ -16,6 +18,8 @@ func posting(e incidents.Entry) (mark string, ok bool) {
 		return "⚠️", true
 	case e.Kind == incidents.KindRestoreVerified && aboutOf(e).Kind == restore.Undoing: // no success: the bad state may be back
 		return "↩️", true
+	case e.Kind == incidents.KindHoldOn && e.IncidentID != 0: // the incident's message has a line for it
+		return "", false
 	case e.IncidentID == 0 && !meaning.Outside:
 		return "", false
 	}
@@ -36,6 +40,9 @@ func reply(e incidents.Entry, mark string) Rendering {
 	}
 	r := Rendering{Text: text}
 	r.Blocks = append(r.Blocks, section(text))
+	if actions := holdActions(e); len(actions) > 0 {
+		r.Blocks = append(r.Blocks, slack.NewActionBlock("", actions...))
+	}
 	return r
 }
 
@@ -44,7 +51,12 @@ type about struct {
 	Container string       `json:"container"`
 	Restore   int64        `json:"restore_id"`
 	Kind      restore.Kind `json:"kind"`
-	Volumes   struct {
+	Hold      struct {
+		Key      string `json:"key"`
+		Snapshot string `json:"snapshot"`
+		What     string `json:"what"`
+	} `json:"hold"` // what it has to do with
+	Volumes struct {
 		Problem string `json:"problem"`
 	} `json:"volumes"` // of a snapshot: why it is without their contents
 }

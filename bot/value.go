@@ -12,6 +12,7 @@ import (
 const (
 	actRestore     = "restore"
 	actUndo        = "undo"
+	actRelease     = "release" // ends the holds on a container's deploys
 	actAcknowledge = "acknowledge"
 	actResolve     = "resolve"
 	actTerminal    = "terminal"

@@ -31,6 +31,7 @@ type View struct {
 	Suspects   bool // no container names the incident's service; these are those that were deployed last
 	More       int  // containers that are not shown
 	Restore    *restore.Restore
+	Holds      []snapshot.Hold           // what restores of this incident have put on hold, newest first
 	Told       string                    // what was said last of the errors after Restore, with its mark; "": nothing
 	Asked      map[incidents.Call]string // who has asked for what PagerDuty has not confirmed yet
 	Problem    string                    // why something is missing here; it is looked for again
@@ -68,6 +69,9 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 	if ok {
 		v.Restore = &rest
 		v.Told = toldErrors(entries, v.Restore)
+		if v.Holds, err = b.holdsOf(ctx, in, rest.Key); err != nil {
+			return v, err
+		}
 	}
 	if !in.Open() && explained(in, entries) {
 		return v, nil // nothing is offered any more

@@ -30,6 +30,11 @@ const (
 
 	KindDeploy         Kind = "deploy"
 	KindDeployReturned Kind = "deploy.returned"
+	KindDeployBack     Kind = "deploy.back"
+
+	KindHoldOn         Kind = "hold.on"
+	KindHoldReleased   Kind = "hold.released"
+	KindHoldOverridden Kind = "hold.overridden"
 
 	KindEngineAdopted Kind = "engine.adopted"
 	KindEngineCopied  Kind = "engine.copied"
@@ -171,6 +176,12 @@ var table = map[Kind]Meaning{
 	KindDeploy: {Is: "a container was replaced or changed", Section: Deploys, Event: serviceDeployed},
 	KindDeployReturned: {Is: "what a restore had undone was deployed again", Mark: warning, Outside: true,
 		Section: Deploys, Event: serviceDeployed},
+	KindDeployBack: {Is: "a deploy that is on hold came back", Mark: "⛔", Outside: true, Loud: true,
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Deploys, Event: serviceDeployed},
+
+	KindHoldOn:         {Is: "what a restore has rolled back is on hold", Mark: "✋", Outside: true},
+	KindHoldReleased:   {Is: "a hold ended: somebody released it, or the deploy was brought back on purpose", Mark: "🔓", Outside: true},
+	KindHoldOverridden: {Is: "a pipeline deploys although there is a hold, since it was told to", Mark: warning, Outside: true},
 
 	KindEngineAdopted: {Is: "an engine that calls itself by a new ID was recognised", Mark: warning, Outside: true},
 	KindEngineCopied:  {Is: "an engine looks like a copy of another", Mark: warning, Outside: true},

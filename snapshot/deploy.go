@@ -31,6 +31,14 @@ type Deployed struct {
 	WouldUndo  []Change        // what restoring that would change back
 	Entry      incidents.Entry // goes to every open incident of Services, or outside any
 	Services   []string        // PagerDuty's service IDs
+	Held       []int64         // the holds whose deploy it is
+	Back       *Back           // what it has brought back of a hold that was not back before; nil: nothing
+}
+
+// Back is what a deploy has brought back of a hold. Its Entry stands for the deploy's own where it is told.
+type Back struct {
+	Returned
+	Entry incidents.Entry
 }
 
 // OneLine says the first n changes, and how many more there are.
@@ -43,4 +51,12 @@ func OneLine(changes []Change, n int) string {
 		parts = append(parts[:n], fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ID is the hold's; 0 when nothing has come back.
+func (b *Back) ID() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.Hold.ID
 }

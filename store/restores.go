@@ -258,8 +258,16 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 				return err
 			}
 		}
-		if _, err := db.record(ctx, tx, e); err != nil || !handsOver(r, to) {
+		if _, err = db.record(ctx, tx, e); err != nil {
 			return err
+		}
+		if to == restore.Verified {
+			if err := db.setHolds(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		if !handsOver(r, to) {
+			return nil
 		}
 		if _, err := db.jobs.InsertTx(ctx, tx, handOverArgs{r.ID}, nil); err != nil {
 			return fmt.Errorf("queueing the terminal link: %w", err)

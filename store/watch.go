@@ -294,13 +294,13 @@ func (db *DB) queueNewsOfDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deplo
 	if err != nil {
 		return err
 	}
-	if len(open) == 0 {
-		open = []int64{0}
+	holding, err := cameBack(ctx, tx, d)
+	if err != nil {
+		return err
 	}
 	var entry incidents.Entry
-	for _, incident := range open {
-		d.Entry.IncidentID = incident
-		if entry, err = db.record(ctx, tx, d.Entry); err != nil {
+	for _, e := range tellers(open, d, holding) {
+		if entry, err = db.record(ctx, tx, e); err != nil {
 			return err
 		}
 	}

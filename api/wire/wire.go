@@ -89,6 +89,31 @@ type NewSnapshot struct {
 	Note      string `json:"note,omitempty"`       // a sentence for people, without secrets
 	ExpiresIn string `json:"expires_in,omitempty"` // such as 90m, 72h or 14d; empty: as snapback.keep has it
 	Pinned    bool   `json:"pinned,omitempty"`
+	Deploying string `json:"deploying,omitempty"` // with pre-deploy: the image that is to be deployed, by its tag, digest or ID
+	Override  bool   `json:"override,omitempty"`  // with pre-deploy: also while a deploy is on hold; it takes the scope restore
+}
+
+// Holds are the deploys of a container that are on hold, the newest first.
+type Holds struct {
+	Container string `json:"container"`
+	Holds     []Hold `json:"holds"`
+}
+
+// Hold is a deploy that a restore has rolled back, and that must not come back unseen.
+type Hold struct {
+	Summary    string            `json:"summary"` // what is held, since when, why and for how long, in one sentence
+	Deploy     string            `json:"deploy"`  // in a few words, such as api 1.42
+	Since      time.Time         `json:"since"`
+	Until      time.Time         `json:"until,omitzero"` // left out: until the incident is resolved
+	By         incidents.Actor   `json:"by"`             // who asked for the restore
+	RestoreID  int64             `json:"restore_id"`
+	Snapshot   string            `json:"snapshot"`              // that was restored
+	IncidentID int64             `json:"incident_id,omitempty"` // our ID; left out: none
+	Image      string            `json:"image"`                 // as the deploy named it
+	ImageID    string            `json:"image_id"`
+	Digests    []string          `json:"digests"`          // by which registries know the image
+	Changes    []snapshot.Change `json:"changes"`          // what the deploy had brought, secrets masked
+	BackAt     time.Time         `json:"back_at,omitzero"` // when it last came back all the same
 }
 
 // Rebuilt is what was found of lost snapshots.

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api/client"
 )
 
 // version is set by the build.
@@ -51,14 +53,20 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// exitCode is 0 for success, 2 for a wrong call or setting, 1 for everything else.
+// exitHeld says that a deploy must not begin, since it is on hold.
+const exitHeld = 3
+
+// exitCode is 0 for success, 2 for a wrong call or setting, exitHeld, and 1 for everything else.
 func exitCode(err error) int {
 	var usage usageError
+	var refused *client.Error
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
 		return 2
+	case errors.As(err, &refused) && refused.Code == "held":
+		return exitHeld
 	}
 	return 1
 }

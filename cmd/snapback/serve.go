@@ -154,6 +154,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Keep: c.KeepBefore, Proves: c.BaselineAfter, Observe: measured.Restore,
 	})
 
+	holds := snapshot.Holds{Store: db, Images: engine, Zone: c.Zone}
+
 	leftovers := &restore.Leftovers{Engine: engine, Store: db, Logger: log}
 	watcher := watch.New(watch.Config{
 		Engine: engine, Store: db, Deploys: duplicator.Deploys(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone,
@@ -223,7 +225,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
 		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Signin: door, Labels: engine,
 		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher}, Pictures: pictures,
-		Sources: sources,
+		Sources: sources, Holds: holds,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
@@ -245,7 +247,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler(), "/{$}": bookmark.Handler(), "/console/": bookmark.Handler()},
 		LimitThemselves: []string{"/t", "/t/", "/{$}", "/console/"},
 	}, api.Deps{
-		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db,
+		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db, Holds: holds,
 		Errors: db, Pictures: pictures, Incidents: db, Exporter: evidence, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: db,
 		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},

@@ -34,7 +34,9 @@ func newSnapshotCreateCmd(e env) *cobra.Command {
 	var preDeploy bool
 	cmd := &cobra.Command{
 		Use: "create CONTAINER", Short: "Keep the state of a container", Args: usageArgs(cobra.ExactArgs(1)),
-		Example: "  snapback snapshot create api --pre-deploy\n  snapback snapshot create api --name before-migration --expires-in 14d",
+		Long: `Keep the state of a container. With --pre-deploy it also asks whether a deploy may begin. Exit code 3 means that it may not: a
+restore has rolled the deploy back, and it is on hold.`,
+		Example: "  snapback snapshot create api --pre-deploy --deploying shop/api:1.43\n  snapback snapshot create api --name before-migration --expires-in 14d",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if preDeploy {
 				ask.Reason = string(snapshot.PreDeploy)
@@ -58,6 +60,8 @@ func newSnapshotCreateCmd(e env) *cobra.Command {
 	f.BoolVar(&preDeploy, "pre-deploy", false, "the same as --reason pre-deploy: a deploy follows")
 	f.StringVar(&ask.ExpiresIn, "expires-in", "", "when it may go, such as 90m, 72h or 14d; default as snapback.keep has it")
 	f.BoolVar(&ask.Pinned, "pin", false, "keep it until it is deleted")
+	f.StringVar(&ask.Deploying, "deploying", "", "with --pre-deploy: the image that is to be deployed, by its tag, digest or ID; another one than that on hold gets through")
+	f.BoolVar(&ask.Override, "override", false, "with --pre-deploy: also while a deploy is on hold; takes a token with the scope restore")
 	cmd.MarkFlagsMutuallyExclusive("pre-deploy", "reason")
 	return cmd
 }

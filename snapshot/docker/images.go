@@ -201,3 +201,44 @@ func (e *Engine) untagged(ref string, err error) error {
 	}
 	return fmt.Errorf("removing %s: %w", ref, known(err, nil))
 }
+
+// ImageOf is the image of a document's container, as it was known when the document was written.
+func (e *Engine) ImageOf(raw json.RawMessage) (snapshot.Image, error) {
+	d, err := parse(raw)
+	return snapshot.Image{ID: d.Image, Digests: d.Snapback.Digests, Content: d.Snapback.Content}, err
+}
+
+// FindImage looks an image up by its tag, its digest in a registry, or its ID. It returns ErrGone when the engine has none.
+func (e *Engine) FindImage(ctx context.Context, ref string) (snapshot.Image, error) {
+	if !askable(ref) {
+		return snapshot.Image{}, fmt.Errorf("%w: %w", snapshot.ErrGone, errGrammar("image", ref))
+	}
+	in, err := e.cli.ImageInspect(ctx, ref)
+	if err != nil {
+		return snapshot.Image{}, fmt.Errorf("looking at image %s: %w", ref, known(err, snapshot.ErrGone))
+	}
+	found := snapshot.Image{ID: in.ID, Content: contentOf(in)}
+	for _, one := range in.RepoDigests {
+		_, digest, _ := strings.Cut(one, "@")
+		found.Digests = append(found.Digests, digest)
+	}
+	return found, nil
+}
+
+// registryPatience is how long a registry may take. A pipeline waits for the answer.
+const registryPatience = 5 * time.Second
+
+// RegistryDigest asks the registry of a tag, through the engine, for the digest that it stands for now; "" when it does not say, as
+// one that wants a login.
+func (e *Engine) RegistryDigest(ctx context.Context, ref string) string {
+	if !askable(ref) {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	in, err := e.cli.DistributionInspect(ctx, ref, "")
+	if err != nil {
+		return ""
+	}
+	return in.Descriptor.Digest.String()
+}

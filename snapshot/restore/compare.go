@@ -19,6 +19,10 @@ type Past interface {
 	LeftBehind(ctx context.Context, key string) ([]string, error)
 	// MadeBy is the restore that has made the container from its snapshot. It returns ErrUnknownRestore when none has.
 	MadeBy(ctx context.Context, key, containerID string) (Restore, error)
+	// Occupant is what was last seen to run under an identity. It returns snapshot.ErrUnknownContainer.
+	Occupant(ctx context.Context, key string) (snapshot.Occupant, error)
+	// Holds lists the holds on a container's deploys, newest first, with their documents.
+	Holds(ctx context.Context, key string) ([]snapshot.Hold, error)
 }
 
 // comparison holds kept states against what is there now.

@@ -63,7 +63,7 @@ func (ctr *container) spec(snap snapshot.Snapshot) snapshot.Spec {
 }
 
 // Verify also compares the replacement with the snapshot, makes those anew that shared a namespace with the old one, sees to
-// what becomes of the old one, and notes that the replacement is what runs. None of that is a reason to go back.
+// what becomes of the old one, and notes that the replacement is what runs and what is on hold. None of that is a reason to go back.
 func (ctr *container) Verify(ctx context.Context) error {
 	how, err := ctr.prove(ctx)
 	if err != nil {
@@ -85,6 +85,9 @@ func (ctr *container) Verify(ctx context.Context) error {
 		return err
 	}
 	if err := ctr.occupy(ctx); err != nil {
+		return err
+	}
+	if err := ctr.hold(ctx); err != nil {
 		return err
 	}
 	return ctr.keepUntil(ctx)

@@ -52,6 +52,11 @@ type Restore struct {
 	// Occupant is what runs under the identity once it is verified. The journal writes it down together with that state, and
 	// never reads it back; nil leaves to the watch what runs.
 	Occupant *snapshot.Occupant
+
+	// Hold is the deploy that it has rolled back, and Lifted are the holds that it has ended by bringing back what they held. They
+	// are written down with that state as well.
+	Hold   *snapshot.Hold
+	Lifted []snapshot.Hold
 }
 
 // passed says whether the restore has left a state behind it.

@@ -59,6 +59,8 @@ type Describer interface {
 	AsBefore(document json.RawMessage, name string, policy snapshot.RestartPolicy) (json.RawMessage, error)
 	// Changes lists what differs between two documents, secrets masked.
 	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
+	// ImageOf is the image of a document's container, as it was known then.
+	ImageOf(document json.RawMessage) (snapshot.Image, error)
 	// Tail returns the last lines that a container wrote, secrets of its environment masked.
 	Tail(ctx context.Context, id string, lines int) (string, error)
 }

@@ -247,7 +247,7 @@ func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now sn
 	if found {
 		d.Snapshot, d.SnapshotID = kept.Name, kept.ID
 	}
-	return w.writeDown(ctx, d, now)
+	return w.writeDown(ctx, d, before, now)
 }
 
 const takeTries = 3
@@ -259,8 +259,11 @@ func (w *Watcher) mayTryAgain(id string) bool {
 	return w.tries[id] < takeTries
 }
 
-func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, now snapshot.Inspection) (err error) {
+func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, was snapshot.Occupant, now snapshot.Inspection) (err error) {
 	if d.Entry, err = w.deployEntry(ctx, d.Deploy, now); err != nil {
+		return err
+	}
+	if err := w.hold(ctx, &d, was, now); err != nil {
 		return err
 	}
 	fresh, err := w.Deploys.AddDeployed(ctx, d)
@@ -317,6 +320,7 @@ type deployDetails struct {
 	ID        *int64 `json:"id,omitempty"` // in the place of the deploy's own, which it does not have yet
 	snapshot.Deploy
 	Returned []snapshot.Change `json:"returned,omitempty"`
+	Hold     *snapshot.HoldRef `json:"hold,omitempty"` // of which that is
 }
 
 func (w *Watcher) deployEntry(ctx context.Context, d snapshot.Deploy, now snapshot.Inspection) (incidents.Entry, error) {

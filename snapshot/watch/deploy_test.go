@@ -300,7 +300,7 @@ func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
 	if again.BeforeID != r.Plan.NewID {
 		t.Errorf("deploy %+v, want one that follows the restored container", again)
 	}
-	list := k.entries(0, incidents.KindDeployReturned)
+	list := k.entries(0, incidents.KindDeployBack)
 	if len(list) != 1 || !strings.Contains(list[0].Summary, "DB_POOL: 20 → 2") || !strings.Contains(list[0].Summary, d.Snapshot) {
 		t.Errorf("entries %+v", list)
 	}

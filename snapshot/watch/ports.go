@@ -104,6 +104,8 @@ type Restores interface {
 	// Undone is the deploy that the last restore of an identity has undone; false when there is none, or when that
 	// restore was undone itself.
 	Undone(ctx context.Context, key string) (snapshot.Undone, bool, error)
+	// Holds lists the holds on an identity's deploys, newest first, with their documents.
+	Holds(ctx context.Context, key string) ([]snapshot.Hold, error)
 	// RestoredTo is the snapshot that a restore has made the container from; false when none has, or when it is not kept any more.
 	RestoredTo(ctx context.Context, key, containerID string) (snapshot.Snapshot, bool, error)
 	// LeftBehind lists, by the engine's IDs, the containers that restores were made away from, less those that were put back.

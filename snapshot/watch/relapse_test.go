@@ -42,7 +42,7 @@ func TestRelapseRightAfterARestoreFollowsWhatTheRestorePutBack(t *testing.T) {
 	if kept := k.Of(key, snapshot.PreDeploy); len(kept) != 1 {
 		t.Errorf("kept %+v, want the one state", kept)
 	}
-	if list := k.entries(0, incidents.KindDeployReturned); len(list) != 1 || !strings.Contains(list[0].Summary, "DB_POOL: 20 → 2") {
+	if list := k.entries(0, incidents.KindDeployBack); len(list) != 1 || !strings.Contains(list[0].Summary, "DB_POOL: 20 → 2") {
 		t.Errorf("entries %+v", list)
 	}
 }

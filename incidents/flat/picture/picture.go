@@ -74,7 +74,7 @@ func New(c Config) Painter {
 
 // marked are the kinds of entries that a chart shows; the rest of its events stand in the incident itself.
 var marked = []incidents.Kind{
-	incidents.KindDeploy, incidents.KindDeployReturned, incidents.KindRestoreVerified,
+	incidents.KindDeploy, incidents.KindDeployReturned, incidents.KindDeployBack, incidents.KindRestoreVerified,
 	incidents.KindErrorsFalling, incidents.KindErrorsFlat, incidents.KindErrorsFlatAgain, incidents.KindErrorsBack,
 }
 
@@ -231,7 +231,7 @@ func happened(in incidents.Incident, entries []incidents.Entry) []chart.Event {
 	add(in.ResolvedAt, chart.Resolved, "")
 	for _, e := range entries {
 		switch e.Kind {
-		case incidents.KindDeploy, incidents.KindDeployReturned:
+		case incidents.KindDeploy, incidents.KindDeployReturned, incidents.KindDeployBack:
 			add(e.OccurredAt, chart.Deploy, deploy(tell(e)))
 		case incidents.KindRestoreVerified:
 			add(e.OccurredAt, chart.Restore, map[bool]string{true: "undone"}[tell(e).Kind == "undo"])

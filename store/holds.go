@@ -1,0 +1,238 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+// isOn says in SQL that a hold h is on.
+const isOn = `h.ended_at IS NULL AND (h.until > now() OR h.until IS NULL AND EXISTS (
+	SELECT FROM incidents i WHERE i.id = h.incident_id AND i.status <> 'resolved'))`
+
+const forUpdate = `FOR UPDATE OF h`
+
+const holdColumns = `h.id, h.key, r.container, h.restore_id, r.snapshot, coalesce(h.incident_id, 0), r.requested_by, h.since, h.until,
+	h.image, h.image_id, h.digests, h.content, h.changes, h.document, coalesce(h.back_id, ''), h.back_at`
+
+// Holds implements restore.Past and watch.Restores.
+func (db *DB) Holds(ctx context.Context, key string) ([]snapshot.Hold, error) {
+	return db.holds(ctx, db.pool, `h.key = @key`, "", pgx.NamedArgs{"key": key})
+}
+
+// AllHolds lists those of all containers, newest first.
+func (db *DB) AllHolds(ctx context.Context) ([]snapshot.Hold, error) {
+	return db.holds(ctx, db.pool, "true", "", pgx.NamedArgs{})
+}
+
+// holds reads those that are on, and locks them by lock.
+func (db *DB) holds(ctx context.Context, q querier, where, lock string, args pgx.NamedArgs) ([]snapshot.Hold, error) {
+	rows, err := q.Query(ctx, `SELECT `+holdColumns+` FROM holds h JOIN restores r ON r.id = h.restore_id
+		WHERE `+isOn+` AND `+where+` ORDER BY h.id DESC `+lock, args)
+	if err != nil {
+		return nil, away(err)
+	}
+	list, err := pgx.CollectRows(rows, db.scanHold)
+	return list, away(err)
+}
+
+// scanHold leaves the document out that none of the keys opens.
+func (db *DB) scanHold(row pgx.CollectableRow) (h snapshot.Hold, err error) {
+	var by snapshot.By
+	var until, back *time.Time
+	var sealed []byte
+	err = row.Scan(&h.ID, &h.Key, &h.Container, &h.Restore, &h.Snapshot, &h.Incident, &by, &h.Since, &until,
+		&h.Ref, &h.Image.ID, &h.Image.Digests, &h.Image.Content, &h.Changes, &sealed, &h.BackID, &back)
+	if err != nil {
+		return h, err
+	}
+	h.By, h.Since, h.Until, h.BackAt = by.Actor, h.Since.UTC(), zero(until), zero(back)
+	if h.Document, err = db.keys.Open(sealInspect, h.Key, sealed); err != nil {
+		db.log.Warn("what is on hold can't be opened with any of the keys", "container", h.Container, "err", err)
+		h.Document = nil
+	}
+	return h, nil
+}
+
+// setHolds writes down what a verified restore means for holds.
+func (db *DB) setHolds(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+	if r.Kind == restore.Undoing {
+		return db.holdOfUndone(ctx, tx, r)
+	}
+	return db.holdOn(ctx, tx, r)
+}
+
+// holdOn writes down what a restore has rolled back, in the transaction that says that it is verified. The same deploy may be on
+// hold already: then it is from now on because of this restore.
+func (db *DB) holdOn(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+	for _, h := range r.Lifted {
+		if err := db.endHold(ctx, tx, `h.id = @id`, pgx.NamedArgs{"id": h.ID}); err != nil {
+			return err
+		}
+	}
+	if r.Hold == nil {
+		return nil
+	}
+	h := *r.Hold
+	_, err := tx.Exec(ctx, `UPDATE holds SET ended_at = now() WHERE key = @key AND ended_at IS NULL
+		AND (back_id = @old OR image_id = @image AND changes = @changes::jsonb)`,
+		pgx.NamedArgs{"key": h.Key, "old": r.Plan.OldID, "image": h.Image.ID, "changes": h.Changes})
+	if err != nil {
+		return fmt.Errorf("ending the hold from before: %w", err)
+	}
+	if h.Until, err = db.insertHold(ctx, tx, h); err != nil {
+		return fmt.Errorf("putting %s on hold: %w", h.Container, err)
+	}
+	_, err = db.record(ctx, tx, h.OnEntry())
+	return err
+}
+
+// insertHold returns until when the hold is on: within an incident that is open, that is not known.
+func (db *DB) insertHold(ctx context.Context, tx pgx.Tx, h snapshot.Hold) (time.Time, error) {
+	sealed, err := db.keys.Seal(sealInspect, h.Key, h.Document)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if h.Image.Digests == nil {
+		h.Image.Digests = []string{}
+	}
+	var until *time.Time
+	err = tx.QueryRow(ctx, `
+		INSERT INTO holds (restore_id, key, incident_id, since, until, image, image_id, digests, content, changes, document)
+		VALUES (@restore, @key, @incident, @since,
+			CASE WHEN NOT EXISTS (SELECT FROM incidents WHERE id = @incident AND status <> 'resolved') THEN @until::timestamptz END,
+			@image, @image_id, @digests, @content, @changes, @document) RETURNING until`, pgx.NamedArgs{
+		"restore": h.Restore, "key": h.Key, "incident": null(h.Incident), "since": h.Since, "until": h.Until, "image": h.Ref,
+		"image_id": h.Image.ID, "digests": h.Image.Digests, "content": h.Image.Content, "changes": h.Changes, "document": sealed,
+	}).Scan(&until)
+	return zero(until), err
+}
+
+// holdOfUndone ends the hold of the restore that an undo goes back to, or puts it on again when the undo was undone itself.
+func (db *DB) holdOfUndone(ctx context.Context, tx pgx.Tx, undo restore.Restore) error {
+	var first, steps int64
+	err := tx.QueryRow(ctx, `WITH RECURSIVE line AS (
+			SELECT id, undo_of, 0 AS steps FROM restores WHERE id = $1
+			UNION ALL SELECT r.id, r.undo_of, l.steps + 1 FROM restores r JOIN line l ON r.id = l.undo_of)
+		SELECT id, steps FROM line WHERE undo_of IS NULL`, undo.ID).Scan(&first, &steps)
+	if err != nil {
+		return fmt.Errorf("looking for what undo %d goes back to: %w", undo.ID, err)
+	}
+	if steps%2 == 1 {
+		return db.endHold(ctx, tx, `h.restore_id = @restore`, pgx.NamedArgs{"restore": first})
+	}
+	return db.holdAgain(ctx, tx, first)
+}
+
+func (db *DB) holdAgain(ctx context.Context, tx pgx.Tx, restoreID int64) error {
+	_, err := tx.Exec(ctx, `UPDATE holds SET ended_at = NULL, ended_by = NULL, back_id = NULL, back_at = NULL WHERE restore_id = $1`, restoreID)
+	if err != nil {
+		return err
+	}
+	again, err := db.holds(ctx, tx, `h.restore_id = @restore`, "", pgx.NamedArgs{"restore": restoreID})
+	for _, h := range again {
+		if _, err := db.record(ctx, tx, h.OnEntry()); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// endHold ends holds that are on, since what they hold was brought back on purpose.
+func (db *DB) endHold(ctx context.Context, tx pgx.Tx, where string, args pgx.NamedArgs) error {
+	ended, err := db.holds(ctx, tx, where, forUpdate, args)
+	if err != nil {
+		return err
+	}
+	for _, h := range ended {
+		if _, err := tx.Exec(ctx, `UPDATE holds SET ended_at = now() WHERE id = $1`, h.ID); err != nil {
+			return err
+		}
+		if _, err := db.record(ctx, tx, h.EndedEntry()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReleaseHolds ends the holds on a container's deploys, with an entry for each, and returns them. It returns
+// snapshot.ErrNotHeld when there are none.
+func (db *DB) ReleaseHolds(ctx context.Context, key string, by snapshot.By) (released []snapshot.Hold, err error) {
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		released, err = db.holds(ctx, tx, `h.key = @key`, forUpdate, pgx.NamedArgs{"key": key})
+		if err != nil {
+			return err
+		}
+		for _, h := range released {
+			if _, err := tx.Exec(ctx, `UPDATE holds SET ended_at = now(), ended_by = $2 WHERE id = $1`, h.ID, by); err != nil {
+				return err
+			}
+			if _, err := db.record(ctx, tx, h.ReleasedEntry(by)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && len(released) == 0 {
+		err = snapshot.ErrNotHeld
+	}
+	return released, err
+}
+
+// cameBack notes which holds' deploy runs with a container, and returns the incident that hears of what has come back: the hold's
+// own while it is open.
+func cameBack(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) (incident int64, err error) {
+	if len(d.Held) > 0 {
+		_, err := tx.Exec(ctx, `UPDATE holds SET back_at = CASE WHEN back_id IS NULL OR id = $4 THEN $3 ELSE back_at END, back_id = $2
+			WHERE id = ANY($1)`, d.Held, d.AfterID, d.At, d.Back.ID())
+		if err != nil {
+			return 0, fmt.Errorf("noting what came back: %w", err)
+		}
+	}
+	if d.Back == nil {
+		return 0, nil
+	}
+	err = tx.QueryRow(ctx, `SELECT id FROM incidents WHERE id = $1 AND status <> 'resolved'`, d.Back.Hold.Incident).Scan(&incident)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return incident, err
+}
+
+// tellers are the timelines that hear of a deploy, with its entry for each: those of the open incidents of its services, or else the
+// one outside of any. What is back of a hold is told once: in the hold's incident, or else in the first one.
+func tellers(open []int64, d snapshot.Deployed, holding int64) []incidents.Entry {
+	entries := []incidents.Entry{}
+	at := func(incident int64, e incidents.Entry) {
+		e.IncidentID = incident
+		entries = append(entries, e)
+	}
+	told := d.Back == nil
+	if !told && holding != 0 {
+		at(holding, d.Back.Entry)
+		told = true
+	}
+	for _, incident := range open {
+		switch {
+		case incident == holding && d.Back != nil:
+		case !told:
+			at(incident, d.Back.Entry)
+			told = true
+		default:
+			at(incident, d.Entry)
+		}
+	}
+	if len(entries) == 0 && !told {
+		at(0, d.Back.Entry)
+	} else if len(entries) == 0 {
+		at(0, d.Entry)
+	}
+	return entries
+}
