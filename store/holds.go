@@ -236,3 +236,10 @@ func tellers(open []int64, d snapshot.Deployed, holding int64) []incidents.Entry
 	}
 	return entries
 }
+
+// HoldCount is how many deploys are on hold, and of how many of them what they hold runs again.
+func (db *DB) HoldCount(ctx context.Context) (held, back int, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE EXISTS (
+		SELECT FROM containers c WHERE c.key = h.key AND c.engine_id = h.back_id AND c.gone_at IS NULL)) FROM holds h WHERE `+isOn).Scan(&held, &back)
+	return held, back, away(err)
+}

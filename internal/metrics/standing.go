@@ -31,6 +31,8 @@ type Database interface {
 	Queue(ctx context.Context) ([]store.QueueState, error)
 	// OpenTerminals is how many terminal sessions of all bots are open.
 	OpenTerminals(ctx context.Context) (int, error)
+	// HoldCount is how many deploys are on hold, and of how many of them what they hold runs again.
+	HoldCount(ctx context.Context) (held, back int, err error)
 }
 
 // Watch registers what stands now, as opposed to what has happened.
@@ -49,6 +51,7 @@ var (
 	oldest      = desc("snapback_job_oldest_seconds", "Seconds since the oldest job that is not done yet was queued, by kind; 0 when there is none.", "kind")
 	dead        = desc("snapback_jobs_dead", "Jobs that were given up for good within the last day, by kind.", "kind")
 	terminals   = desc("snapback_terminal_sessions", "Terminal sessions of all bots that are open.")
+	holds       = desc("snapback_holds", "Deploys on hold since a restore rolled them back, by whether what they hold runs again (back) or not (away).", "state")
 	diskUsed    = desc("snapback_engine_disk_used_ratio", "Share of the engine's disk that is in use, from 0 to 1. Absent where the bot can't see that disk.")
 	diskLimit   = desc("snapback_engine_disk_limit_ratio", "Share of the engine's disk from which on nothing is committed (SNAPBACK_DISK_LIMIT).")
 	connections = desc("snapback_db_connections", "Connections of this bot to Postgres, by state.", "state")
@@ -66,7 +69,7 @@ var (
 // Describe implements prometheus.Collector.
 func (s *standing) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		ready, waiting, oldest, dead, terminals, diskUsed, diskLimit, connections, most, acquires, waits, waited,
+		ready, waiting, oldest, dead, terminals, holds, diskUsed, diskLimit, connections, most, acquires, waits, waited,
 		logs, logLines, logShare, logLag, queries,
 	} {
 		out <- d
@@ -81,7 +84,7 @@ func (s *standing) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context, chan<- prometheus.Metric){s.ready, s.queue, s.terminals, s.disk, s.pool, s.errors} {
+	for _, part := range []func(context.Context, chan<- prometheus.Metric){s.ready, s.queue, s.terminals, s.holds, s.disk, s.pool, s.errors} {
 		all.Go(func() { part(ctx, out) })
 	}
 	all.Wait()
@@ -116,6 +119,13 @@ func (s *standing) queue(ctx context.Context, out chan<- prometheus.Metric) {
 func (s *standing) terminals(ctx context.Context, out chan<- prometheus.Metric) {
 	if n, err := s.Database.OpenTerminals(ctx); err == nil {
 		out <- gauge(terminals, float64(n))
+	}
+}
+
+func (s *standing) holds(ctx context.Context, out chan<- prometheus.Metric) {
+	if held, back, err := s.Database.HoldCount(ctx); err == nil {
+		out <- gauge(holds, float64(held-back), "away")
+		out <- gauge(holds, float64(back), "back")
 	}
 }
 

@@ -35,6 +35,8 @@ func (d database) Queue(ctx context.Context) ([]store.QueueState, error) {
 	return []store.QueueState{{Kind: "slack", Waiting: 2, Oldest: 90 * time.Second, Dead: 1}}, d.wait(ctx)
 }
 
+func (d database) HoldCount(ctx context.Context) (int, int, error) { return 3, 1, d.wait(ctx) }
+
 func (d database) OpenTerminals(ctx context.Context) (int, error) { return 3, d.wait(ctx) }
 
 func (d database) Connections() store.Connections {
@@ -82,7 +84,8 @@ func TestWhatDoesNotAnswerLeavesAGap(t *testing.T) {
 		{
 			"all is well", metrics.Sources{Database: database{}, Ready: ready(true), Disk: full, Limit: 0.9},
 			map[string]float64{
-				"ready database": 1, "jobs_waiting slack": 2, "job_oldest_seconds slack": 90, "jobs_dead slack": 1, "terminal_sessions": 3,
+				"ready database": 1, "jobs_waiting slack": 2, "job_oldest_seconds slack": 90, "jobs_dead slack": 1,
+				"holds away": 2, "holds back": 1, "terminal_sessions": 3,
 				"engine_disk_used_ratio": 0.25, "engine_disk_limit_ratio": 0.9,
 			},
 		},

@@ -301,7 +301,7 @@ func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
 		t.Errorf("deploy %+v, want one that follows the restored container", again)
 	}
 	list := k.entries(0, incidents.KindDeployBack)
-	if len(list) != 1 || !strings.Contains(list[0].Summary, "DB_POOL: 20 → 2") || !strings.Contains(list[0].Summary, d.Snapshot) {
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "DB_POOL: 20 → 2") || !strings.Contains(list[0].Summary, "that was rolled back") {
 		t.Errorf("entries %+v", list)
 	}
 	if n := len(k.entries(0, incidents.KindDeploy)); n != 1 {

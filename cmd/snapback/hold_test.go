@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/slackfake"
+)
+
+// holding is a night with a Compose project, whose second file was rolled back.
+type holding struct {
+	*night
+	project  *enginetest.Project
+	name     string // the container's
+	good     string // the first file
+	bad      string // the second one
+	badImage string
+	incident string // PagerDuty's ID
+	alert    slackfake.Message
+}
+
+func (n *night) version(number int) string {
+	n.t.Helper()
+	return n.Image(fmt.Sprintf("shop:1.4%d", number), fmt.Sprintf("ENV VERSION=%d\nCMD [\"/app\", \"serve\", \"-addr=\"]", number))
+}
+
+// file is a Compose file with one service.
+func (n *night) file(image, pool string) string {
+	return fmt.Sprintf(`version: "2.4"
+services:
+  web:
+    image: %s
+    environment: {DB_POOL: "%s", API_KEY: "hunter2-%s-hunter2"}
+    labels: {snapback.enable: "true", %s, snapback.pagerduty.service: PSHOP01, snapback.slack.channel: C0ALERTS}
+`, image, pool, pool, strings.Replace(n.Only(), "=", ": ", 1))
+}
+
+func (h *holding) up(file string) {
+	h.t.Helper()
+	h.project.Write(file)
+	h.project.Compose("up", "-d", "--timeout", "1")
+}
+
+func (h *holding) awaitRows(what, query string, n int) {
+	h.t.Helper()
+	limit, tick := time.After(2*time.Minute), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for h.count(query) < n {
+		select {
+		case <-tick.C:
+		case <-limit:
+			h.t.Fatalf("it did not come to pass that %s", what)
+		}
+	}
+}
+
+func (h *holding) awaitDeploys(n int) {
+	h.t.Helper()
+	h.awaitRows(fmt.Sprintf("%d deploys are seen", n), `SELECT count(*) FROM deploys`, n)
+}
+
+// restored runs both files, and taps on Restore in the alert.
+func restored(t *testing.T, n *night, c enginetest.Compose) *holding {
+	t.Helper()
+	n.env["SNAPBACK_BASELINE_AFTER"] = "400ms"
+	h := &holding{night: n, badImage: n.version(2)}
+	h.good, h.bad = n.file(n.version(1), "20"), n.file(h.badImage, "2")
+	n.start()
+	h.project = n.Project(c, h.good)
+	h.name = h.project.Container("web", 1)
+	h.up(h.good)
+	h.awaitRows("there is a baseline", `SELECT count(*) FROM snapshots WHERE reason = 'baseline'`, 1)
+	h.up(h.bad)
+	h.awaitDeploys(1)
+	h.incident = n.service.Trigger("Checkout error rate above 5 %").ID()
+	h.alert = n.channel.ExpectMessage(t, "Checkout error rate above 5 %", "[Restore pre-deploy-")
+	h.tapRestore(h.alert)
+	h.alert = h.alert.ExpectUpdate(t, "is back on pre-deploy-", "On hold: "+h.name+" 1.42", "[Release]")
+	return h
+}
+
+// tapRestore taps on the message's Restore button, and waits until that restore is verified.
+func (h *holding) tapRestore(m slackfake.Message) {
+	h.t.Helper()
+	button, ok := restoreButton(m)
+	if !ok {
+		h.t.Fatalf("no Restore button:\n%s", m)
+	}
+	const verified = `SELECT count(*) FROM restores WHERE state = 'verified'`
+	before := h.count(verified)
+	if answer := h.maria.Tap(button); answer.Status != 200 {
+		h.t.Fatalf("tapping Restore: %+v", answer)
+	}
+	h.awaitRows("the restore is verified", verified, before+1)
+}
+
+func (h *holding) runs() string {
+	h.t.Helper()
+	return h.Docker("inspect", "-f", "{{json .Config.Env}}", h.name)
+}
+
+// exit runs a command of the program, and returns its exit code and what it said.
+func (h *holding) exit(args ...string) (int, string) {
+	h.t.Helper()
+	vars := map[string]string{"SNAPBACK_URL": h.bot.url, "SNAPBACK_TOKEN": apiToken}
+	var out bytes.Buffer
+	err := run(h.t.Context(), args, func(k string) string { return vars[k] }, strings.NewReader(""), &out, &out)
+	return exitCode(err), out.String()
+}
+
+// TestOldComposeFileThatComesBackIsSeenAndRestoredAgain is the story of a hold, by a real `docker compose up` of the old file.
+func TestOldComposeFileThatComesBackIsSeenAndRestoredAgain(t *testing.T) {
+	enginetest.EachCompose(t, func(t *testing.T, c enginetest.Compose) {
+		t.Parallel()
+		h := restored(t, newNightOn(t, enginetest.New(t)), c)
+		if status, answer := h.call("GET", "/containers/"+h.name+"/hold", ""); status != 200 || strings.Contains(fmt.Sprint(answer), "hunter2") {
+			t.Fatalf("the hold: %d %v", status, answer)
+		}
+		if code, said := h.exit("snapshot", "create", h.name, "--pre-deploy"); code != exitHeld || !strings.Contains(said, "1.42 is on hold since") {
+			t.Errorf("a deploy while there is a hold: exit code %d, %s", code, said)
+		}
+
+		h.up(h.bad)
+		alert := h.alert.ExpectUpdate(t, "1.42 is back since", "the deploy that was rolled back at", "[Restore pre-deploy-", "[Release]")
+		reply := alert.ExpectReply(t, "⛔", "1.42 is back: the deploy that was rolled back at", "[Restore pre-deploy-", "[Release]")
+		if !reply.Broadcast {
+			t.Errorf("the channel is not told:\n%s", reply)
+		}
+		h.tapRestore(reply)
+		if env := h.runs(); !strings.Contains(env, "DB_POOL=20") {
+			t.Errorf("after the second restore it runs with %s", env)
+		}
+		h.alert = alert.ExpectUpdate(t, "is back on pre-deploy-", "On hold: ", "[Undo]")
+
+		h.maria.Command(h.channel, "/snapback", "status")
+		h.maria.ExpectEphemeral(t, h.channel, "✋", "1.42 is on hold since", "by Maria")
+		if answer := h.maria.Tap(h.alert.Button("Release")); answer.Status != 200 {
+			t.Fatalf("tapping Release: %+v", answer)
+		}
+		h.alert.ExpectReply(t, "Maria released the hold on ", "1.42")
+		if status, answer := h.call("GET", "/containers/"+h.name+"/hold", ""); status != 404 || answer["code"] != "not_held" {
+			t.Errorf("after Release: %d %v", status, answer)
+		}
+		h.checkStory()
+	})
+}
+
+// checkStory looks whether the post-mortem has all of it, and the database no secret.
+func (h *holding) checkStory() {
+	h.t.Helper()
+	_, answer := h.call("GET", "/incidents/"+h.incident+"/export?format=md", "")
+	text, _ := answer["text"].(string)
+	for _, want := range []string{"On hold: ", "is back: the deploy that was rolled back at", "released the hold on"} {
+		if !strings.Contains(text, want) {
+			h.t.Errorf("the post-mortem does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(h.dump(), "hunter2") {
+		h.t.Error("a secret is in the database")
+	}
+	if n := h.count(`SELECT count(*) FROM timeline WHERE kind = '` + string(incidents.KindDeployBack) + `'`); n != 1 {
+		h.t.Errorf("it was told %d times", n)
+	}
+}
+
+// TestPipelinesOfTheDocsAreStoppedByAHold runs each script of docs/hold.md against a bot.
+func TestPipelinesOfTheDocsAreStoppedByAHold(t *testing.T) {
+	enginetest.EachCompose(t, func(t *testing.T, c enginetest.Compose) {
+		t.Parallel()
+		h := restored(t, newNightOn(t, enginetest.New(t)), c)
+		fix := h.version(3)
+		scripts := scriptsOf(t, filepath.Join("..", "..", "docs", "hold.md"))
+		if len(scripts) != 3 {
+			t.Fatalf("%d scripts: %q", len(scripts), scripts)
+		}
+		for _, script := range scripts {
+			if out, err := h.shell(script, h.badImage); err == nil || !strings.Contains(out, `"code":"held"`) || !strings.Contains(out, "1.42 is on hold since") {
+				t.Errorf("what is on hold gets through: %v\n%s\n%s", err, script, out)
+			}
+			if out, err := h.shell(script, fix); err != nil {
+				t.Errorf("the fix does not get through: %v\n%s\n%s", err, script, out)
+			}
+		}
+		if code, said := h.exit("snapshot", "create", h.name, "--pre-deploy", "--deploying", fix); code != 0 {
+			t.Errorf("the fix does not get through: %d %s", code, said)
+		}
+		if code, said := h.exit("snapshot", "create", h.name, "--pre-deploy", "--override"); code != 0 {
+			t.Errorf("override: %d %s", code, said)
+		}
+	})
+}
+
+// shell runs a script as a pipeline does.
+func (h *holding) shell(script, image string) (string, error) {
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-eo", "pipefail", "-c", script)
+	cmd.Env = append(os.Environ(), "SNAPBACK_URL="+h.bot.url, "SNAPBACK_TOKEN="+apiToken, "CONTAINER="+h.name, "IMAGE="+image)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// scriptsOf are the blocks of a page that a shell runs: whole ones of sh, and the texts after | in those of YAML.
+func scriptsOf(t *testing.T, path string) (scripts []string) {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, block := range strings.Split(string(page), "```") {
+		kind, text, _ := strings.Cut(block, "\n")
+		switch {
+		case i%2 == 0:
+		case kind == "sh":
+			scripts = append(scripts, text)
+		case kind == "yaml":
+			_, text, _ = strings.Cut(text, "|\n")
+			scripts = append(scripts, text)
+		}
+	}
+	return scripts
+}
