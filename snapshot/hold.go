@@ -137,7 +137,7 @@ func (r Returned) Sentence(name, now string, zone *time.Location) string {
 	}
 	s := fmt.Sprintf("%s is back: the deploy that was rolled back at %s", r.Hold.What(), at)
 	if len(r.Other) > 0 {
-		return s + ", but with another " + OneLine(r.Other, 3)
+		return s + "; different now: " + OneLine(r.Other, 3)
 	}
 	return s + " (" + OneLine(r.Back, 3) + ")"
 }

@@ -5,3 +5,6 @@ var (
 	PageAfter  = pageAfter
 	PageBefore = pageBefore
 )
+
+// Tellers chooses the timelines that hear of a deploy.
+var Tellers = tellers

@@ -18,7 +18,7 @@ const holding = `status <> 'resolved' AND opened_at > now() - interval '7 days'`
 // Referred implements watch.Retention: what open incidents have restored from and what that has replaced, and whatever
 // their timelines name; of those that may offer this container, being of its service or of one that no container names, the
 // snapshots of deploys in the day before and the day after they opened, and that of the last deploy before. What an undo would
-// need is referred to as well.
+// need is referred to as well, and what a deploy on hold would be replaced with once more.
 func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) {
 	rows, err := db.pool.Query(ctx, `
 		WITH open AS (SELECT id, opened_at, service_id FROM incidents WHERE `+holding+`),
@@ -36,6 +36,8 @@ func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) 
 		SELECT s.id FROM snapshots s WHERE s.key = $1 AND s.deleted_at IS NULL AND (
 			s.name IN (SELECT name FROM named WHERE name IS NOT NULL)
 			OR EXISTS (SELECT FROM restores r JOIN open o ON r.incident_id = o.id WHERE r.snapshot_id = s.id)
+			OR EXISTS (SELECT FROM holds h JOIN restores r ON r.id = h.restore_id
+				WHERE `+isOn+` AND h.since > now() - interval '7 days' AND r.snapshot_id = s.id)
 			OR EXISTS (SELECT FROM restores r WHERE r.key = $1 AND (r.record->'plan'->>'before_id')::bigint = s.id
 				AND (r.kept_until IS NOT NULL OR r.incident_id IN (SELECT id FROM open))))`, key)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/pagerdutyfake"
 	"github.com/snapback/snapback/internal/slackfake"
 )
 
@@ -228,4 +229,95 @@ func scriptsOf(t *testing.T, path string) (scripts []string) {
 		}
 	}
 	return scripts
+}
+
+// shop is a container that was replaced, and restored over the API, within the incident if there is one.
+func (n *night) shopRestored(labels ...string) (shop string, bad []string) {
+	n.t.Helper()
+	shop = n.Name("shop")
+	n.Run(shop, append(labels, "--env", "DB_POOL=20", n.version(1))...)
+	n.start()
+	n.pollUntil("the watch knows what runs", func() bool { return n.count(`SELECT count(*) FROM containers`) == 1 })
+	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
+		n.t.Fatalf("taking a snapshot: %d %v", status, answer)
+	}
+	bad = append(labels[:len(labels):len(labels)], "--env", "DB_POOL=2", n.version(2))
+	n.deploy(shop, bad, 1)
+	if status, answer := n.call("PATCH", "/containers/"+shop+"/snapshots/pre-deploy-2255", "{}"); status != 200 {
+		n.t.Fatalf("restoring: %d %v", status, answer)
+	}
+	return shop, bad
+}
+
+// deploy replaces a container, and waits until that many deploys are seen.
+func (n *night) deploy(name string, args []string, seen int) {
+	n.t.Helper()
+	n.Docker("rm", "-f", name)
+	n.Run(name, args...)
+	n.pollUntil("the deploy is seen", func() bool { return n.count(`SELECT count(*) FROM deploys`) == seen })
+}
+
+func TestHoldOutsideOfAnyIncidentIsToldInTheChannel(t *testing.T) {
+	n := newNight(t)
+	shop, bad := n.shopRestored("--label", "snapback.slack.channel=C0ALERTS")
+	asked := n.channel.ExpectMessage(t, "asked to restore")
+	on := asked.ExpectReply(t, "✋ On hold: "+shop+" 1.42", "or until somebody releases it", "[Release]")
+	n.deploy(shop, bad, 2)
+	back := n.channel.ExpectMessage(t, "⛔ "+shop+" 1.42 is back: the deploy that was rolled back at", "[Restore pre-deploy-2255]", "[Release]")
+	if answer := n.maria.Tap(back.Button("Restore pre-deploy-2255")); answer.Status != 200 {
+		t.Fatalf("tapping Restore: %+v", answer)
+	}
+	n.pollUntil("it is restored once more", func() bool { return n.count(`SELECT count(*) FROM restores WHERE state = 'verified'`) == 2 })
+	if answer := n.maria.Tap(on.Button("Release")); answer.Status != 200 {
+		t.Fatalf("tapping Release: %+v", answer)
+	}
+	n.channel.ExpectMessage(t, "🔓 Maria released the hold on "+shop+" 1.42")
+	if answer := n.maria.Tap(on.Button("Release")); answer.Status != 200 {
+		t.Fatalf("tapping Release again: %+v", answer)
+	}
+	n.maria.ExpectEphemeral(t, n.channel, "nothing is on hold there any more")
+}
+
+func TestReleaseTakesThePermissionToRestore(t *testing.T) {
+	n := newNight(t)
+	shop, _ := n.shopRestored("--label", "snapback.slack.channel=C0ALERTS", "--label", "snapback.restore.allow=U0OTHER")
+	on := n.channel.ExpectMessage(t, "asked to restore").ExpectReply(t, "✋ On hold: ", "[Release]")
+	if answer := n.maria.Tap(on.Button("Release")); answer.Status != 200 {
+		t.Fatalf("tapping Release: %+v", answer)
+	}
+	n.maria.ExpectEphemeral(t, n.channel, "Nothing was done: only these may release the hold on "+shop)
+	if status, answer := n.call("GET", "/containers/"+shop+"/hold", ""); status != 200 {
+		t.Errorf("after a refused Release: %d %v", status, answer)
+	}
+	n.pollUntil("the refusal is on the timeline", func() bool { return n.count(`SELECT count(*) FROM timeline WHERE kind = 'refused'`) == 1 })
+}
+
+// TestHoldOfASuspectIsToldInItsIncident has a container that names no service: an alert shows it since it was deployed last.
+func TestHoldOfASuspectIsToldInItsIncident(t *testing.T) {
+	n := newNight(t)
+	shop := n.Name("shop")
+	n.Run(shop, "--env", "DB_POOL=20", n.version(1))
+	n.start()
+	n.pollUntil("the watch knows what runs", func() bool { return n.count(`SELECT count(*) FROM containers`) == 1 })
+	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
+		t.Fatalf("taking a snapshot: %d %v", status, answer)
+	}
+	bad := []string{"--env", "DB_POOL=2", n.version(2)}
+	n.deploy(shop, bad, 1)
+	incident := n.service.Trigger("High error rate on shop")
+	alert := n.channel.ExpectMessage(t, "High error rate on shop", "[Restore pre-deploy-2255")
+	button, _ := restoreButton(alert)
+	n.maria.Tap(button)
+	alert = alert.ExpectUpdate(t, "On hold: "+shop+" 1.42")
+	n.deploy(shop, bad, 2)
+	alert.ExpectReply(t, "⛔ "+shop+" 1.42 is back")
+	alert = alert.ExpectUpdate(t, "1.42 is back since", "[Restore pre-deploy-2255")
+
+	if err := incident.Resolve(pagerdutyfake.User{ID: "PMARIA1", Name: "Maria", Email: "maria@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	alert.ExpectUpdate(t, "Resolved")
+	if status, answer := n.call("GET", "/containers/"+shop+"/hold", ""); status != 404 {
+		t.Errorf("after the incident was resolved: %d %v", status, answer)
+	}
 }

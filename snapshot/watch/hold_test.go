@@ -180,3 +180,27 @@ func TestTwoBotsTellOnceThatADeployIsBack(t *testing.T) {
 		t.Errorf("told %q", back)
 	}
 }
+
+// TestRestoreIsNotVerifiedWithoutItsHold has the database refuse the hold. Both are written, or neither.
+func TestRestoreIsNotVerifiedWithoutItsHold(t *testing.T) {
+	h := rollBack(t)
+	h.deploy(append(h.bad, h.version(3))...)
+	h.AwaitDeploys(h.key, 2)
+	exec := func(sql string) { h.T.Helper(); snapshottest.Must(h.DB.Pool().Exec(t.Context(), sql)) }
+	exec(`CREATE SEQUENCE tries`) // which a transaction that is rolled back does not set back
+	exec(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries'); RAISE EXCEPTION 'no'; END $$`)
+	exec(`CREATE TRIGGER refuse BEFORE INSERT ON holds FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	c := h.Container(h.name)
+	r := snapshottest.Must(h.Restorer.Request(t.Context(), restore.Ask{Container: c, Snapshot: h.restore.Snapshot, By: h.By()}))
+	h.Until("the hold is refused twice", func() (twice bool) {
+		err := h.DB.Pool().QueryRow(t.Context(), `SELECT is_called AND last_value > 1 FROM tries`).Scan(&twice)
+		return err == nil && twice
+	})
+	if now := snapshottest.Must(h.DB.Restore(t.Context(), r.ID)); now.State != restore.Started {
+		t.Errorf("without its hold it is %s", now.State)
+	}
+	exec(`DROP TRIGGER refuse ON holds`)
+	if now := h.Wait(r.ID); now.State != restore.Verified || len(h.holds()) != 2 {
+		t.Errorf("it is %s, on hold: %+v", now.State, h.holds())
+	}
+}
