@@ -93,7 +93,7 @@ func backLine(v View) string {
 
 // releaseButton asks first. Clients may leave the question out.
 func releaseButton(incident int64, key, what string) *slack.ButtonBlockElement {
-	text := what + " may be deployed again: pipelines are let through, and nobody is told when it comes back."
+	text := what + " may be deployed again, and pipelines are let through."
 	return button(actRelease, "Release", value{Incident: incident, Key: keyHash(key)}).WithConfirm(
 		confirm("Release the hold?", literal(text, maxConfirmText), "Release"))
 }

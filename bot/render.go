@@ -27,7 +27,7 @@ func Render(v View) Rendering {
 	if v.Incident.Open() {
 		blocks = append(blocks, containers(v)...)
 	}
-	if v.Restore != nil {
+	if v.Restore != nil && !v.back().is { // what it has put back does not run any more
 		blocks = append(blocks, section(progress(v)))
 	}
 	blocks = append(blocks, holdBlocks(v)...)

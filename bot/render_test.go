@@ -56,8 +56,28 @@ func restoring(state restore.State, phases int) func(*bot.View) {
 	}
 }
 
+// onHold is the message after a restore.
+func onHold(v *bot.View) {
+	restoring(restore.Verified, len(restored().Phases))(v)
+	v.Restore.VerifiedAt = at("03:46")
+	v.Restore.KeptUntil = at("03:46").Add(24 * time.Hour)
+	v.Holds = []snapshot.Hold{{
+		ID: 1, Key: v.Containers[0].Container.Key, Container: v.Containers[0].Container.Name, Snapshot: "pre-deploy-2255", Since: at("03:46"), Ref: "shop:1.42",
+		Image: snapshot.Image{ID: "sha256:42"}, Changes: append(theChanges(), snapshot.Change{Attribute: "image ID", Before: "41", After: "42"}),
+	}}
+}
+
 var renderings = map[string]func(*bot.View){
 	"triggered": func(*bot.View) {},
+	"on_hold": onHold,
+	"deploy_back": func(v *bot.View) {
+		onHold(v)
+		c := &v.Containers[0]
+		again := theDeploy()
+		again.At, c.Since = at("03:58"), &again
+		v.Holds[0].BackID, v.Holds[0].BackAt = c.Container.ID, at("03:58")
+		v.Told = "✅ Flat since 03:49"
+	},
 	"own_container": func(v *bot.View) {
 		c := &v.Containers[0]
 		c.Container.Carries, c.Offers, c.Deploy = "this bot runs in it, or in its network, and would end itself halfway", nil, nil
