@@ -271,7 +271,7 @@ func TestHoldOutsideOfAnyIncidentIsToldInTheChannel(t *testing.T) {
 	if answer := n.maria.Tap(on.Button("Release")); answer.Status != 200 {
 		t.Fatalf("tapping Release: %+v", answer)
 	}
-	n.channel.ExpectMessage(t, "🔓 Maria released the hold on "+shop+" 1.42")
+	n.channel.ExpectMessage(t, "Maria asked to restore").ExpectReply(t, "🔓 Maria released the hold on "+shop+" 1.42")
 	if answer := n.maria.Tap(on.Button("Release")); answer.Status != 200 {
 		t.Fatalf("tapping Release again: %+v", answer)
 	}
