@@ -69,7 +69,7 @@ func onHold(v *bot.View) {
 
 var renderings = map[string]func(*bot.View){
 	"triggered": func(*bot.View) {},
-	"on_hold": onHold,
+	"on_hold":   onHold,
 	"deploy_back": func(v *bot.View) {
 		onHold(v)
 		c := &v.Containers[0]
