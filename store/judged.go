@@ -12,7 +12,7 @@ import (
 )
 
 // Restored implements flat.Journal. The deploy that a restore took back is the one that its snapshot was kept from, or the last
-// one before the alert.
+// one before the alert. Once that deploy is back, errors tell nothing of the restore.
 func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 	rows, err := db.pool.Query(ctx, `
 		SELECT r.id, r.incident_id, r.key, r.container, r.snapshot, r.requested_by->'Actor'->>'name', r.record->'plan'->'volumes' IS NOT NULL,
@@ -24,6 +24,7 @@ func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 		WHERE r.entered_at > now() - interval '6 hours' AND r.kind = 'restore' AND r.state = 'verified' AND r.undone_by IS NULL
 			AND i.status <> 'resolved'
 			AND NOT EXISTS (SELECT FROM restores l WHERE l.key = r.key AND l.id > r.id AND l.state NOT IN ('refused', 'reverted'))
+			AND NOT EXISTS (SELECT FROM holds h WHERE h.restore_id = r.id AND h.back_id IS NOT NULL)
 		ORDER BY r.id`)
 	if err != nil {
 		return nil, away(err)
@@ -52,7 +53,8 @@ func (db *DB) TellErrors(ctx context.Context, r flat.Restored, to flat.State, at
 	err := db.tx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE restores SET errors = @to, errors_at = @at
 			WHERE id = @id AND errors = @from AND undone_by IS NULL AND state = 'verified'
-				AND NOT EXISTS (SELECT FROM restores l WHERE l.key = restores.key AND l.id > restores.id AND l.state NOT IN ('refused', 'reverted'))`,
+				AND NOT EXISTS (SELECT FROM restores l WHERE l.key = restores.key AND l.id > restores.id AND l.state NOT IN ('refused', 'reverted'))
+				AND NOT EXISTS (SELECT FROM holds h WHERE h.restore_id = restores.id AND h.back_id IS NOT NULL)`,
 			pgx.NamedArgs{"id": r.ID, "from": r.State, "to": to, "at": at})
 		if err != nil {
 			return err

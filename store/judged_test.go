@@ -230,6 +230,16 @@ func TestARestoreOfWhatIsNotMeasuredIsNotJudged(t *testing.T) {
 	o.want(o.judged(5*time.Minute, 9*time.Minute), "errors.falling 5m35s", "errors.flat 8m25s")
 }
 
+// TestErrorsAreNotJudgedOnceTheDeployIsBack: what is counted then tells nothing of the restore.
+func TestErrorsAreNotJudgedOnceTheDeployIsBack(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 15*time.Minute, 1.0/60, 1)
+	_, err := o.db.Pool().Exec(t.Context(), `INSERT INTO holds (restore_id, key, incident_id, since, image, image_id, changes, document, back_id, back_at)
+		VALUES ($1, 'shop', $2, now(), 'shop:1.42', 'sha256:42', '[]', '', 'again', now())`, o.restore.ID, o.incident)
+	testkit.OK(t, err)
+	o.want(o.judged(5*time.Minute, 15*time.Minute))
+}
+
 func TestAnUndoANewRestoreAndAResolveEndTheJudging(t *testing.T) {
 	o := outages(t)
 	o.errors(5*time.Minute, 40*time.Minute, 1.0/60, 1)

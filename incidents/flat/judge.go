@@ -29,7 +29,7 @@ type Restored struct {
 type Journal interface {
 	Store
 	// Restored lists the restores whose errors are to be judged: verified within the last hours, in an open incident, not
-	// undone, and with no later restore of the same container.
+	// undone, with no later restore of the same container, and while what they rolled back is not back.
 	Restored(ctx context.Context) ([]Restored, error)
 	// TellErrors writes that to is said of a restore from at on, with its entry and when its incident was flat, all or
 	// nothing. It returns false, and writes nothing, when another bot was quicker or the restore is no more to be judged.
