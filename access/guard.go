@@ -86,6 +86,7 @@ func New(c Config) *Guard {
 	g.accounts = newMemory(c.Now, c.Slack.Account)
 	g.groups = newMemory(c.Now, c.Slack.Members)
 	g.channels = newMemory(c.Now, c.Slack.ChannelMembers)
+	g.channels.fail = channelsFail
 	if c.Rota != nil {
 		g.rota = newMemory(c.Now, c.Rota.OnCall)
 	}

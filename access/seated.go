@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // MayFromConsole says whether somebody who has signed in with a passkey may. They tap in no channel, so that the rule of the
@@ -41,11 +42,19 @@ func (g *Guard) MayFromConsole(ctx context.Context, w Wish) (err error) {
 	return &Denial{Why: OtherChannel, Home: g.Home(w.Labels)}
 }
 
+// A page that stands open asks every few seconds: Slack's silence is taken for an answer for a while, and not waited for.
+const (
+	channelsFail    = 10 * time.Second
+	channelPatience = 3 * time.Second
+)
+
 // InChannel says whether somebody is a member of a channel; "" is none. An error is Slack's silence.
 func (g *Guard) InChannel(ctx context.Context, slackID, channel string) (bool, error) {
 	if slackID == "" || channel == "" {
 		return false, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, channelPatience)
+	defer cancel()
 	members, err := g.channels.of(ctx, channel)
 	if err != nil {
 		g.Logger.Warn("asking who is in a channel", "channel", channel, "err", err)

@@ -136,6 +136,9 @@ func (d *Directory) Members(ctx context.Context, group string) ([]string, error)
 func (d *Directory) ChannelMembers(ctx context.Context, channel string) (all []string, err error) {
 	for cursor := ""; ; {
 		page, next, err := d.api.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: channel, Cursor: cursor, Limit: 1000})
+		if slackCode(err) == "channel_not_found" { // no channel, or a private one without the bot: no alert goes there either
+			return nil, nil
+		}
 		if err != nil {
 			return nil, wrap("asking who is in channel "+channel, err)
 		}

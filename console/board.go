@@ -69,11 +69,37 @@ func (c *Console) lookUp(ctx context.Context) (sight, error) {
 		return seen, err
 	}
 	for _, one := range list {
-		seen.containers = append(seen.containers, shown{one, viewOfContainer(one, deploys, counted, seen.incidents, seen.at)})
+		d, err := c.lastDeploy(ctx, deploys, one.Key)
+		if err != nil {
+			return seen, err
+		}
+		seen.containers = append(seen.containers, shown{one, viewOfContainer(one, d, counted, seen.incidents, seen.at)})
 	}
 	order(seen.containers)
 	if c.Engine != nil && c.Engine(ctx) != nil {
 		seen.trouble = "The container engine doesn't answer. What runs is shown as it was last seen."
 	}
 	return seen, nil
+}
+
+// undoneWithin is how old a deploy may be for which it is looked up whether a restore has undone it.
+const undoneWithin = 24 * time.Hour
+
+func (c *Console) lastDeploy(ctx context.Context, all map[string]snapshot.Deploy, key string) (*deployView, error) {
+	d, ok := all[key]
+	if !ok {
+		return nil, nil
+	}
+	v := &deployView{At: d.At, Line: snapshot.OneLine(d.Changes, 3)}
+	if v.Line == "" {
+		v.Line = "nothing changed"
+	}
+	if c.now().Sub(d.At) > undoneWithin {
+		return v, nil
+	}
+	undone, is, err := c.Data.RolledBack(ctx, d)
+	if is {
+		v.Undone = undone.By
+	}
+	return v, err
 }

@@ -17,6 +17,8 @@ type Config struct {
 	Access     Access
 	Containers Containers
 	Data       Data
+	Restorer   Restorer
+	Timeline   Timeline
 
 	Engine func(context.Context) error // says why the engine does not answer; nil: nobody asks
 	Every  time.Duration               // how often what is shown is looked up while somebody looks; 0: 3 s
@@ -84,6 +86,9 @@ func (c *Console) Handler() http.Handler {
 		{"GET", "/console/session", c.sameSite(c.known(c.session))},
 		{"GET", "/console/home", c.sameSite(c.known(c.home))},
 		{"GET", "/console/live", c.sameSite(c.known(c.live))},
+		{"GET", "/console/container", c.sameSite(c.known(c.container))},
+		{"POST", "/console/restore", c.fromHere(c.known(c.restore))},
+		{"POST", "/console/undo", c.fromHere(c.known(c.undo))},
 	} {
 		mux.Handle(r.method+" "+r.path, c.answer(r.h)) // GET takes HEAD as well
 		mux.Handle(r.path, c.answer(func(http.ResponseWriter, *http.Request) error { return errMethod }))

@@ -18,7 +18,6 @@ import (
 
 // homeView is what Home shows to one person. Times are UTC.
 type homeView struct {
-	At         time.Time       `json:"at"` // when it was looked up
 	Name       string          `json:"name"`
 	Incidents  []incidentView  `json:"incidents"`
 	Containers []containerView `json:"containers"`
@@ -54,8 +53,9 @@ type containerView struct {
 }
 
 type deployView struct {
-	At   time.Time `json:"at"`
-	Line string    `json:"line"` // what it changed, secrets masked
+	At     time.Time `json:"at"`
+	Line   string    `json:"line"`             // what it changed, secrets masked
+	Undone string    `json:"undone,omitempty"` // the snapshot by which a restore has undone it
 }
 
 // errorsView is errors a minute: of the last minutes together, and of each of the last half hour.
@@ -69,12 +69,12 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request, s signin.Session)
 	if err != nil {
 		return err
 	}
-	return c.ok(w, c.homeOf(r.Context(), seen, s))
+	return c.ok(w, map[string]any{"at": seen.at, "view": c.homeOf(r.Context(), seen, s)})
 }
 
 // homeOf leaves out what is not for this person.
 func (c *Console) homeOf(ctx context.Context, seen sight, s signin.Session) homeView {
-	v := homeView{At: seen.at, Name: s.Name, Incidents: []incidentView{}, Containers: []containerView{}, Trouble: seen.trouble}
+	v := homeView{Name: s.Name, Incidents: []incidentView{}, Containers: []containerView{}, Trouble: seen.trouble}
 	mine := map[string]bool{} // PagerDuty services whose containers they see
 	for _, one := range seen.containers {
 		ok, err := c.sees(ctx, s, one.is)
@@ -136,18 +136,12 @@ func viewOfIncident(in incidents.Incident) incidentView {
 	return v
 }
 
-func viewOfContainer(one snapshot.Container, last map[string]snapshot.Deploy, counted map[string][]flat.Minute, open []incidents.Incident, now time.Time) containerView {
+func viewOfContainer(one snapshot.Container, d *deployView, counted map[string][]flat.Minute, open []incidents.Incident, now time.Time) containerView {
 	v := containerView{
 		Key: one.Key, Name: one.Name, Service: one.Service, Image: one.Image, State: one.State, Health: one.Health,
 		StartedAt: one.StartedAt, Elsewhere: one.Elsewhere, Errors: errorsOf(counted[one.Key], now),
 	}
-	if d, ok := last[one.Key]; ok {
-		line := snapshot.OneLine(d.Changes, 2)
-		if line == "" {
-			line = "nothing changed"
-		}
-		v.Deploy = &deployView{At: d.At, Line: line}
-	}
+	v.Deploy = d
 	for _, in := range open {
 		if one.Settings.Names(in.ServiceID) {
 			v.Incident = in.ID

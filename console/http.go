@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/internal/limit"
+	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -42,6 +43,14 @@ type problem struct {
 	Code   string `json:"code"`
 	Says   string `json:"detail"`
 }
+
+// saidError is a refusal that is put in words where it arises.
+type saidError struct {
+	status     int
+	code, says string
+}
+
+func (e *saidError) Error() string { return e.says }
 
 // problems is in the order in which it is looked through.
 var problems = []struct {
@@ -94,6 +103,12 @@ func (c *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			p = row.problem
 			break
 		}
+	}
+	if row, ok := refusals.Find(err); ok && p.Code == "internal" {
+		p = problem{row.Status, row.Code, row.Detail}
+	}
+	if said := (*saidError)(nil); errors.As(err, &said) {
+		p = problem{said.status, said.code, said.says}
 	}
 	if p.Code == "no_passkeys" {
 		p.Says = upperFirst(strings.TrimPrefix(err.Error(), signin.ErrNoPasskeys.Error()+": "))

@@ -66,8 +66,8 @@ func (s *streams) endAll(why error) {
 	}
 }
 
-// live sends Home whenever it changes, as server-sent events, until the session is over. The event ended says so: a browser
-// can't tell from a stream that was refused.
+// live sends Home, or the page of the container that is named, whenever it changes, as server-sent events, until the session is
+// over. The event ended says so: a browser can't tell from a stream that was refused.
 func (c *Console) live(w http.ResponseWriter, r *http.Request, s signin.Session) error {
 	ctx, done := c.streams.open(r.Context(), s.SlackID)
 	defer done()
@@ -86,16 +86,23 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request, s signin.Session)
 func (c *Console) follow(ctx context.Context, out *stream, r *http.Request, s signin.Session) error {
 	tick := time.NewTicker(c.Every)
 	defer tick.Stop()
+	show := c.homeLook
+	if key := r.URL.Query().Get("container"); key != "" {
+		show = c.containerLook(key)
+	}
 	for {
 		if _, err := c.Door.Current(ctx, c.cookieOf(r), false); errors.Is(err, signin.ErrOver) || errors.Is(err, signin.ErrNoSession) {
 			return err
 		}
-		seen, err := c.board.look(ctx, c)
-		if err != nil {
+		name, at, view, err := show(ctx, s)
+		switch {
+		case errors.Is(err, errUnseen):
+			return err
+		case err != nil:
 			c.Logger.Warn("looking things up for the console", "err", err)
 			out.event("trouble", map[string]string{"says": "What runs can't be looked up now. It is tried again."})
-		} else {
-			out.changed(c.homeOf(ctx, seen, s), c.now())
+		default:
+			out.changed(name, at, view, c.now())
 		}
 		if out.err != nil {
 			return out.err
@@ -117,20 +124,27 @@ type stream struct {
 	err  error
 }
 
+// look is what a page shows: the event's name, when it was looked up, and the view without that.
+type look func(ctx context.Context, s signin.Session) (name string, at time.Time, view any, err error)
+
+func (c *Console) homeLook(ctx context.Context, s signin.Session) (string, time.Time, any, error) {
+	seen, err := c.board.look(ctx, c)
+	if err != nil {
+		return "", time.Time{}, nil, err
+	}
+	return "home", seen.at, c.homeOf(ctx, seen, s), nil
+}
+
 // changed sends what is new, and a sign of life from time to time otherwise. When it was looked up is no news.
-func (s *stream) changed(v homeView, now time.Time) {
-	at := v.At
-	v.At = time.Time{}
-	b, err := json.Marshal(v)
+func (s *stream) changed(name string, at time.Time, view any, now time.Time) {
+	b, err := json.Marshal(view)
 	if err != nil {
 		s.err = err
 		return
 	}
 	if !bytes.Equal(b, s.last) {
-		s.last = b
-		v.At = at
-		s.event("home", v)
-		s.sent = now
+		s.last, s.sent = b, now
+		s.event(name, map[string]any{"at": at, "view": json.RawMessage(b)})
 		return
 	}
 	if now.Sub(s.sent) >= heartbeat {
@@ -159,6 +173,8 @@ func (s *stream) end(why error) {
 		code = "session_over"
 	case errors.Is(why, errReplaced):
 		code = "replaced"
+	case errors.Is(why, errUnseen):
+		code = "unseen"
 	}
 	s.event("ended", map[string]string{"code": code})
 }

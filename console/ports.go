@@ -11,6 +11,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Door signs people in; *signin.Service does, and says there what is returned.
@@ -42,6 +43,20 @@ type Containers interface {
 	List(ctx context.Context) ([]snapshot.Container, error)
 }
 
+// Restorer restores; *restore.Restorer does, and says there what it returns.
+type Restorer interface {
+	// Offers holds all that is kept against what runs, in the order in which it is offered, and runs the preflight of the first n.
+	Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]restore.Offer, error)
+	Request(ctx context.Context, ask restore.Ask) (restore.Restore, error)
+	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
+}
+
+// Timeline keeps who did what.
+type Timeline interface {
+	// Record appends an entry. IncidentID 0 is what happened outside any incident.
+	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+}
+
 // Data reads what is written down.
 type Data interface {
 	// AnyPasskey says whether anybody can sign in.
@@ -50,6 +65,14 @@ type Data interface {
 	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
 	// LastDeploys is the newest deploy of each of the containers that have had one.
 	LastDeploys(ctx context.Context, keys []string) (map[string]snapshot.Deploy, error)
+	// Deploys lists the newest of the given containers, at most limit, newest first.
+	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
+	// RolledBack says which restore has undone a deploy; false when none has, or when that was undone itself.
+	RolledBack(ctx context.Context, d snapshot.Deploy) (snapshot.Undone, bool, error)
+	// LatestRestoreOf is the last restore of a container that was asked for; false when there was none.
+	LatestRestoreOf(ctx context.Context, key string) (restore.Restore, bool, error)
+	// Restore reads one. It returns snapshot.ErrUnknownRestore.
+	Restore(ctx context.Context, id int64) (restore.Restore, error)
 	// ErrorMinutesOf is the counted minutes of each of the containers, oldest first.
 	ErrorMinutesOf(ctx context.Context, keys []string, since time.Time) (map[string][]flat.Minute, error)
 }

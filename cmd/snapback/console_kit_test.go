@@ -128,9 +128,14 @@ func (p *phone) open(url string) { p.t.Helper(); p.do(chromedp.Navigate(url)) }
 func quoteJS(s string) string { return "'" + strings.ReplaceAll(s, "'", `\'`) + "'" }
 
 // tap touches the middle of what has that text, once it can be seen and tapped.
-func (p *phone) tap(text string) {
+func (p *phone) tap(text string) { p.t.Helper(); p.tapOne("find", text) }
+
+// tapLast is tap of the last of several.
+func (p *phone) tapLast(text string) { p.t.Helper(); p.tapOne("findLast", text) }
+
+func (p *phone) tapOne(which, text string) {
 	p.t.Helper()
-	find := `[...document.querySelectorAll('button, a, [role=tab]')].find(e => e.innerText.trim().startsWith(` + quoteJS(text) + `) && !e.disabled && e.getBoundingClientRect().height > 0)`
+	find := `[...document.querySelectorAll('button, a, [role=tab]')].` + which + `(e => e.innerText.trim().startsWith(` + quoteJS(text) + `) && !e.disabled && e.getBoundingClientRect().height > 0)`
 	await(p.t, "there is "+text, func() bool { return js[bool](p, `!!(`+find+`)`) })
 	p.do(chromedp.Evaluate[chromedp.Void](find + `.scrollIntoView({block: 'nearest'})`))
 	at := js[[]float64](p, `(r => [r.x + r.width / 2, r.y + r.height / 2])(`+find+`.getBoundingClientRect())`)
@@ -160,7 +165,7 @@ func (p *phone) until(what string, is func() bool) {
 	await(p.t, what, is)
 }
 
-// hears fails when the page has done what its policy forbids, or has erred.
+// wellBehaved fails when the page has done what its policy forbids, or has erred.
 func (p *phone) wellBehaved() {
 	p.t.Helper()
 	if said := js[[]string](p, `window.said ?? []`); len(said) > 0 {

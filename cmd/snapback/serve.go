@@ -215,7 +215,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
 	}
-	bookmark, err := console.New(console.Config{Door: door, Access: guard, Containers: fleet, Data: db, Engine: engine.Ready, Logger: log})
+	bookmark, err := console.New(console.Config{Door: door, Access: guard, Containers: fleet, Data: db, Restorer: restorer, Timeline: db, Engine: engine.Ready, Logger: log})
 	if err != nil {
 		return err
 	}

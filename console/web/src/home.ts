@@ -3,7 +3,7 @@ import type { Container, Home, Incident } from "./model";
 import type { Line } from "./live";
 import { ago, clock, utc } from "./time";
 
-export type State = { home?: Home; line: Line; seen?: string; trouble?: string; query: string };
+export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string };
 
 let headline: HTMLElement, looked: HTMLElement, banner: HTMLElement, body: HTMLElement, search: HTMLInputElement;
 
@@ -25,7 +25,7 @@ export function open(state: State, signOut: () => void): void {
 
 export function draw(state: State): void {
   const now = Date.now(), home = state.home;
-  says(banner, warning(state, now));
+  says(banner, warning(state.line, Boolean(home), state.trouble ?? home?.trouble, now));
   document.body.classList.toggle("old", !state.line.up && Boolean(home));
   if (!home) {
     headline.textContent = "Looking…";
@@ -34,7 +34,7 @@ export function draw(state: State): void {
   const who = document.getElementById("who");
   if (who) who.textContent = home.name;
   says(headline, summary(home, now));
-  looked.textContent = lookedAt(state.seen ?? home.at, now);
+  looked.textContent = lookedAt(state.seen, now);
   const found = (text: string) => text.toLowerCase().includes(state.query.trim().toLowerCase());
   const incidents = home.incidents.filter((i) => found(`${i.title} ${i.service} ${i.number}`));
   const containers = home.containers.filter((c) => found(`${c.name} ${c.service ?? ""} ${c.image}`));
@@ -45,18 +45,16 @@ export function draw(state: State): void {
   );
 }
 
-function says(at: HTMLElement, text: string): void {
+export function says(at: HTMLElement, text: string): void {
   if (at.textContent !== text) at.textContent = text;
   at.hidden = text === "";
 }
 
-// warning is what keeps this from being the whole truth, the worst first.
-function warning(state: State, now: number): string {
-  if (!state.line.up && state.home) {
-    return `Offline since ${clock(new Date(state.line.since).toISOString(), now)}. What is shown is from then. Trying again…`;
-  }
-  if (!state.line.up && now - state.line.since > 3000) return "No answer from the bot. Trying again…";
-  return state.trouble ?? state.home?.trouble ?? "";
+// warning is what keeps what is shown from being the whole truth, the worst first.
+export function warning(line: Line, known: boolean, trouble: string | undefined, now: number): string {
+  if (!line.up && known) return `Offline since ${clock(new Date(line.since).toISOString(), now)}. What is shown is from then. Trying again…`;
+  if (!line.up && now - line.since > 3000) return "No answer from the bot. Trying again…";
+  return trouble ?? "";
 }
 
 // summary answers the screen's question: is anything wrong?
@@ -70,7 +68,7 @@ function summary(home: Home, now: number): string {
   return `All quiet. ${many(home.containers.length, "container")}${last ? `, last deploy ${clock(last.at, now)}` : ""}.`;
 }
 
-function lookedAt(seen: string, now: number): string {
+export function lookedAt(seen: string, now: number): string {
   return now - Date.parse(seen) < 15_000 ? "Looked just now" : `Looked ${ago(seen, now)} ago`;
 }
 
@@ -119,7 +117,7 @@ function time(iso: string, now: number): HTMLElement {
 
 function row(c: Container, now: number): HTMLElement {
   const word = stateWord(c);
-  return make("li", { class: "row" },
+  return make("li", {}, make("a", { class: "row", href: `#/c/${encodeURIComponent(c.key)}` },
     make("div", { class: "line" },
       make("span", { class: `shape ${word.mood}`, "aria-hidden": "true" }),
       make("strong", {}, c.name),
@@ -127,11 +125,16 @@ function row(c: Container, now: number): HTMLElement {
     make("div", { class: "line second" },
       make("span", { class: "image", title: c.image }, tag(c.image)),
       c.errors ? errors(c.errors) : null),
-    c.deploy ? make("p", { class: "deploy" }, `${clock(c.deploy.at, now)}: ${c.deploy.line}`) : null);
+    c.deploy ? make("p", { class: "deploy" }, `${clock(c.deploy.at, now)}: ${c.deploy.line}${undone(c)}`) : null));
+}
+
+// undone says that a restore has taken the last deploy back: what it changed is not what runs.
+export function undone(c: Container): string {
+  return c.deploy?.undone ? `. Undone: ${c.deploy.undone} was restored` : "";
 }
 
 // tag is what tells images apart: the end of the name.
-function tag(image: string): string {
+export function tag(image: string): string {
   if (image.startsWith("sha256:")) return image.slice(7, 19);
   const at = image.indexOf("@");
   return (at > 0 ? image.slice(0, at) : image).split("/").pop() ?? image;
@@ -141,7 +144,7 @@ function broken(c: Container): boolean {
   return stateWord(c).mood === "bad";
 }
 
-function stateWord(c: Container): { text: string; mood: "good" | "bad" | "unsure" } {
+export function stateWord(c: Container): { text: string; mood: "good" | "bad" | "unsure" } {
   const where = c.elsewhere ? ", at another bot" : "";
   if (c.state === "running") {
     if (c.health === "unhealthy") return { text: `unhealthy${where}`, mood: "bad" };
@@ -152,7 +155,7 @@ function stateWord(c: Container): { text: string; mood: "good" | "bad" | "unsure
   return { text: `${c.state}${where}`, mood: bad ? "bad" : "unsure" };
 }
 
-function errors(e: { rate: number; minutes: (number | null)[] }): HTMLElement {
+export function errors(e: { rate: number; minutes: (number | null)[] }): HTMLElement {
   const many = e.rate > 0;
   return make("span", { class: "errors" }, sparkline(e.minutes), make("span", { class: many ? "rate bad" : "rate" }, `${e.rate} err/min`));
 }

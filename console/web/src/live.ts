@@ -1,14 +1,12 @@
-import type { Home } from "./model";
-
 export type Line = { up: boolean; since: number }; // since when it is as it is; ms
 
-type Heard = { home(h: Home): void; alive(at: string): void; line(l: Line): void; trouble(says: string): void; over(code: string): void };
+type Heard = { view(v: unknown, at: string): void; alive(at: string): void; line(l: Line): void; trouble(says: string): void; over(code: string): void };
 
 // silence is how long nothing may come: the server says something every ten seconds.
 const silence = 16_000;
 
-// follow hears what the server sends until it is over, and comes back after whatever goes wrong. It returns what ends it.
-export function follow(heard: Heard): () => void {
+// follow hears what the server sends of Home, or of the container that what names, until it is over, and comes back after whatever goes wrong. What it returns ends it.
+export function follow(what: string, heard: Heard): () => void {
   let source: EventSource | undefined;
   let timer = 0, wait = 500, up = false, last = Date.now(), done = false;
   const say = (now: boolean) => {
@@ -34,12 +32,18 @@ export function follow(heard: Heard): () => void {
     clearTimeout(timer);
     source?.close();
     timer = window.setTimeout(lost, silence);
-    source = new EventSource("/console/live");
+    source = new EventSource(`/console/live${what}`);
     source.onerror = () => {
       lost();
       void fetch("/console/session", { cache: "no-store" }).then((r) => { if (r.status === 401) stop("session_over"); }, () => undefined);
     };
-    source.addEventListener("home", (e) => { alive(); heard.home(JSON.parse(e.data) as Home); });
+    const shown = (e: MessageEvent<string>) => {
+      alive();
+      const { view, at } = JSON.parse(e.data) as { view: unknown; at: string };
+      heard.view(view, at);
+    };
+    source.addEventListener("home", shown);
+    source.addEventListener("container", shown);
     source.addEventListener("alive", (e) => { alive(); heard.alive((JSON.parse(e.data) as { at: string }).at); });
     source.addEventListener("trouble", (e) => { alive(); heard.trouble((JSON.parse(e.data) as { says: string }).says); });
     source.addEventListener("ended", (e) => {

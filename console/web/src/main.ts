@@ -1,35 +1,68 @@
 import "./app.css";
 import { get, post, Refused } from "./server";
 import { register, signIn, token } from "./door";
-import { follow } from "./live";
-import { draw, open, type State } from "./home";
+import { follow, type Line } from "./live";
+import * as home from "./home";
+import * as page from "./container";
+import type { Home, Page } from "./model";
 import { make, view } from "./dom";
 
 let leave: (() => void) | undefined;
+let known: { home: Home; seen: string } | undefined; // what Home showed last, to be there at once
 
 const ends: Record<string, string> = {
   session_over: "Your session is over. Sign in again.",
   replaced: "The console is open in too many places. This one has stopped.",
 };
 
-// inside is what is shown to whoever is signed in.
+// inside is what is shown to whoever is signed in: Home, or the container that the address names.
 function inside(): void {
   leave?.();
-  const state: State = { line: { up: false, since: Date.now() }, query: "" };
-  open(state, () => { void signOut(); });
-  const tick = setInterval(() => draw(state), 1000);
-  const stop = follow({
-    home: (h) => { state.home = h; state.seen = h.at; delete state.trouble; draw(state); },
-    alive: (at) => { state.seen = at; delete state.trouble; draw(state); },
-    line: (l) => { state.line = l; draw(state); },
-    trouble: (says) => { state.trouble = says; draw(state); },
-    over: (code) => { outside(ends[code] ?? ends["session_over"] ?? ""); },
+  const key = /^#\/c\/(.+)$/.exec(location.hash)?.[1];
+  if (key) container(decodeURIComponent(key));
+  else everything();
+  scrollTo(0, 0);
+}
+
+function everything(): void {
+  const state: home.State = { line: { up: false, since: Date.now() }, seen: "", query: "" };
+  if (known) Object.assign(state, known);
+  home.open(state, () => { void signOut(); });
+  stay("", state, () => home.draw(state), (v) => { state.home = v as Home; known = { home: state.home, seen: state.seen }; });
+}
+
+function container(key: string): void {
+  const state: page.PageState = { key, line: { up: false, since: Date.now() }, seen: "", tab: "changes", problem: "", asked: "" };
+  page.open(state);
+  stay(`?container=${encodeURIComponent(key)}`, state, () => page.draw(state), (v) => { state.page = v as Page; });
+}
+
+// stay keeps what is shown as the server has it, until somebody goes elsewhere.
+function stay(what: string, state: { line: Line; seen: string; trouble?: string }, draw: () => void, take: (view: unknown) => void): void {
+  const tick = setInterval(draw, 1000);
+  const stop = follow(what, {
+    view: (v, at) => { state.seen = at; delete state.trouble; take(v); draw(); },
+    alive: (at) => { state.seen = at; delete state.trouble; draw(); },
+    line: (l) => { state.line = l; draw(); },
+    trouble: (says) => { state.trouble = says; draw(); },
+    over: (code) => {
+      if (code === "unseen") gone();
+      else outside(ends[code] ?? ends["session_over"] ?? "");
+    },
   });
   leave = () => { clearInterval(tick); stop(); leave = undefined; };
 }
 
+function gone(): void {
+  leave?.();
+  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ All containers")),
+    make("p", { class: "empty" }, "There is no such container, or it is not yours to see: join the Slack channel of its alerts, or ask who keeps its labels."));
+}
+
 function outside(why = ""): void {
   leave?.();
+  known = undefined;
+  document.querySelector("dialog")?.remove();
   document.body.classList.remove("old");
   signIn(why, inside);
 }
@@ -63,5 +96,6 @@ async function start(): Promise<void> {
 addEventListener("hashchange", () => {
   const link = token();
   if (link) { leave?.(); register(link, inside); }
+  else if (leave || location.hash === "#/") inside();
 });
 void start();

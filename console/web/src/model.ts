@@ -1,6 +1,5 @@
-// What the server sends; console/home.go has the same.
+// What the server sends; console/home.go and console/container.go have the same.
 export type Home = {
-  at: string;
   name: string;
   incidents: Incident[];
   containers: Container[];
@@ -31,6 +30,39 @@ export type Container = {
   started_at?: string;
   elsewhere?: boolean;
   incident?: number;
-  deploy?: { at: string; line: string };
+  deploy?: { at: string; line: string; undone?: string };
   errors?: { rate: number; minutes: (number | null)[] };
+};
+
+export type Page = {
+  container: Container;
+  seen: string;
+  refused?: string;
+  deploys: { at: string; changes: string[]; snapshot?: string }[];
+  snapshots: Offer[];
+  restore?: Restore;
+  trouble?: string;
+};
+
+export type Offer = {
+  name: string;
+  reason: string;
+  at: string;
+  note?: string;
+  changes: string[];
+  losses?: string[];
+  doubt?: string;
+  why_not?: string;
+  way_out?: boolean;
+};
+
+export type Restore = {
+  id: number;
+  state: string;
+  over: boolean;
+  good: boolean;
+  says: string;
+  by?: string;
+  at: string;
+  undoable?: boolean;
 };

@@ -1,0 +1,137 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+// wanted is an act as a page asks for it. Tap tells taps apart: the same one twice acts once.
+type wanted struct {
+	Key      string `json:"key"`
+	Snapshot string `json:"snapshot"`
+	Seen     string `json:"seen"`
+	Restore  int64  `json:"restore"`
+	Tap      string `json:"tap"`
+}
+
+var tapGrammar = regexp.MustCompile(`^[A-Za-z0-9-]{16,64}$`)
+
+// restore asks for one by the same machine as a tap in Slack: guard, audit, preflight, journal.
+func (c *Console) restore(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	var ask wanted
+	if err := decode(w, r, &ask); err != nil {
+		return err
+	}
+	if !tapGrammar.MatchString(ask.Tap) || ask.Seen == "" || snapshot.CheckName(ask.Snapshot) != nil {
+		return errMalformed
+	}
+	one, by, err := c.allowed(r.Context(), s, ask, "restore")
+	if err != nil {
+		return err
+	}
+	got, err := c.Restorer.Request(r.Context(), restore.Ask{
+		Container: one, Snapshot: ask.Snapshot, Seen: ask.Seen, By: by, Idempotency: idempotency(s, ask),
+	})
+	return c.begun(w, got, err)
+}
+
+func (c *Console) undo(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	var ask wanted
+	if err := decode(w, r, &ask); err != nil {
+		return err
+	}
+	if !tapGrammar.MatchString(ask.Tap) {
+		return errMalformed
+	}
+	was, err := c.Data.Restore(r.Context(), ask.Restore)
+	if err == nil && was.Key != ask.Key {
+		err = snapshot.ErrUnknownRestore
+	}
+	if err != nil {
+		return err
+	}
+	_, by, err := c.allowed(r.Context(), s, ask, "undo the restore of")
+	if err != nil {
+		return err
+	}
+	got, err := c.Restorer.Undo(r.Context(), was.ID, by, idempotency(s, ask))
+	return c.begun(w, got, err)
+}
+
+func idempotency(s signin.Session, ask wanted) string { return "console|" + s.ID + "|" + ask.Tap }
+
+func (c *Console) begun(w http.ResponseWriter, r restore.Restore, err error) error {
+	if errors.Is(err, snapshot.ErrReplaced) {
+		return &saidError{http.StatusPreconditionFailed, "replaced", "The container was replaced while you looked. Nothing was done. Look at what runs now, and tap again if you still want to."}
+	}
+	if err != nil {
+		return err
+	}
+	return c.ok(w, viewOfRestore(r, c.now()))
+}
+
+// allowed is the container, as it is now and not as it was shown, and who asks. A refusal is on the timeline.
+func (c *Console) allowed(ctx context.Context, s signin.Session, ask wanted, verb string) (one snapshot.Container, by snapshot.By, err error) {
+	list, err := c.Containers.List(ctx)
+	if err != nil {
+		return one, by, err
+	}
+	found := false
+	for _, x := range list {
+		if x.Key == ask.Key {
+			one, found = x, true
+		}
+	}
+	if !found {
+		return one, by, errUnseen
+	}
+	if ok, err := c.sees(ctx, s, one); err != nil {
+		return one, by, err
+	} else if !ok {
+		return one, by, errUnseen
+	}
+	if one.Elsewhere {
+		return one, by, &saidError{http.StatusConflict, "elsewhere", "Another bot looks after this container: restore it from Slack."}
+	}
+	in, err := c.incidentOf(ctx, one)
+	if err != nil {
+		return one, by, err
+	}
+	by = snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console", NativeID: ask.Tap}}
+	if err := c.Access.MayFromConsole(ctx, wishOf(s, one, in)); err != nil {
+		return one, by, c.denied(ctx, by, verb+" "+one.Name, err)
+	}
+	return one, by, nil
+}
+
+func actorOf(s signin.Session) incidents.Actor {
+	return incidents.Actor{Kind: incidents.Person, SlackID: s.SlackID, Name: s.Name}
+}
+
+// denied writes on the timeline that somebody was refused, and returns why in words.
+func (c *Console) denied(ctx context.Context, by snapshot.By, what string, err error) error {
+	if !errors.Is(err, access.ErrDenied) && !errors.Is(err, access.ErrUnsure) {
+		return err
+	}
+	details, encErr := incidents.Details(map[string]string{"wanted": what, "why": err.Error()})
+	if encErr != nil {
+		return encErr
+	}
+	_, recErr := c.Timeline.Record(ctx, incidents.Entry{
+		IncidentID: by.Incident, OccurredAt: c.now(), Kind: incidents.KindRefused, Actor: by.Actor, Source: by.Source,
+		Summary: fmt.Sprintf("%s was not allowed to %s", by.Actor.Name, what), Details: details,
+	})
+	if recErr != nil {
+		return fmt.Errorf("recording a refusal: %w", recErr)
+	}
+	return &saidError{http.StatusForbidden, "denied", whoMay(err) + " Nothing was done."}
+}

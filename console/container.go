@@ -1,0 +1,259 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+// errUnseen is for containers that are not there and for those that are not this person's: which of both is not told.
+var errUnseen = &saidError{http.StatusNotFound, "unseen", "There is no such container, or it is not yours to see."}
+
+// pageView is what the page of a container shows to one person. Times are UTC.
+type pageView struct {
+	Container containerView `json:"container"`
+	Seen      string        `json:"seen"`              // the engine's ID of what is shown, which a restore is asked with
+	Refused   string        `json:"refused,omitempty"` // why this person may not restore it, and who may; "": they may
+	Deploys   []changeView  `json:"deploys"`           // newest first
+	Snapshots []offerView   `json:"snapshots"`         // in the order in which they are offered
+	Restore   *restoreView  `json:"restore,omitempty"` // the last one, while it tells anything
+	Trouble   string        `json:"trouble,omitempty"`
+}
+
+type changeView struct {
+	At       time.Time `json:"at"`
+	Changes  []string  `json:"changes"` // secrets masked
+	Snapshot string    `json:"snapshot,omitempty"`
+}
+
+// offerView is a kept state, and what restoring it would change from now.
+type offerView struct {
+	Name    string    `json:"name"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+	Note    string    `json:"note,omitempty"`
+	Changes []string  `json:"changes"`
+	Losses  []string  `json:"losses,omitempty"`
+	Doubt   string    `json:"doubt,omitempty"`
+	WhyNot  string    `json:"why_not,omitempty"` // why it can't be restored, or needn't be
+	WayOut  bool      `json:"way_out,omitempty"` // it is what one would restore now
+}
+
+type restoreView struct {
+	ID       int64     `json:"id"`
+	State    string    `json:"state"`
+	Over     bool      `json:"over"`
+	Good     bool      `json:"good"`
+	Says     string    `json:"says"`
+	By       string    `json:"by,omitempty"`
+	At       time.Time `json:"at"`
+	Undoable bool      `json:"undoable,omitempty"`
+}
+
+const (
+	shownDeploys = 50
+	shownOffers  = 30
+	// offersKept is how long what snapshots would change is taken for true while nothing happens to the container.
+	offersKept = 15 * time.Second
+	// restoreTold is how long the end of a restore stays on the page.
+	restoreTold = 24 * time.Hour
+)
+
+func (c *Console) container(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	_, at, view, err := c.containerLook(r.URL.Query().Get("key"))(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	return c.ok(w, map[string]any{"at": at, "view": view})
+}
+
+// containerLook keeps what is costly to find out, for as long as it can't have changed.
+func (c *Console) containerLook(key string) look {
+	var kept []offerView
+	var of string
+	var until time.Time
+	return func(ctx context.Context, s signin.Session) (string, time.Time, any, error) {
+		one, seen, err := c.mine(ctx, s, key)
+		if err != nil {
+			return "", time.Time{}, nil, err
+		}
+		v := pageView{Container: one.view, Seen: one.is.ID, Trouble: seen.trouble, Deploys: []changeView{}, Snapshots: []offerView{}}
+		v.Refused = c.refusal(ctx, s, one.is)
+		if err := c.history(ctx, &v, key); err != nil {
+			return "", seen.at, nil, err
+		}
+		if now := one.is.ID + one.view.State + stateOf(v.Restore); now != of || c.now().After(until) {
+			if kept, err = c.offers(ctx, one.is); err != nil {
+				return "", seen.at, nil, err
+			}
+			of, until = now, c.now().Add(offersKept)
+		}
+		v.Snapshots = kept
+		return "container", seen.at, v, nil
+	}
+}
+
+func stateOf(r *restoreView) string {
+	if r == nil {
+		return ""
+	}
+	return r.State
+}
+
+// mine is a container that somebody may see, as it was just looked up. It returns errUnseen.
+func (c *Console) mine(ctx context.Context, s signin.Session, key string) (shown, sight, error) {
+	seen, err := c.board.look(ctx, c)
+	if err != nil {
+		return shown{}, seen, err
+	}
+	i := slices.IndexFunc(seen.containers, func(one shown) bool { return one.is.Key == key })
+	if i < 0 {
+		return shown{}, seen, errUnseen
+	}
+	ok, err := c.sees(ctx, s, seen.containers[i].is)
+	if err == nil && !ok {
+		err = errUnseen
+	}
+	return seen.containers[i], seen, err
+}
+
+// refusal is why somebody may not restore a container, as a sentence with who may; "" when they may.
+func (c *Console) refusal(ctx context.Context, s signin.Session, one snapshot.Container) string {
+	if one.Elsewhere {
+		return "Another bot looks after this container: restore it from Slack."
+	}
+	if one.Carries != "" {
+		return "The bot runs in this container, or depends on it. Deploy it as you deploy the bot."
+	}
+	in, err := c.incidentOf(ctx, one)
+	if err == nil {
+		err = c.Access.MayFromConsole(ctx, wishOf(s, one, in))
+	}
+	return whoMay(err)
+}
+
+func wishOf(s signin.Session, one snapshot.Container, in incidents.Incident) access.Wish {
+	return access.Wish{Who: access.Person{SlackID: s.SlackID}, Labels: one.Settings.Labels, Incident: in}
+}
+
+// whoMay puts a denial in words.
+func whoMay(err error) string {
+	var d *access.Denial
+	switch {
+	case err == nil:
+		return ""
+	case !errors.As(err, &d) || d.Unsure != nil:
+		return "Slack or PagerDuty doesn't say whether you may restore it. Try again in a minute."
+	case d.Why == access.NobodyMay:
+		return "Its labels let nobody restore it."
+	case d.Why == access.OffCall && len(d.Names) > 0:
+		return "Only who is on call may restore it: " + strings.Join(d.Names, ", ") + "."
+	case d.Why == access.OffCall, d.Why == access.NoService:
+		return "Only who is on call may restore it."
+	case d.Why == access.NotListed:
+		return "Only those whom snapback.restore.allow names may restore it."
+	case d.Why == access.OtherChannel:
+		return "Only members of its Slack channel may restore it. Join the channel."
+	}
+	return "Nothing may be done with your Slack account."
+}
+
+// incidentOf is the newest open incident of the container's services; the zero incident when there is none.
+func (c *Console) incidentOf(ctx context.Context, one snapshot.Container) (incidents.Incident, error) {
+	if len(one.Settings.PagerDutyServices) == 0 {
+		return incidents.Incident{}, nil
+	}
+	open, err := c.Data.OpenIncidents(ctx, one.Settings.PagerDutyServices)
+	if err != nil || len(open) == 0 {
+		return incidents.Incident{}, err
+	}
+	return open[0], nil
+}
+
+func (c *Console) history(ctx context.Context, v *pageView, key string) error {
+	deploys, err := c.Data.Deploys(ctx, []string{key}, shownDeploys)
+	if err != nil {
+		return err
+	}
+	for _, d := range deploys {
+		v.Deploys = append(v.Deploys, changeView{At: d.At, Changes: words(d.Changes), Snapshot: d.Snapshot})
+	}
+	last, ok, err := c.Data.LatestRestoreOf(ctx, key)
+	if ok && c.now().Sub(last.RequestedAt) < restoreTold {
+		v.Restore = viewOfRestore(last, c.now())
+	}
+	return err
+}
+
+func words(changes []snapshot.Change) []string {
+	out := []string{}
+	for _, ch := range snapshot.Brief(changes) {
+		out = append(out, ch.String())
+	}
+	return out
+}
+
+func viewOfRestore(r restore.Restore, now time.Time) *restoreView {
+	v := &restoreView{
+		ID: r.ID, State: r.State.String(), Over: r.State.Final(), Good: r.State == restore.Verified, Says: r.Sentence(r.State),
+		By: r.By.Actor.Name, At: r.EnteredAt,
+		Undoable: r.State == restore.Verified && r.UndoneByID == 0 && r.KeptUntil.After(now),
+	}
+	if r.UndoneByID != 0 {
+		v.Says += ". Undone since"
+	}
+	return v
+}
+
+// offers are what is kept. Of the first it is also found out whether it can be restored: that is the one with the big button.
+func (c *Console) offers(ctx context.Context, one snapshot.Container) ([]offerView, error) {
+	out := []offerView{}
+	if one.Elsewhere {
+		return out, nil
+	}
+	in, err := c.incidentOf(ctx, one)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.Restorer.Offers(ctx, one, in.OpenedAt, 1)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all[:min(len(all), shownOffers)] {
+		out = append(out, viewOfOffer(one, o))
+	}
+	for i := range out {
+		if out[i].WayOut {
+			for j := range out[i+1:] {
+				out[i+1+j].WayOut = false // one button is big
+			}
+			break
+		}
+	}
+	return out, nil
+}
+
+func viewOfOffer(one snapshot.Container, o restore.Offer) offerView {
+	s := o.Snapshot
+	v := offerView{
+		Name: s.Name, Reason: string(s.Reason), At: s.CreatedAt, Note: s.Note, Changes: words(o.Changes), Losses: o.Losses, Doubt: o.Doubt, WayOut: o.WayOut(),
+	}
+	switch {
+	case !s.MissingSince.IsZero():
+		v.WhyNot = "Its image is gone from the engine."
+	case len(o.WhyNot) > 0:
+		v.WhyNot = "Can't be restored: " + strings.Join(o.WhyNot, "; ")
+	case o.Running && !o.Layer && one.State == "running":
+		v.WhyNot = "This is what runs now."
+	}
+	return v
+}

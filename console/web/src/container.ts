@@ -1,0 +1,145 @@
+import { make, view } from "./dom";
+import type { Offer, Page, Restore } from "./model";
+import type { Line } from "./live";
+import { errors, lookedAt, says, stateWord, tag, undone, warning } from "./home";
+import { Away, post, Refused } from "./server";
+import { sheet } from "./sheet";
+import { ago, clock } from "./time";
+
+export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; asked: string };
+
+let parts: Record<"banner" | "head" | "restore" | "way" | "tabs" | "body" | "looked", HTMLElement>;
+let drawn = "";
+
+// open draws what stays; what changes is put into it.
+export function open(state: PageState): void {
+  const part = (cls: string, attributes = {}) => make("div", { class: cls, ...attributes });
+  parts = {
+    banner: make("p", { class: "banner", role: "status", hidden: true }), head: part("head"), restore: part("progress", { role: "status" }), way: part("way"),
+    tabs: part("tabs", { role: "tablist" }), body: part("lists", { role: "tabpanel" }), looked: make("p", { class: "looked" }),
+  };
+  drawn = "";
+  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ All containers")),
+    parts.banner, parts.head, parts.restore, parts.way, parts.tabs, parts.body, parts.looked);
+  draw(state);
+}
+
+export function draw(state: PageState): void {
+  const now = Date.now(), p = state.page;
+  says(parts.banner, state.problem || warning(state.line, Boolean(p), state.trouble ?? p?.trouble, now));
+  document.body.classList.toggle("old", !state.line.up && Boolean(p));
+  if (!p) {
+    if (!drawn) parts.head.replaceChildren(make("p", { class: "headline" }, "Looking…"));
+    drawn = "-";
+    return;
+  }
+  parts.looked.textContent = lookedAt(state.seen, now);
+  // What is under a thumb is drawn anew only when it has changed, or a minute has passed.
+  const what = JSON.stringify([p, state.line.up, state.tab, state.asked, Math.floor(now / 60000)]);
+  if (what === drawn) return;
+  drawn = what;
+  parts.head.replaceChildren(...head(p, now));
+  parts.restore.replaceChildren(...progress(state, p, now));
+  parts.way.replaceChildren(...wayOut(state, p));
+  parts.tabs.replaceChildren(tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"));
+  parts.body.replaceChildren(...(state.tab === "changes" ? changes(p, now) : snapshots(state, p, now)));
+}
+
+function head(p: Page, now: number): Node[] {
+  const c = p.container, word = stateWord(c), last = p.deploys[0];
+  return [
+    make("h1", { class: "name" }, c.name),
+    make("div", { class: "line second" }, make("span", { class: `word ${word.mood}` }, make("span", { class: `shape ${word.mood}`, "aria-hidden": "true" }), ` ${word.text}`), c.errors ? errors(c.errors) : null),
+    make("p", { class: "deploy", title: c.image }, tag(c.image)),
+    make("p", { class: "last" }, last ? `Last deploy ${clock(last.at, now)}, ${ago(last.at, now)} ago: ${last.changes.slice(0, 3).join(" · ") || "nothing changed"}${last.changes.length > 3 ? ` · ${last.changes.length - 3} more` : ""}${undone(c)}` : "No deploy has been seen yet."),
+  ];
+}
+
+// progress tells of a restore that runs, and how the last one ended, with its undo.
+function progress(state: PageState, p: Page, now: number): Node[] {
+  const r = p.restore;
+  if (!r) return state.asked ? [make("p", { class: "notice" }, state.asked)] : [];
+  if (!r.over) return [make("p", { class: "notice" }, `${r.says}… ${ago(r.at, now)}`)];
+  const by = r.by ? ` By ${r.by}, ${clock(r.at, now)}.` : "";
+  const told = make("p", { class: `notice ${r.good ? "good" : "bad"}` }, `${r.says}.${by}`);
+  return r.undoable ? [told, act(state, p, "Undo", "plain wide", () => confirmUndo(state, p, r))] : [told];
+}
+
+function wayOut(state: PageState, p: Page): Node[] {
+  const o = p.snapshots.find((s) => s.way_out && !s.why_not);
+  if (p.restore && !p.restore.over) return [];
+  if (p.refused) return [make("p", { class: "fine" }, p.refused)];
+  if (!o) return p.snapshots.length === 0 ? [make("p", { class: "fine" }, "No snapshot is kept yet, so there is nothing to go back to.")] : [];
+  return [act(state, p, `Restore ${o.name}`, "primary danger", () => confirm(state, p, o)), make("p", { class: "fine" }, wouldChange(o))];
+}
+
+// act is a button that waits for a network, and says why it does.
+function act(state: PageState, p: Page, label: string, cls: string, run: () => void): HTMLElement {
+  const busy = Boolean(state.asked) || Boolean(p.restore && !p.restore.over);
+  const button = make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || busy }, label);
+  if (!state.line.up) button.append(" (offline)");
+  return button;
+}
+
+function wouldChange(o: Offer): string {
+  return o.changes.length > 0 ? `Would change back: ${o.changes.join(" · ")}` : "Changes nothing but the files that it has written itself.";
+}
+
+function tab(state: PageState, name: PageState["tab"], label: string): HTMLElement {
+  return make("button", { type: "button", role: "tab", "aria-selected": String(state.tab === name), click: () => { state.tab = name; draw(state); } }, label);
+}
+
+function changes(p: Page, now: number): Node[] {
+  if (p.deploys.length === 0) return [make("p", { class: "empty" }, "No deploy has been seen yet.")];
+  return [make("ul", { class: "list" }, ...p.deploys.map((d) => make("li", {},
+    make("p", { class: "when" }, `${clock(d.at, now)} · ${ago(d.at, now)} ago`),
+    make("ul", { class: "changes" }, ...(d.changes.length > 0 ? d.changes : ["nothing changed"]).map((c) => make("li", {}, c))),
+    d.snapshot ? make("p", { class: "fine tight" }, `The state from before is kept: ${d.snapshot}`) : null)))];
+}
+
+function snapshots(state: PageState, p: Page, now: number): Node[] {
+  if (p.snapshots.length === 0) return [make("p", { class: "empty" }, "No snapshot is kept yet.")];
+  return [make("ul", { class: "list" }, ...p.snapshots.map((o) => make("li", { class: o.why_not ? "off" : "" },
+    make("p", { class: "when" }, make("strong", {}, o.name), ` · ${clock(o.at, now)}`),
+    o.note ? make("p", { class: "deploy" }, o.note) : null,
+    o.doubt && !o.why_not ? make("p", { class: "deploy unsure" }, o.doubt) : null,
+    make("p", { class: "deploy" }, o.why_not ?? wouldChange(o)),
+    o.why_not || p.refused ? null : act(state, p, `Restore ${o.name}…`, "plain wide", () => confirm(state, p, o)))))];
+}
+
+function confirm(state: PageState, p: Page, o: Offer): void {
+  sheet({
+    title: `Restore ${p.container.name} to ${o.name}?`,
+    lines: [
+      ...(o.doubt ? [o.doubt] : []),
+      ...(o.changes.length > 0 ? o.changes.map((c) => `Changes ${c}`) : ["Changes no setting"]),
+      ...(o.losses ?? []).map((l) => `Does not come back: ${l}`),
+      "It is down for a moment. What runs now is kept, stopped, for Undo.",
+    ],
+    act: `Restore ${o.name}`,
+    run: () => ask(state, `Asking to restore ${o.name}…`, "/console/restore", { key: state.key, snapshot: o.name, seen: p.seen }),
+  });
+}
+
+function confirmUndo(state: PageState, p: Page, r: Restore): void {
+  sheet({
+    title: `Undo the restore of ${p.container.name}?`,
+    lines: ["What ran before it runs again, with whatever was wrong with it.", "It is down for a moment."],
+    act: "Undo the restore",
+    run: () => ask(state, "Asking to undo…", "/console/undo", { key: state.key, restore: r.id }),
+  });
+}
+
+// ask answers a tap at once, and acts once whatever the network does.
+function ask(state: PageState, asked: string, path: string, body: object): void {
+  if (state.asked) return;
+  state.asked = asked;
+  state.problem = "";
+  draw(state);
+  post<Restore>(path, { ...body, tap: crypto.randomUUID() }).then((r) => {
+    if (r && state.page) state.page.restore = r;
+  }).catch((err: unknown) => {
+    state.problem = err instanceof Refused ? err.message
+      : err instanceof Away ? "No answer: it is not known whether that was done. What runs is shown as soon as the bot answers." : String(err);
+  }).finally(() => { state.asked = ""; draw(state); });
+}
