@@ -58,7 +58,8 @@ func needsCrashes(t *testing.T) {
 // builtIn is the folder of the program, once it was built.
 var builtIn atomic.Pointer[string]
 
-// program builds the real program once in a test process, with the race detector when the tests have it.
+// program builds the real program once in a test process, with the race detector when the tests have it and there is a C
+// compiler: beside another engine there is none.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "snapback-program-")
 	if err != nil {
@@ -66,7 +67,7 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	builtIn.Store(&dir)
 	args := []string{"build", "-o", filepath.Join(dir, "snapback")}
-	if raceDetector {
+	if raceDetector && cgo() {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
@@ -74,6 +75,11 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return filepath.Join(dir, "snapback"), nil
 })
+
+func cgo() bool {
+	out, err := exec.Command("go", "env", "CGO_ENABLED").Output()
+	return err == nil && strings.TrimSpace(string(out)) == "1"
+}
 
 // crash is a night with a container that a deploy has broken, a snapshot from before the deploy, an engine that can be
 // made to fail, and bots in processes of their own.
