@@ -164,3 +164,16 @@ func TestRefusedDeployAsksAgainByTheSameKey(t *testing.T) {
 	wantStatus(t, b.do(t, request{method: "DELETE", path: holdPath}), http.StatusNoContent)
 	wantStatus(t, b.do(t, q), http.StatusCreated)
 }
+
+// TestImageTellsNothingOfSettingsOnHold: where settings alone were rolled back, the image runs already.
+func TestImageTellsNothingOfSettingsOnHold(t *testing.T) {
+	t.Parallel()
+	b := holding(t)
+	b.onHold.Changes = []snapshot.Change{{Attribute: "env DB_POOL", Before: "20", After: "2"}}
+	q := request{method: "POST", path: "/containers/api/snapshots", body: `{"reason":"pre-deploy","deploying":"registry.example.com/api:1.42"}`}
+	if p := b.code(t, q, http.StatusLocked, "held"); !strings.Contains(p.Detail, "api with env DB_POOL: 20 → 2 is on hold") || !strings.Contains(p.Detail, "can't be told") {
+		t.Errorf("it says %s", p.Detail)
+	}
+	q.body = `{"reason":"pre-deploy","deploying":"registry.example.com/api:1.43"}`
+	wantStatus(t, b.do(t, q), http.StatusCreated)
+}

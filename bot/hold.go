@@ -155,7 +155,20 @@ func (h *handling) held(ctx context.Context) (out []string, err error) {
 	}
 	all, err := h.Holds.All(ctx)
 	for _, one := range all[:min(len(all), 10)] {
-		out = append(out, "✋ "+quote(one.Sentence(h.cfg.Zone), 400))
+		line := "✋ " + quote(one.Sentence(h.cfg.Zone), 400)
+		if h.runsAgain(ctx, one) {
+			line = "⛔ " + quote(one.Sentence(h.cfg.Zone), 400) + ". *It is back since " + clock(one.BackAt, h.cfg.Now(), h.cfg.Zone) + "*"
+		}
+		out = append(out, line)
 	}
 	return out, err
+}
+
+// runsAgain says whether what is on hold runs now. That the engine does not answer is told elsewhere.
+func (h *handling) runsAgain(ctx context.Context, held snapshot.Hold) bool {
+	if held.BackID == "" {
+		return false
+	}
+	all, err := h.Containers.List(ctx)
+	return err == nil && slices.ContainsFunc(all, func(c snapshot.Container) bool { return c.Key == held.Key && c.ID == held.BackID && !c.Gone() })
 }

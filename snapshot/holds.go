@@ -103,6 +103,9 @@ func (h Holds) stops(ctx context.Context, c Container, one Hold, deploying strin
 	case isAnother:
 		return ""
 	case isTheSame:
+		if !one.OfImage() {
+			return deploying + " is the image that runs already, and with which settings it is to go out can't be told." + orElse
+		}
 		return deploying + " is the image that is on hold." + orElse
 	}
 	return fmt.Sprintf("Whether %s is the image that is on hold can't be told: the engine does not have it, and no registry says. Pull it there first, or name it by its digest.", deploying) + orElse

@@ -136,6 +136,8 @@ func TestOldComposeFileThatComesBackIsSeenAndRestoredAgain(t *testing.T) {
 		if !reply.Broadcast {
 			t.Errorf("the channel is not told:\n%s", reply)
 		}
+		h.maria.Command(h.channel, "/snapback", "status")
+		h.maria.ExpectEphemeral(t, h.channel, "⛔", "1.42 is on hold since", "It is back since")
 		h.tapRestore(reply)
 		if env := h.runs(); !strings.Contains(env, "DB_POOL=20") {
 			t.Errorf("after the second restore it runs with %s", env)
