@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -208,31 +210,21 @@ func cameBack(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) (incident int
 
 // tellers are the timelines that hear of a deploy, with its entry for each: those of the open incidents of its services, or else the
 // one outside of any. What is back of a hold is told once: in the hold's incident, or else in the first one.
-func tellers(open []int64, d snapshot.Deployed, holding int64) []incidents.Entry {
-	entries := []incidents.Entry{}
-	at := func(incident int64, e incidents.Entry) {
+func tellers(open []int64, d snapshot.Deployed, holding int64) (entries []incidents.Entry) {
+	timelines := slices.Clone(open)
+	if holding != 0 && !slices.Contains(timelines, holding) {
+		timelines = append(timelines, holding)
+	}
+	if len(timelines) == 0 {
+		timelines = []int64{0}
+	}
+	for _, incident := range timelines {
+		e := d.Entry
+		if d.Back != nil && incident == cmp.Or(holding, timelines[0]) {
+			e = d.Back.Entry
+		}
 		e.IncidentID = incident
 		entries = append(entries, e)
-	}
-	told := d.Back == nil
-	if !told && holding != 0 {
-		at(holding, d.Back.Entry)
-		told = true
-	}
-	for _, incident := range open {
-		switch {
-		case incident == holding && d.Back != nil:
-		case !told:
-			at(incident, d.Back.Entry)
-			told = true
-		default:
-			at(incident, d.Entry)
-		}
-	}
-	if len(entries) == 0 && !told {
-		at(0, d.Back.Entry)
-	} else if len(entries) == 0 {
-		at(0, d.Entry)
 	}
 	return entries
 }
