@@ -89,6 +89,9 @@ func (c *Console) Handler() http.Handler {
 		{"GET", "/console/container", c.sameSite(c.known(c.container))},
 		{"POST", "/console/restore", c.fromHere(c.known(c.restore))},
 		{"POST", "/console/undo", c.fromHere(c.known(c.undo))},
+		{"POST", "/console/acknowledge", c.fromHere(c.known(c.acknowledge))},
+		{"POST", "/console/resolve", c.fromHere(c.known(c.resolve))},
+		{"POST", "/console/note", c.fromHere(c.known(c.note))},
 	} {
 		mux.Handle(r.method+" "+r.path, c.answer(r.h)) // GET takes HEAD as well
 		mux.Handle(r.path, c.answer(func(http.ResponseWriter, *http.Request) error { return errMethod }))

@@ -62,7 +62,7 @@ func newHouse(t *testing.T) *house {
 	guard := access.New(access.Config{Slack: h, People: h.db, Messages: h.db, Containers: h, Channel: "C0OPS", Now: h.clock})
 	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: testkit.Ring(t), Accounts: guard, Timeline: h.db, Now: h.clock})
 	testkit.OK(t, err)
-	h.console, err = console.New(console.Config{Door: h.door, Access: guard, Containers: h, Data: h.db, Every: 50 * time.Millisecond, Now: h.clock})
+	h.console, err = console.New(console.Config{Door: h.door, Access: guard, Containers: h, Data: h.db, Timeline: h.db, Every: 50 * time.Millisecond, Now: h.clock})
 	testkit.OK(t, err)
 	srv.Start()
 	t.Cleanup(func() { _ = h.console.Stop(context.Background()); srv.Close() })

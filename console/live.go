@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -90,13 +91,16 @@ func (c *Console) follow(ctx context.Context, out *stream, r *http.Request, s si
 	if key := r.URL.Query().Get("container"); key != "" {
 		show = c.containerLook(key)
 	}
+	if id, err := strconv.ParseInt(r.URL.Query().Get("incident"), 10, 64); err == nil {
+		show = c.incidentLook(id)
+	}
 	for {
 		if _, err := c.Door.Current(ctx, c.cookieOf(r), false); errors.Is(err, signin.ErrOver) || errors.Is(err, signin.ErrNoSession) {
 			return err
 		}
 		name, at, view, err := show(ctx, s)
 		switch {
-		case errors.Is(err, errUnseen):
+		case errors.Is(err, errUnseen), errors.Is(err, errNoIncident):
 			return err
 		case err != nil:
 			c.Logger.Warn("looking things up for the console", "err", err)
@@ -173,7 +177,7 @@ func (s *stream) end(why error) {
 		code = "session_over"
 	case errors.Is(why, errReplaced):
 		code = "replaced"
-	case errors.Is(why, errUnseen):
+	case errors.Is(why, errUnseen), errors.Is(why, errNoIncident):
 		code = "unseen"
 	}
 	s.event("ended", map[string]string{"code": code})

@@ -55,12 +55,18 @@ type Restorer interface {
 type Timeline interface {
 	// Record appends an entry. IncidentID 0 is what happened outside any incident.
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+	// RecordOnce is Record, unless the timeline has an entry of that kind from that source already.
+	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+	// EntriesBefore lists at most limit entries from before that sequence number (0: from its end), newest first.
+	EntriesBefore(ctx context.Context, incident, before int64, limit int) ([]incidents.Entry, error)
 }
 
 // Data reads what is written down.
 type Data interface {
 	// AnyPasskey says whether anybody can sign in.
 	AnyPasskey(ctx context.Context) (bool, error)
+	// Incident reads one by our own ID. It returns incidents.ErrUnknown.
+	Incident(ctx context.Context, id int64) (incidents.Incident, error)
 	// OpenIncidents lists those of the given PagerDuty services (nil: of all) that are not resolved, newest first.
 	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
 	// LastDeploys is the newest deploy of each of the containers that have had one.

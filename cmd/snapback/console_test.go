@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // A link from Slack registers a phone; its passkey signs in; Home shows what is there.
@@ -51,7 +53,7 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 	}
 	n.Docker("rm", "-f", shop)
 	n.Run(shop, n.labels("--env", "DB_POOL=2", "--env", "API_KEY=topsecret2", n.Image("v2", `CMD ["/app"]`))...)
-	n.service.Trigger("High error rate on shop: 5xx for 41 % of requests, " + strings.Repeat("and more of the same ", 8))
+	incident := n.service.Trigger("High error rate on shop: 5xx for 41 % of requests, " + strings.Repeat("and more of the same ", 8))
 	n.channel.ExpectMessage(t, "High error rate on shop")
 
 	p := newPhone(t)
@@ -70,6 +72,23 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 	p.network(true)
 	p.until("it is live again", func() bool { return !strings.Contains(p.text(), "Offline") })
 
+	p.tap("High error rate")
+	p.sees("Acknowledge", "PagerDuty opened the incident")
+	p.pictures("incident")
+	p.tap("Acknowledge")
+	incident.ExpectStatus(t, "acknowledged")
+	if by, _ := incident.AcknowledgedBy(); by.Email != "maria@example.com" {
+		t.Errorf("acknowledged by %+v", by)
+	}
+	p.sees("Maria has it")
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('textarea').value = 'DB_POOL looks wrong, token=sk_live_4242424242424242'`))
+	p.tap("Add note")
+	p.sees("DB_POOL looks wrong")
+	incident.ExpectNote(t, "DB_POOL looks wrong")
+	if strings.Contains(p.text(), "sk_live_4242424242424242") {
+		t.Error("a secret in a note is shown")
+	}
+	p.pictures("incident-acknowledged")
 	p.tap(shop)
 	p.sees("Last deploy", "DB_POOL: 20 → 2", "Restore pre-deploy-2255", "Would change back")
 	if strings.Contains(p.text(), "topsecret") {
@@ -97,7 +116,14 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 		t.Errorf("env is %s", env)
 	}
 	p.pictures("container-undone")
-	p.open(n.env["SNAPBACK_PUBLIC_URL"] + "/#/c/" + "nothing")
-	p.sees("There is no such container")
+	p.tap("‹ Home")
+	p.tap("High error rate")
+	p.tap("Resolve")
+	p.tapLast("Resolve")
+	incident.ExpectStatus(t, "resolved")
+	p.sees("Resolved by Maria")
+	p.pictures("incident-resolved")
+	p.open(n.env["SNAPBACK_PUBLIC_URL"] + "/#/c/nothing")
+	p.sees("There is nothing here")
 	p.pictures("container-unseen")
 }

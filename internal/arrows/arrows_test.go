@@ -37,7 +37,7 @@ terminal:                access incidents internal/assets internal/limit interna
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
 store:                   access access/signin incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
-console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/limit internal/refusals
+console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/limit internal/mask internal/refusals
 bot:                     access access/signin incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore

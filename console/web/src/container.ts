@@ -19,7 +19,7 @@ export function open(state: PageState): void {
     tabs: part("tabs", { role: "tablist" }), body: part("lists", { role: "tabpanel" }), looked: make("p", { class: "looked" }),
   };
   drawn = "";
-  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ All containers")),
+  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
     parts.banner, parts.head, parts.restore, parts.way, parts.tabs, parts.body, parts.looked);
   draw(state);
 }

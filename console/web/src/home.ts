@@ -102,7 +102,7 @@ function hidden(home: Home): string {
 function incident(i: Incident, now: number): HTMLElement {
   const who = i.status === "acknowledged" ? `${i.acknowledged_by || "Somebody"} has it` : "Nobody has it";
   return make("li", { class: `incident ${i.status}` },
-    make("p", { class: "title" }, i.title),
+    make("a", { class: "title", href: `#/i/${i.id}` }, i.title),
     make("p", { class: "facts" }, i.service, " · ", time(i.opened_at, now), " · ", make("b", { class: i.status === "triggered" ? "bad" : "unsure" }, who)),
     i.flat_at ? make("p", { class: "facts good" }, `Errors are flat since ${clock(i.flat_at, now)}`) : null);
 }

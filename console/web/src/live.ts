@@ -44,6 +44,7 @@ export function follow(what: string, heard: Heard): () => void {
     };
     source.addEventListener("home", shown);
     source.addEventListener("container", shown);
+    source.addEventListener("incident", shown);
     source.addEventListener("alive", (e) => { alive(); heard.alive((JSON.parse(e.data) as { at: string }).at); });
     source.addEventListener("trouble", (e) => { alive(); heard.trouble((JSON.parse(e.data) as { says: string }).says); });
     source.addEventListener("ended", (e) => {

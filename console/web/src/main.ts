@@ -4,7 +4,8 @@ import { register, signIn, token } from "./door";
 import { follow, type Line } from "./live";
 import * as home from "./home";
 import * as page from "./container";
-import type { Home, Page } from "./model";
+import * as night from "./incident";
+import type { Home, Night, Page } from "./model";
 import { make, view } from "./dom";
 
 let leave: (() => void) | undefined;
@@ -19,7 +20,9 @@ const ends: Record<string, string> = {
 function inside(): void {
   leave?.();
   const key = /^#\/c\/(.+)$/.exec(location.hash)?.[1];
+  const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
   if (key) container(decodeURIComponent(key));
+  else if (id) incident(Number(id));
   else everything();
   scrollTo(0, 0);
 }
@@ -35,6 +38,12 @@ function container(key: string): void {
   const state: page.PageState = { key, line: { up: false, since: Date.now() }, seen: "", tab: "changes", problem: "", asked: "" };
   page.open(state);
   stay(`?container=${encodeURIComponent(key)}`, state, () => page.draw(state), (v) => { state.page = v as Page; });
+}
+
+function incident(id: number): void {
+  const state: night.NightState = { id, line: { up: false, since: Date.now() }, seen: "", problem: "", asked: "" };
+  night.open(state);
+  stay(`?incident=${id}`, state, () => night.draw(state), (v) => { state.night = v as Night; });
 }
 
 // stay keeps what is shown as the server has it, until somebody goes elsewhere.
@@ -55,8 +64,8 @@ function stay(what: string, state: { line: Line; seen: string; trouble?: string 
 
 function gone(): void {
   leave?.();
-  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ All containers")),
-    make("p", { class: "empty" }, "There is no such container, or it is not yours to see: join the Slack channel of its alerts, or ask who keeps its labels."));
+  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
+    make("p", { class: "empty" }, "There is nothing here, or it is not yours to see: join the Slack channel of its alerts, or ask who keeps its labels."));
 }
 
 function outside(why = ""): void {

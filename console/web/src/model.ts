@@ -66,3 +66,14 @@ export type Restore = {
   at: string;
   undoable?: boolean;
 };
+
+export type Night = {
+  incident: Omit<Incident, "status"> & { status: "triggered" | "acknowledged" | "resolved" };
+  url?: string;
+  resolved_at?: string;
+  resolved_by?: string;
+  asked?: string;
+  refused?: string;
+  containers: { key: string; name: string }[];
+  entries: { seq: number; at: string; kind: string; says: string; who?: string }[];
+};

@@ -1,0 +1,91 @@
+import { make, view } from "./dom";
+import type { Night } from "./model";
+import type { Line } from "./live";
+import { lookedAt, says, warning } from "./home";
+import { Away, post, Refused } from "./server";
+import { sheet } from "./sheet";
+import { ago, clock } from "./time";
+
+export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; asked: string };
+
+let parts: Record<"banner" | "head" | "acts" | "list" | "looked", HTMLElement>;
+let field: HTMLTextAreaElement, send: HTMLButtonElement, form: HTMLElement;
+let drawn = "";
+
+// open draws what stays: the note that somebody writes is in it.
+export function open(state: NightState): void {
+  parts = {
+    banner: make("p", { class: "banner", role: "status", hidden: true }), head: make("div", { class: "head" }), acts: make("div", { class: "acts" }),
+    list: make("ol", { class: "story" }), looked: make("p", { class: "looked" }),
+  };
+  field = make("textarea", { rows: 2, maxlength: 1000, placeholder: "Write a note", "aria-label": "A note for the timeline and PagerDuty" }) as HTMLTextAreaElement;
+  send = make("button", { type: "button", class: "plain", click: () => note(state) }, "Add note") as HTMLButtonElement;
+  form = make("div", { class: "note-form", hidden: true }, field, send);
+  drawn = "";
+  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")), parts.banner, parts.head, parts.acts, form, parts.list, parts.looked);
+  draw(state);
+}
+
+export function draw(state: NightState): void {
+  const now = Date.now(), n = state.night;
+  says(parts.banner, state.problem || warning(state.line, Boolean(n), state.trouble, now));
+  document.body.classList.toggle("old", !state.line.up && Boolean(n));
+  if (!n) {
+    if (!drawn) parts.head.replaceChildren(make("p", { class: "headline" }, "Looking…"));
+    drawn = "-";
+    return;
+  }
+  parts.looked.textContent = lookedAt(state.seen, now);
+  send.disabled = !state.line.up || state.asked !== "";
+  form.hidden = Boolean(n.refused);
+  const what = JSON.stringify([n, state.line.up, state.asked, Math.floor(now / 60000)]);
+  if (what === drawn) return;
+  drawn = what;
+  parts.head.replaceChildren(...head(n, now));
+  parts.acts.replaceChildren(...acts(state, n));
+  parts.list.replaceChildren(...n.entries.map((e) => make("li", {},
+    make("p", { class: "when" }, clock(e.at, now), e.who ? ` · ${e.who}` : ""), make("p", {}, e.says))));
+}
+
+function head(n: Night, now: number): Node[] {
+  const i = n.incident;
+  const standing = i.status === "resolved" ? ["good", `Resolved${n.resolved_by ? ` by ${n.resolved_by}` : ""}${n.resolved_at ? `, ${clock(n.resolved_at, now)}` : ""}`]
+    : i.status === "acknowledged" ? ["unsure", `${i.acknowledged_by || "Somebody"} has it`] : ["bad", "Nobody has it"];
+  return [
+    make("h1", { class: "name" }, i.title),
+    make("p", { class: "facts" }, `${i.service} · since ${clock(i.opened_at, now)}, ${ago(i.opened_at, now)} · `, make("b", { class: standing[0] ?? "" }, standing[1] ?? "")),
+    i.flat_at ? make("p", { class: "facts good" }, `Errors are flat since ${clock(i.flat_at, now)}`) : null,
+    n.asked ? make("p", { class: "notice" }, `${n.asked}…`) : null,
+    ...n.containers.map((c) => make("a", { class: "back", href: `#/c/${encodeURIComponent(c.key)}` }, `Changes and snapshots of ${c.name}`)),
+    n.url?.startsWith("https://") ? make("a", { class: "back", href: n.url, target: "_blank", rel: "noopener noreferrer" }, "In PagerDuty ›") : null,
+  ].filter((x): x is HTMLElement => x !== null);
+}
+
+function acts(state: NightState, n: Night): Node[] {
+  if (n.refused) return [make("p", { class: "fine" }, n.refused)];
+  const button = (label: string, cls: string, run: () => void) =>
+    make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || state.asked !== "" || Boolean(n.asked) }, label);
+  const out: Node[] = [];
+  if (n.incident.status === "triggered") out.push(button("Acknowledge", "primary", () => ask(state, "acknowledge", {})));
+  if (n.incident.status !== "resolved") out.push(button("Resolve", "plain wide", () => sheet({
+    title: "Resolve the incident?", lines: ["PagerDuty resolves it for everybody, as you.", "Terminal links of this incident end."], act: "Resolve", run: () => ask(state, "resolve", {}),
+  })));
+  return out;
+}
+
+function note(state: NightState): void {
+  const text = field.value.trim();
+  if (text === "") { field.focus(); return; }
+  ask(state, "note", { text }, () => { field.value = ""; });
+}
+
+// ask answers a tap at once. What was written stays in its field until it is there.
+function ask(state: NightState, act: string, body: object, then: () => void = () => undefined): void {
+  if (state.asked) return;
+  state.asked = act;
+  state.problem = "";
+  draw(state);
+  post(`/console/${act}`, { ...body, incident: state.id, tap: crypto.randomUUID() }).then(then).catch((err: unknown) => {
+    state.problem = err instanceof Refused ? err.message : err instanceof Away ? "No answer: it is not known whether that was done. The timeline tells." : String(err);
+  }).finally(() => { state.asked = ""; draw(state); });
+}
