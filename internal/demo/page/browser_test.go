@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"github.com/chromedp/chromedp/device"
 	"github.com/slack-go/slack"
 
+	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/incidents/flat/chart"
 	"github.com/snapback/snapback/internal/browsertest"
 )
 
@@ -231,4 +234,49 @@ func TestBrowserDarkAndNarrow(t *testing.T) {
 	shoot(t, ctx, "phone-dark")
 	run(t, ctx, tap("#pill"))
 	shoot(t, ctx, "phone-side")
+}
+
+// What the app shows in the thread alone stands there, its picture as well; what it sends to the channel too stands in both.
+func TestBrowserShowsPicturesAndRepliesToTheChannel(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ts := w.post(t, alert()...)
+	drawn := chart.Chart{Service: "shop", To: time.Now(), Events: []chart.Event{{At: time.Now().Add(-time.Hour), Kind: chart.Deploy}, {At: time.Now().Add(-9 * time.Minute), Kind: chart.Alert}}}
+	for at := drawn.To.Add(-5 * time.Hour); at.Before(drawn.To); at = at.Add(time.Minute) {
+		drawn.Minutes = append(drawn.Minutes, flat.Minute{At: at, Errors: 1, Seconds: 60, Share: 1})
+	}
+	doc, err := drawn.PNG(chart.Dark, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.api.UploadFile(slack.UploadFileParameters{
+		Reader: bytes.NewReader(doc), FileSize: len(doc), Filename: "errors.png", Title: "Errors a minute, 03:49", AltTxt: drawn.AltText(), Channel: "C0OPS", ThreadTimestamp: ts,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for text, channel := range map[string]bool{"📉 Falling: 3 a minute, was 21, baseline 1.1": false, "✅ Flat since 03:49, 2 min 40 s after the restore: 1.0 a minute, baseline 1.1. It was restored to pre-deploy-2255 at 03:46 by Maria": true} {
+		options := []slack.MsgOption{slack.MsgOptionTS(ts), slack.MsgOptionText(text, false)}
+		if channel {
+			options = append(options, slack.MsgOptionBroadcast())
+		}
+		if _, _, err := w.api.PostMessage("C0OPS", options...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := browser(t, phone)
+	run(t, ctx, chromedp.Navigate(w.url), visible(".of-thread"))
+	if got := get(t, ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('#messages > .message')].map(m => m.innerText).join('\n')`)); strings.Contains(got, "Falling") || strings.Count(got, "Flat since") != 1 ||
+		!strings.Contains(got, "replied to a thread: ") {
+		t.Errorf("the channel reads:\n%s", got)
+	}
+	shoot(t, ctx, "phone-broadcast")
+	run(t, ctx, tap(".of-thread"), visible(".thread-list img.b-large"), visible(".thread-list .also"))
+	if got := get(t, ctx, chromedp.Text(chromedp.CSS(".thread-list"))); !strings.Contains(got, "Falling") || strings.Count(got, "Flat since") != 1 || !strings.Contains(got, "Also sent to the channel") {
+		t.Errorf("the thread reads:\n%s", got)
+	}
+	if wide := get(t, ctx, chromedp.Evaluate[bool](`(i => i.complete && i.naturalWidth === 1170 && i.alt.startsWith('Errors a minute of shop') && i.getBoundingClientRect().width > 200 && document.documentElement.scrollWidth <= innerWidth)(document.querySelector('.thread-list img.b-large'))`)); !wide {
+		t.Error("the picture is not there, has no words, or is wider than the phone")
+	}
+	run(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector('.thread-list img.b-large').scrollIntoView({block: 'center'})`))
+	shoot(t, ctx, "phone-picture")
 }

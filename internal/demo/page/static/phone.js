@@ -14,13 +14,23 @@ const settle = stick($("messages"));
 export function draw(view) {
   names = view.names;
   const list = $("messages");
-  const all = [...view.messages, ...view.ephemerals].filter((m) => !m.deleted).sort((a, b) => (a.ts < b.ts ? -1 : 1));
+  const all = [...view.messages, ...view.messages.flatMap(broadcasts), ...view.ephemerals].filter((m) => !m.deleted).sort((a, b) => (a.ts < b.ts ? -1 : 1));
   const wanted = all.map(render);
   if (!wanted.length) wanted.push(empty());
   else wanted.unshift(divider(all[0]));
   place(list, wanted);
   settle();
   tell(view.notices);
+}
+
+// broadcasts are the replies of a thread that the channel shows too. There they say which thread they are of.
+function broadcasts(root) {
+  return (root.replies ?? []).filter((r) => r.reply_broadcast).map((r) => ({ ...r, thread_of: headline(root), thread_key: root.ts }));
+}
+
+function headline(root) {
+  const header = (root.blocks ?? []).find((b) => b.type === "header");
+  return header?.text?.text ?? root.text;
 }
 
 // place brings the list's children into order without touching those that are there already.
@@ -50,7 +60,7 @@ function divider(first) {
 }
 
 function render(m) {
-  const key = (m.ephemeral_to ?? "") + m.ts;
+  const key = (m.ephemeral_to ?? "") + m.ts + (m.thread_of ? "/channel" : "");
   const json = JSON.stringify(m);
   const open = openThreads.has(m.ts);
   const before = drawn.get(key);
@@ -77,7 +87,21 @@ function message(m, key) {
     h("div", { class: "content" },
       m.ephemeral_to ? h("p", { class: "only" }, eye(), "Only visible to you") : null,
       h("p", { class: "by" }, h("b", {}, who), m.from_app ? h("span", { class: "app-tag" }, "APP") : null, stamp(m)),
-      body(m), attachments(m), reactions(m), thread(m)));
+      m.thread_of ? threadLink(m) : null,
+      body(m), attachments(m), reactions(m), thread(m),
+      m.reply_broadcast && !m.thread_of ? h("p", { class: "also" }, "Also sent to the channel") : null));
+}
+
+// threadLink leads from a reply in the channel to its thread, which it opens.
+function threadLink(m) {
+  const link = h("button", { type: "button", class: "of-thread", "data-action": "to-thread" }, "replied to a thread: ", h("b", {}, mrkdwn(m.thread_of, names)));
+  link.addEventListener("click", () => {
+    const root = document.querySelector(`.message[data-key="${CSS.escape(m.thread_key)}"]`);
+    if (!root) return;
+    if (!openThreads.has(m.thread_key)) root.querySelector(".replies")?.click();
+    document.querySelector(`.message[data-key="${CSS.escape(m.thread_key)}"] .thread`)?.scrollIntoView({ block: "nearest" });
+  });
+  return link;
 }
 
 function avatar(m, who) {
