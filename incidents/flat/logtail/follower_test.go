@@ -3,6 +3,7 @@ package logtail_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,4 +237,44 @@ func TestErrorsOfACrashLoopCount(t *testing.T) {
 	if got := n.sum(key).Errors; got > ends+1.01 {
 		t.Errorf("%v errors are counted of %v ends", got, ends+1)
 	}
+}
+
+// What was counted before the engine went away is not counted again, and counting goes on with what it starts again.
+func TestCountsGoOnAfterTheEngineWasRestarted(t *testing.T) {
+	for name, again := range map[string]func(*enginetest.Daemon){"restarted": (*enginetest.Daemon).Restart, "crashed": (*enginetest.Daemon).Crash} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			daemon := enginetest.StartDaemon(t)
+			n := &night{t: t, scope: enginetest.On(t, daemon.Host()), db: storetest.New(t)}
+			n.scope.Run(n.scope.Name("shop"), "--restart", "always", n.scope.Image("v1", `ENTRYPOINT ["/app"]`), "serve")
+			n.start()
+			key := n.key("shop")
+			n.say("shop", "level=error msg=one", "level=error msg=two")
+			n.until(key, "the errors before", errorsAre(2))
+			away := time.Now()
+			before := n.sum(key).Seconds
+			again(daemon)
+			n.runsAgain("shop", away)
+			n.say("shop", "level=error msg=three")
+			n.until(key, "the error afterwards", errorsAre(3))
+			n.until(key, "time that goes on", func(m flat.Minute) bool { return m.Seconds > before+2 })
+			if all := n.sum(key); !near(all.Errors, 3) || all.Seconds-before > time.Since(away).Seconds()+1 {
+				t.Errorf("of 3 errors, and %v since then, this is counted: %+v, after %.1f s before", time.Since(away), all, before)
+			}
+		})
+	}
+}
+
+// runsAgain waits until a container has been started again.
+func (n *night) runsAgain(name string, after time.Time) {
+	n.t.Helper()
+	end := time.Now().Add(2 * time.Minute)
+	for tick := time.Tick(50 * time.Millisecond); time.Now().Before(end); <-tick {
+		state, err := n.scope.Try("inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", n.scope.Name(name))
+		running, at, _ := strings.Cut(strings.TrimSpace(state), " ")
+		if began, _ := time.Parse(time.RFC3339Nano, at); err == nil && running == "true" && began.After(after) {
+			return
+		}
+	}
+	n.t.Fatalf("%s does not run again", name)
 }

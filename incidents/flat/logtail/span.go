@@ -18,6 +18,7 @@ type span struct {
 	live     bool       // what is written is read as it comes, so that no line means no error
 	alive    time.Time  // the last sign that it is: an engine that hangs or is cut off sends no line either
 	patience time.Duration
+	doubted  bool      // the engine answers, and does not say whether this log is quiet
 	gap      time.Time // when the last gap ended that patience left between two signs
 	errors   float64
 	requests float64
@@ -48,18 +49,27 @@ func (s *span) end() end {
 	return end{told: s.told, traffic: s.traffic}
 }
 
+// doubt says whether signs of the engine are none of this log any more.
+func (s *span) doubt(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubted = is
+}
+
 // goLive says that everything up to now was told, and that all that comes is read.
 func (s *span) goLive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live, s.share, s.alive = true, 1, time.Now()
+	s.live, s.share, s.alive, s.doubted = true, 1, time.Now(), false
 }
 
 // sign says that the engine was there at that moment.
 func (s *span) sign(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.signed(at)
+	if !s.doubted {
+		s.signed(at)
+	}
 }
 
 // signed leaves out what lies between two signs that are too far apart: nobody knows what was written meanwhile.
@@ -79,6 +89,7 @@ func (s *span) signed(at time.Time) {
 func (s *span) line(at time.Time, isError, isRequest bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.doubted = false
 	s.signed(time.Now())
 	if at.Before(s.gap) {
 		return

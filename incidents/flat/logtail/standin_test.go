@@ -20,13 +20,15 @@ type standIn struct {
 	logs    map[string][]snapshot.RawLine // by ID
 	hung    bool                          // answers nothing
 	hungLog map[string]bool               // by ID: answers nothing when its log is read
+	opened  int                           // streams and readings of logs so far
+	dead    map[string]int                // by ID: the streams up to that one bring nothing any more
 	wrote   chan struct{}                 // closed when a line is written
 	counts  []flat.Count
 }
 
 // follow counts what runs under these keys, each with the ID of the same name.
 func follow(t *testing.T, keys ...string) (*standIn, *logtail.Follower) {
-	s := &standIn{logs: map[string][]snapshot.RawLine{}, hungLog: map[string]bool{}, wrote: make(chan struct{})}
+	s := &standIn{logs: map[string][]snapshot.RawLine{}, hungLog: map[string]bool{}, dead: map[string]int{}, wrote: make(chan struct{})}
 	for _, key := range keys {
 		s.run(key, key)
 	}
@@ -66,6 +68,21 @@ func (s *standIn) hang(is bool) {
 	s.wrote = make(chan struct{})
 }
 
+// open numbers a stream, or a reading.
+func (s *standIn) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened++
+	return s.opened
+}
+
+// die has the streams of a log that are open bring nothing any more, though the engine answers all that is asked.
+func (s *standIn) die(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead[id] = s.opened
+}
+
 // ready waits until the engine does not hang, and what is asked of it has come.
 func (s *standIn) ready(ctx context.Context, has func() bool) error {
 	for {
@@ -93,8 +110,9 @@ func (s *standIn) Observations(ctx context.Context) ([]snapshot.Observation, err
 }
 
 func (s *standIn) ReadLog(ctx context.Context, id string, ask snapshot.LogAsk, take func(snapshot.RawLine) error) (time.Time, error) {
+	opened := s.open()
 	for read := 0; ; read++ {
-		if err := s.ready(ctx, func() bool { return !s.hungLog[id] && (!ask.Follow || len(s.logs[id]) > read) }); err != nil {
+		if err := s.ready(ctx, func() bool { return !s.hungLog[id] && (!ask.Follow || len(s.logs[id]) > read && opened > s.dead[id]) }); err != nil {
 			return time.Time{}, err
 		}
 		s.mu.Lock()
@@ -197,6 +215,37 @@ func TestContainersThatHangDoNotStopTheCountingOfOthers(t *testing.T) {
 		}
 		if state, _ := f.State("a"); state.Problem == "" {
 			t.Error("nothing is said of what hangs")
+		}
+	})
+}
+
+// What a stream that died did not bring is counted within a minute, once, and what comes afterwards as it comes.
+func TestADeadStreamIsNotSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop", "other")
+		f.Start()
+		time.Sleep(time.Minute)
+		s.say("shop", "level=error msg=first")
+		time.Sleep(time.Minute)
+		s.die("shop")
+		died := time.Now()
+		for range 20 {
+			s.say("shop", "level=error msg=unheard")
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		if all := s.since("shop", died); !near(all.Errors, 20) {
+			t.Errorf("of 20 errors that the stream did not bring, this is counted: %+v", all)
+		}
+		s.say("shop", "level=error msg=heard")
+		time.Sleep(15 * time.Second)
+		if all := s.since("shop", died.Add(-5*time.Minute)); !near(all.Errors, 22) {
+			t.Errorf("in the end, %v errors are counted of 22", all.Errors)
+		}
+		time.Sleep(time.Minute)
+		if n := s.open(); n > 40 {
+			t.Errorf("logs were opened %d times in minutes of silence", n)
 		}
 	})
 }

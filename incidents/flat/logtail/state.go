@@ -31,6 +31,9 @@ func (f *Follower) note(c snapshot.Observation, err error) {
 	case err == nil, errors.Is(err, snapshot.ErrStopping), errors.Is(err, snapshot.ErrGone), errors.Is(err, snapshot.ErrNotEnabled):
 	case errors.Is(err, snapshot.ErrEngineAway):
 		return
+	case errors.Is(err, errDeadStream):
+		f.Logger.Warn("a container's log was followed in vain: it is opened again", "container", c.Name)
+		return
 	default:
 		problem = err.Error()
 		if at := strings.Index(problem, snapshot.ErrLogUnreadable.Error()); at > 0 {

@@ -3,6 +3,7 @@ package logtail
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/snapback/snapback/incidents/flat/errorlines"
@@ -24,7 +25,8 @@ type tail struct {
 	end       context.CancelFunc
 	rules     *errorlines.Rules
 	streams   [2]*errorlines.Reader
-	seen      time.Time // of the newest line: reading goes on after it
+	seen      time.Time    // of the newest line: reading goes on after it
+	newest    atomic.Int64 // the same while the log is followed, for who is beside the reader; in nanoseconds of Unix time
 	count     *span
 	pace      pace
 }
@@ -97,6 +99,7 @@ func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(at time.T
 		}
 		if at.After(t.seen) {
 			t.seen = at
+			t.newest.Store(at.UnixNano())
 		}
 		t.f.lines.Add(1)
 		if l.Stderr {
@@ -111,12 +114,15 @@ func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(at time.T
 func (t *tail) follow() error {
 	t.pace.reset()
 	t.count.goLive()
-	_, err := t.read(t.ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: joinLines, Follow: true}, func(at time.Time, isError, isRequest bool, size int) error {
-		t.count.line(at, isError, isRequest)
-		if !t.pace.allows(size) {
-			return errTooMuch
-		}
-		return nil
+	err := t.doubting(func(ctx context.Context) error {
+		_, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: joinLines, Follow: true}, func(at time.Time, isError, isRequest bool, size int) error {
+			t.count.line(at, isError, isRequest)
+			if !t.pace.allows(size) {
+				return errTooMuch
+			}
+			return nil
+		})
+		return err
 	})
 	if err == nil { // the engine has said that the log is over
 		t.count.sign(time.Now())

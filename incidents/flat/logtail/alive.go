@@ -1,0 +1,92 @@
+package logtail
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// errDeadStream ends following a log whose lines don't come any more, though there are some.
+var errDeadStream = errors.New("the log goes on, and the engine's stream of it does not")
+
+const (
+	quietFor  = 15 * time.Second // after which it is asked whether nothing was written, or nothing came
+	answerIn  = 10 * time.Second // how long the answer may take
+	deliverIn = 10 * time.Second // how much later than the answer a line may come by the stream
+)
+
+// doubt asks, while nothing comes, whether nothing was written, until ctx ends. It cuts the stream when it is dead: the engine may
+// answer all else. What was written meanwhile is read as the past is, so that it counts late, and is not taken for silence. While that
+// is not answered, silence is not told.
+func (t *tail) doubt(ctx context.Context, cut context.CancelCauseFunc) {
+	tick := time.NewTicker(quietFor)
+	defer tick.Stop()
+	before := t.newest.Load()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		now := t.newest.Load()
+		if now == before {
+			alive, known := t.delivers(ctx, now)
+			if known && !alive {
+				cut(errDeadStream)
+				return
+			}
+			t.count.doubt(!known)
+		}
+		before = now
+	}
+}
+
+// delivers says whether all came by the stream that the log has from after the newest line that did.
+// It is not known when the engine does not say.
+func (t *tail) delivers(ctx context.Context, newest int64) (alive, known bool) {
+	limited, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	var written int64
+	_, err := t.f.Engine.ReadLog(limited, t.container.ID, snapshot.LogAsk{Since: time.Unix(0, newest).Add(1), Last: 1}, func(l snapshot.RawLine) error {
+		written = max(written, l.At.UnixNano())
+		return nil
+	})
+	if err != nil {
+		return true, ctx.Err() != nil || errors.Is(err, snapshot.ErrGone) || errors.Is(err, snapshot.ErrNotEnabled) // their stream ends by itself
+	}
+	return written <= newest || t.comes(ctx, written), true
+}
+
+// comes waits a while for a line of that moment.
+func (t *tail) comes(ctx context.Context, written int64) bool {
+	limited, cancel := context.WithTimeout(ctx, deliverIn)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for t.newest.Load() < written {
+		select {
+		case <-tick.C:
+		case <-limited.Done():
+			return ctx.Err() != nil
+		}
+	}
+	return true
+}
+
+// doubting reads with a doubt beside, which ends with the reading.
+func (t *tail) doubting(read func(ctx context.Context) error) error {
+	ctx, cut := context.WithCancelCause(t.ctx)
+	var beside sync.WaitGroup
+	t.newest.Store(t.seen.UnixNano())
+	beside.Go(func() { t.doubt(ctx, cut) })
+	err := read(ctx)
+	if errors.Is(context.Cause(ctx), errDeadStream) {
+		err = errDeadStream // whatever the engine's client makes of it
+	}
+	cut(nil)
+	beside.Wait()
+	return err
+}
