@@ -39,7 +39,9 @@ func checkErrors(ctx context.Context, c config) (string, error) {
 			err = errors.Join(errors.New("its label snapback.errors.query needs SNAPBACK_PROMETHEUS_URL: its log is read instead"), readable(ctx, engine, ctr))
 		default:
 			queries++
-			_, err = client.Now(ctx, query)
+			if _, err = client.Now(ctx, query); err == nil {
+				err = soonEnough(query)
+			}
 		}
 		if err != nil {
 			notes = errors.Join(notes, fmt.Errorf("%s: %w", ctr.Name, err))
@@ -49,6 +51,14 @@ func checkErrors(ctx context.Context, c config) (string, error) {
 		return "", caution{notes}
 	}
 	return fmt.Sprintf("from %d logs and %d queries of Prometheus", logs, queries), nil
+}
+
+// soonEnough says that a query looks back for longer than what is told of errors after a restore.
+func soonEnough(query string) error {
+	if long := prometheus.LongRange(query); long != "" {
+		return fmt.Errorf("its query has the range [%s]: after a restore, errors from before it count for so long, and are called not flat. Let the range be [1m] or [2m]", long)
+	}
+	return nil
 }
 
 func readable(ctx context.Context, engine *docker.Engine, c snapshot.Container) error {

@@ -8,6 +8,9 @@ func accessStatus(line []byte) int {
 		if n := afterRequest(line, at); n != 0 {
 			return n
 		}
+		if n := haproxyStatus(line[:at]); n != 0 {
+			return n
+		}
 	}
 	switch {
 	case bytes.HasPrefix(line, []byte("[GIN]")):
@@ -36,6 +39,20 @@ func afterRequest(line []byte, at int) int {
 // accessPrefix says that the line begins with an address, and has a time in brackets before the request.
 func accessPrefix(before []byte) bool {
 	return bytes.HasSuffix(before, []byte("] ")) && bytes.Contains(before, []byte(" - "))
+}
+
+// haproxyStatus is for what stands before the request in HAProxy's HTTP format (its manual, section 8.2.3):
+// 10.0.1.2:33317 [28/Nov/2026:03:42:00.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 "GET / HTTP/1.1".
+func haproxyStatus(before []byte) int {
+	_, rest, found := bytes.Cut(before, []byte("] "))
+	for range 2 { // the frontend, and the backend with its server
+		_, rest, _ = bytes.Cut(rest, []byte(" "))
+	}
+	timers, rest, _ := bytes.Cut(rest, []byte(" "))
+	if !found || bytes.Count(timers, []byte("/")) != 4 || len(bytes.Trim(timers, "0123456789/+-")) > 0 || len(rest) < 4 || rest[3] != ' ' {
+		return 0
+	}
+	return status(rest)
 }
 
 // ginStatus is for [GIN] 2026/11/28 - 03:42:00 | 500 | 1.2ms | 10.0.0.1 | GET "/".

@@ -10,6 +10,12 @@ var fieldLines = []struct {
 203.0.113.9 - anna [28/Nov/2026:03:42:01 +0000] "POST /pay HTTP/2.0" 502 157 "https://shop.example.com/cart" "Mozilla/5.0"
 203.0.113.9 - - [28/Nov/2026:03:42:02 +0000] "\x16\x03\x01" 400 157 "-" "-"
 203.0.113.9 - - [28/Nov/2026:03:42:03 +0000] "GET /error?level=error HTTP/1.1" 404 12 "-" "ERROR 500"`, 1, 4},
+	{"HAProxy", `10.0.1.2:33317 [28/Nov/2026:03:42:00.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {shop.example.com} {} "GET /cart HTTP/1.1"
+10.0.1.2:33318 [28/Nov/2026:03:42:01.655] http-in~ shop/<NOSRV> 0/-1/-1/-1/+0 503 217 - - SC-- 1/1/0/0/0 0/0 "POST /pay HTTP/1.1"
+<134>Nov 28 03:42:02 haproxy[7]: 10.0.1.2:33319 [28/Nov/2026:03:42:02.001] http-in shop/web 0/0/1/+12/+13 502 217 - - PH-- 1/1/0/0/0 0/0 "GET / HTTP/1.1"
+10.0.1.2:33320 [28/Nov/2026:03:42:03.001] http-in http-in/<NOSRV> -1/-1/-1/-1/0 400 187 - - PR-- 1/1/0/0/0 0/0 "<BADREQ>"
+10.0.1.2:33321 [28/Nov/2026:03:42:04.001] http-in shop/web 0/0/1/-1/30000 -1 0 - - CD-- 1/1/0/0/0 0/0 "GET / HTTP/1.1"
+10.0.1.2:33322 [28/Nov/2026:03:42:05.001] tcp-in shop/web 0/0/5007 212 -- 0/0/0/0/3 0/0`, 2, 4},
 	{"nginx error", `2026/11/28 03:42:00 [error] 29#29: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.1, request: "GET / HTTP/1.1", upstream: "http://10.0.0.2:80/"
 2026/11/28 03:42:00 [warn] 29#29: *1 an upstream response is buffered to a temporary file
 2026/11/28 03:42:00 [notice] 1#1: signal 15 (SIGTERM) received, error
