@@ -129,7 +129,7 @@ func containers(v View) []slack.Block {
 	}
 	for i, c := range v.Containers {
 		told := append([]string{deployLine(v, c), sinceLine(v, c), errorsLine(v, c)}, conditionLines(v, c)...)
-		s := section(lines(maxSection, append(told, wayOutLine(v, c))...))
+		s := section(lines(maxSection, append(told, wayOutLine(v, c), sharedLine(v, c))...))
 		if best, ok := c.Best(); i > 0 && ok && offering(v) {
 			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
 			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best).WithStyle(slack.StyleDefault))
@@ -204,6 +204,15 @@ func when(v View, d snapshot.Deploy) string {
 // carriesLine says why there is no button for what the bot depends on.
 func carriesLine(c snapshot.Container) string {
 	return quote(c.Name, 100) + " is neither kept nor restored by me: " + quote(c.Carries, 200) + ". Deploy it as you deploy me"
+}
+
+// sharedLine warns of containers that run at once and count as one, since nobody sees that by the name of the button.
+func sharedLine(v View, c ContainerView) string {
+	why := c.Container.Shared()
+	if why == "" || !offering(v) {
+		return ""
+	}
+	return "⚠️ " + quote(why, 500)
 }
 
 // dueLine is there only when the container is visibly unwell.

@@ -82,6 +82,10 @@ var renderings = map[string]func(*bot.View){
 		c := &v.Containers[0]
 		c.Container.Carries, c.Offers, c.Deploy = "this bot runs in it, or in its network, and would end itself halfway", nil, nil
 	},
+	"shared_identity": func(v *bot.View) {
+		c := &v.Containers[0].Container
+		c.Settings.Identity, c.Beside = "api", []string{"other-api-1"}
+	},
 	"deployed_since": func(v *bot.View) {
 		fix := theDeploy()
 		fix.At, fix.Before, fix.After, fix.Changes = at("03:50"), "shop:1.42", "shop:1.43", fix.Changes[1:2]

@@ -192,6 +192,9 @@ func checkContainers(ctx context.Context, c config) (string, error) {
 		for _, wrong := range c.Settings.Wrong {
 			err = errors.Join(err, fmt.Errorf("%s: %s", c.Name, wrong))
 		}
+		if why := c.Shared(); why != "" {
+			notes = errors.Join(notes, errors.New(why))
+		}
 		if c.Carries != "" {
 			notes = errors.Join(notes, fmt.Errorf("%s is neither kept nor restored: %s", c.Name, c.Carries))
 		}

@@ -39,6 +39,26 @@ func TestDoctorTellsOfTheEnginesDisk(t *testing.T) {
 	}
 }
 
+func TestDoctorTellsOfContainersThatCountAsOne(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	for _, project := range []string{"shop", "office"} {
+		s.Run(s.Name(project+"-api-1"), "--label", "snapback.identity="+s.Name("api"), "--label", "snapback.pagerduty.service=PSHOP01",
+			"--label", "com.docker.compose.project="+s.Name(project), "--label", "com.docker.compose.service=api", "--label", "com.docker.compose.container-number=1",
+			s.Image("shop", `CMD ["/app", "serve", "-addr="]`))
+	}
+	var out bytes.Buffer
+	err := examine(t.Context(), &out, []check{{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, config{Only: s.Only()}) }}})
+	if err != nil {
+		t.Fatal(err, out.String())
+	}
+	for _, want := range []string{"warn", s.Name("shop-api-1"), s.Name("office-api-1"), "so they count as one", "give each an identity of its own"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q: %s", want, out.String())
+		}
+	}
+}
+
 func TestDoctorTriesTheWebhooksSecret(t *testing.T) {
 	n := newNight(t)
 	n.start()
