@@ -12,7 +12,7 @@ import (
 // Deploys is where deploys are written down.
 type Deploys interface {
 	// AddDeployed writes a deploy, its entries and the new occupant of the identity, all or nothing, and the deploy once: it returns
-	// false when the same two containers were a deploy before.
+	// false when the new container stands for the identity already.
 	AddDeployed(ctx context.Context, d Deployed) (fresh bool, err error)
 }
 

@@ -48,6 +48,6 @@ type Occupant struct {
 type Identity struct {
 	Seat
 	Scopes   []string  // labels that narrow bots down, of those that have seen it as theirs; "": of a bot that is for all
-	Baseline string    // the engine's ID of the container that the newest baseline was taken from; "" when there is none
+	Baseline string    // the engine's ID of the container that the newest baseline without a spike was taken from; "" when there is none
 	LastTick time.Time // of its schedule; zero when there was none
 }

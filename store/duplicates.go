@@ -29,14 +29,15 @@ func (db *DB) ToDuplicate(ctx context.Context, engine string) ([]snapshot.Snapsh
 }
 
 // Remembered implements recovery.Store. A snapshot is known by its identity and its moment: its name may be
-// another one since it was found again.
+// another one since it was found again, and its identity's key as well: see moved_keys.
 func (db *DB) Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snapshot.Duplicate, error) {
 	keys, moments := make([]string, len(list)), make([]time.Time, len(list))
 	for i, d := range list {
 		keys[i], moments[i] = d.Key, d.CreatedAt
 	}
 	rows, err := db.pool.Query(ctx, `SELECT n FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS d (key, at, n)
-		WHERE EXISTS (SELECT FROM snapshots s WHERE s.key = d.key AND s.created_at = d.at) ORDER BY n`, keys, moments)
+		WHERE EXISTS (SELECT FROM snapshots s WHERE s.created_at = d.at AND (s.key = d.key
+			OR s.key = (SELECT m.key FROM moved_keys m WHERE m.was = d.key))) ORDER BY n`, keys, moments)
 	if err != nil {
 		return nil, away(err)
 	}

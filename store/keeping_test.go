@@ -119,7 +119,6 @@ func deployed(t *testing.T, db *store.DB, at time.Time) (snapshotID int64) {
 	t.Helper()
 	s := seat("a")
 	s.Labels["snapback.pagerduty.service"] = "S1"
-	testkit.OK(t, db.SetOccupant(t.Context(), s))
 	id := shelve(t, db, "before")
 	_, err := db.AddDeployed(t.Context(), snapshot.Deployed{
 		Deploy: snapshot.Deploy{Key: key, At: at, BeforeID: "0", AfterID: "a", Snapshot: "before"}, Occupant: s, SnapshotID: id,

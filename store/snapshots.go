@@ -121,6 +121,17 @@ func (db *DB) SeeWell(ctx context.Context, key, containerID string, at time.Time
 	return away(err)
 }
 
+// MarkSpiked implements watch.Snapshots. Messages of open incidents then offer them last.
+func (db *DB) MarkSpiked(ctx context.Context, key, containerID string) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE snapshots SET spiked = true WHERE key = $1 AND container_id = $2 AND deleted_at IS NULL AND NOT spiked`, key, containerID)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return db.queueNewsOfOffers(ctx, tx, []string{key})
+	})
+}
+
 // SeenAs notes of a snapshot what was seen of another one that holds the same and goes.
 func (db *DB) SeenAs(ctx context.Context, id int64, at time.Time, ran time.Duration) error {
 	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET last_seen_at = greatest(last_seen_at, $2), ran_for_ms = greatest(ran_for_ms, $3)

@@ -33,7 +33,7 @@ func (db *DB) Identities(ctx context.Context, engine string) ([]snapshot.Identit
 	rows, err := db.pool.Query(ctx, `
 		SELECT c.key, c.engine_id, c.name, c.doc->>'created_at', c.doc->>'config', c.former, c.seen_at, c.gone_at, c.scopes,
 			coalesce((SELECT s.container_id FROM snapshots s WHERE s.key = c.key AND s.reason = 'baseline'
-				AND s.deleted_at IS NULL AND s.missing_since IS NULL ORDER BY s.created_at DESC, s.id DESC LIMIT 1), ''),
+				AND s.deleted_at IS NULL AND s.missing_since IS NULL AND NOT s.spiked ORDER BY s.created_at DESC, s.id DESC LIMIT 1), ''),
 			(SELECT max(tick) FROM schedule_ticks t WHERE t.key = 'schedule ' || c.key),
 			(SELECT r.record->'plan'->>'new_id' FROM restores r WHERE r.key = c.key AND r.state NOT IN ('refused', 'reverted', 'failed')
 				ORDER BY r.id DESC LIMIT 1),
@@ -189,11 +189,12 @@ func (db *DB) SeeEvents(ctx context.Context, engine string, to time.Time) error 
 }
 
 // MadeByRestore implements watch.Restores. When a restore was reverted, the old container, or its stand-in, is where it
-// is by that restore.
+// is by that restore. One that was replaced since, and is there again, was started by somebody.
 func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours bool, err error) {
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
-		SELECT FROM restores WHERE key = $1 AND state <> 'refused' AND (record->'plan'->>'new_id' = $2
-			OR state <> 'verified' AND $2 IN (record->'plan'->>'old_id', record->'plan'->>'stand_in_id')))`, key, containerID).Scan(&ours)
+		SELECT FROM restores r WHERE key = $1 AND state <> 'refused' AND (record->'plan'->>'new_id' = $2
+			OR state <> 'verified' AND $2 IN (record->'plan'->>'old_id', record->'plan'->>'stand_in_id'))
+			AND NOT EXISTS (SELECT FROM deploys d WHERE d.key = $1 AND d.before_id = $2 AND d.at > r.entered_at))`, key, containerID).Scan(&ours)
 	return ours, away(err)
 }
 
@@ -238,18 +239,18 @@ func (db *DB) MadeBy(ctx context.Context, key, containerID string) (restore.Rest
 // AddDeployed implements snapshot.Deploys.
 func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool, err error) {
 	err = db.tx(ctx, func(tx pgx.Tx) error {
-		fresh = false
-		if err := db.setOccupant(ctx, tx, d.Occupant); err != nil {
+		there, err := stands(ctx, tx, d.Deploy)
+		if fresh = !there; err != nil {
+			return err
+		}
+		if err := db.setOccupant(ctx, tx, d.Occupant); err != nil || there {
 			return err
 		}
 		id, err := insertDeploy(ctx, tx, d.Deploy)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
 		if err != nil {
 			return fmt.Errorf("writing a deploy of %s: %w", d.Occupant.Name, err)
 		}
-		fresh, d.ID = true, id
+		d.ID = id
 		if err := setChanges(ctx, tx, d); err != nil {
 			return err
 		}
@@ -258,13 +259,22 @@ func (db *DB) AddDeployed(ctx context.Context, d snapshot.Deployed) (fresh bool,
 	return fresh && err == nil, err
 }
 
+// stands says whether a deploy's new container stands for the identity already. Another bot that writes the same waits.
+func stands(ctx context.Context, tx pgx.Tx, d snapshot.Deploy) (there bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT engine_id = $2 FROM containers WHERE key = $1 FOR UPDATE`, d.Key, d.AfterID).Scan(&there)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return there, err
+}
+
 func insertDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deploy) (id int64, err error) {
 	if d.Changes == nil {
 		d.Changes = []snapshot.Change{}
 	}
 	err = tx.QueryRow(ctx, `
 		INSERT INTO deploys (key, at, before_id, after_id, before, after, snapshot, changes)
-		VALUES (@key, @at, @before_id, @after_id, @before, @after, @snapshot, @changes) ON CONFLICT DO NOTHING RETURNING id`, pgx.NamedArgs{
+		VALUES (@key, @at, @before_id, @after_id, @before, @after, @snapshot, @changes) RETURNING id`, pgx.NamedArgs{
 		"key": d.Key, "at": d.At, "before_id": d.BeforeID, "after_id": d.AfterID, "before": d.Before, "after": d.After,
 		"snapshot": d.Snapshot, "changes": d.Changes,
 	}).Scan(&id)

@@ -144,10 +144,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err := within(ctx, startPatience, volumes.Recover); err != nil {
 		log.Warn("looking for containers that were left paused", "err", err) // the watch tries again
 	}
+	meaning := flat.Definition{Minute: c.ErrorsMinute}
+	spikes := snapshot.Spikes{Errors: flat.Gauge{Store: db, Definition: meaning}, Deploys: db}
 	duplicator := recovery.New(recovery.Config{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
 	taker := capture.New(capture.Config{
 		Engine: engine, Ref: docker.Ref, Store: duplicator.Snapshots(), Lock: db, Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
-		Observe: measured.Snapshot,
+		Spiking: spikes.At, Observe: measured.Snapshot,
 	})
 	restorer := restore.New(restore.Config{
 		Engine: engine, Journal: db, Snapshots: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
@@ -159,7 +161,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	leftovers := &restore.Leftovers{Engine: engine, Store: db, Logger: log}
 	watcher := watch.New(watch.Config{
 		Engine: engine, Store: db, Deploys: duplicator.Deploys(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone,
-		BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge, Observe: measured.Deploy,
+		BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge, Spiking: spikes.At, Observe: measured.Deploy,
 		Chores: []watch.Chore{
 			{Name: "removing containers from before", Do: leftovers.RemoveKept},
 			{Name: "removing what restores have left", Do: leftovers.RemoveStrays},
@@ -168,7 +170,6 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	})
 
 	// Errors per minute, as sources count them.
-	meaning := flat.Definition{Minute: c.ErrorsMinute}
 	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log, Steps: flat.Steps{Minute: c.ErrorsMinute}, Every: c.paced(3 * time.Second)})
 	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Definition: meaning, Logger: log, Zone: c.Zone, Every: c.paced(5 * time.Second)})
 	queried, err := prometheusSource(c, prometheus.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log, Step: c.ErrorsMinute})

@@ -82,6 +82,12 @@ func (g Gauge) Spikes(ctx context.Context, deployed map[string]time.Time, now ti
 	return alerts, err
 }
 
+// Spiking implements snapshot.Spikes's Errors.
+func (g Gauge) Spiking(ctx context.Context, key string, deployed, at time.Time) (bool, error) {
+	up, err := g.Spikes(ctx, map[string]time.Time{key: deployed}, at)
+	return up[key].Spike.Is, err
+}
+
 // Counted says whether a container's errors are being counted at the moment now.
 func (g Gauge) Counted(ctx context.Context, key string, now time.Time) (bool, error) {
 	minutes, err := g.Store.ErrorMinutesOf(ctx, []string{key}, now.Add(-g.Definition.minutes(1)-countedWithin))

@@ -27,6 +27,9 @@ type Config struct {
 	// Room is asked before every commit of a container, which does not happen when it returns an error; nil: there is always room.
 	Room func(ctx context.Context, id string) error
 
+	// Spiking says whether a container's errors are at a spike's rate at a moment; nil: nobody counts them.
+	Spiking func(ctx context.Context, key string, at time.Time) (bool, error)
+
 	Volumes *Volumes // nil: contents of volumes are not archived, whatever the label says
 
 	Observe func(reason snapshot.Reason, err error) // hears how every Take and Copy has ended, for metrics; nil: nobody does
@@ -125,7 +128,7 @@ func draft(c snapshot.Container, name string, ask snapshot.TakeRequest) snapshot
 // look finds out what there is to keep, and whether there is room for it. It changes nothing. A snapshot that
 // can't be taken gets no entry on the timeline.
 func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspection, error) {
-	now, err := t.Engine.Inspect(ctx, s.ContainerID)
+	now, err := inspect(ctx, t.Engine, s.ContainerID)
 	if err != nil {
 		return now, err
 	}
@@ -139,7 +142,20 @@ func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspec
 	if s.Unwell == "" && now.State == "running" {
 		s.RanFor = now.Up
 	}
+	s.Spiked = t.spikes(ctx, s.Key)
 	return now, t.written(ctx, s)
+}
+
+// spikes says whether errors are at a spike's rate. What can't be found out is no reason to keep nothing.
+func (t *Taker) spikes(ctx context.Context, key string) bool {
+	if t.Spiking == nil {
+		return false
+	}
+	is, err := t.Spiking(ctx, key, time.Now())
+	if err != nil {
+		t.Logger.Warn("reading whether errors are at a spike's rate", "key", key, "err", err)
+	}
+	return is && err == nil
 }
 
 // written notes whether a commit is needed, and returns an error when there is no room for it. A container that has

@@ -152,7 +152,7 @@ func (v *Volumes) Recover(ctx context.Context) error {
 }
 
 func (v *Volumes) recover(ctx context.Context, id string) error {
-	now, err := v.Engine.Inspect(ctx, id)
+	now, err := inspect(ctx, v.Engine, id)
 	if err == nil && now.State == "paused" {
 		v.Logger.Warn("resuming a container that was left paused", "container", now.Name)
 		err = v.Engine.Start(ctx, id)
@@ -360,7 +360,7 @@ func (v *Volumes) nothing(set snapshot.VolumeSet) *snapshot.VolumeSet {
 
 // consistency lets the container go on, and says how it was.
 func (k *archiving) consistency(ctx context.Context) (snapshot.Consistency, error) {
-	after, err := k.v.Engine.Inspect(ctx, k.now.ID)
+	after, err := inspect(ctx, k.v.Engine, k.now.ID)
 	if err != nil {
 		return "", err
 	}

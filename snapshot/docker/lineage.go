@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -42,6 +43,27 @@ func Key(engineID, name string, labels map[string]string) string {
 		}
 	}
 	return engineID + "/name/" + name
+}
+
+// formerKey is what Key said before it knew more than names and Compose's labels. Databases from then have it.
+func formerKey(engineID, name string, labels map[string]string) string {
+	if key, ok := byCompose(name, labels); ok {
+		return engineID + "/" + key
+	}
+	return engineID + "/name/" + name
+}
+
+// FormerKey reads an inspect document: the container, and the key that it had before deploy tools' labels were read. That is its
+// Key where they say nothing new.
+func (e *Engine) FormerKey(document json.RawMessage) (former string, c snapshot.Container, err error) {
+	d, err := parse(document)
+	if err != nil {
+		return "", c, err
+	}
+	d.only = e.only
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return formerKey(e.name, d.Name, d.Config.Labels), d.container(e.name), nil
 }
 
 // lineage is what the seats of a service share: its key without the member's number. It is "" for what is known by its name

@@ -176,7 +176,10 @@ func (d *Duplicator) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.addMissing(ctx, there, all), d.dropStale(ctx, ofEngine(engine, there), all))
+	if err := d.addMissing(ctx, there, all); err != nil {
+		return err // what looks stale may be all that there is of a snapshot that has another key or other changes now
+	}
+	return d.dropStale(ctx, ofEngine(engine, there), all)
 }
 
 // ofEngine picks the duplicates of one engine's snapshots. Others may be there as well, as in a copy of an engine's data folder.

@@ -80,9 +80,9 @@ func (s Scene) replacedBefore(id string) bool {
 	return id != "" && slices.ContainsFunc(s.Deploys, func(d snapshot.Deploy) bool { return d.BeforeID == id && !incidents.Since(s.Opened, d.At) })
 }
 
-// ranUntil is how long a container had run at a moment; false when its deploy is not known.
+// ranUntil is how long a container had run at a moment, since it was deployed the last time before; false when that is not known.
 func (s Scene) ranUntil(id string, at time.Time) (time.Duration, bool) {
-	i := slices.IndexFunc(s.Deploys, func(d snapshot.Deploy) bool { return id != "" && d.AfterID == id })
+	i := slices.IndexFunc(s.Deploys, func(d snapshot.Deploy) bool { return id != "" && d.AfterID == id && !d.At.After(at) })
 	if i < 0 {
 		return 0, false
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -30,22 +31,42 @@ func (w *Watcher) goodFrom(id string, since time.Time) time.Time {
 	return since.Add(w.BaselineAfter + jitter(id, min(w.BaselineAfter/4, 15*time.Second)))
 }
 
-// routine begins what is due: baselines of containers that have proved good, and schedules.
+// routine begins what is due: baselines of containers that have proved good, and schedules. Baselines come first: one is due once,
+// and a schedule of every few seconds may be due always. Of the schedules, the one comes first that has waited for the longest.
 func (w *Watcher) routine(context.Context) {
 	w.mu.Lock()
 	identities := w.identities
 	w.mu.Unlock()
 	now := time.Now()
+	var ticks []dueTick
 	for _, p := range identities {
 		if p.ContainerID != p.Now.ID {
 			continue // a deploy that has not been dealt with yet
 		}
-		if tick, due := w.tickDue(p, now); due {
-			w.queueSpare(p.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, p, tick) })
-		} else if w.baselineDue(p, now) {
+		if w.baselineDue(p, now) {
 			w.queueSpare(p.Now, func(ctx, patience context.Context) error { return w.baseline(ctx, patience, p.Now) })
+		} else if tick, due := w.tickDue(p, now); due {
+			ticks = append(ticks, dueTick{p, tick})
 		}
 	}
+	slices.SortStableFunc(ticks, func(a, b dueTick) int { return a.since().Compare(b.since()) })
+	for _, t := range ticks {
+		w.queueSpare(t.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, t.watched, t.at) })
+	}
+}
+
+// dueTick is a tick of a schedule whose snapshot is to be taken.
+type dueTick struct {
+	watched
+	at time.Time
+}
+
+// since is when the schedule was served last.
+func (t dueTick) since() time.Time {
+	if t.LastTick.IsZero() {
+		return t.SeenAt
+	}
+	return t.LastTick
 }
 
 func (w *Watcher) baselineDue(p watched, now time.Time) bool {
@@ -70,7 +91,8 @@ func (w *Watcher) baseline(ctx, patience context.Context, s snapshot.Observation
 		return err
 	}
 	for _, snap := range list {
-		if snap.Reason == snapshot.Baseline && snap.ContainerID == s.ID && snap.MissingSince.IsZero() {
+		has := snap.Reason == snapshot.Baseline && snap.ContainerID == s.ID && snap.MissingSince.IsZero()
+		if has && (!snap.Spiked || w.spikes(ctx, s.Key, time.Now())) {
 			w.postpone(s.ID, time.Now().Add(w.Every)) // the next look will know
 			w.lookSoon()
 			return nil

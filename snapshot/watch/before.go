@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,7 @@ func (w *Watcher) stateBefore(ctx context.Context, before snapshot.Occupant, d s
 		return snapshot.Snapshot{}, false, err
 	}
 	explicit, taken := w.takenBeforehand(list, before, d)
-	if taken && explicit.Unwell == "" {
+	if taken && well(explicit) {
 		return explicit, true, nil
 	}
 	good, err := w.goodStates(ctx, before, list)
@@ -49,7 +50,8 @@ func (w *Watcher) goodStates(ctx context.Context, before snapshot.Occupant, list
 	good := slices.DeleteFunc(slices.Clone(list), func(s snapshot.Snapshot) bool {
 		return s.Reason != snapshot.Baseline || !s.MissingSince.IsZero() || slices.Contains(left, s.ContainerID)
 	})
-	if slices.ContainsFunc(good, func(s snapshot.Snapshot) bool { return s.ContainerID == before.ID }) {
+	slices.SortStableFunc(good, func(a, b snapshot.Snapshot) int { return cmp.Compare(spiked(a), spiked(b)) })
+	if slices.ContainsFunc(good, func(s snapshot.Snapshot) bool { return s.ContainerID == before.ID && !s.Spiked }) {
 		return good, nil
 	}
 	restored, found, err := w.Store.RestoredTo(ctx, before.Key, before.ID)
@@ -59,13 +61,24 @@ func (w *Watcher) goodStates(ctx context.Context, before snapshot.Occupant, list
 	return append([]snapshot.Snapshot{restored}, good...), nil
 }
 
+// well says that nothing was seen to be wrong when it was taken.
+func well(s snapshot.Snapshot) bool { return s.Unwell == "" && !s.Spiked }
+
+// spiked puts those last that were taken while errors were at a spike's rate.
+func spiked(s snapshot.Snapshot) int {
+	if s.Spiked {
+		return 1
+	}
+	return 0
+}
+
 // takenBeforehand is the newest of what a pipeline took of the container that was replaced: of a good state, if there is one.
 func (w *Watcher) takenBeforehand(list []snapshot.Snapshot, before snapshot.Occupant, d snapshot.Deploy) (found snapshot.Snapshot, ok bool) {
 	for _, s := range list {
 		if s.Reason != snapshot.PreDeploy || s.ContainerID != before.ID || !s.MissingSince.IsZero() || d.At.Sub(s.CreatedAt) >= w.Explicit {
 			continue
 		}
-		if s.Unwell == "" {
+		if well(s) {
 			return s, true
 		}
 		if !ok {
@@ -80,7 +93,7 @@ func (w *Watcher) takenBeforehand(list []snapshot.Snapshot, before snapshot.Occu
 func (w *Watcher) copyBaseline(ctx context.Context, base snapshot.Snapshot, list []snapshot.Snapshot, d snapshot.Deploy) (snapshot.Snapshot, error) {
 	for _, s := range list {
 		of := s.Reason == snapshot.PreDeploy && s.ContainerID == base.ContainerID && s.MissingSince.IsZero()
-		if of && s.Unwell == "" && !s.CreatedAt.Before(base.CreatedAt) {
+		if of && (well(s) || !well(base)) && !s.CreatedAt.Before(base.CreatedAt) {
 			return s, nil
 		}
 	}

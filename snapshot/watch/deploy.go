@@ -19,7 +19,7 @@ func (w *Watcher) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	identities, err := w.Store.Identities(ctx, engine)
+	identities, err := w.identitiesOf(ctx, engine)
 	if err != nil {
 		return err
 	}
@@ -95,14 +95,34 @@ func (w *Watcher) compare(now map[string]snapshot.Observation, waiting []snapsho
 		if ok && p.ContainerID == s.ID && !renamed {
 			continue
 		}
-		w.queueDeploy(key, func(ctx context.Context) error { return w.arrived(ctx, s) })
+		again := slices.Contains(p.Former, s.ID)
+		w.queueDeploy(key, func(ctx context.Context) error { return w.arrived(ctx, s, again) })
+	}
+	for _, p := range identities {
+		if heir, ok := doubled(p, now, known); ok {
+			w.queueDeploy(heir.Key, func(ctx context.Context) error { return w.dissolve(ctx, p.Key, heir, p.ContainerID) })
+		}
 	}
 	for _, s := range waiting {
 		if !s.Others && w.lasting(s) {
-			w.queueDeploy(s.Key, func(ctx context.Context) error { return w.arrived(ctx, s) })
+			w.queueDeploy(s.Key, func(ctx context.Context) error { return w.arrived(ctx, s, false) })
 		}
 	}
 	w.remember(list, waiting)
+}
+
+// doubled says that a container stands for another identity, and has this one left over. That is so when it was about to get a place
+// of its own at the very moment at which it took another one's.
+func doubled(p snapshot.Identity, now map[string]snapshot.Observation, known map[string]snapshot.Identity) (heir snapshot.Observation, ok bool) {
+	if _, there := now[p.Key]; there || p.Settled {
+		return heir, false
+	}
+	for key, s := range now {
+		if s.ID == p.ContainerID && !s.Others && known[key].ContainerID == s.ID && known[key].SeenAt.Before(p.SeenAt) {
+			return s, true
+		}
+	}
+	return heir, false
 }
 
 // lasting says that a container beside another one of its line is there to stay. Until then one of them may be about to be
@@ -118,8 +138,9 @@ func (w *Watcher) lasting(s snapshot.Observation) bool {
 	return ok && s.Alive() && time.Since(since) >= w.BaselineAfter
 }
 
-// arrived handles a container that is new under an identity. It may have waited for its turn, so it looks again first.
-func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
+// arrived handles a container that is new under an identity, or is there again. It may have waited for its turn, so it looks again
+// first.
+func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation, again bool) error {
 	now, err := w.inspect(ctx, s.ID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (!now.Enabled || now.Key != s.Key || snapshot.OurName(now.Name)) {
 		return nil // gone or moved on meanwhile: there was an event, so another look comes
@@ -131,12 +152,19 @@ func (w *Watcher) arrived(ctx context.Context, s snapshot.Observation) error {
 		w.lookIn(wait)
 		return nil
 	}
-	return w.succeeds(ctx, now, s.Leaves)
+	return w.succeeds(ctx, arrival{now, s.Leaves, again})
+}
+
+// arrival is a container that has come into a place.
+type arrival struct {
+	snapshot.Inspection
+	leaves string // the key that it gives up; "": none
+	again  bool   // it stood there before: it was started again, and not made anew
 }
 
 // succeeds waits for the end of a restore that is under way: until then nobody knows which of the two will stay. What ran
 // before is read after that, since the restore's end says it.
-func (w *Watcher) succeeds(ctx context.Context, now snapshot.Inspection, leaves string) error {
+func (w *Watcher) succeeds(ctx context.Context, now arrival) error {
 	running, err := w.Store.Restoring(ctx, now.Key)
 	if err != nil {
 		return err
@@ -147,37 +175,37 @@ func (w *Watcher) succeeds(ctx context.Context, now snapshot.Inspection, leaves 
 	}
 	before, err := w.Store.Occupant(ctx, now.Key)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		return w.setOccupant(ctx, now)
+		return w.setOccupant(ctx, now.Inspection)
 	}
 	if err != nil {
 		return err
 	}
 	if before.ID == now.ID {
-		return w.setOccupant(ctx, now) // it was renamed
+		return w.setOccupant(ctx, now.Inspection) // it was renamed
 	}
-	return w.replaced(ctx, before, now, leaves)
+	return w.replaced(ctx, before, now)
 }
 
-func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection, leaves string) error {
-	if err := w.dissolve(ctx, leaves, before, now.ID); err != nil {
+func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now arrival) error {
+	if err := w.dissolve(ctx, now.leaves, snapshot.Observation{Name: before.Name}, now.ID); err != nil {
 		return err
 	}
-	if err := w.beginSchedule(ctx, before, now); err != nil {
+	if err := w.beginSchedule(ctx, before, now.Inspection); err != nil {
 		return err
 	}
 	ours, err := w.Store.MadeByRestore(ctx, before.Key, now.ID)
 	if err != nil {
 		return err
 	}
-	if ours || w.alike(before, now) {
-		return w.setOccupant(ctx, now)
+	if ours || w.alike(before, now.Inspection) {
+		return w.setOccupant(ctx, now.Inspection)
 	}
 	return w.deployed(ctx, before, now)
 }
 
 // dissolve forgets the place that a container had of its own before it turned out to be another one's successor, with its
 // baseline. A bot that is interrupted then finds one that nobody knows, which is its successor as well.
-func (w *Watcher) dissolve(ctx context.Context, key string, before snapshot.Occupant, id string) error {
+func (w *Watcher) dissolve(ctx context.Context, key string, heir snapshot.Observation, id string) error {
 	if key == "" {
 		return nil
 	}
@@ -191,7 +219,7 @@ func (w *Watcher) dissolve(ctx context.Context, key string, before snapshot.Occu
 			if s.Reason != snapshot.Baseline { // somebody wants it
 				return nil
 			}
-			if err := w.drop(ctx, s, "its container is the successor of "+before.Name); err != nil {
+			if err := w.drop(ctx, s, "its container stands for another one: "+heir.Name); err != nil {
 				return err
 			}
 		}
@@ -232,10 +260,13 @@ func occupantOf(now snapshot.Inspection) snapshot.Occupant {
 
 // deployed keeps the state from before and writes the deploy down. When it is interrupted, the next run finds the
 // snapshot that this one has kept.
-func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now snapshot.Inspection) error {
-	d := snapshot.Deployed{Occupant: occupantOf(now), Services: now.Settings.PagerDutyServices, Deploy: snapshot.Deploy{
+func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now arrival) error {
+	d := snapshot.Deployed{Occupant: occupantOf(now.Inspection), Services: now.Settings.PagerDutyServices, Deploy: snapshot.Deploy{
 		Key: before.Key, At: w.began(before.Container, came(before, now)), BeforeID: before.ID, AfterID: now.ID, Before: before.Image, After: now.Image,
 	}}
+	if err := w.markBefore(ctx, before, d.Deploy); err != nil {
+		return err
+	}
 	kept, found, err := w.stateBefore(ctx, before, d.Deploy)
 	if err != nil && (ctx.Err() != nil || w.mayTryAgain(now.ID)) {
 		return fmt.Errorf("keeping the state from before a deploy of %s: %w", now.Name, err)
@@ -243,11 +274,11 @@ func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now sn
 	if err != nil { // the deploy has happened all the same, and people must hear of it
 		w.Logger.Error("the state from before a deploy could not be kept", "container", now.Name, "err", err)
 	}
-	w.compareWith(&d, before, kept, now)
+	w.compareWith(&d, before, kept, now.Inspection)
 	if found {
 		d.Snapshot, d.SnapshotID = kept.Name, kept.ID
 	}
-	return w.writeDown(ctx, d, before, now)
+	return w.writeDown(ctx, d, before, now.Inspection)
 }
 
 const takeTries = 3
@@ -279,9 +310,9 @@ func (w *Watcher) writeDown(ctx context.Context, d snapshot.Deployed, was snapsh
 	return nil
 }
 
-// came is when a container began to stand in for the one before: one that is older has been started again.
-func came(before snapshot.Occupant, now snapshot.Inspection) time.Time {
-	if now.CreatedAt.Before(before.CreatedAt) && !now.StartedAt.IsZero() {
+// came is when a container began to stand in for the one before: one that is older, or stood there before, has been started again.
+func came(before snapshot.Occupant, now arrival) time.Time {
+	if (now.again || now.CreatedAt.Before(before.CreatedAt)) && !now.StartedAt.IsZero() {
 		return now.StartedAt
 	}
 	return now.CreatedAt

@@ -20,6 +20,8 @@ type Engine interface {
 	List(ctx context.Context) ([]snapshot.Container, error)
 	// Changes lists what differs between two documents, secrets masked.
 	Changes(before, after json.RawMessage) ([]snapshot.Change, error)
+	// FormerKey reads the container of a document, and the key that earlier releases gave it; its Key where that is the same.
+	FormerKey(document json.RawMessage) (former string, c snapshot.Container, err error)
 }
 
 // Observer shows what is there, and what happens.
@@ -66,6 +68,8 @@ type Store interface {
 type Snapshots interface {
 	// SeeWell notes that a container runs well at a moment, and for how long it has: its baseline holds that state.
 	SeeWell(ctx context.Context, key, containerID string, at time.Time, ran time.Duration) error
+	// MarkSpiked notes that errors were at a spike's rate while a container ran of which there are snapshots.
+	MarkSpiked(ctx context.Context, key, containerID string) error
 	// SeenAs notes of a snapshot what was seen of another one that holds the same and goes.
 	SeenAs(ctx context.Context, id int64, at time.Time, ran time.Duration) error
 	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
@@ -82,6 +86,10 @@ type Identities interface {
 	Occupant(ctx context.Context, key string) (snapshot.Occupant, error)
 	// SetOccupant writes down which container it stands for now.
 	SetOccupant(ctx context.Context, s snapshot.Occupant) error
+	// Rekey moves all that is known of an identity to the container's own Key, all or nothing: snapshots, deploys, restores, ticks
+	// and errors. Where that Key is on record already, its container stays, and the moved one counts as one before it. It returns
+	// ErrInProgress while a restore of either runs, and an error when a snapshot can't be opened, which then stays with all others.
+	Rekey(ctx context.Context, was string, c snapshot.Container) error
 	// Dissolve forgets an identity that has no snapshots.
 	Dissolve(ctx context.Context, key string) error
 	// NotePresent notes which identities of an engine are there; all others are gone. Of those that are there, it notes which

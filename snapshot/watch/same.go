@@ -102,5 +102,11 @@ func (w *Watcher) seeOne(ctx context.Context, s snapshot.Observation) error {
 	if _, good := w.provedGood(now); !good {
 		return nil
 	}
+	if spiked, err := w.markSpiked(ctx, s.Key, s.ID, now.Up, time.Now()); spiked || err != nil {
+		return err
+	}
+	if w.spikes(ctx, s.Key, time.Now()) {
+		return nil
+	}
 	return w.Store.SeeWell(ctx, s.Key, s.ID, time.Now(), now.Up)
 }

@@ -1,6 +1,7 @@
 package watch_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -150,4 +151,28 @@ func TestScheduleThatADeployBringsHasMissedNothing(t *testing.T) {
 	if at := k.Of(key, snapshot.Scheduled)[0].CreatedAt; at.Sub(began) < 2*time.Second { // ticks are on whole seconds
 		t.Errorf("it was taken %s after the deploy, want at its first tick, after 3s", at.Sub(began))
 	}
+}
+
+// busyTaker takes no scheduled snapshots until there is a baseline, as if commits of others were always ahead.
+type busyTaker struct {
+	watch.Taker
+	k   *kit
+	key string
+}
+
+func (b busyTaker) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error) {
+	if ask.Reason == snapshot.Scheduled && len(b.k.Of(b.key, snapshot.Baseline)) == 0 {
+		return snapshot.Snapshot{}, snapshot.ErrCommitsBusy
+	}
+	return b.Taker.Take(ctx, c, ask)
+}
+
+func TestScheduleThatIsAlwaysDueLeavesRoomForTheBaseline(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	key := k.Key(api)
+	k.Watch(func(c *watch.Config) { c.Taker = busyTaker{c.Taker, k, key} })
+	id := k.Run(api, "--label", "snapback.schedule=@every 1s", k.Server("shop"))
+	k.AwaitBaseline(key, id)
+	k.Until("the schedule goes on", func() bool { return len(k.Of(key, snapshot.Scheduled)) > 0 })
 }

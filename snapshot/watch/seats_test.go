@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/internal/snapshottest"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -112,6 +114,32 @@ func TestSlowRolloutGivesUpThePlaceThatItGotMeanwhile(t *testing.T) {
 		return cmp.Equal(map[string]string{k.Name("web-2"): "there"}, k.known()) && len(k.Of(k.numbered(2), snapshot.Baseline)) == 0
 	})
 	k.AwaitBaseline(k.numbered(1), second)
+}
+
+// TestPlaceOfItsOwnGoesWhenItCameTogetherWithAnothers has both written down that a busy bot may write at one moment: the deploy into
+// the old one's place, and the place that the new one would have had.
+func TestPlaceOfItsOwnGoesWhenItCameTogetherWithAnothers(t *testing.T) {
+	k := setup(t)
+	image := k.Server("shop")
+	stop := k.Watch()
+	first := k.scaled(1, 1, image)
+	k.AwaitBaseline(k.numbered(1), first)
+	second := k.scaled(2, 2, image)
+	k.AwaitBaseline(k.numbered(2), second)
+	stop()
+	k.Docker("rm", "-f", k.Name("web-1"))
+	on := snapshottest.Must(k.DB.Occupant(t.Context(), k.numbered(2)))
+	on.Key = k.numbered(1)
+	snapshottest.Must(k.DB.AddDeployed(t.Context(), snapshot.Deployed{
+		Deploy: snapshot.Deploy{Key: on.Key, At: time.Now(), BeforeID: first, AfterID: second}, Occupant: on,
+		Entry: incidents.Entry{Kind: incidents.KindDeploy, OccurredAt: time.Now(), Actor: incidents.Self(), Summary: "deployed"},
+	}))
+	k.Watch()
+	k.Until("its own place is gone", func() bool {
+		return cmp.Equal(map[string]string{k.Name("web-2"): "there"}, k.known()) && len(k.Of(k.numbered(2), snapshot.Baseline)) == 0
+	})
+	k.AwaitBaseline(k.numbered(1), second)
+	k.AwaitDeploys(k.numbered(1), 1)
 }
 
 func TestRenameIntoPlaceIsOneDeploy(t *testing.T) {

@@ -27,10 +27,14 @@ type Config struct {
 	LongRun       time.Duration // the newest state that ran for longer, and is not what runs, is never removed; 0: 1 h
 	Every         time.Duration // how often to look although no event came; 0: 2 min
 	TidyEvery     time.Duration // how often to remove surplus snapshots and look for missing images; 0: 3 min
+	ListenEvery   time.Duration // how often to ask about every container; 0: 30 s
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
 	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
 	Chores        []Chore       // what else is done every TidyEvery
 	Settle        time.Duration // how long a replacement may stay unstarted before it counts as a deploy; 0: 10 s
+
+	// Spiking says whether a container's errors were at a spike's rate at a moment; nil: nobody counts them.
+	Spiking func(ctx context.Context, key string, at time.Time) (bool, error)
 
 	Observe func(snapshot.Deploy) // hears of each deploy that was seen first here, for metrics; nil: nobody does
 }
@@ -46,6 +50,7 @@ func (c Config) withDefaults() Config {
 	set(&c.LongRun, time.Hour)
 	set(&c.Every, 2*time.Minute)
 	set(&c.TidyEvery, 3*time.Minute)
+	set(&c.ListenEvery, 30*time.Second)
 	set(&c.Quiet, 100*time.Millisecond)
 	set(&c.Jitter, 30*time.Second)
 	set(&c.Settle, 10*time.Second)
@@ -54,6 +59,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Spiking == nil {
+		c.Spiking = func(context.Context, string, time.Time) (bool, error) { return false, nil }
 	}
 	if c.Observe == nil {
 		c.Observe = func(snapshot.Deploy) {}
@@ -85,6 +93,8 @@ type Watcher struct {
 	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
 	seen       map[string]time.Time     // by the engine's ID: when it was last noted that a container runs well
 	compared   map[string]bool          // by the names of two states: whether they are the same
+	shared     map[string]int           // by what is said of containers that run under one identity: how often in a row it was so
+	keyed      map[string]bool          // by key: it is none of an earlier release's
 	identities []watched                // what the last look showed
 	waiting    []snapshot.Observation   // and who waited beside them
 
@@ -103,6 +113,7 @@ func New(c Config) *Watcher {
 		Config: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
 		busy: map[string]*work{}, ended: map[string]time.Time{}, renamed: map[string]renaming{}, due: map[string]time.Time{},
 		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{}, seen: map[string]time.Time{}, compared: map[string]bool{},
+		keyed: map[string]bool{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	return w
@@ -114,7 +125,7 @@ func (w *Watcher) Start() {
 	w.wg.Go(w.lookLoop)
 	w.wg.Go(func() { w.every(w.pulse(), w.routine) })
 	w.wg.Go(func() { w.every(w.TidyEvery, w.tidy) })
-	w.wg.Go(func() { w.every(listenEvery, w.listen) })
+	w.wg.Go(func() { w.every(w.ListenEvery, w.listen) })
 }
 
 // Stop ends all of it and waits until ctx ends. It can be called twice. What was interrupted is taken up by the next Start.
