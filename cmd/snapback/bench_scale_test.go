@@ -62,6 +62,11 @@ func (c *crowd) measure() {
 	c.until(5*time.Minute, fmt.Sprint(fleetSize, " baselines"), `SELECT count(DISTINCT key) FROM snapshots WHERE reason = 'baseline'`, fleetSize)
 	c.b.Logf("%d baselines after %s, VmRSS %d MB", fleetSize, time.Since(began).Round(time.Second), c.memory("VmRSS"))
 	idle := c.idle()
+	listed := time.Now()
+	if _, err := c.Engine().List(context.Background()); err != nil {
+		c.b.Error(err)
+	}
+	c.b.Logf("asking the engine about each of %d containers, as the watch does every 30 s: %s", fleetSize, time.Since(listed).Round(time.Millisecond))
 	deployed := c.deploy()
 	c.until(time.Minute, fmt.Sprint(fleetDeploys, " deploys with the state from before"), `SELECT count(*) FROM deploys WHERE snapshot <> ''`, fleetDeploys)
 	fromStart, fromBegin := c.lags(deployed)

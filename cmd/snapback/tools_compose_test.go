@@ -34,8 +34,7 @@ var composed = []tool{
 		},
 	},
 	{
-		Name: "docker-rollout", Does: "scales the service to twice its members, waits, stops and removes the old ones. Numbers grow", needs: 2, unsure: true,
-		Seen:   seenOnce + ". On a busy engine the deploy after a restore was told twice, and a gone member stayed in the lists",
+		Name: "docker-rollout", Does: "scales the service to twice its members, waits, stops and removes the old ones. Numbers grow", needs: 2, Seen: seenOnce,
 		deploy: func(r *replay, version string) string { return r.rollout(version) },
 		want:   right("proj-web-2", "proj-web-3"),
 	},
@@ -61,28 +60,47 @@ var composed = []tool{
 		want:   right("proj-shop-1", "proj-shop-1"),
 	},
 	{
-		Name: "Compose, the service or the project renamed, without `snapback.identity`", Does: "as with it",
-		Seen: "takes it for another service: no deploy is seen, nothing from before is offered for what runs, and a button of the old name would bring it back beside that",
-		Set:  "`snapback.identity`, before you rename",
+		Name: "Compose, the service renamed, without `snapback.identity`", Does: "as with it",
+		Seen:   takenForAnother + ". For an hour alerts have a button with the old name on it: it brings that back beside what runs, until the next `up --remove-orphans`",
+		Set:    "`snapback.identity`, before you rename",
+		needs:  2,
+		deploy: func(r *replay, version string) string { return r.renamed(version) },
+		want: outcome{
+			Button: "1", Tapped: []string{"proj-shop-1=2", "proj-web-1=1"}, Running: []string{"proj-shop-1=3"}, Shown: []string{"proj-shop-1 running", "proj-web-1 gone"},
+			Kept: []string{"2"}, Baselines: 3, Told: 1,
+		},
+	},
+	{
+		Name: "Compose, the project renamed, without `snapback.identity`", Does: "`down`, then `up` under the new name",
+		Seen:   takenForAnother + ". The alert has no button",
+		Set:    "`snapback.identity`, before you rename",
+		needs:  2,
+		deploy: func(r *replay, version string) string { return r.projectRenamed(version) },
+		want:   outcome{Running: []string{"other-web-1=3"}, Shown: []string{"other-web-1 running", "proj-web-1 gone"}, Kept: []string{"2"}, Baselines: 2, Told: 1},
 	},
 	{
 		Name: "Compose, the project renamed", Does: "`down`, then `up` under the new name",
 		Seen:  "sees each deploy once. The state from before the renaming is kept, but `down` has removed its network: the alert says so instead of a button",
 		Set:   "`snapback.identity`, the same before and after; an external network, which stays",
 		needs: 2, identity: true,
-		deploy: func(r *replay, version string) string {
-			r.write("web", version, "")
-			if version == "2" {
-				r.project.Compose("down", "--timeout", "1")
-				other := *r.project
-				other.Name = r.Name("other")
-				r.project = &other
-			}
-			r.project.Compose("up", "-d", "--timeout", "1")
-			return r.only()
-		},
-		want: outcome{Running: []string{"other-web-1=3"}, Shown: []string{"other-web-1 running"}, Kept: []string{"1", "2"}, Baselines: 1, Told: 2},
+		deploy: func(r *replay, version string) string { return r.projectRenamed(version) },
+		want:   outcome{Running: []string{"other-web-1=3"}, Shown: []string{"other-web-1 running"}, Kept: []string{"1", "2"}, Baselines: 1, Told: 2},
 	},
+}
+
+const takenForAnother = "takes it for another service: the renaming is no deploy, and nothing from before is kept of what runs until its next deploy. The old name is in the lists as gone"
+
+func (r *replay) projectRenamed(version string) string {
+	r.t.Helper()
+	r.write("web", version, "")
+	if version == "2" {
+		r.project.Compose("down", "--timeout", "1")
+		other := *r.project
+		other.Name = r.Name("other")
+		r.project = &other
+	}
+	r.project.Compose("up", "-d", "--timeout", "1")
+	return r.only()
 }
 
 func (r *replay) renamed(version string) string {

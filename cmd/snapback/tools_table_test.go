@@ -116,6 +116,7 @@ func (r *replay) blueGreen(version string) string {
 	if out, err := r.Try("inspect", "-f", "{{.State.Running}}", r.Name(next)); err == nil && out == "true" {
 		next, old = old, next
 	}
+	r.end(next) // it runs when a restore has brought the other one back beside it
 	r.drop(next)
 	id := r.up(next, version)
 	r.end(old)
@@ -127,8 +128,13 @@ func (r *replay) blueGreen(version string) string {
 var notSeen = []tool{
 	{
 		Name: "Blue/green without `snapback.identity`", Does: "as blue/green above",
-		Seen: "takes the two colours for two services. A deploy is compared with the last one of its colour, two versions back",
-		Set:  "`snapback.identity`",
+		Seen:   "takes the two colours for two services: the change is no deploy. For an hour alerts have a button with the old colour on it, which brings that back beside the one that runs. A later deploy is compared with the last one of its colour, two versions back",
+		Set:    "`snapback.identity`",
+		deploy: func(r *replay, version string) string { return r.blueGreen(version) },
+		want: outcome{
+			Button: "1", Tapped: []string{"api-blue=1", "api-green=2"}, Running: []string{"api-green=3"}, Shown: []string{"api-blue gone", "api-green running"},
+			Kept: []string{"2"}, Baselines: 3, Told: 1,
+		},
 	},
 	{
 		Name: "Terraform's `docker_container`", Does: "removes the old container by the engine's ID that it remembers, then creates the new one by name",
@@ -156,7 +162,7 @@ var notSeen = []tool{
 		Seen:   "sees a deploy at each start. No restore can win; the message says that something starts it again, and how to find it",
 		Set:    "before a restore: `systemctl stop UNIT`",
 		deploy: func(r *replay, version string) string { return r.unit(version) },
-		unsure: true, // how many the loop starts during the restore depends on who is quicker, and each is told
+		loops:  true,
 		want: outcome{
 			Button: "1", Tapped: []string{"web=2"}, Running: []string{"web=3"}, Shown: []string{"web running"}, Kept: []string{"1", "2"}, Baselines: 1, Told: 3,
 		},
