@@ -4,7 +4,7 @@ import type { Line } from "./protocol";
 
 const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones
 
-// Logs is the list of lines. It follows the newest until somebody scrolls up or pauses.
+// Logs is the list of lines. It follows the newest until somebody touches it, scrolls up or pauses.
 export class Logs {
   private readonly list = el("lines");
   private readonly filter = el<HTMLInputElement>("filter");
@@ -13,11 +13,18 @@ export class Logs {
   private readonly nomatch = el("nomatch");
   private following = true;
   private paused = false;
+  private touched = false; // a finger is on the list
+  private down = false; // the last scrolling went down
+  private top = 0; // where the list was scrolled to last
   private unseen = 0;
   private gone = 0;
 
   constructor() {
     this.list.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    for (const kind of ["touchstart", "touchend", "touchcancel"] as const)
+      this.list.addEventListener(kind, (e) => this.fingers(e.touches.length), { passive: true });
+    this.list.addEventListener("wheel", (e) => e.deltaY < 0 && this.hold(), { passive: true });
+    this.list.addEventListener("keydown", (e) => ["ArrowUp", "PageUp", "Home"].includes(e.key) && this.hold());
     this.filter.addEventListener("input", () => this.refilter());
     this.pause.addEventListener("click", () => this.setPaused(!this.paused));
     this.newest.addEventListener("click", () => this.setPaused(false));
@@ -27,10 +34,11 @@ export class Logs {
     const batch = document.createDocumentFragment();
     if (skipped > 0) batch.append(this.row({ kind: "note", text: `${skipped} lines came too fast for this connection and were left out` }));
     for (const line of lines) batch.append(this.row(line));
+    const shown = batch.querySelectorAll(".row:not([hidden])").length;
     this.list.append(batch);
     this.trim();
     if (this.following) this.toEnd();
-    else this.count(lines.length);
+    else this.count(shown);
     this.tellEmpty();
   }
 
@@ -49,7 +57,9 @@ export class Logs {
     const note = this.row({ kind: "note", text: `${this.gone} older lines are no longer kept here` });
     note.classList.add("gone");
     this.list.prepend(note);
-    if (!this.following) this.list.scrollTop -= height - this.list.scrollHeight;
+    if (this.following) return;
+    this.list.scrollTop -= height - this.list.scrollHeight;
+    this.top = this.list.scrollTop;
   }
 
   // shown is called when the tab is: a hidden list can't be scrolled.
@@ -89,10 +99,34 @@ export class Logs {
     this.nomatch.textContent = this.filter.value ? "No line matches the filter." : "Nothing has been logged yet.";
   }
 
+  // hold stops the following at once: lines that come must not pull away what somebody is about to read.
+  private hold(): void {
+    if (this.list.scrollHeight <= this.list.clientHeight) return;
+    this.following = false;
+    this.tellNewest();
+  }
+
+  private fingers(n: number): void {
+    const lifted = this.touched && n === 0;
+    this.touched = n > 0;
+    if (lifted && this.down && this.atEnd) this.following = !this.paused;
+    if (!this.touched) return this.tellNewest();
+    this.down = false;
+    this.hold();
+  }
+
+  private get atEnd(): boolean {
+    return this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
+  }
+
+  // scrolled takes the following up again when somebody has scrolled down to the end. What is at the end because nobody has
+  // moved it, or only a little up, stays where it is.
   private scrolled(): void {
-    const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
-    this.following = atEnd && !this.paused;
-    if (this.following) this.unseen = 0;
+    const moved = this.list.scrollTop - this.top;
+    this.top = this.list.scrollTop;
+    if (moved !== 0) this.down = moved > 0;
+    if (moved > 0 && this.atEnd && !this.touched) this.following = !this.paused;
+    if (moved < 0 && !this.atEnd) this.following = false;
     this.tellNewest();
   }
 
@@ -111,6 +145,7 @@ export class Logs {
   }
 
   private tellNewest(): void {
+    if (this.following) this.unseen = 0;
     this.newest.hidden = this.following;
     this.newest.textContent = this.unseen > 0 ? `↓ ${this.unseen} new` : "↓ Newest";
   }
@@ -118,5 +153,6 @@ export class Logs {
   private toEnd(): void {
     this.unseen = 0;
     this.list.scrollTop = this.list.scrollHeight;
+    this.top = this.list.scrollTop;
   }
 }

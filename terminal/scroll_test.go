@@ -1,0 +1,83 @@
+package terminal_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/access"
+)
+
+// finger puts one down at the first height, moves it along the others, and lifts it.
+func (p *phone) finger(ys ...float64) {
+	p.t.Helper()
+	touch := func(kind input.DispatchTouchEventType, at ...*input.TouchPoint) {
+		p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: at})
+			return err
+		}))
+	}
+	touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: 200, Y: ys[0]})
+	for _, y := range ys[1:] {
+		touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: 200, Y: y})
+	}
+	touch(input.DispatchTouchEventTypeTouchEnd)
+}
+
+// atEnd says whether the newest line is in sight.
+const atEnd = `(l => l.scrollHeight - l.scrollTop - l.clientHeight < 40)(document.querySelector('#lines'))`
+
+// held makes a function that says whether 20 lines have been counted since a row moved last, as it does while a fling ends.
+const held = `window.read = document.elementFromPoint(200, 400).closest('.row'); window.at = window.since = 0; window.held = () => {
+	const y = read.getBoundingClientRect().y, count = parseInt(document.querySelector('#newest').innerText.slice(2)) || 0;
+	if (Math.abs(y - at) >= 2) [at, since] = [y, count];
+	return count >= since + 20;
+}`
+
+// TestATouchStopsALogThatRuns has a log at 20 lines a second.
+func TestATouchStopsALogThatRuns(t *testing.T) {
+	t.Parallel()
+	for name, ys := range map[string][]float64{"a touch": {500}, "a short way": {500, 505, 510, 515, 520, 525, 530}, "a long way": {300, 400, 500, 600, 700}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			p := newPhone(t)
+			n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; sleep 0.05; done`)
+			n.open(p, access.ModeLogs)
+			p.tap("#gate-open")
+			p.wait("lines come", "#lines", "request 100")
+			p.yes("the newest line is in sight", atEnd)
+			p.finger(ys...)
+			p.do(chromedp.Evaluate[chromedp.Void](held))
+			p.yes("a pill counts what comes while what is read stays where it is", `held()`)
+			p.picture("12-held")
+			p.tap("#newest")
+			p.yes("the pill leads to the newest line", `document.querySelector('#newest').hidden && `+atEnd)
+			p.do(chromedp.Evaluate[chromedp.Void](`window.last = document.querySelector('#lines').lastElementChild.innerText`))
+			p.yes("which is followed again", `document.querySelector('#lines').lastElementChild.innerText !== last && `+atEnd)
+			p.wantQuiet()
+		})
+	}
+}
+
+// TestScrollingDownFollowsAgain needs no pill.
+func TestScrollingDownFollowsAgain(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; [ $i -lt 100 ] || sleep 2; done`)
+	n.open(p, access.ModeLogs)
+	p.tap("#gate-open")
+	p.wait("lines come", "#lines", "request 100")
+	p.finger(300, 350, 400, 450, 500)
+	p.yes("it is held", `!document.querySelector('#newest').hidden`)
+	within(t, time.Minute, "scrolling down follows again", func() bool {
+		p.finger(700, 600, 500, 400, 300, 200)
+		return ask(p, chromedp.Evaluate[bool](`document.querySelector('#newest').hidden && `+atEnd))
+	})
+	p.wantQuiet()
+}
