@@ -20,6 +20,20 @@ function open(session: Session): void {
   new Screen(session);
 }
 
+// leadBack opens the session that this browser has opened with the same link, if it still lasts: the link has done its work, and
+// whoever taps it again wants to be where it led.
+async function leadBack(claims: Claims): Promise<boolean> {
+  const [nonce, id] = (recall("local", "snapback.opened") ?? "").split(" ");
+  if (!nonce || nonce !== claims.n) return false;
+  try {
+    const session = await current();
+    if (session.id === id) open(session);
+    return session.id === id;
+  } catch {
+    return false; // the gate says why
+  }
+}
+
 // offer shows what the link is for. Nothing is sent until the tap, so that nothing but a person uses it up.
 function offer(token: string, claims: Claims): void {
   const expires = new Date(claims.e * 1000);
@@ -34,7 +48,7 @@ function offer(token: string, claims: Claims): void {
   const button = el<HTMLButtonElement>("gate-open");
   const timer = setInterval(() => countdown(expires, button, timer), 1000);
   countdown(expires, button, timer);
-  button.addEventListener("click", () => void tapped(token, button, timer));
+  button.addEventListener("click", () => void tapped(token, claims, button, timer));
   show("gate");
 }
 
@@ -56,12 +70,13 @@ function refuse(button: HTMLButtonElement, text: string): void {
   el("gate-error").hidden = false;
 }
 
-async function tapped(token: string, button: HTMLButtonElement, timer: number): Promise<void> {
+async function tapped(token: string, claims: Claims, button: HTMLButtonElement, timer: number): Promise<void> {
   button.disabled = true;
   button.textContent = "Opening…";
   try {
     const session = await redeem(token);
     clearInterval(timer);
+    remember("local", "snapback.opened", `${claims.n} ${session.id}`);
     open(session);
   } catch (err) {
     const final = err instanceof Refused && !["not_recorded", "internal", "slow_down", "restarting"].includes(err.problem.code);
@@ -95,7 +110,7 @@ function main(): void {
   // A second link that is opened in the same tab changes the fragment alone.
   addEventListener("hashchange", () => location.hash.length > 1 && location.reload());
   const claims = token ? readClaims(token) : null;
-  if (claims) offer(token, claims);
+  if (claims) void leadBack(claims).then((led) => led || offer(token, claims));
   else if (token) showOver("This link is not complete", "It was probably cut off when it was copied. Tap Terminal in Slack again.");
   else void resume();
 }

@@ -52,6 +52,7 @@ export type Said =
 
 // Claims are the readable part of a link. The server alone decides whether they are true.
 export interface Claims {
+  n: string; // of this link alone
   p: { name: string };
   i?: number;
   c: string;

@@ -37,6 +37,14 @@ export class Screen implements Listener {
     this.setFont(0);
     this.setShell("none", "");
     this.connection = new Connection(session, this);
+    this.back();
+  }
+
+  // back is what a reload does: the view that was looked at is there again.
+  private back(): void {
+    const view = recall("session", "snapback.view");
+    const tab = tabs.find((t) => view === `${this.session.id} ${t}`);
+    if (tab && !el(`tab-${tab}`).hidden) this.choose(tab);
   }
 
   told(message: Told): void {
@@ -92,6 +100,7 @@ export class Screen implements Listener {
 
   private choose(chosen: Tab): void {
     this.shellTab = chosen === "shell";
+    remember("session", "snapback.view", `${this.session.id} ${chosen}`);
     for (const tab of tabs) {
       el(`tab-${tab}`).setAttribute("aria-selected", String(tab === chosen));
       el(tab).hidden = tab !== chosen;
@@ -110,7 +119,9 @@ export class Screen implements Listener {
     const ok = await this.shell.load();
     this.setShell(this.shellState, this.shellWords);
     if (!ok && this.shellTab) this.banner("The shell's part of the page could not be loaded. Tap Shell again.", 6000);
-    if (ok && this.shellTab) this.shell.shown();
+    if (!ok || !this.shellTab) return;
+    this.shell.shown();
+    if (this.shellState === "running") this.shell.focus();
   }
 
   private startShell(): void {
@@ -145,7 +156,10 @@ export class Screen implements Listener {
     button.textContent = !this.shell.loaded ? "Loading…" : state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
     el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
     if (state === "starting" && before !== "starting") this.shell.reset();
-    if (running && before !== "running" && this.shellTab) this.shell.shown();
+    if (running && before !== "running" && this.shellTab) {
+      this.shell.shown();
+      this.shell.focus();
+    }
     if (running && before !== "running") this.connection.say({ type: "resize", ...this.shell.size });
     if (!running && before === "running") this.shell.blur();
   }
