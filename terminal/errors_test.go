@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
@@ -172,23 +170,20 @@ func offline(yes bool) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](`window.asked = window.fetch; window.fetch = () => Promise.reject(new TypeError('no network'))`)
 }
 
-// The picture is the bot's and follows the reader's system once the page does.
+// The picture is the bot's and follows the reader's system, as the page does.
 func TestErrorsViewIsLightOnALightPage(t *testing.T) {
 	t.Parallel()
 	c := counted()
 	n := setup(t, c.counting)
 	p := newPhone(t)
-	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}})
-		return err
-	}))
+	p.dressed("light")
 	n.open(p, access.ModeLogs)
 	p.tap("#gate-open")
 	p.wait("logs are shown", "#lines", "hello from the first")
-	p.do(chromedp.Evaluate[chromedp.Void](`document.documentElement.style.colorScheme = 'light dark'`))
 	p.tap("#tab-errors")
 	p.yes("it has light colours", `getComputedStyle(document.querySelector('#errors-chart .paper') ?? document.body).fill === 'rgb(255, 255, 255)'`)
+	p.dressed("dark")
+	p.yes("and dark ones", `getComputedStyle(document.querySelector('#errors-chart .paper')).fill !== 'rgb(255, 255, 255)'`)
 	p.wantQuiet()
 }
 

@@ -63,7 +63,7 @@ export class Errors {
   }
 
   private async fetched(): Promise<void> {
-    const query = new URLSearchParams({ session: this.session.id, theme: darkPage() ? "dark" : "auto" });
+    const query = new URLSearchParams({ session: this.session.id, theme: "auto" });
     const response = await fetch(`/t/errors?${query.toString()}`, { credentials: "same-origin", headers: this.tag ? { "If-None-Match": this.tag } : {} });
     if (response.status === 304) return;
     if (!response.ok) throw new Refused(await problemOf(response));
@@ -83,11 +83,6 @@ export class Errors {
     this.stale.hidden = false;
     if (!this.known) this.figures.textContent = "Not known yet.";
   }
-}
-
-// darkPage says whether the page is dark, whatever the phone's system has.
-function darkPage(): boolean {
-  return !getComputedStyle(document.documentElement).colorScheme.includes("light");
 }
 
 // drawn is the bot's picture as a part of the page. Its styles are taken out before it is parsed, and made anew, so that the page's

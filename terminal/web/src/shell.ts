@@ -1,5 +1,5 @@
 import { FitAddon } from "@xterm/addon-fit";
-import { Terminal } from "@xterm/xterm";
+import { Terminal, type ITheme } from "@xterm/xterm";
 import { el } from "./dom";
 import { Keys } from "./keys";
 
@@ -7,6 +7,13 @@ export interface ShellWire {
   input(bytes: Uint8Array): void;
   answer(text: string): void; // of the emulator's own, to a program's question
   resize(cols: number, rows: number): void;
+}
+
+const light = matchMedia("(prefers-color-scheme: light)");
+
+function theme(light: boolean): ITheme {
+  if (!light) return { background: "#0b0f14", foreground: "#d7dee7", cursor: "#5eead4", cursorAccent: "#0b0f14", selectionBackground: "#2b4a57" };
+  return { background: "#f6f8f8", foreground: "#1b2529", cursor: "#0b6e63", cursorAccent: "#f6f8f8", selectionBackground: "#b9dcd7" };
 }
 
 // Shell is the terminal emulator. What it shows comes from a container that may be hostile: nothing that it is told can
@@ -30,8 +37,10 @@ export class Shell {
       scrollback: 5000,
       macOptionIsMeta: true,
       linkHandler: { activate: (_event, uri) => openLink(uri), allowNonHttpProtocols: false },
-      theme: { background: "#0b0f14", foreground: "#d7dee7", cursor: "#5eead4", cursorAccent: "#0b0f14", selectionBackground: "#2b4a57" },
+      minimumContrastRatio: 4.5, // of whatever colours a program chooses
+      theme: theme(light.matches),
     });
+    light.addEventListener("change", () => (this.term.options.theme = theme(light.matches)));
     this.term.loadAddon(this.fit);
     this.term.parser.registerOscHandler(52, () => true); // the clipboard: swallowed
     const keys = new Keys((data) => this.send(data), () => this.term.modes.applicationCursorKeysMode);
