@@ -100,6 +100,8 @@ func (c *Console) follow(ctx context.Context, out *stream, r *http.Request, s si
 		}
 		name, at, view, err := show(ctx, s)
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.Is(err, errUnseen), errors.Is(err, errNoIncident):
 			return err
 		case err != nil:

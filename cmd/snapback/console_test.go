@@ -89,7 +89,7 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 		t.Error("a secret in a note is shown")
 	}
 	p.pictures("incident-acknowledged")
-	p.tap(shop)
+	p.tap("Changes and snapshots of " + shop)
 	p.sees("Last deploy", "DB_POOL: 20 → 2", "Restore pre-deploy-2255", "Would change back")
 	if strings.Contains(p.text(), "topsecret") {
 		t.Error("a secret is shown")
@@ -119,6 +119,7 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 	p.tap("‹ Home")
 	p.tap("High error rate")
 	p.tap("Resolve")
+	p.sees("Leave it as it is")
 	p.tapLast("Resolve")
 	incident.ExpectStatus(t, "resolved")
 	p.sees("Resolved by Maria")

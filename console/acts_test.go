@@ -1,0 +1,45 @@
+package console_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/snapback/snapback/access"
+)
+
+// What a page sends is a wish: who may is asked anew, and a refusal is written down.
+func TestActsAreAskedAnewEachTime(t *testing.T) {
+	h := newHouse(t)
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	act := func(path string, body envelope) (int, string) {
+		status, code, _ := v.ask("POST", path, body)
+		return status, code
+	}
+	tap := "0123456789abcdef"
+	restore := func(key string) envelope {
+		return envelope{"key": key, "snapshot": "pre-deploy-2255", "seen": "aaaaaaaaaaaa", "tap": tap}
+	}
+	for key, want := range map[string]string{"e/pay": "unseen", "e/none": "unseen"} {
+		if _, code := act("/console/restore", restore(key)); code != want {
+			t.Errorf("restoring %s: %s", key, code)
+		}
+	}
+	if _, code := act("/console/restore", envelope{"key": "e/shop", "snapshot": "../x", "seen": "a", "tap": tap}); code != "malformed" {
+		t.Errorf("a name that is none: %s", code)
+	}
+	h.do(func() {
+		h.containers[0].Settings.RestoreAllow = access.Allow{Rule: access.Listed, IDs: []string{"U0BOB"}}
+	})
+	if status, code := act("/console/restore", restore("e/shop")); status != http.StatusForbidden || code != "denied" {
+		t.Errorf("restoring what the labels give to Bob: %d %s", status, code)
+	}
+	if got := h.kinds(); got[len(got)-1] != "refused by Ann" {
+		t.Errorf("the timeline has %q", got)
+	}
+	for _, path := range []string{"/console/acknowledge", "/console/resolve", "/console/note"} {
+		if _, code := act(path, envelope{"incident": 7, "text": "x", "tap": tap}); code != "unseen" {
+			t.Errorf("%s of an incident that is not there: %s", path, code)
+		}
+	}
+}
