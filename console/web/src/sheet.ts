@@ -14,7 +14,7 @@ export function sheet(q: { title: string; lines: string[]; act: string; run: () 
     make("button", { type: "button", class: "plain wide", click: done }, "Leave it as it is"),
   );
   dialog.addEventListener("cancel", done);
-  dialog.addEventListener("click", (e) => { if (e.target === dialog) done(); });
+  dialog.addEventListener("click", (e) => { if (e.target === dialog && !act.disabled) done(); });
   document.body.append(dialog);
   dialog.showModal();
 }
