@@ -68,6 +68,15 @@ func (s *standIn) hang(is bool) {
 	s.wrote = make(chan struct{})
 }
 
+// hangLog says whether what is asked of one log is answered. All else is.
+func (s *standIn) hangLog(id string, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hungLog[id] = is
+	close(s.wrote)
+	s.wrote = make(chan struct{})
+}
+
 // open numbers a stream, or a reading.
 func (s *standIn) open() int {
 	s.mu.Lock()
@@ -246,6 +255,28 @@ func TestADeadStreamIsNotSilence(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := s.open(); n > 40 {
 			t.Errorf("logs were opened %d times in minutes of silence", n)
+		}
+	})
+}
+
+func TestSilenceThatTheEngineDoesNotConfirmIsNotToldForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop")
+		f.Start()
+		time.Sleep(time.Minute)
+		s.hangLog("shop", true)
+		hung := time.Now()
+		time.Sleep(5 * time.Minute)
+		if all := s.since("shop", hung); all.Seconds > 45 {
+			t.Errorf("of five minutes in which only its log hangs, %v seconds are counted", all.Seconds)
+		}
+		s.hangLog("shop", false)
+		time.Sleep(time.Minute) // until it is asked again
+		back := time.Now()
+		time.Sleep(time.Minute)
+		if all := s.since("shop", back); all.Seconds < 45 {
+			t.Errorf("of a minute in which it answers again, %v seconds are counted", all.Seconds)
 		}
 	})
 }
