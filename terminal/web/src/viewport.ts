@@ -8,6 +8,13 @@ export function followViewport(): void {
     if (view.scale === 1) window.scrollTo(0, 0);
     document.body.classList.toggle("keyboard", view.height < window.screen.height * 0.6);
   };
+  // Where the keyboard leaves little, as in landscape, what is typed into gets all of it.
+  const cramp = (): void => {
+    const typing = document.activeElement instanceof HTMLTextAreaElement || document.activeElement instanceof HTMLInputElement;
+    document.body.classList.toggle("cramped", typing && view.height < 360);
+  };
+  for (const kind of ["focusin", "focusout"]) document.addEventListener(kind, () => setTimeout(cramp));
+  view.addEventListener("resize", cramp);
   view.addEventListener("resize", follow);
   view.addEventListener("scroll", follow);
   follow();
