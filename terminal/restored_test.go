@@ -1,6 +1,7 @@
 package terminal_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func (n *night) restore(kind, script string) {
 		Image: n.image, Cmd: []string{"sh", "-c", script}, Labels: map[string]string{"snapback.enable": "true"}, Env: []string{"PATH=/bin"},
 	}, nil, nil, nil, n.name+".snapback-1")
 	n.must(err)
-	n.t.Cleanup(func() { _ = n.cli.ContainerRemove(n.t.Context(), c.ID, container.RemoveOptions{Force: true}) })
+	n.t.Cleanup(func() { _ = n.cli.ContainerRemove(context.Background(), c.ID, container.RemoveOptions{Force: true}) })
 	_, err = n.store.pool.Exec(ctx, `
 		WITH s AS (INSERT INTO snapshots (key, container, name, reason, created_at, image_id, image_ref, committed, container_id, document)
 			VALUES ($1, 'api', 'pre-deploy-0322', 'pre-deploy', now(), 'x', 'x', false, $2, '') RETURNING id)
