@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +26,11 @@ func (b *Bot) examine(ctx context.Context, v *View) (wait func()) {
 		return func() {}
 	}
 	limit := conditionBudget
-	if v.whole {
+	switch {
+	case v.whole:
 		limit = wholeBudget
+	case v.calm:
+		limit *= 3
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	found, errs := make([]*snapshot.Condition, len(v.Containers)), make([]error, len(v.Containers))
@@ -49,6 +53,17 @@ func (b *Bot) examine(ctx context.Context, v *View) (wait func()) {
 			v.Containers[i].Condition, v.Containers[i].Unexamined = found[i], errs[i]
 		}
 	}
+}
+
+// examineFor is how long after the alert it is asked again how a container is that did not answer in time. A machine that is busy
+// answers by then, and a container that hangs never does.
+const examineFor = 2 * time.Minute
+
+// unexamined says whether it is to be asked again.
+func (v View) unexamined(now time.Time) bool {
+	return v.Incident.Open() && now.Sub(v.Incident.OpenedAt) < examineFor && slices.ContainsFunc(v.Containers, func(c ContainerView) bool {
+		return errors.Is(c.Unexamined, context.DeadlineExceeded) || errors.Is(c.Unexamined, snapshot.ErrEngineAway)
+	})
 }
 
 // conditionLines are what is not as it should be, in two short lines at most: how the container runs, and how it is doing.

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -44,11 +45,30 @@ func TestAlertDoesNotWaitForAContainerThatIsNotExamined(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.unanswered = 100*time.Millisecond, true })
 	begun := time.Now()
-	text := n.alert(t).String()
+	var e *bot.Error
+	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry || e.Reason != "incomplete" {
+		t.Errorf("got %+v, want that it is tried again", err)
+	}
+	alert := n.shop.ExpectMessage(t, "Checkout error rate")
 	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	if !strings.Contains(text, "How api is could not be looked up") || !strings.Contains(text, "Restore pre-deploy-2255") {
+	if text := alert.String(); !strings.Contains(text, "How api is could not be looked up") || !strings.Contains(text, "Restore pre-deploy-2255") {
+		t.Errorf("it says:\n%s", text)
+	}
+	n.do(func() { n.unanswered, n.condition = false, outOfMemory() })
+	n.deliver(t, 7)
+	if text := alert.Now().String(); strings.Contains(text, "could not be looked up") || !strings.Contains(text, "out of memory") {
+		t.Errorf("the engine answers, and it says:\n%s", text)
+	}
+}
+
+// It is not asked for ever how a container is that hangs.
+func TestContainerThatHangsIsNotExaminedForEver(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.unanswered = 100*time.Millisecond, true })
+	n.do(func() { n.now = at("03:45") })
+	if text := n.alert(t).String(); !strings.Contains(text, "How api is could not be looked up") {
 		t.Errorf("it says:\n%s", text)
 	}
 }

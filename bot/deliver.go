@@ -95,7 +95,7 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err := d.announced(ctx, entries); err != nil {
 		return err
 	}
-	if v.Problem != "" {
+	if v.Problem != "" || v.unexamined(d.cfg.Now()) {
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
 	}
 	return nil

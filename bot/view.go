@@ -40,6 +40,7 @@ type View struct {
 	Terminal   bool                      // terminals can be opened
 
 	whole bool           // how its containers are is looked up with their logs
+	calm  bool           // nobody waits: looking may take longer
 	cause *ContainerView // the container of the incident's service that was deployed last before it; nil: none is known
 }
 
@@ -61,7 +62,7 @@ type ContainerView struct {
 // view looks everything up. What can't be found out is said in Problem, because an alert without a button is better
 // than none. It returns an error only when the incident's own data can't be read.
 func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []incidents.Entry, budget time.Duration) (View, error) {
-	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, Asked: b.asked(in, entries), Refused: refusedChannels(entries)}
+	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, calm: budget > b.cfg.Budget, Asked: b.asked(in, entries), Refused: refusedChannels(entries)}
 	rest, ok, err := b.Restores.LatestRestore(ctx, in.ID)
 	if err != nil {
 		return v, err
