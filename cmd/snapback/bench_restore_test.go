@@ -26,6 +26,7 @@ type race struct {
 	shop     string
 	url      string
 	service  *pagerdutyfake.Service
+	run      []string // docker run's arguments
 	restart  []string // docker restart's arguments
 	restores int64
 
@@ -55,13 +56,14 @@ func runRace(b *testing.B, title string, args, restart []string) {
 	// container forgets where its addresses are, and whoever asks for one too early then waits for a second, after a
 	// restart as after a restore.
 	s.Run(s.Name("neighbour"), image)
-	s.Run(r.shop, append([]string{
+	r.run = append([]string{
 		"--label", "snapback.pagerduty.service=PSHOP01", "--label", "snapback.stop-timeout=1",
 		"--publish", fmt.Sprintf("127.0.0.1:%d:80", port), image,
-	}, args...)...)
+	}, args...)
+	s.Run(r.shop, r.run...)
 	r.bot = s.serve(s.postgres())
 	s.meet(r.bot)
-	if _, err := r.bot.api.TakeSnapshot(b.Context(), r.shop, wire.NewSnapshot{Name: "good"}); err != nil {
+	if _, err := r.bot.api.TakeSnapshot(b.Context(), r.shop, wire.NewSnapshot{Name: "good", Reason: "pre-deploy"}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
@@ -82,9 +84,16 @@ func (r *race) byRestart() {
 	r.restarted = append(r.restarted, p.end())
 }
 
+// deploy replaces the container by one that differs: no restore to what runs already is offered.
+func (r *race) deploy() {
+	r.Docker("rm", "--force", r.shop)
+	r.Run(r.shop, append([]string{"--env", fmt.Sprintf("DEPLOY=%d", r.restores)}, r.run...)...)
+}
+
 // byRestore taps the button of a new alert.
 func (r *race) byRestore() {
 	r.restores++
+	r.deploy()
 	title := fmt.Sprintf("High error rate, alert %d", r.restores)
 	incident := r.service.Trigger(title)
 	alert := r.slack.Channel("C0ALERTS").ExpectMessage(r.b, title, "Restore good")

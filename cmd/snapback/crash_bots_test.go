@@ -85,7 +85,7 @@ func (c *crash) late(undo int64, n int, reverts bool) restore.Restore {
 	id := c.tap(bot, undo)
 	select {
 	case <-stopped:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		c.t.Fatalf("there was no call %d to stop the bot at", n)
 	}
 	c.over(id)

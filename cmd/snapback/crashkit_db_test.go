@@ -233,7 +233,7 @@ func crashServer(t *testing.T, server *pgserver.Server) {
 // awaitServer waits until Postgres takes connections again.
 func (c *crash) awaitServer() {
 	c.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

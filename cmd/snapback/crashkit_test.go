@@ -309,7 +309,7 @@ func (c *crash) tap(p *process, undo int64) int64 {
 // opened is the number of the restore that a bot has opened without answering for it, because it was killed or stopped.
 func (c *crash) opened(p *process, before int64) int64 {
 	c.t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for dead := false; ; {

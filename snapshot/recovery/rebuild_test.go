@@ -300,7 +300,7 @@ func TestMendingLeavesTheDuplicatesOfAnotherEngineAlone(t *testing.T) {
 	k.reconcile(d)
 	select {
 	case <-enough:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nothing is mended")
 	}
 	if diff := cmp.Diff([]string{"of-before"}, k.duplicates(safe)); diff != "" {

@@ -9,7 +9,7 @@ import (
 // commanded waits for a slash command.
 func (a *app) commanded(t *testing.T, command, text string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		a.mu.Lock()
 		all, changed := append([]url.Values(nil), a.commands...), a.changed

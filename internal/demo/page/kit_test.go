@@ -59,7 +59,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // tapped waits for the nth tap.
 func (a *app) tapped(t *testing.T, n int) slack.InteractionCallback {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		a.mu.Lock()
 		all, changed := a.received, a.changed
