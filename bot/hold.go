@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -13,15 +12,13 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// holdsOf are the holds that restores of an open incident have put on.
+// holdsOf are the holds that restores of an open incident have put on. One that was released while its deploy ran again is among
+// them: what was restored does not run all the same.
 func (b *Bot) holdsOf(ctx context.Context, in incidents.Incident, key string) ([]snapshot.Hold, error) {
 	if b.Holds == nil || !in.Open() {
 		return nil, nil
 	}
-	all, err := b.Holds.Of(ctx, key)
-	if errors.Is(err, snapshot.ErrNotHeld) {
-		return nil, nil
-	}
+	all, err := b.Holds.Told(ctx, key)
 	return slices.DeleteFunc(all, func(h snapshot.Hold) bool { return h.Incident != in.ID }), err
 }
 
@@ -75,12 +72,18 @@ func holdBlocks(v View) []slack.Block {
 	var out []slack.Block
 	for _, h := range v.Holds[:min(len(v.Holds), maxHolds)] {
 		line := "✋ On hold: " + quote(h.What(), 300)
-		if back := v.back(); back.is && back.hold.ID == h.ID {
+		back := v.back()
+		runs := back.is && back.hold.ID == h.ID
+		if runs {
 			line = "⛔ *" + backLine(v) + "*"
 		}
-		s := section(line)
-		s.Accessory = slack.NewAccessory(releaseButton(v.Incident.ID, h.Key, h.What()))
-		out = append(out, s)
+		switch s := section(line); {
+		case !h.Released:
+			s.Accessory = slack.NewAccessory(releaseButton(v.Incident.ID, h.Key, h.What()))
+			out = append(out, s)
+		case runs:
+			out = append(out, section(line+" · released"))
+		}
 	}
 	return out
 }

@@ -83,7 +83,7 @@ func (d *drawing) picture(ctx context.Context) error {
 	case errors.Is(err, picture.ErrNone):
 		return d.drawn()
 	case err != nil:
-		return err
+		return d.failed(err)
 	}
 	if err = d.upload(ctx, in, c); err != nil {
 		return d.failed(err)

@@ -158,7 +158,7 @@ type Conditions interface {
 
 // Holds knows what is on hold; snapshot.Holds does, and says there what it returns.
 type Holds interface {
-	Of(ctx context.Context, key string) ([]snapshot.Hold, error)
+	Told(ctx context.Context, key string) ([]snapshot.Hold, error)
 	All(ctx context.Context) ([]snapshot.Hold, error)
 	Release(ctx context.Context, key string, by snapshot.By) ([]snapshot.Hold, error)
 }

@@ -49,6 +49,7 @@ type Hold struct {
 	Document  json.RawMessage
 	BackID    string    // the engine's ID of the container with which it came back; "": it has not
 	BackAt    time.Time // when it did, the last time
+	Released  bool      // somebody let it go; it is kept for what was said of it
 }
 
 // OfImage says that another image was rolled back. Otherwise it was the same one with other settings.

@@ -20,6 +20,8 @@ type Holds struct {
 type HoldStore interface {
 	// Holds lists the holds on a container's deploys, newest first.
 	Holds(ctx context.Context, key string) ([]Hold, error)
+	// ToldHolds are Holds, and the last one also after somebody has released it while its deploy ran again.
+	ToldHolds(ctx context.Context, key string) ([]Hold, error)
 	// AllHolds lists those of all containers, newest first.
 	AllHolds(ctx context.Context) ([]Hold, error)
 	// ReleaseHolds ends the holds on a container's deploys, with an entry for each, and returns them. It returns ErrNotHeld.
@@ -64,6 +66,12 @@ func (h Holds) Of(ctx context.Context, key string) ([]Hold, error) {
 		err = ErrNotHeld
 	}
 	return list, err
+}
+
+// Told lists the holds on a container's deploys, newest first, and the last one also after somebody has released it while its deploy
+// ran again: then what was restored still does not run.
+func (h Holds) Told(ctx context.Context, key string) ([]Hold, error) {
+	return h.Store.ToldHolds(ctx, key)
 }
 
 // All lists those of all containers, newest first.

@@ -22,11 +22,17 @@ const isOn = `h.ended_at IS NULL AND (h.until > now() OR h.until IS NULL AND EXI
 const forUpdate = `FOR UPDATE OF h`
 
 const holdColumns = `h.id, h.key, r.container, h.restore_id, r.snapshot, coalesce(h.incident_id, 0), r.requested_by, h.since, h.until,
-	h.image, h.image_id, h.digests, h.content, h.changes, h.document, coalesce(h.back_id, ''), h.back_at`
+	h.image, h.image_id, h.digests, h.content, h.changes, h.document, coalesce(h.back_id, ''), h.back_at, h.ended_at IS NOT NULL`
 
 // Holds implements restore.Past and watch.Restores.
 func (db *DB) Holds(ctx context.Context, key string) ([]snapshot.Hold, error) {
 	return db.holds(ctx, db.pool, `h.key = @key`, "", pgx.NamedArgs{"key": key})
+}
+
+// ToldHolds implements snapshot.HoldStore.
+func (db *DB) ToldHolds(ctx context.Context, key string) ([]snapshot.Hold, error) {
+	return db.holdsWhere(ctx, db.pool, `h.key = @key AND (`+isOn+` OR h.ended_by IS NOT NULL AND h.back_id IS NOT NULL
+		AND h.id = (SELECT max(id) FROM holds WHERE key = @key))`, "", pgx.NamedArgs{"key": key})
 }
 
 // AllHolds lists those of all containers, newest first.
@@ -36,8 +42,12 @@ func (db *DB) AllHolds(ctx context.Context) ([]snapshot.Hold, error) {
 
 // holds reads those that are on, and locks them by lock.
 func (db *DB) holds(ctx context.Context, q querier, where, lock string, args pgx.NamedArgs) ([]snapshot.Hold, error) {
+	return db.holdsWhere(ctx, q, isOn+` AND `+where, lock, args)
+}
+
+func (db *DB) holdsWhere(ctx context.Context, q querier, where, lock string, args pgx.NamedArgs) ([]snapshot.Hold, error) {
 	rows, err := q.Query(ctx, `SELECT `+holdColumns+` FROM holds h JOIN restores r ON r.id = h.restore_id
-		WHERE `+isOn+` AND `+where+` ORDER BY h.id DESC `+lock, args)
+		WHERE `+where+` ORDER BY h.id DESC `+lock, args)
 	if err != nil {
 		return nil, away(err)
 	}
@@ -51,7 +61,7 @@ func (db *DB) scanHold(row pgx.CollectableRow) (h snapshot.Hold, err error) {
 	var until, back *time.Time
 	var sealed []byte
 	err = row.Scan(&h.ID, &h.Key, &h.Container, &h.Restore, &h.Snapshot, &h.Incident, &by, &h.Since, &until,
-		&h.Ref, &h.Image.ID, &h.Image.Digests, &h.Image.Content, &h.Changes, &sealed, &h.BackID, &back)
+		&h.Ref, &h.Image.ID, &h.Image.Digests, &h.Image.Content, &h.Changes, &sealed, &h.BackID, &back, &h.Released)
 	if err != nil {
 		return h, err
 	}
@@ -227,6 +237,12 @@ func tellers(open []int64, d snapshot.Deployed, holding int64) (entries []incide
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// FollowHolds implements watch.Restores.
+func (db *DB) FollowHolds(ctx context.Context, key, from, to string) error {
+	_, err := db.pool.Exec(ctx, `UPDATE holds SET back_id = $3 WHERE key = $1 AND back_id = $2`, key, from, to)
+	return away(err)
 }
 
 // HoldCount is how many deploys are on hold, and of how many of them what they hold runs again.

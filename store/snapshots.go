@@ -122,9 +122,11 @@ func (db *DB) SeeWell(ctx context.Context, key, containerID string, at time.Time
 }
 
 // MarkSpiked implements watch.Snapshots. Messages of open incidents then offer them last.
-func (db *DB) MarkSpiked(ctx context.Context, key, containerID string) error {
+func (db *DB) MarkSpiked(ctx context.Context, key, containerID string, proved time.Duration) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE snapshots SET spiked = true WHERE key = $1 AND container_id = $2 AND deleted_at IS NULL AND NOT spiked`, key, containerID)
+		tag, err := tx.Exec(ctx, `UPDATE snapshots SET spiked = true WHERE key = $1 AND container_id = $2 AND deleted_at IS NULL AND NOT spiked
+			AND NOT EXISTS (SELECT FROM snapshots p WHERE p.key = $1 AND p.container_id = $2 AND p.ran_for_ms >= $3)`,
+			key, containerID, proved.Milliseconds())
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

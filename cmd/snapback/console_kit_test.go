@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,8 +139,34 @@ func (p *phone) tapOne(which, text string) {
 	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a, [role=tab]')].` + which + `(e => e.innerText.trim().startsWith(` + quoteJS(text) + `) && !e.disabled && e.getBoundingClientRect().height > 0)`
 	await(p.t, "there is "+text, func() bool { return js[bool](p, `!!(`+find+`)`) })
 	p.do(chromedp.Evaluate[chromedp.Void](find + `.scrollIntoView({block: 'nearest'})`))
-	at := js[[]float64](p, `(r => [r.x + r.width / 2, r.y + r.height / 2])(`+find+`.getBoundingClientRect())`)
+	middle := `(r => r ? [r.x + r.width / 2, r.y + r.height / 2] : [])(` + find + `?.getBoundingClientRect())`
+	at := js[[]float64](p, middle)
+	await(p.t, text+" stands still", func() bool {
+		before := at
+		at = js[[]float64](p, middle)
+		return len(at) == 2 && slices.Equal(before, at)
+	})
 	p.do(chromedp.TapXY(at[0], at[1]))
+}
+
+// opens taps what leads to another page, until that shows what it is to show: what comes late on this one may move what is tapped
+// from under the finger.
+func (p *phone) opens(text, shows string) {
+	p.t.Helper()
+	p.tap(text)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	again, limit := time.Now().Add(5*time.Second), time.Now().Add(time.Minute)
+	for !strings.Contains(p.text(), shows) {
+		<-tick.C
+		switch now := time.Now(); {
+		case now.After(limit):
+			p.t.Fatalf("%s does not lead to %s; the page shows:\n%s", text, shows, p.text())
+		case now.After(again):
+			p.tap(text)
+			again = now.Add(5 * time.Second)
+		}
+	}
 }
 
 func (p *phone) text() string {

@@ -72,8 +72,8 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 	p.network(true)
 	p.until("it is live again", func() bool { return !strings.Contains(p.text(), "Offline") })
 
-	p.tap("High error rate")
-	p.sees("Acknowledge", "PagerDuty opened the incident")
+	p.opens("High error rate", "PagerDuty opened the incident")
+	p.sees("Acknowledge")
 	p.pictures("incident")
 	p.tap("Acknowledge")
 	incident.ExpectStatus(t, "acknowledged")
@@ -89,8 +89,8 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 		t.Error("a secret in a note is shown")
 	}
 	p.pictures("incident-acknowledged")
-	p.tap("Changes and snapshots of " + shop)
-	p.sees("Last deploy", "DB_POOL: 20 → 2", "Restore pre-deploy-2255", "Would change back")
+	p.opens("Changes and snapshots of "+shop, "Last deploy")
+	p.sees("DB_POOL: 20 → 2", "Restore pre-deploy-2255", "Would change back")
 	if strings.Contains(p.text(), "topsecret") {
 		t.Error("a secret is shown")
 	}
@@ -117,7 +117,7 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 	}
 	p.pictures("container-undone")
 	p.tap("‹ Home")
-	p.tap("High error rate")
+	p.opens("High error rate", "PagerDuty opened the incident")
 	p.tap("Resolve")
 	p.sees("Leave it as it is")
 	p.tapLast("Resolve")

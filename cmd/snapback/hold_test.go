@@ -157,6 +157,23 @@ func TestOldComposeFileThatComesBackIsSeenAndRestoredAgain(t *testing.T) {
 	})
 }
 
+// Whoever lets a deploy be that runs again has not put back what was restored, and keeps the button that does.
+func TestReleaseOfADeployThatRunsAgainKeepsTheWayBack(t *testing.T) {
+	enginetest.EachCompose(t, func(t *testing.T, c enginetest.Compose) {
+		t.Parallel()
+		h := restored(t, newNightOn(t, enginetest.New(t)), c)
+		h.up(h.bad)
+		alert := h.alert.ExpectUpdate(t, "1.42 is back since", "[Release]")
+		if answer := h.maria.Tap(alert.Button("Release")); answer.Status != 200 {
+			t.Fatalf("tapping Release: %+v", answer)
+		}
+		alert = alert.ExpectUpdate(t, "1.42 is back since", "released", "[Restore pre-deploy-")
+		if said := alert.String(); strings.Contains(said, "is back on pre-deploy-") || strings.Contains(said, "[Release]") || strings.Contains(said, "[Undo]") {
+			t.Errorf("the message says of a restore that it holds:\n%s", said)
+		}
+	})
+}
+
 // checkStory looks whether the post-mortem has all of it, and the database no secret.
 func (h *holding) checkStory() {
 	h.t.Helper()

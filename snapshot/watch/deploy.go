@@ -197,7 +197,13 @@ func (w *Watcher) replaced(ctx context.Context, before snapshot.Occupant, now ar
 	if err != nil {
 		return err
 	}
-	if ours || w.alike(before, now.Inspection) {
+	switch {
+	case ours:
+		return w.setOccupant(ctx, now.Inspection)
+	case w.alike(before, now.Inspection):
+		if err := w.Store.FollowHolds(ctx, before.Key, before.ID, now.ID); err != nil {
+			return err
+		}
 		return w.setOccupant(ctx, now.Inspection)
 	}
 	return w.deployed(ctx, before, now)

@@ -52,8 +52,10 @@ func (w *Watcher) formers(ctx context.Context, identities []snapshot.Identity) (
 		}
 		f, moved, err := w.formerOf(ctx, p)
 		switch {
-		case err != nil:
+		case err != nil && (snapshot.Retryable(err) || ctx.Err() != nil):
 			return nil, err
+		case err != nil: // one that can't be read keeps nobody from watching the others
+			w.Logger.Warn("whether a container has a key of an earlier release can't be told", "key", p.Key, "err", err)
 		case moved:
 			found = append(found, f)
 		default:
@@ -90,13 +92,16 @@ func (w *Watcher) formerOf(ctx context.Context, p snapshot.Identity) (f former, 
 		return f, false, err
 	}
 	now, err := w.asked(ctx, p.ContainerID)
+	if err != nil && !snapshot.Retryable(err) && ctx.Err() == nil {
+		now, err = snapshot.Inspection{}, nil // it runs or not: nobody can say, and it moves all the same
+	}
 	return former{p.Key, c, now.State == "running"}, true, err
 }
 
-// asked inspects a container. Of one that is gone, or about which the engine does not answer, it tells nothing.
+// asked inspects a container. Of one that is gone it tells nothing.
 func (w *Watcher) asked(ctx context.Context, id string) (snapshot.Inspection, error) {
 	now, err := w.inspect(ctx, id)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		return snapshot.Inspection{}, nil
 	}
 	return now, err

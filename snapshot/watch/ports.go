@@ -68,8 +68,9 @@ type Store interface {
 type Snapshots interface {
 	// SeeWell notes that a container runs well at a moment, and for how long it has: its baseline holds that state.
 	SeeWell(ctx context.Context, key, containerID string, at time.Time, ran time.Duration) error
-	// MarkSpiked notes that errors were at a spike's rate while a container ran of which there are snapshots.
-	MarkSpiked(ctx context.Context, key, containerID string) error
+	// MarkSpiked notes that errors were at a spike's rate while a container ran of which there are snapshots, unless it has run
+	// well for as long as proved before: it was started again since.
+	MarkSpiked(ctx context.Context, key, containerID string, proved time.Duration) error
 	// SeenAs notes of a snapshot what was seen of another one that holds the same and goes.
 	SeenAs(ctx context.Context, id int64, at time.Time, ran time.Duration) error
 	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
@@ -114,6 +115,8 @@ type Restores interface {
 	Undone(ctx context.Context, key string) (snapshot.Undone, bool, error)
 	// Holds lists the holds on an identity's deploys, newest first, with their documents.
 	Holds(ctx context.Context, key string) ([]snapshot.Hold, error)
+	// FollowHolds notes that what came back of a hold runs as another container, which was made alike.
+	FollowHolds(ctx context.Context, key, from, to string) error
 	// RestoredTo is the snapshot that a restore has made the container from; false when none has, or when it is not kept any more.
 	RestoredTo(ctx context.Context, key, containerID string) (snapshot.Snapshot, bool, error)
 	// LeftBehind lists, by the engine's IDs, the containers that restores were made away from, less those that were put back.

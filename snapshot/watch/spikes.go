@@ -26,7 +26,7 @@ func (w *Watcher) markSpiked(ctx context.Context, key, id string, ran time.Durat
 	if ran >= w.LongRun || !w.spikes(ctx, key, at) {
 		return false, nil
 	}
-	return true, w.Store.MarkSpiked(ctx, key, id)
+	return true, w.Store.MarkSpiked(ctx, key, id, w.LongRun)
 }
 
 // markBefore does so of a container that was replaced.
