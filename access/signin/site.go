@@ -9,6 +9,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
+// hosts turns names into what browsers send of them, as the terminal does.
+var hosts = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.CheckHyphens(false), idna.CheckJoiners(true), idna.BidiRule())
+
 // Site is the public URL as browsers write it.
 type Site struct {
 	Origin string // scheme, host and a port that is not the scheme's own
@@ -26,7 +29,7 @@ func ParseSite(public string) (Site, error) {
 	}
 	host := u.Hostname()
 	if net.ParseIP(host) == nil {
-		if host, err = idna.Lookup.ToASCII(host); err != nil {
+		if host, err = hosts.ToASCII(host); err != nil {
 			return Site{}, fmt.Errorf("its host is no name: %w", err)
 		}
 	}
