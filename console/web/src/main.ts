@@ -21,10 +21,19 @@ function inside(): void {
   leave?.();
   const key = /^#\/c\/(.+)$/.exec(location.hash)?.[1];
   const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
-  if (key) container(decodeURIComponent(key));
+  if (key) container(decoded(key));
   else if (id) incident(Number(id));
   else everything();
   scrollTo(0, 0);
+}
+
+// decoded leaves as it is what is not well written: nothing has that name.
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }
 
 function everything(): void {
@@ -97,7 +106,7 @@ async function start(): Promise<void> {
     await get("/console/session");
     inside();
   } catch (err) {
-    if (err instanceof Refused) outside(err.code === "session_over" ? ends["session_over"] : "");
+    if (err instanceof Refused && (err.code === "signed_out" || err.code === "session_over")) outside(err.code === "session_over" ? ends["session_over"] : "");
     else inside(); // it tries again by itself
   }
 }

@@ -11,7 +11,7 @@ export class Away extends Error {}
 async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", ...init });
+    answer = await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(15000), ...init });
   } catch {
     throw new Away("No answer from the bot. Are you online?");
   }
