@@ -63,7 +63,7 @@ function summary(home: Home, now: number): string {
   if (home.incidents.length > 0) return `${many(home.incidents.length, "incident")} open.`;
   const down = home.containers.filter(broken);
   if (down.length > 0) return `No incident is open. ${many(down.length, "container")} not well.`;
-  if (home.containers.length === 0) return "";
+  if (home.trouble || home.containers.length === 0) return ""; // what could not be looked up may not be quiet
   const last = home.containers.find((c) => c.deploy)?.deploy;
   return `All quiet. ${many(home.containers.length, "container")}${last ? `, last deploy ${clock(last.at, now)}` : ""}.`;
 }
