@@ -192,9 +192,14 @@ func (c *Console) sameSite(h handlerFunc) handlerFunc {
 }
 
 // known lets somebody through who is signed in. What was done by hand, not by a page that is open, keeps the session alive.
-func (c *Console) known(h knownFunc) handlerFunc {
+func (c *Console) known(h knownFunc) handlerFunc { return c.signedIn(h, true) }
+
+// open is known for what a page that is open asks by itself.
+func (c *Console) open(h knownFunc) handlerFunc { return c.signedIn(h, false) }
+
+func (c *Console) signedIn(h knownFunc, used bool) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		s, err := c.Door.Current(r.Context(), c.cookieOf(r), true)
+		s, err := c.Door.Current(r.Context(), c.cookieOf(r), used)
 		if err != nil {
 			return err
 		}
