@@ -111,7 +111,10 @@ func TestPhoneWatchesErrorsFall(t *testing.T) {
 	p.tap("#tab-errors")
 	p.wait("the figures are there", "#errors-figures", "21 a minute, baseline 1.0")
 	p.yes("the chart stands in the page", `document.querySelector('#errors-chart > svg.snapback-chart > title')?.textContent.includes('The baseline is 1,')`)
-	p.yes("it has its colours", `getComputedStyle(document.querySelector('#errors-chart .paper')).fill === 'rgb(20, 24, 29)'`)
+	for scheme, paper := range map[string]string{"dark": "rgb(20, 24, 29)", "light": "rgb(255, 255, 255)"} {
+		p.dressed(scheme)
+		p.yes("it has its colours when it is "+scheme, `getComputedStyle(document.querySelector('#errors-chart .paper')).fill === '`+paper+`'`)
+	}
 	p.yes("it is as wide as the phone allows", `(w => w > 340 && w <= 390)(document.querySelector('#errors-chart svg').getBoundingClientRect().width)`)
 	p.yes("nothing is wider than the phone", `document.documentElement.scrollWidth <= 390`)
 	p.yes("its tab fits a thumb", `(r => r.height >= 44 && r.width >= 44)(document.querySelector('#tab-errors').getBoundingClientRect())`)
