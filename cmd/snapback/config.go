@@ -19,7 +19,7 @@ import (
 	"github.com/snapback/snapback/internal/keyring"
 )
 
-// config is what the environment says; README.md lists the names. Each value that is wrong or missing is an error in
+// config is what the environment and the file of settings say. Each value that is wrong or missing is an error in
 // one line that names it; all of them are told at once.
 type config struct {
 	DatabaseURL   string // "": a private server under DataDir
@@ -64,22 +64,41 @@ type config struct {
 	PagerDutyRouting   string // of the service that shows deploys; "": none does
 	PagerDutyAPIURL    string
 	PagerDutyEventsURL string
-
-	names []string // of all settings that were asked for, whether they are set or not
 }
 
 // reader reads settings, and remembers what is wrong, once for each.
 type reader struct {
 	getenv func(string) string
-	names  []string // that were asked for
-	wrong  []string // the names
-	errs   []error  // what is wrong with them
+	place  func(string) string // where in a file a setting stands, as file:line; nil or "": in none
+	names  []string            // of all settings that were asked for, whether they are set or not
+	wrong  []string            // the names
+	errs   []error             // what is wrong with them
 }
 
 func (r *reader) fail(name, format string, args ...any) {
 	if setting := strings.TrimSuffix(name, "_FILE"); !slices.Contains(r.wrong, setting) {
 		r.wrong = append(r.wrong, setting)
-		r.errs = append(r.errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
+		err := fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...))
+		if r.place != nil {
+			if place := r.place(setting); place != "" {
+				err = fmt.Errorf("%s: %w", place, err)
+			}
+		}
+		r.errs = append(r.errs, err)
+	}
+}
+
+// reader reads the environment, and beneath it the file of settings; what is wrong with that is told with the rest.
+func (e env) reader() *reader { return e.readerOf(openConfig(e, false)) }
+
+// lenientReader is for commands that ask a running bot.
+func (e env) lenientReader() *reader { return e.readerOf(openConfig(e, true)) }
+
+func (e env) readerOf(f configFile, errs []error) *reader {
+	return &reader{
+		getenv: func(name string) string { return f.lookup(e.getenv, name) },
+		place:  func(setting string) string { return f.place(e.getenv, setting) },
+		errs:   errs,
 	}
 }
 
@@ -175,16 +194,15 @@ func (r *reader) address(name, fallback string) string {
 	return v
 }
 
-func readConfig(getenv func(string) string) (config, error) {
-	r := &reader{getenv: getenv}
+func readConfig(r *reader) (config, error) {
 	c := config{
 		DatabaseURL:   r.get("DATABASE_URL"),
-		DatabaseFile:  getenv("DATABASE_URL_FILE"),
+		DatabaseFile:  r.getenv("DATABASE_URL_FILE"),
 		DataDir:       r.dataDir(os.Geteuid() == 0),
 		Listen:        r.address("SNAPBACK_LISTEN", ":8080"),
 		MetricsListen: r.address("SNAPBACK_METRICS_LISTEN", "127.0.0.1:9090"),
 		SecretKeys:    r.get("SNAPBACK_SECRET_KEYS"),
-		KeysFile:      getenv("SNAPBACK_SECRET_KEYS_FILE"),
+		KeysFile:      r.getenv("SNAPBACK_SECRET_KEYS_FILE"),
 		APIToken:      r.get("SNAPBACK_API_TOKEN"),
 		Zone:          r.zone("SNAPBACK_TIMEZONE"),
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
@@ -214,7 +232,6 @@ func readConfig(getenv func(string) string) (config, error) {
 	r.checkKeys(&c)
 	r.slack(&c)
 	r.pagerDuty(&c)
-	c.names = r.names
 	if err := r.err(); err != nil {
 		return c, usageError{err}
 	}

@@ -135,9 +135,6 @@ func TestADataFolderThatDependsOnTheWorkingFolderIsNone(t *testing.T) {
 
 func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
 	t.Parallel()
-	env := settings()
-	c, err := readConfig(func(k string) string { return env[k] })
-	testkit.OK(t, err)
 	for name, want := range map[string]string{
 		"SNAPBACK_ONYL": "FAIL|SNAPBACK_ONLY", "SNAPBACK_MAXAGE": "FAIL|SNAPBACK_MAX_AGE", "SLACK_CHANEL": "FAIL|SLACK_CHANNEL",
 		"SLACK_BOT_TOKN_FILE": "FAIL|SLACK_BOT_TOKEN", "PAGERDUTY_ROUTINGKEY": "FAIL|PAGERDUTY_ROUTING_KEY",
@@ -147,7 +144,7 @@ func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
 	} {
 		mark, text, _ := strings.Cut(want, "|")
 		var out bytes.Buffer
-		_ = examine(t.Context(), &out, []check{{"names", func(context.Context) (string, error) { return checkNames(c, []string{name, "HOME"}) }}})
+		_ = examine(t.Context(), &out, []check{{"names", func(context.Context) (string, error) { return checkNames([]string{name, "HOME"}) }}})
 		if !strings.HasPrefix(out.String(), mark) || !strings.Contains(out.String(), text) {
 			t.Errorf("%s: %s", name, out.String())
 		}
@@ -168,7 +165,7 @@ func TestServeTellsOfNamesThatItDoesNotKnow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- execute(ctx, []string{"serve"}, env{func(k string) string { return n.env[k] }, strings.NewReader(""), io.Discard, log, environ})
+		done <- execute(ctx, []string{"serve"}, env{getenv: func(k string) string { return n.env[k] }, stdin: strings.NewReader(""), stdout: io.Discard, stderr: log, environ: environ})
 	}()
 	waitFor(t, "it says so", func() bool {
 		text, _ := log.read()
@@ -186,7 +183,7 @@ func TestSecretsCanComeFromFiles(t *testing.T) {
 	}
 	env := settings()
 	maps.Copy(env, map[string]string{"SLACK_BOT_TOKEN": "", "SLACK_BOT_TOKEN_FILE": path})
-	c, err := readConfig(func(k string) string { return env[k] })
+	c, err := readConfig(&reader{getenv: func(k string) string { return env[k] }})
 	if err != nil || c.SlackBotToken != "xoxb-from-a-file" {
 		t.Errorf("got %q, %v", c.SlackBotToken, err)
 	}
@@ -203,7 +200,7 @@ func TestAKeyFileThatOthersMayReadStopsServe(t *testing.T) {
 		testkit.OK(t, os.Chmod(path, mode))
 		env := settings()
 		env["SNAPBACK_SECRET_KEYS_FILE"] = path
-		if _, err := readConfig(func(k string) string { return env[k] }); err == nil || !strings.Contains(err.Error(), "SNAPBACK_SECRET_KEYS") {
+		if _, err := readConfig(&reader{getenv: func(k string) string { return env[k] }}); err == nil || !strings.Contains(err.Error(), "SNAPBACK_SECRET_KEYS") {
 			t.Errorf("%q with mode %o: %v", text, mode, err)
 		}
 	}

@@ -27,11 +27,11 @@ func newDoctorCmd(e env) *cobra.Command {
 webhook subscription. PagerDuty is asked for one test call, to see whether the running bot takes its signature; nothing is
 changed. The exit code is 1 when something would not work at night; a warning leaves it at 0.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := readConfig(e.getenv)
+			c, err := readConfig(e.reader())
 			if err != nil {
 				return err
 			}
-			all := append([]check{{"names of settings", func(context.Context) (string, error) { return checkNames(c, e.names()) }}}, checks(c)...)
+			all := append([]check{{"names of settings", func(context.Context) (string, error) { return checkNames(e.names()) }}}, checks(c)...)
 			return examine(cmd.Context(), e.stdout, all)
 		},
 	}

@@ -26,6 +26,7 @@ type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        func() []string // the environment as NAME=value; nil: only what getenv is asked for is known
+	usualConfig    string          // the file of settings that is read when none is named; "": none
 }
 
 // names are those of the environment's variables.
@@ -48,7 +49,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := execute(ctx, os.Args[1:], env{os.Getenv, os.Stdin, os.Stdout, os.Stderr, os.Environ})
+	err := execute(ctx, os.Args[1:], env{os.Getenv, os.Stdin, os.Stdout, os.Stderr, os.Environ, usualConfig})
 	stop()
 	os.Exit(exitCode(err))
 }
@@ -104,7 +105,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newServeCmd(e), newVolumeHelperCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
-		newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
+		newConfigCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
 	)
 	return root
 }

@@ -14,7 +14,7 @@ func newMigrateCmd(e env) *cobra.Command {
 		Use: "migrate", Short: "Bring the database's schema up to this release", Args: usageArgs(cobra.NoArgs),
 		Long: "Bring the schema of the database at DATABASE_URL up to this release, and do nothing else. serve does the same when it starts.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r := &reader{getenv: e.getenv}
+			r := e.reader()
 			url := r.get("DATABASE_URL")
 			if err := r.err(); err != nil {
 				return usageError{err}

@@ -10,13 +10,10 @@ import (
 	"github.com/snapback/snapback/internal/nearest"
 )
 
-// commandNames are settings of the commands that talk to a running bot.
-func commandNames() []string { return []string{"SNAPBACK_URL", "SNAPBACK_TOKEN"} }
-
 // namesToCome are reserved: this version does nothing with them.
 func namesToCome() []string {
 	return []string{
-		"SNAPBACK_ENGINES", "SNAPBACK_KEEP_RECORDINGS", "SNAPBACK_CONFIG",
+		"SNAPBACK_ENGINES", "SNAPBACK_KEEP_RECORDINGS",
 	}
 }
 
@@ -25,8 +22,8 @@ var linked = regexp.MustCompile(`^SNAPBACK(_SERVICE)?_(HOST|PORT|NAME|ENV)(_[A-Z
 
 // nameFaults are variables of the environment that look like settings and are none. typo says that at least one is so near to a
 // setting's name that this was meant. Names of SLACK_ and PAGERDUTY_ may be another program's, unless they are near.
-func nameFaults(c config, environment []string) (faults []error, typo bool) {
-	known := slices.Concat(c.names, commandNames())
+func nameFaults(environment []string) (faults []error, typo bool) {
+	known := append(settingNames(), "SNAPBACK_CONFIG")
 	for _, name := range slices.Sorted(slices.Values(environment)) {
 		setting := strings.TrimSuffix(name, "_FILE")
 		ours := strings.HasPrefix(name, "SNAPBACK_")
@@ -48,8 +45,8 @@ func nameFaults(c config, environment []string) (faults []error, typo bool) {
 }
 
 // checkNames fails for what is a slip of the pen, and warns of the rest.
-func checkNames(c config, environment []string) (string, error) {
-	faults, typo := nameFaults(c, environment)
+func checkNames(environment []string) (string, error) {
+	faults, typo := nameFaults(environment)
 	switch {
 	case typo:
 		return "", errors.Join(faults...)

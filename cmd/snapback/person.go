@@ -125,7 +125,7 @@ func (hostAccounts) Living(_ context.Context, id string) (access.Person, error) 
 // withDoor opens the bot's database beside it, with its keys: what is done here is on the timeline, signed as the bot signs.
 // Without them it does nothing, since a key of its own would be another bot's.
 func withDoor(ctx context.Context, e env, links bool, do func(*signin.Service, *store.DB) error) error {
-	r := &reader{getenv: e.getenv}
+	r := e.reader()
 	public := r.openURL("SNAPBACK_PUBLIC_URL", r.or("SNAPBACK_PUBLIC_URL", "http://localhost"))
 	if links {
 		r.required("SNAPBACK_PUBLIC_URL", "how phones reach the bot: the link leads there")

@@ -10,7 +10,7 @@ import (
 
 // remote is the running bot, as SNAPBACK_URL and SNAPBACK_TOKEN name it.
 func remote(e env) (*client.Client, error) {
-	r := &reader{getenv: e.getenv}
+	r := e.lenientReader()
 	address := r.required("SNAPBACK_URL", "the bot's address, such as https://snapback.example.com")
 	token := r.required("SNAPBACK_TOKEN", "snapback token create makes one")
 	if err := r.err(); err != nil {

@@ -41,15 +41,15 @@ func newServeCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Run the bot",
-		Long:  "Run the bot until it is told to stop. Everything is set in the environment; README.md lists the names.",
+		Long:  "Run the bot until it is told to stop.\n\n" + settingsHelp(),
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := readConfig(e.getenv)
+			c, err := readConfig(e.reader())
 			if err != nil {
 				return err
 			}
 			log := c.Log.logger(e.stderr)
-			faults, _ := nameFaults(c, e.names())
+			faults, _ := nameFaults(e.names())
 			for _, fault := range faults {
 				log.Warn("a name in the environment", "err", fault)
 			}

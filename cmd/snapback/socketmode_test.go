@@ -18,7 +18,7 @@ func TestAWrongAppTokenIsFoundByDoctorAndServeAndIsNotReady(t *testing.T) {
 	n.env["SLACK_API_URL"] = n.slack.APIURL()
 	for token, ready := range map[string]bool{"xapp-wrong": false, "xapp-right": true} {
 		n.env["SLACK_APP_TOKEN"] = token
-		c, err := readConfig(func(k string) string { return n.env[k] })
+		c, err := readConfig(&reader{getenv: func(k string) string { return n.env[k] }})
 		testkit.OK(t, err)
 		var out bytes.Buffer
 		err = examine(t.Context(), &out, []check{{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})

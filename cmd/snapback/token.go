@@ -113,7 +113,7 @@ func withTokens(ctx context.Context, e env, do func(*store.DB) error) error {
 
 // withDatabase opens the bot's database beside it; the private one is joined when the bot has it running.
 func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB) error) error {
-	r := &reader{getenv: e.getenv}
+	r := e.reader()
 	url, dir := r.get("DATABASE_URL"), ""
 	if url == "" {
 		dir = r.dataDir(os.Geteuid() == 0)

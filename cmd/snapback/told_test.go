@@ -17,7 +17,7 @@ import (
 // store is the bot's database, as another bot opens it.
 func (n *night) store() *store.DB {
 	n.t.Helper()
-	c, err := readConfig(func(k string) string { return n.env[k] })
+	c, err := readConfig(&reader{getenv: func(k string) string { return n.env[k] }})
 	if err != nil {
 		n.t.Fatal(err)
 	}
