@@ -249,6 +249,15 @@ func (c *Client) Restore(ctx context.Context, container, name, ifMatch string, f
 	return r, err
 }
 
+// Undo asks for the container from before a restore, and returns at once; Await sees it through.
+func (c *Client) Undo(ctx context.Context, id int64, ask wire.RestoreAsk) (r wire.Restore, err error) {
+	err = c.do(ctx, call{
+		method: http.MethodPost, path: []string{"restores", strconv.FormatInt(id, 10), "undo"}, in: ask, out: &r,
+		header: map[string]string{"Prefer": "respond-async"},
+	})
+	return r, err
+}
+
 func quoted(id string) string {
 	if id == "" {
 		return ""

@@ -126,7 +126,7 @@ func TestOldComposeFileThatComesBackIsSeenAndRestoredAgain(t *testing.T) {
 		if status, answer := h.call("GET", "/containers/"+h.name+"/hold", ""); status != 200 || strings.Contains(fmt.Sprint(answer), "hunter2") {
 			t.Fatalf("the hold: %d %v", status, answer)
 		}
-		if code, said := h.exit("snapshot", "create", h.name, "--pre-deploy"); code != exitHeld || !strings.Contains(said, "1.42 is on hold since") {
+		if code, said := h.exit("snapshot", "create", h.name, "--pre-deploy"); code != exitRefused || !strings.Contains(said, "1.42 is on hold since") {
 			t.Errorf("a deploy while there is a hold: exit code %d, %s", code, said)
 		}
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -54,22 +55,34 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// exitHeld says that a deploy must not begin, since it is on hold.
-const exitHeld = 3
+// The exit codes, beside 0. Nothing has been changed when it is one of the last three.
+const (
+	exitFailed  = 1
+	exitUsage   = 2 // a wrong call or setting
+	exitRefused = 3 // as the bot sees it, it must not be: on hold, under way already, not allowed
+	exitUnknown = 4 // there is no such container, snapshot, restore or incident
+)
 
-// exitCode is 0 for success, 2 for a wrong call or setting, exitHeld, and 1 for everything else.
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong call or setting, 3 refused, 4 not found."
+
 func exitCode(err error) int {
 	var usage usageError
-	var refused *client.Error
+	var answer *client.Error
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
-		return 2
-	case errors.As(err, &refused) && refused.Code == "held":
-		return exitHeld
+		return exitUsage
+	case errors.Is(err, errRefused):
+		return exitRefused
+	case errors.As(err, &answer) && answer.Code == "not_snapback":
+		return exitFailed
+	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
+		return exitUnknown
+	case errors.As(err, &answer) && answer.Status >= 400 && answer.Status < 500 && answer.Status != http.StatusTooManyRequests:
+		return exitRefused
 	}
-	return 1
+	return exitFailed
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -93,7 +106,9 @@ func newRoot(e env) *cobra.Command {
 		Use:   "snapback",
 		Short: "Puts production back with one tap, and writes down what happened",
 		Long: `Snapback keeps the state of your containers from before every deploy. When PagerDuty calls, it posts the alert to
-Slack with a button that puts that state back, and keeps the timeline of the night.`,
+Slack with a button that puts that state back, and keeps the timeline of the night.
+
+` + exitCodes,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -104,7 +119,8 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServeCmd(e), newVolumeHelperCmd(e), newSnapshotCmd(e), newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
+		newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newSnapshotCmd(e), newUndoCmd(e), newIncidentsCmd(e),
+		newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
 		newConfigCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
 	)
 	return root

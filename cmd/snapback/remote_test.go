@@ -200,7 +200,7 @@ func TestSnapshotRestoreFailsWhenTheContainerIsNotRestored(t *testing.T) {
 	_, err = call(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
 		answer(t, w, 409, wire.Problem{Status: 409, Code: "restore_in_progress", Detail: "api is being restored by Ana."})
 	}, newSnapshotCmd, "restore", "api", "x")
-	if exitCode(err) != 1 || err.Error() != "api is being restored by Ana." {
+	if exitCode(err) != exitRefused || err.Error() != "api is being restored by Ana." {
 		t.Errorf("exit code %d, %v", exitCode(err), err)
 	}
 	out, err := call(t.Context(), t, restoring(t), newSnapshotCmd, "restore", "api", "x", "--async")

@@ -165,11 +165,15 @@ func size(bytes int64) string {
 }
 
 func newSnapshotDeleteCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "delete CONTAINER NAME", Short: "Delete a snapshot", Args: usageArgs(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := remote(e)
 			if err != nil {
+				return err
+			}
+			if err := e.confirm(yes, fmt.Sprintf("Delete %s of %s? It can't be brought back.", args[1], args[0])); err != nil {
 				return err
 			}
 			if err := c.DeleteSnapshot(cmd.Context(), args[0], args[1]); err != nil {
@@ -179,6 +183,8 @@ func newSnapshotDeleteCmd(e env) *cobra.Command {
 			return err
 		},
 	}
+	addYes(cmd.Flags(), &yes)
+	return cmd
 }
 
 // restoreFlags are how a restore is asked for.
@@ -192,10 +198,11 @@ type restoreFlags struct {
 func newSnapshotRestoreCmd(e env) *cobra.Command {
 	var flags restoreFlags
 	var incident string
+	var yes bool
 	cmd := &cobra.Command{
 		Use: "restore CONTAINER NAME", Short: "Put a container back to a snapshot", Args: usageArgs(cobra.ExactArgs(2)),
 		Long: `Put a container back to a snapshot, and see it through. The restore is the bot's: Ctrl-C ends the watching, not the
-restore. Exit code 1 means that it was refused, reverted, or failed.`,
+restore. Exit code 1 means that it was reverted or failed, and 3 that it was refused.`,
 		Example: `  snapback snapshot restore api pre-deploy-2255 --reason "checkout answers 500"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if incident != "" {
@@ -205,10 +212,14 @@ restore. Exit code 1 means that it was refused, reverted, or failed.`,
 			if err != nil {
 				return err
 			}
+			if err := e.confirm(yes, fmt.Sprintf("Put %s back to %s? It is down for a moment.", args[0], args[1])); err != nil {
+				return err
+			}
 			return restoreAndWatch(cmd.Context(), c, e.stdout, args[0], args[1], flags)
 		},
 	}
 	f := cmd.Flags()
+	addYes(f, &yes)
 	f.StringVar(&flags.ask.Reason, "reason", "", "one line for the timeline")
 	f.BoolVar(&flags.ask.Volumes, "with-volumes", false, "put the contents of its volumes back as well; what they hold now is kept for the undo")
 	f.StringVar(&incident, "incident", "", "whose timeline gets it: its ID or number; default the only open one")
@@ -223,7 +234,10 @@ const (
 	patience  = time.Minute // for a bot that is being restarted
 )
 
-var errNotRestored = errors.New("not restored")
+var (
+	errNotRestored = errors.New("not restored")
+	errRefused     = fmt.Errorf("%w: refused", errNotRestored)
+)
 
 func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, container, name string, flags restoreFlags) error {
 	rest, err := c.Restore(ctx, container, name, flags.ifMatch, flags.force, flags.ask)
@@ -234,6 +248,11 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 	if flags.async {
 		return nil
 	}
+	return seeThrough(ctx, c, out, rest)
+}
+
+// seeThrough watches a restore or an undo to its end, and says what can be done then.
+func seeThrough(ctx context.Context, c *client.Client, out io.Writer, rest wire.Restore) error {
 	phases := &phasePrinter{out: out}
 	over, err := c.Await(ctx, rest.ID, pollEvery, patience, phases.print)
 	if err != nil && ctx.Err() != nil {
@@ -244,10 +263,16 @@ func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, conta
 	}
 	if over.State != restore.Verified {
 		printLink(ctx, c, out, over)
+		if over.State == restore.Refused {
+			return fmt.Errorf("%w: %s", errRefused, outside.Line(over.Summary))
+		}
 		return fmt.Errorf("%w: %s", errNotRestored, outside.Line(over.Summary))
 	}
 	if _, err = fmt.Fprintln(out, outside.Line(over.Summary)); err != nil {
 		return err
+	}
+	if over.Kept != "" {
+		fmt.Fprintf(out, "to undo: snapback undo %d\n", over.ID)
 	}
 	printLink(ctx, c, out, over)
 	return nil

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/api/client"
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+func TestExitCodesTellRefusedFromNotFoundFromFailed(t *testing.T) {
+	t.Parallel()
+	status := func(code int, name string) error {
+		return fmt.Errorf("so: %w", &client.Error{Problem: wire.Problem{Status: code, Code: name}})
+	}
+	for want, errs := range map[int][]error{
+		0: {nil},
+		1: {errors.New("x"), errNotRestored, errUnwell, status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback")},
+		2: {usageError{errors.New("x")}},
+		3: {errRefused, status(403, "scope"), status(409, "restore_in_progress"), status(412, "changed"), status(422, "not_restorable"), status(423, "held")},
+		4: {status(404, "unknown_container")},
+	} {
+		for _, err := range errs {
+			if got := exitCode(err); got != want {
+				t.Errorf("%v: exit code %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+func TestContainersAreListed(t *testing.T) {
+	t.Parallel()
+	list := func(w http.ResponseWriter, _ *http.Request) {
+		answer(t, w, 200, wire.Containers{Containers: []wire.Container{{ID: "1", Name: "shop-api-1", Service: "api", State: "running", Image: "shop/api:1.42\x1b[2J"}}})
+	}
+	out, err := call(t.Context(), t, list, newContainersCmd)
+	testkit.OK(t, err)
+	if lines := strings.Split(out, "\n"); len(lines) != 3 || strings.Join(strings.Fields(lines[1]), " ") != "shop-api-1 api running shop/api:1.42[2J" {
+		t.Errorf("it prints %q", out)
+	}
+	out, err = call(t.Context(), t, list, newContainersCmd, "--json")
+	var got wire.Containers
+	if testkit.OK(t, err); json.Unmarshal([]byte(out), &got) != nil || len(got.Containers) != 1 || got.Containers[0].Name != "shop-api-1" {
+		t.Errorf("as JSON: %s", out)
+	}
+}
+
+func TestIncidentsAreListedAndShown(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 3, 42, 0, 0, time.UTC)
+	night := wire.Incident{ID: 7, Number: 4711, Title: "checkout answers 500", Service: "shop", Status: incidents.Triggered, OpenedAt: at, RestoredAt: at.Add(5 * time.Minute)}
+	bot := func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/incidents":
+			answer(t, w, 200, wire.Incidents{Incidents: []wire.Incident{night, {ID: 6, Title: "long over", Status: incidents.Resolved}}})
+		case "/incidents/4711":
+			answer(t, w, 200, night)
+		case "/incidents/7/timeline":
+			answer(t, w, 200, wire.Entries{Entries: []incidents.Entry{{Seq: 1, OccurredAt: at, Summary: "The alert came"}}})
+		default:
+			answer(t, w, 404, wire.Problem{Status: 404, Code: "unknown_incident", Detail: "There is none."})
+		}
+	}
+	for _, try := range []struct{ args, with, without string }{
+		{"", "checkout answers 500", "long over"}, {"--all", "long over", "\x1b"}, {"--json", `"number": 4711`, "long over"},
+		{"4711", local(at) + "  The alert came", "acknowledged"}, {"4711", "restored      " + local(at.Add(5*time.Minute)), "flat"},
+	} {
+		out, err := call(t.Context(), t, bot, newIncidentsCmd, strings.Fields(try.args)...)
+		if err != nil || !strings.Contains(out, try.with) || strings.Contains(out, try.without) {
+			t.Errorf("incidents %s: %v\n%s", try.args, err, out)
+		}
+	}
+	if _, err := call(t.Context(), t, bot, newIncidentsCmd, "1"); exitCode(err) != exitUnknown {
+		t.Errorf("an unknown one: %v", err)
+	}
+	none := func(w http.ResponseWriter, _ *http.Request) { answer(t, w, 200, wire.Incidents{}) }
+	if out, err := call(t.Context(), t, none, newIncidentsCmd); err != nil || out != "no incident is open\n" {
+		t.Errorf("without one: %q, %v", out, err)
+	}
+}
+
+func TestUndoIsSeenThrough(t *testing.T) {
+	t.Parallel()
+	end := restore.Verified
+	bot := func(w http.ResponseWriter, r *http.Request) {
+		undo := wire.Restore{ID: 13, UndoOf: 12, Container: "api", State: restore.Requested}
+		switch r.Method + r.URL.Path {
+		case "POST/restores/12/undo":
+			answer(t, w, 202, undo)
+		case "GET/restores/13":
+			undo.State, undo.Summary = end, "api is back"
+			answer(t, w, 200, undo)
+		default:
+			answer(t, w, 404, wire.Problem{Status: 404, Code: "unknown_restore", Detail: "There is none."})
+		}
+	}
+	out, err := call(t.Context(), t, bot, newUndoCmd, "12", "--reason", "it was not the deploy")
+	if err != nil || !strings.Contains(out, "restore 13, the undo of 12") || !strings.Contains(out, "api is back") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	end = restore.Refused
+	for args, want := range map[string]int{"12": exitRefused, "99": exitUnknown, "api": exitUsage, "0": exitUsage, "": exitUsage} {
+		if _, err := call(t.Context(), t, bot, newUndoCmd, strings.Fields(args)...); exitCode(err) != want {
+			t.Errorf("undo %s: exit code %d, %v", args, exitCode(err), err)
+		}
+	}
+}
+
+func TestARestoreSaysHowToUndoIt(t *testing.T) {
+	t.Parallel()
+	out, err := call(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
+		answer(t, w, 200, wire.Restore{ID: 12, Container: "api", Snapshot: "good", State: restore.Verified, Summary: "api is back on good", Kept: "api.before-0347"})
+	}, newSnapshotCmd, "restore", "api", "good")
+	if err != nil || !strings.HasSuffix(out, "api is back on good\nto undo: snapback undo 12\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestOnlyAYesIsAYes(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{"y\n": true, " YES \n": true, "\n": false, "": false, "no\n": false, "yesterday\n": false} {
+		var out bytes.Buffer
+		err := env{stdin: strings.NewReader(line), stderr: &out}.ask("Put api back to good?")
+		if (err == nil) != want || out.String() != "Put api back to good? [y/N] " {
+			t.Errorf("%q: %v, %q", line, err, out.String())
+		}
+	}
+	// A script is not asked.
+	testkit.OK(t, env{stdin: strings.NewReader("")}.confirm(false, "Put api back?"))
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/outside"
+)
+
+func newUndoCmd(e env) *cobra.Command {
+	var ask wire.RestoreAsk
+	var yes, async bool
+	cmd := &cobra.Command{
+		Use: "undo RESTORE", Short: "Put the container from before a restore back", Args: usageArgs(cobra.ExactArgs(1)),
+		Long: `Put the container from before a restore back, and see it through. RESTORE is the number that the restore has told. The undo is the
+bot's: Ctrl-C ends the watching, not the undo. Exit code 1 means that it was reverted or failed, and 3 that it was refused.`,
+		Example: `  snapback undo 12 --reason "it was not the deploy"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || id < 1 {
+				return usageError{fmt.Errorf("%q is no restore's number: snapback snapshot restore tells it, and so does the timeline", outside.Line(args[0]))}
+			}
+			c, err := remote(e)
+			if err != nil {
+				return err
+			}
+			if err := e.confirm(yes, fmt.Sprintf("Undo restore %d? The container is down for a moment.", id)); err != nil {
+				return err
+			}
+			undo, err := c.Undo(cmd.Context(), id, ask)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(e.stdout, "restore %d, the undo of %d: asked for\n", undo.ID, id)
+			if async {
+				return nil
+			}
+			return seeThrough(cmd.Context(), c, e.stdout, undo)
+		},
+	}
+	f := cmd.Flags()
+	addYes(f, &yes)
+	f.StringVar(&ask.Reason, "reason", "", "one line for the timeline")
+	f.BoolVar(&async, "async", false, "ask for it, and don't watch")
+	return cmd
+}
