@@ -23,23 +23,23 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
 		Requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_http_requests_total", Help: "Requests answered, by route, method and status.",
+			Name: "snapback_http_requests_total", Help: "Requests answered.",
 		}, []string{"route", "method", "status"}),
 		Seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "snapback_http_request_seconds", Help: "Seconds until a request was answered, by route and method.",
+			Name: "snapback_http_request_seconds", Help: "Seconds until a request was answered.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 120},
 		}, []string{"route", "method"}),
 		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_http_refused_total", Help: "Requests refused, by the problem's code.",
+			Name: "snapback_http_refused_total", Help: "Requests refused.",
 		}, []string{"code"}),
 		WebhooksStored: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "snapback_webhooks_stored_total", Help: "PagerDuty webhooks that were answered 202, repeated deliveries among them.",
+			Name: "snapback_webhooks_stored_total", Help: "PagerDuty webhooks answered 202, with repeated ones.",
 		}),
 		WebhooksRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_webhooks_refused_total", Help: "PagerDuty webhooks that were not taken in as events, by reason.",
+			Name: "snapback_webhooks_refused_total", Help: "PagerDuty webhooks that were not taken in as events.",
 		}, []string{"reason"}),
 		SlackEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_slack_total", Help: "What came from Slack and went there, by event and outcome.",
+			Name: "snapback_slack_total", Help: "What came from Slack and went there.",
 		}, []string{"event", "outcome"}),
 	}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

@@ -18,7 +18,7 @@ import (
 func listed(t *testing.T) map[string][]string {
 	t.Helper()
 	metrics := map[string][]string{}
-	row := regexp.MustCompile("(?m)^\\| `(snapback_[a-z_]+)` \\| ([a-z, ]*) \\|")
+	row := regexp.MustCompile("(?m)^\\| `(snapback_[a-z_]+)(?:{([a-z, ]*)})?` \\|")
 	for _, m := range row.FindAllStringSubmatch(read(t, "../docs/metrics.md"), -1) {
 		metrics[m[1]] = strings.Split(m[2], ", ")
 	}

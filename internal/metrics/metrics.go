@@ -33,31 +33,31 @@ func New(registry prometheus.Registerer, version string) *Metrics {
 	m := &Metrics{
 		registry: registry,
 		restores: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_restores_total", Help: "Restores and undos that this bot has ended, by kind and outcome.",
+			Name: "snapback_restores_total", Help: "Restores and undos that this bot has ended.",
 		}, []string{"kind", "outcome"}),
 		phases: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "snapback_restore_phase_seconds", Help: "Seconds that restores were in each state, counted when they end.",
+			Name: "snapback_restore_phase_seconds", Help: "Seconds in each state, counted at the restore's end.",
 			Buckets: []float64{.01, .05, .25, 1, 2.5, 5, 10, 30, 60, 300, 1800},
 		}, []string{"phase"}),
 		downtime: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "snapback_restore_downtime_seconds", Help: "Seconds that nothing ran under the name while a verified restore swapped containers.",
+			Name: "snapback_restore_downtime_seconds", Help: "Seconds that nothing ran during a verified restore.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 20, 60, 300},
 		}),
 		snapshots: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_snapshots_total", Help: "Attempts of this bot to take a snapshot, by its reason and their outcome.",
+			Name: "snapback_snapshots_total", Help: "This bot's attempts to take a snapshot.",
 		}, []string{"reason", "outcome"}),
 		deploys: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "snapback_deploys_total", Help: "Deploys that this bot was the first to see.",
 		}),
 		posted: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "snapback_alert_posted_seconds", Help: "Seconds from the moment an incident's webhook was stored until its message stood in Slack.",
+			Name: "snapback_alert_posted_seconds", Help: "Seconds from the stored webhook to the message in Slack.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
 		}),
 		terminals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_terminal_total", Help: "What happened with terminals, by event and outcome: session_opened by mode, session_ended by reason, and more.",
+			Name: "snapback_terminal_total", Help: "Terminal events; a session's outcome is its mode or the reason of its end.",
 		}, []string{"event", "outcome"}),
 	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "snapback_build_info", Help: "Always 1; the label says which version runs."}, []string{"version"})
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "snapback_build_info", Help: "Always 1, for its label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	registry.MustRegister(m.restores, m.phases, m.downtime, m.snapshots, m.deploys, m.posted, m.terminals, build)
 	m.beginAtZero()
