@@ -9,7 +9,7 @@ import (
 // composed are those that work through Compose.
 var composed = []tool{
 	{
-		Name: "Compose `up`, `up --force-recreate`", Does: "renames the old container, creates the new one under its name, removes the old one", Seen: seenOnce, needs: 1,
+		Name: "Compose `up`, `up --force-recreate`", Does: "renames the old container, runs the new one, removes the old one", needs: 1,
 		deploy: func(r *replay, version string) string {
 			r.write("web", version, "")
 			r.project.Compose("up", "-d", "--force-recreate", "--timeout", "1")
@@ -18,8 +18,8 @@ var composed = []tool{
 		want: right("proj-web-1", "proj-web-1"),
 	},
 	{
-		Name: "Compose `run` beside it", Does: "runs one command in a container of the service, and leaves that", needs: 2,
-		Seen: "leaves it alone: no baseline, no button, no claim on the service's name",
+		Name: "Compose `run` beside it", Does: "runs one command in a container of the service", needs: 2,
+		Seen: "leaves it alone",
 		deploy: func(r *replay, version string) string {
 			r.write("web", version, "")
 			r.project.Compose("run", "-T", "web", "/app", "touch", "/migrated")
@@ -34,12 +34,12 @@ var composed = []tool{
 		},
 	},
 	{
-		Name: "docker-rollout", Does: "scales the service to twice its members, waits, stops and removes the old ones. Numbers grow", needs: 2, Seen: seenOnce,
+		Name: "docker-rollout", Does: "doubles the members, removes the old ones. Numbers grow", needs: 2,
 		deploy: func(r *replay, version string) string { return r.rollout(version) },
 		want:   right("proj-web-2", "proj-web-3"),
 	},
 	{
-		Name: "Coolify", Does: "starts a Compose service of a new name (`app-TIME`) in the same project, then removes the old one", Seen: seenOnce, needs: 2,
+		Name: "Coolify", Does: "starts the Compose service `app-TIME`, removes the old one", needs: 2,
 		deploy: func(r *replay, version string) string {
 			service := r.Name("app") + "-17958600" + version
 			r.write(service, version, fmt.Sprintf("      coolify.managed: \"true\"\n      coolify.applicationId: \"7\"\n    container_name: %s\n", service))
@@ -54,14 +54,14 @@ var composed = []tool{
 		want: right("app-179586002", "app-179586003"),
 	},
 	{
-		Name: "Compose, the service renamed", Does: "removes the old service's container, creates the new one's", Seen: seenOnce, Set: "`snapback.identity`, the same before and after",
+		Name: "Compose, the service renamed", Does: "removes the old service's container, runs the new one's", Set: "`snapback.identity`, the same before and after",
 		needs: 2, identity: true,
 		deploy: func(r *replay, version string) string { return r.renamed(version) },
 		want:   right("proj-shop-1", "proj-shop-1"),
 	},
 	{
 		Name: "Compose, the service renamed, without `snapback.identity`", Does: "as with it",
-		Seen:   takenForAnother + ". For an hour alerts have a button with the old name on it: it brings that back beside what runs, until the next `up --remove-orphans`",
+		Seen:   takenForAnother + ". For an hour, alerts have a button for the old name; it runs beside the new one until `up --remove-orphans`",
 		Set:    "`snapback.identity`, before you rename",
 		needs:  2,
 		deploy: func(r *replay, version string) string { return r.renamed(version) },
@@ -80,15 +80,15 @@ var composed = []tool{
 	},
 	{
 		Name: "Compose, the project renamed", Does: "`down`, then `up` under the new name",
-		Seen:  "sees each deploy once. The state from before the renaming is kept, but `down` has removed its network: the alert says so instead of a button",
-		Set:   "`snapback.identity`, the same before and after; an external network, which stays",
+		Seen:  "sees the deploy, and keeps the state from before. But `down` has removed its network: the alert says so and has no button",
+		Set:   "`snapback.identity`, the same before and after; an external network",
 		needs: 2, identity: true,
 		deploy: func(r *replay, version string) string { return r.projectRenamed(version) },
 		want:   outcome{Running: []string{"other-web-1=3"}, Shown: []string{"other-web-1 running"}, Kept: []string{"1", "2"}, Baselines: 1, Told: 2},
 	},
 }
 
-const takenForAnother = "takes it for another service: the renaming is no deploy, and nothing from before is kept of what runs until its next deploy. The old name is in the lists as gone"
+const takenForAnother = "takes it for another service. Nothing from before is kept until its next deploy. Lists show the old name as gone"
 
 func (r *replay) projectRenamed(version string) string {
 	r.t.Helper()

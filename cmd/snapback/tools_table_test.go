@@ -12,15 +12,13 @@ func right(tapped, next string) outcome {
 	}
 }
 
-const seenOnce = "sees each deploy once. The first button brings back the version before, and the next deploy replaces that"
-
 var tools = slices.Concat(byName, byRename, byVersion, composed, notSeen)
 
 // byName are those that give the new container the old one's name.
 var byName = []tool{
 	{
 		Name: "`docker stop`, `rm`, `run`; Ansible's `docker_container`; Watchtower",
-		Does: "stops and removes the old container, then runs a new one under its name", Seen: seenOnce,
+		Does: "removes the old container, runs a new one under its name",
 		deploy: func(r *replay, version string) string {
 			r.end("web")
 			r.drop("web")
@@ -33,7 +31,7 @@ var byName = []tool{
 // byRename are those that move names about.
 var byRename = []tool{
 	{
-		Name: "Portainer's *Recreate*; Watchtower, of its own container", Does: "renames the old container while it runs, creates and starts the new one, removes the old one", Seen: seenOnce,
+		Name: "Portainer's *Recreate*; Watchtower, of its own container", Does: "renames the old container, runs the new one, removes the old one",
 		deploy: func(r *replay, version string) string {
 			r.rename("web", "web-old")
 			id := r.create("web", version)
@@ -45,7 +43,7 @@ var byRename = []tool{
 		want: right("web", "web"),
 	},
 	{
-		Name: "Renaming into place", Does: "runs the new container as `app_new`, removes the old one, renames the new one to `app`", Seen: seenOnce,
+		Name: "Renaming into place", Does: "runs the new container as `app_new`, removes the old one, renames the new one to `app`",
 		deploy: func(r *replay, version string) string {
 			id := r.up("app_new", version)
 			r.end("app")
@@ -56,7 +54,7 @@ var byRename = []tool{
 		want: right("app", "app"),
 	},
 	{
-		Name: "Dokku", Does: "starts `app.web.1.upcoming-N`, renames the old container to `app.web.1.EPOCH` and the new one to `app.web.1`, then removes the old one", Seen: seenOnce,
+		Name: "Dokku", Does: "starts `app.web.1.upcoming-N`, renames both, removes the old one",
 		deploy: func(r *replay, version string) string {
 			labels := []string{"--label", "com.dokku.app-name=" + r.Name("app"), "--label", "com.dokku.process-type=web", "--label", "com.dokku.dyno=web.1"}
 			id := r.up("app.web.1.upcoming-"+version+"17", version, labels...)
@@ -74,18 +72,18 @@ var byRename = []tool{
 // byVersion are those that give each container a name of its own.
 var byVersion = []tool{
 	{
-		Name: "Kamal", Does: "runs `SERVICE-ROLE-VERSION`, has its proxy switch, stops the old container and keeps it", Seen: seenOnce,
+		Name: "Kamal", Does: "runs `SERVICE-ROLE-VERSION`, switches its proxy, stops and keeps the old one",
 		deploy: func(r *replay, version string) string { return r.kamal("b"+version, version) },
 		want:   right("shop-web-b2", "shop-web-b3"),
 	},
 	{
-		Name: "Kamal, the same version again", Does: "renames the old container to `…_replaced_HEX`, runs the new one under its name, stops the old one", Seen: seenOnce,
+		Name: "Kamal, the same version again", Does: "renames the old one to `…_replaced_HEX`, runs the new one, stops the old one",
 		deploy: func(r *replay, version string) string { return r.kamal("b1", version) },
 		want:   right("shop-web-b1", "shop-web-b1"),
 	},
 	{
-		Name: "Blue/green by hand", Does: "runs `api-blue` and `api-green` in turn, and removes the other one", Seen: seenOnce,
-		Set: "`snapback.identity`, the same on both", identity: true,
+		Name: "Blue/green by hand", Does: "runs `api-blue` and `api-green` in turn",
+		Set: "`snapback.identity` on both", identity: true,
 		deploy: func(r *replay, version string) string { return r.blueGreen(version) },
 		want:   right("api-green", "api-blue"),
 	},
@@ -127,8 +125,8 @@ func (r *replay) blueGreen(version string) string {
 // notSeen are those that nobody can follow without being told, or against which a restore can't win.
 var notSeen = []tool{
 	{
-		Name: "Blue/green without `snapback.identity`", Does: "as blue/green above",
-		Seen:   "takes the two colours for two services: the change is no deploy. For an hour alerts have a button with the old colour on it, which brings that back beside the one that runs. A later deploy is compared with the last one of its colour, two versions back",
+		Name: "Blue/green without `snapback.identity`", Does: "as with it",
+		Seen:   "takes the colours for two services. For an hour, alerts have a button for the old colour; it runs beside the new one then. Changes are told against the last deploy of the same colour",
 		Set:    "`snapback.identity`",
 		deploy: func(r *replay, version string) string { return r.blueGreen(version) },
 		want: outcome{
@@ -137,9 +135,9 @@ var notSeen = []tool{
 		},
 	},
 	{
-		Name: "Terraform's `docker_container`", Does: "removes the old container by the engine's ID that it remembers, then creates the new one by name",
-		Seen: "sees each deploy once, and the button works. But the `apply` after a restore removes what is kept for Undo, and fails: the name is taken",
-		Set:  "after a restore: `docker rm -f NAME`, then `terraform apply` again",
+		Name: "Terraform's `docker_container`", Does: "removes the old container by the ID that it remembers, creates the new one by name",
+		Seen: "works. But the `apply` after a restore removes what is kept for Undo, and fails: the name is taken",
+		Set:  "after a restore `docker rm -f NAME`, then `terraform apply` again",
 		deploy: func(r *replay, version string) string {
 			if r.before != "" {
 				r.Docker("rm", "-f", r.before)
@@ -159,8 +157,8 @@ var notSeen = []tool{
 	},
 	{
 		Name: "systemd with `docker run`", Does: "runs `docker rm -f`, then `docker run --rm`, whenever the container ends",
-		Seen:   "sees a deploy at each start. No restore can win; the message says that something starts it again, and how to find it",
-		Set:    "before a restore: `systemctl stop UNIT`",
+		Seen:   "sees a deploy at each start. No restore can win; the message says so, and how to find the unit",
+		Set:    "before a restore `systemctl stop UNIT`",
 		deploy: func(r *replay, version string) string { return r.unit(version) },
 		loops:  true,
 		want: outcome{

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write docs/deploy-tools.md instead of c
 type tool struct {
 	Name  string
 	Does  string // to the engine
-	Seen  string // what Snapback makes of it
+	Seen  string // what Snapback makes of it; "": sees each deploy once, brings the version before back, and is replaced by the next deploy
 	Set   string // what to set; "" nothing
 	needs int    // a version of Compose; 0 none
 
@@ -347,25 +347,30 @@ func TestDeployToolsAreWrittenDown(t *testing.T) {
 	}
 }
 
-const deployToolsHead = `# Deploy tools
-
-What each tool does to the engine when it deploys, and what Snapback makes of it. Written by
-` + "`go test ./cmd/snapback -run TestDeployToolsAreWrittenDown -update`" + ` from the table that
-` + "`TestDeployTools`" + ` replays: a good deploy, a bad one, the alert, the tap on its first button, the next deploy by the same tool.
-
-| tool | what it does | what Snapback does | set |
-|---|---|---|---|
-`
-
 func deployToolsPage() string {
-	var b strings.Builder
-	b.WriteString(deployToolsHead)
+	var works, minds strings.Builder
 	for _, one := range tools {
-		set := one.Set
-		if set == "" {
-			set = "nothing"
+		if one.Seen == "" {
+			fmt.Fprintf(&works, "| %s | %s | %s |\n", one.Name, one.Does, one.Set)
+		} else {
+			fmt.Fprintf(&minds, "| %s | %s | %s | %s |\n", one.Name, one.Does, one.Seen, one.Set)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", one.Name, one.Does, one.Seen, set)
 	}
-	return b.String()
+	return fmt.Sprintf(`# Deploy tools
+
+## Mind these
+
+| tool | what it does | what Snapback does | set or do |
+|---|---|---|---|
+%s
+## These work
+
+Each deploy is seen once. The alert's first button brings back the version before, and the tool's next deploy replaces that.
+
+| tool | what it does | set |
+|---|---|---|
+%s
+Written by `+"`go test ./cmd/snapback -run TestDeployToolsAreWrittenDown -update`"+`. `+"`TestDeployTools`"+` replays each line: a good deploy, a
+bad one, the alert, its button, the next deploy.
+`, &minds, &works)
 }
