@@ -27,8 +27,29 @@ that each is said once, by any number of bots.
 	not flat   5 minutes after the restore, errors are above the limit
 	quiet      less than a fifth of the usual requests: not enough traffic to tell
 
-Counts are divided by their dispersion before they are tested, since errors come in bursts. Minutes with fewer requests than usual count as
-parts of minutes. docs/flat.md has the arithmetic, its limits, and how often it is wrong.
+docs/flat.md has the limits of this, and how often it is wrong.
+
+# The arithmetic
+
+Errors of logs come in bursts, so a Poisson process alone would promise too much. The dispersion is how much more the minutes of the baseline
+vary than a Poisson process does: Pearson's statistic, over minutes and over blocks of five, and at least 1 + 6/minutes, since a short baseline
+says little. Every count is divided by it before it is tested.
+
+Spike is the exact conditional binomial test of two Poisson rates (Przyborowski and Wilenski, 1940): of all errors of both spans, how many fall
+into the last minutes. It holds for a baseline of zero, too.
+
+Flat is a sequential test, so that one may look every few seconds. For a span since a moment s with x errors in t minutes, the evidence against
+the limit r0 is (r0 - r1)*t - x*ln(r0/r1), where r1 is the baseline, or an eighth of the limit if that is higher. Half of the weight is on the
+restore as s, the rest on later moments, so that errors of the first seconds don't count for ever. While the rate is at the limit or above, the
+mean of the weighed likelihood ratios never rises. By Ville's inequality the chance that it reaches 20 within half an hour is at most 1 in 20.
+That also holds for bursts that are independent of each other, as long as the dispersion is right.
+
+Falling is looked at often, each time at 5 %. Errors that stay a quarter of the way up are called falling in the end.
+
+Where requests are counted, a minute with fewer than usual counts as the part of a minute that they are. More than usual count as one minute. A
+minute whose requests are not known counts as none, if those of the baseline are known. Those are known if three minutes have them.
+
+A source that reads a share of the lines tells which. What was counted in it stands for that share of the time.
 
 This package knows neither where the counts come from nor who is told.
 */
