@@ -10,6 +10,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/webpage"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
@@ -32,7 +33,7 @@ func (c *Console) restore(w http.ResponseWriter, r *http.Request, s signin.Sessi
 		return err
 	}
 	if !tapGrammar.MatchString(ask.Tap) || ask.Seen == "" || snapshot.CheckName(ask.Snapshot) != nil {
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	one, by, err := c.allowed(r.Context(), s, ask, "restore")
 	if err != nil {
@@ -50,7 +51,7 @@ func (c *Console) undo(w http.ResponseWriter, r *http.Request, s signin.Session)
 		return err
 	}
 	if !tapGrammar.MatchString(ask.Tap) {
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	was, err := c.Data.Restore(r.Context(), ask.Restore)
 	if err == nil && was.Key != ask.Key {

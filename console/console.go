@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/snapback/snapback/internal/assets"
 	"github.com/snapback/snapback/internal/limit"
+	"github.com/snapback/snapback/internal/webpage"
 )
 
 // Config is what a Console needs. All but the last four are required.
@@ -30,7 +30,8 @@ type Config struct {
 type Console struct {
 	Config
 	refusals *limit.Limiter[netip.Prefix]
-	front    *assets.Set // nil: it was not built
+	web      webpage.Page
+	front    webpage.Front
 	board    board
 	streams  streams
 }
@@ -51,8 +52,13 @@ func New(c Config) (*Console, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	front, err := frontEnd()
+	front, err := webpage.OpenFront(dist, "web/dist")
+	site := c.Door.Site()
 	return &Console{
+		web: webpage.Page{
+			Origin: site.Origin, Secure: site.Secure, Cookie: "snapback-console",
+			Powers: "publickey-credentials-get=(self), publickey-credentials-create=(self)",
+		},
 		Config: c, refusals: limit.New[netip.Prefix](2*time.Second, refusalBurst, maxSources), front: front,
 		streams: streams{of: map[string][]*opened{}},
 	}, err
@@ -68,34 +74,25 @@ func (c *Console) now() time.Time { return c.Now().UTC() }
 
 // Handler serves / and everything below /console/.
 func (c *Console) Handler() http.Handler {
-	mux := http.NewServeMux()
-	for _, r := range []struct {
-		method, path string
-		h            handlerFunc
-	}{
-		{"GET", "/{$}", c.page},
-		{"GET", "/console/assets/{name}", c.asset},
-		{"GET", "/console/door", c.door},
-		{"POST", "/console/signin/begin", c.fromHere(c.beginSignIn)},
-		{"POST", "/console/signin/finish", c.fromHere(c.finishSignIn)},
-		{"POST", "/console/register/begin", c.fromHere(c.beginRegistration)},
-		{"POST", "/console/register/finish", c.fromHere(c.finishRegistration)},
-		{"POST", "/console/prove/begin", c.fromHere(c.known(c.beginProof))},
-		{"POST", "/console/prove/finish", c.fromHere(c.known(c.finishProof))},
-		{"POST", "/console/signout", c.fromHere(c.known(c.signOut))},
-		{"GET", "/console/session", c.sameSite(c.open(c.session))},
-		{"GET", "/console/home", c.sameSite(c.known(c.home))},
-		{"GET", "/console/live", c.sameSite(c.open(c.live))},
-		{"GET", "/console/container", c.sameSite(c.known(c.container))},
-		{"POST", "/console/restore", c.fromHere(c.known(c.restore))},
-		{"POST", "/console/undo", c.fromHere(c.known(c.undo))},
-		{"POST", "/console/acknowledge", c.fromHere(c.known(c.acknowledge))},
-		{"POST", "/console/resolve", c.fromHere(c.known(c.resolve))},
-		{"POST", "/console/note", c.fromHere(c.known(c.note))},
-	} {
-		mux.Handle(r.method+" "+r.path, c.answer(r.h)) // GET takes HEAD as well
-		mux.Handle(r.path, c.answer(func(http.ResponseWriter, *http.Request) error { return errMethod }))
-	}
-	mux.Handle("/console/", c.answer(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
-	return mux
+	return webpage.Mux("/console/", []webpage.Route{
+		{Method: "GET", Path: "/{$}", Serve: c.page},
+		{Method: "GET", Path: "/console/assets/{name}", Serve: c.front.Asset},
+		{Method: "GET", Path: "/console/door", Serve: c.door},
+		{Method: "POST", Path: "/console/signin/begin", Serve: c.fromHere(c.beginSignIn)},
+		{Method: "POST", Path: "/console/signin/finish", Serve: c.fromHere(c.finishSignIn)},
+		{Method: "POST", Path: "/console/register/begin", Serve: c.fromHere(c.beginRegistration)},
+		{Method: "POST", Path: "/console/register/finish", Serve: c.fromHere(c.finishRegistration)},
+		{Method: "POST", Path: "/console/prove/begin", Serve: c.fromHere(c.known(c.beginProof))},
+		{Method: "POST", Path: "/console/prove/finish", Serve: c.fromHere(c.known(c.finishProof))},
+		{Method: "POST", Path: "/console/signout", Serve: c.fromHere(c.known(c.signOut))},
+		{Method: "GET", Path: "/console/session", Serve: webpage.SameOrigin(c.open(c.session))},
+		{Method: "GET", Path: "/console/home", Serve: webpage.SameOrigin(c.known(c.home))},
+		{Method: "GET", Path: "/console/live", Serve: webpage.SameOrigin(c.open(c.live))},
+		{Method: "GET", Path: "/console/container", Serve: webpage.SameOrigin(c.known(c.container))},
+		{Method: "POST", Path: "/console/restore", Serve: c.fromHere(c.known(c.restore))},
+		{Method: "POST", Path: "/console/undo", Serve: c.fromHere(c.known(c.undo))},
+		{Method: "POST", Path: "/console/acknowledge", Serve: c.fromHere(c.known(c.acknowledge))},
+		{Method: "POST", Path: "/console/resolve", Serve: c.fromHere(c.known(c.resolve))},
+		{Method: "POST", Path: "/console/note", Serve: c.fromHere(c.known(c.note))},
+	}, c.answer)
 }

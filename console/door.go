@@ -47,7 +47,7 @@ func (c *Console) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *Console) letIn(w http.ResponseWriter, s signin.Session, cookie string) error {
-	http.SetCookie(w, c.cookie(cookie, s.ExpiresAt.Sub(c.now())))
+	c.web.SetCookie(w, cookie, s.ExpiresAt.Sub(c.now()))
 	return c.ok(w, viewOf(s))
 }
 
@@ -99,7 +99,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	if err := c.Door.End(r.Context(), s, signin.SignedOut); err != nil {
 		return err
 	}
-	http.SetCookie(w, c.cookie("", -time.Second))
+	c.web.DropCookie(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/mask"
+	"github.com/snapback/snapback/internal/webpage"
 )
 
 // errNoIncident is for incidents that are not there and for those that are not this person's: which of both is not told.
@@ -169,7 +170,7 @@ func (c *Console) onIncident(w http.ResponseWriter, r *http.Request, s signin.Se
 		return err
 	}
 	if !tapGrammar.MatchString(ask.Tap) {
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	ctx := r.Context()
 	seen, err := c.board.look(ctx, c)

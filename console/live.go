@@ -95,7 +95,7 @@ func (c *Console) follow(ctx context.Context, out *stream, r *http.Request, s si
 		show = c.incidentLook(id)
 	}
 	for {
-		if _, err := c.Door.Current(ctx, c.cookieOf(r), false); errors.Is(err, signin.ErrOver) || errors.Is(err, signin.ErrNoSession) {
+		if _, err := c.Door.Current(ctx, c.web.CookieOf(r), false); errors.Is(err, signin.ErrOver) || errors.Is(err, signin.ErrNoSession) {
 			return err
 		}
 		name, at, view, err := show(ctx, s)

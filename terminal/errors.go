@@ -36,19 +36,18 @@ func (s *Service) errorsNow(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	s.writeUnlessKnown(w, r, errorsView{Figures: now.Figures, Said: now.Said, SVG: string(now.SVG)})
-	return nil
+	return s.unlessKnown(w, r, errorsView{Figures: now.Figures, Said: now.Said, SVG: string(now.SVG)})
 }
 
-// writeUnlessKnown spares a phone what it has already.
-func (s *Service) writeUnlessKnown(w http.ResponseWriter, r *http.Request, view errorsView) {
+// unlessKnown spares a phone what it has already.
+func (s *Service) unlessKnown(w http.ResponseWriter, r *http.Request, view errorsView) error {
 	doc, _ := json.Marshal(view) // a plain struct: always encodable
 	sum := sha256.Sum256(doc)
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
-		return
+		return nil
 	}
-	s.writeJSON(w, "application/json", http.StatusOK, view)
+	return s.ok(w, view)
 }

@@ -45,7 +45,7 @@ func (s *Service) Mint(ctx context.Context, g access.Grant, ttl time.Duration) (
 	if err := s.cfg.Store.CreateLink(ctx, hash(token), kid, g, expires); err != nil {
 		return access.Link{}, fmt.Errorf("storing the link: %w", err)
 	}
-	return access.Link{URL: s.origin + "/t#" + token, ExpiresAt: expires}, nil
+	return access.Link{URL: s.page.Origin + "/t#" + token, ExpiresAt: expires}, nil
 }
 
 func (s *Service) recordLink(ctx context.Context, g access.Grant, expires time.Time) error {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/assets"
 	"github.com/snapback/snapback/internal/limit"
+	"github.com/snapback/snapback/internal/webpage"
 )
 
 // Config is what a Service needs. The first six are required.
@@ -75,10 +75,9 @@ func set[T comparable](p *T, v T) {
 type Service struct {
 	cfg      Config
 	log      *slog.Logger
-	origin   string
 	host     string
-	secure   bool
-	front    *assets.Set // nil: a build without it
+	page     webpage.Page
+	front    webpage.Front
 	refusals *limit.Limiter[netip.Prefix]
 
 	mu      sync.Mutex // guards all below
@@ -103,13 +102,13 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Ring == nil || cfg.Store == nil || cfg.Engine == nil || cfg.Gate == nil || cfg.Timeline == nil {
 		return nil, errors.New("ring, store, engine, gate and timeline are all required")
 	}
-	front, err := frontEnd()
+	front, err := webpage.OpenFront(dist, "web/dist")
 	if err != nil {
 		return nil, err
 	}
 	cfg.defaults()
 	s := &Service{
-		front: front, cfg: cfg, log: cfg.Logger, origin: at.origin(), host: at.host, secure: at.secure(),
+		front: front, cfg: cfg, log: cfg.Logger, host: at.host, page: webpage.Page{Origin: at.origin(), Secure: at.secure(), Cookie: "snapback-terminal"},
 		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())

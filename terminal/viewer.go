@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/webpage"
 )
 
 // Subprotocol is the only one that is spoken. Text frames are JSON messages; binary frames are, from the browser,
@@ -68,11 +69,11 @@ type viewer struct {
 
 // socket checks everything before the connection is taken.
 func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
-	if !s.ownOrigin(r) {
-		return errOrigin
+	if !s.page.OwnOrigin(r) {
+		return webpage.ErrOrigin
 	}
 	if !offers(r, Subprotocol) {
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	sess, err := s.current(r)
 	if err != nil {
@@ -177,7 +178,7 @@ func (v *viewer) hello() error {
 		return err
 	}
 	if kind != websocket.MessageText || json.Unmarshal(b, &m) != nil || m.Type != "hello" {
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	if m.Session != v.l.sess.ID {
 		return ErrOtherSession
@@ -220,7 +221,7 @@ func (v *viewer) typed(b []byte) error {
 func (v *viewer) obey(b []byte) error {
 	var m said
 	if json.Unmarshal(b, &m) != nil {
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	cols, rows := between(m.Cols, 10, 500), between(m.Rows, 4, 200)
 	switch m.Type {
@@ -240,7 +241,7 @@ func (v *viewer) obey(b []byte) error {
 			v.l.input([]byte(m.Text)) // what can't be taken is asked again by whoever needs it
 		}
 	default:
-		return errMalformed
+		return webpage.ErrMalformed
 	}
 	return nil
 }
@@ -336,7 +337,7 @@ func (v *viewer) close(err error) {
 		v.bye(closeAgain, "Your connection was too slow for this much output. Reconnecting.")
 	case errors.Is(err, errStopping), errors.Is(err, errAway):
 		v.bye(closeAgain, words(err))
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, webpage.ErrMalformed):
 		v.bye(websocket.StatusPolicyViolation, words(err))
 	default:
 		_ = v.conn.CloseNow()

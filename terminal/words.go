@@ -5,16 +5,8 @@ import (
 	"net/http"
 
 	"github.com/snapback/snapback/internal/refusals"
+	"github.com/snapback/snapback/internal/webpage"
 )
-
-// problem is what a person is told (RFC 9457).
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-}
 
 // own are the refusals that only terminals have; they come before those of the domain. What isn't in either is an internal
 // error, whose cause is for the log. The order matters where an error is several of them.
@@ -38,33 +30,6 @@ var own = []refusals.Row{
 	{Err: ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many", Detail: "Too many terminals are open for you or for this container. Close one first."},
 	{Err: errStopping, Status: http.StatusServiceUnavailable, Code: "restarting", Detail: "Snapback is restarting. Try again in a moment."},
 	{Err: errAway, Status: http.StatusGone, Code: "away", Detail: "The shell was ended because nobody was connected to it."},
-	{Err: errOrigin, Status: http.StatusForbidden, Code: "wrong_origin", Detail: "This page was not opened from Snapback's own address."},
-	{Err: errMalformed, Status: http.StatusBadRequest, Code: "malformed", Detail: "The request is not one that the terminal page makes."},
-	{Err: errTooLarge, Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "The request is too large."},
-	{Err: errSlowDown, Status: http.StatusTooManyRequests, Code: "slow_down", Detail: "Too many refused attempts from your address. Wait a minute."},
-	{Err: errNoPage, Status: http.StatusServiceUnavailable, Code: "no_page", Detail: "This build of Snapback has no terminal page: it was built without its front end."},
-	{Err: errNotFound, Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address."},
-	{Err: errMethod, Status: http.StatusMethodNotAllowed, Code: "method", Detail: "This address does not take that method."},
-	{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: "media_type", Detail: "This address takes JSON."},
-}
-
-var (
-	errOrigin    = errors.New("foreign origin")
-	errMalformed = errors.New("malformed request")
-	errTooLarge  = errors.New("request too large")
-	errSlowDown  = errors.New("refused too often")
-	errNoPage    = errors.New("front end not built")
-	errNotFound  = errors.New("not found")
-	errMethod    = errors.New("method not allowed")
-	errMediaType = errors.New("not JSON")
-)
-
-func describe(err error) problem {
-	if r, ok := refusals.Find(err, own, refusals.Table()); ok {
-		return problem{Type: "about:blank", Title: http.StatusText(r.Status), Status: r.Status, Code: r.Code, Detail: r.Detail}
-	}
-	const status = http.StatusInternalServerError
-	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: "internal", Detail: "Something went wrong on our side; the log says what. Try again."}
 }
 
 // words is an error as the person hears of it.
@@ -73,12 +38,12 @@ func words(err error) string {
 	if errors.As(err, &ended) {
 		return ended.why.String()
 	}
-	return describe(err).Detail
+	return webpage.Describe(err, own).Detail
 }
 
 // describe adds what only the service knows: the time, in the zone that people read.
-func (s *Service) describe(err error) problem {
-	p := describe(err)
+func (s *Service) describe(err error) webpage.Problem {
+	p := webpage.Describe(err, own)
 	var used *UsedError
 	if errors.As(err, &used) {
 		p.Detail = "This link was already used at " + s.clock(used.At) + ". Tap Terminal in Slack again."

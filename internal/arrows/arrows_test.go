@@ -32,12 +32,12 @@ snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sea
 snapshot/watch:          snapshot incidents
 snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
-terminal:                access incidents internal/assets internal/limit internal/refusals
+terminal:                access incidents internal/assets internal/limit internal/refusals internal/webpage
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
 store:                   access access/signin incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
-console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/limit internal/mask internal/refusals
+console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/limit internal/mask internal/refusals internal/webpage
 bot:                     access access/signin incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore
@@ -60,6 +60,7 @@ internal/volumetar:
 internal/pgserver:
 internal/sealstream:     internal/keyring
 internal/refusals:       incidents snapshot
+internal/webpage:        internal/assets internal/refusals
 internal/metrics:        incidents/flat/logtail snapshot snapshot/restore store
 
 internal/arrows:
