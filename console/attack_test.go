@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -359,23 +360,33 @@ func TestAPasskeyIsShownAgainByItsOwnPerson(t *testing.T) {
 		status, code, _ := v.ask("POST", "/console/prove/finish", envelope{"credential": d.get(v.begin("/console/prove/begin", nil))})
 		return status, code
 	}
-	session := func() signin.Session {
-		s, err := h.door.Current(t.Context(), v.client.Jar.Cookies(nil)[0].Value, false)
-		testkit.OK(t, err)
-		return s
+	fresh := func() string {
+		status, code, _ := v.ask("GET", "/console/fresh", nil)
+		return fmt.Sprint(status, code)
+	}
+	if got := fresh(); got != "204" {
+		t.Errorf("just after she has shown it: %s", got)
 	}
 	h.later(signin.FreshFor + time.Second)
-	if err := h.door.Fresh(session()); err == nil {
-		t.Error("a quarter of an hour later, the passkey counts as just shown")
+	if got := fresh(); got != "403prove" {
+		t.Errorf("a quarter of an hour later: %s", got)
+	}
+	if status, _, _ := v.ask("GET", "/console/home", nil); status != http.StatusOK {
+		t.Errorf("what needs no fresh passkey: %d", status)
 	}
 	if _, code := prove(bob); code != "refused" {
 		t.Errorf("Bob's passkey: %s", code)
 	}
-	if err := h.door.Fresh(session()); err == nil {
-		t.Error("somebody else's passkey counts")
+	if got := fresh(); got != "403prove" {
+		t.Errorf("somebody else's passkey counts: %s", got)
 	}
 	if status, code := prove(ann); status != http.StatusNoContent {
 		t.Errorf("her own: %d %s", status, code)
 	}
-	testkit.OK(t, h.door.Fresh(session()))
+	if got := fresh(); got != "204" {
+		t.Errorf("after she has shown it again: %s", got)
+	}
+	if status, code, _ := h.visitor().ask("GET", "/console/fresh", nil); status != http.StatusUnauthorized {
+		t.Errorf("nobody's passkey: %d %s", status, code)
+	}
 }

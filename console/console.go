@@ -84,6 +84,7 @@ func (c *Console) Handler() http.Handler {
 		{Method: "POST", Path: "/console/register/finish", Serve: c.fromHere(c.finishRegistration)},
 		{Method: "POST", Path: "/console/prove/begin", Serve: c.fromHere(c.known(c.beginProof))},
 		{Method: "POST", Path: "/console/prove/finish", Serve: c.fromHere(c.known(c.finishProof))},
+		{Method: "GET", Path: "/console/fresh", Serve: webpage.SameOrigin(c.known(c.fresh(c.isFresh)))},
 		{Method: "POST", Path: "/console/signout", Serve: c.fromHere(c.known(c.signOut))},
 		{Method: "GET", Path: "/console/session", Serve: webpage.SameOrigin(c.open(c.session))},
 		{Method: "GET", Path: "/console/home", Serve: webpage.SameOrigin(c.known(c.home))},

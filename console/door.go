@@ -135,3 +135,26 @@ func first(text, otherwise string, pairs ...string) string {
 	}
 	return otherwise
 }
+
+// fresh lets somebody through whose passkey was asked for within signin.FreshFor; it returns signin.ErrProve, which the page hears as
+// 403 with the code prove. A shell is asked for through it, and nothing else for now:
+//
+//	{Method: "POST", Path: "/console/shell", Serve: c.fromHere(c.known(c.fresh(c.shell)))},
+//
+// The page sends what needs it by proven() of prove.ts: that asks for the passkey when it has to, and then sends the same once more.
+// A WebSocket that is refused tells a page nothing. So it asks GET /console/fresh before it opens one: 204, or 403 with prove. The
+// WebSocket's own handler asks all the same.
+func (c *Console) fresh(h knownFunc) knownFunc {
+	return func(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+		if err := c.Door.Fresh(s); err != nil {
+			return err
+		}
+		return h(w, r, s)
+	}
+}
+
+// isFresh answers that the passkey need not be asked for now.
+func (c *Console) isFresh(w http.ResponseWriter, _ *http.Request, _ signin.Session) error {
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

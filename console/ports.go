@@ -23,6 +23,7 @@ type Door interface {
 	SignIn(ctx context.Context, answer []byte) (signin.Session, string, error)
 	BeginProof(s signin.Session) (*protocol.CredentialAssertion, error)
 	Prove(ctx context.Context, s signin.Session, answer []byte) error
+	Fresh(s signin.Session) error
 	Current(ctx context.Context, cookie string, used bool) (signin.Session, error)
 	End(ctx context.Context, s signin.Session, why signin.Reason) error
 }

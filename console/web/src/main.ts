@@ -7,8 +7,9 @@ import * as page from "./container";
 import * as night from "./incident";
 import type { Home, Night, Page } from "./model";
 import { make, view } from "./dom";
+import { closeSheet } from "./sheet";
 
-let leave: (() => void) | undefined;
+let leave: (() => void) | undefined; // ends what the page that is shown has begun
 let known: { home: Home; seen: string } | undefined; // what Home showed last, to be there at once
 
 const ends: Record<string, string> = {
@@ -68,7 +69,7 @@ function stay(what: string, state: { line: Line; seen: string; trouble?: string 
       else outside(ends[code] ?? ends["session_over"] ?? "");
     },
   });
-  leave = () => { clearInterval(tick); stop(); leave = undefined; };
+  leave = () => { clearInterval(tick); stop(); closeSheet(); leave = undefined; };
 }
 
 function gone(): void {
@@ -80,7 +81,6 @@ function gone(): void {
 function outside(why = ""): void {
   leave?.();
   known = undefined;
-  document.querySelector("dialog")?.remove();
   document.body.classList.remove("old");
   signIn(why, inside);
 }

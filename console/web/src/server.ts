@@ -21,7 +21,8 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
 }
 
 export async function get<T>(path: string): Promise<T> {
-  return (await ask(path, {})).json() as Promise<T>;
+  const answer = await ask(path, {});
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 
 export async function post<T>(path: string, body: unknown = {}): Promise<T | undefined> {

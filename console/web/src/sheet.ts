@@ -1,20 +1,40 @@
 import { make } from "./dom";
 
-// sheet asks once, at the thumb's end of the screen. Its button names the act.
-export function sheet(q: { title: string; lines: string[]; act: string; run: () => void }): void {
+// Question is what a sheet asks. calm: its button is not red. left is called when somebody leaves it as it is.
+type Question = { title: string; lines: (string | Node)[]; act: string; calm?: boolean; leave?: string; run: () => void; left?: () => void };
+
+let open: (() => void) | undefined;
+
+// sheet asks once, at the thumb's end of the screen. Its button names the act. It is gone when somebody goes to another page.
+export function sheet(q: Question): void {
+  closeSheet();
   const dialog = make("dialog", { class: "sheet", "aria-labelledby": "sheet-title" }) as HTMLDialogElement;
-  const done = () => { dialog.close(); dialog.remove(); };
-  let once = false;
-  const act = make("button", { type: "button", class: "primary danger", disabled: true, click: () => { if (once) return; once = true; done(); q.run(); } }, q.act) as HTMLButtonElement;
+  let over = false;
+  const close = (then?: () => void) => {
+    if (over) return;
+    over = true;
+    open = undefined;
+    dialog.close();
+    dialog.remove();
+    then?.();
+  };
+  const leave = () => close(q.left);
+  const act = make("button", { type: "button", class: q.calm ? "primary" : "primary danger", disabled: true, click: () => close(q.run) }, q.act) as HTMLButtonElement;
   setTimeout(() => { act.disabled = false; }, 350); // the second of a double tap is no answer
   dialog.append(
     make("h2", { id: "sheet-title" }, q.title),
     make("ul", { class: "changes" }, ...q.lines.map((l) => make("li", {}, l))),
     act,
-    make("button", { type: "button", class: "plain wide", click: done }, "Leave it as it is"),
+    make("button", { type: "button", class: "plain wide", click: leave }, q.leave ?? "Leave it as it is"),
   );
-  dialog.addEventListener("cancel", done);
-  dialog.addEventListener("click", (e) => { if (e.target === dialog && !act.disabled) done(); });
+  dialog.addEventListener("cancel", leave);
+  dialog.addEventListener("click", (e) => { if (e.target === dialog && !act.disabled) leave(); });
+  open = leave;
   document.body.append(dialog);
   dialog.showModal();
+}
+
+// closeSheet leaves as it is what is asked, if anything is.
+export function closeSheet(): void {
+  open?.();
 }
