@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -68,7 +69,7 @@ func (e engine) cell(pattern *regexp.Regexp) string {
 	case len(failed) > 0:
 		return "**no**: `" + strings.Join(failed, "`, `") + "`"
 	case len(passed) > 0:
-		return fmt.Sprintf("yes (%d)", len(passed))
+		return strconv.Itoa(len(passed))
 	}
-	return "not tried"
+	return "–"
 }
