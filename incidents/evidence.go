@@ -61,24 +61,51 @@ func (p Evidence) recordings(ctx context.Context, proof *Proof) error {
 	var sealed []string
 	for _, want := range proof.Seals {
 		sealed = append(sealed, want.ID)
-		got, err := p.Recorded.SummariseRecording(ctx, want.ID)
-		switch {
-		case err != nil:
+		finding, err := p.recording(ctx, proof, want)
+		if err != nil {
 			return fmt.Errorf("reading recording %s: %w", want.ID, err)
-		case got.Chunks != want.Chunks:
-			proof.Findings = append(proof.Findings, fmt.Sprintf("recording %s had %d pieces when its session ended, and has %d", want.ID, want.Chunks, got.Chunks))
-		case got.SHA256 != want.SHA256:
-			proof.Findings = append(proof.Findings, fmt.Sprintf("recording %s is not what was recorded, or its key was taken out of the ring", want.ID))
-		default:
-			proof.Recordings++
+		}
+		if finding != "" {
+			proof.Findings = append(proof.Findings, finding)
 		}
 	}
 	for _, id := range proof.Shells {
-		if !slices.Contains(sealed, id) {
+		if slices.Contains(sealed, id) {
+			continue
+		}
+		if gone, is := proof.Gone[id]; is {
+			proof.countRemoved(gone)
+		} else {
 			proof.Unsealed++
 		}
 	}
 	return nil
+}
+
+// recording says what is wrong with one, or counts it.
+func (p Evidence) recording(ctx context.Context, proof *Proof, want Sealed) (finding string, err error) {
+	if gone, is := proof.Gone[want.ID]; is {
+		if finding = gone.against(want); finding == "" {
+			proof.countRemoved(gone)
+		}
+		return finding, nil
+	}
+	got, err := p.Recorded.SummariseRecording(ctx, want.ID)
+	switch {
+	case err != nil:
+		return "", err
+	case got.Chunks != want.Chunks:
+		return fmt.Sprintf("recording %s had %d pieces when its session ended, and has %d", want.ID, want.Chunks, got.Chunks), nil
+	case got.SHA256 != want.SHA256:
+		return fmt.Sprintf("recording %s is not what was recorded, or its key was taken out of the ring", want.ID), nil
+	}
+	proof.Recordings++
+	return "", nil
+}
+
+func (p *Proof) countRemoved(r removal) {
+	p.Removed++
+	p.KeptFor = r.keptFor
 }
 
 // Export writes a post-mortem, with what the incident's shells have shown if recordings says so. What it wrote before an error
@@ -97,7 +124,7 @@ func (p Evidence) Export(ctx context.Context, w io.Writer, format string, in Inc
 		if err != nil {
 			return err
 		}
-		report.Incident, report.Entries, report.Chain = now, entries, proof.String()
+		report.Incident, report.Entries, report.Chain, report.removed = now, entries, proof.String(), proof.Gone
 		return Export(w, format, report)
 	})
 }

@@ -30,6 +30,8 @@ type Report struct {
 	// Recordings are those of the incident's shells. Only the zip holds them; nil where they are not for the reader, since
 	// what a shell has shown is not masked.
 	Recordings []Recording
+
+	removed removed // the recordings that are not there any more, and how long they were kept
 }
 
 // Picture is a drawing of the errors around an incident. The SVG is the bot's own: what others have written is escaped in it.

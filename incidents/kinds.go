@@ -65,6 +65,7 @@ const (
 	KindTerminalEnded     Kind = "terminal.ended"
 	KindTerminalEndFailed Kind = "terminal.end.failed"
 	KindTerminalCastFull  Kind = "terminal.recording.full"
+	KindRecordingsRemoved Kind = "terminal.recordings.removed"
 
 	KindSigninLink        Kind = "signin.link"
 	KindPasskeyRegistered Kind = "passkey.registered"
@@ -212,6 +213,7 @@ var table = map[Kind]Meaning{
 	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
 	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
 	KindTerminalCastFull:  {Is: "a shell's recording ends at its largest size; the shell goes on", Links: ToTimeline},
+	KindRecordingsRemoved: {Is: "recordings of shells were removed, their time being over; the details say what they held", Links: ToTimeline},
 	KindTerminalEndFailed: {Is: "processes of a shell are left that could not be ended", Mark: warning, Outside: true, Links: ToTimeline},
 
 	KindSigninLink:        {Is: "a link was made that registers a passkey for the console, once", Links: ToTimeline},

@@ -107,7 +107,7 @@ func (l line) whatHappened() string {
 	if l.Recording == "" {
 		return l.Summary
 	}
-	return l.Summary + " (recorded: " + l.Recording + ")"
+	return l.Summary + " (" + l.Recording + ")"
 }
 
 func row(b *bufio.Writer, cells ...string) {

@@ -25,9 +25,13 @@ type Proof struct {
 	AnchoredAt time.Time `json:"anchored_at,omitzero"` // when that was noted
 	Recordings int       `json:"recordings"`           // that are whole, by what the end of their session says
 	Unsealed   int       `json:"recordings_unsealed"`  // of sessions that go on, or ended before recordings were sealed
+	Removed    int       `json:"recordings_removed"`   // that have had their time; what they held stands on the timeline
+	KeptFor    string    `json:"kept_for,omitempty"`   // for how long those were kept, in words
 	Findings   []string  `json:"findings"`             // what is not as it was written; empty: nothing
 	Shells     []string  `json:"-"`                    // the recordings that the timeline tells of
 	Seals      []Sealed  `json:"-"`                    // what it says of them
+
+	Gone removed `json:"-"` // of these, those that it says were removed
 }
 
 // Sealed is what the entry that ends a terminal session says of a recording.
@@ -41,7 +45,7 @@ type Sealed struct {
 // Prove reads a timeline once and holds it against its signatures, its anchors and its incident. What it finds is in the
 // proof; an error means that it could not look.
 func Prove(entries Entries, in Incident, keys Signer, anchors []Anchor) (Proof, error) {
-	p := prover{keys: keys, anchors: map[int64][]Anchor{}, Proof: Proof{Findings: []string{}}}
+	p := prover{keys: keys, anchors: map[int64][]Anchor{}, Proof: Proof{Findings: []string{}, Gone: removed{}}}
 	for _, a := range anchors {
 		p.anchors[a.Seq] = append(p.anchors[a.Seq], a)
 	}
@@ -119,6 +123,8 @@ func (p *prover) addRecordings(e Entry) {
 	case KindTerminalEnded:
 		readDetails(e, &details)
 		p.Seals = append(p.Seals, details.Recordings...)
+	case KindRecordingsRemoved:
+		p.Gone.add(e)
 	}
 }
 
@@ -152,6 +158,9 @@ func (p Proof) String() string {
 	s := "verified"
 	if p.Recordings > 0 {
 		s += fmt.Sprintf(", with %d whole recordings", p.Recordings)
+	}
+	if p.Removed > 0 {
+		s += fmt.Sprintf(", recordings removed after %s, hashes kept: %d", p.KeptFor, p.Removed)
 	}
 	if p.Unsealed > 0 {
 		s += fmt.Sprintf("; recordings that nothing is known of: %d", p.Unsealed)

@@ -29,7 +29,7 @@ type namedSpan struct{ Name, Took string }
 type line struct {
 	UTC, Local, Kind, Summary, Actor string
 	Source, URL                      string
-	Recording                        string // the file within the zip that shows it; "": none
+	Recording                        string // where what a shell has shown can be watched, or what became of it; "": there is none
 }
 
 type deploy struct {
@@ -89,7 +89,7 @@ func (r Report) lines(each func(line) error) error {
 
 func (r Report) line(e Entry) line {
 	return line{
-		Recording: e.recording(), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
+		Recording: r.recording(e), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
 		Kind: outside.Line(string(e.Kind)), Summary: outside.Line(e.Summary), Actor: actorName(e.Actor),
 		Source: cmp.Or(outside.Line(e.Source.System), "snapback"), URL: e.page(),
 	}
@@ -103,7 +103,19 @@ func (e Entry) page() string {
 	return outside.URL(e.Source.URL)
 }
 
-// recording is the file of what the shell that e tells of has shown.
+// recording says where what the shell that e tells of has shown can be watched: a file within the zip.
+func (r Report) recording(e Entry) string {
+	id := e.recording()
+	if gone, is := r.removed[id]; is {
+		return "the recording was removed after " + gone.keptFor + ", its hash is kept"
+	}
+	if file := recordingFile(id); file != "" {
+		return "recorded: " + file
+	}
+	return ""
+}
+
+// recording is the ID of what the shell that e tells of has shown; "" for other entries.
 func (e Entry) recording() string {
 	var details struct {
 		Recording string `json:"recording"`
@@ -111,7 +123,7 @@ func (e Entry) recording() string {
 	if e.Kind == KindTerminalShell {
 		readDetails(e, &details)
 	}
-	return recordingFile(details.Recording)
+	return details.Recording
 }
 
 // deployDetails are the details of a deploy entry that an export reads. Others, and details of another shape, are

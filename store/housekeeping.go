@@ -47,5 +47,6 @@ func (db *DB) Housekeep() (stop func(context.Context) error) {
 }
 
 func (db *DB) tidy(ctx context.Context) error {
-	return errors.Join(db.ReturnJobs(ctx), db.ForgetDeliveries(ctx, keepDeliveries), db.ForgetRequests(ctx, keepRequests), db.ForgetErrors(ctx))
+	_, err := db.RemoveRecordings(ctx, db.removal)
+	return errors.Join(err, db.ReturnJobs(ctx), db.ForgetDeliveries(ctx, keepDeliveries), db.ForgetRequests(ctx, keepRequests), db.ForgetErrors(ctx))
 }

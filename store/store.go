@@ -44,6 +44,8 @@ type Config struct {
 	Reread func() (string, error)
 	// PublicURL is the base of the links to what entries tell whose source has no link of its own; "": they get none.
 	PublicURL string
+	// Recordings says when those of shells are removed, by Housekeep.
+	Recordings Removal
 }
 
 // DB is a pool of connections and the methods on it. It is safe for concurrent use.
@@ -53,6 +55,7 @@ type DB struct {
 	log       *slog.Logger
 	bot       string
 	publicURL string
+	removal   Removal
 	jobs      *river.Client[pgx.Tx] // inserts; Work starts one that works as well
 
 	opened   atomic.Pointer[pgxpool.Pool] // pool, once it is there
@@ -73,7 +76,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		pc.MaxConns = c.Conns
 	}
 	follow(pc, c.Reread)
-	db := &DB{keys: c.Keys, log: c.Logger, bot: c.Bot, publicURL: c.PublicURL, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
+	db := &DB{keys: c.Keys, log: c.Logger, bot: c.Bot, publicURL: c.PublicURL, removal: c.Recordings, locks: make(chan struct{}, max(1, (pc.MaxConns-spareConns)/2))}
 	db.watchErrors(pc.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

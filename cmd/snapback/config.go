@@ -34,6 +34,7 @@ type config struct {
 	Zone          *time.Location
 	BaselineAfter time.Duration
 	CastLimit     int64         // bytes of one shell's recording; the shell goes on without
+	KeepCasts     time.Duration // of shells, from the end of the session and of its incident
 	KeepBefore    time.Duration // how long the container from before a restore is kept
 	Forget        time.Duration // how long a container that is gone is shown; 0: for ever
 	MaxAge        time.Duration // snapshots that are older go; 0: never for their age
@@ -206,6 +207,7 @@ func readConfig(r *reader) (config, error) {
 		APIToken:      r.get("SNAPBACK_API_TOKEN"),
 		Zone:          r.zone("SNAPBACK_TIMEZONE"),
 		BaselineAfter: r.duration("SNAPBACK_BASELINE_AFTER", time.Minute),
+		KeepCasts:     r.duration("SNAPBACK_KEEP_RECORDINGS", 90*24*time.Hour),
 		KeepBefore:    r.duration("SNAPBACK_KEEP_BEFORE", 24*time.Hour),
 		Forget:        r.duration("SNAPBACK_FORGET", 7*24*time.Hour),
 		MaxAge:        r.duration("SNAPBACK_MAX_AGE", 0),

@@ -13,7 +13,7 @@ import (
 // namesToCome are reserved: this version does nothing with them.
 func namesToCome() []string {
 	return []string{
-		"SNAPBACK_ENGINES", "SNAPBACK_KEEP_RECORDINGS",
+		"SNAPBACK_ENGINES",
 	}
 }
 

@@ -112,7 +112,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		stop.add(server.Stop)
 		c.DatabaseURL = server.URL()
 	}
-	db, err := openDatabase(ctx, c, store.Config{Keys: keys, Bot: folder.bot, Logger: log, PublicURL: c.PublicURL})
+	db, err := openDatabase(ctx, c, store.Config{
+		Keys: keys, Bot: folder.bot, Logger: log, PublicURL: c.PublicURL, Recordings: store.Removal{Keep: c.KeepCasts, Observe: measured.Terminal},
+	})
 	if err != nil {
 		return err // which names the setting
 	}
@@ -203,7 +205,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.Resolve),
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db},
-		Timeline: db, Errors: pictures, Logger: log, Location: c.Zone, Observe: measured.Terminal,
+		Timeline: db, Errors: pictures, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}

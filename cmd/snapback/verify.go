@@ -139,6 +139,9 @@ func strength(p incidents.Proof) string {
 	if p.Recordings > 0 {
 		s += fmt.Sprintf("; %d recordings whole", p.Recordings)
 	}
+	if p.Removed > 0 {
+		s += fmt.Sprintf("; %d recordings removed after %s, hashes kept", p.Removed, outside.Line(p.KeptFor))
+	}
 	if p.Unsealed > 0 {
 		s += fmt.Sprintf("; %d recordings not sealed", p.Unsealed)
 	}

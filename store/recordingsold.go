@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+)
+
+// Removal says when recordings of shells go, and how much is done at once.
+type Removal struct {
+	Keep time.Duration // from the end of the session, and from the end of its incident; 0: recordings are kept for ever
+	// Grace is between the entry that says so and the deletion, so that an export that has begun before reads to its end.
+	// 0: 15 minutes.
+	Grace time.Duration
+	// Observe hears of each recording that is gone, in words for metrics; nil: nobody does.
+	Observe func(event, outcome string)
+}
+
+// What one transaction takes at most: it holds its incident's row while it reads what it is about to say.
+const (
+	removedAtOnce = 20
+	digestedBytes = 64 << 20
+	emptiedChunks = 5_000
+	emptyingSteps = 10 // of so many chunks, before others of the housekeeping have their turn
+)
+
+// old picks recordings whose time is over. What happened in an incident is kept while the incident is open, so that its export can
+// be made; the end of the session has to be on the timeline, with what the recordings held.
+const old = `FROM recordings r JOIN terminal_sessions s ON s.id = r.session_id LEFT JOIN incidents i ON i.id = r.incident_id
+	WHERE r.removal IS NULL AND r.ended_at < now() - @keep::interval AND s.audited AND s.ended_at < now() - @keep::interval
+	AND (r.incident_id IS NULL OR i.status = 'resolved' AND i.resolved_at < now() - @keep::interval)`
+
+// RemoveRecordings says of the recordings of one timeline that they are removed, if any have had their time, and deletes what was
+// said to be. What a crash leaves is done by the next call, of whichever bot. It returns how many are gone now.
+func (db *DB) RemoveRecordings(ctx context.Context, r Removal) (gone int, err error) {
+	if r.Keep <= 0 {
+		return 0, nil
+	}
+	if err := db.tx(ctx, func(tx pgx.Tx) error { return db.announceRemoval(ctx, tx, r.Keep) }); err != nil {
+		return 0, fmt.Errorf("removing recordings: %w", err)
+	}
+	for range emptyingSteps {
+		done, more, err := db.emptyRecording(ctx, r)
+		if done && r.Observe != nil {
+			r.Observe("recording", "removed")
+		}
+		if done {
+			gone++
+		}
+		if err != nil || !more {
+			return gone, err
+		}
+	}
+	return gone, nil
+}
+
+// announceRemoval writes the entry, and notes it with each of the recordings that it names. One bot at a time does.
+func (db *DB) announceRemoval(ctx context.Context, tx pgx.Tx, keep time.Duration) error {
+	incident, found, err := db.removable(ctx, tx, keep)
+	if err != nil || !found {
+		return err
+	}
+	sealed, err := db.digestOld(ctx, tx, incident, keep)
+	if err != nil || len(sealed) == 0 {
+		return err
+	}
+	details, err := incidents.Details(incidents.Removed{KeptFor: incidents.Days(keep), Recordings: sealed})
+	if err != nil {
+		return err
+	}
+	e, err := db.record(ctx, tx, incidents.Entry{
+		IncidentID: incident, Kind: incidents.KindRecordingsRemoved, Actor: incidents.Self(), Source: incidents.Source{System: "snapback"},
+		Summary: fmt.Sprintf("Recordings of shells were removed after %s: %d. What they held is kept as hashes", incidents.Days(keep), len(sealed)),
+		Details: details,
+	})
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(sealed))
+	for i, s := range sealed {
+		ids[i] = s.ID
+	}
+	_, err = tx.Exec(ctx, `UPDATE recordings SET removal = $2 WHERE id = ANY($1)`, ids, e.ID)
+	return err
+}
+
+// removable finds a timeline with recordings whose time is over. The incident's row is locked, and with it whether it is opened again.
+func (db *DB) removable(ctx context.Context, tx pgx.Tx, keep time.Duration) (incident int64, found bool, err error) {
+	var mine bool
+	if err = tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext('snapback recordings'))`).Scan(&mine); err != nil || !mine {
+		return 0, false, err
+	}
+	args := pgx.NamedArgs{"keep": keep}
+	err = tx.QueryRow(ctx, `SELECT coalesce(r.incident_id, 0) `+old+` ORDER BY r.ended_at LIMIT 1`, args).Scan(&incident)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err == nil {
+		_, err = lockChain(ctx, tx, incident)
+	}
+	return incident, err == nil, err
+}
+
+// digestOld says what the oldest of a timeline's recordings hold, as they are found: if that is less than the end of their session
+// has said, the entry shows it for ever.
+func (db *DB) digestOld(ctx context.Context, tx pgx.Tx, incident int64, keep time.Duration) (sealed []incidents.Sealed, err error) {
+	rows, err := tx.Query(ctx, `SELECT r.id `+old+` AND coalesce(r.incident_id, 0) = @incident ORDER BY r.ended_at, r.id LIMIT @most FOR UPDATE OF r`,
+		pgx.NamedArgs{"keep": keep, "incident": incident, "most": removedAtOnce})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	terminals, bytes := NewTerminalStore(db.pool, db.keys), int64(0)
+	for _, id := range ids {
+		one, err := terminals.summarise(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		sealed, bytes = append(sealed, one), bytes+one.Bytes
+		if bytes > digestedBytes {
+			break
+		}
+	}
+	return sealed, nil
+}
+
+// emptyRecording deletes some chunks of a recording that was said to be removed. Done says that it was the last of it; more, that
+// there may be others.
+func (db *DB) emptyRecording(ctx context.Context, r Removal) (done, more bool, err error) {
+	grace := r.Grace
+	if grace == 0 {
+		grace = 15 * time.Minute
+	}
+	err = db.tx(ctx, func(tx pgx.Tx) error {
+		var id string
+		err := tx.QueryRow(ctx, `SELECT r.id FROM recordings r JOIN timeline t ON t.id = r.removal
+			WHERE r.removal IS NOT NULL AND r.emptied_at IS NULL AND t.recorded_at <= now() - $1::interval
+			ORDER BY r.removal LIMIT 1 FOR UPDATE OF r SKIP LOCKED`, grace).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		more = true
+		tag, err := tx.Exec(ctx, `DELETE FROM recording_chunks WHERE recording_id = $1 AND seq IN
+			(SELECT seq FROM recording_chunks WHERE recording_id = $1 ORDER BY seq LIMIT $2)`, id, emptiedChunks)
+		if err != nil || tag.RowsAffected() == emptiedChunks {
+			return err
+		}
+		done = true
+		_, err = tx.Exec(ctx, `UPDATE recordings SET emptied_at = now() WHERE id = $1`, id)
+		return err
+	})
+	if err != nil {
+		return false, false, fmt.Errorf("deleting a recording: %w", err)
+	}
+	return done, more, nil
+}
