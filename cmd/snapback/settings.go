@@ -40,6 +40,7 @@ var allSettings = []setting{
 	{name: "SNAPBACK_LOG_LEVEL", usual: "info", what: "debug, info, warn or error"},
 	{name: "SNAPBACK_BASELINE_AFTER", usual: "1m", what: "how long a container must be well to be kept as the good state"},
 	{name: "SNAPBACK_KEEP_BEFORE", usual: "24h", what: "how long the container from before a restore is kept"},
+	{name: "SNAPBACK_KEEP_RECORDINGS", usual: "2160h", what: "how long recordings of shells are kept after the end of session and incident"},
 	{name: "SNAPBACK_FORGET", usual: "168h", what: "how long gone containers are shown"},
 	{name: "SNAPBACK_MAX_AGE", usual: "never", what: "snapshots that are older are removed"},
 	{name: "SNAPBACK_ONLY", what: "a label such as team=payments: only containers that have it are this bot's"},
