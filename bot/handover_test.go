@@ -8,6 +8,8 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -42,6 +44,36 @@ func TestWhoTappedARestoreGetsALinkToWhatItLeft(t *testing.T) {
 		if d := cmp.Diff([]string{"7 api U0ANN shell since 03:42"}, n.mints); d != "" {
 			t.Error(d)
 		}
+	}
+}
+
+// A link of which Slack has not said whether it got there may be on the screen: a second one would be one too many.
+func TestLinkAfterARestoreIsTriedAgainOnlyIfItIsNotThere(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fail  func(*slackfake.Server)
+		again bool
+		links int
+	}{
+		"put off":                 {func(s *slackfake.Server) { s.RateLimit("chat.postEphemeral", 1, time.Second) }, true, 2},
+		"there without an answer": {func(s *slackfake.Server) { s.DropResponse("chat.postEphemeral", 1) }, false, 1},
+		"perhaps there":           {func(s *slackfake.Server) { s.Refuse("chat.postEphemeral", 1, "internal_error") }, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			r := n.restoredBy(t, restore.Verified)
+			test.fail(n.slack)
+			if err := n.bot.HandOver(t.Context(), r.ID); (err != nil) != test.again {
+				t.Errorf("the job hears %v", err)
+			} else if err != nil {
+				testkit.OK(t, n.bot.HandOver(t.Context(), r.ID))
+				n.ann.ExpectEphemeral(t, n.shop, "from the restore on")
+			}
+			if len(n.mints) != test.links {
+				t.Errorf("links: %v", n.mints)
+			}
+		})
 	}
 }
 

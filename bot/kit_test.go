@@ -86,6 +86,7 @@ type world struct {
 	slow         time.Duration      // how long what can be restored takes to find out
 	logsRead     int
 	picture      *chart.Chart // of every incident; nil: there is none
+	unpictured   error        // instead of a picture
 	guests       bool         // their e-mail addresses count
 	enterprise   string       // of the Slack workspace, set before it starts
 	rated        []int        // of how many containers errors were asked at once
@@ -642,6 +643,9 @@ func (w *world) Condition(ctx context.Context, _ snapshot.Container, log bool) (
 func (w *world) Chart(context.Context, incidents.Incident) (chart.Chart, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.unpictured != nil {
+		return chart.Chart{}, w.unpictured
+	}
 	if w.picture == nil {
 		return chart.Chart{}, picture.ErrNone
 	}

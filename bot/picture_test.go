@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"bytes"
+	"errors"
 	"image/png"
 	"strings"
 	"testing"
@@ -119,6 +120,27 @@ func TestAPictureThatFailedIsThereOnceInTheEnd(t *testing.T) {
 			onePicture(t, alert, "Errors a minute, 03:42")
 		})
 	}
+}
+
+// A picture that can't be drawn is tried a few times, and then let be until the next one is due.
+func TestAPictureThatCannotBeDrawnIsGivenUp(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(_ *bot.Config, w *world) { w.unpictured = errors.New("a minute of errors is not a number") })
+	testkit.OK(t, n.bot.Deliver(t.Context(), 7))
+	alert := n.shop.ExpectMessage(t, "Checkout error rate")
+	for try := 1; try < 5; try++ {
+		if err := n.bot.Draw(t.Context(), 7); err == nil {
+			t.Fatalf("after try %d nobody is told to try again", try)
+		}
+	}
+	testkit.OK(t, n.bot.Draw(t.Context(), 7))
+	n.do(func() { n.unpictured, n.picture = nil, picturedUntil("03:45") })
+	n.deliver(t, 7)
+	if all := pictures(alert); len(all) != 0 {
+		t.Errorf("it was tried once more: %+v", all)
+	}
+	n.happens(t, incidents.KindRestoreVerified, "03:46")
+	onePicture(t, alert, "Errors a minute, 03:46")
 }
 
 func TestTheOldPictureGoesEvenIfThatFailsOnce(t *testing.T) {
