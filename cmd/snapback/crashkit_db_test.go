@@ -30,32 +30,38 @@ const announce = `
 // when runs do once, as soon as any restore has come into a state. The channel is closed when do has returned.
 func (c *crash) when(state restore.State, do func()) <-chan struct{} {
 	c.t.Helper()
+	return c.on("restore_state", announce, string(state), do)
+}
+
+// on runs do once, as soon as the database says a word on a channel. Announce has it do so, and is run once.
+func (c *crash) on(channel, announce, word string, do func()) <-chan struct{} {
+	c.t.Helper()
 	conn, err := pgx.Connect(c.t.Context(), c.direct)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if !c.announces {
+	if !c.announces[channel] {
 		if _, err := conn.Exec(c.t.Context(), announce); err != nil {
 			c.t.Fatal(err)
 		}
-		c.announces = true
+		c.announces[channel] = true
 	}
-	if _, err := conn.Exec(c.t.Context(), "LISTEN restore_state"); err != nil {
+	if _, err := conn.Exec(c.t.Context(), "LISTEN "+channel); err != nil {
 		c.t.Fatal(err)
 	}
 	done := make(chan struct{})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	go func() { // ends with the state, or with the minute
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	go func() { // ends with the word, or with the time
 		defer close(done)
 		defer cancel()
 		defer conn.Close(context.Background())
 		for {
 			n, err := conn.WaitForNotification(ctx)
 			if err != nil {
-				c.t.Errorf("waiting for state %s: %v", state, err)
+				c.t.Errorf("waiting for %s: %v", word, err)
 				return
 			}
-			if n.Payload == string(state) {
+			if n.Payload == word {
 				do()
 				return
 			}

@@ -91,9 +91,9 @@ type crash struct {
 	first *process
 	bad   string // the image of the broken one
 
-	direct    string // the database, also when the bots can't reach it
-	announces bool   // the database says every new state
-	undoable  int64  // the restore that randomly undoes next, or 0
+	direct    string          // the database, also when the bots can't reach it
+	announces map[string]bool // by channel: the database says what is new there
+	undoable  int64           // the restore that randomly undoes next, or 0
 
 	said  map[string]int // what people have to be told, and how often
 	took  []time.Duration
@@ -126,7 +126,7 @@ func newCrashIn(n *night, direct string, more ...string) *crash {
 func breakContainer(n *night, direct string, more ...string) *crash {
 	n.t.Helper()
 	t := n.t
-	c := &crash{night: n, direct: direct, name: n.Name("api"), said: map[string]int{}, kept: map[string]string{}, policy: map[string]string{}}
+	c := &crash{night: n, direct: direct, name: n.Name("api"), said: map[string]int{}, kept: map[string]string{}, policy: map[string]string{}, announces: map[string]bool{}}
 	c.proxy = enginefault.Start(t, n.Host(), n.Only())
 	n.env["DOCKER_HOST"] = c.proxy.Host()
 	n.env["SNAPBACK_BASELINE_AFTER"] = "1h"
