@@ -62,10 +62,14 @@ func readOptions(ask snapshot.LogAsk, ahead time.Duration) container.LogsOptions
 	return o
 }
 
-// unreadable tells a driver that can't be read from other trouble: some engines answer so, others write it into the log.
+// unreadable tells a driver that can't be read from other trouble: some engines answer so, others write it into the log. A container
+// that is being removed has gone, as far as its log is concerned.
 func unreadable(d document, err error) error {
 	if cerrdefs.IsNotImplemented(err) || strings.Contains(err.Error(), "does not support reading") {
 		return fmt.Errorf("%w: the log driver %s does not keep it where the engine can read it", snapshot.ErrLogUnreadable, d.HostConfig.LogConfig.Type)
+	}
+	if strings.Contains(err.Error(), "dead or marked for removal") {
+		return fmt.Errorf("%w: %w", snapshot.ErrGone, err)
 	}
 	return d.known(err, snapshot.ErrGone)
 }
