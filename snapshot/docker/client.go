@@ -38,6 +38,9 @@ func connect(host string, getenv func(string) string) (connection, error) {
 	opts = append(opts, client.WithAPIVersionNegotiation(), func(cli *client.Client) error {
 		c.http = cli.HTTPClient()
 		transport, ok := c.http.Transport.(*http.Transport)
+		if ok { // each of the calls that run side by side would be a new connection otherwise
+			transport.MaxIdleConns, transport.MaxIdleConnsPerHost = atOnce, atOnce
+		}
 		secure = ok && transport.TLSClientConfig != nil
 		return client.WithHTTPClient(c.http)(cli)
 	})

@@ -66,14 +66,20 @@ func (w *Watcher) equal(name string, a, b json.RawMessage) bool {
 	return len(changes) == 0
 }
 
-// seeWell notes of every container that has a baseline that it still runs well, so that its state is known for a good one.
+// seeAtLeast is how many containers are looked at in a row, where there are so many.
+const seeAtLeast = 40
+
+// seeWell notes of every container that has a baseline that it still runs well, so that its state is known for a good one. Hundreds take
+// turns: to look at one takes several calls.
 func (w *Watcher) seeWell(ctx context.Context, _ string) error {
 	w.mu.Lock()
 	identities := w.identities
 	w.mu.Unlock()
 	var errs error
+	turn := max(seeAtLeast, 1+int(float64(len(identities))*w.TidyEvery.Seconds()/seeEvery.Seconds()))
 	for _, p := range identities {
-		if p.Baseline == p.Now.ID && p.Now.State == "running" && w.toSee(p.Now.ID) {
+		if turn > 0 && p.Baseline == p.Now.ID && p.Now.State == "running" && w.toSee(p.Now.ID) {
+			turn--
 			errs = errors.Join(errs, w.seeOne(ctx, p.Now))
 		}
 	}
@@ -102,11 +108,11 @@ func (w *Watcher) seeOne(ctx context.Context, s snapshot.Observation) error {
 	if _, good := w.provedGood(now); !good {
 		return nil
 	}
-	if spiked, err := w.markSpiked(ctx, s.Key, s.ID, now.Up, time.Now()); spiked || err != nil {
-		return err
+	if !w.spikes(ctx, s.Key, time.Now()) {
+		return w.Store.SeeWell(ctx, s.Key, s.ID, time.Now(), now.Up)
 	}
-	if w.spikes(ctx, s.Key, time.Now()) {
-		return nil
+	if now.Up >= w.LongRun {
+		return nil // it has proved good before
 	}
-	return w.Store.SeeWell(ctx, s.Key, s.ID, time.Now(), now.Up)
+	return w.Store.MarkSpiked(ctx, s.Key, s.ID, w.LongRun)
 }

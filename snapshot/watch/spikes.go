@@ -22,11 +22,11 @@ func (w *Watcher) spikes(ctx context.Context, key string, at time.Time) bool {
 
 // markSpiked marks what is kept of a container if its errors are at a spike's rate, and it had run for less than would have proved it
 // good.
-func (w *Watcher) markSpiked(ctx context.Context, key, id string, ran time.Duration, at time.Time) (is bool, err error) {
+func (w *Watcher) markSpiked(ctx context.Context, key, id string, ran time.Duration, at time.Time) error {
 	if ran >= w.LongRun || !w.spikes(ctx, key, at) {
-		return false, nil
+		return nil
 	}
-	return true, w.Store.MarkSpiked(ctx, key, id, w.LongRun)
+	return w.Store.MarkSpiked(ctx, key, id, w.LongRun)
 }
 
 // markBefore does so of a container that was replaced.
@@ -35,6 +35,5 @@ func (w *Watcher) markBefore(ctx context.Context, before snapshot.Occupant, d sn
 	if began.IsZero() {
 		began = before.CreatedAt
 	}
-	_, err := w.markSpiked(ctx, d.Key, d.BeforeID, d.At.Sub(began), d.At)
-	return err
+	return w.markSpiked(ctx, d.Key, d.BeforeID, d.At.Sub(began), d.At)
 }

@@ -14,33 +14,42 @@ var errDeadStream = errors.New("the log goes on, and the engine's stream of it d
 
 const (
 	quietFor  = 15 * time.Second // after which it is asked whether nothing was written, or nothing came
+	quietMost = time.Minute      // how long it is until that is asked again, of a log that has been quiet for long
 	answerIn  = 10 * time.Second // how long the answer may take
 	deliverIn = 10 * time.Second // how much later than the answer a line may come by the stream
 )
 
 // doubt asks, while nothing comes, whether nothing was written, until ctx ends. It cuts the stream when it is dead: the engine may
 // answer all else. What was written meanwhile is read as the past is, so that it counts late, and is not taken for silence. While that
-// is not answered, silence is not told.
+// is not answered, silence is not told. A log that is found quiet is asked half as often the next time: each question takes two calls,
+// and most logs of hundreds are quiet. The container that a restore has started is new, and asked soon.
 func (t *tail) doubt(ctx context.Context, cut context.CancelCauseFunc) {
-	tick := time.NewTicker(quietFor)
-	defer tick.Stop()
-	before := t.newest.Load()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+	before, wait := t.newest.Load(), quietFor
+	for lasts(ctx, wait) {
+		now := t.newest.Load()
+		if now != before {
+			before, wait = now, quietFor
+			continue
+		}
+		alive, known := t.delivers(ctx, now)
+		if known && !alive {
+			cut(errDeadStream)
 			return
 		}
-		now := t.newest.Load()
-		if now == before {
-			alive, known := t.delivers(ctx, now)
-			if known && !alive {
-				cut(errDeadStream)
-				return
-			}
-			t.count.doubt(!known)
+		t.count.doubt(!known)
+		if wait = min(2*wait, quietMost); !known {
+			wait = quietFor
 		}
-		before = now
+	}
+}
+
+// lasts waits, and says whether ctx has not ended.
+func lasts(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
