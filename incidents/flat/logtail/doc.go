@@ -10,7 +10,7 @@ For each enabled container that has no other source there is one tail, which is 
 
 What is read is told as spans of time that follow each other, also those without any error: silence is knowledge. A span that was
 not read, such as the time before a log begins, is not told. Nor is one in which the engine gave no sign: neither a line, nor
-an answer to the look for containers, which comes every few seconds. A stream that brings nothing is doubted now and then: an engine may
+an answer to the look for containers, which comes every few seconds, nor, where the engine was away, a minute in which nothing was written. A stream that brings nothing is doubted now and then: an engine may
 answer, and not bring what a log has.
 
 A tail belongs to the container's key and not to its ID: when a deploy replaces the container, it goes on with the new one's log.

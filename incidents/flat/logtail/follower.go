@@ -84,6 +84,7 @@ type Follower struct {
 type end struct {
 	told    time.Time // up to when
 	traffic bool      // its log told of requests, so one that tells of none says that none came
+	away    bool      // the engine was away when it ended
 }
 
 // New returns a Follower that reads nothing until Start.
@@ -204,7 +205,7 @@ func (f *Follower) begin(c snapshot.Observation, to time.Time) {
 	defer f.mu.Unlock()
 	before := f.ended[c.Key]
 	t := newTail(f, c, later(before.told, to))
-	t.count.traffic = before.traffic
+	t.count.traffic, t.away = before.traffic, before.away
 	f.tails[c.Key] = t
 	f.wg.Go(func() {
 		t.run()
@@ -212,7 +213,7 @@ func (f *Follower) begin(c snapshot.Observation, to time.Time) {
 		defer f.mu.Unlock()
 		delete(f.tails, c.Key)
 		delete(f.problems, c.Key)
-		f.ended[c.Key] = t.count.end()
+		f.ended[c.Key] = t.ending()
 	})
 }
 

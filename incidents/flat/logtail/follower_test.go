@@ -182,16 +182,44 @@ func TestLogOfATerminalIsCounted(t *testing.T) {
 	n.until(key, "the error", errorsAre(1))
 }
 
+// remote is a log driver that sends all away; nobody has to be there to take it. Since 20.10, the engine keeps some of it for itself,
+// unless that is turned off.
+var remote = []string{"--log-driver", "syslog", "--log-opt", "syslog-address=udp://127.0.0.1:9"}
+
+func TestLogsOfOtherDriversAreCounted(t *testing.T) {
+	for name, driver := range map[string][]string{"local": {"--log-driver", "local"}, "syslog": remote} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.scope.Run(n.scope.Name("shop"), append(driver, n.scope.Image("v1", `ENTRYPOINT ["/app"]`))...)
+			key := n.key("shop")
+			n.say("shop", "level=error msg=early", "2:level=error msg=early", "level=info msg=fine")
+			n.start()
+			n.until(key, "the past", errorsAre(2))
+			n.say("shop", "level=error msg=late")
+			n.until(key, "what comes", errorsAre(3))
+		})
+	}
+}
+
 func TestLogThatCannotBeReadIsSaid(t *testing.T) {
-	t.Parallel()
+	for name, driver := range map[string][]string{"none": {"--log-driver", "none"}, "syslog": append(remote, "--log-opt", "cache-disabled=true")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			unreadable(t, name, driver)
+		})
+	}
+}
+
+func unreadable(t *testing.T, name string, driver []string) {
 	n := setup(t)
-	n.scope.Run(n.scope.Name("shop"), "--log-driver", "none", n.scope.Image("v1", `ENTRYPOINT ["/app"]`))
+	n.scope.Run(n.scope.Name("shop"), append(driver, n.scope.Image("v1", `ENTRYPOINT ["/app"]`))...)
 	key := n.key("shop")
 	n.start()
 	end := time.Now().Add(time.Minute)
 	for tick := time.Tick(50 * time.Millisecond); ; <-tick {
 		if s, ok := n.follower.State(key); ok && s.Problem != "" {
-			if want := "the log can't be read: the log driver none does not keep it where the engine can read it"; s.Problem != want {
+			if want := "the log can't be read: the log driver " + name + " does not keep it where the engine can read it"; s.Problem != want {
 				t.Errorf("it says %q", s.Problem)
 			}
 			break

@@ -16,6 +16,7 @@ type history struct {
 	first, last time.Time // of the lines
 	steps       map[int64]flat.Count
 	traffic     bool // the log tells of requests, or did before
+	away        bool // the engine was, so that silence is none: nobody kept what was written, or nothing ran
 }
 
 func (h *history) line(at time.Time, isError, isRequest bool) {
@@ -48,31 +49,26 @@ func (h *history) index(at time.Time) int64 {
 	return at.UnixNano() / int64(h.step)
 }
 
-// counts are the steps of what is known, oldest first, with those in which nothing was written. Started is since when the
-// container has been running.
+// counts are the steps of what is known, oldest first, with those in which nothing was written, unless the engine was away. Started is
+// since when the container has been running.
 func (h *history) counts(started time.Time) (list []flat.Count) {
 	for from := h.begins(started); from.Before(h.to); {
 		n := h.index(from)
+		_, written := h.steps[n]
 		to := time.Unix(0, (n+1)*int64(h.step)).UTC()
 		if to.After(h.to) {
 			to = h.to
 		}
 		c := h.steps[n]
 		c.From, c.To, c.Share, c.Traffic = from, to, 1, h.traffic
-		if to.Equal(h.to) {
-			c = h.rest(c, n)
+		if late, ok := h.steps[n+1]; ok && to.Equal(h.to) && h.index(h.to) == n+1 { // it has come since the log was opened
+			c.Errors, c.Requests, written = c.Errors+late.Errors, c.Requests+late.Requests, true
 		}
-		list, from = append(list, c), to
+		if from = to; written || !h.away {
+			list = append(list, c)
+		}
 	}
 	return list
-}
-
-// rest adds what has come since the log was opened to the last step.
-func (h *history) rest(c flat.Count, n int64) flat.Count {
-	if late, ok := h.steps[n+1]; ok && h.index(h.to) == n+1 {
-		c.Errors, c.Requests = c.Errors+late.Errors, c.Requests+late.Requests
-	}
-	return c
 }
 
 // begins is from when on the lines are all that were written. A log that is cut off, or rotated, begins somewhere; one with nothing in

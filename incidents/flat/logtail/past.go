@@ -40,7 +40,7 @@ func (t *tail) past() error {
 	}
 	t.fresh()
 	opened := time.Now()
-	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines, traffic: t.count.end().traffic}
+	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines, traffic: t.count.toldOfTraffic(), away: t.away}
 	started, err := t.readSoon(t.f.BackLines, func(at time.Time, isError, isRequest bool, _ int) error {
 		h.line(at, isError, isRequest)
 		if h.lines%1_000 == 0 && time.Since(opened) > pastFor {
@@ -58,6 +58,7 @@ func (t *tail) past() error {
 		t.count.add(c)
 	}
 	t.count.skipTo(opened)
+	t.away = false
 	t.f.note(t.container, nil)
 	return nil
 }

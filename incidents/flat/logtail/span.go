@@ -43,10 +43,10 @@ func (s *span) toldTo() time.Time {
 	return s.told
 }
 
-func (s *span) end() end {
+func (s *span) toldOfTraffic() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return end{told: s.told, traffic: s.traffic}
+	return s.traffic
 }
 
 // doubt says whether signs of the engine are none of this log any more.

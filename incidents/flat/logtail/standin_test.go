@@ -19,6 +19,7 @@ type standIn struct {
 	runs    []snapshot.Observation
 	logs    map[string][]snapshot.RawLine // by ID
 	hung    bool                          // answers nothing
+	away    bool                          // refuses all, and has broken off its streams
 	hungLog map[string]bool               // by ID: answers nothing when its log is read
 	opened  int                           // streams and readings of logs so far
 	dead    map[string]int                // by ID: the streams up to that one bring nothing any more
@@ -68,6 +69,15 @@ func (s *standIn) hang(is bool) {
 	s.wrote = make(chan struct{})
 }
 
+// goAway breaks off all streams, and has everything refused until the engine is back.
+func (s *standIn) goAway(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = is
+	close(s.wrote)
+	s.wrote = make(chan struct{})
+}
+
 // hangLog says whether what is asked of one log is answered. All else is.
 func (s *standIn) hangLog(id string, is bool) {
 	s.mu.Lock()
@@ -96,8 +106,11 @@ func (s *standIn) die(id string) {
 func (s *standIn) ready(ctx context.Context, has func() bool) error {
 	for {
 		s.mu.Lock()
-		ok, wrote := !s.hung && has(), s.wrote
+		away, ok, wrote := s.away, !s.hung && has(), s.wrote
 		s.mu.Unlock()
+		if away {
+			return snapshot.ErrEngineAway
+		}
 		if ok {
 			return nil
 		}
@@ -210,6 +223,34 @@ func TestAnEngineThatHangsIsNotSilence(t *testing.T) {
 	})
 }
 
+// Nobody knows what was written while the engine was away, but for what its log has of that time.
+func TestMinutesInWhichTheEngineIsAwayAreMissing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop", "busy")
+		f.Start()
+		time.Sleep(time.Minute)
+		s.goAway(true)
+		away := time.Now()
+		time.Sleep(90 * time.Second)
+		s.say("busy", "level=error msg=kept")
+		time.Sleep(3 * time.Minute)
+		s.goAway(false)
+		back := time.Now()
+		time.Sleep(time.Minute)
+		if all := s.since("shop", away); all.Seconds < 45 || all.Seconds > time.Since(back).Seconds() {
+			t.Errorf("of minutes in which the engine was away, and one in which it was not, this is counted: %+v", all)
+		}
+		if all := s.since("busy", away); !near(all.Errors, 1) || all.Seconds > time.Since(back).Seconds()+60 {
+			t.Errorf("of one that wrote in one of these minutes, this is counted: %+v", all)
+		}
+		time.Sleep(time.Minute)
+		if all := s.since("shop", back); all.Seconds < 100 {
+			t.Errorf("of two minutes in which it is back, %v seconds are counted", all.Seconds)
+		}
+	})
+}
+
 func TestContainersThatHangDoNotStopTheCountingOfOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -268,7 +309,7 @@ func TestSilenceThatTheEngineDoesNotConfirmIsNotToldForLong(t *testing.T) {
 		s.hangLog("shop", true)
 		hung := time.Now()
 		time.Sleep(5 * time.Minute)
-		if all := s.since("shop", hung); all.Seconds > 45 {
+		if all := s.since("shop", hung); all.Seconds > 90 {
 			t.Errorf("of five minutes in which only its log hangs, %v seconds are counted", all.Seconds)
 		}
 		s.hangLog("shop", false)

@@ -29,6 +29,7 @@ type tail struct {
 	newest    atomic.Int64 // the same while the log is followed, for who is beside the reader; in nanoseconds of Unix time
 	count     *span
 	pace      pace
+	away      bool // the engine has been, since it was read last
 }
 
 // newTail goes on from to; zero: nothing has been counted.
@@ -59,11 +60,17 @@ func (t *tail) run() {
 	for t.ctx.Err() == nil {
 		err := t.round()
 		t.count.rest()
+		t.away = t.away || errors.Is(err, snapshot.ErrEngineAway)
 		if t.ctx.Err() == nil {
 			t.f.note(t.container, err)
 			t.pause(wait.after(err))
 		}
 	}
+}
+
+// ending is what the key's next tail has to know, once this one has ended.
+func (t *tail) ending() end {
+	return end{told: t.count.toldTo(), traffic: t.count.toldOfTraffic(), away: t.away}
 }
 
 func (t *tail) pause(d time.Duration) {
