@@ -30,6 +30,8 @@ func TestDoctorSaysWhoseErrorsCannotBeCounted(t *testing.T) {
 		t.Errorf("where all is well it says %q: %v", said, err)
 	}
 	s.Run(s.Name("deaf"), "--log-driver", "none", image)
+	s.Run(s.Name("far"), "--log-driver", "syslog", "--log-opt", "syslog-address=udp://127.0.0.1:9", "--log-opt", "cache-disabled=true", image)
+	s.Run(s.Name("local"), "--log-driver", "local", image)
 	s.Run(s.Name("late"), "--label", "snapback.errors.query=rate(errors[5m])", image)
 	s.Run(s.Name("wrong"), "--label", "snapback.errors.query=broken", image)
 	_, err := checkErrors(t.Context(), c)
@@ -37,13 +39,13 @@ func TestDoctorSaysWhoseErrorsCannotBeCounted(t *testing.T) {
 		t.Fatal("it says nothing of what is wrong")
 	}
 	for _, want := range []string{
-		s.Name("deaf") + ": its errors can't be counted: ", "log driver none", s.Name("late") + ": its query has the range [5m]", s.Name("wrong") + ": ", "parse error",
+		s.Name("deaf") + ": its errors can't be counted: ", "log driver none", s.Name("far") + ": its errors can't be counted: ", "log driver syslog", s.Name("late") + ": its query has the range [5m]", s.Name("wrong") + ": ", "parse error",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("it does not say %q:\n%v", want, err)
 		}
 	}
-	if strings.Contains(err.Error(), s.Name("well")) || strings.Contains(err.Error(), s.Name("asked")) {
+	if strings.Contains(err.Error(), s.Name("well")) || strings.Contains(err.Error(), s.Name("asked")) || strings.Contains(err.Error(), s.Name("local")) {
 		t.Errorf("it finds fault with what is well:\n%v", err)
 	}
 	c.PrometheusURL = ""

@@ -52,3 +52,16 @@ func TestAlertShowsHowTheContainerIsAndWhatItLogs(t *testing.T) {
 		}
 	}
 }
+
+// A log that the engine does not keep tells nothing of errors, and the alert says so.
+func TestAlertSaysThatErrorsCannotBeCounted(t *testing.T) {
+	n := newNight(t)
+	n.start()
+	n.Run(n.Name("shop"), n.labels("--log-driver", "syslog", "--log-opt", "syslog-address=udp://127.0.0.1:9", "--log-opt", "cache-disabled=true", n.Image("v1", `CMD ["/app"]`))...)
+	n.pollUntil("the log was tried", func() bool {
+		text, _ := n.bot.log.read()
+		return strings.Contains(text, "errors of a container can't be counted from its log")
+	})
+	n.service.Trigger("High error rate on shop")
+	n.channel.ExpectMessage(t, "High error rate on shop", "Errors can't be counted", "the log driver syslog does not keep it")
+}

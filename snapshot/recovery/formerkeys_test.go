@@ -17,17 +17,39 @@ import (
 	"github.com/snapback/snapback/snapshot/watch"
 )
 
+// tool makes containers as a deploy tool does, and says which key they have.
+type tool struct {
+	run   func(k *kit, version, image string) (name, id string)
+	key   func(k *kit) string
+	leave func(k *kit, id string) // what it does with the one before
+}
+
+var kamal = tool{(*kit).kamal, func(k *kit) string { return "kamal/" + k.Name("shop") + "/web" }, func(k *kit, id string) { k.Docker("stop", "-t", "1", id) }}
+
+var coolify = tool{(*kit).coolify, func(k *kit) string { return "coolify/7/" + k.Name("shop") }, func(k *kit, id string) { k.Docker("rm", "-f", id) }}
+
 // kamal is a container as Kamal runs it.
 func (k *kit) kamal(version, image string) (name, id string) {
 	name = k.Name("shop") + "-web-" + version
 	return name, k.Run(name, "--label", "service="+k.Name("shop"), "--label", "role=web", "--label", "destination=", "-e", "V="+version, image)
 }
 
-// keptByName writes down of a container what a release did that knew it by its name: who was seen, and a baseline.
+// coolify is a container as Coolify runs it: with a new Compose service at each deploy.
+func (k *kit) coolify(version, image string) (name, id string) {
+	name = k.Name("shop") + "-22550" + strings.TrimPrefix(version, "b")
+	return name, k.Run(name, "--label", "coolify.managed=true", "--label", "coolify.applicationId=7", "--label", "com.docker.compose.project="+k.Name("shop"),
+		"--label", "com.docker.compose.service="+name, "--label", "com.docker.compose.container-number=1", "--label", "com.docker.compose.oneoff=False", "-e", "V="+version, image)
+}
+
+// keptByName writes down of a container what a release did that knew it by its name, or by Compose's labels: who was seen, and a baseline.
 func (k *kit) keptByName(name, baseline string) {
 	k.T.Helper()
 	in := snapshottest.Must(k.Engine().Inspect(k.T.Context(), name))
-	in.Key, in.Own, in.Config = k.Key(name), "", ""
+	former, _, err := k.Engine().FormerKey(in.Document)
+	if err != nil {
+		k.T.Fatal(err)
+	}
+	in.Key, in.Own, in.Config = former, "", ""
 	on := snapshot.Occupant{Container: in.Container, Labels: in.Labels, Document: in.Document}
 	if err := k.DB.SetOccupant(k.T.Context(), on); err != nil {
 		k.T.Fatal(err)
@@ -37,27 +59,34 @@ func (k *kit) keptByName(name, baseline string) {
 	}
 }
 
-// kamalByName is an engine with two of Kamal's containers, of which the first was stopped and kept, and a database that knows them by
-// their names. Their baselines are called the same.
-func (k *kit) kamalByName() (key string, ids []string) {
+// byName is an engine with two containers of a tool, which has done with the first, and a database that knows them by their former
+// keys. Their baselines are called the same.
+func (k *kit) byName(tool tool) (key, name string, ids []string) {
 	image := k.Server("shop")
 	for _, version := range []string{"b0", "b1"} {
-		name, id := k.kamal(version, image)
+		var id string
+		name, id = tool.run(k, version, image)
 		k.keptByName(name, "baseline-2255")
 		ids = append(ids, id)
 	}
-	k.Docker("stop", "-t", "1", ids[0])
-	return snapshottest.Must(k.Engine().ID(k.T.Context())) + "/kamal/" + k.Name("shop") + "/web", ids
+	tool.leave(k, ids[0])
+	return snapshottest.Must(k.Engine().ID(k.T.Context())) + "/" + tool.key(k), name, ids
 }
 
 func longRun(c *watch.Config) { c.LongRun, c.Every = time.Millisecond, 200*time.Millisecond }
 
 func TestSnapshotsFromBeforeLineagesMoveToThem(t *testing.T) {
+	for name, tool := range map[string]tool{"Kamal": kamal, "Coolify": coolify} {
+		t.Run(name, func(t *testing.T) { snapshotsMove(t, tool) })
+	}
+}
+
+func snapshotsMove(t *testing.T, tool tool) {
 	k, ring := setup(t), snapshottest.NewRing(t)
 	k.DB = storetest.Open(t, storetest.URL(t), ring)
 	k.Remember(k.DB)
 	d, safe := k.duplicate(ring)
-	key, ids := k.kamalByName()
+	key, name, ids := k.byName(tool)
 	former := snapshottest.Must(safe.Duplicates(t.Context()))
 	k.Watch(longRun)
 	k.Until("both baselines are in one line", func() bool { return len(k.Of(key, snapshot.Baseline)) == 2 })
@@ -75,7 +104,7 @@ func TestSnapshotsFromBeforeLineagesMoveToThem(t *testing.T) {
 	if got, err := d.Rebuild(t.Context(), k.By()); err != nil || len(got.Added) > 0 {
 		t.Errorf("found again what has moved: %+v, %v", got.Added, err)
 	}
-	c := k.Container(k.Name("shop") + "-web-b1")
+	c := k.Container(name)
 	if r := k.Restore(c, "baseline-2255-2"); r.State != restore.Verified || len(r.Unexpected()) > 0 {
 		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
 	}
@@ -116,7 +145,7 @@ func TestMoveToALineageIsAllOrNothing(t *testing.T) {
 	k.DB = storetest.Open(t, url, ring)
 	k.Remember(k.DB)
 	k.duplicate(ring)
-	key, ids := k.kamalByName()
+	key, _, ids := k.byName(kamal)
 	conn := snapshottest.Must(pgx.Connect(t.Context(), url))
 	defer conn.Close(t.Context())
 	exec := func(sql string) {

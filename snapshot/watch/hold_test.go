@@ -138,6 +138,37 @@ func TestPartOfWhatIsOnHoldIsToldAsPart(t *testing.T) {
 	}
 }
 
+// Compose makes the deploy that is back once more, as it was, under the next number. That is no deploy, and it is back still. The watch
+// rests meanwhile: where it sees the two beside each other for long, they are two members of a service.
+func TestHoldFollowsAContainerThatWasMadeAlike(t *testing.T) {
+	k := setup(t)
+	good, bad, key := k.version(1), k.version(2), k.numbered(1)
+	stop := k.Watch()
+	k.AwaitBaseline(key, k.scaled(1, 1, good))
+	next := func(n int) (id string) {
+		stop()
+		id = k.scaled(n, 2, bad)
+		k.Docker("rm", "-f", k.Name(fmt.Sprint("web-", n-1)))
+		stop = k.Watch()
+		return id
+	}
+	next(2)
+	d := k.AwaitDeploys(key, 1)[0]
+	if r := k.Restore(k.Container(k.Name("web-2")), d.Snapshot); r.State != restore.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	for n, what := range []string{"it is back", "it is back as one made alike"} {
+		id := next(n + 3)
+		k.Until(what, func() bool {
+			held := snapshottest.Must(k.DB.Holds(t.Context(), key))
+			return len(held) == 1 && held[0].BackID == id
+		})
+	}
+	if list := k.Deploys(key); len(list) != 2 {
+		t.Errorf("%d deploys are told", len(list))
+	}
+}
+
 func TestUndoEndsTheHoldAndIsNotToldAsAReturn(t *testing.T) {
 	h := rollBack(t)
 	undo := h.Wait(snapshottest.Must(h.Restorer.Undo(t.Context(), h.restore.ID, h.By(), "")).ID)
