@@ -52,7 +52,8 @@ type Engine struct {
 	only string
 	log  *slog.Logger
 
-	dataDir string // as Config has it
+	dataDir      string // as Config has it
+	configFolder string // where the docker program keeps its settings
 
 	helperProgram, helperRepo string // as Config has them
 	helper                    helper
@@ -92,6 +93,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, record: cfg.Record, dataDir: cfg.DataDir, log: cfg.Logger,
 		modes: map[string]namespaces{}, silent: map[string]time.Time{}, mounted: map[string]map[string]string{},
 	}
+	e.configFolder = configFolder(cfg.Getenv)
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
 	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
 	if e.log == nil {

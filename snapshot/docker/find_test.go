@@ -1,13 +1,23 @@
 package docker_test
 
 import (
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
 )
 
 // TestImageIsFoundByAllItsNames, and the registry says what a tag stands for, also when the engine does not have it.
@@ -38,6 +48,51 @@ func TestImageIsFoundByAllItsNames(t *testing.T) {
 		}
 		if _, err := e.FindImage(t.Context(), name); !errors.Is(err, snapshot.ErrGone) {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// behindLogin is a registry that answers those alone who show a user and a password.
+func behindLogin(t *testing.T, registry string) (host string) {
+	t.Helper()
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: strings.TrimSuffix(registry, "/")})
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "bot" || password != "let:me:in" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	return strings.TrimPrefix(front.URL, "http://")
+}
+
+func TestRegistryThatWantsALoginIsShownTheOneOfDockerLogin(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	registry := s.Registry()
+	ref := registry + s.Name("shop") + ":1"
+	s.Docker("tag", s.Image("one", `CMD ["/app"]`), ref)
+	s.Docker("push", ref)
+	_, digest, _ := strings.Cut(s.Docker("image", "inspect", "-f", "{{index .RepoDigests 0}}", ref), "@")
+	host := behindLogin(t, registry)
+	folder := t.TempDir()
+	e, err := docker.New(t.Context(), docker.Config{Host: s.Host(), Only: s.Only(), Getenv: func(name string) string {
+		if name == "DOCKER_CONFIG" {
+			return folder
+		}
+		return os.Getenv(name)
+	}})
+	testkit.OK(t, err)
+	t.Cleanup(func() { _ = e.Close() })
+	for _, test := range []struct{ at, login, want string }{
+		{host, "", ""}, {host, "bot:wrong", ""}, {"elsewhere.example.com", "bot:let:me:in", ""}, {host, "bot:let:me:in", digest},
+	} {
+		settings := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, test.at, base64.StdEncoding.EncodeToString([]byte(test.login)))
+		testkit.OK(t, os.WriteFile(filepath.Join(folder, "config.json"), []byte(settings), 0o600))
+		if got := e.RegistryDigest(t.Context(), host+"/"+s.Name("shop")+":1"); got != test.want {
+			t.Errorf("shown %q for %s, it says %q, want %q", test.login, test.at, got, test.want)
 		}
 	}
 }

@@ -228,15 +228,15 @@ func (e *Engine) FindImage(ctx context.Context, ref string) (snapshot.Image, err
 // registryPatience is how long a registry may take. A pipeline waits for the answer.
 const registryPatience = 5 * time.Second
 
-// RegistryDigest asks the registry of a tag, through the engine, for the digest that it stands for now; "" when it does not say, as
-// one that wants a login.
+// RegistryDigest asks the registry of a tag, through the engine, for the digest that it stands for now, with the login that "docker
+// login" has left on this machine, if there is one. It is "" when the registry does not say, as one that wants another login.
 func (e *Engine) RegistryDigest(ctx context.Context, ref string) string {
 	if !askable(ref) {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryPatience)
 	defer cancel()
-	in, err := e.cli.DistributionInspect(ctx, ref, "")
+	in, err := e.cli.DistributionInspect(ctx, ref, loginFor(e.configFolder, ref))
 	if err != nil {
 		return ""
 	}
