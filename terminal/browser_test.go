@@ -2,6 +2,7 @@ package terminal_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,19 +21,30 @@ import (
 type browser struct {
 	t    testing.TB
 	conn *websocket.Conn
+	by   string // its name
 
-	mu     sync.Mutex // guards all below
-	lines  []string
-	output strings.Builder
-	shell  string
-	word   string
-	ended  error
+	mu      sync.Mutex // guards all below
+	lines   []string
+	output  strings.Builder
+	shell   string
+	run     string
+	word    string
+	typed   int64 // what has been taken
+	number  int64 // what has been typed
+	refused []string
+	ended   error
 }
 
 func (n *night) connect(id string, have http.Header) *browser {
 	n.t.Helper()
-	b := &browser{t: n.t, conn: n.dial(have)}
-	b.say(fmt.Sprintf(`{"type":"hello","session":%q}`, id))
+	return n.connectAs(rand.Text(), id, have)
+}
+
+// connectAs is a page that has been here before.
+func (n *night) connectAs(by, id string, have http.Header) *browser {
+	n.t.Helper()
+	b := &browser{t: n.t, conn: n.dialAs(by, have), by: by}
+	b.say(fmt.Sprintf(`{"type":"hello","session":%q,"by":%q}`, id, by))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -42,9 +54,11 @@ func (n *night) connect(id string, have http.Header) *browser {
 	return b
 }
 
-func (n *night) dial(have http.Header) *websocket.Conn {
+func (n *night) dial(have http.Header) *websocket.Conn { n.t.Helper(); return n.dialAs("", have) }
+
+func (n *night) dialAs(page string, have http.Header) *websocket.Conn {
 	n.t.Helper()
-	conn, _, err := websocket.Dial(n.t.Context(), n.url+"/t/ws", &websocket.DialOptions{HTTPHeader: have, Subprotocols: []string{terminal.Subprotocol}})
+	conn, _, err := websocket.Dial(n.t.Context(), n.url+"/t/ws?page="+page, &websocket.DialOptions{HTTPHeader: have, Subprotocols: []string{terminal.Subprotocol}})
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -72,15 +86,25 @@ func (b *browser) listen() {
 
 func (b *browser) told(p []byte) {
 	var m struct {
-		Lines  []struct{ Text string }
-		Status *struct{ Shell, Message string }
+		Lines               []struct{ Text string }
+		Status              *struct{ Shell, Run, Message string }
+		Type, Run, By, Text string
+		Typed               int64
 	}
 	_ = json.Unmarshal(p, &m)
 	for _, l := range m.Lines {
 		b.lines = append(b.lines, l.Text)
 	}
 	if m.Status != nil {
-		b.shell, b.word = m.Status.Shell, m.Status.Message
+		b.shell, b.run, b.word = m.Status.Shell, m.Status.Run, m.Status.Message
+	}
+	switch m.Type {
+	case "hello":
+		b.run, b.typed = m.Run, m.Typed
+	case "typed":
+		b.typed = max(b.typed, m.Typed)
+	case "refused":
+		b.refused = append(b.refused, m.Text)
 	}
 }
 
@@ -93,9 +117,21 @@ func (b *browser) say(text string) {
 
 func (b *browser) typeIn(text string) {
 	b.t.Helper()
-	if err := b.conn.Write(context.Background(), websocket.MessageBinary, []byte(text)); err != nil {
+	b.mu.Lock()
+	b.number++
+	number, run := b.number, b.run
+	b.mu.Unlock()
+	b.typeAs(number, run, text)
+}
+
+// typeAs says which number a piece of typing has, and for which shell it is.
+func (b *browser) typeAs(number int64, run, text string) {
+	b.t.Helper()
+	m, err := json.Marshal(map[string]any{"type": "typed", "by": b.by, "number": number, "run": run, "text": text})
+	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.say(string(m))
 }
 
 func (b *browser) saw(text string) bool {

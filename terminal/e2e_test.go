@@ -276,9 +276,9 @@ func TestPhoneReconnectsByItself(t *testing.T) {
 	p.wait("logs are shown", "#lines", "hello from the first")
 	n.gate.refuse(errors.New("away"))
 	n.cut()
-	p.wait("it says so", "#banner", "onnect")
+	p.wait("it says so", "#contact", "o")
 	p.picture("11-reconnecting")
 	n.gate.allow()
-	p.yes("it is back", `document.querySelector('#banner').hidden`)
+	p.yes("it is back", `document.querySelector('#contact').hidden`)
 	p.yes("no line is there twice", `document.querySelector('#lines').innerText.split('hello from the first').length === 2`)
 }

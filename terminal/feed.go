@@ -26,7 +26,8 @@ type status struct {
 	Container string `json:"container"`
 	Image     string `json:"image"`
 	State     string `json:"state"`
-	Shell     string `json:"shell"` // none, starting, running, ending, ended
+	Shell     string `json:"shell"`         // none, starting, running, ending, ended
+	Run       string `json:"run,omitempty"` // which shell that is, or was
 	Message   string `json:"message,omitempty"`
 }
 

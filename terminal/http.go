@@ -106,7 +106,9 @@ func (s *Service) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.ok(w, s.view(sess))
+	view := s.view(sess)
+	view.Wire = s.lastTry(pageName(r))
+	return s.ok(w, view)
 }
 
 // sessionView is what the page knows of its session.
@@ -118,6 +120,7 @@ type sessionView struct {
 	Mode      access.Mode `json:"mode"`
 	ExpiresAt time.Time   `json:"expires_at"`
 	IdleAfter int         `json:"idle_after"` // seconds
+	Wire      *try        `json:"wire,omitempty"`
 }
 
 func (s *Service) view(sess Session) sessionView {

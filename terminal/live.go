@@ -39,6 +39,7 @@ type live struct {
 	retarget context.CancelFunc // ends the log stream that is being followed
 	shell    *shell             // nil: none
 	keyboard *viewer            // whose terminal answers programs; nil: nobody has typed
+	pages    map[string]*viewer // by the page's name: the connection that it has greeted last
 }
 
 // endCause carries why a session ended to whoever waits on its context.
@@ -49,7 +50,7 @@ func (e endCause) Error() string { return e.why.String() }
 var errAway = errors.New("nobody is looking")
 
 func newLive(s *Service, sess Session) *live {
-	l := &live{svc: s, sess: sess, epoch: rand.Text(), away: s.now(), checked: s.now(), retarget: func() {}}
+	l := &live{svc: s, sess: sess, epoch: rand.Text(), away: s.now(), checked: s.now(), retarget: func() {}, pages: map[string]*viewer{}}
 	l.feed = newFeed(status{Container: sess.Name, State: "unknown", Shell: "none"})
 	l.ctx, l.stop = context.WithCancelCause(s.background)
 	return l
@@ -223,6 +224,9 @@ func (l *live) exit(v *viewer) {
 	defer l.mu.Unlock()
 	if l.keyboard == v {
 		l.keyboard = nil
+	}
+	if l.pages[v.page] == v {
+		delete(l.pages, v.page)
 	}
 	l.viewers--
 	l.away = l.svc.now()

@@ -34,6 +34,7 @@ type Config struct {
 	Poll         time.Duration               // how often permission and container are looked at; 0: 3 seconds
 	SweepEvery   time.Duration               // 0: 30 seconds
 	Follow       time.Duration               // how often a shell's descendants are looked at; 0: 10 seconds
+	Beat         time.Duration               // between signs of life to the page; 0: 1 second
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
@@ -49,6 +50,7 @@ func (c *Config) defaults() {
 	set(&c.Poll, 3*time.Second)
 	set(&c.SweepEvery, 30*time.Second)
 	set(&c.Follow, followEvery)
+	set(&c.Beat, time.Second)
 	set(&c.Ping, 20*time.Second)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)
@@ -82,7 +84,8 @@ type Service struct {
 
 	mu      sync.Mutex // guards all below
 	live    map[string]*live
-	viewers map[string]int // open browsers, per person and per container
+	viewers map[string]int // open browsers, per person and per container; connections, per page
+	tries   map[string]try // by page: why its last WebSocket was refused
 	stopped bool
 
 	running    sync.WaitGroup // every live session, viewer and the sweeper
@@ -109,7 +112,7 @@ func New(cfg Config) (*Service, error) {
 	cfg.defaults()
 	s := &Service{
 		front: front, cfg: cfg, log: cfg.Logger, host: at.host, page: webpage.Page{Origin: at.origin(), Secure: at.secure(), Cookie: "snapback-terminal"},
-		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{},
+		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil
@@ -227,25 +230,41 @@ func (s *Service) leave(l *live) {
 	delete(s.live, l.sess.ID)
 }
 
-// admit counts a browser in. ErrTooMany when the person or the container has its fill.
-func (s *Service) admit(sess Session) (release func(), err error) {
-	person, container := "p:"+sess.Person.Key(), "c:"+sess.Container
+// admit counts a browser's connection in. ErrTooMany when the person or the container has its fill of browsers.
+func (s *Service) admit(sess Session, page string) (release func(), err error) {
+	person, container, wire := "p:"+sess.Person.Key(), "c:"+sess.Container, "w:"+sess.ID+" "+page
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.viewers[person] >= s.cfg.PerPerson || s.viewers[container] >= s.cfg.PerContainer {
+	known := s.viewers[wire] > 0
+	if s.viewers[wire] >= wiresPerPage || !known && (s.viewers[person] >= s.cfg.PerPerson || s.viewers[container] >= s.cfg.PerContainer) {
 		return nil, ErrTooMany
 	}
-	s.viewers[person]++
-	s.viewers[container]++
-	return func() { s.release(person, container) }, nil
+	s.viewers[wire]++
+	if !known {
+		s.viewers[person]++
+		s.viewers[container]++
+	}
+	return func() { s.release(wire, person, container) }, nil
 }
 
-func (s *Service) release(keys ...string) {
+// release counts a connection out, and with a page's last one its browser.
+func (s *Service) release(wire string, browser ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range keys {
-		if s.viewers[k]--; s.viewers[k] == 0 {
-			delete(s.viewers, k)
-		}
+	if !s.countDown(wire) {
+		return
 	}
+	for _, k := range browser {
+		s.countDown(k)
+	}
+}
+
+// countDown must be called with mu held, and says whether that was the last one.
+func (s *Service) countDown(key string) bool {
+	s.viewers[key]--
+	if s.viewers[key] > 0 {
+		return false
+	}
+	delete(s.viewers, key)
+	return true
 }

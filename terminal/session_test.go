@@ -335,12 +335,10 @@ func TestOnlyAPersonKeepsASessionFromGoingIdle(t *testing.T) {
 		b := n.connect(id, have)
 		b.startShell()
 		n.clock.advance(10 * time.Minute)
-		kind := websocket.MessageBinary
 		if kept {
-			kind = websocket.MessageText
-		}
-		if err := b.conn.Write(t.Context(), kind, []byte(sign)); err != nil {
-			t.Fatal(err)
+			b.say(sign)
+		} else {
+			b.typeIn(sign)
 		}
 		b.typeIn("echo af''ter\n")
 		within(t, time.Minute, "both have arrived", func() bool { return b.saw("after") })

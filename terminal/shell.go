@@ -30,7 +30,8 @@ type shell struct {
 	size chan [2]int // never closed; holds the newest size
 	rest []byte      // output that came with the handshake
 
-	family *family // the processes that come from it
+	family  *family // the processes that come from it
+	typists typists // guarded by the live session's mu
 }
 
 // startShell starts one unless there is one. What comes of it is in the status.
@@ -45,22 +46,8 @@ func (l *live) startShell(cols, rows int) {
 	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, StartedAt: now, SeenAt: now}
 	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
 	l.shell = sh
+	l.feed.update(func(s *status) { s.Run = sh.rec.ID })
 	l.work.Go(func() { l.runShell(sh, cols, rows) })
-}
-
-// input never waits: a program that does not read its input must not keep a viewer from reading.
-func (l *live) input(p []byte) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.shell == nil {
-		return true
-	}
-	select {
-	case l.shell.in <- p:
-		return true
-	default:
-		return false
-	}
 }
 
 // resize keeps the newest size alone.

@@ -28,6 +28,7 @@ var (
 	ErrStoreAway        = errors.New("what keeps links and sessions does not answer")
 	ErrNotRecorded      = errors.New("the recording can't be written")
 	ErrNoRecording      = errors.New("no such recording")
+	errUpgrade          = errors.New("no upgrade to a websocket")
 	ErrBadGrant         = errors.New("not a grant that a link can be made for")
 )
 

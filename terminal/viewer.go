@@ -17,9 +17,9 @@ import (
 	"github.com/snapback/snapback/internal/webpage"
 )
 
-// Subprotocol is the only one that is spoken. Text frames are JSON messages; binary frames are, from the browser,
-// what is typed, and, to it, a shell's output behind its 8-byte offset (big endian) since the session began.
-const Subprotocol = "snapback.terminal.v1"
+// Subprotocol is the only one that is spoken. Text frames are JSON messages; binary frames, which only the browser is sent, are a
+// shell's output behind its 8-byte offset (big endian) since the session began.
+const Subprotocol = "snapback.terminal.v2"
 
 const (
 	maxMessage = 64 << 10
@@ -37,18 +37,21 @@ var errTooSlow = errors.New("the viewer is too slow")
 
 // said is a message from the browser.
 type said struct {
-	Type    string  `json:"type"` // hello, shell, resize, active, answer
+	Type    string  `json:"type"` // hello, shell, typed, resize, active, answer
 	Session string  `json:"session"`
 	Epoch   string  `json:"epoch"`
 	Have    *cursor `json:"have"` // what the page shows already, counted in Epoch
 	Cols    int     `json:"cols"`
 	Rows    int     `json:"rows"`
-	Text    string  `json:"text"` // an answer of the terminal's own, which nobody has typed
+	Text    string  `json:"text"` // with typed; or an answer of the terminal's own, which nobody has typed
+	Run     string  `json:"run"`  // with typed: the shell that it is for
+	By      string  `json:"by"`   // with typed and hello: under which name the page counts
+	Number  int64   `json:"number"`
 }
 
 // toBrowser is a message to the browser.
 type toBrowser struct {
-	Type    string       `json:"type"` // hello, lines, status, notice, over
+	Type    string       `json:"type"` // hello, lines, status, typed, refused, notice, beat
 	Session *sessionView `json:"session,omitempty"`
 	Epoch   string       `json:"epoch,omitempty"`
 	Live    int64        `json:"live,omitempty"` // with hello: output before this offset is history, whose questions have been answered
@@ -57,17 +60,23 @@ type toBrowser struct {
 	Next    int64        `json:"next,omitempty"`
 	Skipped int64        `json:"skipped,omitempty"`
 	Text    string       `json:"text,omitempty"`
+	Run     string       `json:"run,omitempty"`   // with hello: the shell that there is
+	By      string       `json:"by,omitempty"`    // with typed and refused
+	Typed   int64        `json:"typed,omitempty"` // with hello, typed and refused: what has been taken, up to and with this number
 }
 
-// viewer is one browser's connection. One goroutine reads, one writes, one pings, and one waits to say good-bye.
+// viewer is one browser's connection. One goroutine reads, one writes, one pings, one gives signs of life, and one waits to say
+// good-bye.
 type viewer struct {
 	l    *live
 	conn *websocket.Conn
+	page string
 	at   cursor
 	wire context.Context // for reading and writing; the library cuts a connection whose context ends in between
+	cut  context.CancelFunc
 }
 
-// socket checks everything before the connection is taken.
+// socket takes a connection to a session that is open, or remembers why not: browsers keep that from their pages.
 func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	if !s.page.OwnOrigin(r) {
 		return webpage.ErrOrigin
@@ -79,10 +88,22 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	page := pageName(r)
+	err = s.take(w, r, sess, page)
+	s.tried(page, err)
+	return err
+}
+
+// take checks everything else before the connection is taken.
+func (s *Service) take(w http.ResponseWriter, r *http.Request, sess Session, page string) error {
+	if upgradeDropped(r) {
+		w.Header().Set("Upgrade", "websocket") // goes with 426
+		return errUpgrade
+	}
 	if err := s.allowed(r.Context(), sess); err != nil {
 		return err
 	}
-	release, err := s.admit(sess)
+	release, err := s.admit(sess, page)
 	if err != nil {
 		return err
 	}
@@ -91,7 +112,7 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.serve(w, r, l)
+	return s.serve(w, r, l, page)
 }
 
 // allowed asks again whether a session may still be.
@@ -120,7 +141,7 @@ func offers(r *http.Request, proto string) bool {
 }
 
 // serve takes the connection. From here on the library has answered, so that no error is left to be returned.
-func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live) error {
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live, page string) error {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // ownOrigin is stricter: the exact origin, none missing
@@ -138,19 +159,18 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live) error {
 	s.running.Add(1)
 	s.mu.Unlock()
 	defer s.running.Done()
-	v := &viewer{l: l, conn: conn}
+	v := &viewer{l: l, conn: conn, page: page}
 	l.enter()
 	defer l.exit(v)
 	v.run()
 	return nil
 }
 
-// run returns when all four goroutines have. Not the request's context: it says nothing about a connection that was
+// run returns when all five goroutines have. Not the request's context: it says nothing about a connection that was
 // taken over.
 func (v *viewer) run() {
-	wire, cut := context.WithCancel(context.Background())
-	defer cut()
-	v.wire = wire
+	v.wire, v.cut = context.WithCancel(context.Background())
+	defer v.cut()
 	if err := v.hello(); err != nil {
 		v.close(err)
 		return
@@ -159,10 +179,11 @@ func (v *viewer) run() {
 	g.Go(v.read)
 	g.Go(func() error { return v.write(ctx) })
 	g.Go(func() error { return v.ping(ctx) })
+	g.Go(func() error { return v.beat(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
 		v.close(context.Cause(ctx))
-		cut()
+		v.cut()
 		return nil
 	})
 	_ = g.Wait() // said to the browser by now
@@ -187,8 +208,10 @@ func (v *viewer) hello() error {
 		v.at = *m.Have
 	}
 	v.at = v.l.feed.resume(v.at)
+	v.l.succeed(v)
 	view := v.l.svc.view(v.l.sess)
-	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch, Live: v.l.feed.written()})
+	run, typed := v.l.progress(m.By)
+	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch, Live: v.l.feed.written(), Run: run, Typed: typed})
 }
 
 func (v *viewer) read() error {
@@ -197,12 +220,10 @@ func (v *viewer) read() error {
 		if err != nil {
 			return err
 		}
-		if kind == websocket.MessageText {
-			err = v.obey(b)
-		} else {
-			err = v.typed(b)
+		if kind != websocket.MessageText {
+			return webpage.ErrMalformed
 		}
-		if err != nil {
+		if err := v.obey(b); err != nil {
 			return err
 		}
 	}
@@ -210,12 +231,9 @@ func (v *viewer) read() error {
 
 // typed makes this browser's terminal the one that answers programs. It is no sign of a person: a script can send it. The
 // page says active when somebody types.
-func (v *viewer) typed(b []byte) error {
+func (v *viewer) typed(m said) error {
 	v.l.takeKeyboard(v)
-	if v.l.input(b) {
-		return nil
-	}
-	return v.sendMessage(toBrowser{Type: "notice", Text: "The shell isn't reading; what you typed was dropped."})
+	return v.sendMessage(v.l.typed(v, m))
 }
 
 func (v *viewer) obey(b []byte) error {
@@ -232,13 +250,15 @@ func (v *viewer) obey(b []byte) error {
 		}
 		v.l.takeKeyboard(v)
 		v.l.startShell(cols, rows)
+	case "typed":
+		return v.typed(m)
 	case "resize":
 		v.l.resize(cols, rows)
 	case "active":
 		v.l.touch()
 	case "answer":
 		if v.l.hasKeyboard(v) {
-			v.l.input([]byte(m.Text)) // what can't be taken is asked again by whoever needs it
+			v.l.answered(m.Text)
 		}
 	default:
 		return webpage.ErrMalformed

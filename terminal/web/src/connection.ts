@@ -1,10 +1,12 @@
-import { closeOver, subprotocol, type Have, type Said, type Session, type Told } from "./protocol";
+import type { Have, Said, Session, Told } from "./protocol";
+import { Wire, type Contact } from "./wire";
 
 export interface Listener {
   told(message: Told): void;
   output(bytes: Uint8Array, lost: boolean, history: boolean): void;
   fresh(): void; // what was shown before belongs to another count: start again
-  connected(yes: boolean, why: string): void;
+  contact(c: Contact): void;
+  readonly typist: string; // under which name it counts what it sends
   over(text: string): void;
 }
 
@@ -39,11 +41,13 @@ export async function redeem(token: string): Promise<Session> {
   return (await response.json()) as Session;
 }
 
-// current is the session that this browser's cookie stands for.
-export async function current(): Promise<Session> {
-  const response = await fetch("/t/session", { credentials: "same-origin" });
+// current is the session that this browser's cookie stands for, why the page's last WebSocket was refused, and who has passed the
+// answer on, if it says so.
+export async function current(page = "", signal?: AbortSignal): Promise<Session & { server?: string }> {
+  const response = await fetch(`/t/session?page=${page}`, { credentials: "same-origin", ...(signal ? { signal } : {}) });
   if (!response.ok) throw new Refused(await problemOf(response));
-  return (await response.json()) as Session;
+  const server = `${response.headers.get("Server") ?? ""} ${response.headers.get("Via") ?? ""}`;
+  return { ...((await response.json()) as Session), server };
 }
 
 export async function endSession(): Promise<void> {
@@ -51,48 +55,37 @@ export async function endSession(): Promise<void> {
   if (!response.ok && response.status < 500 && response.status !== 401 && response.status !== 410) throw new Refused(await problemOf(response));
 }
 
-// Connection keeps a WebSocket open until the session is over, and picks up where it was cut.
+// Connection speaks with the bot until the session is over, and picks up where it was cut.
 export class Connection {
-  private socket: WebSocket | null = null;
+  readonly page = pageName();
+  private readonly wire: Wire;
   private readonly have: Have = { lines: 0, output: 0 };
   private epoch = "";
-  private live = 0; // output before this offset was there before we came
-  private attempt = 0;
-  private timer = 0;
-  private done = false;
+  private liveFrom = 0; // output before this offset was there before we came
 
   constructor(
-    private readonly session: Session,
+    session: Session,
     private readonly listener: Listener,
   ) {
-    addEventListener("online", () => this.hurry());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.hurry());
-    this.connect();
+    this.wire = new Wire(this.page, {
+      opened: () => this.wire.greet(JSON.stringify({ type: "hello", session: session.id, epoch: this.epoch, have: this.have, by: listener.typist } satisfies Said)),
+      heard: (data) => this.received(data),
+      contact: (c) => listener.contact(c),
+      over: (text) => listener.over(text),
+    });
   }
 
-  say(message: Said): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  get live(): boolean {
+    return this.wire.live;
   }
 
-  input(bytes: Uint8Array): void {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
-    for (let i = 0; i < bytes.length; i += 16384) this.socket.send(bytes.slice(i, i + 16384));
+  // say says whether it could be sent.
+  say(message: Said): boolean {
+    return this.wire.send(JSON.stringify(message));
   }
 
   stop(): void {
-    this.done = true;
-    clearTimeout(this.timer);
-    this.socket?.close();
-  }
-
-  private connect(): void {
-    const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/t/ws`;
-    const socket = new WebSocket(url, subprotocol);
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(JSON.stringify({ type: "hello", session: this.session.id, epoch: this.epoch, have: this.have } satisfies Said));
-    socket.onmessage = (e: MessageEvent<string | ArrayBuffer>) => this.received(e.data);
-    socket.onclose = (e) => this.closed(socket, e);
-    this.socket = socket;
+    this.wire.stop();
   }
 
   private received(data: string | ArrayBuffer): void {
@@ -104,14 +97,12 @@ export class Connection {
   }
 
   private greeted(epoch: string, live: number): void {
-    this.live = live;
-    this.attempt = 0;
+    this.liveFrom = live;
     if (this.epoch && this.epoch !== epoch) {
       Object.assign(this.have, { lines: 0, output: 0 });
       this.listener.fresh();
     }
     this.epoch = epoch;
-    this.listener.connected(true, "");
   }
 
   private receivedOutput(data: ArrayBuffer): void {
@@ -119,45 +110,13 @@ export class Connection {
     const bytes = new Uint8Array(data, 8);
     const lost = offset > this.have.output;
     this.have.output = offset + bytes.length;
-    const old = Math.min(bytes.length, Math.max(0, this.live - offset));
+    const old = Math.min(bytes.length, Math.max(0, this.liveFrom - offset));
     if (old > 0) this.listener.output(bytes.subarray(0, old), lost, true);
     if (old < bytes.length) this.listener.output(bytes.subarray(old), lost && old === 0, false);
   }
+}
 
-  private closed(socket: WebSocket, e: CloseEvent): void {
-    if (socket !== this.socket || this.done) return;
-    this.socket = null;
-    if (e.code === closeOver) return this.finish(e.reason);
-    this.listener.connected(false, e.reason);
-    this.later();
-  }
-
-  private later(): void {
-    const wait = Math.min(8000, 400 * 2 ** this.attempt++) * (0.75 + Math.random() / 2);
-    clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => void this.again(), wait);
-  }
-
-  private hurry(): void {
-    if (this.done || this.socket) return;
-    clearTimeout(this.timer);
-    void this.again();
-  }
-
-  // A refused WebSocket does not say why, so the session is asked for first.
-  private async again(): Promise<void> {
-    if (this.done || this.socket) return;
-    try {
-      await current();
-    } catch (err) {
-      if (err instanceof Refused && ["no_session", "session_over"].includes(err.problem.code)) return this.finish(err.message);
-      return this.later();
-    }
-    if (!this.done && !this.socket) this.connect();
-  }
-
-  private finish(text: string): void {
-    this.done = true;
-    this.listener.over(text);
-  }
+// pageName tells the bot which connections are the same page's.
+function pageName(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }

@@ -1,7 +1,7 @@
-// What travels over the WebSocket, subprotocol snapback.terminal.v1. Binary frames carry the shell: what is typed, as
-// it is; its output behind an eight-byte offset since the session began.
+// What travels over the WebSocket, subprotocol snapback.terminal.v2. Binary frames carry the shell's output behind an
+// eight-byte offset since the session began. What is typed is numbered, so that each piece is taken once.
 
-export const subprotocol = "snapback.terminal.v1";
+export const subprotocol = "snapback.terminal.v2";
 
 // The session is over: reconnecting is of no use. Every other close code is a reason to come back.
 export const closeOver = 4001;
@@ -14,6 +14,7 @@ export interface Session {
   mode: "logs" | "shell";
   expires_at: string;
   idle_after: number;
+  wire?: { code: string; detail: string }; // why this page's last WebSocket was refused
 }
 
 export type ShellState = "none" | "starting" | "running" | "ending" | "ended";
@@ -23,6 +24,7 @@ export interface Status {
   image: string;
   state: string;
   shell: ShellState;
+  run?: string; // which shell that is, or was
   message?: string;
 }
 
@@ -33,9 +35,11 @@ export interface Line {
 }
 
 export type Told =
-  | { type: "hello"; session: Session; epoch: string; live?: number }
+  | { type: "hello"; session: Session; epoch: string; live?: number; run?: string; typed?: number }
   | { type: "status"; status: Status }
   | { type: "lines"; lines: Line[]; next: number; skipped?: number }
+  | { type: "typed" | "refused"; by: string; typed?: number; text?: string }
+  | { type: "beat" }
   | { type: "notice"; text: string };
 
 export interface Have {
@@ -44,7 +48,8 @@ export interface Have {
 }
 
 export type Said =
-  | { type: "hello"; session: string; epoch: string; have: Have }
+  | { type: "hello"; session: string; epoch: string; have: Have; by: string }
+  | { type: "typed"; by: string; number: number; run: string; text: string }
   | { type: "shell"; cols: number; rows: number }
   | { type: "resize"; cols: number; rows: number }
   | { type: "active" }

@@ -1,9 +1,12 @@
 import { Connection, Refused, endSession, type Listener } from "./connection";
+import { tellContact } from "./contact";
 import { clock, el, recall, remember, showOver } from "./dom";
 import { Errors } from "./errors";
 import { Logs } from "./logs";
 import type { Line, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
+import { Typing } from "./typing";
+import type { Contact } from "./wire";
 
 const sizes = [10, 11, 12, 13, 14, 16, 18, 20];
 
@@ -16,6 +19,7 @@ export class Screen implements Listener {
   private readonly errors: Errors;
   private readonly shell: ShellPane;
   private readonly connection: Connection;
+  private readonly typing: Typing;
   private shellState: ShellState = "none";
   private shellWords = "";
   private fontSize = Number(recall("local", "snapback.font")) || 12;
@@ -25,7 +29,7 @@ export class Screen implements Listener {
   constructor(private readonly session: Session) {
     this.errors = new Errors(session);
     this.shell = new ShellPane({
-      input: (b) => this.connection.input(b),
+      input: (text, hidden) => this.typing.type(text, hidden),
       answer: (text) => this.connection.say({ type: "answer", text }),
       resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }),
     }, this.fontSize);
@@ -36,7 +40,9 @@ export class Screen implements Listener {
     this.listen();
     this.setFont(0);
     this.setShell("none", "");
-    this.connection = new Connection(session, this);
+    const connection = new Connection(session, this);
+    this.connection = connection;
+    this.typing = new Typing(connection.page, connection);
     this.back();
   }
 
@@ -48,7 +54,10 @@ export class Screen implements Listener {
   }
 
   told(message: Told): void {
-    if (message.type === "lines") this.showLines(message.lines, message.skipped);
+    if (message.type === "hello") this.typing.greeted(message.run ?? "", message.typed ?? 0);
+    else if (message.type === "typed") this.typing.taken(message.by, message.typed ?? 0);
+    else if (message.type === "refused") this.typing.refused(message.by, message.typed ?? 0, message.text ?? "");
+    else if (message.type === "lines") this.showLines(message.lines, message.skipped);
     else if (message.type === "status") this.setStatus(message.status);
     else if (message.type === "notice") this.banner(message.text, 4000);
   }
@@ -69,15 +78,22 @@ export class Screen implements Listener {
     this.shell.reset();
   }
 
-  connected(yes: boolean, why: string): void {
-    if (yes) this.banner("");
-    else this.banner(why || "Connection lost. Reconnecting…");
-    document.body.classList.toggle("offline", !yes);
-    if (yes && this.shellState === "running") this.connection.say({ type: "resize", ...this.shell.size });
+  get typist(): string {
+    return this.typing?.by ?? "";
+  }
+
+  contact(c: Contact): void {
+    const there = c.silent === 0;
+    tellContact(c);
+    if (there !== document.body.classList.contains("offline")) return;
+    document.body.classList.toggle("offline", !there);
+    this.setShell(this.shellState, this.shellWords);
+    if (there && this.shellState === "running") this.connection.say({ type: "resize", ...this.shell.size });
   }
 
   over(text: string): void {
-    showOver("Session ended", text || "The session is over. Tap Terminal in Slack for a new one.");
+    const left = this.typing.left;
+    showOver("Session ended", (text || "The session is over. Tap Terminal in Slack for a new one.") + (left ? ` Not sent: ${left}` : ""));
   }
 
   private listen(): void {
@@ -135,6 +151,7 @@ export class Screen implements Listener {
     el("dot").dataset["state"] = s.state;
     el("detail").textContent = this.detail(s.image);
     this.setShell(s.shell, s.message ?? "");
+    this.typing.shell(s.run ?? "", s.shell === "running");
   }
 
   private detail(image: string): string {
@@ -152,8 +169,8 @@ export class Screen implements Listener {
     el("shell-start").hidden = running;
     el("shell").classList.toggle("over", state === "ended");
     const button = el<HTMLButtonElement>("start");
-    button.disabled = state === "starting" || state === "ending" || !this.shell.loaded;
-    button.textContent = !this.shell.loaded ? "Loading…" : state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
+    button.disabled = state === "starting" || state === "ending" || !this.shell.loaded || !this.live;
+    button.textContent = !this.live ? "No contact" : !this.shell.loaded ? "Loading…" : state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
     el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
     if (state === "starting" && before !== "starting") this.shell.reset();
     if (running && before !== "running" && this.shellTab) {
@@ -162,6 +179,10 @@ export class Screen implements Listener {
     }
     if (running && before !== "running") this.connection.say({ type: "resize", ...this.shell.size });
     if (!running && before === "running") this.shell.blur();
+  }
+
+  private get live(): boolean {
+    return !document.body.classList.contains("offline");
   }
 
   private setFont(step: number): void {

@@ -4,7 +4,7 @@ import { el } from "./dom";
 import { Keys } from "./keys";
 
 export interface ShellWire {
-  input(bytes: Uint8Array): void;
+  input(text: string, hidden: boolean): void;
   answer(text: string): void; // of the emulator's own, to a program's question
   resize(cols: number, rows: number): void;
 }
@@ -22,7 +22,6 @@ export class Shell {
   private readonly term: Terminal;
   private readonly fit = new FitAddon();
   private readonly box = el("term");
-  private readonly encoder = new TextEncoder();
   private opened = false;
   private unread = 0; // pieces of history
 
@@ -101,7 +100,14 @@ export class Shell {
   }
 
   private send(data: string): void {
-    if (data) this.wire.input(this.encoder.encode(data));
+    if (data) this.wire.input(data, this.asksForPassword());
+  }
+
+  // asksForPassword goes by the line that the cursor is on.
+  private asksForPassword(): boolean {
+    const screen = this.term.buffer.active;
+    const line = screen.getLine(screen.baseY + screen.cursorY)?.translateToString(true) ?? "";
+    return /(pass(word|phrase|code)|\bpin\b|secret|token)[^:]*:\s*$/i.test(line);
   }
 
   private setTitle(title: string): void {

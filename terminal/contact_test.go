@@ -1,0 +1,167 @@
+package terminal_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/terminal"
+)
+
+// offline is what the browser says of its network by itself.
+func (p *phone) offline(yes bool) {
+	p.t.Helper()
+	type params struct {
+		Offline            bool    `json:"offline"`
+		Latency            float64 `json:"latency"`
+		DownloadThroughput float64 `json:"downloadThroughput"`
+		UploadThroughput   float64 `json:"uploadThroughput"`
+	}
+	emulate := cdp.Command[params, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulate, params{yes, 0, -1, -1})
+		return err
+	}))
+}
+
+// atPrompt opens a shell on a phone.
+func (n *night) atPrompt(p *phone) {
+	n.t.Helper()
+	n.open(p, access.ModeShell)
+	p.tap("#gate-open")
+	p.tap("#tab-shell")
+	p.tap("#start")
+	p.wait("a prompt is there", ".xterm-rows", "#")
+}
+
+// shows says how often the shell shows a whole line.
+func (p *phone) shows(text string) int {
+	p.t.Helper()
+	return ask(p, chromedp.Evaluate[int](`[...document.querySelectorAll('.xterm-rows > div')].filter(r => r.innerText.trim() === `+quote(text)+`).length`))
+}
+
+const contact = `document.querySelector('#contact').hidden`
+
+// TestADeadNetworkIsSeenAndNothingTypedIsLost has a network that carries nothing any more and closes nothing.
+func TestADeadNetworkIsSeenAndNothingTypedIsLost(t *testing.T) {
+	t.Parallel()
+	n, line := behind(t)
+	p := newPhone(t)
+	n.atPrompt(p)
+	line.hole(true)
+	gone := time.Now()
+	p.yes("it says since when", `/Last contact [3-9] s ago/.test(document.querySelector('#contact').innerText)`)
+	t.Logf("told %v after the last contact", time.Since(gone).Round(100*time.Millisecond))
+	p.typeIn("echo ke''pt")
+	p.enter()
+	p.wait("what is typed is in sight", "#held-text", "echo ke''pt⏎")
+	p.picture("20-no-contact")
+	line.hole(false)
+	back := time.Now()
+	p.yes("there is contact again", contact)
+	took := time.Since(back)
+	t.Logf("contact again %v after the network's return", took.Round(10*time.Millisecond))
+	if took > 5*time.Second {
+		t.Errorf("it took %v to find the network back", took)
+	}
+	p.wait("what was typed is sent", ".xterm-rows", "kept")
+	p.yes("nothing is held any more", `document.querySelector('#held').hidden`)
+	if got := p.shows("kept"); got != 1 {
+		t.Errorf("it was sent %d times: %s", got, p.text(".xterm-rows"))
+	}
+	p.wantQuiet()
+}
+
+// TestAKeyInFlightIsTakenOnce cuts the connection right after a key: once the key is lost, once the word that it has arrived.
+func TestAKeyInFlightIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]struct{ up, down bool }{"the key is lost": {true, false}, "the receipt is lost": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, line := behind(t)
+			p := newPhone(t)
+			n.atPrompt(p)
+			p.typeIn("echo '")
+			p.wait("it is echoed", ".xterm-rows", "echo '")
+			line.lose(lost.up, lost.down)
+			p.do(chromedp.Evaluate[chromedp.Void](`window.before = sent.filter(s => s === 'typed').length`))
+			p.typeIn("x")
+			p.yes("it is on its way", `sent.filter(s => s === 'typed').length > before`)
+			if lost.down {
+				within(t, time.Minute, "it has arrived", func() bool { return strings.Contains(n.recording(), "x") })
+			}
+			line.cut()
+			p.wait("it is there after all", ".xterm-rows", "echo 'x")
+			p.typeIn("y'")
+			p.enter()
+			p.yes("the shell answers", `[...document.querySelectorAll('.xterm-rows > div')].some(r => r.innerText.trim().endsWith('y') && !r.innerText.includes('echo'))`)
+			if p.shows("xy") != 1 {
+				t.Errorf("the shell shows %s", p.text(".xterm-rows"))
+			}
+			p.wantQuiet()
+		})
+	}
+}
+
+// TestWhatIsTypedTooLongAgoIsNotSentUnasked looks at the clock of the page, which is half a minute ahead after the tunnel.
+func TestWhatIsTypedTooLongAgoIsNotSentUnasked(t *testing.T) {
+	t.Parallel()
+	n, line := behind(t)
+	p := newPhone(t)
+	n.atPrompt(p)
+	tunnel := func(text string, meanwhile func()) {
+		line.hole(true)
+		p.yes("there is no contact", `!`+contact)
+		p.typeIn(text)
+		p.enter()
+		p.wait("it is held", "#held-text", text)
+		meanwhile()
+		line.hole(false)
+		p.yes("there is contact again", contact)
+	}
+	tunnel("echo o''ld", func() {
+		p.do(chromedp.Evaluate[chromedp.Void](`(now => Date.now = () => now() + 31000)(Date.now.bind(Date))`))
+	})
+	p.wait("it is given back", "#held-words", "Typed while there was no contact, and not sent:")
+	p.picture("21-given-back")
+	p.typeIn("echo ne''w")
+	p.enter()
+	p.wait("what is typed now is sent", ".xterm-rows", "new")
+	if strings.Contains(p.text(".xterm-rows"), "o''ld") {
+		t.Errorf("the old was sent as well: %s", p.text(".xterm-rows"))
+	}
+	p.tap("#held-send")
+	p.yes("a tap sends it", `[...document.querySelectorAll('.xterm-rows > div')].some(r => r.innerText.trim() === 'old') && document.querySelector('#held').hidden`)
+	tunnel("echo la''te", func() {
+		_, _ = n.engine.Run(t.Context(), n.id(), terminal.ExecSpec{Cmd: []string{"sh", "-c", "kill -9 -1"}}) // it ends itself as well
+	})
+	p.wait("its shell has ended", "#held-words", "The shell that you typed this for has ended:")
+	p.picture("22-shell-gone")
+	p.tap("#held-drop")
+	p.yes("it can be dropped", `document.querySelector('#held').hidden`)
+	p.wantQuiet()
+}
+
+// TestOfflineIsToldAndEnds has the browser itself say that it is offline.
+func TestOfflineIsToldAndEnds(t *testing.T) {
+	t.Parallel()
+	n, line := behind(t)
+	p := newPhone(t)
+	n.atPrompt(p)
+	p.offline(true)
+	line.cut()
+	p.wait("it says so", "#contact", "This device is offline.")
+	p.typeIn("echo ba''ck")
+	p.enter()
+	p.wait("what is typed is in sight", "#held-text", "ba''ck")
+	p.picture("23-offline")
+	p.offline(false)
+	p.wait("it is sent", ".xterm-rows", "back")
+	p.yes("there is contact", contact)
+	p.wantQuiet()
+}

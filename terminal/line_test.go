@@ -1,0 +1,114 @@
+package terminal_test
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/terminal"
+)
+
+// line is what lies between a browser and the bot. It can lose what is sent without closing anything, as a tunnel does.
+type line struct {
+	t  testing.TB
+	ln net.Listener
+	to atomic.Pointer[string] // the bot's address
+
+	mu    sync.Mutex // guards all below
+	dead  bool       // for connections to come as well
+	calls []*call
+	work  sync.WaitGroup
+}
+
+// call is one connection.
+type call struct {
+	from, to net.Conn
+	up, down atomic.Bool // what is sent that way is lost
+}
+
+// behind is a night whose bot is reached over a line.
+func behind(t testing.TB, tune ...func(*terminal.Config)) (*night, *line) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	testkit.OK(t, err)
+	l := &line{t: t, ln: ln}
+	url := "http://" + ln.Addr().String()
+	n := setup(t, append(tune, func(c *terminal.Config) { c.PublicURL = url })...)
+	addr := n.url[len("http://"):]
+	l.to.Store(&addr)
+	n.url = url
+	l.work.Go(l.accept)
+	t.Cleanup(func() { _ = ln.Close(); l.cut(); l.work.Wait() })
+	return n, l
+}
+
+func (l *line) accept() {
+	for {
+		from, err := l.ln.Accept()
+		if err != nil {
+			return
+		}
+		to, err := net.Dial("tcp", *l.to.Load())
+		if err != nil {
+			_ = from.Close()
+			continue
+		}
+		c := &call{from: from, to: to}
+		l.mu.Lock()
+		c.up.Store(l.dead)
+		c.down.Store(l.dead)
+		l.calls = append(l.calls, c)
+		l.mu.Unlock()
+		l.work.Go(func() { carry(to, from, &c.up) })
+		l.work.Go(func() { carry(from, to, &c.down) })
+	}
+}
+
+func carry(to, from net.Conn, lost *atomic.Bool) {
+	defer func() { _ = to.Close(); _ = from.Close() }()
+	p := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(p)
+		if n > 0 && !lost.Load() {
+			if _, err := to.Write(p[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// lose has connections that there are lose what is sent from now on.
+func (l *line) lose(up, down bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.calls {
+		c.up.Store(up)
+		c.down.Store(down)
+	}
+}
+
+// hole has every connection lose everything; without it, new ones lose nothing, while those that were in it stay dead.
+func (l *line) hole(dead bool) {
+	l.mu.Lock()
+	l.dead = dead
+	l.mu.Unlock()
+	if dead {
+		l.lose(true, true)
+	}
+}
+
+// cut closes every connection.
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.calls {
+		_ = c.from.Close()
+		_ = c.to.Close()
+	}
+	l.calls = nil
+}

@@ -1,0 +1,204 @@
+import { Refused, current } from "./connection";
+import { between } from "./proxies";
+import { closeOver, subprotocol, type Session } from "./protocol";
+
+const silence = 3000; // the bot gives a sign of life every second
+const doubt = 4000; // then another connection is looked for beside the silent one
+const patience = 4000; // with one question, or one handshake
+const asked = 4; // questions at once, of which any may still be answered
+const direct = 10_000; // between two handshakes without an answer before them
+
+// Contact is how it stands with the bot.
+export interface Contact {
+  silent: number; // since when, in ms; 0: it is there
+  why: string; // what is wrong, where more than silence is known
+}
+
+export interface Caller {
+  opened(): void; // a connection is there, and wants to be greeted
+  heard(data: string | ArrayBuffer): void;
+  contact(c: Contact): void;
+  over(text: string): void;
+}
+
+// Wire keeps a WebSocket open until the session is over. A connection that has gone silent is not waited for: another is sought
+// beside it, and whichever speaks first is the one. Whether there is a way at all is asked by plain HTTP, because browsers make a page wait
+// that opens many WebSockets in vain.
+export class Wire {
+  private socket: WebSocket | null = null;
+  private opening: WebSocket | null = null;
+  private openingAt = 0;
+  private hung = 0; // handshakes that were given up since there was contact
+  private questions = new Set<AbortController>();
+  private heardAt = Date.now();
+  private tries = 0; // since there was contact
+  private unopened = 0; // handshakes that failed although the bot could be asked
+  private nextAt = 0;
+  private directAt = 0;
+  private why = ""; // by the bot's answers, or the lack of an upgrade
+  private parting = ""; // what was said when the last connection was closed
+  private answered = false; // the bot could be asked right before the handshake
+  private met = false; // there has been contact
+  private done = false;
+  private timer = 0;
+  private readonly hurried = (): void => this.hurry();
+
+  constructor(
+    private readonly page: string,
+    private readonly caller: Caller,
+  ) {
+    addEventListener("online", this.hurried);
+    document.addEventListener("visibilitychange", this.hurried);
+    this.timer = window.setInterval(() => this.look(), 250);
+    this.open(false);
+  }
+
+  // live says that what is sent now will probably arrive.
+  get live(): boolean {
+    return this.socket?.readyState === WebSocket.OPEN && Date.now() - this.heardAt < silence;
+  }
+
+  send(text: string): boolean {
+    if (!this.live) return false;
+    this.socket?.send(text);
+    return true;
+  }
+
+  greet(text: string): void {
+    this.socket?.send(text);
+  }
+
+  stop(): void {
+    this.done = true;
+    clearInterval(this.timer);
+    removeEventListener("online", this.hurried);
+    document.removeEventListener("visibilitychange", this.hurried);
+    this.forget();
+    this.opening?.close();
+    this.socket?.close();
+  }
+
+  private look(): void {
+    const age = Date.now() - this.heardAt;
+    const lost = this.socket === null;
+    if ((lost && this.met) || this.why || age >= silence) this.caller.contact({ silent: Math.max(age, 1), why: this.why || (age < silence ? this.parting : "") });
+    if ((lost || age >= doubt) && Date.now() >= this.nextAt && (!this.opening || Date.now() - this.openingAt > 1000)) this.seek();
+  }
+
+  private hurry(): void {
+    if (document.visibilityState !== "visible") return;
+    this.tries = this.nextAt = 0;
+    this.look();
+  }
+
+  // seek asks the bot whether it can be reached. The waits between are short, since whoever comes out of a tunnel waits for the next.
+  private seek(): void {
+    this.nextAt = Date.now() + Math.min(this.unopened > 1 ? 5000 : 1000, 250 * 2 ** this.tries++);
+    if (Date.now() >= this.directAt && !this.opening) return this.open(false);
+    if (this.questions.size < asked) void this.ask();
+  }
+
+  private async ask(): Promise<void> {
+    const question = new AbortController();
+    const timer = setTimeout(() => question.abort(), patience);
+    this.questions.add(question);
+    try {
+      const session = await current(this.page, question.signal);
+      if (!question.signal.aborted) this.reached(session);
+    } catch (err) {
+      if (!question.signal.aborted) this.unreached(err);
+    }
+    clearTimeout(timer);
+    this.questions.delete(question);
+  }
+
+  private forget(): void {
+    for (const q of this.questions) q.abort();
+    this.questions.clear();
+  }
+
+  private reached(session: Session & { server?: string }): void {
+    this.forget();
+    if (this.done || this.live || this.underWay()) return;
+    if (session.wire?.code === "upgrade_dropped" || (!session.wire && this.unopened > 1)) this.why = between(session.server ?? "");
+    else if (session.wire) this.why = session.wire.detail;
+    this.open(true);
+  }
+
+  // underWay says that there is a handshake which may still come to something. Each one that was given up grants the next one more time.
+  private underWay(): boolean {
+    if (!this.opening) return false;
+    if (Date.now() - this.openingAt < 1500 * 2 ** this.hung) return true;
+    this.hung++;
+    const hung = this.opening;
+    this.opening = null;
+    hung.close();
+    return false;
+  }
+
+  private unreached(err: unknown): void {
+    if (!(err instanceof Refused)) {
+      this.why = "";
+      this.unopened = 0;
+      return;
+    }
+    if (["no_session", "session_over"].includes(err.problem.code)) this.finish(err.message);
+    else this.why = err.problem.code === "unreadable" ? "" : err.message;
+  }
+
+  private open(answered: boolean): void {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/t/ws?page=${this.page}`, subprotocol);
+    this.directAt = Date.now() + direct;
+    this.opening = socket;
+    this.openingAt = Date.now();
+    this.answered = answered;
+    const timer = setTimeout(() => socket.close(), patience);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.opened(socket, timer);
+    socket.onmessage = (e: MessageEvent<string | ArrayBuffer>) => this.heard(socket, e.data);
+    socket.onclose = (e) => this.closed(socket, timer, e);
+  }
+
+  private opened(socket: WebSocket, timer: number): void {
+    clearTimeout(timer);
+    if (socket !== this.opening || this.done) return socket.close();
+    const before = this.socket;
+    this.socket = socket;
+    this.opening = null;
+    before?.close();
+    this.unopened = 0;
+    this.heardAt = Date.now();
+    this.caller.opened();
+  }
+
+  private heard(socket: WebSocket, data: string | ArrayBuffer): void {
+    if (socket !== this.socket || this.done) return;
+    this.heardAt = Date.now();
+    this.tries = this.hung = 0;
+    this.why = this.parting = "";
+    this.met = true;
+    this.caller.heard(data);
+    this.caller.contact({ silent: 0, why: "" });
+  }
+
+  private closed(socket: WebSocket, timer: number, e: CloseEvent): void {
+    clearTimeout(timer);
+    if (this.done || (socket !== this.socket && socket !== this.opening)) return;
+    if (socket === this.opening) {
+      this.opening = null;
+      if (this.answered) this.unopened++;
+    } else {
+      this.socket = null;
+      if (e.code === closeOver) return this.finish(e.reason);
+      this.parting = e.reason;
+    }
+    this.look();
+  }
+
+  private finish(text: string): void {
+    if (this.done) return;
+    this.stop();
+    this.caller.over(text);
+  }
+}
