@@ -173,7 +173,7 @@ func offersLine(v View, c ContainerView) string {
 		p := "`" + quote(o.Snapshot.Name, 64) + "` " + clock(o.Snapshot.CreatedAt, v.Incident.OpenedAt, v.Zone) + age(o.Snapshot.CreatedAt, v.Incident.OpenedAt)
 		if !restorable(o) {
 			p += " can't be restored: " + quote(strings.Join(o.WhyNot, "; "), 200)
-		} else if what := verdict(c.Container, o); what != "" {
+		} else if what := o.Verdict(c.Container); what != "" {
 			p += ": " + quote(what, 200)
 		}
 		parts = append(parts, p)
@@ -201,20 +201,6 @@ func whatHappens(c snapshot.Container, o restore.Offer) string {
 	if what := changesLine(o.Changes); what != "" {
 		text += ": " + cut(what, 110)
 	}
-	text += ". It is down for a moment; what runs now is kept for Undo. Volumes and databases stay as they are."
-	if o.Running {
-		text += " It is " + verdict(c, o) + "."
-	} else if o.Doubt != "" {
-		text += " " + upperFirst(o.Doubt) + "."
-	}
-	if len(o.Joined) > 0 {
-		text += " Recreated with it: " + strings.Join(o.Joined, ", ") + "."
-	}
-	if len(o.Beside) > 0 {
-		text += " Runs beside it and stays: " + strings.Join(o.Beside, ", ") + "."
-	}
-	if len(o.Losses) > 0 {
-		text += " Does not come back: " + strings.Join(o.Losses, "; ") + "."
-	}
+	text += ". " + strings.Join(o.Consequences(c), " ")
 	return literal(text, maxConfirmText)
 }

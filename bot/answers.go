@@ -232,7 +232,7 @@ func snapshotSection(v View, c ContainerView, o restore.Offer, first bool) slack
 		head += " · " + quote(s.Note, 200)
 	}
 	if o.Running {
-		head += "\n• " + upperFirst(verdict(c.Container, o))
+		head += "\n• " + upperFirst(o.Verdict(c.Container))
 	}
 	if !restorable(o) {
 		return section(lines(maxSection, head, "Can't be restored: "+quote(strings.Join(o.WhyNot, "; "), 800)))

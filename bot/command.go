@@ -168,7 +168,7 @@ func (h *handling) snapshotLine(c snapshot.Container, o restore.Offer) string {
 	if !s.MissingSince.IsZero() {
 		return line + " · can't be restored: its image is gone"
 	}
-	if what := verdict(c, o); what != "" {
+	if what := o.Verdict(c); what != "" {
 		line += " · " + quote(what, 200)
 	}
 	if what := changesLine(o.Changes); what != "" {

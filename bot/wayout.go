@@ -95,21 +95,6 @@ func more(c ContainerView) string {
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// verdict says what a kept state is, next to what runs now; "" for one that nothing is known against.
-func verdict(c snapshot.Container, o restore.Offer) string {
-	what := "what runs now"
-	if c.State != "" && c.State != "running" {
-		what = "what ran last: a restore starts it again"
-	}
-	switch {
-	case o.Running && o.Layer:
-		return what + ", but for files that it has written itself"
-	case o.Running:
-		return what
-	}
-	return o.Doubt
-}
-
 // explains makes the entry of the last deploy before the incident, which says so when a restore had undone it by then.
 func (c ContainerView) explains(in incidents.Incident) (incidents.Entry, bool, error) {
 	e, ok, err := c.Deploy.Explains(in, c.Container.Name)

@@ -103,12 +103,9 @@ func (c *Console) allowed(ctx context.Context, s signin.Session, ask wanted, ver
 	if one.Elsewhere {
 		return one, by, &saidError{http.StatusConflict, "elsewhere", "Another bot looks after this container: restore it from Slack."}
 	}
-	in, err := c.incidentOf(ctx, one)
-	if err != nil {
-		return one, by, err
-	}
+	in, err := c.within(ctx, s, one)
 	by = snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console", NativeID: ask.Tap}}
-	if err := c.Access.MayFromConsole(ctx, wishOf(s, one, in)); err != nil {
+	if err != nil {
 		return one, by, c.denied(ctx, by, verb+" "+one.Name, err)
 	}
 	return one, by, nil
@@ -133,6 +130,9 @@ func (c *Console) denied(ctx context.Context, by snapshot.By, what string, err e
 	})
 	if recErr != nil {
 		return fmt.Errorf("recording a refusal: %w", recErr)
+	}
+	if errors.Is(err, access.ErrUnsure) {
+		return &saidError{http.StatusServiceUnavailable, "unsure", whoMay(err) + " Nothing was done."}
 	}
 	return &saidError{http.StatusForbidden, "denied", whoMay(err) + " Nothing was done."}
 }

@@ -23,32 +23,67 @@ type shown struct {
 	view containerView
 }
 
-// board looks everything up once for all who look at the same time.
+// board looks everything up once for all who look at the same time. Nobody waits longer than they want to: the look goes on for the
+// others.
 type board struct {
-	mu   sync.Mutex // held while it is looked up: who comes meanwhile waits for the same
-	last sight
+	mu     sync.Mutex // guards all below, and is held for nothing that takes time
+	last   sight
+	err    error         // why there is no last sight
+	ended  time.Time     // of the last look, whether it found anything or not; zero: there was none
+	coming chan struct{} // closed when the look that is under way has ended; nil: none is
 }
 
-// look returns what was looked up within half the time in which what is shown is renewed, or looks it up.
+// look returns what was looked up within half the time in which what is shown is renewed, also that it could not be, or looks it up.
 func (b *board) look(ctx context.Context, c *Console) (sight, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if now := c.now(); !b.last.at.IsZero() && now.Sub(b.last.at) < c.Every/2 {
-		return b.last, nil
+	if !b.ended.IsZero() && c.now().Sub(b.ended) < c.Every/2 {
+		defer b.mu.Unlock()
+		return b.last, b.err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookPatience)
-	defer cancel()
-	seen, err := c.lookUp(ctx)
-	if err == nil {
-		b.last = seen
+	if err := context.Cause(c.background); err != nil {
+		defer b.mu.Unlock()
+		return sight{}, err
 	}
-	return seen, err
+	if b.coming == nil {
+		b.coming = make(chan struct{})
+		c.looking.Go(func() { b.found(c) })
+	}
+	coming := b.coming
+	b.mu.Unlock()
+	select {
+	case <-coming:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.last, b.err
+	case <-ctx.Done():
+		return sight{}, context.Cause(ctx)
+	}
 }
 
-const lookPatience = 10 * time.Second
+// found looks everything up, for whoever waits.
+func (b *board) found(c *Console) {
+	ctx, cancel := context.WithTimeout(c.background, lookPatience)
+	defer cancel()
+	seen, err := c.lookUp(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last, b.err, b.ended = seen, err, c.now()
+	close(b.coming)
+	b.coming = nil
+}
+
+const (
+	lookPatience = 10 * time.Second
+	// enginePatience is how long a page waits for the engine to say that it is there.
+	enginePatience = 1500 * time.Millisecond
+)
 
 func (c *Console) lookUp(ctx context.Context) (sight, error) {
 	seen := sight{at: c.now()}
+	var trouble string
+	var engine sync.WaitGroup
+	defer engine.Wait()
+	engine.Go(func() { trouble = c.engineTrouble(ctx) })
 	list, err := c.Containers.List(ctx)
 	if err != nil {
 		return seen, err
@@ -76,10 +111,19 @@ func (c *Console) lookUp(ctx context.Context) (sight, error) {
 		seen.containers = append(seen.containers, shown{one, viewOfContainer(one, d, counted, seen.incidents, seen.at)})
 	}
 	order(seen.containers)
-	if c.Engine != nil && c.Engine(ctx) != nil {
-		seen.trouble = "The container engine doesn't answer. What runs is shown as it was last seen."
-	}
+	engine.Wait()
+	seen.trouble = trouble
 	return seen, nil
+}
+
+// engineTrouble is what is wrong with the engine, as a sentence; "" for one that answers.
+func (c *Console) engineTrouble(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, enginePatience)
+	defer cancel()
+	if c.Engine != nil && c.Engine(ctx) != nil {
+		return "The container engine doesn't answer. What runs is shown as it was last seen."
+	}
+	return ""
 }
 
 // undoneWithin is how old a deploy may be for which it is looked up whether a restore has undone it.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/snapback/snapback/internal/limit"
@@ -34,6 +35,10 @@ type Console struct {
 	front    webpage.Front
 	board    board
 	streams  streams
+
+	background context.Context // of what is looked up for several; ended by Stop
+	cancel     context.CancelCauseFunc
+	looking    sync.WaitGroup
 }
 
 const (
@@ -54,7 +59,9 @@ func New(c Config) (*Console, error) {
 	}
 	front, err := webpage.OpenFront(dist, "web/dist")
 	site := c.Door.Site()
+	background, cancel := context.WithCancelCause(context.Background())
 	return &Console{
+		background: background, cancel: cancel,
 		web: webpage.Page{
 			Origin: site.Origin, Secure: site.Secure, Cookie: "snapback-console",
 			Powers: "publickey-credentials-get=(self), publickey-credentials-create=(self)",
@@ -64,9 +71,13 @@ func New(c Config) (*Console, error) {
 	}, err
 }
 
-// Stop ends what is live, so that the server can stop. Browsers come back by themselves.
+// Stop ends what is live, so that the server can stop. Browsers come back by themselves. It can be called twice.
 func (c *Console) Stop(context.Context) error {
 	c.streams.endAll(errStopping)
+	c.board.mu.Lock() // no look begins after this
+	c.cancel(errStopping)
+	c.board.mu.Unlock()
+	c.looking.Wait() // not for long: all that is looked up ends with background
 	return nil
 }
 
@@ -90,6 +101,7 @@ func (c *Console) Handler() http.Handler {
 		{Method: "GET", Path: "/console/home", Serve: webpage.SameOrigin(c.known(c.home))},
 		{Method: "GET", Path: "/console/live", Serve: webpage.SameOrigin(c.open(c.live))},
 		{Method: "GET", Path: "/console/container", Serve: webpage.SameOrigin(c.known(c.container))},
+		{Method: "GET", Path: "/console/offer", Serve: webpage.SameOrigin(c.known(c.offer))},
 		{Method: "POST", Path: "/console/restore", Serve: c.fromHere(c.known(c.restore))},
 		{Method: "POST", Path: "/console/undo", Serve: c.fromHere(c.known(c.undo))},
 		{Method: "POST", Path: "/console/acknowledge", Serve: c.fromHere(c.known(c.acknowledge))},

@@ -24,7 +24,7 @@ type pageView struct {
 	Seen      string        `json:"seen"`              // the engine's ID of what is shown, which a restore is asked with
 	Refused   string        `json:"refused,omitempty"` // why this person may not restore it, and who may; "": they may
 	Deploys   []changeView  `json:"deploys"`           // newest first
-	Snapshots []offerView   `json:"snapshots"`         // in the order in which they are offered
+	Snapshots []offerView   `json:"snapshots"`         // in the order in which they are offered; null: it is not known what can be restored
 	Restore   *restoreView  `json:"restore,omitempty"` // the last one, while it tells anything
 	Trouble   string        `json:"trouble,omitempty"`
 }
@@ -86,16 +86,25 @@ func (c *Console) containerLook(key string) look {
 		if err != nil {
 			return "", time.Time{}, nil, err
 		}
-		v := pageView{Container: one.view, Seen: one.is.ID, Trouble: seen.trouble, Deploys: []changeView{}, Snapshots: []offerView{}}
+		v := pageView{Container: one.view, Seen: one.is.ID, Trouble: seen.trouble, Deploys: []changeView{}}
 		v.Refused = c.refusal(ctx, s, one.is)
 		if err := c.history(ctx, &v, key); err != nil {
 			return "", seen.at, nil, err
 		}
 		if now := one.is.ID + one.view.State + stateOf(v.Restore); now != of || c.now().After(until) {
-			if kept, err = c.offers(ctx, one.is); err != nil {
+			var found []offerView
+			err := snapshot.ErrEngineAway // as the look has found it, which need not be waited for once more
+			if seen.trouble == "" {
+				found, err = c.offers(ctx, one.is)
+			}
+			switch {
+			case errors.Is(err, snapshot.ErrEngineAway):
+				v.Trouble = "The container engine doesn't answer, so it is not known what can be restored."
+				return "container", seen.at, v, nil
+			case err != nil:
 				return "", seen.at, nil, err
 			}
-			of, until = now, c.now().Add(offersKept)
+			kept, of, until = found, now, c.now().Add(offersKept)
 		}
 		v.Snapshots = kept
 		return "container", seen.at, v, nil
@@ -134,11 +143,31 @@ func (c *Console) refusal(ctx context.Context, s signin.Session, one snapshot.Co
 	if one.Carries != "" {
 		return "The bot runs in this container, or depends on it. Deploy it as you deploy the bot."
 	}
-	in, err := c.incidentOf(ctx, one)
-	if err == nil {
-		err = c.Access.MayFromConsole(ctx, wishOf(s, one, in))
-	}
+	_, err := c.within(ctx, s, one)
 	return whoMay(err)
+}
+
+// within is the incident within which somebody may do what they want with a container: the newest of its services for which they may.
+// Outside of any they may as well, where the labels permit it. When they may for none, it is the newest, with why not.
+func (c *Console) within(ctx context.Context, s signin.Session, one snapshot.Container) (incidents.Incident, error) {
+	open, err := c.incidentsOf(ctx, one)
+	if err != nil {
+		return incidents.Incident{}, err
+	}
+	if len(open) == 0 {
+		open = []incidents.Incident{{}}
+	}
+	var why error
+	for _, in := range open {
+		err := c.Access.MayFromConsole(ctx, wishOf(s, one, in))
+		if err == nil {
+			return in, nil
+		}
+		if why == nil || errors.Is(err, access.ErrUnsure) {
+			why = err // that somebody may not is only known when nobody was silent
+		}
+	}
+	return open[0], why
 }
 
 func wishOf(s signin.Session, one snapshot.Container, in incidents.Incident) access.Wish {
@@ -167,16 +196,12 @@ func whoMay(err error) string {
 	return "Nothing may be done with your Slack account."
 }
 
-// incidentOf is the newest open incident of the container's services; the zero incident when there is none.
-func (c *Console) incidentOf(ctx context.Context, one snapshot.Container) (incidents.Incident, error) {
+// incidentsOf are the open incidents of the container's services, newest first.
+func (c *Console) incidentsOf(ctx context.Context, one snapshot.Container) ([]incidents.Incident, error) {
 	if len(one.Settings.PagerDutyServices) == 0 {
-		return incidents.Incident{}, nil
+		return nil, nil
 	}
-	open, err := c.Data.OpenIncidents(ctx, one.Settings.PagerDutyServices)
-	if err != nil || len(open) == 0 {
-		return incidents.Incident{}, err
-	}
-	return open[0], nil
+	return c.Data.OpenIncidents(ctx, one.Settings.PagerDutyServices)
 }
 
 func (c *Console) history(ctx context.Context, v *pageView, key string) error {
@@ -210,50 +235,6 @@ func viewOfRestore(r restore.Restore, now time.Time) *restoreView {
 	}
 	if r.UndoneByID != 0 {
 		v.Says += ". Undone since"
-	}
-	return v
-}
-
-// offers are what is kept. Of the first it is also found out whether it can be restored: that is the one with the big button.
-func (c *Console) offers(ctx context.Context, one snapshot.Container) ([]offerView, error) {
-	out := []offerView{}
-	if one.Elsewhere {
-		return out, nil
-	}
-	in, err := c.incidentOf(ctx, one)
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.Restorer.Offers(ctx, one, in.OpenedAt, 1)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range all[:min(len(all), shownOffers)] {
-		out = append(out, viewOfOffer(one, o))
-	}
-	for i := range out {
-		if out[i].WayOut {
-			for j := range out[i+1:] {
-				out[i+1+j].WayOut = false // one button is big
-			}
-			break
-		}
-	}
-	return out, nil
-}
-
-func viewOfOffer(one snapshot.Container, o restore.Offer) offerView {
-	s := o.Snapshot
-	v := offerView{
-		Name: s.Name, Reason: string(s.Reason), At: s.CreatedAt, Note: s.Note, Changes: words(o.Changes), Losses: o.Losses, Doubt: o.Doubt, WayOut: o.WayOut(),
-	}
-	switch {
-	case !s.MissingSince.IsZero():
-		v.WhyNot = "Its image is gone from the engine."
-	case len(o.WhyNot) > 0:
-		v.WhyNot = "Can't be restored: " + strings.Join(o.WhyNot, "; ")
-	case o.Running && !o.Layer && one.State == "running":
-		v.WhyNot = "This is what runs now."
 	}
 	return v
 }

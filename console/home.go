@@ -79,7 +79,7 @@ func (c *Console) homeOf(ctx context.Context, seen sight, s signin.Session) home
 	for _, one := range seen.containers {
 		ok, err := c.sees(ctx, s, one.is)
 		if err != nil {
-			v.Trouble = "Slack or PagerDuty doesn't say what you may see. What is missing here may still be running."
+			v.Trouble = unsaid
 		}
 		if !ok {
 			v.Hidden++
@@ -91,15 +91,24 @@ func (c *Console) homeOf(ctx context.Context, seen sight, s signin.Session) home
 		v.Containers = append(v.Containers, one.view)
 	}
 	for _, in := range seen.incidents {
-		if mine[in.ServiceID] || c.told(ctx, s, in) {
+		is, err := mine[in.ServiceID], error(nil)
+		if !is {
+			is, err = c.told(ctx, s, seen, in)
+		}
+		if err != nil {
+			v.Trouble = unsaid
+		}
+		if is {
 			v.Incidents = append(v.Incidents, viewOfIncident(in))
 		}
 	}
 	return v
 }
 
+const unsaid = "Slack or PagerDuty doesn't say what you may see. What is missing here may still be running."
+
 // sees says whether a container is shown to somebody: to whoever hears of it in its channel, and to whom its labels permit
-// something. An error says that it could not be found out.
+// something. An error says that it could not be found out: access.ErrUnsure, or the database's.
 func (c *Console) sees(ctx context.Context, s signin.Session, one snapshot.Container) (bool, error) {
 	in, unknown := c.Access.InChannel(ctx, s.SlackID, c.Access.Home(one.Settings.Labels))
 	if in {
@@ -109,20 +118,51 @@ func (c *Console) sees(ctx context.Context, s signin.Session, one snapshot.Conta
 	if err == nil || unknown == nil && !errors.Is(err, access.ErrUnsure) {
 		return err == nil, nil
 	}
-	return false, errors.Join(unknown, err)
+	return false, unsure(errors.Join(unknown, err))
 }
 
-// told says whether somebody is where the alert of an incident stands, or will.
-func (c *Console) told(ctx context.Context, s signin.Session, in incidents.Incident) bool {
+// unsure says of somebody's silence that it is no answer: neither yes nor no. A database that is away says that itself.
+func unsure(err error) error {
+	if err == nil || errors.Is(err, snapshot.ErrJournalAway) {
+		return err
+	}
+	return &access.Denial{Why: access.OtherChannel, Unsure: err}
+}
+
+// told says whether somebody is where the alert of an incident stands, or will. An error says that it could not be found out:
+// access.ErrUnsure, or the database's.
+func (c *Console) told(ctx context.Context, s signin.Session, seen sight, in incidents.Incident) (bool, error) {
 	channel, err := c.Access.Stands(ctx, in)
 	if err != nil {
-		return false
+		return false, err
 	}
+	channels := []string{channel}
 	if channel == "" {
-		channel = c.Access.Home(access.Labels{})
+		channels = c.willStand(seen, in)
 	}
-	is, _ := c.Access.InChannel(ctx, s.SlackID, channel)
-	return is
+	var unknown error
+	for _, channel := range channels {
+		is, err := c.Access.InChannel(ctx, s.SlackID, channel)
+		if is {
+			return true, nil
+		}
+		unknown = errors.Join(unknown, err)
+	}
+	return false, unsure(unknown)
+}
+
+// willStand is where the alert of an incident can go that is not posted yet: to the channels of the containers that name its service,
+// and to the default one if none of them names any.
+func (c *Console) willStand(seen sight, in incidents.Incident) (channels []string) {
+	for _, one := range seen.containers {
+		if one.is.Settings.Names(in.ServiceID) && one.is.Settings.SlackChannel != "" {
+			channels = append(channels, one.is.Settings.SlackChannel)
+		}
+	}
+	if len(channels) == 0 {
+		return []string{c.Access.Home(access.Labels{})}
+	}
+	return channels
 }
 
 func viewOfIncident(in incidents.Incident) incidentView {
@@ -142,10 +182,8 @@ func viewOfContainer(one snapshot.Container, d *deployView, counted map[string][
 		StartedAt: one.StartedAt, Elsewhere: one.Elsewhere, Errors: errorsOf(counted[one.Key], now),
 	}
 	v.Deploy = d
-	for _, in := range open {
-		if one.Settings.Names(in.ServiceID) {
-			v.Incident = in.ID
-		}
+	if i := slices.IndexFunc(open, func(in incidents.Incident) bool { return one.Settings.Names(in.ServiceID) }); i >= 0 {
+		v.Incident = open[i].ID
 	}
 	return v
 }

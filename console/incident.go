@@ -68,14 +68,23 @@ func (c *Console) incidentLook(id int64) look {
 			Incident: viewOfIncident(in), URL: in.URL, ResolvedAt: in.ResolvedAt, ResolvedBy: in.ResolvedBy, Containers: found, Entries: []entryView{},
 			Asked: asked(in, entries, c.now()),
 		}
-		if !c.told(ctx, s, in) {
-			v.Refused = "Acknowledge, resolve and note where its message stands: join that Slack channel."
-		}
+		v.Refused = c.refusedOn(ctx, s, seen, in)
 		for _, e := range entries {
 			v.Entries = append(v.Entries, entryView{Seq: e.Seq, At: e.OccurredAt, Kind: e.Kind, Says: e.Summary, Who: e.Actor.Name})
 		}
 		return "incident", seen.at, v, nil
 	}
+}
+
+// refusedOn is why somebody may do nothing about an incident, as a sentence; "" when they may.
+func (c *Console) refusedOn(ctx context.Context, s signin.Session, seen sight, in incidents.Incident) string {
+	switch is, err := c.told(ctx, s, seen, in); {
+	case err != nil:
+		return "It can't be found out now whether you may acknowledge, resolve or note: Slack or the database doesn't answer."
+	case !is:
+		return "Acknowledge, resolve and note where its message stands: join that Slack channel."
+	}
+	return ""
 }
 
 // myIncident is an incident that somebody may see, with those of its containers that they see. It returns errNoIncident.
@@ -100,10 +109,14 @@ func (c *Console) myIncident(ctx context.Context, s signin.Session, seen sight, 
 			found = append(found, keyed{one.is.Key, one.is.Name})
 		}
 	}
-	if len(found) == 0 && !c.told(ctx, s, in) {
-		return in, found, errNoIncident
+	if len(found) > 0 {
+		return in, found, nil
 	}
-	return in, found, nil
+	is, err := c.told(ctx, s, seen, in)
+	if err == nil && !is {
+		err = errNoIncident
+	}
+	return in, found, err
 }
 
 // asked is what PagerDuty was asked lately and has neither done nor refused; entries are the newest first.
@@ -182,7 +195,9 @@ func (c *Console) onIncident(w http.ResponseWriter, r *http.Request, s signin.Se
 		return err
 	}
 	source := incidents.Source{System: "console", NativeID: s.ID + "/" + ask.Tap}
-	if !c.told(ctx, s, in) {
+	if is, err := c.told(ctx, s, seen, in); err != nil {
+		return err
+	} else if !is {
 		return c.deniedOn(ctx, s, in, source, verb)
 	}
 	kind, summary, err := what(in, ask)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ import (
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
@@ -41,6 +43,11 @@ type house struct {
 	channels   map[string][]string
 	slackErr   error
 	containers []snapshot.Container
+	oncall     map[string][]access.Person // by PagerDuty service
+	list       func(context.Context) error
+	engine     func(context.Context) error
+	offers     func(context.Context) ([]restore.Offer, error)
+	asked      []restore.Ask
 }
 
 func newHouse(t *testing.T) *house {
@@ -59,10 +66,12 @@ func newHouse(t *testing.T) *house {
 	at, err := url.Parse("http://" + srv.Listener.Addr().String())
 	testkit.OK(t, err)
 	h.url, h.origin = at.String(), "http://localhost:"+at.Port()
-	guard := access.New(access.Config{Slack: h, People: h.db, Messages: h.db, Containers: h, Channel: "C0OPS", Now: h.clock})
+	guard := access.New(access.Config{Slack: h, People: h.db, Messages: h.db, Containers: h, Rota: h, Channel: "C0OPS", Now: h.clock})
 	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: testkit.Ring(t), Accounts: guard, Timeline: h.db, Now: h.clock})
 	testkit.OK(t, err)
-	h.console, err = console.New(console.Config{Door: h.door, Access: guard, Containers: h, Data: h.db, Timeline: h.db, Every: 50 * time.Millisecond, Now: h.clock})
+	h.console, err = console.New(console.Config{
+		Door: h.door, Access: guard, Containers: h, Data: h.db, Restorer: h, Timeline: h.db, Engine: h.ping, Every: 50 * time.Millisecond, Now: h.clock,
+	})
 	testkit.OK(t, err)
 	srv.Start()
 	t.Cleanup(func() { _ = h.console.Stop(context.Background()); srv.Close() })
@@ -99,10 +108,75 @@ func (h *house) ChannelMembers(_ context.Context, channel string) ([]string, err
 	return slices.Clone(h.channels[channel]), h.slackErr
 }
 
-func (h *house) List(context.Context) ([]snapshot.Container, error) {
+func (h *house) List(ctx context.Context) ([]snapshot.Container, error) {
+	h.mu.Lock()
+	list, all := h.list, slices.Clone(h.containers)
+	h.mu.Unlock()
+	if list != nil {
+		return all, list(ctx)
+	}
+	return all, nil
+}
+
+func (h *house) ping(ctx context.Context) error {
+	h.mu.Lock()
+	engine := h.engine
+	h.mu.Unlock()
+	if engine != nil {
+		return engine(ctx)
+	}
+	return nil
+}
+
+func (h *house) OnCall(_ context.Context, service string) ([]access.Person, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.containers), nil
+	return h.oncall[service], nil
+}
+
+func (h *house) Offers(ctx context.Context, _ snapshot.Container, _ time.Time, _ int) ([]restore.Offer, error) {
+	h.mu.Lock()
+	offers := h.offers
+	h.mu.Unlock()
+	if offers != nil {
+		return offers(ctx)
+	}
+	return nil, nil
+}
+
+func (h *house) Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (restore.Offer, error) {
+	all, err := h.Offers(ctx, c, time.Time{}, 1)
+	for _, o := range all {
+		if o.Snapshot.Name == snap.Name {
+			return o, err
+		}
+	}
+	return restore.Offer{Snapshot: snap}, err
+}
+
+func (h *house) Request(_ context.Context, ask restore.Ask) (restore.Restore, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = append(h.asked, ask)
+	return restore.Restore{}, nil
+}
+
+func (h *house) Undo(context.Context, int64, snapshot.By, string) (restore.Restore, error) {
+	return restore.Restore{}, snapshot.ErrInProgress
+}
+
+// incident opens one of a PagerDuty service, and returns our own ID of it.
+func (h *house) incident(service string) int64 {
+	h.t.Helper()
+	now := h.clock()
+	id := "P" + rand.Text()
+	in := incidents.Incident{PagerDutyID: id, Title: "High error rate", ServiceID: service, Service: service, Status: incidents.Triggered, OpenedAt: now}
+	d := incidents.Delivery{Source: "pagerduty", NativeID: id, EventID: id, Body: []byte("{}")}
+	_, err := h.db.ReceiveEvent(h.t.Context(), d, in, now, incidents.Entry{Kind: incidents.KindPagerDutyTriggered, Summary: "PagerDuty opened the incident"})
+	testkit.OK(h.t, err)
+	got, err := h.db.FindIncident(h.t.Context(), id)
+	testkit.OK(h.t, err)
+	return got.ID
 }
 
 func (h *house) Claimed(context.Context, string) (bool, error) { return true, nil }

@@ -48,6 +48,8 @@ type Containers interface {
 type Restorer interface {
 	// Offers holds all that is kept against what runs, in the order in which it is offered, and runs the preflight of the first n.
 	Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]restore.Offer, error)
+	// Offer runs the preflight of one snapshot.
+	Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (restore.Offer, error)
 	Request(ctx context.Context, ask restore.Ask) (restore.Restore, error)
 	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
 }
@@ -74,6 +76,8 @@ type Data interface {
 	LastDeploys(ctx context.Context, keys []string) (map[string]snapshot.Deploy, error)
 	// Deploys lists the newest of the given containers, at most limit, newest first.
 	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
+	// Snapshot reads one of a container's. It returns snapshot.ErrUnknownSnapshot.
+	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
 	// RolledBack says which restore has undone a deploy; false when none has, or when that was undone itself.
 	RolledBack(ctx context.Context, d snapshot.Deploy) (snapshot.Undone, bool, error)
 	// LatestRestoreOf is the last restore of a container that was asked for; false when there was none.

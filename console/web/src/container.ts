@@ -1,12 +1,12 @@
 import { make, view } from "./dom";
-import type { Offer, Page, Restore } from "./model";
+import type { Offer, Page, Question, Restore } from "./model";
 import type { Line } from "./live";
 import { errors, lookedAt, says, stateWord, tag, undone, warning } from "./home";
-import { Away, post, Refused } from "./server";
+import { Away, get, post, Refused } from "./server";
 import { sheet } from "./sheet";
 import { ago, clock } from "./time";
 
-export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; asked: string };
+export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; asked: string; gone: AbortSignal };
 
 let parts: Record<"banner" | "head" | "restore" | "way" | "tabs" | "body" | "looked", HTMLElement>;
 let drawn = "";
@@ -25,6 +25,7 @@ export function open(state: PageState): void {
 }
 
 export function draw(state: PageState): void {
+  if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), p = state.page;
   says(parts.banner, state.problem || warning(state.line, Boolean(p), state.trouble ?? p?.trouble, now));
   document.body.classList.toggle("old", !state.line.up && Boolean(p));
@@ -66,6 +67,7 @@ function progress(state: PageState, p: Page, now: number): Node[] {
 }
 
 function wayOut(state: PageState, p: Page): Node[] {
+  if (!p.snapshots) return [];
   const o = p.snapshots.find((s) => s.way_out && !s.why_not);
   if (p.restore && !p.restore.over) return [];
   if (p.refused) return [make("p", { class: "fine" }, p.refused)];
@@ -98,6 +100,7 @@ function changes(p: Page, now: number): Node[] {
 }
 
 function snapshots(state: PageState, p: Page, now: number): Node[] {
+  if (!p.snapshots) return [make("p", { class: "empty" }, "What is kept is shown as soon as the engine answers.")];
   if (p.snapshots.length === 0) return [make("p", { class: "empty" }, "No snapshot is kept yet.")];
   return [make("ul", { class: "list" }, ...p.snapshots.map((o) => make("li", { class: o.why_not ? "off" : "" },
     make("p", { class: "when" }, make("strong", {}, o.name), ` · ${clock(o.at, now)}`),
@@ -107,17 +110,20 @@ function snapshots(state: PageState, p: Page, now: number): Node[] {
     o.why_not || p.refused ? null : act(state, p, `Restore ${o.name}…`, "plain wide", () => confirm(state, p, o)))))];
 }
 
+// confirm asks what the snapshot that was tapped would do as things are now, and shows that before anybody can say yes.
 function confirm(state: PageState, p: Page, o: Offer): void {
+  let seen = p.seen;
   sheet({
     title: `Restore ${p.container.name} to ${o.name}?`,
-    lines: [
-      ...(o.doubt ? [o.doubt] : []),
-      ...(o.changes.length > 0 ? o.changes.map((c) => `Changes ${c}`) : ["Changes no setting"]),
-      ...(o.losses ?? []).map((l) => `Does not come back: ${l}`),
-      "It is down for a moment. What runs now is kept, stopped, for Undo.",
-    ],
+    look: async (gone) => {
+      const q = await get<Question>(`/console/offer?key=${encodeURIComponent(state.key)}&snapshot=${encodeURIComponent(o.name)}`, gone);
+      seen = q.seen;
+      if (q.why_not) return { lines: [q.why_not], no: true };
+      const doubt = o.doubt && !q.says.some((s) => s.toLowerCase().startsWith(o.doubt?.toLowerCase() ?? "")) ? [`${o.doubt}.`] : [];
+      return { lines: [...(q.changes.length > 0 ? q.changes.map((c) => `Changes ${c}`) : ["Changes no setting."]), ...doubt, ...q.says] };
+    },
     act: `Restore ${o.name}`,
-    run: () => ask(state, `Asking to restore ${o.name}…`, "/console/restore", { key: state.key, snapshot: o.name, seen: p.seen }),
+    run: () => ask(state, `Asking to restore ${o.name}…`, "/console/restore", { key: state.key, snapshot: o.name, seen }),
   });
 }
 

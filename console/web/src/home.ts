@@ -3,7 +3,7 @@ import type { Container, Home, Incident } from "./model";
 import type { Line } from "./live";
 import { ago, clock, utc } from "./time";
 
-export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string };
+export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string; gone: AbortSignal };
 
 let headline: HTMLElement, looked: HTMLElement, banner: HTMLElement, body: HTMLElement, search: HTMLInputElement;
 
@@ -24,6 +24,7 @@ export function open(state: State, signOut: () => void): void {
 }
 
 export function draw(state: State): void {
+  if (state.gone.aborted) return;
   const now = Date.now(), home = state.home;
   says(banner, warning(state.line, Boolean(home), state.trouble ?? home?.trouble, now));
   document.body.classList.toggle("old", !state.line.up && Boolean(home));

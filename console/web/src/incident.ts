@@ -6,7 +6,7 @@ import { Away, post, Refused } from "./server";
 import { sheet } from "./sheet";
 import { ago, clock } from "./time";
 
-export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; asked: string };
+export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; asked: string; gone: AbortSignal };
 
 let parts: Record<"banner" | "head" | "acts" | "list" | "looked", HTMLElement>;
 let field: HTMLTextAreaElement, send: HTMLButtonElement, form: HTMLElement;
@@ -27,6 +27,7 @@ export function open(state: NightState): void {
 }
 
 export function draw(state: NightState): void {
+  if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), n = state.night;
   says(parts.banner, state.problem || warning(state.line, Boolean(n), state.trouble, now));
   document.body.classList.toggle("old", !state.line.up && Boolean(n));
@@ -76,7 +77,7 @@ function acts(state: NightState, n: Night): Node[] {
 function note(state: NightState): void {
   const text = field.value.trim();
   if (text === "") { field.focus(); return; }
-  ask(state, "note", { text }, () => { field.value = ""; });
+  ask(state, "note", { text }, () => { if (!state.gone.aborted) field.value = ""; });
 }
 
 // ask answers a tap at once. What was written stays in its field until it is there.

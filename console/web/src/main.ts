@@ -10,6 +10,7 @@ import { make, view } from "./dom";
 import { closeSheet } from "./sheet";
 
 let leave: (() => void) | undefined; // ends what the page that is shown has begun
+let here = new AbortController(); // of the page that is shown
 let known: { home: Home; seen: string } | undefined; // what Home showed last, to be there at once
 
 const ends: Record<string, string> = {
@@ -37,21 +38,27 @@ function decoded(key: string): string {
   }
 }
 
+// fresh is what every page begins with. gone says when it was left: what comes later is nobody's.
+function fresh(): { line: Line; gone: AbortSignal } {
+  here = new AbortController();
+  return { line: { up: false, since: Date.now() }, gone: here.signal };
+}
+
 function everything(): void {
-  const state: home.State = { line: { up: false, since: Date.now() }, seen: "", query: "" };
+  const state: home.State = { ...fresh(), seen: "", query: "" };
   if (known) Object.assign(state, known);
   home.open(state, () => { void signOut(); });
   stay("", state, () => home.draw(state), (v) => { state.home = v as Home; known = { home: state.home, seen: state.seen }; });
 }
 
 function container(key: string): void {
-  const state: page.PageState = { key, line: { up: false, since: Date.now() }, seen: "", tab: "changes", problem: "", asked: "" };
+  const state: page.PageState = { key, ...fresh(), seen: "", tab: "changes", problem: "", asked: "" };
   page.open(state);
   stay(`?container=${encodeURIComponent(key)}`, state, () => page.draw(state), (v) => { state.page = v as Page; });
 }
 
 function incident(id: number): void {
-  const state: night.NightState = { id, line: { up: false, since: Date.now() }, seen: "", problem: "", asked: "" };
+  const state: night.NightState = { id, ...fresh(), seen: "", problem: "", asked: "" };
   night.open(state);
   stay(`?incident=${id}`, state, () => night.draw(state), (v) => { state.night = v as Night; });
 }
@@ -69,7 +76,7 @@ function stay(what: string, state: { line: Line; seen: string; trouble?: string 
       else outside(ends[code] ?? ends["session_over"] ?? "");
     },
   });
-  leave = () => { clearInterval(tick); stop(); closeSheet(); leave = undefined; };
+  leave = () => { clearInterval(tick); stop(); here.abort(); closeSheet(); leave = undefined; };
 }
 
 function gone(): void {

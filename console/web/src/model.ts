@@ -39,7 +39,7 @@ export type Page = {
   seen: string;
   refused?: string;
   deploys: { at: string; changes: string[]; snapshot?: string }[];
-  snapshots: Offer[];
+  snapshots: Offer[] | null; // null: it is not known what can be restored
   restore?: Restore;
   trouble?: string;
 };
@@ -54,6 +54,13 @@ export type Offer = {
   doubt?: string;
   why_not?: string;
   way_out?: boolean;
+};
+
+export type Question = {
+  seen: string;
+  changes: string[];
+  says: string[];
+  why_not?: string;
 };
 
 export type Restore = {

@@ -8,10 +8,12 @@ export class Refused extends Error {
 // Away is that there was no answer at all.
 export class Away extends Error {}
 
+const patience = 15_000;
+
 async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(15000), ...init });
+    answer = await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(patience), ...init });
   } catch {
     throw new Away("No answer from the bot. Are you online?");
   }
@@ -20,8 +22,18 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
   throw new Refused(problem.code ?? String(answer.status), problem.detail ?? `The server said ${answer.status}.`);
 }
 
-export async function get<T>(path: string): Promise<T> {
-  const answer = await ask(path, {});
+// either is AbortSignal.any, which phones have only since 2024.
+function either(...signals: AbortSignal[]): AbortSignal {
+  const all = new AbortController();
+  for (const s of signals) {
+    if (s.aborted) all.abort();
+    s.addEventListener("abort", () => all.abort());
+  }
+  return all.signal;
+}
+
+export async function get<T>(path: string, gone?: AbortSignal): Promise<T> {
+  const answer = await ask(path, gone ? { signal: either(gone, AbortSignal.timeout(patience)) } : {});
   return (answer.status === 204 ? undefined : await answer.json()) as T;
 }
 

@@ -1,7 +1,13 @@
 import { make } from "./dom";
 
-// Question is what a sheet asks. calm: its button is not red. left is called when somebody leaves it as it is.
-type Question = { title: string; lines: (string | Node)[]; act: string; calm?: boolean; leave?: string; run: () => void; left?: () => void };
+// Found is what has to be looked up before somebody can answer. no: it can't be done.
+export type Found = { lines: string[]; no?: boolean };
+
+// Question is what a sheet asks. look says its lines when it has found them out; until then nobody can tap the act. calm: its button
+// is not red. left is called when somebody leaves it as it is.
+type Question = { title: string; lines?: string[]; look?: (gone: AbortSignal) => Promise<Found>; act: string; calm?: boolean; run: () => void; left?: () => void };
+
+const early = 350; // ms in which a tap is the second of a double tap, and no answer
 
 let open: (() => void) | undefined;
 
@@ -9,26 +15,39 @@ let open: (() => void) | undefined;
 export function sheet(q: Question): void {
   closeSheet();
   const dialog = make("dialog", { class: "sheet", "aria-labelledby": "sheet-title" }) as HTMLDialogElement;
+  const gone = new AbortController();
   let over = false;
   const close = (then?: () => void) => {
     if (over) return;
     over = true;
     open = undefined;
+    gone.abort();
     dialog.close();
     dialog.remove();
     then?.();
   };
   const leave = () => close(q.left);
   const act = make("button", { type: "button", class: q.calm ? "primary" : "primary danger", disabled: true, click: () => close(q.run) }, q.act) as HTMLButtonElement;
-  setTimeout(() => { act.disabled = false; }, 350); // the second of a double tap is no answer
+  const list = make("ul", { class: "changes", role: "status" });
+  const show = (f: Found) => {
+    if (over) return;
+    list.replaceChildren(...f.lines.map((l) => make("li", {}, l)));
+    act.hidden = f.no === true;
+    if (!f.no) setTimeout(() => { act.disabled = false; }, early);
+  };
+  const opened = Date.now();
+  if (q.look) {
+    list.append(make("li", {}, "Looking what it would do…"));
+    q.look(gone.signal).then(show, (err: unknown) => show({ lines: [err instanceof Error ? err.message : String(err), "Nothing was done."], no: true }));
+  } else {
+    show({ lines: q.lines ?? [] });
+  }
   dialog.append(
-    make("h2", { id: "sheet-title" }, q.title),
-    make("ul", { class: "changes" }, ...q.lines.map((l) => make("li", {}, l))),
-    act,
-    make("button", { type: "button", class: "plain wide", click: leave }, q.leave ?? "Leave it as it is"),
+    make("h2", { id: "sheet-title" }, q.title), list, act,
+    make("button", { type: "button", class: "plain wide", click: leave }, "Leave it as it is"),
   );
   dialog.addEventListener("cancel", leave);
-  dialog.addEventListener("click", (e) => { if (e.target === dialog && !act.disabled) leave(); });
+  dialog.addEventListener("click", (e) => { if (e.target === dialog && Date.now() - opened > early) leave(); });
   open = leave;
   document.body.append(dialog);
   dialog.showModal();
