@@ -20,6 +20,7 @@ func (s *Service) Handler() http.Handler {
 		{Method: "GET", Path: "/t/session", Serve: s.session},
 		{Method: "GET", Path: "/t/errors", Serve: s.errorsNow},
 		{Method: "GET", Path: "/t/ws", Serve: s.socket},
+		{Method: "GET", Path: "/t/try", Serve: s.tryout},
 		{Method: "POST", Path: "/t/redeem", Serve: s.page.FromHere(s.postRedeem)},
 		{Method: "POST", Path: "/t/end", Serve: s.page.FromHere(s.postEnd)},
 	}, s.answer)
@@ -107,7 +108,7 @@ func (s *Service) session(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := s.view(sess)
-	view.Wire = s.lastTry(pageName(r))
+	view.Wire = s.wireOf(r)
 	return s.ok(w, view)
 }
 

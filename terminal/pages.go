@@ -3,7 +3,6 @@ package terminal
 import (
 	"crypto/rand"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -14,6 +13,7 @@ const (
 	wiresPerPage = 8
 	maxTries     = 1000 // that were refused and are remembered
 	tryAge       = time.Minute
+	upgradeCode  = "upgrade_dropped"
 )
 
 // pageName is what a page calls itself. One without a name is another each time.
@@ -59,19 +59,21 @@ func (s *Service) tried(page string, err error) {
 	}
 }
 
-// lastTry is nil when nothing is known: the bot has not heard of a WebSocket of that page, or has taken it.
-func (s *Service) lastTry(page string) *try {
+// wireOf is why a page has no WebSocket, if there is a reason for it. Where the bot has not heard of one that the page has tried more
+// than once, something between has answered in its place.
+func (s *Service) wireOf(r *http.Request) *try {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, ok := s.tries[page]
-	if !ok || s.now().Sub(t.At) > tryAge {
+	t, heard := s.tries[pageName(r)]
+	s.mu.Unlock()
+	if heard && s.now().Sub(t.At) > tryAge {
+		heard = false
+	}
+	eaten := !heard && r.URL.Query().Get("unopened") > "1"
+	if !heard && !eaten {
 		return nil
 	}
+	if eaten || t.Code == upgradeCode {
+		t.Code, t.Detail = upgradeCode, (&WireError{Says: clip(r.URL.Query().Get("says"), 200)}).Error()
+	}
 	return &t
-}
-
-// upgradeDropped says that a browser asked for a WebSocket and something between has made an ordinary request of it, as nginx and
-// Apache do unless they are told otherwise.
-func upgradeDropped(r *http.Request) bool {
-	return r.Header.Get("Sec-WebSocket-Key") != "" && !strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }

@@ -30,7 +30,7 @@ var own = []refusals.Row{
 	{Err: ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many", Detail: "Too many terminals are open for you or for this container. Close one first."},
 	{Err: errStopping, Status: http.StatusServiceUnavailable, Code: "restarting", Detail: "Snapback is restarting. Try again in a moment."},
 	{Err: errAway, Status: http.StatusGone, Code: "away", Detail: "The shell was ended because nobody was connected to it."},
-	{Err: errUpgrade, Status: http.StatusUpgradeRequired, Code: "upgrade_dropped", Detail: "Something between your browser and Snapback does not let WebSockets through."},
+	{Err: errUpgrade, Status: http.StatusUpgradeRequired, Code: upgradeCode, Detail: "Something between your browser and Snapback does not let WebSockets through."},
 }
 
 // words is an error as the person hears of it.

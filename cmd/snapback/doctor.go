@@ -24,7 +24,7 @@ func newDoctorCmd(e env) *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
 		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, PagerDuty's token and
-webhook subscription. PagerDuty is asked for one test call, to see whether the running bot takes its signature; nothing is
+webhook subscription, and whether the terminal's WebSocket comes through the public URL. PagerDuty is asked for one test call, to see whether the running bot takes its signature; nothing is
 changed. The exit code is 1 when something would not work at night; a warning leaves it at 0.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readConfig(e.reader())
@@ -85,6 +85,7 @@ func checks(c config) []check {
 			return user.Name, err
 		}},
 		{"PagerDuty webhook", func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }},
+		{"terminal's WebSocket", func(ctx context.Context) (string, error) { return checkWire(ctx, c.PublicURL) }},
 	}
 }
 

@@ -37,17 +37,24 @@ export async function redeem(token: string): Promise<Session> {
     body: JSON.stringify({ token }),
     credentials: "same-origin",
   });
+  listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
   return (await response.json()) as Session;
 }
 
-// current is the session that this browser's cookie stands for, why the page's last WebSocket was refused, and who has passed the
-// answer on, if it says so.
-export async function current(page = "", signal?: AbortSignal): Promise<Session & { server?: string }> {
-  const response = await fetch(`/t/session?page=${page}`, { credentials: "same-origin", ...(signal ? { signal } : {}) });
+// current is the session that this browser's cookie stands for, and why the page has no WebSocket.
+export async function current(page = "", unopened = 0, signal?: AbortSignal): Promise<Session> {
+  const query = new URLSearchParams({ page, says, unopened: String(Math.min(unopened, 9)) });
+  const response = await fetch(`/t/session?${query.toString()}`, { credentials: "same-origin", ...(signal ? { signal } : {}) });
+  listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
-  const server = `${response.headers.get("Server") ?? ""} ${response.headers.get("Via") ?? ""}`;
-  return { ...((await response.json()) as Session), server };
+  return (await response.json()) as Session;
+}
+
+let says = ""; // what lies between says of itself, if something does
+
+function listen(response: Response): void {
+  says = `${response.headers.get("Server") ?? ""} ${response.headers.get("Via") ?? ""}`.trim();
 }
 
 export async function endSession(): Promise<void> {

@@ -1,5 +1,4 @@
 import { Refused, current } from "./connection";
-import { between } from "./proxies";
 import { closeOver, subprotocol, type Session } from "./protocol";
 
 const silence = 3000; // the bot gives a sign of life every second
@@ -103,7 +102,7 @@ export class Wire {
     const timer = setTimeout(() => question.abort(), patience);
     this.questions.add(question);
     try {
-      const session = await current(this.page, question.signal);
+      const session = await current(this.page, this.unopened, question.signal);
       if (!question.signal.aborted) this.reached(session);
     } catch (err) {
       if (!question.signal.aborted) this.unreached(err);
@@ -117,11 +116,10 @@ export class Wire {
     this.questions.clear();
   }
 
-  private reached(session: Session & { server?: string }): void {
+  private reached(session: Session): void {
     this.forget();
     if (this.done || this.live || this.underWay()) return;
-    if (session.wire?.code === "upgrade_dropped" || (!session.wire && this.unopened > 1)) this.why = between(session.server ?? "");
-    else if (session.wire) this.why = session.wire.detail;
+    if (session.wire) this.why = session.wire.detail;
     this.open(true);
   }
 

@@ -1,0 +1,113 @@
+package terminal_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/terminal"
+)
+
+// proxy passes requests on, and WebSockets only when it is set so.
+type proxy struct {
+	passes atomic.Bool
+	eats   atomic.Bool // it answers WebSockets itself, without asking the bot
+}
+
+// proxied is a night whose bot stands behind a proxy that says what it is.
+func proxied(t *testing.T, says string) (*night, *proxy) {
+	t.Helper()
+	p := &proxy{}
+	var to atomic.Pointer[url.URL]
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if says != "" {
+			w.Header().Set("Server", says)
+		}
+		if r.Header.Get("Upgrade") != "" && p.eats.Load() {
+			http.Error(w, "no", http.StatusBadRequest)
+			return
+		}
+		if !p.passes.Load() {
+			r.Header.Del("Upgrade")
+			r.Header.Del("Connection")
+		}
+		rp := httputil.NewSingleHostReverseProxy(to.Load())
+		rp.FlushInterval = -1
+		rp.ServeHTTP(w, r)
+	}))
+	n := setup(t, func(c *terminal.Config) { c.PublicURL = srv.URL; c.Refusals = 1000 })
+	t.Cleanup(srv.Close)
+	at, err := url.Parse(n.url)
+	testkit.OK(t, err)
+	to.Store(at)
+	n.url = srv.URL
+	return n, p
+}
+
+// TestAProxyWithoutWebSocketsIsNamed has the page and TryWire behind one that makes ordinary requests of them, and behind one that
+// answers them itself.
+func TestAProxyWithoutWebSocketsIsNamed(t *testing.T) {
+	t.Parallel()
+	for says, want := range map[string]string{
+		"nginx/1.22.1":           "nginx before Snapback does not let WebSockets through, so there are no logs and no shell. Set there: proxy_http_version 1.1; proxy_set_header Upgrade",
+		"Apache/2.4.71 (Debian)": `Apache before Snapback does not let WebSockets through, so there are no logs and no shell. Set there: ProxyPass`,
+		"":                       "The proxy before Snapback does not let WebSockets through, so there are no logs and no shell. It has to pass on the headers Upgrade and Connection",
+	} {
+		t.Run("it is "+says, func(t *testing.T) {
+			t.Parallel()
+			n, proxy := proxied(t, says)
+			proxy.eats.Store(strings.HasPrefix(says, "Apache"))
+			var wire *terminal.WireError
+			if err := terminal.TryWire(t.Context(), n.url); !errors.As(err, &wire) || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("tried: %v", err)
+			}
+			p := newPhone(t)
+			n.open(p, access.ModeLogs)
+			p.tap("#gate-open")
+			p.wait("the page says so", "#contact", want)
+			p.picture("24-proxy" + strings.Split(says, "/")[0])
+			proxy.eats.Store(false)
+			proxy.passes.Store(true)
+			p.wait("once it is set, the logs come", "#lines", "GET /basket")
+			p.yes("and nothing is said any more", contact)
+			testkit.OK(t, terminal.TryWire(t.Context(), n.url))
+			p.wantQuiet()
+		})
+	}
+}
+
+// TestARefusedWebSocketIsNotAProxysFault has as many browsers as one person may have.
+func TestARefusedWebSocketIsNotAProxysFault(t *testing.T) {
+	t.Parallel()
+	n, proxy := proxied(t, "nginx")
+	proxy.passes.Store(true)
+	for range 4 {
+		n.connect(n.session(access.ModeLogs))
+	}
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	p.tap("#gate-open")
+	p.wait("it says what is wrong", "#contact", "Too many terminals are open")
+	p.picture("25-too-many")
+}
+
+func TestTryWireTellsWhatElseIsWrong(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	n := setup(t, func(c *terminal.Config) { c.Refusals = 1 })
+	testkit.OK(t, terminal.TryWire(t.Context(), n.url))
+	for at, want := range map[string]string{"http://127.0.0.1:1": "can't be reached from here", other.URL: "no bot answers", n.url: "429"} {
+		var wire *terminal.WireError
+		if err := terminal.TryWire(t.Context(), at); err == nil || errors.As(err, &wire) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
