@@ -11,7 +11,7 @@ import (
 
 // door tells a page before sign-in whether anybody can get in, and how. It is the same for everybody.
 func (c *Console) door(w http.ResponseWriter, r *http.Request) error {
-	if err := c.Door.Site().Passkeys(); err != nil {
+	if err := signin.Passkeys(c.Door.Site()); err != nil {
 		return err
 	}
 	any, err := c.Data.AnyPasskey(r.Context())

@@ -10,13 +10,14 @@ import (
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/incidents/flat"
+	"github.com/snapback/snapback/internal/site"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // Door signs people in; *signin.Service does, and says there what is returned.
 type Door interface {
-	Site() signin.Site
+	Site() site.Site
 	BeginRegistration(ctx context.Context, token string) (*protocol.CredentialCreation, error)
 	Register(ctx context.Context, token string, answer []byte, device string) (signin.Session, string, error)
 	BeginSignIn() (*protocol.CredentialAssertion, error)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"net/http"
+	"strings"
 
 	"github.com/snapback/snapback/internal/assets"
 )
@@ -32,10 +33,7 @@ func (s *Service) document(w http.ResponseWriter, r *http.Request) error {
 // pagePolicy: the terminal emulator makes style elements, which get the nonce, and sets style attributes for colours
 // out of the palette, for which there is no narrower permission than 'unsafe-inline' on attributes alone.
 func (s *Service) pagePolicy(nonce string) string {
-	ws := "wss://" + s.host
-	if !s.page.Secure {
-		ws = "ws://" + s.host
-	}
+	ws := "ws" + strings.TrimPrefix(s.page.Origin, "http")
 	return "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-" + nonce + "'; style-src-elem 'self' 'nonce-" + nonce + "'; " +
 		"style-src-attr 'unsafe-inline'; img-src 'self'; connect-src 'self' " + ws + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/limit"
+	"github.com/snapback/snapback/internal/site"
 	"github.com/snapback/snapback/internal/webpage"
 )
 
@@ -77,7 +78,6 @@ func set[T comparable](p *T, v T) {
 type Service struct {
 	cfg      Config
 	log      *slog.Logger
-	host     string
 	page     webpage.Page
 	front    webpage.Front
 	refusals *limit.Limiter[netip.Prefix]
@@ -98,9 +98,12 @@ var errStopping = errors.New("the bot is stopping")
 
 // New checks the configuration. The service answers at once; Start adds the sweeping.
 func New(cfg Config) (*Service, error) {
-	at, err := parseSite(cfg.PublicURL)
+	at, err := site.Parse(cfg.PublicURL)
 	if err != nil {
 		return nil, err
+	}
+	if !at.Secure && !at.Local() {
+		return nil, errors.New("a terminal needs https; plain http is for localhost alone")
 	}
 	if cfg.Ring == nil || cfg.Store == nil || cfg.Engine == nil || cfg.Gate == nil || cfg.Timeline == nil {
 		return nil, errors.New("ring, store, engine, gate and timeline are all required")
@@ -111,7 +114,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	cfg.defaults()
 	s := &Service{
-		front: front, cfg: cfg, log: cfg.Logger, host: at.host, page: webpage.Page{Origin: at.origin(), Secure: at.secure(), Cookie: "snapback-terminal"},
+		front: front, cfg: cfg, log: cfg.Logger, page: webpage.Page{Origin: at.Origin, Secure: at.Secure, Cookie: "snapback-terminal"},
 		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())

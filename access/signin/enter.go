@@ -19,7 +19,7 @@ import (
 func (s *Service) BeginSignIn() (*protocol.CredentialAssertion, error) { return s.ask("signin") }
 
 func (s *Service) ask(what string) (*protocol.CredentialAssertion, error) {
-	if err := s.site.Passkeys(); err != nil {
+	if err := Passkeys(s.site); err != nil {
 		return nil, err
 	}
 	options, _, err := s.rp.BeginDiscoverableLogin(webauthn.WithChallenge(s.challenge(what)))
@@ -78,7 +78,7 @@ type answer struct {
 
 // proven looks at the challenge before it looks anything up. The person is known as far as it got.
 func (s *Service) proven(ctx context.Context, what string, raw []byte) (a answer, err error) {
-	if err := s.site.Passkeys(); err != nil {
+	if err := Passkeys(s.site); err != nil {
 		return a, err
 	}
 	parsed, err := protocol.ParseCredentialRequestResponseBytes(raw)

@@ -30,7 +30,7 @@ func (s *Service) MintOnHost(ctx context.Context, slackID, name string) (Minted,
 }
 
 func (s *Service) mint(ctx context.Context, who access.Person, by string, life time.Duration, actor incidents.Actor, from incidents.Source) (Minted, error) {
-	if err := s.site.Passkeys(); err != nil {
+	if err := Passkeys(s.site); err != nil {
 		return Minted{}, err
 	}
 	token, handle, now := rand.Text()+rand.Text(), make([]byte, 32), s.now()

@@ -58,7 +58,7 @@ func (s *Service) Register(ctx context.Context, token string, answer []byte, dev
 
 // invited is the person of a link, whose Slack account has to be there.
 func (s *Service) invited(ctx context.Context, token string) (user, Link, error) {
-	if err := s.site.Passkeys(); err != nil {
+	if err := Passkeys(s.site); err != nil {
 		return user{}, Link{}, err
 	}
 	link, err := s.Store.FindLink(ctx, hash(token), s.now())

@@ -11,6 +11,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/site"
 )
 
 // The refusals. ErrRefused says nothing more on purpose: the cause is in the log and on the timeline.
@@ -110,7 +111,7 @@ type Config struct {
 // Service registers passkeys and signs people in. Its methods may be called from several goroutines.
 type Service struct {
 	Config
-	site  Site
+	site  site.Site
 	rp    *webauthn.WebAuthn
 	spare *refusalBudget
 
@@ -135,17 +136,17 @@ func New(c Config) (*Service, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	site, err := ParseSite(c.PublicURL)
+	at, err := site.Parse(c.PublicURL)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Config: c, site: site, spare: newRefusalBudget()}
-	if site.Passkeys() != nil {
+	s := &Service{Config: c, site: at, spare: newRefusalBudget()}
+	if Passkeys(at) != nil {
 		return s, nil
 	}
 	required := true
 	s.rp, err = webauthn.New(&webauthn.Config{
-		RPID: site.Host, RPDisplayName: "Snapback", RPOrigins: []string{site.Origin},
+		RPID: at.Host, RPDisplayName: "Snapback", RPOrigins: []string{at.Origin},
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			RequireResidentKey: &required, ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired,
@@ -155,7 +156,7 @@ func New(c Config) (*Service, error) {
 }
 
 // Site is where the console is.
-func (s *Service) Site() Site { return s.site }
+func (s *Service) Site() site.Site { return s.site }
 
 func (s *Service) now() time.Time { return s.Now().UTC() }
 

@@ -25,19 +25,19 @@ incidents/flat/errorlines:
 incidents/flat/logtail:  incidents/flat incidents/flat/errorlines snapshot
 incidents/flat/prometheus: incidents/flat snapshot internal/mask
 access:                  incidents
-access/signin:           access incidents internal/limit
+access/signin:           access incidents internal/limit internal/site
 snapshot:                access incidents incidents/flat/errorlines internal/nearest
 snapshot/capture:        snapshot incidents
 snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sealstream
 snapshot/watch:          snapshot incidents
 snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
-terminal:                access incidents internal/assets internal/limit internal/refusals internal/webpage
+terminal:                access incidents internal/assets internal/limit internal/refusals internal/site internal/webpage
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
 store:                   access access/signin incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
-console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/limit internal/mask internal/refusals internal/webpage
+console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/limit internal/mask internal/refusals internal/site internal/webpage
 bot:                     access access/signin incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
 api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/limit internal/mask internal/refusals
 api/wire:                incidents snapshot snapshot/restore
@@ -59,6 +59,7 @@ internal/outside:
 internal/volumetar:
 internal/pgserver:
 internal/sealstream:     internal/keyring
+internal/site:
 internal/refusals:       incidents snapshot
 internal/webpage:        internal/assets internal/refusals
 internal/metrics:        incidents/flat/logtail snapshot snapshot/restore store
