@@ -31,7 +31,8 @@ type Report struct {
 	// what a shell has shown is not masked.
 	Recordings []Recording
 
-	removed removed // the recordings that are not there any more, and how long they were kept
+	moments []moment // of the night, for who plays a recording
+	removed removed  // the recordings that are not there any more, and how long they were kept
 }
 
 // Picture is a drawing of the errors around an incident. The SVG is the bot's own: what others have written is escaped in it.
@@ -47,10 +48,11 @@ type ErrorsNow struct {
 	SVG     []byte // as a Picture's; nil: there is nothing to draw
 }
 
-// Recording is what a shell has shown, as an asciicast v2.
+// Recording is what a shell has shown, as an asciicast of version 3; those of earlier builds are of version 2.
 type Recording struct {
 	ID        string // as in the details of its terminal.shell entry
 	StartedAt time.Time
+	Bytes     int64 // about as many; 0: not known
 	Write     func(io.Writer) error
 }
 
@@ -108,6 +110,9 @@ func Export(w io.Writer, format string, r Report) error {
 	if r.Entries == nil {
 		r.Entries = List{}
 	}
+	if r.moments, err = r.findMoments(); err != nil {
+		return err
+	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	if err := errors.Join(f.render(out, r), out.Flush()); err != nil {
 		return fmt.Errorf("exporting incident %s as %s: %w", r.Incident.PagerDutyID, f.Name, err)
@@ -160,7 +165,7 @@ func archive(w io.Writer, r Report) error {
 	}
 	for _, rec := range r.Recordings {
 		if name := recordingFile(rec.ID); name != "" {
-			if err := r.pack(z, name, rec.StartedAt, rec.Write); err != nil {
+			if err := r.pack(z, name, rec.StartedAt, r.cast(rec)); err != nil {
 				return err
 			}
 		}

@@ -257,7 +257,15 @@ func TestCDEventsKeepTheirIDs(t *testing.T) {
 func TestTheZipHoldsEveryOtherFormAndTheRecordings(t *testing.T) {
 	t.Parallel()
 	r := night(t)
-	const cast = `{"version":2}`
+	const exported = `{"version":3,"term":{"cols":80,"rows":24},"timestamp":1772678670}
+[0.000000,"m","02:55 Deploy: api was deployed: shop:1.41 → shop:1.42"]
+[0.000000,"m","03:42 Alert: Monitoring opened the incident: Errors over 5 % in checkout."]
+[1.500000,"o","$ "]
+[91.500000,"m","03:46 Restored: api runs as in pre-deploy-2255 again."]
+[7.000000,"o","ls"]
+[50.000000,"m","03:47 Flat: Errors are back at their baseline: 3 a minute."]
+`
+	const cast = `{"version":2,"width":80,"height":24,"timestamp":1772678670}` + "\n" + `[1.5,"o","$ "]` + "\n" + `[100,"o","ls"]` + "\n"
 	write := func(w io.Writer) error { _, err := io.WriteString(w, cast); return err }
 	r.Recordings = []incidents.Recording{{ID: "QRSTUV", StartedAt: at("02:44:30"), Write: write}, {ID: "../../up", Write: write}}
 	doc := export(t, "zip", r)
@@ -265,7 +273,7 @@ func TestTheZipHoldsEveryOtherFormAndTheRecordings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, want := map[string]string{}, map[string]string{"incident-42/recordings/QRSTUV.cast": cast}
+	got, want := map[string]string{}, map[string]string{"incident-42/recordings/QRSTUV.cast": exported}
 	for _, f := range z.File {
 		file, err := f.Open()
 		if err != nil {

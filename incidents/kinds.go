@@ -114,6 +114,8 @@ type Meaning struct {
 	Links   Links   // where an entry leads that has no link of its own
 	Section Section // where the Markdown and the HTML export show it beside the timeline
 	Event   string  // the CDEvents type it is exported as; "": none
+
+	Moment string // what it is called where a recording is played; "": nothing marks it there
 }
 
 // Call is what PagerDuty is asked because of an entry.
@@ -156,11 +158,11 @@ var table = map[Kind]Meaning{
 	KindRestoreState:     {Is: "a restore entered a state that is not its last; the details hold it"},
 	KindRestoreRefused:   {Is: "a restore was refused before anything was touched", Mark: "✋", Outside: true},
 	KindRestoreVerified: {Is: "a restore held", Mark: "✅", Outside: true,
-		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores, Event: serviceRolledBack},
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores, Event: serviceRolledBack, Moment: "Restored"},
 	KindRestoreReverted: {Is: "a restore did not work, and the container from before runs again", Mark: "↩️", Outside: true,
-		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores},
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores, Moment: "Restore reverted"},
 	KindRestoreFailed: {Is: "a restore ended where a person has to act", Mark: "🆘", Outside: true, Loud: true,
-		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores},
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Restores, Moment: "Restore failed"},
 	KindRestoreWaiting:     {Is: "a restore waits for an engine that does not answer", Mark: "⏳", Outside: true},
 	KindRestoreMended:      {Is: "a bot acted on a restore that was no longer its own, and that was put right", Mark: warning, Outside: true},
 	KindRestoreMendFailed:  {Is: "a bot acted on a restore that was no longer its own, and that could not be put right", Mark: warning, Outside: true},
@@ -174,11 +176,11 @@ var table = map[Kind]Meaning{
 	KindDiskFull:         {Is: "no snapshots are taken, since the engine's disk is too full", Mark: warning, Outside: true},
 	KindSnapshotsRebuilt: {Is: "the list of snapshots was rebuilt from what the engine holds"},
 
-	KindDeploy: {Is: "a container was replaced or changed", Section: Deploys, Event: serviceDeployed},
+	KindDeploy: {Is: "a container was replaced or changed", Section: Deploys, Event: serviceDeployed, Moment: "Deploy"},
 	KindDeployReturned: {Is: "what a restore had undone was deployed again", Mark: warning, Outside: true,
-		Section: Deploys, Event: serviceDeployed},
+		Section: Deploys, Event: serviceDeployed, Moment: "Deploy"},
 	KindDeployBack: {Is: "a deploy that is on hold came back", Mark: "⛔", Outside: true, Loud: true,
-		Call: CallNote, IfRefused: KindNoteFailed, Section: Deploys, Event: serviceDeployed},
+		Call: CallNote, IfRefused: KindNoteFailed, Section: Deploys, Event: serviceDeployed, Moment: "Deploy"},
 
 	KindHoldOn:         {Is: "what a restore has rolled back is on hold", Mark: "✋", Outside: true},
 	KindHoldReleased:   {Is: "a hold ended: somebody released it, or the deploy was brought back on purpose", Mark: "🔓", Outside: true},
@@ -200,12 +202,12 @@ var table = map[Kind]Meaning{
 
 	KindErrorsFalling: {Is: "errors fall after a restore", Mark: "📉"},
 	KindErrorsFlat: {Is: "after a restore, the error rate is back at its baseline", Mark: "✅", Loud: true,
-		Call: CallNote, IfRefused: KindNoteFailed},
+		Call: CallNote, IfRefused: KindNoteFailed, Moment: "Flat"},
 	KindErrorsNotFlat: {Is: "minutes after a restore, the error rate is still above its baseline", Mark: warning},
 	KindErrorsUnknown: {Is: "after a restore, it can't be told whether errors are flat; the summary says why", Mark: warning},
-	KindErrorsBack:    {Is: "errors were flat after a restore, and are no more", Mark: warning},
+	KindErrorsBack:    {Is: "errors were flat after a restore, and are no more", Mark: warning, Moment: "Errors are back"},
 
-	KindErrorsFlatAgain: {Is: "errors that were back after a restore are flat once more", Mark: "✅"},
+	KindErrorsFlatAgain: {Is: "errors that were back after a restore are flat once more", Mark: "✅", Moment: "Flat again"},
 
 	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},
@@ -224,11 +226,11 @@ var table = map[Kind]Meaning{
 	KindSigninRefused:     {Is: "somebody was refused at the console's door; the details say why", Links: ToTimeline},
 	KindSignedOut:         {Is: "a session in the console ended; the details say why", Links: ToTimeline},
 
-	KindPagerDutyTriggered:       {Is: "the incident was opened"},
+	KindPagerDutyTriggered:       {Is: "the incident was opened", Moment: "Alert"},
 	KindPagerDutyAcked:           {Is: "the incident was acknowledged", Mark: "👀"},
 	KindPagerDutyUnacked:         {Is: "the acknowledgement was taken back or ran out", Mark: "🚨"},
-	KindPagerDutyResolved:        {Is: "the incident was resolved", Mark: "✅"},
-	KindPagerDutyReopened:        {Is: "the incident was opened again", Mark: "🚨"},
+	KindPagerDutyResolved:        {Is: "the incident was resolved", Mark: "✅", Moment: "Resolved"},
+	KindPagerDutyReopened:        {Is: "the incident was opened again", Mark: "🚨", Moment: "Alert again"},
 	KindPagerDutyEscalated:       {Is: "the incident was escalated", Mark: "🚨"},
 	KindPagerDutyReassigned:      {Is: "the incident was given to others"},
 	KindPagerDutyDelegated:       {Is: "the incident was given to another escalation policy"},

@@ -39,7 +39,7 @@ type Sealed struct {
 	ID     string `json:"id"`
 	Chunks int    `json:"chunks"`
 	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"` // in hex, of the asciicast as it is exported
+	SHA256 string `json:"sha256"` // in hex, of what was recorded: an export adds marks to it
 }
 
 // Prove reads a timeline once and holds it against its signatures, its anchors and its incident. What it finds is in the

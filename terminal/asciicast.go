@@ -2,21 +2,26 @@ package terminal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/snapback/snapback/internal/asciicast"
 )
 
-// recorder writes a shell's output as asciicast v2: a JSON header, then one JSON event a line
-// (https://docs.asciinema.org/manual/asciicast/v2/). It is used by one goroutine.
+// recorder writes a shell's output as asciicast v3, as it comes. It is used by what shows the output and by what sets the size.
 type recorder struct {
 	store RecordingStore
 	id    string
 	start time.Time
 	now   func() time.Time
+
+	mu    sync.Mutex // guards all below
+	clock asciicast.Clock
 	seq   int
 	left  int64  // bytes that it may still hold
 	full  bool   // it has said that it ends here
@@ -28,10 +33,13 @@ func (r *recorder) begin(ctx context.Context, rec Recording, cols, rows int) err
 	if err := r.store.BeginRecording(ctx, rec); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
-	return r.append(ctx, map[string]any{
-		"version": 2, "width": cols, "height": rows, "timestamp": r.start.Unix(),
-		"title": "Shell in " + rec.Container, "env": map[string]string{"TERM": "xterm-256color"},
-	}, lastWords)
+	line, err := asciicast.Begin(asciicast.Header{
+		Term: asciicast.Term{Cols: cols, Rows: rows, Type: "xterm-256color"}, Timestamp: r.start.Unix(), Title: "Shell in " + rec.Container,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+	return r.append(ctx, line, lastWords)
 }
 
 // lastWords is what is kept free for the recording to say that it ends.
@@ -40,6 +48,8 @@ const lastWords = 1 << 10
 // write stores output before anybody is shown it. errFull, once, when there is no more room for it: the recording has said
 // so then, and what comes later is not in it.
 func (r *recorder) write(ctx context.Context, p []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.full {
 		return nil
 	}
@@ -49,37 +59,66 @@ func (r *recorder) write(ctx context.Context, p []byte) error {
 	if n == 0 {
 		return nil
 	}
-	return r.event(ctx, "o", strings.ToValidUTF8(string(buf[:n]), "\uFFFD"))
+	return r.event(ctx, asciicast.Output, strings.ToValidUTF8(string(buf[:n]), "\uFFFD"))
+}
+
+// resize notes another size of the window; what is written from then on is meant for it.
+func (r *recorder) resize(ctx context.Context, cols, rows int) error {
+	return r.note(ctx, asciicast.Resize, asciicast.Size(cols, rows))
+}
+
+// exit notes with which status the shell ended.
+func (r *recorder) exit(ctx context.Context, code int) error {
+	return r.note(ctx, asciicast.Exit, strconv.Itoa(code))
+}
+
+// note is not for output: one for which there is no room is left out without a word.
+func (r *recorder) note(ctx context.Context, code, data string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full {
+		return nil
+	}
+	before := r.clock
+	err := r.line(ctx, r.now().Sub(r.start), code, data, lastWords)
+	if errors.Is(err, errFull) {
+		r.clock, err = before, nil
+	}
+	return err
 }
 
 // errFull says that a recording has reached its limit.
 var errFull = errors.New("the recording has reached its limit")
 
+// event is called with mu held.
 func (r *recorder) event(ctx context.Context, code, data string) error {
-	line := []any{r.now().Sub(r.start).Seconds(), code, data}
-	err := r.append(ctx, line, lastWords)
+	before, at := r.clock, r.now().Sub(r.start)
+	err := r.line(ctx, at, code, data, lastWords)
 	if !errors.Is(err, errFull) {
 		return err
 	}
-	r.full = true
+	r.full, r.clock = true, before
 	const why = "The recording ends here, at its largest size. The shell went on."
-	at := line[0]
-	return errors.Join(errFull, r.append(ctx, []any{at, "m", why}, 0), r.append(ctx, []any{at, "o", "\r\n\x1b[0;7m" + why + "\x1b[0m\r\n"}, 0))
+	return errors.Join(errFull, r.line(ctx, at, asciicast.Marker, why, 0), r.line(ctx, at, asciicast.Output, "\r\n\x1b[0;7m"+why+"\x1b[0m\r\n", 0))
 }
 
-// append stores a line, unless that would leave less than reserve.
-func (r *recorder) append(ctx context.Context, line any, reserve int64) error {
-	b, err := json.Marshal(line)
+func (r *recorder) line(ctx context.Context, at time.Duration, code, data string, reserve int64) error {
+	line, err := r.clock.Line(at, code, data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
-	if r.left-int64(len(b))-1 < reserve {
+	return r.append(ctx, line, reserve)
+}
+
+// append stores a line, unless that would leave less than reserve.
+func (r *recorder) append(ctx context.Context, line []byte, reserve int64) error {
+	if r.left-int64(len(line)) < reserve {
 		return errFull
 	}
-	if err := r.store.AppendRecording(ctx, r.id, r.seq, append(b, '\n')); err != nil {
+	if err := r.store.AppendRecording(ctx, r.id, r.seq, line); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
-	r.left -= int64(len(b)) + 1
+	r.left -= int64(len(line))
 	r.seq++
 	return nil
 }

@@ -244,7 +244,8 @@ func (sh *shell) write(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case size := <-sh.size:
-			_ = sh.ex.Resize(ctx, size[0], size[1]) // cosmetic: a shell that just ended refuses
+			_ = sh.cast.resize(ctx, size[0], size[1]) // what can't be recorded is not shown either: see pump
+			_ = sh.ex.Resize(ctx, size[0], size[1])   // cosmetic: a shell that just ended refuses
 		case p := <-sh.in:
 			if _, err := sh.ex.Write(p); err != nil {
 				return
@@ -298,6 +299,7 @@ func (sh *shell) epitaph(ctx context.Context, cause error) string {
 	for range 20 {
 		code, ok, err := sh.ex.ExitCode(ctx)
 		if ok && err == nil && code != 126 {
+			_ = sh.cast.exit(ctx, code) // a session that has ended takes no more
 			return fmt.Sprintf("The shell exited with code %d.", code)
 		}
 		if ok || err != nil {

@@ -175,6 +175,11 @@ func TestWindowSizeReachesTheShell(t *testing.T) {
 	b := n.shell()
 	b.say(`{"type":"resize","cols":57,"rows":33}`)
 	within(t, time.Minute, "the new size is there", func() bool { b.typeIn("stty size\n"); return b.saw("33 57") })
+	b.typeIn("exit 7\n")
+	within(t, time.Minute, "the recording ends with the exit status", func() bool { return strings.HasSuffix(n.recording(), `,"x","7"]`+"\n") })
+	if cast := n.recording(); wantAsciicast(t, cast) == "" || !strings.Contains(cast, `,"r","57x33"]`) {
+		t.Errorf("the new size is not recorded:\n%s", cast)
+	}
 }
 
 func TestOutputIsRecordedAndInputIsNot(t *testing.T) {
@@ -206,17 +211,18 @@ func wantAsciicast(t *testing.T, cast string) (shown string) {
 	t.Helper()
 	lines := bufio.NewScanner(strings.NewReader(cast))
 	lines.Scan()
-	var head struct{ Version, Width, Height int }
-	if err := json.Unmarshal(lines.Bytes(), &head); err != nil || head.Version != 2 || head.Width != 80 || head.Height != 24 {
+	var head struct {
+		Version int
+		Term    struct{ Cols, Rows int }
+	}
+	if err := json.Unmarshal(lines.Bytes(), &head); err != nil || head.Version != 3 || head.Term.Cols != 80 || head.Term.Rows != 24 {
 		t.Errorf("header %s: %v", lines.Text(), err)
 	}
-	last := -1.0
 	for lines.Scan() {
 		var event []any
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil || len(event) != 3 || event[0].(float64) < last {
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil || len(event) != 3 || event[0].(float64) < 0 {
 			t.Fatalf("event %s: %v", lines.Text(), err)
 		}
-		last = event[0].(float64)
 		if event[1] == "o" {
 			shown += event[2].(string)
 		}

@@ -121,7 +121,7 @@ type ShellRecord struct {
 	SeenAt      time.Time // the bot that holds the shell says at intervals that it still does
 }
 
-// Recording is the head of an asciicast v2 recording; its text is appended in chunks.
+// Recording is the head of an asciicast v3 recording; its text is appended in chunks.
 type Recording struct {
 	ID         string
 	SessionID  string

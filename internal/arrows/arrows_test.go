@@ -17,7 +17,7 @@ const module = "github.com/snapback/snapback/"
 // speaks to the world outside knows the domain and not each other; the program wires them. A package that is not here
 // needs a line, which is where to think about its place.
 const arrows = `
-incidents:               internal/outside
+incidents:               internal/asciicast internal/outside
 incidents/flat:          incidents
 incidents/flat/chart:    incidents/flat internal/outside
 incidents/flat/picture:  incidents incidents/flat incidents/flat/chart
@@ -32,7 +32,7 @@ snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sea
 snapshot/watch:          snapshot incidents
 snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
-terminal:                access incidents internal/assets internal/limit internal/refusals internal/site internal/webpage
+terminal:                access incidents internal/asciicast internal/assets internal/limit internal/refusals internal/site internal/webpage
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
@@ -50,6 +50,7 @@ cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapsh
 cmd/snapback:            internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
 cmd/snapback-demo:       internal/demo
 
+internal/asciicast:
 internal/assets:
 internal/keyring:
 internal/limit:
@@ -102,6 +103,7 @@ github.com/klauspost/:    internal/volumetar
 github.com/chromedp/:     internal/browsertest
 github.com/google/:       snapshot/internal/snapshottest
 gonum.org/:               incidents/flat
+go.yaml.in/:             cmd/snapback
 golang.org/x/:            *
 `
 
