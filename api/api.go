@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/limit"
 )
 
@@ -33,8 +34,8 @@ type Config struct {
 	// TrustedProxies are those whose X-Forwarded-For says who asks, for limits and logs; nil: the peer itself is the source.
 	TrustedProxies []netip.Prefix
 
-	// SpoolDir is where large answers are kept, encrypted, until they are sent; "": the system's temporary folder.
-	SpoolDir string
+	// Downloads sends post-mortems, also for others than the API; nil: one of its own, which keeps them in the system's temporary folder.
+	Downloads *download.Desk
 
 	// MaxWait is how long a request waits for a restore before it is answered 202; 0: 5 minutes.
 	MaxWait time.Duration
@@ -49,7 +50,6 @@ type API struct {
 	limiter *limit.Limiter[netip.Prefix] // of refusals
 	lookUps chan struct{}                // holds one for every token that is being looked up
 	ready   readiness
-	exports exports
 }
 
 // New makes an API.
@@ -60,10 +60,13 @@ func New(c Config, d Deps) *API {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics()
 	}
+	if c.Downloads == nil {
+		c.Downloads = download.NewDesk("")
+	}
 	if c.MaxWait == 0 {
 		c.MaxWait = 5 * time.Minute
 	}
-	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: limit.New[netip.Prefix](refusalRefill, refusalBurst, maxSources), lookUps: make(chan struct{}, maxLookUps), exports: newExports()}
+	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: limit.New[netip.Prefix](refusalRefill, refusalBurst, maxSources), lookUps: make(chan struct{}, maxLookUps)}
 }
 
 // Handler answers everything that is reached from outside.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/internal/download"
 )
 
 // pipes is a listener without a network, whose time is that of synctest.
@@ -83,7 +84,7 @@ const zipped = "/incidents/4711/export?format=zip"
 func TestASlowExportIsNotCutWhileItMoves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, func(w *world, c *api.Config) { w.shown, c.SpoolDir = noise(1<<20), t.TempDir() })
+		b := setup(t, func(w *world, c *api.Config) { w.shown, c.Downloads = noise(1<<20), download.NewDesk(t.TempDir()) })
 		began := time.Now()
 		_, resp := b.listen(t).ask(t, zipped)
 		var doc bytes.Buffer
@@ -107,7 +108,7 @@ func TestASlowExportIsNotCutWhileItMoves(t *testing.T) {
 func TestAnExportThatNobodyReadsEndsAndFreesItsPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, func(w *world, c *api.Config) { w.shown, c.SpoolDir = noise(1<<20), t.TempDir() })
+		b := setup(t, func(w *world, c *api.Config) { w.shown, c.Downloads = noise(1<<20), download.NewDesk(t.TempDir()) })
 		p := b.listen(t)
 		var stalled []*http.Response
 		for range 8 {
@@ -144,7 +145,7 @@ func wantOK(t *testing.T, resp *http.Response) {
 func TestAnExportLeavesNothingOnTheDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	b := setup(t, func(w *world, c *api.Config) { w.shown, c.SpoolDir = []byte("a password"), dir })
+	b := setup(t, func(w *world, c *api.Config) { w.shown, c.Downloads = []byte("a password"), download.NewDesk(dir) })
 	wantStatus(t, b.do(t, request{path: zipped}), http.StatusOK)
 	head := b.do(t, request{method: http.MethodHead, path: "/incidents/4711/export?format=md"})
 	if head.Code != http.StatusOK || head.Header().Get("Content-Length") == "" || head.Body.Len() > 0 {
@@ -153,6 +154,6 @@ func TestAnExportLeavesNothingOnTheDisk(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
-	b = setup(t, func(_ *world, c *api.Config) { c.SpoolDir = dir + "/none" })
+	b = setup(t, func(_ *world, c *api.Config) { c.Downloads = download.NewDesk(dir + "/none") })
 	wantStatus(t, b.do(t, request{path: zipped}), http.StatusInternalServerError)
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/recovery"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -32,7 +32,7 @@ type Deps struct {
 	Incidents   Incidents
 	Errors      Errors
 	Pictures    Pictures
-	Exporter    Exporter
+	Exporter    download.Exporter
 	Prover      Prover
 	Access      Access
 	Terminals   TerminalLinks
@@ -110,13 +110,6 @@ type Incidents interface {
 	EntriesBefore(ctx context.Context, incident, before int64, limit int) ([]incidents.Entry, error)
 	// Record appends an entry and returns it sealed.
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
-}
-
-// Exporter writes a post-mortem, without having all of it in memory. What it wrote before an error is thrown away. format
-// is one that incidents.FindFormat knows; with recordings, it holds what the incident's shells have shown, where the
-// format can.
-type Exporter interface {
-	Export(ctx context.Context, w io.Writer, format string, incident incidents.Incident, recordings bool) error
 }
 
 // Prover says whether a timeline, its incident and its recordings are what was written; incident 0 is what happened outside

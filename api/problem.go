@@ -10,6 +10,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/refusals"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -90,9 +91,9 @@ var (
 			Detail: "The restore failed, and so did putting the container from before back. A person has to look."},
 		{Err: access.ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many_terminals",
 			Detail: "Too many terminals are open. End one first."},
-		{Err: errExportsBusy, Status: http.StatusServiceUnavailable, Code: "exports_busy",
+		{Err: download.ErrBusy, Status: http.StatusServiceUnavailable, Code: "exports_busy",
 			Detail: "Many exports are under way. Try again in a moment."},
-		{Err: errNoRoom, Status: http.StatusServiceUnavailable, Code: "no_room",
+		{Err: download.ErrNoRoom, Status: http.StatusServiceUnavailable, Code: "no_room",
 			Detail: "The disk of SNAPBACK_DATA_DIR has no room for the export. Nothing was sent; make room, and try again."},
 		{Err: access.ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure",
 			Detail: "Slack or PagerDuty does not tell who may. Nothing was done; try again in a minute."},

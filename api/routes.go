@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/download"
 )
 
 // handler answers, or returns why not.
@@ -54,13 +55,13 @@ func (a *API) routes() []route {
 		{method: "GET", pattern: "/incidents", scopes: []access.Scope{access.ReadIncidents}, handle: a.listIncidents, limit: quick},
 		{method: "GET", pattern: "/incidents/{id}", scopes: []access.Scope{access.ReadIncidents}, handle: a.getIncident, limit: quick},
 		{method: "GET", pattern: "/incidents/{id}/timeline", scopes: []access.Scope{access.ReadIncidents}, handle: a.incidentTimeline, limit: quick},
-		{method: "GET", pattern: "/incidents/{id}/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveIncident, limit: exportLimit},
-		{method: "GET", pattern: "/incidents/{id}/export", scopes: []access.Scope{access.ReadIncidents}, handle: a.exportIncident, limit: exportLimit},
+		{method: "GET", pattern: "/incidents/{id}/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveIncident, limit: download.Limit},
+		{method: "GET", pattern: "/incidents/{id}/export", scopes: []access.Scope{access.ReadIncidents}, handle: a.exportIncident, limit: download.Limit},
 		{method: "GET", pattern: "/incidents/{id}/chart", scopes: []access.Scope{access.ReadIncidents}, handle: a.incidentChart, limit: quick},
 		{method: "POST", pattern: "/incidents/{id}/notes", scopes: []access.Scope{access.WriteIncidents}, handle: a.addNote, limit: quick, once: true},
 		{method: "POST", pattern: "/incidents/{id}/terminal-links", scopes: []access.Scope{access.TerminalScope}, handle: a.mintLink, limit: quick, once: true, secret: true},
 		{method: "GET", pattern: "/timeline", scopes: []access.Scope{access.ReadIncidents}, handle: a.looseTimeline, limit: quick},
-		{method: "GET", pattern: "/timeline/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveLoose, limit: exportLimit},
+		{method: "GET", pattern: "/timeline/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveLoose, limit: download.Limit},
 		{method: "POST", pattern: "/webhooks/pagerduty", handle: a.receivePagerDuty, limit: webhookLimit},
 		{method: "GET", pattern: "/openapi.json", handle: a.openAPI, limit: quick},
 		{method: "GET", pattern: "/healthz", handle: a.healthz, limit: quick, health: true},

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/limit"
 	"github.com/snapback/snapback/internal/webpage"
 )
@@ -20,6 +21,8 @@ type Config struct {
 	Data       Data
 	Restorer   Restorer
 	Timeline   Timeline
+	Exporter   download.Exporter
+	Downloads  *download.Desk
 
 	Engine func(context.Context) error // says why the engine does not answer; nil: nobody asks
 	Every  time.Duration               // how often what is shown is looked up while somebody looks; 0: 3 s
@@ -104,6 +107,7 @@ func (c *Console) Handler() http.Handler {
 		{Method: "GET", Path: "/console/offer", Serve: webpage.SameOrigin(c.known(c.offer))},
 		{Method: "POST", Path: "/console/restore", Serve: c.fromHere(c.known(c.restore))},
 		{Method: "POST", Path: "/console/undo", Serve: c.fromHere(c.known(c.undo))},
+		{Method: "GET", Path: "/console/export", Serve: webpage.SameOrigin(c.known(c.export))},
 		{Method: "POST", Path: "/console/acknowledge", Serve: c.fromHere(c.known(c.acknowledge))},
 		{Method: "POST", Path: "/console/resolve", Serve: c.fromHere(c.known(c.resolve))},
 		{Method: "POST", Path: "/console/note", Serve: c.fromHere(c.known(c.note))},

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +23,7 @@ import (
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/console"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
@@ -67,10 +70,15 @@ func newHouse(t *testing.T) *house {
 	testkit.OK(t, err)
 	h.url, h.origin = at.String(), "http://localhost:"+at.Port()
 	guard := access.New(access.Config{Slack: h, People: h.db, Messages: h.db, Containers: h, Rota: h, Channel: "C0OPS", Now: h.clock})
-	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: testkit.Ring(t), Accounts: guard, Timeline: h.db, Now: h.clock})
+	ring := testkit.Ring(t)
+	noted, err := incidents.OpenAnchors(filepath.Join(t.TempDir(), "anchors"), ring, slog.New(slog.DiscardHandler))
+	testkit.OK(t, err)
+	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: ring, Accounts: guard, Timeline: h.db, Now: h.clock})
 	testkit.OK(t, err)
 	h.console, err = console.New(console.Config{
-		Door: h.door, Access: guard, Containers: h, Data: h.db, Restorer: h, Timeline: h.db, Engine: h.ping, Every: 50 * time.Millisecond, Now: h.clock,
+		Door: h.door, Access: guard, Containers: h, Data: h.db, Restorer: h, Timeline: h.db, Engine: h.ping,
+		Exporter: incidents.Evidence{Timelines: h.db, Recorded: store.NewTerminalStore(h.db.Pool(), ring), Keys: ring, Anchors: noted, Zone: time.UTC}, Downloads: download.NewDesk(t.TempDir()),
+		Every: 50 * time.Millisecond, Now: h.clock,
 	})
 	testkit.OK(t, err)
 	srv.Start()

@@ -14,6 +14,7 @@ import (
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/store"
 )
@@ -28,7 +29,7 @@ func TestFiveExportsAtOnceTakeLittleMemory(t *testing.T) {
 		testkit.OK(t, v.Recorded.(*store.TerminalStore).AppendRecording(t.Context(), "ONE", seq, chunk))
 	}
 	const token = "a-token-that-is-long-enough"
-	web := api.New(api.Config{BootstrapToken: token, SpoolDir: t.TempDir()}, api.Deps{Incidents: v.db, Exporter: v.Evidence})
+	web := api.New(api.Config{BootstrapToken: token, Downloads: download.NewDesk(t.TempDir())}, api.Deps{Incidents: v.db, Exporter: v.Evidence})
 	srv := httptest.NewServer(web.Handler())
 	defer srv.Close()
 	c, err := client.New(srv.URL, token)

@@ -24,6 +24,7 @@ import (
 	"github.com/snapback/snapback/incidents/flat/picture"
 	"github.com/snapback/snapback/incidents/flat/prometheus"
 	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
@@ -211,6 +212,14 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
 	}
 
+	// Post-mortems.
+	noted, err := incidents.OpenAnchors(filepath.Join(c.DataDir, "anchors"), keys, log)
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
+	}
+	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone, Pictures: pictures}
+	downloads := download.NewDesk(c.DataDir)
+
 	// The console's door.
 	door, err := signin.New(signin.Config{
 		PublicURL: c.PublicURL, Store: db, Ring: keys, Accounts: guard, Timeline: db, Idle: c.SigninIdle, Life: c.SigninLife, Zone: c.Zone, Logger: log,
@@ -218,7 +227,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
 	}
-	bookmark, err := console.New(console.Config{Door: door, Access: guard, Containers: fleet, Data: db, Restorer: restorer, Timeline: db, Engine: engine.Ready, Logger: log})
+	bookmark, err := console.New(console.Config{
+		Door: door, Access: guard, Containers: fleet, Data: db, Restorer: restorer, Timeline: db, Exporter: evidence, Downloads: downloads,
+		Engine: engine.Ready, Logger: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -234,19 +246,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
 	}
 
-	noted, err := incidents.OpenAnchors(filepath.Join(c.DataDir, "anchors"), keys, log)
-	if err != nil {
-		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
-	}
-	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone, Pictures: pictures}
-
 	// The API, with the others' handlers beside its own.
 	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ready}}
 	if c.SlackAppToken != "" {
 		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
 	}
 	web := api.New(api.Config{
-		Logger: log, Metrics: requests, BootstrapToken: c.APIToken, SpoolDir: c.DataDir, TrustedProxies: c.TrustedProxies,
+		Logger: log, Metrics: requests, BootstrapToken: c.APIToken, Downloads: downloads, TrustedProxies: c.TrustedProxies,
 		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler(), "/{$}": bookmark.Handler(), "/console/": bookmark.Handler()},
 		LimitThemselves: []string{"/t", "/t/", "/{$}", "/console/"},
 	}, api.Deps{

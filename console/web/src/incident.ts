@@ -22,8 +22,29 @@ export function open(state: NightState): void {
   send = make("button", { type: "button", class: "plain", click: () => note(state) }, "Add note") as HTMLButtonElement;
   form = make("div", { class: "note-form", hidden: true }, field, send);
   drawn = "";
-  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")), parts.banner, parts.head, parts.acts, form, parts.list, parts.looked);
+  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")), parts.banner, parts.head, parts.acts, form, parts.list, postMortem(state.id), parts.looked);
   draw(state);
+}
+
+// forms are those of a post-mortem that can be saved.
+const forms = { md: "Markdown", html: "HTML", json: "JSON", cdevents: "CDEvents", zip: "ZIP" };
+
+// postMortem is on every incident's page: it can be read and saved while the incident is still open.
+function postMortem(id: number): HTMLElement {
+  return make("section", { class: "post-mortem" },
+    make("h2", {}, "Post-mortem"),
+    make("a", { class: "back", href: `#/i/${id}/post-mortem` }, "Read it here"),
+    make("p", { class: "forms" }, ...Object.entries(forms).map(([form, name]) =>
+      make("a", { href: `/console/export?incident=${id}&format=${form}`, download: "", "aria-label": `Save as ${name}` }, name))));
+}
+
+// read shows the post-mortem in a frame: nothing in it runs, and it can reach nothing of the page.
+export function read(id: number): void {
+  const making = make("p", { class: "empty", role: "status" }, "Making the post-mortem…");
+  const frame = make("iframe", {
+    class: "paper", title: "Post-mortem", sandbox: "allow-popups allow-popups-to-escape-sandbox", src: `/console/export?incident=${id}&read`, load: () => making.remove(),
+  });
+  view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), make("h1", { class: "name" }, "Post-mortem"), making, frame);
 }
 
 export function draw(state: NightState): void {

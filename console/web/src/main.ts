@@ -22,8 +22,10 @@ const ends: Record<string, string> = {
 function inside(): void {
   leave?.();
   const key = /^#\/c\/(.+)$/.exec(location.hash)?.[1];
+  const read = /^#\/i\/(\d+)\/post-mortem$/.exec(location.hash)?.[1];
   const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
   if (key) container(decoded(key));
+  else if (read) reading(Number(read));
   else if (id) incident(Number(id));
   else everything();
   scrollTo(0, 0);
@@ -61,6 +63,12 @@ function incident(id: number): void {
   const state: night.NightState = { id, ...fresh(), seen: "", problem: "", asked: "" };
   night.open(state);
   stay(`?incident=${id}`, state, () => night.draw(state), (v) => { state.night = v as Night; });
+}
+
+// reading shows a post-mortem, which stands still.
+function reading(id: number): void {
+  night.read(id);
+  leave = () => { leave = undefined; };
 }
 
 // stay keeps what is shown as the server has it, until somebody goes elsewhere.

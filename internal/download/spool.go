@@ -1,4 +1,4 @@
-package api
+package download
 
 import (
 	"bufio"
@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
@@ -59,7 +60,7 @@ func (s *spool) stream() cipher.Stream {
 	return cipher.NewCTR(block, make([]byte, aes.BlockSize))
 }
 
-// Write returns an error that wraps errNoRoom before the disk is full.
+// Write returns an error that wraps ErrNoRoom before the disk is full.
 func (s *spool) Write(p []byte) (int, error) {
 	if s.size >= s.next {
 		if err := s.checkRoom(); err != nil {
@@ -71,7 +72,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	s.sum.Write(p[:n])
 	s.size += int64(n)
 	if errors.Is(err, syscall.ENOSPC) {
-		err = fmt.Errorf("%w: %w", errNoRoom, err)
+		err = fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return n, err
 }
@@ -82,7 +83,7 @@ func (s *spool) checkRoom() error {
 		return fmt.Errorf("looking at the disk: %w", err)
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < roomLeft+roomChecked {
-		return fmt.Errorf("%w: %d MiB are left", errNoRoom, free>>20)
+		return fmt.Errorf("%w: %d MiB are left", ErrNoRoom, free>>20)
 	}
 	return nil
 }
@@ -97,7 +98,7 @@ func (s *spool) send(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("spooling: %w", err)
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(s.size))
-	w.Header().Set("Repr-Digest", digestHeader(s.sum.Sum(nil)))
+	w.Header().Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(s.sum.Sum(nil))+":")
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
 		return nil
@@ -112,14 +113,14 @@ func (s *spool) copy(w http.ResponseWriter) error {
 		if n > 0 {
 			limitWrite(w, sendPatience)
 			if _, err := w.Write(piece[:n]); err != nil {
-				return fmt.Errorf("%w: %w", errCut, err)
+				return fmt.Errorf("%w: %w", ErrCut, err)
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w: reading the spool: %w", errCut, err)
+			return fmt.Errorf("%w: reading the spool: %w", ErrCut, err)
 		}
 	}
 }
