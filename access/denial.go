@@ -12,6 +12,8 @@ var (
 	ErrResolved   = errors.New("the incident is resolved")
 	ErrNotEnabled = errors.New("the container does not carry the label snapback.enable=true")
 	ErrTooMany    = errors.New("too many terminals are open")
+	ErrSignedOut  = errors.New("nobody is signed in to the console")
+	ErrProve      = errors.New("the passkey has to be asked for again")
 )
 
 // Why is why somebody may not.

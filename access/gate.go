@@ -26,12 +26,16 @@ type Gate struct {
 	Incidents  Incidents
 	Containers Containers
 	Tokens     Tokens
+	Consoles   Consoles // nil: there is no console
 }
 
 // Check returns nil, ErrResolved, ErrNotEnabled, ErrDenied, ErrUnsure when nothing but the person's permission could not be
 // found out, or another error where it could not find out. A container that is being replaced has no labels to ask, and a
-// session outlives that.
+// session outlives that. Of a terminal that was opened in the console it returns ErrSignedOut, and never ErrResolved.
 func (g *Gate) Check(ctx context.Context, v Grant) error {
+	if v.Person.Via.Console != "" {
+		return g.fromConsole(ctx, v)
+	}
 	in, err := g.Incidents.Incident(ctx, v.IncidentID)
 	if err != nil {
 		return err

@@ -30,12 +30,13 @@ type Holder struct {
 }
 
 // Via is how a person came by a terminal, which is what their permission hangs on for as long as it lasts: the Slack channel
-// of their tap, or the API token that asked.
+// of their tap, the API token that asked, or the session of the console that they are in.
 type Via struct {
 	Channel string `json:"channel,omitempty"` // of the container's alerts, where a token has named somebody
 	Tap     string `json:"tap,omitempty"`     // leads to the message that was tapped; "" when it can't be named
 	TokenID string `json:"token_id,omitempty"`
-	Token   string `json:"token,omitempty"` // its name
+	Token   string `json:"token,omitempty"`   // its name
+	Console string `json:"console,omitempty"` // the session of the console
 }
 
 // Key tells people apart; an API token's person has but a name.

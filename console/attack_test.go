@@ -191,7 +191,7 @@ func TestRequestsOfOtherPagesDoNothing(t *testing.T) {
 	} {
 		v.header = headers
 		h.later(time.Minute) // or their refusals would not be explained any more
-		for _, path := range []string{"/console/signout", "/console/signin/begin", "/console/signin/finish", "/console/register/begin", "/console/register/finish", "/console/prove/begin"} {
+		for _, path := range []string{"/console/signout", "/console/signin/begin", "/console/signin/finish", "/console/register/begin", "/console/register/finish", "/console/prove/begin", "/console/terminal"} {
 			if status, code, _ := v.ask("POST", path, envelope{}); code != "origin" || status != http.StatusForbidden {
 				t.Errorf("%s, %s: %d %s", path, name, status, code)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/limit"
+	"github.com/snapback/snapback/internal/site"
 	"github.com/snapback/snapback/internal/webpage"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	Timeline   Timeline
 	Exporter   download.Exporter
 	Downloads  *download.Desk
+	Terminals  Terminals
 
 	Engine func(context.Context) error // says why the engine does not answer; nil: nobody asks
 	Every  time.Duration               // how often what is shown is looked up while somebody looks; 0: 3 s
@@ -61,17 +63,19 @@ func New(c Config) (*Console, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	front, err := webpage.OpenFront(dist, "web/dist")
-	site := c.Door.Site()
 	background, cancel := context.WithCancelCause(context.Background())
 	return &Console{
-		background: background, cancel: cancel,
-		web: webpage.Page{
-			Origin: site.Origin, Secure: site.Secure, Cookie: "snapback-console",
-			Powers: "publickey-credentials-get=(self), publickey-credentials-create=(self)",
-		},
+		background: background, cancel: cancel, web: pageAt(c.Door.Site()),
 		Config: c, refusals: limit.New[netip.Prefix](2*time.Second, refusalBurst, maxSources), front: front,
 		streams: streams{of: map[string][]*opened{}},
 	}, err
+}
+
+func pageAt(at site.Site) webpage.Page {
+	return webpage.Page{
+		Origin: at.Origin, Secure: at.Secure, Cookie: "snapback-console",
+		Powers: "publickey-credentials-get=(self), publickey-credentials-create=(self)",
+	}
 }
 
 // Stop ends what is live, so that the server can stop. Browsers come back by themselves. It can be called twice.
@@ -105,6 +109,7 @@ func (c *Console) Handler() http.Handler {
 		{Method: "GET", Path: "/console/live", Serve: webpage.SameOrigin(c.open(c.live))},
 		{Method: "GET", Path: "/console/container", Serve: webpage.SameOrigin(c.known(c.container))},
 		{Method: "GET", Path: "/console/offer", Serve: webpage.SameOrigin(c.known(c.offer))},
+		{Method: "POST", Path: "/console/terminal", Serve: c.fromHere(c.known(c.terminal))},
 		{Method: "POST", Path: "/console/restore", Serve: c.fromHere(c.known(c.restore))},
 		{Method: "POST", Path: "/console/undo", Serve: c.fromHere(c.known(c.undo))},
 		{Method: "GET", Path: "/console/export", Serve: webpage.SameOrigin(c.known(c.export))},

@@ -150,6 +150,10 @@ func (c *Console) refusal(ctx context.Context, s signin.Session, one snapshot.Co
 // within is the incident within which somebody may do what they want with a container: the newest of its services for which they may.
 // Outside of any they may as well, where the labels permit it. When they may for none, it is the newest, with why not.
 func (c *Console) within(ctx context.Context, s signin.Session, one snapshot.Container) (incidents.Incident, error) {
+	return c.withinFor(ctx, s, one, false)
+}
+
+func (c *Console) withinFor(ctx context.Context, s signin.Session, one snapshot.Container, shell bool) (incidents.Incident, error) {
 	open, err := c.incidentsOf(ctx, one)
 	if err != nil {
 		return incidents.Incident{}, err
@@ -159,7 +163,9 @@ func (c *Console) within(ctx context.Context, s signin.Session, one snapshot.Con
 	}
 	var why error
 	for _, in := range open {
-		err := c.Access.MayFromConsole(ctx, wishOf(s, one, in))
+		wish := wishOf(s, one, in)
+		wish.Shell = shell
+		err := c.Access.MayFromConsole(ctx, wish)
 		if err == nil {
 			return in, nil
 		}

@@ -99,6 +99,9 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	if err := c.Door.End(r.Context(), s, signin.SignedOut); err != nil {
 		return err
 	}
+	if err := c.Terminals.Unseat(r.Context(), s.ID); err != nil {
+		c.Logger.Error("terminals of a session that is over go on for some seconds", "session", s.ID, "err", err)
+	}
 	c.web.DropCookie(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil

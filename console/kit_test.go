@@ -51,6 +51,8 @@ type house struct {
 	engine     func(context.Context) error
 	offers     func(context.Context) ([]restore.Offer, error)
 	asked      []restore.Ask
+	seats      []access.Grant // what terminals were asked for
+	unseated   []string       // sessions whose terminals were ended
 }
 
 func newHouse(t *testing.T) *house {
@@ -76,7 +78,7 @@ func newHouse(t *testing.T) *house {
 	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: ring, Accounts: guard, Timeline: h.db, Now: h.clock})
 	testkit.OK(t, err)
 	h.console, err = console.New(console.Config{
-		Door: h.door, Access: guard, Containers: h, Data: h.db, Restorer: h, Timeline: h.db, Engine: h.ping,
+		Door: h.door, Access: guard, Containers: h, Data: h.db, Restorer: h, Timeline: h.db, Terminals: h, Engine: h.ping,
 		Exporter: incidents.Evidence{Timelines: h.db, Recorded: store.NewTerminalStore(h.db.Pool(), ring), Keys: ring, Anchors: noted, Zone: time.UTC}, Downloads: download.NewDesk(t.TempDir()),
 		Every: 50 * time.Millisecond, Now: h.clock,
 	})

@@ -211,7 +211,7 @@ var table = map[Kind]Meaning{
 
 	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},
-	KindTerminalOpened:    {Is: "a terminal link was opened", Links: ToTimeline},
+	KindTerminalOpened:    {Is: "a terminal was opened, by a link or in the console", Links: ToTimeline},
 	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
 	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
 	KindTerminalCastFull:  {Is: "a shell's recording ends at its largest size; the shell goes on", Links: ToTimeline},

@@ -174,7 +174,16 @@ func scanConsoleSession(row pgx.CollectableRow) (s signin.Session, err error) {
 
 // SessionByCookie implements signin.Store.
 func (db *DB) SessionByCookie(ctx context.Context, cookieHash []byte) (signin.Session, error) {
-	rows, err := db.pool.Query(ctx, consoleSessions+`WHERE s.cookie_hash = $1`, cookieHash)
+	return db.consoleSession(ctx, `WHERE s.cookie_hash = $1`, cookieHash)
+}
+
+// SessionByID implements signin.Store.
+func (db *DB) SessionByID(ctx context.Context, id string) (signin.Session, error) {
+	return db.consoleSession(ctx, `WHERE s.id = $1`, id)
+}
+
+func (db *DB) consoleSession(ctx context.Context, where string, arg any) (signin.Session, error) {
+	rows, err := db.pool.Query(ctx, consoleSessions+where, arg)
 	if err != nil {
 		return signin.Session{}, away(err)
 	}

@@ -157,13 +157,19 @@ func (s *TerminalStore) SessionByCookie(ctx context.Context, cookieHash []byte) 
 		pgx.NamedArgs{"hash": cookieHash})
 }
 
-// Touch notes when the person last did something, never backwards, and returns the session. The zero time only reads.
+// Touch notes when the person last did something, never backwards, and returns the session. The zero time only reads. Whoever does
+// something in a terminal that they have opened in the console does it in the console.
 func (s *TerminalStore) Touch(ctx context.Context, id string, at time.Time) (terminal.Session, error) {
 	if at.IsZero() {
 		return s.session(ctx, `SELECT `+sessionColumns+` FROM terminal_sessions WHERE id = @id`, pgx.NamedArgs{"id": id})
 	}
-	return s.session(ctx, `UPDATE terminal_sessions SET last_seen_at = greatest(last_seen_at, @at) WHERE id = @id
-		RETURNING `+sessionColumns, pgx.NamedArgs{"id": id, "at": at})
+	return s.session(ctx, `
+		WITH touched AS (UPDATE terminal_sessions SET last_seen_at = greatest(last_seen_at, @at) WHERE id = @id RETURNING *),
+		seat AS (
+			UPDATE console_sessions SET last_seen_at = greatest(last_seen_at, @at)
+			WHERE id = (SELECT console_session FROM touched) AND ended_at IS NULL
+		)
+		SELECT `+sessionColumns+` FROM touched`, pgx.NamedArgs{"id": id, "at": at})
 }
 
 // End ends a session once; of several callers, the first hears true.

@@ -43,7 +43,12 @@ func (n *night) connect(id string, have http.Header) *browser {
 // connectAs is a page that has been here before.
 func (n *night) connectAs(by, id string, have http.Header) *browser {
 	n.t.Helper()
-	b := &browser{t: n.t, conn: n.dialAs(by, have), by: by}
+	return n.listenTo(n.dialAs(by, have), by, id)
+}
+
+func (n *night) listenTo(conn *websocket.Conn, by, id string) *browser {
+	n.t.Helper()
+	b := &browser{t: n.t, conn: conn, by: by}
 	b.say(fmt.Sprintf(`{"type":"hello","session":%q,"by":%q}`, id, by))
 	done := make(chan struct{})
 	go func() {

@@ -1,6 +1,8 @@
 // Package terminal opens a terminal for somebody who was paged: a signed link, good once and for minutes, buys a
 // session in a browser that shows a container's logs and, where allowed, a shell in it.
 //
+// Somebody who is signed in to the console needs no link: their session is opened there, and over with the console's at the latest.
+//
 // A link becomes a session by one POST that follows a tap; looking at the link changes nothing:
 //
 //	minted ──tap──▶ session: open ──▶ ended (ended, idle, expired, resolved, not enabled, not allowed, not recorded)

@@ -33,6 +33,8 @@ func (g *gate) refuse(err error) { g.refusal.Store(&err) }
 
 func (g *gate) allow() { g.refusal.Store(nil) }
 
+func (g *gate) CheckShell(ctx context.Context, v access.Grant) error { return g.Check(ctx, v) }
+
 func (g *gate) Check(context.Context, access.Grant) error {
 	g.asked.Add(1)
 	defer func() {

@@ -96,7 +96,9 @@ func (s *Service) postEnd(w http.ResponseWriter, r *http.Request) error {
 	if err := s.end(r.Context(), sess, ReasonTapped); err != nil {
 		return err
 	}
-	s.page.DropCookie(w)
+	if !sess.seated() {
+		s.page.DropCookie(w)
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -122,23 +124,27 @@ type sessionView struct {
 	ExpiresAt time.Time   `json:"expires_at"`
 	IdleAfter int         `json:"idle_after"` // seconds
 	Wire      *try        `json:"wire,omitempty"`
+	Key       string      `json:"key,omitempty"` // of a session that was opened in the console: the container's there
 }
 
 func (s *Service) view(sess Session) sessionView {
-	return sessionView{
+	v := sessionView{
 		ID: sess.ID, Person: sess.Person.Name, Container: sess.Name, Incident: sess.IncidentID, Mode: sess.Mode,
 		ExpiresAt: sess.ExpiresAt, IdleAfter: int(s.cfg.Idle.Seconds()),
 	}
+	if sess.seated() {
+		v.Key = sess.Container
+	}
+	return v
 }
 
-// current is the open session of the request's cookie: ErrNoSession, or an error that says why it is over.
+// current is the open session that a request names, or that its cookie stands for: ErrNoSession, or an error that says why it is over.
 func (s *Service) current(r *http.Request) (Session, error) {
-	cookie := s.page.CookieOf(r)
-	if cookie == "" {
-		return Session{}, ErrNoSession
-	}
 	asked := s.now()
-	sess, err := s.cfg.Store.SessionByCookie(r.Context(), hash(cookie))
+	sess, err := s.seat(r)
+	if errors.Is(err, ErrNoSession) {
+		sess, err = s.linked(r)
+	}
 	if err != nil {
 		return Session{}, err
 	}
@@ -146,4 +152,13 @@ func (s *Service) current(r *http.Request) (Session, error) {
 		return Session{}, ErrSessionOver
 	}
 	return sess, nil
+}
+
+// linked is the session of the request's own cookie, which a link has bought.
+func (s *Service) linked(r *http.Request) (Session, error) {
+	cookie := s.page.CookieOf(r)
+	if cookie == "" {
+		return Session{}, ErrNoSession
+	}
+	return s.cfg.Store.SessionByCookie(r.Context(), hash(cookie))
 }

@@ -65,12 +65,20 @@ func (s *Service) record(ctx context.Context, g access.Grant, kind incidents.Kin
 	}
 	_, err = s.cfg.Timeline.Record(ctx, incidents.Entry{
 		IncidentID: g.IncidentID, Kind: kind, Summary: summary, Details: doc,
-		Actor: g.Person.Actor(), Source: incidents.Source{System: "snapback", URL: g.Person.Via.Tap},
+		Actor: g.Person.Actor(), Source: sourceOf(g.Person.Via),
 	})
 	if err != nil {
 		return fmt.Errorf("recording %s on the timeline: %w", kind, err)
 	}
 	return nil
+}
+
+// sourceOf says where somebody has done what they do in a terminal.
+func sourceOf(via access.Via) incidents.Source {
+	if via.Console != "" {
+		return incidents.Source{System: "console"}
+	}
+	return incidents.Source{System: "snapback", URL: via.Tap}
 }
 
 // redeem uses a link up. It returns the cookie's value, which nobody sees again.

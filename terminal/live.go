@@ -171,6 +171,8 @@ func (l *live) refusal(err error) Reason {
 		return ReasonNotAllowed
 	case errors.Is(err, ErrNotEnabled):
 		return ReasonNotEnabled
+	case errors.Is(err, ErrSignedOut):
+		return ReasonSignedOut
 	}
 	return l.grace(err)
 }

@@ -41,9 +41,11 @@ type Exec interface {
 // Gate says whether a session may be, now. It is asked before a link is used up, when a browser connects, before a
 // shell starts, and every few seconds.
 type Gate interface {
-	// Check returns nil, access.ErrResolved, access.ErrDenied, access.ErrNotEnabled, access.ErrUnsure when nothing but the
+	// Check returns nil, access.ErrResolved, access.ErrSignedOut, access.ErrDenied, access.ErrNotEnabled, access.ErrUnsure when nothing but the
 	// person's permission could not be found out, or another error where it could not find out.
 	Check(ctx context.Context, g access.Grant) error
+	// CheckShell is Check before a shell is started. It returns access.ErrProve as well.
+	CheckShell(ctx context.Context, g access.Grant) error
 }
 
 // Timeline keeps who did what.
@@ -62,6 +64,7 @@ type Errors interface {
 type Store interface {
 	LinkStore
 	SessionStore
+	SeatStore
 	ShellStore
 	RecordingStore
 	RestoreStore

@@ -26,6 +26,7 @@ type Config struct {
 	Timeline  Timeline
 
 	Errors       Errors                      // nil: the page says that they aren't counted
+	Seats        Seats                       // nil: there is no console
 	Logger       *slog.Logger                // nil: slog's default
 	Location     *time.Location              // of the times that people read; nil: the machine's
 	Now          func() time.Time            // nil: time.Now
@@ -158,7 +159,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	}
 }
 
-// EndForIncident ends every session of an incident that is resolved, on this bot at once, on others within seconds.
+// EndForIncident ends every session that a link has opened for an incident that is resolved, on this bot at once, on others within seconds.
 func (s *Service) EndForIncident(ctx context.Context, incidentID int64) error {
 	sessions, err := s.cfg.Store.Sessions(ctx)
 	if err != nil {
@@ -166,7 +167,7 @@ func (s *Service) EndForIncident(ctx context.Context, incidentID int64) error {
 	}
 	var errs []error
 	for _, sess := range sessions {
-		if sess.IncidentID == incidentID && incidentID != 0 {
+		if sess.IncidentID == incidentID && incidentID != 0 && !sess.seated() {
 			errs = append(errs, s.end(ctx, sess, ReasonResolved))
 		}
 	}

@@ -75,6 +75,9 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 		err = sh.pump(ctx)
 	}
 	l.ended(sh, sh.finish(err))
+	if errors.Is(err, ErrProve) {
+		l.feed.update(func(s *status) { s.Prove = true })
+	}
 	l.svc.cfg.Observe("shell", outcome(err))
 	if outcome(err) == "not_recorded" {
 		l.svc.log.Error("shell ended for want of a recording", "session", l.sess.ID, "err", err)
@@ -105,7 +108,7 @@ func outcome(err error) string {
 }
 
 func (l *live) say(state, message string) {
-	l.feed.update(func(s *status) { s.Shell, s.Message = state, message })
+	l.feed.update(func(s *status) { s.Shell, s.Message, s.Prove = state, message, false })
 }
 
 // start is a straight line: permission, container, journal, recording, timeline, and only then the engine.
@@ -114,7 +117,7 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 	if sh.l.sess.Mode != access.ModeShell {
 		return ErrNotAllowed
 	}
-	if err := cfg.Gate.Check(ctx, sh.l.sess.Grant); err != nil {
+	if err := cfg.Gate.CheckShell(ctx, sh.l.sess.Grant); err != nil {
 		return err
 	}
 	t, err := cfg.Engine.Resolve(ctx, sh.l.sess.Container)

@@ -41,11 +41,20 @@ func (s *Service) sweepSessions(ctx context.Context) error {
 	for _, sess := range sessions {
 		if !sess.EndedAt.IsZero() {
 			errs = append(errs, s.auditEnd(ctx, sess, sess.Reason))
-		} else if why := s.overdue(sess, asked); why != "" {
+		} else if why := s.overAlone(ctx, sess, asked); why != "" {
 			errs = append(errs, s.end(ctx, sess, why))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// overAlone returns why a session is over at which nobody looks, or nothing. Whoever looks asks for more.
+func (s *Service) overAlone(ctx context.Context, sess Session, asked time.Time) Reason {
+	why := s.overdue(sess, asked)
+	if why == "" && sess.seated() && errors.Is(s.cfg.Gate.Check(ctx, sess.Grant), ErrSignedOut) {
+		return ReasonSignedOut
+	}
+	return why
 }
 
 // overdue returns why a session's time is up, or nothing. asked is from before the session was read: what its person did while

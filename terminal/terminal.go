@@ -25,6 +25,8 @@ var (
 	ErrNoShell          = errors.New("the container has no shell")
 	ErrHostProcesses    = errors.New("the container sees the host's processes")
 	ErrTooMany          = access.ErrTooMany
+	ErrSignedOut        = access.ErrSignedOut
+	ErrProve            = access.ErrProve
 	ErrStoreAway        = errors.New("what keeps links and sessions does not answer")
 	ErrNotRecorded      = errors.New("the recording can't be written")
 	ErrNoRecording      = errors.New("no such recording")
@@ -32,7 +34,7 @@ var (
 	ErrBadGrant         = errors.New("not a grant that a link can be made for")
 )
 
-// Session is what a redeemed link bought. Times are UTC; the zero EndedAt means open.
+// Session is what a redeemed link bought, or somebody who is signed in to the console has opened. Times are UTC; the zero EndedAt means open.
 type Session struct {
 	ID string
 	access.Grant
@@ -55,6 +57,8 @@ const (
 	ReasonNotEnabled  Reason = "not_enabled"
 	ReasonNotAllowed  Reason = "not_allowed"
 	ReasonNotRecorded Reason = "not_recorded"
+	ReasonSignedOut   Reason = "signed_out"
+	ReasonReopened    Reason = "reopened"
 	ReasonUnchecked   Reason = "unchecked" // the permission could not be looked up for too long
 )
 
@@ -74,6 +78,8 @@ var reasonWords = map[Reason]string{
 	ReasonNotEnabled:  "The container no longer carries the label snapback.enable=true.",
 	ReasonNotAllowed:  "You may no longer use this terminal.",
 	ReasonNotRecorded: "The session could not be recorded, so it was ended.",
+	ReasonSignedOut:   "The console's session is over, which ends its terminals.",
+	ReasonReopened:    "It was opened again in the console, with what is allowed now.",
 	ReasonUnchecked:   "The permission could not be checked, so the session was ended.",
 }
 

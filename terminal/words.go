@@ -17,6 +17,8 @@ var own = []refusals.Row{
 	{Err: ErrLinkUnknown, Status: http.StatusForbidden, Code: "link_invalid", Detail: "This link is not complete, or not one of ours. Tap Terminal in Slack again."},
 	{Err: ErrLinkExpired, Status: http.StatusGone, Code: "link_expired", Detail: "This link has expired. Tap Terminal in Slack again."},
 	{Err: ErrLinkUsed, Status: http.StatusGone, Code: "link_used", Detail: "This link was already used. Tap Terminal in Slack again."},
+	{Err: ErrSignedOut, Status: http.StatusUnauthorized, Code: "signed_out", Detail: "You are signed out of the console. Sign in there to go on."},
+	{Err: ErrProve, Status: http.StatusForbidden, Code: "prove", Detail: "Show your passkey again to start a shell."},
 	{Err: ErrNoSession, Status: http.StatusUnauthorized, Code: "no_session", Detail: "There is no open session in this browser. Tap Terminal in Slack to get a link."},
 	{Err: ErrOtherSession, Status: http.StatusConflict, Code: "other_session", Detail: "This browser has opened another terminal since. Tap Terminal in Slack again for this one."},
 	{Err: ErrSessionOver, Status: http.StatusGone, Code: "session_over", Detail: "The session is over. Tap Terminal in Slack for a new one."},

@@ -48,6 +48,8 @@ type Store interface {
 
 	// SessionByCookie returns ErrNoSession when none has that cookie; one that is over is returned.
 	SessionByCookie(ctx context.Context, cookieHash []byte) (Session, error)
+	// SessionByID is SessionByCookie by the session's own ID, which opens nothing by itself.
+	SessionByID(ctx context.Context, id string) (Session, error)
 	// SessionSeen notes that a session was used, never backwards.
 	SessionSeen(ctx context.Context, id string, at time.Time) error
 	// EndSession ends one, and says whether this call was the one that did. Only then is the entry written.

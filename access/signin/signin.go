@@ -24,7 +24,7 @@ var (
 	ErrKnownPasskey = errors.New("that passkey is registered already")
 	ErrNoSession    = errors.New("nobody is signed in")
 	ErrOver         = errors.New("the session is over")
-	ErrProve        = errors.New("the passkey has to be asked for again")
+	ErrProve        = access.ErrProve
 	ErrUnknown      = errors.New("no such person or passkey")
 )
 

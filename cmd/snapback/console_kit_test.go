@@ -115,9 +115,15 @@ func (p *phone) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// between is what a browser says while it goes from one page to another: ask the other.
+var between = regexp.MustCompile(`navigated or closed|[Cc]ontext was destroyed|[Cc]annot find (default execution )?context`)
+
 func js[T any](p *phone, expression string) T {
 	p.t.Helper()
 	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	for err != nil && between.MatchString(err.Error()) {
+		v, err = chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	}
 	if err != nil {
 		p.t.Fatalf("%s: %v", expression, err)
 	}
@@ -171,7 +177,7 @@ func (p *phone) opens(text, shows string) {
 
 func (p *phone) text() string {
 	p.t.Helper()
-	return js[string](p, `document.body.innerText.replaceAll('\u00a0', ' ')`)
+	return js[string](p, `(document.body?.innerText ?? '').replaceAll('\u00a0', ' ')`)
 }
 
 // sees waits until the page shows each of the texts.

@@ -201,12 +201,20 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Errors: db, Subjects: snapshot.Concern{Containers: fleet, Deploys: db}, Timeline: db, Definition: meaning, Zone: c.Zone, Uncounted: sources.Uncounted,
 	})
 
+	// The console's door.
+	door, err := signin.New(signin.Config{
+		PublicURL: c.PublicURL, Store: db, Ring: keys, Accounts: guard, Timeline: db, Idle: c.SigninIdle, Life: c.SigninLife, Zone: c.Zone, Logger: log,
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
+	}
+
 	// The terminal.
 	terminals := store.NewTerminalStore(db.Pool(), keys)
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.Resolve),
-		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db},
-		Timeline: db, Errors: pictures, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
+		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db, Consoles: door},
+		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
@@ -220,15 +228,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone, Pictures: pictures}
 	downloads := download.NewDesk(c.DataDir)
 
-	// The console's door.
-	door, err := signin.New(signin.Config{
-		PublicURL: c.PublicURL, Store: db, Ring: keys, Accounts: guard, Timeline: db, Idle: c.SigninIdle, Life: c.SigninLife, Zone: c.Zone, Logger: log,
-	})
-	if err != nil {
-		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
-	}
+	// The console.
 	bookmark, err := console.New(console.Config{
-		Door: door, Access: guard, Containers: fleet, Data: db, Restorer: restorer, Timeline: db, Exporter: evidence, Downloads: downloads,
+		Door: door, Access: guard, Containers: fleet, Data: db, Restorer: restorer, Timeline: db, Terminals: term, Exporter: evidence, Downloads: downloads,
 		Engine: engine.Ready, Logger: log,
 	})
 	if err != nil {

@@ -3,10 +3,11 @@ import type { Offer, Page, Question, Restore } from "./model";
 import type { Line } from "./live";
 import { errors, lookedAt, says, stateWord, tag, undone, warning } from "./home";
 import { Away, get, post, Refused } from "./server";
+import { openTerminal, type View } from "./seat";
 import { sheet } from "./sheet";
 import { ago, clock } from "./time";
 
-export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; asked: string; gone: AbortSignal };
+export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; asked: string; gone: AbortSignal; opening?: View };
 
 let parts: Record<"banner" | "head" | "restore" | "way" | "tabs" | "body" | "looked", HTMLElement>;
 let drawn = "";
@@ -36,13 +37,13 @@ export function draw(state: PageState): void {
   }
   parts.looked.textContent = lookedAt(state.seen, now);
   // What is under a thumb is drawn anew only when it has changed, or a minute has passed.
-  const what = JSON.stringify([p, state.line.up, state.tab, state.asked, Math.floor(now / 60000)]);
+  const what = JSON.stringify([p, state.line.up, state.tab, state.asked, state.opening, Math.floor(now / 60000)]);
   if (what === drawn) return;
   drawn = what;
   parts.head.replaceChildren(...head(p, now));
   parts.restore.replaceChildren(...progress(state, p, now));
   parts.way.replaceChildren(...wayOut(state, p));
-  parts.tabs.replaceChildren(tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"));
+  parts.tabs.replaceChildren(elsewhere(state, "logs", "Logs"), elsewhere(state, "shell", "Shell"), tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"), elsewhere(state, "errors", "Errors"));
   parts.body.replaceChildren(...(state.tab === "changes" ? changes(p, now) : snapshots(state, p, now)));
 }
 
@@ -88,7 +89,21 @@ function wouldChange(o: Offer): string {
 }
 
 function tab(state: PageState, name: PageState["tab"], label: string): HTMLElement {
-  return make("button", { type: "button", role: "tab", "aria-selected": String(state.tab === name), click: () => { state.tab = name; draw(state); } }, label);
+  return make("button", { type: "button", role: "tab", "aria-selected": String(state.tab === name && !state.opening), click: () => { state.tab = name; draw(state); } }, label);
+}
+
+// elsewhere is a tab of the terminal's page. It answers the tap by itself, while the session is opened.
+function elsewhere(state: PageState, view: View, label: string): HTMLElement {
+  const open = (): void => {
+    if (state.opening) return;
+    state.opening = view;
+    state.problem = "";
+    draw(state);
+    openTerminal(state.key, view).catch((err: unknown) => {
+      state.problem = err instanceof Refused || err instanceof Away ? err.message : String(err);
+    }).finally(() => { delete state.opening; draw(state); });
+  };
+  return make("button", { type: "button", role: "tab", "aria-selected": String(state.opening === view), click: open, disabled: !state.line.up }, label);
 }
 
 function changes(p: Page, now: number): Node[] {

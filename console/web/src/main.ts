@@ -1,4 +1,5 @@
 import "./app.css";
+import "./sheet.css";
 import { get, post, Refused } from "./server";
 import { register, signIn, token } from "./door";
 import { follow, type Line } from "./live";
@@ -21,10 +22,10 @@ const ends: Record<string, string> = {
 // inside is what is shown to whoever is signed in: Home, or the container that the address names.
 function inside(): void {
   leave?.();
-  const key = /^#\/c\/(.+)$/.exec(location.hash)?.[1];
+  const [, key, tab] = /^#\/c\/([^/]+)(?:\/(changes|snapshots))?$/.exec(location.hash) ?? [];
   const read = /^#\/i\/(\d+)\/post-mortem$/.exec(location.hash)?.[1];
   const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
-  if (key) container(decoded(key));
+  if (key) container(decoded(key), tab === "snapshots" ? "snapshots" : "changes");
   else if (read) reading(Number(read));
   else if (id) incident(Number(id));
   else everything();
@@ -53,8 +54,8 @@ function everything(): void {
   stay("", state, () => home.draw(state), (v) => { state.home = v as Home; known = { home: state.home, seen: state.seen }; });
 }
 
-function container(key: string): void {
-  const state: page.PageState = { key, ...fresh(), seen: "", tab: "changes", problem: "", asked: "" };
+function container(key: string, tab: page.PageState["tab"]): void {
+  const state: page.PageState = { key, ...fresh(), seen: "", tab, problem: "", asked: "" };
   page.open(state);
   stay(`?container=${encodeURIComponent(key)}`, state, () => page.draw(state), (v) => { state.page = v as Page; });
 }

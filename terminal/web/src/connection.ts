@@ -1,3 +1,4 @@
+import { at } from "./address";
 import type { Have, Said, Session, Told } from "./protocol";
 import { Wire, type Contact } from "./wire";
 
@@ -42,10 +43,9 @@ export async function redeem(token: string): Promise<Session> {
   return (await response.json()) as Session;
 }
 
-// current is the session that this browser's cookie stands for, and why the page has no WebSocket.
+// current is the session that this browser's cookie stands for, or the one in the console that the address names, and why the page has no WebSocket.
 export async function current(page = "", unopened = 0, signal?: AbortSignal): Promise<Session> {
-  const query = new URLSearchParams({ page, says, unopened: String(Math.min(unopened, 9)) });
-  const response = await fetch(`/t/session?${query.toString()}`, { credentials: "same-origin", ...(signal ? { signal } : {}) });
+  const response = await fetch(at("/t/session", { page, says, unopened: String(Math.min(unopened, 9)) }), { credentials: "same-origin", ...(signal ? { signal } : {}) });
   listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
   return (await response.json()) as Session;
@@ -58,7 +58,7 @@ function listen(response: Response): void {
 }
 
 export async function endSession(): Promise<void> {
-  const response = await fetch("/t/end", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+  const response = await fetch(at("/t/end"), { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
   if (!response.ok && response.status < 500 && response.status !== 401 && response.status !== 410) throw new Refused(await problemOf(response));
 }
 

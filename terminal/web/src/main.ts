@@ -5,6 +5,7 @@ import { Refused, current, redeem } from "./connection";
 import { clock, el, recall, remember, show, showOver } from "./dom";
 import { Screen } from "./screen";
 import { readClaims, type Claims, type Session } from "./protocol";
+import { seatID } from "./address";
 import { followViewport } from "./viewport";
 
 // The token leaves the address bar before anything else happens: no history entry, no screenshot, no shared tab has it.
@@ -92,6 +93,7 @@ async function tapped(token: string, claims: Claims, button: HTMLButtonElement, 
 async function resume(): Promise<void> {
   try {
     const session = await current();
+    if (session.key) return open(session);
     const mine = recall("session", "snapback.session");
     if (mine && mine !== session.id) {
       showOver("Another terminal is open", "This browser has opened another terminal since. Tap Terminal in Slack again for this one.");
@@ -99,6 +101,7 @@ async function resume(): Promise<void> {
     }
     open(session);
   } catch (err) {
+    if (seatID() && err instanceof Refused) return location.replace("/"); // the console says what to do
     showOver("No terminal here", err instanceof Refused ? err.message : "Snapback can't be reached. Check your connection and reload.");
   }
 }

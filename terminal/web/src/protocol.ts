@@ -15,6 +15,7 @@ export interface Session {
   expires_at: string;
   idle_after: number;
   wire?: { code: string; detail: string }; // why this page's last WebSocket was refused
+  key?: string; // of a session that was opened in the console: the container's there
 }
 
 export type ShellState = "none" | "starting" | "running" | "ending" | "ended";
@@ -26,6 +27,7 @@ export interface Status {
   shell: ShellState;
   run?: string; // which shell that is, or was
   message?: string;
+  prove?: boolean; // the passkey has to be shown before a shell starts
 }
 
 export interface Line {

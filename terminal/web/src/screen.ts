@@ -3,10 +3,12 @@ import { tellContact } from "./contact";
 import { clock, el, recall, remember, showOver } from "./dom";
 import { Errors } from "./errors";
 import { Logs } from "./logs";
+import { pageOf } from "../../../console/web/src/seat";
 import type { Line, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
 import { Typing } from "./typing";
 import type { Contact } from "./wire";
+import { afterwards, dress, fresh } from "./seat";
 
 const sizes = [10, 11, 12, 13, 14, 16, 18, 20];
 
@@ -36,7 +38,9 @@ export class Screen implements Listener {
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
     document.title = `${session.container} · Snapback`;
-    el("tab-shell").hidden = session.mode !== "shell";
+    el("tab-shell").hidden = session.mode !== "shell" && !session.key;
+    el("start").hidden = session.mode !== "shell";
+    if (session.key) dress(session);
     this.listen();
     this.setFont(0);
     this.setShell("none", "");
@@ -94,6 +98,7 @@ export class Screen implements Listener {
   over(text: string): void {
     const left = this.typing.left;
     showOver("Session ended", (text || "The session is over. Tap Terminal in Slack for a new one.") + (left ? ` Not sent: ${left}` : ""));
+    if (this.session.key) afterwards(this.session);
   }
 
   private listen(): void {
@@ -116,6 +121,7 @@ export class Screen implements Listener {
 
   private choose(chosen: Tab): void {
     this.shellTab = chosen === "shell";
+    document.body.classList.toggle("in-shell", this.shellTab);
     remember("session", "snapback.view", `${this.session.id} ${chosen}`);
     for (const tab of tabs) {
       el(`tab-${tab}`).setAttribute("aria-selected", String(tab === chosen));
@@ -131,7 +137,7 @@ export class Screen implements Listener {
 
   // loadShell says what it waits for: on a bad line the emulator may take seconds.
   private async loadShell(): Promise<void> {
-    if (this.shell.loaded) return;
+    if (this.shell.loaded || this.session.mode !== "shell") return;
     const ok = await this.shell.load();
     this.setShell(this.shellState, this.shellWords);
     if (!ok && this.shellTab) this.banner("The shell's part of the page could not be loaded. Tap Shell again.", 6000);
@@ -140,7 +146,14 @@ export class Screen implements Listener {
     if (this.shellState === "running") this.shell.focus();
   }
 
+  // startShell asks for the passkey first, where it was shown long ago.
   private startShell(): void {
+    if (!this.session.key) return this.reallyStart();
+    this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
+    fresh(`Start a shell in ${this.session.container}?`).then(() => this.reallyStart(), (err: unknown) => this.banner(err instanceof Error ? err.message : String(err), 6000));
+  }
+
+  private reallyStart(): void {
     this.shell.shown();
     this.connection.say({ type: "shell", ...this.shell.size });
     this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
@@ -164,6 +177,8 @@ export class Screen implements Listener {
     this.shellState = state;
     this.shellWords = message;
     const running = state === "running";
+    if (this.session.mode !== "shell") return;
+    document.body.classList.toggle("shell-runs", running);
     el("shell-dot").hidden = !running;
     el("keys").hidden = !running;
     el("shell-start").hidden = running;
@@ -220,6 +235,7 @@ export class Screen implements Listener {
     try {
       await endSession();
       this.connection.stop();
+      if (this.session.key) return location.replace(pageOf(this.session.key));
       this.over("You ended the session. Tap Terminal in Slack for a new one.");
     } catch (err) {
       button.disabled = false;

@@ -1,3 +1,4 @@
+import { at } from "./address";
 import { Refused, current } from "./connection";
 import { closeOver, subprotocol, type Session } from "./protocol";
 
@@ -140,13 +141,13 @@ export class Wire {
       this.unopened = 0;
       return;
     }
-    if (["no_session", "session_over"].includes(err.problem.code)) this.finish(err.message);
+    if (["no_session", "session_over", "signed_out"].includes(err.problem.code)) this.finish(err.message);
     else this.why = err.problem.code === "unreadable" ? "" : err.message;
   }
 
   private open(answered: boolean): void {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/t/ws?page=${this.page}`, subprotocol);
+    const socket = new WebSocket(`${scheme}://${location.host}${at("/t/ws", { page: this.page })}`, subprotocol);
     this.directAt = Date.now() + direct;
     this.opening = socket;
     this.openingAt = Date.now();

@@ -1,0 +1,84 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/access/signin"
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Terminals opens a container's logs and a shell for whoever is signed in; *terminal.Service does.
+type Terminals interface {
+	// Seat opens a session until then at most, and returns its ID. It returns what the gate returns, and what is wrong with the store.
+	Seat(ctx context.Context, g access.Grant, until time.Time) (string, error)
+	// Unseat ends all that was opened in a session of the console.
+	Unseat(ctx context.Context, session string) error
+}
+
+// terminalView is a session of the terminal's page, by its ID. It is no secret: whoever asks for it must be signed in here.
+type terminalView struct {
+	Session string `json:"session"`
+}
+
+// terminal opens a container's logs, with a shell for whoever may have one.
+func (c *Console) terminal(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	var ask wanted
+	if err := decode(w, r, &ask); err != nil {
+		return err
+	}
+	one, _, err := c.mine(r.Context(), s, ask.Key)
+	if err != nil {
+		return err
+	}
+	if one.is.Elsewhere {
+		return &saidError{http.StatusConflict, "elsewhere", "Another bot looks after this container: open its terminal from Slack."}
+	}
+	g, err := c.grant(r.Context(), s, one.is)
+	if err != nil {
+		return err
+	}
+	id, err := c.Terminals.Seat(r.Context(), g, s.ExpiresAt)
+	if err != nil {
+		return err
+	}
+	return c.ok(w, terminalView{Session: id})
+}
+
+// grant is the most that somebody may open of a container: a shell with the logs, else the logs. A refusal is on the timeline.
+func (c *Console) grant(ctx context.Context, s signin.Session, one snapshot.Container) (access.Grant, error) {
+	g := access.Grant{
+		Person:    access.Holder{Person: access.Person{SlackID: s.SlackID, Name: s.Name}, Via: access.Via{Console: s.ID}},
+		Container: one.Key, Name: one.Name, Mode: access.ModeShell,
+	}
+	in, err := c.withinFor(ctx, s, one, true)
+	if err != nil {
+		g.Mode = access.ModeLogs
+		in, err = c.within(ctx, s, one)
+	}
+	if g.IncidentID = in.ID; err == nil {
+		return g, nil
+	}
+	err = c.denied(ctx, snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console"}}, "open the logs of "+one.Name, err)
+	if said := (*saidError)(nil); errors.As(err, &said) {
+		err = &saidError{said.status, said.code, "Logs are for those who may restore it. " + said.says}
+	}
+	return g, err
+}
+
+// Seats tells the terminal's page who is signed in here.
+type Seats struct{ Door Door }
+
+// Seated is the ID of the session of the console that a request bears. It returns access.ErrSignedOut.
+func (s Seats) Seated(r *http.Request) (string, error) {
+	sess, err := s.Door.Current(r.Context(), pageAt(s.Door.Site()).CookieOf(r), false)
+	if errors.Is(err, signin.ErrNoSession) || errors.Is(err, signin.ErrOver) {
+		err = fmt.Errorf("%w: %w", access.ErrSignedOut, err)
+	}
+	return sess.ID, err
+}
