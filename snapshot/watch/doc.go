@@ -39,7 +39,8 @@ snapshots. A copy of a data folder has all of them too. That is why a bot says e
 # Where to read
 
 	watch.go     Watcher: when to look
-	deploy.go    what a look finds, and how a deploy is written down
+	look.go      what a look finds
+	deploy.go    what has come into a place, and how a deploy is written down; entry.go its entry
 	before.go    the state from before a deploy
 	baseline.go  snapshots of containers that are up and healthy
 	schedule.go  snapshots that a label asks for
