@@ -134,6 +134,4 @@ type Recording struct {
 	IncidentID int64 // 0: none
 	Container  string
 	StartedAt  time.Time
-	EndedAt    time.Time
-	Bytes      int64 // as stored
 }

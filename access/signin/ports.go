@@ -57,8 +57,6 @@ type Store interface {
 	// OpenSessions lists those that have not ended.
 	OpenSessions(ctx context.Context) ([]Session, error)
 
-	// People lists everybody who has or had a link or a passkey.
-	People(ctx context.Context) ([]Registered, error)
 	// RevokePasskey ends a passkey and its sessions. It returns ErrUnknown.
 	RevokePasskey(ctx context.Context, slackID string, id []byte, at time.Time, e incidents.Entry) error
 	// RevokePerson ends all of a person's links, passkeys and sessions. It returns ErrUnknown.

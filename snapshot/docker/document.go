@@ -123,7 +123,6 @@ type mountPoint struct {
 	Name        string
 	Source      string
 	Destination string
-	Driver      string
 	RW          bool
 }
 
