@@ -23,7 +23,6 @@ This is the transition table (a test compares the two):
 Read the machine first:
 
 	restore.go     Restorer: what people ask for, who runs it, how it stops
-	offer.go       what can be restored now, before anybody has asked
 	state.go       the states, and the one table of what may follow what
 	journal.go     Restore and its Plan: what is written down
 	ports.go       what a restore asks of the engine and of the database
@@ -41,6 +40,11 @@ Then what is restored, which today is a container:
 	joined.go      containers that share its namespaces
 	autoremove.go  containers that the engine removes when they stop
 	retire.go      what becomes of the old container
+	hold.go        what the restore puts on hold
+	startsagain.go somebody else's loop that takes the name in the swap
+
+Before anybody has asked: offer.go says whether a snapshot can be restored, offers.go what each would change, choose.go which is
+the way out, consequences.go what to warn of.
 
 And what comes after: lateacts.go puts right what an act has done that came too late, leftovers.go removes what restores
 have left, waits.go says when a restore waits for the engine.
@@ -51,12 +55,16 @@ A state is written to the journal before its work is done. So whoever reads "swa
 have been stopped, renamed, neither or both. The work looks at what is there and does what is left to do. It can be done
 twice, by this bot or by another one.
 
+So a state is named after what its work brings about: in "prepared" the replacement is still being made, in "started" it
+still has to prove itself.
+
 	preflight   Changes nothing. Finds the container; checks the image, networks, volumes, ports and names.
 	prepared    Creates the replacement as <name>.snapback-<restore>, so that it is found again after a crash.
 	swapping    Switches the old one's restart policy off, stops it and renames it to <name>.before-0347. Then renames
 	            the replacement to <name> and starts it. The only downtime is between the stop and the start. With
 	            volumes: before that rename, their contents are archived and then replaced (contents.go).
-	started     Waits for the health check, or for the container to stay up.
+	started     Waits for the health check, or for the container to stay up. Compares it with the snapshot, makes those anew
+	            that share its namespaces, sees to the old one, and puts on hold what was rolled back.
 	reverting   Puts the volumes' contents back, removes the replacement, gives the old one its name and its restart
 	            policy, starts it if it ran, and sees it stay up for a second.
 
