@@ -31,13 +31,10 @@ func TestReplacedContainerIsADeployAndTheStateFromBeforeIsKept(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.Server("shop:1.41"), k.Server("shop:1.42"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, "-e", "DB_POOL=20", "-e", "API_KEY=a1b2c3", one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	first, key := k.settled(api, "-e", "DB_POOL=20", "-e", "API_KEY=a1b2c3", one)
 	base := k.Of(key, snapshot.Baseline)[0]
 	began := time.Now()
-	k.Docker("rm", "-f", api)
-	second := k.Run(api, "-e", "DB_POOL=2", "-e", "API_KEY=d4e5f6", two)
+	second := k.replace(api, "-e", "DB_POOL=2", "-e", "API_KEY=d4e5f6", two)
 	d := k.AwaitDeploys(key, 1)[0]
 
 	kept := k.Of(key, snapshot.PreDeploy)
@@ -84,16 +81,13 @@ func TestRestartsAndStopsAreNoDeploys(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	first, key := k.settled(api, image)
 	k.Docker("restart", "-t", "1", api)
 	k.Docker("stop", "-t", "1", api)
 	k.Docker("start", api)
 	k.Docker("pause", api)
 	k.Docker("unpause", api)
-	k.Docker("rm", "-f", api)
-	k.Run(api, image)
+	k.replace(api, image)
 	if d := k.AwaitDeploys(key, 1)[0]; d.BeforeID != first || len(d.Changes) != 0 {
 		t.Errorf("deploy %+v", d)
 	}
@@ -106,9 +100,7 @@ func TestRenameDanceIsADeploy(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.Server("shop:1"), k.Server("shop:2"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	first, key := k.settled(api, one)
 	k.Docker("rename", api, api+"-old")
 	second := k.Docker("create", "--name", api, "--label", "snapback.enable=true", two)
 	k.Docker("stop", "-t", "1", api+"-old")
@@ -126,9 +118,7 @@ func TestReplacementThatCannotStartIsADeploy(t *testing.T) {
 	k := setup(t)
 	one, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	first, key := k.settled(api, one)
 	k.Docker("rm", "-f", api)
 	if _, err := k.Try("run", "-d", "--name", api, "--label", "snapback.enable=true", one, "/no-such-program"); err == nil {
 		t.Fatal("it started")
@@ -142,16 +132,13 @@ func TestReplacementWithoutTheLabelIsNoDeploy(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	first, key := k.settled(api, image)
 	k.Docker("rm", "-f", api)
 	k.Docker("run", "-d", "--name", api, image)
 	k.Until("the identity is gone", func() bool {
 		return slices.ContainsFunc(snapshottest.Must(k.DB.KnownContainers(t.Context(), "")), func(c snapshot.Container) bool { return c.Key == key && c.State == "gone" })
 	})
-	k.Docker("rm", "-f", api)
-	third := k.Run(api, image)
+	third := k.replace(api, image)
 	if d := k.AwaitDeploys(key, 1)[0]; d.BeforeID != first || d.AfterID != third {
 		t.Errorf("deploy %+v, want from the last enabled one to the next", d)
 	}
@@ -187,15 +174,12 @@ func TestExplicitPreDeploySnapshotTakesPrecedence(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	_, key := k.settled(api, image)
 	explicit, err := k.Taker.Take(t.Context(), k.Container(api), snapshot.TakeRequest{Name: "release-7", Reason: snapshot.PreDeploy, By: k.By()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "NEW=1", image)
+	k.replace(api, "-e", "NEW=1", image)
 	d := k.AwaitDeploys(key, 1)[0]
 	kept := k.Of(key, snapshot.PreDeploy)
 	if d.Snapshot != explicit.Name || len(kept) != 1 {
@@ -210,16 +194,12 @@ func TestExplicitPreDeploySnapshotIsStillTheLastGoodStateAfterADeployThatCrashed
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	_, key := k.settled(api, image)
 	k.Docker("exec", api, "/app", "touch", "/written") // so that it is another image than the baseline's
 	explicit := k.Take(api)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "--restart", "always", image, "/app", "crash")
+	k.replace(api, "--restart", "always", image, "/app", "crash")
 	k.AwaitDeploys(key, 1)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "FIXED=1", image)
+	k.replace(api, "-e", "FIXED=1", image)
 	for _, d := range k.AwaitDeploys(key, 2) {
 		if d.Snapshot != explicit.Name {
 			t.Errorf("deploy of %s points at %q, want %q", d.AfterID, d.Snapshot, explicit.Name)
@@ -234,16 +214,12 @@ func TestStateOfACrashingContainerIsNotTheLastGoodOne(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	good := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, good)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "--restart", "always", image, "/app", "crash")
+	_, key := k.settled(api, image)
+	k.replace(api, "--restart", "always", image, "/app", "crash")
 	first := k.AwaitDeploys(key, 1)[0]
 	k.Until("it has crashed", func() bool { return snapshottest.Must(k.Engine().Inspect(t.Context(), api)).Restarts > 0 })
 	crashing := k.Take(api) // as a pipeline does before every deploy
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "FIXED=1", image)
+	k.replace(api, "-e", "FIXED=1", image)
 	if d := k.AwaitDeploys(key, 2)[0]; d.Snapshot != first.Snapshot {
 		t.Errorf("the second deploy points at %q, want the last good state, %q", d.Snapshot, first.Snapshot)
 	}
@@ -283,19 +259,15 @@ func TestOwnRestoreIsNoDeployAndTheSameDeployAgainIsSaidSo(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.Server("shop:1"), k.Server("shop:2"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, "-e", "DB_POOL=20", one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "DB_POOL=2", two)
+	_, key := k.settled(api, "-e", "DB_POOL=20", one)
+	k.replace(api, "-e", "DB_POOL=2", two)
 	d := k.AwaitDeploys(key, 1)[0]
 	r := k.Restore(k.Container(api), d.Snapshot)
 	if r.State != restore.Verified {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
 	k.AwaitBaseline(key, r.Plan.NewID)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "DB_POOL=2", two)
+	k.replace(api, "-e", "DB_POOL=2", two)
 	again := k.AwaitDeploys(key, 2)[0]
 	if again.BeforeID != r.Plan.NewID {
 		t.Errorf("deploy %+v, want one that follows the restored container", again)
@@ -313,18 +285,14 @@ func TestStateBeforeADeployRightAfterARestoreIsWhatWasRestored(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	stop := k.Watch()
-	good := k.Run(api, "-e", "DB_POOL=20", image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, good)
-	k.Docker("rm", "-f", api)
-	bad := k.Run(api, "-e", "DB_POOL=2", image)
+	_, key := k.settled(api, "-e", "DB_POOL=20", image)
+	bad := k.replace(api, "-e", "DB_POOL=2", image)
 	first := k.AwaitDeploys(key, 1)[0]
 	k.AwaitBaseline(key, bad) // it has run for long enough to be taken for good
 	stop()
 	k.Watch(func(c *watch.Config) { c.BaselineAfter = time.Hour }) // what comes now is replaced before it has a baseline
 	r := k.Restore(k.Container(api), first.Snapshot)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "DB_POOL=3", image)
+	k.replace(api, "-e", "DB_POOL=3", image)
 	again := k.AwaitDeploys(key, 2)[0]
 	if r.State != restore.Verified || again.BeforeID != r.Plan.NewID || again.Snapshot != first.Snapshot {
 		t.Errorf("after the restore (%s) it is %+v, want the state from before to be %s", r.State, again, first.Snapshot)
@@ -335,9 +303,7 @@ func TestRenamingIntoPlaceDatesNoLaterDeploy(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch(func(c *watch.Config) { c.Every = time.Second }) // a rename may be in the engine's list only after its event
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	_, key := k.settled(api, image)
 	second := k.Run(api+"-new", "-e", "V=2", image)
 	k.Docker("rm", "-f", api)
 	k.Docker("rename", api+"-new", api)
@@ -347,8 +313,7 @@ func TestRenamingIntoPlaceDatesNoLaterDeploy(t *testing.T) {
 	})
 	k.AwaitBaseline(key, second)
 	alert := time.Now()
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "V=3", image)
+	k.replace(api, "-e", "V=3", image)
 	if d := k.AwaitDeploys(key, 2)[0]; d.At.Before(alert) {
 		t.Errorf("it began at %s, before the alert at %s that it came after", d.At, alert)
 	}
@@ -359,11 +324,8 @@ func TestDeployGoesToTheOpenIncidentsOfItsService(t *testing.T) {
 	image, api := k.Server("shop"), k.Name("api")
 	mine, other := k.incident("P1"), k.incident("P2")
 	k.Watch()
-	first := k.Run(api, "--label", "snapback.pagerduty.service=P1,P3", image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "--label", "snapback.pagerduty.service=P1,P3", image)
+	_, key := k.settled(api, "--label", "snapback.pagerduty.service=P1,P3", image)
+	k.replace(api, "--label", "snapback.pagerduty.service=P1,P3", image)
 	d := k.AwaitDeploys(key, 1)[0]
 	k.checkEntry(k.entries(mine, incidents.KindDeploy), d)
 	if n := len(k.entries(other, incidents.KindDeploy)) + len(k.entries(0, incidents.KindDeploy)); n != 0 {
@@ -379,8 +341,7 @@ func TestClashOfNamesGetsANumber(t *testing.T) {
 	key := k.Key(api)
 	for n := 1; n <= 3; n++ {
 		k.AwaitBaseline(key, last)
-		k.Docker("rm", "-f", api)
-		last = k.Run(api, "--env", fmt.Sprint("N=", n), image) // equal ones would become one
+		last = k.replace(api, "--env", fmt.Sprint("N=", n), image) // equal ones would become one
 		k.AwaitDeploys(key, n)
 	}
 	taken := map[string]int{}
@@ -400,16 +361,14 @@ func TestRevertedRestoreIsNoDeploy(t *testing.T) {
 	image, api := k.Server("shop"), k.Name("api")
 	k.Run(api, image, "/app", "crash")
 	k.Take(api)
-	k.Docker("rm", "-f", api)
-	good := k.Run(api, image)
+	good := k.replace(api, image)
 	key := k.Key(api)
 	k.Watch()
 	k.AwaitBaseline(key, good)
 	if r := k.Restore(k.Container(api), k.Of(key, snapshot.PreDeploy)[0].Name); r.State != restore.Reverted {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
-	k.Docker("rm", "-f", api)
-	next := k.Run(api, image)
+	next := k.replace(api, image)
 	if d := k.AwaitDeploys(key, 1)[0]; d.BeforeID != good || d.AfterID != next {
 		t.Errorf("deploy %+v, want from the one that was put back", d)
 	}

@@ -18,19 +18,15 @@ func TestRelapseRightAfterARestoreFollowsWhatTheRestorePutBack(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.Server("shop:1"), k.Server("shop:2"), k.Name("api")
 	stop := k.Watch()
-	first := k.Run(api, "-e", "DB_POOL=20", one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "DB_POOL=2", two)
+	_, key := k.settled(api, "-e", "DB_POOL=20", one)
+	k.replace(api, "-e", "DB_POOL=2", two)
 	d := k.AwaitDeploys(key, 1)[0]
 	stop()
 	r := k.Restore(k.Container(api), d.Snapshot)
 	if r.State != restore.Verified {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
-	k.Docker("rm", "-f", api)
-	k.Run(api, "-e", "DB_POOL=2", two)
+	k.replace(api, "-e", "DB_POOL=2", two)
 	k.Watch()
 	again := k.AwaitDeploys(key, 2)[0]
 	if again.BeforeID != r.Plan.NewID || again.Snapshot != d.Snapshot {
@@ -52,11 +48,8 @@ func TestScheduleThatARestoreBringsBackHasMissedNoTicks(t *testing.T) {
 	k := setup(t)
 	one, api := k.Server("shop:1"), k.Name("api")
 	stop := k.Watch()
-	first := k.Run(api, "--label", "snapback.schedule=@every 1h", one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	k.Run(api, one)
+	_, key := k.settled(api, "--label", "snapback.schedule=@every 1h", one)
+	k.replace(api, one)
 	d := k.AwaitDeploys(key, 1)[0]
 	stop()
 	r := k.Restore(k.Container(api), d.Snapshot)

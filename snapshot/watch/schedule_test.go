@@ -78,9 +78,7 @@ func TestScheduleIsTakenOncePerTickByTwoBotsAndRefreshesTheBaseline(t *testing.T
 	api := k.Name("api")
 	k.Watch()
 	k.Watch()
-	id := k.Run(api, "--label", "snapback.schedule=@every 2s", k.Server("shop"))
-	key := k.Key(api)
-	k.AwaitBaseline(key, id)
+	id, key := k.settled(api, "--label", "snapback.schedule=@every 2s", k.Server("shop"))
 	first := k.Of(key, snapshot.Baseline)[0]
 	k.Docker("exec", api, "/app", "touch", "/written")
 	k.Until("three ticks have been taken", func() bool { return len(k.Of(key, snapshot.Scheduled)) >= 3 })
@@ -117,9 +115,7 @@ func TestMissedTicksAreTakenOnceAfterDowntime(t *testing.T) {
 	k := setup(t)
 	api := k.Name("api")
 	stop := k.Watch()
-	id := k.Run(api, "--label", "snapback.schedule=@every 2s", k.Server("shop"))
-	key := k.Key(api)
-	k.AwaitBaseline(key, id)
+	_, key := k.settled(api, "--label", "snapback.schedule=@every 2s", k.Server("shop"))
 	stop()
 	away := time.Now()
 	newest := func() int64 { return k.newestScheduled(key) } // those of one state become one, and the newest stays
@@ -139,13 +135,10 @@ func TestScheduleThatADeployBringsHasMissedNothing(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	_, key := k.settled(api, image)
 	known := time.Now()
 	k.Until("a tick would have come", func() bool { return time.Since(known) > 3*time.Second })
-	k.Docker("rm", "-f", api)
-	k.Run(api, "--label", "snapback.schedule=@every 3s", image)
+	k.replace(api, "--label", "snapback.schedule=@every 3s", image)
 	began := k.Container(api).CreatedAt
 	k.Until("a tick is taken", func() bool { return len(k.Of(key, snapshot.Scheduled)) > 0 })
 	if at := k.Of(key, snapshot.Scheduled)[0].CreatedAt; at.Sub(began) < 2*time.Second { // ticks are on whole seconds

@@ -27,8 +27,7 @@ func TestContainerThatHangsKeepsNoDeployFromBeingSeen(t *testing.T) {
 		"--label", "com.docker.compose.service=web", "--label", "com.docker.compose.container-number=2", "--label", "com.docker.compose.oneoff=False", image)
 	p.Silence(hangs)
 	k.Docker("start", hangs)
-	k.Docker("rm", "-f", api)
-	second := k.Run(api, "--env", "V=2", image)
+	second := k.replace(api, "--env", "V=2", image)
 	d := k.AwaitDeploys(k.Key(api), 1)[0]
 	if d.BeforeID != first || d.AfterID != second || d.Snapshot == "" {
 		t.Fatalf("deploy %+v", d)

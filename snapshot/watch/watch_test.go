@@ -28,9 +28,7 @@ func TestDeployWhileTheBotWasDownIsSeen(t *testing.T) {
 	k := setup(t)
 	one, two, api := k.Server("shop:1"), k.Server("shop:2"), k.Name("api")
 	stop := k.Watch()
-	first := k.Run(api, one)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
+	_, key := k.settled(api, one)
 	stop()
 	k.Docker("rm", "-f", api)
 	gone := time.Now()
@@ -58,11 +56,8 @@ func TestDeployIsSeenAlthoughNoEventCame(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch(func(w *watch.Config) { w.Engine, w.Every = deaf{w.Engine}, 300*time.Millisecond })
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	second := k.Run(api, "--env", "V=2", image)
+	first, key := k.settled(api, image)
+	second := k.replace(api, "--env", "V=2", image)
 	if d := k.AwaitDeploys(key, 1)[0]; d.BeforeID != first || d.AfterID != second || d.Snapshot == "" {
 		t.Errorf("deploy %+v", d)
 	}
@@ -72,11 +67,8 @@ func TestUndoIsNoDeploy(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	second := k.Run(api, "--env", "V=2", image)
+	_, key := k.settled(api, image)
+	second := k.replace(api, "--env", "V=2", image)
 	kept := k.AwaitDeploys(key, 1)[0].Snapshot
 	r := k.Restore(k.Container(api), kept)
 	k.AwaitBaseline(key, r.Plan.NewID)
@@ -88,8 +80,7 @@ func TestUndoIsNoDeploy(t *testing.T) {
 		t.Fatalf("%s: %s", undo.State, undo.Error)
 	}
 	k.AwaitBaseline(key, second)
-	k.Docker("rm", "-f", api)
-	third := k.Run(api, "--env", "V=3", image)
+	third := k.replace(api, "--env", "V=3", image)
 	if d := k.AwaitDeploys(key, 2)[0]; d.BeforeID != second || d.AfterID != third { // neither the restore nor its undo was one
 		t.Errorf("deploy %+v, want from the container that the undo has put back", d)
 	}
@@ -100,13 +91,10 @@ func TestTwoBotsSeeOneDeployAndKeepOneSnapshot(t *testing.T) {
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
 	k.Watch()
-	last := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, last)
+	last, key := k.settled(api, image)
 	const rounds = 4
 	for n := 1; n <= rounds; n++ {
-		k.Docker("rm", "-f", api)
-		last = k.Run(api, "-e", fmt.Sprint("ROUND=", n), image)
+		last = k.replace(api, "-e", fmt.Sprint("ROUND=", n), image)
 		k.AwaitDeploys(key, n)
 		k.AwaitBaseline(key, last)
 	}
@@ -125,18 +113,14 @@ func TestCrashLoopNeverReplacesTheGoodBaseline(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
-	good := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, good)
-	k.Docker("rm", "-f", api)
-	k.Run(api, "--restart", "always", image, "/app", "crash")
+	good, key := k.settled(api, image)
+	k.replace(api, "--restart", "always", image, "/app", "crash")
 	first := k.AwaitDeploys(key, 1)[0]
 	k.Until("it has crashed four times", func() bool { return snapshottest.Must(k.Engine().Inspect(t.Context(), api)).Restarts >= 4 })
 	if !k.BaselineOf(key, good) {
 		t.Errorf("the baseline is %+v, want that of the good one", k.Of(key, snapshot.Baseline))
 	}
-	k.Docker("rm", "-f", api)
-	fixed := k.Run(api, "-e", "FIXED=1", image)
+	fixed := k.replace(api, "-e", "FIXED=1", image)
 	second := k.AwaitDeploys(key, 2)[0]
 	if second.Snapshot != first.Snapshot {
 		t.Errorf("the second deploy points at %q, want the last good state, %q", second.Snapshot, first.Snapshot)
@@ -201,11 +185,8 @@ func TestInterruptedDeployIsFinishedWithTheSameSnapshot(t *testing.T) {
 	image, api := k.Server("shop"), k.Name("api")
 	db := &broken{DB: k.DB}
 	k.Watch(func(c *watch.Config) { c.Deploys = db })
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	k.Run(api, image)
+	_, key := k.settled(api, image)
+	k.replace(api, image)
 	d := k.AwaitDeploys(key, 1)[0]
 	kept := k.Of(key, snapshot.PreDeploy)
 	if !db.failed.Load() || len(kept) != 1 || d.Snapshot != kept[0].Name || len(k.entries(0, incidents.KindDeploy)) != 1 {
@@ -244,11 +225,8 @@ func TestEventsThatBreakOffAreTakenUpAgain(t *testing.T) {
 	image, api := k.Server("shop"), k.Name("api")
 	engine := &flaky{Narrow: snapshottest.Narrow{Engine: k.Engine(), Token: k.Name("")}}
 	k.Watch(func(c *watch.Config) { c.Engine = engine; c.Every = time.Hour })
-	first := k.Run(api, image)
-	key := k.Key(api)
-	k.AwaitBaseline(key, first)
-	k.Docker("rm", "-f", api)
-	k.Run(api, image)
+	first, key := k.settled(api, image)
+	k.replace(api, image)
 	if d := k.AwaitDeploys(key, 1)[0]; engine.broke.Load() < 2 || d.BeforeID != first {
 		t.Errorf("after %d breaks: %+v", engine.broke.Load(), d)
 	}
