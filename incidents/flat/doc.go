@@ -27,7 +27,7 @@ that each is said once, by any number of bots.
 	not flat   5 minutes after the restore, errors are above the limit
 	quiet      less than a fifth of the usual requests: not enough traffic to tell
 
-docs/flat.md has the limits of this, and how often it is wrong.
+docs/flat.md has the limits of this, and simulation.md how often it is wrong.
 
 # The arithmetic
 
