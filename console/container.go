@@ -99,7 +99,7 @@ func (c *Console) containerLook(key string) look {
 			}
 			switch {
 			case errors.Is(err, snapshot.ErrEngineAway):
-				v.Trouble = "The container engine doesn't answer, so it is not known what can be restored."
+				v.Trouble = "The container engine doesn't answer. What runs is shown as it was last seen, and it is not known what can be restored."
 				return "container", seen.at, v, nil
 			case err != nil:
 				return "", seen.at, nil, err

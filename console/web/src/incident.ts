@@ -44,7 +44,7 @@ export function read(id: number): void {
   const frame = make("iframe", {
     class: "paper", title: "Post-mortem", sandbox: "allow-popups allow-popups-to-escape-sandbox", src: `/console/export?incident=${id}&read`, load: () => making.remove(),
   });
-  view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), make("h1", { class: "name" }, "Post-mortem"), making, frame);
+  view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), making, frame);
 }
 
 export function draw(state: NightState): void {

@@ -11,6 +11,7 @@ import { make, view } from "./dom";
 import { closeSheet } from "./sheet";
 
 let leave: (() => void) | undefined; // ends what the page that is shown has begun
+let entered = false; // somebody is signed in, as far as it is known
 let here = new AbortController(); // of the page that is shown
 let known: { home: Home; seen: string } | undefined; // what Home showed last, to be there at once
 
@@ -22,6 +23,7 @@ const ends: Record<string, string> = {
 // inside is what is shown to whoever is signed in: Home, or the container that the address names.
 function inside(): void {
   leave?.();
+  entered = true;
   const [, key, tab] = /^#\/c\/([^/]+)(?:\/(changes|snapshots))?$/.exec(location.hash) ?? [];
   const read = /^#\/i\/(\d+)\/post-mortem$/.exec(location.hash)?.[1];
   const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
@@ -96,6 +98,7 @@ function gone(): void {
 
 function outside(why = ""): void {
   leave?.();
+  entered = false;
   known = undefined;
   document.body.classList.remove("old");
   signIn(why, inside);
@@ -130,6 +133,6 @@ async function start(): Promise<void> {
 addEventListener("hashchange", () => {
   const link = token();
   if (link) { leave?.(); register(link, inside); }
-  else if (leave || location.hash === "#/") inside();
+  else if (entered) inside();
 });
 void start();

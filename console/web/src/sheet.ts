@@ -28,7 +28,7 @@ export function sheet(q: Question): void {
   };
   const leave = () => close(q.left);
   const act = make("button", { type: "button", class: q.calm ? "primary" : "primary danger", disabled: true, click: () => close(q.run) }, q.act) as HTMLButtonElement;
-  const list = make("ul", { class: "changes", role: "status" });
+  const list = make("ul", { class: "changes" });
   const show = (f: Found) => {
     if (over) return;
     list.replaceChildren(...f.lines.map((l) => make("li", {}, l)));
@@ -43,8 +43,8 @@ export function sheet(q: Question): void {
     show({ lines: q.lines ?? [] });
   }
   dialog.append(
-    make("h2", { id: "sheet-title" }, q.title), list, act,
-    make("button", { type: "button", class: "plain wide", click: leave }, "Leave it as it is"),
+    make("h2", { id: "sheet-title" }, q.title), make("div", { role: "status" }, list),
+    make("div", { class: "answers" }, act, make("button", { type: "button", class: "plain wide", click: leave }, "Leave it as it is")),
   );
   dialog.addEventListener("cancel", leave);
   dialog.addEventListener("click", (e) => { if (e.target === dialog && Date.now() - opened > early) leave(); });
