@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -133,10 +132,6 @@ func (f *follower) stream(ctx context.Context) {
 
 func (f *follower) emit(line LogLine) error {
 	f.last, f.said = line.At, ""
-	kind := ""
-	if line.Stderr {
-		kind = "err"
-	}
-	f.l.feed.addLine(shownLine{At: line.At, Kind: kind, Text: strings.ToValidUTF8(string(line.Text), "\uFFFD")})
+	f.l.feed.addLine(shown(line))
 	return nil
 }

@@ -89,6 +89,7 @@ type Service struct {
 	tries   map[string]try // by page: why its last WebSocket was refused
 	stopped bool
 
+	looking    chan struct{}  // has room for those who read a log from its end backwards
 	running    sync.WaitGroup // every live session, viewer and the sweeper
 	sweeping   context.CancelFunc
 	background context.Context // ended by Stop; the parent of live sessions
@@ -116,7 +117,7 @@ func New(cfg Config) (*Service, error) {
 	cfg.defaults()
 	s := &Service{
 		front: front, cfg: cfg, log: cfg.Logger, page: webpage.Page{Origin: at.Origin, Secure: at.Secure, Cookie: "snapback-terminal"},
-		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
+		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), looking: make(chan struct{}, maxLooking), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil

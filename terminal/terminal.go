@@ -103,8 +103,9 @@ type LogLine struct {
 	Text   []byte
 }
 
-// LogOptions choose where to begin. Logs are always followed.
+// LogOptions choose where to begin. Logs are followed.
 type LogOptions struct {
+	Once  bool      // what there is, without following
 	Tail  int       // this many lines from before; 0: none
 	Since time.Time // only lines after; zero: from the tail on
 }

@@ -115,7 +115,7 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 }
 
 func logsOptions(o terminal.LogOptions) container.LogsOptions {
-	out := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true, Tail: "all"}
+	out := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: !o.Once, Timestamps: true, Tail: "all"}
 	if o.Since.IsZero() {
 		out.Tail = fmt.Sprint(o.Tail)
 	} else {

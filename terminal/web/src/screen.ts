@@ -17,7 +17,7 @@ const tabs: Tab[] = ["logs", "errors", "shell"];
 
 // Screen is the page while a session is open.
 export class Screen implements Listener {
-  private readonly logs = new Logs();
+  private readonly logs: Logs;
   private readonly errors: Errors;
   private readonly shell: ShellPane;
   private readonly connection: Connection;
@@ -29,6 +29,7 @@ export class Screen implements Listener {
   private shellTab = false;
 
   constructor(private readonly session: Session) {
+    this.logs = new Logs(session);
     this.errors = new Errors(session);
     this.shell = new ShellPane({
       input: (text, hidden) => this.typing.type(text, hidden),

@@ -1,0 +1,34 @@
+package terminal_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/access"
+)
+
+func TestPhoneScrollsUpToTheLogsBeginningAndFilters(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace(`i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo "row $i of many"; done; while :; do sleep 0.3; echo tick; done`)
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	p.tap("#gate-open")
+	p.wait("the newest lines are there", "#lines", "row 1500 of many")
+	if ask(p, chromedp.Evaluate[bool](`document.querySelector('#lines').innerText.includes('row 1 of many')`)) {
+		t.Fatal("all of it is there at once")
+	}
+	p.tap("#pause")
+	p.yes("scrolling up leads to the beginning", `(l => { l.scrollTop = Math.max(0, l.scrollTop - 3000); return l.innerText.includes('row 1 of many'); })(document.querySelector('#lines'))`)
+	p.wait("it says that the log begins there", "#lines", "The log begins here")
+	p.yes("each line is there once, in order", `(r => r.length === 1500 && r.every((t, i) => t.includes('row ' + (i + 1) + ' of')))([...document.querySelectorAll('#lines .row')].map(r => r.innerText).filter(t => t.includes('of many')))`)
+	p.picture("9-beginning")
+	p.tap("#filter")
+	p.typeIn("row 77|ROW 88")
+	p.yes("either is shown, counted and marked", `document.querySelector('#hits').innerText === '22' && CSS.highlights.get('hits').size === 22`)
+	p.picture("10-alternatives")
+	p.do(chromedp.Evaluate[chromedp.Void](`(f => { f.value = '!row|tick'; f.dispatchEvent(new Event('input')); })(document.querySelector('#filter'))`))
+	p.yes("nothing is left", `document.querySelector('#hits').innerText === '0'`)
+	p.wantQuiet()
+}
