@@ -14,12 +14,8 @@ import (
 
 // LastDeploys is the newest deploy of each of the containers. Who has had none is not in it.
 func (db *DB) LastDeploys(ctx context.Context, keys []string) (map[string]snapshot.Deploy, error) {
-	rows, err := db.pool.Query(ctx, `SELECT d.* FROM unnest($1::text[]) AS k (key), LATERAL (
+	list, err := collect(ctx, db.pool, scanDeploy, `SELECT d.* FROM unnest($1::text[]) AS k (key), LATERAL (
 		SELECT `+deployColumns+` FROM deploys WHERE deploys.key = k.key ORDER BY at DESC, id DESC LIMIT 1) d`, keys)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanDeploy)
 	out := map[string]snapshot.Deploy{}
 	for _, d := range list {
 		out[d.Key] = d

@@ -14,15 +14,10 @@ import (
 // KnownContainers lists the containers of an engine ("" all) as they were last seen, also those that are gone.
 // Those have State "gone". Elsewhere are those that a bot looks after that was heard of lately, and that this one can't reach.
 func (db *DB) KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error) {
-	rows, err := db.pool.Query(ctx, `SELECT doc, labels, gone_at,
+	return collect(ctx, db.pool, scanContainer, `SELECT doc, labels, gone_at,
 			NOT EXISTS (SELECT FROM bots b WHERE b.bot = $2 AND `+reaches+`)
 			AND EXISTS (SELECT FROM bots b WHERE b.bot <> $2 AND `+present+` AND `+reaches+`)
 		FROM containers c WHERE $1 = '' OR engine = $1 ORDER BY name`, engine, db.bot)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanContainer)
-	return list, away(err)
 }
 
 func scanContainer(row pgx.CollectableRow) (c snapshot.Container, err error) {
@@ -59,11 +54,7 @@ const newestDeploys = `SELECT d.* FROM (SELECT DISTINCT unnest($1::text[])) AS k
 
 // DeployBefore is the newest deploy of the given containers until at; false when there was none.
 func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error) {
-	rows, err := db.pool.Query(ctx, newestDeploys, keys, at, 1)
-	if err != nil {
-		return snapshot.Deploy{}, false, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanDeploy)
+	list, err := collect(ctx, db.pool, scanDeploy, newestDeploys, keys, at, 1)
 	if err != nil || len(list) == 0 {
 		return snapshot.Deploy{}, false, away(err)
 	}
@@ -76,10 +67,6 @@ func (db *DB) Deploys(ctx context.Context, keys []string, limit int) ([]snapshot
 	if keys == nil {
 		sql, args = `SELECT `+deployColumns+` FROM deploys ORDER BY at DESC, id DESC LIMIT $1`, []any{limit}
 	}
-	rows, err := db.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanDeploy)
+	list, err := collect(ctx, db.pool, scanDeploy, sql, args...)
 	return list, away(err)
 }

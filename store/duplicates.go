@@ -35,13 +35,9 @@ func (db *DB) Remembered(ctx context.Context, list []snapshot.Duplicate) ([]snap
 	for i, d := range list {
 		keys[i], moments[i] = d.Key, d.CreatedAt
 	}
-	rows, err := db.pool.Query(ctx, `SELECT n FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS d (key, at, n)
+	places, err := collect(ctx, db.pool, pgx.RowTo[int64], `SELECT n FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS d (key, at, n)
 		WHERE EXISTS (SELECT FROM snapshots s WHERE s.created_at = d.at AND (s.key = d.key
 			OR s.key = (SELECT m.key FROM moved_keys m WHERE m.was = d.key))) ORDER BY n`, keys, moments)
-	if err != nil {
-		return nil, away(err)
-	}
-	places, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	known := make([]snapshot.Duplicate, len(places))
 	for i, n := range places {
 		known[i] = list[n-1]

@@ -96,12 +96,7 @@ func knownEngines(ctx context.Context, tx pgx.Tx, me watch.Presence, t snapshot.
 
 // Attended implements recovery.Store.
 func (db *DB) Attended(ctx context.Context) ([]string, error) {
-	rows, err := db.pool.Query(ctx, `SELECT DISTINCT engine FROM bots WHERE `+present)
-	if err != nil {
-		return nil, away(err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return names, away(err)
+	return collect(ctx, db.pool, pgx.RowTo[string], `SELECT DISTINCT engine FROM bots WHERE `+present)
 }
 
 // Leave implements watch.EngineStore.

@@ -68,13 +68,9 @@ func lockErrorKeys(ctx context.Context, tx pgx.Tx, sorted []string) (keys []erro
 		ON CONFLICT DO NOTHING`, sorted); err != nil {
 		return nil, now, err
 	}
-	rows, err := tx.Query(ctx, `SELECT id, key, CASE WHEN counted_to BETWEEN '1970-01-01' AND @now::timestamptz + interval '1 minute'
+	keys, err = collect(ctx, tx, pgx.RowToStructByPos[errorKey], `SELECT id, key, CASE WHEN counted_to BETWEEN '1970-01-01' AND @now::timestamptz + interval '1 minute'
 		THEN counted_to ELSE '0001-01-01' END FROM error_keys WHERE key = ANY(@keys) ORDER BY key FOR UPDATE`,
 		pgx.NamedArgs{"keys": sorted, "now": now})
-	if err != nil {
-		return nil, now, err
-	}
-	keys, err = pgx.CollectRows(rows, pgx.RowToStructByPos[errorKey])
 	return keys, now, err
 }
 
@@ -113,14 +109,9 @@ func (db *DB) ErrorMinutes(ctx context.Context, key string, since time.Time, fin
 	if fine {
 		table = "error_moments"
 	}
-	rows, err := db.pool.Query(ctx, `SELECT m.at, m.errors, coalesce(m.requests, 0), m.requests IS NOT NULL, m.seconds, m.read
+	return collect(ctx, db.pool, scanMinute, `SELECT m.at, m.errors, coalesce(m.requests, 0), m.requests IS NOT NULL, m.seconds, m.read
 		FROM `+table+` m JOIN error_keys k ON k.id = m.key_id WHERE k.key = @key AND m.at >= @since ORDER BY m.at`,
 		pgx.NamedArgs{"key": key, "since": since})
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanMinute)
-	return list, away(err)
 }
 
 func scanMinute(row pgx.CollectableRow) (m flat.Minute, err error) {

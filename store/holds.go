@@ -46,13 +46,8 @@ func (db *DB) holds(ctx context.Context, q querier, where, lock string, args pgx
 }
 
 func (db *DB) holdsWhere(ctx context.Context, q querier, where, lock string, args pgx.NamedArgs) ([]snapshot.Hold, error) {
-	rows, err := q.Query(ctx, `SELECT `+holdColumns+` FROM holds h JOIN restores r ON r.id = h.restore_id
+	return collect(ctx, q, db.scanHold, `SELECT `+holdColumns+` FROM holds h JOIN restores r ON r.id = h.restore_id
 		WHERE `+where+` ORDER BY h.id DESC `+lock, args)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, db.scanHold)
-	return list, away(err)
 }
 
 // scanHold leaves the document out that none of the keys opens.

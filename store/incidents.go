@@ -158,22 +158,12 @@ func (db *DB) oneIncident(ctx context.Context, where string, arg any) (incidents
 
 // Incidents lists at most limit of those with an ID below before (0: all), newest first.
 func (db *DB) Incidents(ctx context.Context, before int64, limit int) ([]incidents.Incident, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+incidentColumns+` FROM incidents
+	return collect(ctx, db.pool, scanIncident, `SELECT `+incidentColumns+` FROM incidents
 		WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanIncident)
-	return list, away(err)
 }
 
 // OpenIncidents lists those of the given PagerDuty services (nil: of all) that are not resolved, newest first.
 func (db *DB) OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+incidentColumns+` FROM incidents
+	return collect(ctx, db.pool, scanIncident, `SELECT `+incidentColumns+` FROM incidents
 		WHERE status <> 'resolved' AND ($1::text[] IS NULL OR service_id = ANY($1)) ORDER BY id DESC`, services)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanIncident)
-	return list, away(err)
 }

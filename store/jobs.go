@@ -214,7 +214,7 @@ const slowJob = 2 * time.Second
 // QueueMissedNews queues the Slack message of every incident whose timeline is not posted to its end: a net under what a crash
 // between two steps may have dropped. River gives a dead bot's job back only after half a minute.
 func (db *DB) QueueMissedNews(ctx context.Context) error {
-	rows, err := db.pool.Query(ctx, `
+	ids, err := collect(ctx, db.pool, pgx.RowTo[int64], `
 		SELECT t.incident FROM (
 			SELECT incident_id AS incident, max(seq) AS seq FROM timeline
 				WHERE incident_id IS NOT NULL AND recorded_at > now() - interval '3 days' GROUP BY 1
@@ -226,10 +226,6 @@ func (db *DB) QueueMissedNews(ctx context.Context) error {
 		AND NOT EXISTS (SELECT FROM river_job WHERE kind = 'slack' AND (args->>'incident_id')::bigint = t.incident
 			AND (state IN ('available', 'retryable', 'scheduled', 'pending')
 				OR state = 'running' AND attempted_at > now() - make_interval(secs => $1)))`, slowJob.Seconds())
-	if err != nil {
-		return away(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return away(err)
 	}
@@ -245,16 +241,12 @@ func (db *DB) QueueMissedNews(ctx context.Context) error {
 // changes what can be offered, because none of their entries says so: those of their services, and those of a service that
 // no container names. A message that reads as it did is left alone.
 func (db *DB) queueNewsOfOffers(ctx context.Context, tx pgx.Tx, keys []string) error {
-	rows, err := tx.Query(ctx, `
+	ids, err := collect(ctx, tx, pgx.RowTo[int64], `
 		WITH named AS (SELECT key, trim(service) AS service
 			FROM containers, unnest(string_to_array(labels->>'snapback.pagerduty.service', ',')) AS service)
 		SELECT id FROM incidents i WHERE status <> 'resolved' AND (
 			EXISTS (SELECT FROM named n WHERE n.service = i.service_id AND n.key = ANY($1))
 			OR NOT EXISTS (SELECT FROM named n WHERE n.service = i.service_id)) ORDER BY id`, keys)
-	if err != nil {
-		return fmt.Errorf("looking for open incidents: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("looking for open incidents: %w", err)
 	}

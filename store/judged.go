@@ -14,7 +14,7 @@ import (
 // Restored implements flat.Journal. The deploy that a restore took back is the one that its snapshot was kept from, or the last
 // one before the alert. Once that deploy is back, errors tell nothing of the restore.
 func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
-	rows, err := db.pool.Query(ctx, `
+	return collect(ctx, db.pool, scanRestored, `
 		SELECT r.id, r.incident_id, r.key, r.container, r.snapshot, r.requested_by->'Actor'->>'name', r.record->'plan'->'volumes' IS NOT NULL,
 			i.opened_at, d.at, r.requested_at, r.verified_at, r.errors, r.errors_at,
 			EXISTS (SELECT FROM timeline t WHERE t.incident_id = r.incident_id AND t.kind = 'errors.flat' AND t.details->>'restore_id' = r.id::text)
@@ -26,11 +26,6 @@ func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 			AND NOT EXISTS (SELECT FROM restores l WHERE l.key = r.key AND l.id > r.id AND l.state NOT IN ('refused', 'reverted'))
 			AND NOT EXISTS (SELECT FROM holds h WHERE h.restore_id = r.id AND h.back_id IS NOT NULL)
 		ORDER BY r.id`)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanRestored)
-	return list, away(err)
 }
 
 func scanRestored(row pgx.CollectableRow) (r flat.Restored, err error) {

@@ -20,7 +20,7 @@ const holding = `status <> 'resolved' AND opened_at > now() - interval '7 days'`
 // snapshots of deploys in the day before and the day after they opened, and that of the last deploy before. What an undo would
 // need is referred to as well, and what a deploy on hold would be replaced with once more.
 func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) {
-	rows, err := db.pool.Query(ctx, `
+	ids, err := collect(ctx, db.pool, pgx.RowTo[int64], `
 		WITH open AS (SELECT id, opened_at, service_id FROM incidents WHERE `+holding+`),
 		services AS (SELECT key, trim(service) AS service
 			FROM containers, unnest(string_to_array(labels->>'snapback.pagerduty.service', ',')) AS service),
@@ -40,10 +40,6 @@ func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) 
 				WHERE `+isOn+` AND h.since > now() - interval '7 days' AND r.snapshot_id = s.id)
 			OR EXISTS (SELECT FROM restores r WHERE r.key = $1 AND (r.record->'plan'->>'before_id')::bigint = s.id
 				AND (r.kept_until IS NOT NULL OR r.incident_id IN (SELECT id FROM open))))`, key)
-	if err != nil {
-		return nil, away(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	out := map[int64]bool{}
 	for _, id := range ids {
 		out[id] = true
@@ -63,13 +59,8 @@ func (db *DB) TagsLeft(ctx context.Context, engine string) ([]watch.Held, error)
 }
 
 func (db *DB) held(ctx context.Context, where, engine string) ([]watch.Held, error) {
-	rows, err := db.pool.Query(ctx, `SELECT id, key, container, name, image_id, image_ref, missing_since IS NOT NULL
+	return collect(ctx, db.pool, pgx.RowToStructByPos[watch.Held], `SELECT id, key, container, name, image_id, image_ref, missing_since IS NOT NULL
 		FROM snapshots WHERE `+where+` ORDER BY id`, engine)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[watch.Held])
-	return list, away(err)
 }
 
 // TagLeft implements watch.LeftTags.

@@ -45,12 +45,7 @@ func (db *DB) EntriesBefore(ctx context.Context, incident, before int64, limit i
 }
 
 func (db *DB) someEntries(ctx context.Context, sql string, incident, bound int64, limit int) ([]incidents.Entry, error) {
-	rows, err := db.pool.Query(ctx, sql, pgx.NamedArgs{"incident": incident, "bound": bound, "limit": limit})
-	if err != nil {
-		return nil, away(err)
-	}
-	entries, err := pgx.CollectRows(rows, scanEntry)
-	return entries, away(err)
+	return collect(ctx, db.pool, scanEntry, sql, pgx.NamedArgs{"incident": incident, "bound": bound, "limit": limit})
 }
 
 // ReadTimeline calls do with an incident and its timeline as they stand now, however long do takes and however often it

@@ -109,12 +109,8 @@ func (db *DB) removable(ctx context.Context, tx pgx.Tx, keep time.Duration) (inc
 // digestOld says what the oldest of a timeline's recordings hold, as they are found: if that is less than the end of their session
 // has said, the entry shows it for ever.
 func (db *DB) digestOld(ctx context.Context, tx pgx.Tx, incident int64, keep time.Duration) (sealed []incidents.Sealed, err error) {
-	rows, err := tx.Query(ctx, `SELECT r.id `+old+` AND coalesce(r.incident_id, 0) = @incident ORDER BY r.ended_at, r.id LIMIT @most FOR UPDATE OF r`,
+	ids, err := collect(ctx, tx, pgx.RowTo[string], `SELECT r.id `+old+` AND coalesce(r.incident_id, 0) = @incident ORDER BY r.ended_at, r.id LIMIT @most FOR UPDATE OF r`,
 		pgx.NamedArgs{"keep": keep, "incident": incident, "most": removedAtOnce})
-	if err != nil {
-		return nil, err
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, err
 	}

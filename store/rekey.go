@@ -125,11 +125,7 @@ func (m rekeying) seal(sealed []byte) ([]byte, error) {
 
 // moveHolds moves what restores have rolled back, which is sealed as well.
 func (m rekeying) moveHolds(ctx context.Context) error {
-	rows, err := m.tx.Query(ctx, `SELECT id, document FROM holds WHERE key = $1 ORDER BY id FOR UPDATE`, m.was)
-	if err != nil {
-		return err
-	}
-	held, err := pgx.CollectRows(rows, pgx.RowToStructByPos[heldRow])
+	held, err := collect(ctx, m.tx, pgx.RowToStructByPos[heldRow], `SELECT id, document FROM holds WHERE key = $1 ORDER BY id FOR UPDATE`, m.was)
 	if err != nil {
 		return err
 	}

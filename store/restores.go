@@ -46,29 +46,13 @@ func recordOf(r restore.Restore) restoreRecord {
 	return restoreRecord{r.Only, r.Seen, r.Plan, r.Phases, r.Differences, r.WhyNot, r.Downtime, r.Proof}
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 func restores(ctx context.Context, q querier, rest string, args pgx.NamedArgs) ([]restore.Restore, error) {
-	rows, err := q.Query(ctx, `SELECT `+restoreColumns+` FROM restores `+rest, args)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanRestore)
-	return list, away(err)
+	return collect(ctx, q, scanRestore, `SELECT `+restoreColumns+` FROM restores `+rest, args)
 }
 
 func oneRestore(ctx context.Context, q querier, rest string, args pgx.NamedArgs) (restore.Restore, error) {
 	list, err := restores(ctx, q, rest, args)
-	if err != nil {
-		return restore.Restore{}, err
-	}
-	if len(list) == 0 {
-		return restore.Restore{}, snapshot.ErrUnknownRestore
-	}
-	return list[0], nil
+	return first(list, err, snapshot.ErrUnknownRestore)
 }
 
 // Restore implements restore.Journal.
@@ -188,13 +172,9 @@ func (db *DB) Renew(ctx context.Context, id, epoch int64, lease time.Duration) e
 const within = `split_part(key, '/', 1) = @engine AND (lease_owner = @bot OR NOT record ? 'only' OR record->>'only' = @only)`
 
 func (db *DB) restoreIDs(ctx context.Context, where string, scope restore.Scope, after time.Duration) ([]int64, error) {
-	rows, err := db.pool.Query(ctx, `SELECT id FROM restores WHERE `+within+` AND `+where+` ORDER BY id`, pgx.NamedArgs{
+	ids, err := collect(ctx, db.pool, pgx.RowTo[int64], `SELECT id FROM restores WHERE `+within+` AND `+where+` ORDER BY id`, pgx.NamedArgs{
 		"bot": scope.Bot, "engine": scope.Engine, "only": scope.Only, "after": after.Seconds(),
 	})
-	if err != nil {
-		return nil, away(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	return ids, away(err)
 }
 

@@ -112,12 +112,7 @@ func (db *DB) Passkeys(ctx context.Context, slackID string) ([]signin.Passkey, e
 }
 
 func (db *DB) passkeys(ctx context.Context, where string, args ...any) ([]signin.Passkey, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+passkeyColumns+` FROM passkeys `+where+` ORDER BY created_at DESC, id`, args...)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanPasskey)
-	return list, away(err)
+	return collect(ctx, db.pool, scanPasskey, `SELECT `+passkeyColumns+` FROM passkeys `+where+` ORDER BY created_at DESC, id`, args...)
 }
 
 // SignIn implements signin.Store.
@@ -215,12 +210,7 @@ func (db *DB) EndSession(ctx context.Context, id string, why signin.Reason, at t
 
 // OpenSessions implements signin.Store.
 func (db *DB) OpenSessions(ctx context.Context) ([]signin.Session, error) {
-	rows, err := db.pool.Query(ctx, consoleSessions+`WHERE s.ended_at IS NULL ORDER BY s.opened_at`)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanConsoleSession)
-	return list, away(err)
+	return collect(ctx, db.pool, scanConsoleSession, consoleSessions+`WHERE s.ended_at IS NULL ORDER BY s.opened_at`)
 }
 
 // People implements signin.Store.

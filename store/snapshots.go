@@ -37,23 +37,12 @@ func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err err
 }
 
 func (db *DB) snapshots(ctx context.Context, where string, args pgx.NamedArgs) ([]snapshot.Snapshot, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+snapshotColumns+` FROM snapshots `+where, args)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, db.scanSnapshot)
-	return list, away(err)
+	return collect(ctx, db.pool, db.scanSnapshot, `SELECT `+snapshotColumns+` FROM snapshots `+where, args)
 }
 
 func (db *DB) oneSnapshot(ctx context.Context, where string, args pgx.NamedArgs) (snapshot.Snapshot, error) {
 	list, err := db.snapshots(ctx, where, args)
-	if err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	if len(list) == 0 {
-		return snapshot.Snapshot{}, snapshot.ErrUnknownSnapshot
-	}
-	return list[0], nil
+	return first(list, err, snapshot.ErrUnknownSnapshot)
 }
 
 // Snapshot implements snapshot.Store.

@@ -5,6 +5,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,14 +103,34 @@ func (db *DB) tx(ctx context.Context, do func(pgx.Tx) error) error {
 	return away(pgx.BeginFunc(ctx, db.pool, do))
 }
 
+// querier is the pool, or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// collect reads all rows of a query. Its error is marked by away.
+func collect[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, _ := q.Query(ctx, sql, args...) // the rows have its error too
+	list, err := pgx.CollectRows(rows, scan)
+	return list, away(err)
+}
+
+// first returns none when there is nothing.
+func first[T any](list []T, err, none error) (T, error) {
+	if err == nil && len(list) > 0 {
+		return list[0], nil
+	}
+	return *new(T), cmp.Or(err, none)
+}
+
 // away marks errors that mean "Postgres is not there" rather than "Postgres says no".
 func away(err error) error {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var netErr net.Error
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.Is(err, ErrAway):
+		return err
 	case errors.As(err, &connect): // also for a refused password or a database that is not there: it may be again
 	case errors.As(err, &pg):
 		if !awayCode(pg.Code) {

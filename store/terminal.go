@@ -128,11 +128,7 @@ func scanSession(row pgx.CollectableRow) (terminal.Session, error) {
 }
 
 func (s *TerminalStore) sessions(ctx context.Context, sql string, args pgx.NamedArgs) ([]terminal.Session, error) {
-	rows, err := s.pool.Query(ctx, sql, args)
-	if err != nil {
-		return nil, fmt.Errorf("reading terminal sessions: %w", terminalAway(err))
-	}
-	list, err := pgx.CollectRows(rows, scanSession)
+	list, err := collect(ctx, s.pool, scanSession, sql, args)
 	if err != nil {
 		return nil, fmt.Errorf("reading terminal sessions: %w", terminalAway(err))
 	}
@@ -142,13 +138,7 @@ func (s *TerminalStore) sessions(ctx context.Context, sql string, args pgx.Named
 // session is sessions where there is one or none.
 func (s *TerminalStore) session(ctx context.Context, sql string, args pgx.NamedArgs) (terminal.Session, error) {
 	list, err := s.sessions(ctx, sql, args)
-	if err != nil {
-		return terminal.Session{}, err
-	}
-	if len(list) == 0 {
-		return terminal.Session{}, terminal.ErrNoSession
-	}
-	return list[0], nil
+	return first(list, err, terminal.ErrNoSession)
 }
 
 // SessionByCookie finds a session, open or over.
@@ -221,13 +211,9 @@ func (s *TerminalStore) ShellGone(ctx context.Context, id string, at time.Time) 
 
 // StaleShells returns those that are there and that no bot holds.
 func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]terminal.ShellRecord, error) {
-	rows, err := s.pool.Query(ctx, `
+	list, err := collect(ctx, s.pool, pgx.RowToStructByPos[terminal.ShellRecord], `
 		SELECT id, session_id, container_id, sid, start_time, started_at, seen_at
 		FROM terminal_shells WHERE gone_at IS NULL AND seen_at < @since ORDER BY started_at`, pgx.NamedArgs{"since": since})
-	if err != nil {
-		return nil, fmt.Errorf("reading stale shells: %w", terminalAway(err))
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[terminal.ShellRecord])
 	if err != nil {
 		return nil, fmt.Errorf("reading stale shells: %w", terminalAway(err))
 	}

@@ -40,13 +40,9 @@ func (db *DB) once(ctx context.Context, e incidents.Entry, write func(context.Co
 		if _, err := lockChain(ctx, tx, e.IncidentID); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT `+entryColumns+` FROM timeline WHERE `+ofChain(e.IncidentID)+` AND kind = @kind
+		earlier, err := collect(ctx, tx, scanEntry, `SELECT `+entryColumns+` FROM timeline WHERE `+ofChain(e.IncidentID)+` AND kind = @kind
 			AND source->>'system' = @system AND `+fromNative+` LIMIT 1`,
 			pgx.NamedArgs{"incident": e.IncidentID, "kind": e.Kind, "system": e.Source.System, "native": e.Source.NativeID})
-		if err != nil {
-			return err
-		}
-		earlier, err := pgx.CollectRows(rows, scanEntry)
 		if err != nil || len(earlier) == 1 {
 			if err == nil {
 				e = earlier[0]
@@ -145,26 +141,16 @@ func lockChain(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, er
 // Entries lists an incident's timeline, oldest first, from after the entry with sequence number after (0: all).
 // Incident 0 is what happened outside any incident.
 func (db *DB) Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline
+	return collect(ctx, db.pool, scanEntry, `SELECT `+entryColumns+` FROM timeline
 		WHERE `+ofChain(incident)+` AND seq > @after ORDER BY incident_id, seq`, pgx.NamedArgs{"incident": incident, "after": after})
-	if err != nil {
-		return nil, away(err)
-	}
-	entries, err := pgx.CollectRows(rows, scanEntry)
-	return entries, away(err)
 }
 
 // News lists, oldest first, an incident's entries from after the one with that sequence number, those that were recorded since,
 // and all of the given kinds.
 func (db *DB) News(ctx context.Context, incident, after int64, since time.Time, kinds ...incidents.Kind) ([]incidents.Entry, error) {
-	rows, err := db.pool.Query(ctx, `SELECT `+entryColumns+` FROM timeline
+	return collect(ctx, db.pool, scanEntry, `SELECT `+entryColumns+` FROM timeline
 		WHERE `+ofChain(incident)+` AND (seq > @after OR recorded_at > @since OR kind = ANY(@kinds)) ORDER BY incident_id, seq`,
 		pgx.NamedArgs{"incident": incident, "after": after, "since": since, "kinds": kinds})
-	if err != nil {
-		return nil, away(err)
-	}
-	entries, err := pgx.CollectRows(rows, scanEntry)
-	return entries, away(err)
 }
 
 // entry reads one by its ID.

@@ -32,12 +32,7 @@ func (db *DB) FindToken(ctx context.Context, id string) (access.Token, error) {
 
 // ListTokens lists all of them, newest first.
 func (db *DB) ListTokens(ctx context.Context) ([]access.Token, error) {
-	rows, err := db.pool.Query(ctx, `SELECT id, name, hash, scopes, created_at, last_used_at, revoked_at FROM api_tokens ORDER BY created_at DESC, id`)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanToken)
-	return list, away(err)
+	return collect(ctx, db.pool, scanToken, `SELECT id, name, hash, scopes, created_at, last_used_at, revoked_at FROM api_tokens ORDER BY created_at DESC, id`)
 }
 
 // CreateToken writes one.

@@ -30,7 +30,7 @@ func (db *DB) Alone(ctx context.Context, what string, do func(context.Context) e
 
 // Identities implements watch.Identities.
 func (db *DB) Identities(ctx context.Context, engine string) ([]snapshot.Identity, error) {
-	rows, err := db.pool.Query(ctx, `
+	return collect(ctx, db.pool, scanIdentity, `
 		SELECT c.key, c.engine_id, c.name, c.doc->>'created_at', c.doc->>'config', c.former, c.seen_at, c.gone_at, c.scopes,
 			coalesce((SELECT s.container_id FROM snapshots s WHERE s.key = c.key AND s.reason = 'baseline'
 				AND s.deleted_at IS NULL AND s.missing_since IS NULL AND NOT s.spiked ORDER BY s.created_at DESC, s.id DESC LIMIT 1), ''),
@@ -40,11 +40,6 @@ func (db *DB) Identities(ctx context.Context, engine string) ([]snapshot.Identit
 			EXISTS (SELECT FROM deploys d WHERE d.key = c.key) OR EXISTS (SELECT FROM restores r WHERE r.key = c.key)
 				OR EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.reason <> 'baseline' AND s.deleted_at IS NULL)
 		FROM containers c WHERE c.engine = $1`, engine)
-	if err != nil {
-		return nil, away(err)
-	}
-	list, err := pgx.CollectRows(rows, scanIdentity)
-	return list, away(err)
 }
 
 func scanIdentity(row pgx.CollectableRow) (p snapshot.Identity, err error) {
@@ -221,13 +216,8 @@ func (db *DB) RestoredTo(ctx context.Context, key, containerID string) (snapshot
 
 // LeftBehind implements watch.Restores.
 func (db *DB) LeftBehind(ctx context.Context, key string) ([]string, error) {
-	rows, err := db.pool.Query(ctx, `SELECT record->'plan'->>'old_id' FROM restores WHERE key = $1 AND kind = 'restore'
+	return collect(ctx, db.pool, pgx.RowTo[string], `SELECT record->'plan'->>'old_id' FROM restores WHERE key = $1 AND kind = 'restore'
 		AND state = 'verified' AND undone_by IS NULL AND record->'plan' ? 'old_id' AND NOT record->'plan' ? 'anew' ORDER BY id`, key)
-	if err != nil {
-		return nil, away(err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return ids, away(err)
 }
 
 // MadeBy implements restore.Past.
@@ -296,11 +286,7 @@ func setChanges(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
 // queueNewsOfDeploy writes the entry to every open incident of the container's services, or outside any, and queues sending it to
 // PagerDuty, once.
 func (db *DB) queueNewsOfDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
-	rows, err := tx.Query(ctx, `SELECT id FROM incidents WHERE status <> 'resolved' AND service_id = ANY($1) ORDER BY id`, d.Services)
-	if err != nil {
-		return err
-	}
-	open, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	open, err := collect(ctx, tx, pgx.RowTo[int64], `SELECT id FROM incidents WHERE status <> 'resolved' AND service_id = ANY($1) ORDER BY id`, d.Services)
 	if err != nil {
 		return err
 	}
