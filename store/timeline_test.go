@@ -16,7 +16,7 @@ func TestTimelineCannotBeChanged(t *testing.T) {
 	if _, err := db.Record(t.Context(), incidents.Entry{Kind: "note", Summary: "hello"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, sql := range []string{`UPDATE timeline SET summary = 'bye'`, `DELETE FROM timeline`, `TRUNCATE timeline`} {
+	for _, sql := range []string{`UPDATE timeline SET summary = 'bye'`, `DELETE FROM timeline`, `TRUNCATE timeline CASCADE`} {
 		_, err := db.Pool().Exec(t.Context(), sql)
 		if err == nil || !strings.Contains(err.Error(), "append-only") {
 			t.Errorf("%s: %v", sql, err)
