@@ -182,6 +182,17 @@ func problem(resp *http.Response) error {
 	return &Error{p}
 }
 
+// Holds lists the deploys of a container that are on hold. The *Error's code is not_held when there are none.
+func (c *Client) Holds(ctx context.Context, container string) (held wire.Holds, err error) {
+	err = c.do(ctx, call{method: http.MethodGet, path: []string{"containers", container, "hold"}, out: &held})
+	return held, err
+}
+
+// ReleaseHold ends the holds on a container's deploys. The *Error's code is not_held when there are none.
+func (c *Client) ReleaseHold(ctx context.Context, container string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: []string{"containers", container, "hold"}})
+}
+
 // TakeSnapshot takes one, and returns when it is kept.
 func (c *Client) TakeSnapshot(ctx context.Context, container string, ask wire.NewSnapshot) (s wire.Snapshot, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: []string{"containers", container, "snapshots"}, in: ask, out: &s, wait: c.patience.work})

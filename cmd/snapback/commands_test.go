@@ -125,6 +125,35 @@ func TestARestoreSaysHowToUndoIt(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnHoldIsSaidAndReleased(t *testing.T) {
+	t.Parallel()
+	held := true
+	bot := func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != "/containers/api/hold" || !held:
+			answer(t, w, 404, wire.Problem{Status: 404, Code: "not_held", Title: "nothing is on hold"})
+		case r.Method == http.MethodDelete:
+			held = false
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			back := time.Date(2026, 3, 1, 4, 10, 0, 0, time.UTC)
+			answer(t, w, 200, wire.Holds{Container: "api", Holds: []wire.Hold{{Summary: "api 1.42 is on hold since 03:46\x1b[2J", BackAt: back}}})
+		}
+	}
+	out, err := call(t.Context(), t, bot, newHoldCmd, "list", "api")
+	if want := "api 1.42 is on hold since 03:46[2J\n  it came back at 2026-03-01 04:10 UTC\n"; err != nil || out != want {
+		t.Errorf("%q, %v", out, err)
+	}
+	if out, err := call(t.Context(), t, bot, newHoldCmd, "release", "api", "--yes"); err != nil || held || !strings.Contains(out, "nothing of api is on hold") {
+		t.Errorf("%q, %v", out, err)
+	}
+	for _, args := range [][]string{{"list", "api"}, {"release", "api", "--yes"}} {
+		if _, err := call(t.Context(), t, bot, newHoldCmd, args...); exitCode(err) != exitUnknown {
+			t.Errorf("%v: exit code %d, %v", args, exitCode(err), err)
+		}
+	}
+}
+
 func TestOnlyAYesIsAYes(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{"y\n": true, " YES \n": true, "\n": false, "": false, "no\n": false, "yesterday\n": false} {

@@ -119,7 +119,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newSnapshotCmd(e), newUndoCmd(e), newIncidentsCmd(e),
+		newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newSnapshotCmd(e), newUndoCmd(e), newHoldCmd(e), newIncidentsCmd(e),
 		newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
 		newConfigCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
 	)
