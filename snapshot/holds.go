@@ -116,8 +116,11 @@ func (h Holds) stops(ctx context.Context, c Container, one Hold, deploying strin
 		}
 		return deploying + " is the image that is on hold." + orElse
 	}
-	return fmt.Sprintf("Whether %s is the image that is on hold can't be told: the engine does not have it, and no registry says. Pull it there first, or name it by its digest.", deploying) + orElse
+	return fmt.Sprintf("Whether %s is the image that is on hold can't be told: the engine does not have it or does not answer, and no registry says. Pull it there first, or name it by its digest.", deploying) + orElse
 }
+
+// askFor is how long the engine and the registry may take. A pipeline waits for the answer, and none is one too.
+const askFor = 15 * time.Second
 
 // likeness is what is known of an image next to the one on hold.
 type likeness int
@@ -136,6 +139,8 @@ func (h Holds) is(ctx context.Context, c Container, one Hold, ref string) likene
 	if c.Elsewhere { // this bot asks another engine than the container's
 		return isUnknown
 	}
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	found, err := h.Images.FindImage(ctx, ref)
 	there := err == nil
 	now := digestIn(ref)

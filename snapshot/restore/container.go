@@ -96,7 +96,7 @@ func (ctr *container) Verify(ctx context.Context) error {
 // occupy notes what the identity stands for from now on. The watch would find out at its next look, and that is too late for a
 // deploy that comes before it: it would seem to replace what the restore has replaced.
 func (ctr *container) occupy(ctx context.Context) error {
-	now, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
+	now, err := ctr.glance(ctx, ctr.restore.Plan.NewID)
 	switch {
 	case retryable(err):
 		return err
@@ -109,7 +109,11 @@ func (ctr *container) occupy(ctx context.Context) error {
 
 // keepUntil notes for how long the old container is kept, if it is still there.
 func (ctr *container) keepUntil(ctx context.Context) error {
-	kept, err := ctr.anyOf(ctx, ctr.restore.Plan.keptID())
+	var kept bool
+	err := soon(ctx, func(ctx context.Context) (err error) {
+		kept, err = ctr.anyOf(ctx, ctr.restore.Plan.keptID())
+		return err
+	})
 	if retryable(err) {
 		return err
 	}
@@ -127,7 +131,7 @@ func (ctr *container) compare(ctx context.Context) ([]snapshot.Difference, error
 	if err != nil {
 		return nil, err
 	}
-	now, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
+	now, err := ctr.glance(ctx, ctr.restore.Plan.NewID)
 	if err != nil {
 		return nil, err
 	}

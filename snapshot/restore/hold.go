@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/snapback/snapback/snapshot"
 )
@@ -86,7 +87,7 @@ func (ctr *container) replacedOne(ctx context.Context) (old snapshot.Occupant, f
 	if p.OldID == "" {
 		return old, false, nil
 	}
-	in, err := ctr.Engine.Inspect(ctx, p.OldID)
+	in, err := ctr.glance(ctx, p.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && len(in.Document) == 0 {
 		return old, false, nil
 	}
@@ -95,4 +96,26 @@ func (ctr *container) replacedOne(ctx context.Context) (old snapshot.Occupant, f
 	}
 	document, err := ctr.Engine.AsBefore(in.Document, ctr.restore.Container, p.OldPolicy)
 	return snapshot.Occupant{Container: in.Container, Document: document}, err == nil, err
+}
+
+// glanceFor is how long a look may take that the restore can do without: it has worked, and people wait to hear that.
+const glanceFor = 10 * time.Second
+
+// errNoAnswer says that the engine did not answer about a container in time.
+var errNoAnswer = errors.New("the engine does not answer about it")
+
+// glance inspects. It returns errNoAnswer where the engine never would: it may answer about all containers but one that hangs.
+func (ctr *container) glance(ctx context.Context, id string) (in snapshot.Inspection, err error) {
+	err = soon(ctx, func(ctx context.Context) error { in, err = ctr.Engine.Inspect(ctx, id); return err })
+	return in, err
+}
+
+// soon returns errNoAnswer when do has failed for want of time, and not that the engine is away, which would be waited for.
+func soon(ctx context.Context, do func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, glanceFor)
+	defer cancel()
+	if err := do(limited); err == nil || limited.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return errNoAnswer
 }

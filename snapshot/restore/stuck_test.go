@@ -12,6 +12,7 @@ import (
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/store"
 )
 
 // A database that stalls is no reason to give a replacement up that does well.
@@ -458,4 +459,34 @@ func TestRevertGoesOnWhileTheJournalIsAway(t *testing.T) {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	d.runs(d.old)
+}
+
+// heldJournal says when it was asked what is on hold.
+type heldJournal struct {
+	*store.DB
+	asked atomic.Bool
+}
+
+func (j *heldJournal) Holds(ctx context.Context, key string) ([]snapshot.Hold, error) {
+	j.asked.Store(true)
+	return j.DB.Holds(ctx, key)
+}
+
+// A container that hangs keeps the engine from ever saying what was rolled back. The restore has worked all the same.
+func TestRestoreIsVerifiedThoughWhatItReplacedHangs(t *testing.T) {
+	d := setup(t).broken()
+	j, engine := &heldJournal{DB: d.DB}, &bentEngine{Engine: d.Engine()}
+	engine.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+		if ref != d.old || !j.asked.Load() {
+			return d.Engine().Inspect(ctx, ref)
+		}
+		<-ctx.Done()
+		return snapshot.Inspection{}, fmt.Errorf("%w: %w", snapshot.ErrEngineAway, ctx.Err()) // as the adapter puts it
+	}
+	d.with(restore.Config{Engine: engine, Journal: j})
+	r := d.over(d.ask(), 2*time.Minute)
+	if r.State != restore.Verified || !j.asked.Load() {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+	d.runs(r.Plan.NewID)
 }
