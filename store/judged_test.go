@@ -26,6 +26,7 @@ type outage struct {
 	opened   time.Time
 	incident int64
 	restore  restore.Restore
+	lag      time.Duration // of what counts
 }
 
 // outages begins one, with an hour of one error a minute, ten minutes of 21, and a restore.
@@ -92,7 +93,7 @@ func (o *outage) judged(from, to time.Duration) (said []string) {
 	o.t.Helper()
 	now := from
 	bot := func() *flat.Judge {
-		return flat.NewJudge(flat.JudgeConfig{Journal: open(o.t, o.url), Now: func() time.Time { return o.opened.Add(now) }})
+		return flat.NewJudge(flat.JudgeConfig{Journal: open(o.t, o.url), Now: func() time.Time { return o.opened.Add(now) }, Lag: func(string) time.Duration { return o.lag }})
 	}
 	one, other := bot(), bot()
 	before := len(o.entries())
@@ -153,6 +154,18 @@ func TestErrorsFallAndAreFlatAfterARestore(t *testing.T) {
 		if !strings.Contains(flatly.Summary, part) {
 			t.Errorf("%q lacks %q", flatly.Summary, part)
 		}
+	}
+}
+
+// A query such as rate(…[10m]) tells of errors from before a restore for ten minutes more: that is not said to be not flat.
+func TestErrorsThatAQueryKeepsInViewAreNotHeldAgainstARestore(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 15*time.Minute, 15.0/60, 1)
+	o.errors(15*time.Minute, 25*time.Minute, 1.0/60, 1)
+	o.lag = 10 * time.Minute
+	o.want(o.judged(5*time.Minute, 25*time.Minute), "errors.falling 15m35s", "errors.flat 16m25s")
+	if said := o.entries()[1].Summary; !strings.Contains(said, "11 min 25 s after the restore") {
+		t.Errorf("it says %q", said)
 	}
 }
 

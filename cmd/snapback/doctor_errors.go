@@ -56,7 +56,7 @@ func checkErrors(ctx context.Context, c config) (string, error) {
 // soonEnough says that a query looks back for longer than what is told of errors after a restore.
 func soonEnough(query string) error {
 	if long := prometheus.LongRange(query); long != "" {
-		return fmt.Errorf("its query has the range [%s]: after a restore, errors from before it count for so long, and are called not flat. Let the range be [1m] or [2m]", long)
+		return fmt.Errorf("its query has the range [%s]: after a restore, errors from before it count for so long, and falling and flat are told that much later. Let the range be [1m] or [2m]", long)
 	}
 	return nil
 }

@@ -174,11 +174,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 
 	// Errors per minute, as sources count them.
 	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log, Steps: flat.Steps{Minute: c.ErrorsMinute}, Every: c.paced(3 * time.Second)})
-	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Definition: meaning, Logger: log, Zone: c.Zone, Every: c.paced(5 * time.Second)})
 	queried, err := prometheusSource(c, prometheus.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log, Step: c.ErrorsMinute})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PROMETHEUS_URL: %w", err)}
 	}
+	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Definition: meaning, Logger: log, Zone: c.Zone, Every: c.paced(5 * time.Second), Lag: queried.Lag})
 	logs := logtail.New(logtail.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log,
 		Every: c.paced(2 * time.Second), Look: max(time.Second, c.paced(5*time.Second)), Step: c.ErrorsMinute, Elsewhere: queried.Takes})
 

@@ -44,6 +44,10 @@ type JudgeConfig struct {
 	Every      time.Duration    // between two looks; 0: 5 s
 	Zone       *time.Location   // of the times that people read; nil: UTC
 	Now        func() time.Time // nil: time.Now
+
+	// Lag is for how long what was counted of a container keeps older errors in view, beyond what Definition allows for; nil: no source
+	// does that.
+	Lag func(key string) time.Duration
 }
 
 // Judge looks at the errors after restores, and has the timeline say what becomes of them. It knows nothing that is not in its
@@ -63,6 +67,9 @@ func NewJudge(c JudgeConfig) *Judge {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Lag == nil {
+		c.Lag = func(string) time.Duration { return 0 }
 	}
 	return &Judge{JudgeConfig: c, cancel: func() {}}
 }
@@ -126,7 +133,7 @@ func (j *Judge) look(ctx context.Context, r Restored) error {
 
 // read is what is known of a restore's errors. It returns false for a container whose errors nobody has counted.
 func (j *Judge) read(ctx context.Context, r Restored) (a After, ok bool, err error) {
-	a = After{Since: r.Verified, Now: j.Now().UTC()}
+	a = After{Since: r.Verified.Add(j.Lag(r.Key)), Now: j.Now().UTC()}
 	if r.State == Back || r.State == Flat {
 		a.Since = r.StateAt
 	}

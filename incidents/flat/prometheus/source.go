@@ -56,9 +56,10 @@ type Source struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	mu       sync.Mutex           // guards what follows
-	told     map[string]time.Time // by key: up to when
-	problems map[string]string    // by key: why nothing is known; "": it is
+	mu       sync.Mutex               // guards what follows
+	told     map[string]time.Time     // by key: up to when
+	problems map[string]string        // by key: why nothing is known; "": it is
+	lags     map[string]time.Duration // by key: the range of its query, where that is long
 }
 
 // New returns a Source that asks nothing until Start.
@@ -68,7 +69,7 @@ func New(c Config) *Source {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Source{Config: c, told: map[string]time.Time{}, problems: map[string]string{}}
+	s := &Source{Config: c, told: map[string]time.Time{}, problems: map[string]string{}, lags: map[string]time.Duration{}}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
@@ -84,6 +85,16 @@ func (s *Source) Problem(key string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problems[key]
+}
+
+// Lag is for how long a container's query keeps errors in view; 0: no longer than is allowed for.
+func (s *Source) Lag(key string) time.Duration {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lags[key]
 }
 
 // Answers is of how many containers errors are known, and of how many they are not.
@@ -158,13 +169,17 @@ func (s *Source) round() error {
 	return group.Wait()
 }
 
-// forget drops what is not asked for any more. Where its counting goes on, the database knows.
+// forget drops what is not asked for any more, and notes how far back the queries of the others look. Where its counting goes on, the database knows.
 func (s *Source) forget(asked map[string]snapshot.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	gone := func(key string) bool { _, ok := asked[key]; return !ok }
 	maps.DeleteFunc(s.told, func(key string, _ time.Time) bool { return gone(key) })
 	maps.DeleteFunc(s.problems, func(key, _ string) bool { return gone(key) })
+	maps.DeleteFunc(s.lags, func(key string, _ time.Duration) bool { return gone(key) })
+	for key, c := range asked {
+		s.lags[key] = longRange(c.Query)
+	}
 }
 
 // resume finds where counting goes on for those who are new here.

@@ -15,12 +15,25 @@ var ranges = regexp.MustCompile(`\[\s*([0-9a-z]+)\s*(?::[^\]]*)?\]`)
 
 // LongRange is the longest range in a query when it is over two minutes: for so long after a restore, the query keeps the errors from
 // before it in view. It returns "" when there is none. It goes by the query's text; what a recording rule hides is not seen.
-func LongRange(query string) (text string) {
-	most := longest
+func LongRange(query string) string {
+	text, _ := widest(query)
+	return text
+}
+
+// longRange is the same as a time; 0 when there is none.
+func longRange(query string) time.Duration {
+	if text, d := widest(query); text != "" {
+		return d
+	}
+	return 0
+}
+
+func widest(query string) (text string, most time.Duration) {
+	most = longest
 	for _, found := range ranges.FindAllStringSubmatch(query, -1) {
 		if d, err := model.ParseDuration(found[1]); err == nil && time.Duration(d) > most {
 			text, most = found[1], time.Duration(d)
 		}
 	}
-	return text
+	return text, most
 }
