@@ -13,6 +13,8 @@ import (
 
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/incidents/flat/logtail"
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/storetest"
 )
 
 // watchedFor is how long the cost is measured.
@@ -33,7 +35,8 @@ func BenchmarkErrors(b *testing.B) {
 }
 
 func benchmarkFollowing(b *testing.B, containers, rate int) {
-	n := setup(b)
+	daemon := enginetest.StartDaemon(b) // what others do on this machine's is not to be measured
+	n := &night{t: b, scope: enginetest.On(b, daemon.Host()), db: storetest.New(b)}
 	image := n.scope.Image("flood", `ENTRYPOINT ["/app"]`)
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 4)
@@ -46,11 +49,11 @@ func benchmarkFollowing(b *testing.B, containers, rate int) {
 	}
 	wg.Wait()
 	key := n.key("web0")
-	aloneSelf, aloneEngine := costOf(b)
+	aloneSelf, aloneEngine := costOf(b, daemon.Host())
 	n.start(func(c *logtail.Config) { c.Look, c.Every, c.Step = 5*time.Second, 2*time.Second, time.Minute })
 	n.until(key, "the past", func(m flat.Minute) bool { return m.Seconds > 1 })
 	time.Sleep(10 * time.Second) // until a flood is known to be one
-	self, engine := costOf(b)
+	self, engine := costOf(b, daemon.Host())
 	state, _ := n.follower.State(key)
 	b.ReportMetric(self-aloneSelf, "%cpu-bot")
 	b.ReportMetric(engine-aloneEngine, "%cpu-engine")
@@ -69,12 +72,12 @@ func benchmarkFollowing(b *testing.B, containers, rate int) {
 	wg.Wait()
 }
 
-// costOf is how many percent of a core this process, and the engine, take.
-func costOf(b *testing.B) (self, engine float64) {
+// costOf is how many percent of a core this process, and the engine that listens on host, take.
+func costOf(b *testing.B, host string) (self, engine float64) {
 	b.Helper()
-	beforeSelf, beforeEngine := selfTime(b), engineTime()
+	beforeSelf, beforeEngine := selfTime(b), engineTime(b, host)
 	time.Sleep(watchedFor)
-	return 100 * (selfTime(b) - beforeSelf).Seconds() / watchedFor.Seconds(), 100 * (engineTime() - beforeEngine).Seconds() / watchedFor.Seconds()
+	return 100 * (selfTime(b) - beforeSelf).Seconds() / watchedFor.Seconds(), 100 * (engineTime(b, host) - beforeEngine).Seconds() / watchedFor.Seconds()
 }
 
 func selfTime(b *testing.B) time.Duration {
@@ -86,14 +89,23 @@ func selfTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// engineTime is the time that all engines of this machine have taken; 0 when there is none to be seen.
-func engineTime() (sum time.Duration) {
+// engineTime is the time that the engine has taken that listens on host.
+func engineTime(b *testing.B, host string) (sum time.Duration) {
+	b.Helper()
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	found := false
+	defer func() {
+		if !found {
+			b.Fatalf("there is no engine that listens on %s", host)
+		}
+	}()
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(text), "(dockerd)") {
+		called, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if err != nil || !strings.Contains(string(text), "(dockerd)") || !strings.Contains(string(called), host+"\x00") {
 			continue
 		}
+		found = true
 		_, rest, _ := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)
 		for _, field := range fields[11:13] { // utime and stime, in hundredths of a second

@@ -44,12 +44,12 @@ func crash(line string) error {
 // flood writes so many lines a second, in turn, for as long as it runs. When the log does not take them as fast, it writes fewer.
 func flood(rate string, lines []string, out io.Writer) error {
 	perSecond, err := strconv.Atoi(rate)
-	if err != nil || len(lines) == 0 {
+	if err != nil || perSecond <= 0 || len(lines) == 0 {
 		return fmt.Errorf("want a number of lines a second, and lines")
 	}
 	to := bufio.NewWriterSize(out, 64<<10)
 	begun, written := time.Now(), 0
-	for range time.Tick(10 * time.Millisecond) {
+	for range time.Tick(max(10*time.Millisecond, time.Second/time.Duration(perSecond))) { // hundreds of these run side by side
 		for due := int(time.Since(begun).Seconds() * float64(perSecond)); written < due; written++ {
 			if _, err := to.WriteString(lines[written%len(lines)] + "\n"); err != nil {
 				return err
