@@ -36,7 +36,7 @@ func TestShellOnASmallScreen(t *testing.T) {
 	p.size(844, 390)
 	p.yes("without the keyboard the tabs are back", `document.querySelector('#tab-logs').getBoundingClientRect().height >= 44`)
 	p.size(320, 568)
-	p.yes("all arrows are on the screen", `['Up', 'Down', 'Left', 'Right', 'Escape', 'Tab', 'Control C'].every(k => (r => r.left >= 0 && r.right <= innerWidth && r.bottom <= innerHeight && r.width >= 44 && r.height >= 44)(document.querySelector('#keys button[aria-label="' + k + '"]').getBoundingClientRect()))`)
+	p.yes("all arrows are on the screen", `['Up', 'Down', 'Left', 'Right', 'Esc', 'Tab', 'Control C'].every(k => (r => r.left >= 0 && r.right <= innerWidth && r.bottom <= innerHeight && r.width >= 44 && r.height >= 44)(document.querySelector('#keys button[aria-label="' + k + '"]').getBoundingClientRect()))`)
 	p.yes("no label is wider than its key, and the size can be chosen", `[...document.querySelectorAll('#keys button')].every(b => b.scrollWidth <= b.clientWidth) && document.querySelector('#larger').getBoundingClientRect().right <= innerWidth`)
 	p.yes("nothing is wider than the phone", `document.documentElement.scrollWidth <= 320`)
 	p.picture("17-narrow")

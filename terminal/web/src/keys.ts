@@ -2,9 +2,9 @@ import { el } from "./dom";
 
 // Keys that an on-screen keyboard lacks. Ctrl and Alt stay down for the next key.
 const keys: Array<[label: string, send: string | null, hint: string]> = [
-  ["esc", "\x1b", "Escape"],
+  ["esc", "\x1b", "Esc"],
   ["tab", "\t", "Tab"],
-  ["ctrl", null, "Control, for the next key"],
+  ["ctrl", null, "Ctrl, for the next key"],
   ["^C", "\x03", "Control C"],
   ["↑", "\x1b[A", "Up"],
   ["↓", "\x1b[B", "Down"],

@@ -1,5 +1,6 @@
 import "@xterm/xterm/css/xterm.css";
 import "./app.css";
+import "./narrow.css";
 import { allowStyles } from "./nonce";
 import { Refused, current, redeem } from "./connection";
 import { clock, el, recall, remember, show, showOver } from "./dom";

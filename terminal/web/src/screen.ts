@@ -183,6 +183,8 @@ export class Screen implements Listener {
     el("shell-dot").hidden = !running;
     el("keys").hidden = !running;
     el("shell-start").hidden = running;
+    const home = el(running ? "keys" : "shell-start");
+    if (el("reader").parentElement !== home) home.append(el("reader"));
     el("shell").classList.toggle("over", state === "ended");
     const button = el<HTMLButtonElement>("start");
     button.disabled = state === "starting" || state === "ending" || !this.shell.loaded || !this.live;

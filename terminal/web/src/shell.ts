@@ -2,6 +2,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { Terminal, type ITheme } from "@xterm/xterm";
 import { el } from "./dom";
 import { Keys } from "./keys";
+import { Reader } from "./reader";
 
 export interface ShellWire {
   input(text: string, hidden: boolean): void;
@@ -29,7 +30,9 @@ export class Shell {
     private readonly wire: ShellWire,
     fontSize: number,
   ) {
+    const reader = new Reader((on) => (this.term.options.screenReaderMode = on));
     this.term = new Terminal({
+      screenReaderMode: reader.on,
       fontSize,
       fontFamily: 'ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace',
       cursorBlink: true,
