@@ -32,7 +32,16 @@ func TestPhoneReadsLogsAndOpensAShellFromTheConsole(t *testing.T) {
 	p.pictures("seat-errors")
 	p.tap("Shell")
 	p.pictures("seat-shell-start")
+	if _, err := n.store().Pool().Exec(t.Context(), `UPDATE console_sessions SET proved_at = now() - interval '16 minutes'`); err != nil {
+		t.Fatal(err)
+	}
 	p.tap("Start shell")
+	p.sees("asked for more than 15 minutes ago")
+	if told := n.told(t, 0); strings.Contains(told, string(incidents.KindTerminalShell)) {
+		t.Errorf("a shell was started without the passkey:\n%s", told)
+	}
+	p.pictures("seat-prove")
+	p.tap("Show your passkey")
 	p.sees("#")
 	n.wantTold(t, 0, incidents.KindTerminalShell, "Maria started a shell")
 	p.pictures("seat-shell")
