@@ -29,7 +29,6 @@ type status struct {
 	Shell     string `json:"shell"`         // none, starting, running, ending, ended
 	Run       string `json:"run,omitempty"` // which shell that is, or was
 	Message   string `json:"message,omitempty"`
-	Prove     bool   `json:"prove,omitempty"` // the passkey has to be shown before a shell starts
 }
 
 // cursor is how far a viewer has read. Lines and output count from the session's start.

@@ -75,9 +75,6 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 		err = sh.pump(ctx)
 	}
 	l.ended(sh, sh.finish(err))
-	if errors.Is(err, ErrProve) {
-		l.feed.update(func(s *status) { s.Prove = true })
-	}
 	l.svc.cfg.Observe("shell", outcome(err))
 	if outcome(err) == "not_recorded" {
 		l.svc.log.Error("shell ended for want of a recording", "session", l.sess.ID, "err", err)
@@ -108,7 +105,7 @@ func outcome(err error) string {
 }
 
 func (l *live) say(state, message string) {
-	l.feed.update(func(s *status) { s.Shell, s.Message, s.Prove = state, message, false })
+	l.feed.update(func(s *status) { s.Shell, s.Message = state, message })
 }
 
 // start is a straight line: permission, container, journal, recording, timeline, and only then the engine.

@@ -27,7 +27,6 @@ export interface Status {
   shell: ShellState;
   run?: string; // which shell that is, or was
   message?: string;
-  prove?: boolean; // the passkey has to be shown before a shell starts
 }
 
 export interface Line {
