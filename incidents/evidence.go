@@ -37,6 +37,7 @@ type Evidence struct {
 	Anchors   *Anchors
 	Zone      *time.Location // of what is exported; nil: UTC
 	Pictures  Pictures       // nil: exports have none
+	Player    Player         // of recordings, in exported pages; the zero one: none are played
 }
 
 // Prove says what can be said about one timeline. It returns ErrUnknown.
@@ -111,7 +112,7 @@ func (p *Proof) countRemoved(r removal) {
 // Export writes a post-mortem, with what the incident's shells have shown if recordings says so. What it wrote before an error
 // is worth nothing.
 func (p Evidence) Export(ctx context.Context, w io.Writer, format string, in Incident, recordings bool) error {
-	report := Report{Incident: in, Zone: p.Zone, Generated: time.Now()}
+	report := Report{Incident: in, Zone: p.Zone, Player: p.Player, Generated: time.Now()}
 	if recordings {
 		var err error
 		if report.Recordings, err = p.Recorded.Recordings(ctx, in.ID); err != nil {

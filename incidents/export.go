@@ -27,9 +27,10 @@ type Report struct {
 	// Picture is what the errors around it were, as an SVG that can stand in a page, and in words; empty: none are kept.
 	Picture Picture
 
-	// Recordings are those of the incident's shells. Only the zip holds them; nil where they are not for the reader, since
-	// what a shell has shown is not masked.
+	// Recordings are those of the incident's shells. The zip holds them, and the page plays those that are not too large; nil where
+	// they are not for the reader, since what a shell has shown is not masked.
 	Recordings []Recording
+	Player     Player // of recordings, within the page; the zero one: the page plays none
 
 	moments []moment // of the night, for who plays a recording
 	removed removed  // the recordings that are not there any more, and how long they were kept

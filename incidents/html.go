@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"iter"
+	"slices"
 )
 
 // pageTemplate needs nothing from elsewhere: it can be mailed, printed, and opened from a disk.
@@ -23,25 +24,47 @@ func page(w io.Writer, r Report) error {
 	if err != nil {
 		return err
 	}
+	list := r.played()
 	var reading error
 	lines := func(yield func(line) bool) {
 		reading = r.lines(func(l line) error {
+			l.markPlayed(list)
 			if !yield(l) {
 				return errEnough
 			}
 			return nil
 		})
 	}
-	err = t.Execute(w, struct {
+	var player *inline
+	if len(list) > 0 {
+		one := r.Player.inline()
+		player = &one
+	}
+	data := struct {
 		story
-		Facts []namedSpan
-		Lines iter.Seq[line]
-		Drawn template.HTML
-	}{s, s.facts(), lines, template.HTML(r.Picture.SVG)})
+		Facts  []namedSpan
+		Lines  iter.Seq[line]
+		Drawn  template.HTML
+		Player *inline // nil: nothing is played
+	}{s, s.facts(), lines, template.HTML(r.Picture.SVG), player}
+	err = t.Execute(w, data)
 	if errors.Is(reading, errEnough) {
 		reading = nil // the template has stopped reading, and says why itself
 	}
-	return errors.Join(err, reading)
+	if err := errors.Join(err, reading); err != nil {
+		return err
+	}
+	if err := r.writeCasts(w, list); err != nil {
+		return err
+	}
+	return t.ExecuteTemplate(w, "end", data)
+}
+
+// markPlayed notes that the page plays what the entry tells of.
+func (l *line) markPlayed(list []Recording) {
+	if l.shell != "" && slices.ContainsFunc(list, func(r Recording) bool { return r.ID == l.shell }) {
+		l.Played = l.shell
+	}
 }
 
 var errEnough = errors.New("the template reads no further")

@@ -29,6 +29,8 @@ type namedSpan struct{ Name, Took string }
 type line struct {
 	UTC, Local, Kind, Summary, Actor string
 	Source, URL                      string
+	shell                            string // the ID of what it has shown; "": it tells of no shell
+	Played                           string // the same, where the page plays it
 	Recording                        string // where what a shell has shown can be watched, or what became of it; "": there is none
 }
 
@@ -89,7 +91,7 @@ func (r Report) lines(each func(line) error) error {
 
 func (r Report) line(e Entry) line {
 	return line{
-		Recording: r.recording(e), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
+		shell: e.recording(), Recording: r.recording(e), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
 		Kind: outside.Line(string(e.Kind)), Summary: outside.Line(e.Summary), Actor: actorName(e.Actor),
 		Source: cmp.Or(outside.Line(e.Source.System), "snapback"), URL: e.page(),
 	}

@@ -147,14 +147,15 @@ func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Write
 // never started.
 func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]incidents.Recording, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT r.id, r.started_at FROM recordings r WHERE `+ofChain(incidentID)+`
+		SELECT r.id, r.started_at, (SELECT coalesce(sum(octet_length(chunk)), 0) FROM recording_chunks c WHERE c.recording_id = r.id)
+		FROM recordings r WHERE r.removal IS NULL AND `+ofChain(incidentID)+`
 		AND EXISTS (SELECT FROM recording_chunks c WHERE c.recording_id = r.id AND octet_length(chunk) > 0) ORDER BY r.started_at`,
 		pgx.NamedArgs{"incident": incidentID})
 	if err != nil {
 		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r incidents.Recording, err error) {
-		err = row.Scan(&r.ID, &r.StartedAt)
+		err = row.Scan(&r.ID, &r.StartedAt, &r.Bytes)
 		r.StartedAt = r.StartedAt.UTC()
 		r.Write = func(w io.Writer) error { return s.ReadRecording(ctx, r.ID, w) }
 		return r, err

@@ -226,6 +226,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
 	}
 	evidence := incidents.Evidence{Timelines: db, Recorded: terminals, Keys: keys, Anchors: noted, Zone: c.Zone, Pictures: pictures}
+	evidence.Player.Script, evidence.Player.Style = term.Player()
 	downloads := download.NewDesk(c.DataDir)
 
 	// The console.

@@ -96,6 +96,9 @@ func optional(dist fs.FS, name string) ([]byte, error) {
 // Name is what a file of the sources is called when it is served; empty when there is none.
 func (s *Set) Name(source string) string { return s.names[source] }
 
+// Body is a file by its name in the sources, for a page that holds it inline; nil when there is none.
+func (s *Set) Body(source string) []byte { return s.files[s.names[source]].plain }
+
 // Serve answers with a file by its served name, in the smallest form that the browser takes. ErrUnknown before
 // anything was written, so that the caller can answer in its own words.
 func (s *Set) Serve(w http.ResponseWriter, r *http.Request, name string) error {

@@ -38,6 +38,14 @@ func (f Front) Document() ([]byte, error) {
 	return b, nil
 }
 
+// Body is a file by its name in the sources, for a page that holds it inline; nil when there is none.
+func (f Front) Body(source string) []byte {
+	if f.set == nil {
+		return nil
+	}
+	return f.set.Body(source)
+}
+
 // Asset serves what the document names, by the end of the path: {name}. The names hold hashes, so that these alone may be kept by
 // browsers. It returns ErrNoPage and ErrNotFound.
 func (f Front) Asset(w http.ResponseWriter, r *http.Request) error {
