@@ -19,12 +19,12 @@ import (
 type evidence struct {
 	incidents.Evidence
 	db   *store.DB
-	t    *testing.T
+	t    testing.TB
 	file string
 	keys *keyring.Ring
 }
 
-func newEvidence(t *testing.T) *evidence {
+func newEvidence(t testing.TB) *evidence {
 	t.Helper()
 	keys := testkit.Ring(t)
 	db := storetest.Open(t, storetest.URL(t), keys)

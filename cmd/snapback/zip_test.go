@@ -51,7 +51,7 @@ func TestTheZipHoldsWhatTheIncidentsShellsHaveShown(t *testing.T) {
 }
 
 // records is a shell of an incident that has shown something.
-func records(t *testing.T, s *store.TerminalStore, id string, incident int64, chunks ...string) {
+func records(t testing.TB, s *store.TerminalStore, id string, incident int64, chunks ...string) {
 	t.Helper()
 	hash, now := bytes.Repeat([]byte(id[:1]), 32), time.Now()
 	g := access.Grant{Person: access.Holder{Person: access.Person{Name: "Ada"}}, IncidentID: incident, Container: "k", Name: "api", Mode: access.ModeShell}
