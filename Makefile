@@ -101,6 +101,11 @@ e2e: ## the tests with a browser
 image: ## a container image of the bot: snapback:VERSION
 	@docker build --build-arg VERSION=$(VERSION) $(ARGS) -t snapback:$(VERSION) .
 
+.PHONY: release
+release: ## archives, Debian packages, lists of modules and checksums: bin/release (RELEASE=1.4.0)
+	@scripts/setup node
+	@scripts/release $(RELEASE)
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin $(WEBS:=/node_modules)

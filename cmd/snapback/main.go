@@ -123,8 +123,14 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 		newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
 		newConfigCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
 	)
+	for _, extra := range extraCommands {
+		root.AddCommand(extra(e))
+	}
 	return root
 }
+
+// extraCommands are those that only some builds have.
+var extraCommands []func(env) *cobra.Command
 
 // usageArgs makes a wrong number of arguments a usage error.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
