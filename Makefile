@@ -106,6 +106,10 @@ release: ## archives, Debian packages, lists of modules and checksums: bin/relea
 	@scripts/setup node
 	@scripts/release $(RELEASE)
 
+.PHONY: release-test
+release-test: ## a release built twice, and its Debian package installed, upgraded and purged in a tree of its own
+	@scripts/release-test
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf bin $(WEBS:=/node_modules)
