@@ -101,6 +101,9 @@ func (b *browser) told(p []byte) {
 		b.lines = append(b.lines, l.Text)
 	}
 	if m.Status != nil {
+		if m.Status.Run != "" && m.Status.Run != b.run {
+			b.number, b.typed = 0, 0 // each shell counts from 1
+		}
 		b.shell, b.run, b.word = m.Status.Shell, m.Status.Run, m.Status.Message
 	}
 	switch m.Type {

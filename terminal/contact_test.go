@@ -165,3 +165,21 @@ func TestOfflineIsToldAndEnds(t *testing.T) {
 	p.yes("there is contact", contact)
 	p.wantQuiet()
 }
+
+// TestASecondShellTakesTheFirstKey has typed into a shell before.
+func TestASecondShellTakesTheFirstKey(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.atPrompt(p)
+	p.typeIn("echo fi''rst; exit")
+	p.enter()
+	p.yes("the shell is over", `getComputedStyle(document.querySelector('#start')).visibility === 'visible' && document.querySelector('#start').offsetHeight > 0`)
+	p.tap("#start")
+	p.yes("its own prompt is there", `(t => t.includes('#') && !t.includes('first'))(document.querySelector('.xterm-rows').innerText)`)
+	p.typeIn("echo se''cond")
+	p.enter()
+	p.wait("the shell answers", ".xterm-rows", "second")
+	p.yes("nothing is held back", `document.querySelector('#held').hidden`)
+	p.wantQuiet()
+}

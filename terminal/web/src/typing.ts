@@ -71,9 +71,13 @@ export class Typing {
     this.show();
   }
 
-  // shell is called with what the bot says of the shell. What was typed before it had a name is for the first that comes.
+  // shell is called with what the bot says of the shell. What was typed before it had a name is for the first that comes. Each shell
+  // counts from 1.
   shell(run: string, running: boolean): void {
-    if (run && this.run && run !== this.run) this.giveBack("The shell that you typed this for has ended:");
+    if (run && this.run && run !== this.run) {
+      this.giveBack("The shell that you typed this for has ended:");
+      this.countAnew();
+    }
     this.run = run || this.run;
     this.running = running;
     this.flush();
@@ -111,9 +115,13 @@ export class Typing {
     this.back.push(...this.pieces);
     this.words = words;
     this.pieces = [];
+    this.countAnew();
+    this.show();
+  }
+
+  private countAnew(): void {
     this.turn++;
     this.number = this.sent = 0;
-    this.show();
   }
 
   private sendBack(): void {
