@@ -144,7 +144,9 @@ func (s *Service) current(r *http.Request) (Session, error) {
 	asked := s.now()
 	sess, err := s.seat(r)
 	if errors.Is(err, ErrNoSession) {
-		sess, err = s.linked(r)
+		if sess, err = s.linked(r); err == nil {
+			err = named(r, sess)
+		}
 	}
 	if err != nil {
 		return Session{}, err
@@ -153,6 +155,14 @@ func (s *Service) current(r *http.Request) (Session, error) {
 		return Session{}, ErrSessionOver
 	}
 	return sess, nil
+}
+
+// named refuses a session in the place of the one that the address names.
+func named(r *http.Request, sess Session) error {
+	if id := r.URL.Query().Get("session"); id != "" && id != sess.ID {
+		return ErrNoSession
+	}
+	return nil
 }
 
 // linked is the session of the request's own cookie, which a link has bought.

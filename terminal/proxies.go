@@ -70,11 +70,8 @@ func (s *Service) tryout(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), writeTime)
 	defer cancel()
-	if err := conn.Write(ctx, websocket.MessageText, []byte(through)); err != nil {
-		return conn.CloseNow()
-	}
-	_ = conn.Close(websocket.StatusNormalClosure, "")
-	return nil
+	_ = conn.Write(ctx, websocket.MessageText, []byte(through))
+	return conn.CloseNow() // a stranger's farewell is not waited for: it may have no end
 }
 
 // TryWire opens a WebSocket to a bot by its public URL, as phones do. A *WireError when the bot can be asked and a WebSocket does not

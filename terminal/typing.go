@@ -3,13 +3,16 @@ package terminal
 import "slices"
 
 // maxTypists is how many pages' counts a shell remembers.
-const maxTypists = 64
+const (
+	maxTypists    = 64
+	maxTypistName = maxPageName + 16 // the page's, and a count
+)
 
 // typists count what has been typed into one shell. A page numbers what it sends from 1 on, under a name of its own; after a
 // connection was cut it sends again what it has not heard of, and what was taken already is not taken twice.
 type typists struct {
 	taken map[string]int64
-	order []string // the oldest first
+	order []string // whoever has typed last comes last
 }
 
 // next says whether a number is the one that follows.
@@ -19,9 +22,7 @@ func (t *typists) take(by string, number int64) {
 	if t.taken == nil {
 		t.taken = map[string]int64{}
 	}
-	if !slices.Contains(t.order, by) {
-		t.order = append(t.order, by)
-	}
+	t.order = append(slices.DeleteFunc(t.order, func(other string) bool { return other == by }), by)
 	if len(t.order) > maxTypists {
 		delete(t.taken, t.order[0])
 		t.order = t.order[1:]
@@ -39,6 +40,7 @@ func (l *live) typed(v *viewer, m said) toBrowser {
 	if l.pages[v.page] != v {
 		return answer
 	}
+	l.keyboard = v
 	sh := l.shell
 	if sh == nil || sh.rec.ID != m.Run {
 		answer.Text = "The shell that you typed it for has ended."

@@ -232,13 +232,12 @@ func (v *viewer) read() error {
 // typed makes this browser's terminal the one that answers programs. It is no sign of a person: a script can send it. The
 // page says active when somebody types.
 func (v *viewer) typed(m said) error {
-	v.l.takeKeyboard(v)
 	return v.sendMessage(v.l.typed(v, m))
 }
 
 func (v *viewer) obey(b []byte) error {
 	var m said
-	if json.Unmarshal(b, &m) != nil {
+	if json.Unmarshal(b, &m) != nil || len(m.By) > maxTypistName {
 		return webpage.ErrMalformed
 	}
 	cols, rows := between(m.Cols, 10, 500), between(m.Rows, 4, 200)

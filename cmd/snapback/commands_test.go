@@ -24,7 +24,7 @@ func TestExitCodesTellRefusedFromNotFoundFromFailed(t *testing.T) {
 	}
 	for want, errs := range map[int][]error{
 		0: {nil},
-		1: {errors.New("x"), errNotRestored, errUnwell, status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback")},
+		1: {errors.New("x"), errNotRestored, errUnwell, status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback"), status(401, "no_token"), status(400, "malformed")},
 		2: {usageError{errors.New("x")}},
 		3: {errRefused, status(403, "scope"), status(409, "restore_in_progress"), status(412, "changed"), status(422, "not_restorable"), status(423, "held")},
 		4: {status(404, "unknown_container")},
@@ -158,11 +158,11 @@ func TestOnlyAYesIsAYes(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{"y\n": true, " YES \n": true, "\n": false, "": false, "no\n": false, "yesterday\n": false} {
 		var out bytes.Buffer
-		err := env{stdin: strings.NewReader(line), stderr: &out}.ask("Put api back to good?")
+		err := env{stdin: strings.NewReader(line), stderr: &out}.ask(t.Context(), "Put api back to good?")
 		if (err == nil) != want || out.String() != "Put api back to good? [y/N] " {
 			t.Errorf("%q: %v, %q", line, err, out.String())
 		}
 	}
 	// A script is not asked.
-	testkit.OK(t, env{stdin: strings.NewReader("")}.confirm(false, "Put api back?"))
+	testkit.OK(t, env{stdin: strings.NewReader("")}.confirm(t.Context(), false, "Put api back?"))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,19 +21,27 @@ func addYes(f *pflag.FlagSet, yes *bool) {
 var errNotConfirmed = errors.New("not confirmed: nothing was done")
 
 // confirm asks whoever sits at a terminal. A script has nobody to ask, and means what it calls.
-func (e env) confirm(yes bool, question string) error {
+func (e env) confirm(ctx context.Context, yes bool, question string) error {
 	if in, ok := e.stdin.(*os.File); yes || !ok || !term.IsTerminal(int(in.Fd())) {
 		return nil
 	}
-	return e.ask(question)
+	return e.ask(ctx, question)
 }
 
-func (e env) ask(question string) error {
+func (e env) ask(ctx context.Context, question string) error {
 	fmt.Fprintf(e.stderr, "%s [y/N] ", outside.Line(question))
-	line, _ := bufio.NewReader(e.stdin).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
-		return nil
+	said := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(e.stdin).ReadString('\n')
+		said <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case line := <-said:
+		if line == "y" || line == "yes" {
+			return nil
+		}
+	case <-ctx.Done(): // Ctrl-C
+		fmt.Fprintln(e.stderr)
 	}
 	return errNotConfirmed
 }

@@ -57,7 +57,7 @@ func newHoldReleaseCmd(e env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := e.confirm(yes, fmt.Sprintf("Release what is on hold of %s? Nobody is told when it comes back.", args[0])); err != nil {
+			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("Release what is on hold of %s? Nobody is told when it comes back.", args[0])); err != nil {
 				return err
 			}
 			if err := c.ReleaseHold(cmd.Context(), args[0]); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,7 +80,9 @@ func exitCode(err error) int {
 		return exitFailed
 	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
 		return exitUnknown
-	case errors.As(err, &answer) && answer.Status >= 400 && answer.Status < 500 && answer.Status != http.StatusTooManyRequests:
+	case errors.As(err, &answer) && slices.Contains([]int{
+		http.StatusForbidden, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity, http.StatusLocked,
+	}, answer.Status):
 		return exitRefused
 	}
 	return exitFailed

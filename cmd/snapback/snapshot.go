@@ -173,7 +173,7 @@ func newSnapshotDeleteCmd(e env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := e.confirm(yes, fmt.Sprintf("Delete %s of %s? It can't be brought back.", args[1], args[0])); err != nil {
+			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("Delete %s of %s? It can't be brought back.", args[1], args[0])); err != nil {
 				return err
 			}
 			if err := c.DeleteSnapshot(cmd.Context(), args[0], args[1]); err != nil {
@@ -212,7 +212,7 @@ restore. Exit code 1 means that it was reverted or failed, and 3 that it was ref
 			if err != nil {
 				return err
 			}
-			if err := e.confirm(yes, fmt.Sprintf("Put %s back to %s? It is down for a moment.", args[0], args[1])); err != nil {
+			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("Put %s back to %s? It is down for a moment.", args[0], args[1])); err != nil {
 				return err
 			}
 			return restoreAndWatch(cmd.Context(), c, e.stdout, args[0], args[1], flags)

@@ -27,7 +27,7 @@ bot's: Ctrl-C ends the watching, not the undo. Exit code 1 means that it was rev
 			if err != nil {
 				return err
 			}
-			if err := e.confirm(yes, fmt.Sprintf("Undo restore %d? The container is down for a moment.", id)); err != nil {
+			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("Undo restore %d? The container is down for a moment.", id)); err != nil {
 				return err
 			}
 			undo, err := c.Undo(cmd.Context(), id, ask)

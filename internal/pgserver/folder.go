@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // maxSocketPath is the longest path of a Unix socket on Linux (sun_path is 108 bytes with its NUL).
@@ -36,6 +38,12 @@ func openFolder(dir string, acct account) (folder, error) {
 	mode := fs.FileMode(0o700)
 	if acct.drop {
 		mode = 0o711
+	}
+	// Nothing is made in another account's folder: that one could not use it any more.
+	if _, err := os.Stat(filepath.Dir(dir)); err == nil && acct.drop {
+		if err := makeReachable(filepath.Dir(dir), acct); err != nil {
+			return folder{}, err
+		}
 	}
 	if err := makeFolder(dir, mode); err != nil {
 		return folder{}, err
@@ -91,12 +99,25 @@ func openFor(dir string, info os.FileInfo, acct account, first bool) error {
 		return nil
 	}
 	if !ownedByUs(info) || !(first || belowScratch(dir)) {
-		return fmt.Errorf("the database's account (uid %d) can't pass through %s: chmod o+x %s, or choose another SNAPBACK_DATA_DIR", acct.uid, dir, dir)
+		return fmt.Errorf("the database's account (uid %d) can't pass through %s%s chmod o+x %s, or choose another SNAPBACK_DATA_DIR", acct.uid, dir, whose(info), dir)
 	}
 	if err := os.Chmod(dir, info.Mode()|0o011); err != nil {
 		return fmt.Errorf("letting the database through %s: %w", dir, err)
 	}
 	return nil
+}
+
+// whose says what to do about a folder that belongs to somebody else; ":" when it is ours.
+func whose(info os.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || ownedByUs(info) {
+		return ":"
+	}
+	name := fmt.Sprintf("#%d", st.Uid)
+	if u, err := user.LookupId(fmt.Sprint(st.Uid)); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf(", which is %s's: run this as that account (sudo -u %[1]s …), or", name)
 }
 
 // belowScratch tells whether one of the folders above is world-writable and sticky, as /tmp is.

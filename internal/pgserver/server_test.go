@@ -3,6 +3,7 @@ package pgserver_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -191,4 +192,22 @@ func oneLine(t *testing.T, err, want error) {
 		t.Fatalf("want one line of %v: %v", want, err)
 	}
 	t.Log(err)
+}
+
+// The bot's data folder is its account's, and root runs a command beside it.
+func TestNothingIsMadeInAnotherAccountsFolder(t *testing.T) {
+	t.Parallel()
+	onlyRoot(t)
+	data := t.TempDir()
+	if err := errors.Join(os.Chmod(data, 0o700), os.Chown(data, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(data, "postgres")
+	_, err := pgserver.Start(t.Context(), pgserver.Config{Dir: dir})
+	if err == nil || !strings.Contains(err.Error(), "run this as that account (sudo -u daemon …)") {
+		t.Errorf("it says %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it has made a folder there: %v", err)
+	}
 }

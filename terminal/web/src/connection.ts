@@ -69,13 +69,17 @@ export class Connection {
   private readonly have: Have = { lines: 0, output: 0 };
   private epoch = "";
   private liveFrom = 0; // output before this offset was there before we came
+  private met = false; // the bot has said on this connection what it has
 
   constructor(
     session: Session,
     private readonly listener: Listener,
   ) {
     this.wire = new Wire(this.page, {
-      opened: () => this.wire.greet(JSON.stringify({ type: "hello", session: session.id, epoch: this.epoch, have: this.have, by: listener.typist } satisfies Said)),
+      opened: () => {
+        this.met = false;
+        this.wire.greet(JSON.stringify({ type: "hello", session: session.id, epoch: this.epoch, have: this.have, by: listener.typist } satisfies Said));
+      },
       heard: (data) => this.received(data),
       contact: (c) => listener.contact(c),
       over: (text) => listener.over(text),
@@ -86,8 +90,9 @@ export class Connection {
     return this.wire.live;
   }
 
-  // say says whether it could be sent.
+  // say says whether it could be sent. What is typed waits until it is known how much of it the bot has.
   say(message: Said): boolean {
+    if (message.type === "typed" && !this.met) return false;
     return this.wire.send(JSON.stringify(message));
   }
 
@@ -105,6 +110,7 @@ export class Connection {
 
   private greeted(epoch: string, live: number): void {
     this.liveFrom = live;
+    this.met = true;
     if (this.epoch && this.epoch !== epoch) {
       Object.assign(this.have, { lines: 0, output: 0 });
       this.listener.fresh();

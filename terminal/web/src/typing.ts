@@ -78,6 +78,8 @@ export class Typing {
       this.giveBack("The shell that you typed this for has ended:");
       this.countAnew();
     }
+    const first = this.pieces[0];
+    if (run && !this.run && first && Date.now() - first.at > old) this.giveBack("Typed before there was a shell, and not sent:");
     this.run = run || this.run;
     this.running = running;
     this.flush();

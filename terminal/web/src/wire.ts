@@ -94,17 +94,19 @@ export class Wire {
   // seek asks the bot whether it can be reached. The waits between are short, since whoever comes out of a tunnel waits for the next.
   private seek(): void {
     this.nextAt = Date.now() + Math.min(this.unopened > 1 ? 5000 : 1000, 250 * 2 ** this.tries++);
-    if (Date.now() >= this.directAt && !this.opening) return this.open(false);
+    // A question may wait on a connection that died with the network; a handshake is always made over a new one.
+    if (this.opening ? !this.underWay() : Date.now() >= this.directAt) return this.open(false);
     if (this.questions.size < asked) void this.ask();
   }
 
   private async ask(): Promise<void> {
+    const began = Date.now();
     const question = new AbortController();
     const timer = setTimeout(() => question.abort(), patience);
     this.questions.add(question);
     try {
       const session = await current(this.page, this.unopened, question.signal);
-      if (!question.signal.aborted) this.reached(session);
+      if (!question.signal.aborted) this.reached(session, Date.now() - began);
     } catch (err) {
       if (!question.signal.aborted) this.unreached(err);
     }
@@ -117,17 +119,23 @@ export class Wire {
     this.questions.clear();
   }
 
-  private reached(session: Session): void {
+  // reached is called when the bot has answered a question, and how long that took.
+  private reached(session: Session, took: number): void {
     this.forget();
-    if (this.done || this.live || this.underWay()) return;
+    if (this.done || this.live || this.underWay(Math.max(1000, 2 * took))) return;
     if (session.wire) this.why = session.wire.detail;
     this.open(true);
   }
 
-  // underWay says that there is a handshake which may still come to something. Each one that was given up grants the next one more time.
-  private underWay(): boolean {
+  // granted is how long a handshake may take, in ms. A dead network is left soon; a slow one gets its time once some were in vain.
+  private get granted(): number {
+    return this.hung < 6 ? 1500 : this.hung < 10 ? 3000 : 6000;
+  }
+
+  // underWay says that there is a handshake which may still come to something.
+  private underWay(granted = this.granted): boolean {
     if (!this.opening) return false;
-    if (Date.now() - this.openingAt < 1500 * 2 ** this.hung) return true;
+    if (Date.now() - this.openingAt < granted) return true;
     this.hung++;
     const hung = this.opening;
     this.opening = null;
@@ -174,7 +182,7 @@ export class Wire {
   private heard(socket: WebSocket, data: string | ArrayBuffer): void {
     if (socket !== this.socket || this.done) return;
     this.heardAt = Date.now();
-    this.tries = this.hung = 0;
+    this.tries = this.hung = this.directAt = 0;
     this.why = this.parting = "";
     this.met = true;
     this.caller.heard(data);
