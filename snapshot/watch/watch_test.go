@@ -91,10 +91,10 @@ func TestTwoBotsSeeOneDeployAndKeepOneSnapshot(t *testing.T) {
 	image, api := k.Server("shop"), k.Name("api")
 	k.Watch()
 	k.Watch()
-	last, key := k.settled(api, image)
+	_, key := k.settled(api, image)
 	const rounds = 4
 	for n := 1; n <= rounds; n++ {
-		last = k.replace(api, "-e", fmt.Sprint("ROUND=", n), image)
+		last := k.replace(api, "-e", fmt.Sprint("ROUND=", n), image)
 		k.AwaitDeploys(key, n)
 		k.AwaitBaseline(key, last)
 	}
