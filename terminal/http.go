@@ -160,7 +160,7 @@ func (s *Service) current(r *http.Request) (Session, error) {
 // named refuses a session in the place of the one that the address names.
 func named(r *http.Request, sess Session) error {
 	if id := r.URL.Query().Get("session"); id != "" && id != sess.ID {
-		return ErrNoSession
+		return ErrOtherSession
 	}
 	return nil
 }

@@ -70,8 +70,7 @@ func (s *Service) seatBefore(ctx context.Context, g access.Grant) (string, error
 		if sess.Container != g.Container || s.overdue(sess, asked) != "" {
 			continue
 		}
-		// Whether its person may still have the shell is asked while it runs; that nobody answers just now ends none.
-		if s.runsShell(sess.ID) || sess.Mode == g.Mode && sess.IncidentID == g.IncidentID && sess.LogsSince.Equal(g.LogsSince) {
+		if sess.Mode == g.Mode && (sess.IncidentID == g.IncidentID || s.runsShell(sess.ID)) && sess.LogsSince.Equal(g.LogsSince) {
 			_, err := s.cfg.Store.Touch(ctx, sess.ID, asked)
 			return sess.ID, err
 		}
