@@ -52,7 +52,7 @@ demo: ## a night on this machine, without any account (ARGS=--auto plays it by i
 
 .PHONY: test
 test: ## all tests, against a real engine, Postgres and browser
-	@scripts/setup cc engine postgres pooler node chromium busybox compose ssh promtool prometheus
+	@scripts/setup cc engine postgres pooler node chromium busybox compose ssh promtool prometheus proxies
 	@$(MAKE) web
 	@go test -race -timeout 25m ./...
 
@@ -85,8 +85,8 @@ lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@scripts/audit $(GOVULNCHECK)
 
 .PHONY: bench
-bench: ## benchmarks, some fifteen minutes; the figures are kept in bin/bench.out (ARGS=-benchtime=3x and the like; SNAPBACK_SOAK=30m: deploys for that long)
-	@scripts/setup engine postgres node busybox
+bench: ## benchmarks, some twenty minutes; the figures are kept in bin/bench.out (ARGS='-bench Terminal': those of the terminal; SNAPBACK_SOAK=30m: deploys for that long)
+	@scripts/setup engine postgres node chromium busybox
 	@$(MAKE) web
 	@mkdir -p bin
 	@go test -run '^$$' -bench . -timeout 60m $(ARGS) ./... | grep --line-buffered -v 'no test files' | tee -a bin/bench.out
@@ -99,7 +99,7 @@ e2e: ## the tests with a browser
 
 .PHONY: image
 image: ## a container image of the bot: snapback:VERSION
-	@docker build --build-arg VERSION=$(VERSION) $(ARGS) -t snapback:$(VERSION) .
+	@docker build --build-arg VERSION=$(VERSION) --build-arg BUILDPLATFORM=$$(docker version --format '{{.Server.Os}}/{{.Server.Arch}}') $(ARGS) -t snapback:$(VERSION) .
 
 .PHONY: release
 release: ## archives, Debian packages, lists of modules and checksums: bin/release (RELEASE=1.4.0)
@@ -109,6 +109,12 @@ release: ## archives, Debian packages, lists of modules and checksums: bin/relea
 .PHONY: release-test
 release-test: ## a release built twice, and its Debian package installed, upgraded and purged in a tree of its own
 	@scripts/release-test
+
+.PHONY: downgrade
+downgrade: ## the program of the release before, on the schema of this one, back and forth
+	@scripts/setup cc engine postgres node
+	@$(MAKE) web
+	@scripts/downgrade
 
 .PHONY: clean
 clean: ## remove what was built

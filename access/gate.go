@@ -73,3 +73,27 @@ func (g *Gate) token(ctx context.Context, id string) error {
 	}
 	return err
 }
+
+// CheckNote is Check before something is written onto the incident's timeline by hand. As in Slack and in the console, whoever is where
+// the incident's message stands may, also when it is resolved. A token's holder whom nobody has named may not.
+func (g *Gate) CheckNote(ctx context.Context, v Grant) error {
+	if err := g.Check(ctx, v); err != nil {
+		return err
+	}
+	in, err := g.Incidents.Incident(ctx, v.IncidentID)
+	if err != nil {
+		return err
+	}
+	channel, err := g.Guard.Stands(ctx, in)
+	if err != nil {
+		return err
+	}
+	is, err := g.Guard.InChannel(ctx, v.Person.SlackID, channel)
+	if err == nil && !is {
+		return ErrDenied
+	}
+	if err != nil {
+		return errors.Join(ErrUnsure, err)
+	}
+	return nil
+}

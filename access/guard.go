@@ -51,7 +51,7 @@ type Containers interface {
 	LabelsOf(ctx context.Context, key, name string) (l Labels, ok bool, err error)
 }
 
-// Config is what a Guard asks, and how it decides. All but the last four are required.
+// Config is what a Guard asks, and how it decides. All but Rota, Channel, Guests, Now and Logger are required.
 type Config struct {
 	Slack      Slack
 	People     People

@@ -115,8 +115,8 @@ func TokenID(secret string) string {
 	return m[1]
 }
 
-// minBootstrap is how long a bootstrap token must be. Its randomness is the operator's, and can't be checked.
-const minBootstrap = 16
+// MinBootstrap is how many characters long a bootstrap token must be. Its randomness is the operator's, and can't be checked.
+const MinBootstrap = 20
 
 // BootstrapID is the ID of the token from the configuration, which is in no database.
 const BootstrapID = "bootstrap"
@@ -124,7 +124,7 @@ const BootstrapID = "bootstrap"
 // BootstrapToken is the token from the configuration, with every scope; ok is false when there is none, or one that is too
 // short.
 func BootstrapToken(secret string) (t Token, ok bool) {
-	if len(secret) < minBootstrap {
+	if len(secret) < MinBootstrap {
 		return Token{}, false
 	}
 	return Token{ID: BootstrapID, Name: BootstrapID, Scopes: Scopes(), Hash: hashSecret(secret)}, true

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -50,6 +51,7 @@ type API struct {
 	limiter *limit.Limiter[netip.Prefix] // of refusals
 	lookUps chan struct{}                // holds one for every token that is being looked up
 	ready   readiness
+	docs    func() (fixedPage, error)
 }
 
 // New makes an API.
@@ -66,7 +68,7 @@ func New(c Config, d Deps) *API {
 	if c.MaxWait == 0 {
 		c.MaxWait = 5 * time.Minute
 	}
-	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: limit.New[netip.Prefix](refusalRefill, refusalBurst, maxSources), lookUps: make(chan struct{}, maxLookUps)}
+	return &API{Config: c, deps: d, log: c.Logger, metrics: c.Metrics, limiter: limit.New[netip.Prefix](refusalRefill, refusalBurst, maxSources), lookUps: make(chan struct{}, maxLookUps), docs: sync.OnceValues(makeDocs)}
 }
 
 // Handler answers everything that is reached from outside.

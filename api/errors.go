@@ -27,7 +27,7 @@ type Pictures interface {
 
 // containerErrors lists minutes in the order of time, since they are a series, and all of them, since they are kept for about a day.
 func (a *API) containerErrors(w http.ResponseWriter, r *http.Request) error {
-	since, err := sinceOf(r, time.Now())
+	since, err := sinceOf(r, time.Now(), time.Now().Add(-chart.Window).UTC())
 	if err != nil {
 		return err
 	}
@@ -43,19 +43,19 @@ func (a *API) containerErrors(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, http.StatusOK, wire.Errors{Container: c.Name, Since: since, Minutes: shapeAll(minutes, shapeMinute)})
 }
 
-// sinceOf is a time, or how long before now.
-func sinceOf(r *http.Request, now time.Time) (time.Time, error) {
+// sinceOf is a time, or how long before now; usual when neither is given.
+func sinceOf(r *http.Request, now, usual time.Time) (time.Time, error) {
 	text := r.URL.Query().Get("since")
 	if text == "" {
-		return now.Add(-chart.Window).UTC(), nil
+		return usual, nil
 	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at.UTC(), nil
 	}
-	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
+	if ago, err := lasting(text); err == nil && ago > 0 {
 		return now.Add(-ago).UTC(), nil
 	}
-	return now, malformed("since is a time such as 2026-11-24T03:00:00Z, or how long ago, such as 90m.")
+	return now, malformed("since is a time such as 2026-11-24T03:00:00Z, or how long ago, such as 90m or 7d.")
 }
 
 func shapeMinute(m flat.Minute) wire.ErrorMinute {

@@ -21,7 +21,7 @@ func (a *API) exportIncident(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	recordings := traceOf(r).token.May([]access.Scope{access.TerminalScope})
-	err = a.Downloads.Send(w, r, a.deps.Exporter, download.Request{Incident: i, Format: format, Recordings: recordings})
+	err = a.Downloads.Send(w, r, a.deps.Exporter, download.Request{For: tokenOf(r), Incident: i, Format: format, Recordings: recordings})
 	switch {
 	case errors.Is(err, download.ErrBusy):
 		setRetryAfter(w, 10*time.Second)
@@ -31,6 +31,9 @@ func (a *API) exportIncident(w http.ResponseWriter, r *http.Request) error {
 	}
 	return err
 }
+
+// tokenOf tells those apart who share what the bot can do at once.
+func tokenOf(r *http.Request) string { return "token " + traceOf(r).token.ID }
 
 // cutShort says in the log that an answer with status 200 was none. Its client sees it by the length.
 func (a *API) cutShort(r *http.Request, err error) {

@@ -71,16 +71,32 @@ func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
 		all.Go(func() { errs[i] = check.Ask(ctx) })
 	}
 	all.Wait()
-	answers, ready = map[string]string{}, true
+	answers = map[string]string{}
 	for i, check := range a.deps.Checks {
 		answers[check.Name] = checkPassed
 		if errs[i] != nil {
-			answers[check.Name], ready = "not answering", false
+			answers[check.Name] = "not answering"
 			if errors.Is(errs[i], snapshot.ErrEngineDenied) {
 				answers[check.Name] = "denied"
 			}
 			a.log.WarnContext(ctx, "not ready", "check", check.Name, "err", errs[i])
 		}
 	}
-	return answers, ready
+	return answers, enough(a.deps.Checks, errs)
+}
+
+// enough says that all checks have passed, of those that can stand in for each other one.
+func enough(checks []Check, errs []error) bool {
+	passed := map[string]bool{}
+	for i, c := range checks {
+		if errs[i] == nil {
+			passed[c.OneOf] = true
+		}
+	}
+	for i, c := range checks {
+		if errs[i] != nil && (c.OneOf == "" || !passed[c.OneOf]) {
+			return false
+		}
+	}
+	return true
 }

@@ -89,21 +89,21 @@ func fingerprint(r *http.Request, body []byte) []byte {
 // first runs the request, keeps its answer, and then gives it: a client that knows of an answer finds it again.
 func (a *API) first(rt route, key string, next handler, w http.ResponseWriter, r *http.Request) error {
 	kept := &keptWriter{to: w, header: w.Header(), status: http.StatusOK}
-	settled := false
+	finished := false
 	defer func() {
-		if !settled { // a panic: whoever asks again is a new request
-			a.settle(r.Context(), key, nil)
+		if !finished { // a panic: whoever asks again is a new request
+			a.finishRequest(r.Context(), key, nil)
 		}
 	}()
 	if err := next(kept, r); err != nil {
 		a.refuse(kept, r, err)
 	}
 	given := kept.answer()
-	settled = true
+	finished = true
 	if !final(given.Status) {
-		a.settle(r.Context(), key, nil)
+		a.finishRequest(r.Context(), key, nil)
 	} else {
-		a.settle(r.Context(), key, rt.keepable(given))
+		a.finishRequest(r.Context(), key, rt.keepable(given))
 	}
 	w.WriteHeader(kept.status)
 	_, _ = w.Write(kept.body.Bytes()) // a client that has gone finds the answer by its key
@@ -122,8 +122,8 @@ func (rt route) keepable(given answer) *answer {
 // final says that the same request would get the same answer for ever. After any other, nothing was done.
 func final(status int) bool { return status < 300 || status == http.StatusUnprocessableEntity }
 
-// settle keeps the answer, or gives the key back when there is none to keep, also when the client has gone.
-func (a *API) settle(ctx context.Context, key string, given *answer) {
+// finishRequest keeps the answer, or gives the key back when there is none to keep, also when the client has gone.
+func (a *API) finishRequest(ctx context.Context, key string, given *answer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	var doc json.RawMessage
@@ -134,7 +134,7 @@ func (a *API) settle(ctx context.Context, key string, given *answer) {
 		err = a.deps.Idempotency.FinishRequest(ctx, key, doc)
 	}
 	if err != nil {
-		a.log.ErrorContext(ctx, "idempotency key not settled", "key", key, "err", err)
+		a.log.ErrorContext(ctx, "idempotency key not finished", "key", key, "err", err)
 	}
 }
 

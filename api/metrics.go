@@ -15,6 +15,7 @@ type Metrics struct {
 	Refused         *prometheus.CounterVec   // snapback_http_refused_total{code}
 	WebhooksStored  prometheus.Counter       // snapback_webhooks_stored_total
 	WebhooksRefused *prometheus.CounterVec   // snapback_webhooks_refused_total{reason}
+	WebhookTests    *prometheus.CounterVec   // snapback_webhook_tests_total{outcome}
 	SlackEvents     *prometheus.CounterVec   // snapback_slack_total{event,outcome}
 }
 
@@ -38,14 +39,20 @@ func NewMetrics() *Metrics {
 		WebhooksRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "snapback_webhooks_refused_total", Help: "PagerDuty webhooks that were not taken in as events.",
 		}, []string{"reason"}),
+		WebhookTests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "snapback_webhook_tests_total", Help: "PagerDuty's test calls, as snapback doctor asks for them. They count among the webhooks as well.",
+		}, []string{"outcome"}),
 		SlackEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "snapback_slack_total", Help: "What came from Slack and went there.",
 		}, []string{"event", "outcome"}),
 	}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.Requests, m.Seconds, m.Refused, m.WebhooksStored, m.WebhooksRefused, m.SlackEvents)
+		m.Requests, m.Seconds, m.Refused, m.WebhooksStored, m.WebhooksRefused, m.WebhookTests, m.SlackEvents)
 	for _, reason := range webhookReasons() { // shown as 0 before the first one, so that an alert on them can be written
 		m.WebhooksRefused.WithLabelValues(reason)
+	}
+	for _, outcome := range []string{webhookTestStored, webhookTestRefused} {
+		m.WebhookTests.WithLabelValues(outcome)
 	}
 	return m
 }

@@ -16,8 +16,29 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
-	"github.com/snapback/snapback/internal/refusals"
+	"github.com/snapback/snapback/snapshot/restore"
 )
+
+func TestOpenAPIHasEveryStateOfARestore(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Components struct {
+			Schemas struct {
+				Restore struct {
+					Properties struct {
+						State struct{ Enum []restore.State }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(openapiDocument, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(restore.States(), doc.Components.Schemas.Restore.Properties.State.Enum); diff != "" {
+		t.Errorf("states (-), documented (+):\n%s", diff)
+	}
+}
 
 func TestOpenAPISaysWhatTheRoutesSay(t *testing.T) {
 	t.Parallel()
@@ -70,7 +91,7 @@ func TestOpenAPISaysWhatTheRoutesSay(t *testing.T) {
 func TestOpenAPINamesEveryCode(t *testing.T) {
 	t.Parallel()
 	silent := []string{"client_gone", "internal_error", "unknown_path", "method_not_allowed", "webhooks_disabled"}
-	for _, v := range slices.Concat(beforeDomain, refusals.Table(), afterDomain, []refusals.Row{internalError}) {
+	for _, v := range allRefusals() {
 		if !slices.Contains(silent, v.Code) && !strings.Contains(string(openapiDocument), "`"+v.Code+"`") {
 			t.Errorf("%s is not documented", v.Code)
 		}
@@ -96,6 +117,7 @@ var shapes = map[string]spoken{
 	"PATCH /containers/{id}/snapshots/{name}":  {wire.RestoreAsk{}, wire.Restore{}},
 	"PUT /containers/{id}/snapshots/{name}":    {wire.RestoreAsk{}, wire.Restore{}},
 	"DELETE /containers/{id}/snapshots/{name}": {},
+	"GET /deploys":                             {nil, wire.Deploys{}},
 	"POST /snapshots/rebuild":                  {nil, wire.Rebuilt{}},
 	"GET /restores/{id}":                       {nil, wire.Restore{}},
 	"POST /restores/{id}/undo":                 {wire.RestoreAsk{}, wire.Restore{}},
@@ -111,6 +133,7 @@ var shapes = map[string]spoken{
 	"GET /timeline/proof":                      {nil, incidents.Proof{}},
 	"POST /webhooks/pagerduty":                 {nil, wire.Stored{}},
 	"GET /openapi.json":                        {},
+	"GET /docs":                                {},
 	"GET /healthz":                             {nil, wire.Health{}},
 	"GET /readyz":                              {nil, wire.Readiness{}},
 }

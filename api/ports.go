@@ -24,6 +24,7 @@ var (
 type Deps struct {
 	Containers  Containers
 	Snapshots   Snapshots
+	Deploys     Deploys
 	Taker       Taker
 	Rebuilder   Rebuilder
 	Restorer    Restorer
@@ -51,6 +52,8 @@ type Containers interface {
 	// Containers returns every enabled container, and those last seen whose snapshots are kept though none runs now.
 	// It returns snapshot.ErrEngineAway when that can't be known.
 	Containers(ctx context.Context) ([]snapshot.Container, error)
+	// List returns those that other bots look after as well, and all as they were last seen when the engine does not answer.
+	List(ctx context.Context) ([]snapshot.Container, error)
 }
 
 // Snapshots reads snapshots; every snapshot.Store is one. key is a container's identity.
@@ -59,6 +62,12 @@ type Snapshots interface {
 	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
 	// Snapshot reads one. It returns snapshot.ErrUnknownSnapshot.
 	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
+}
+
+// Deploys tells what was deployed.
+type Deploys interface {
+	// DeployPage lists deploys, the newest first.
+	DeployPage(ctx context.Context, p snapshot.DeployPage) ([]snapshot.Past, error)
 }
 
 // Taker takes and removes snapshots; *capture.Taker is one, and says there what it returns.
@@ -162,6 +171,7 @@ type WebhookReceiver interface {
 
 // Check is one thing that /readyz asks. What it returns is logged, and not shown.
 type Check struct {
-	Name string
-	Ask  func(ctx context.Context) error
+	Name  string
+	Ask   func(ctx context.Context) error
+	OneOf string // of those with the same, one that passes is enough for the bot to be ready; "": this one has to
 }

@@ -20,7 +20,7 @@ func (a *API) proveLoose(w http.ResponseWriter, r *http.Request) error { return 
 // prove reads a whole timeline, as an export does, and waits for its turn among them.
 func (a *API) prove(w http.ResponseWriter, r *http.Request, incident int64) error {
 	var proof incidents.Proof
-	err := a.Downloads.Make(r.Context(), func() (err error) {
+	err := a.Downloads.Make(r.Context(), tokenOf(r), func() (err error) {
 		proof, err = a.deps.Prover.Prove(r.Context(), incident)
 		return err
 	})

@@ -8,16 +8,16 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Resolve finds the container that id stands for: the engine's whole ID, else the name, else snapback.service, else a
+// Resolve finds the container that id stands for: the engine's whole ID, else the name, alone or as engine/name, else snapback.service, else a
 // prefix of the engine's ID of at least 12 digits. What is more exact goes first, so that nobody can take another
-// container's name away by using it as a service. What is gone answers only where nothing else does.
+// container's name away by using it as a service. What is gone answers only where nothing else of its engine does.
 //
 // It returns an error that wraps snapshot.ErrUnknownContainer, or snapshot.ErrAmbiguous when several answer; either
 // becomes an answer that lists the names.
 func Resolve(all []snapshot.Container, id string) (snapshot.Container, error) {
 	ways := []func(snapshot.Container) bool{
 		func(c snapshot.Container) bool { return c.ID == id },
-		func(c snapshot.Container) bool { return c.Name == id },
+		func(c snapshot.Container) bool { return c.Answers(id) },
 		func(c snapshot.Container) bool { return c.Service == id },
 		func(c snapshot.Container) bool { return snapshot.SameOrShort(c.ID, id) },
 	}
@@ -57,19 +57,19 @@ func only(found []snapshot.Container, id string) (snapshot.Container, error) {
 // maxNames bounds the names in an answer.
 const maxNames = 50
 
-// names are the containers' names in order. A name that several engines know comes with the engine's.
+// names are the containers' names in order. A name that several have comes with the engine's and with an ID.
 func names(all []snapshot.Container) []string {
 	count := map[string]int{}
 	for _, c := range all {
-		count[c.Name]++
+		count[c.Called()]++
 	}
 	list := make([]string, 0, len(all))
 	for _, c := range all {
-		if count[c.Name] > 1 {
+		if count[c.Called()] > 1 {
 			list = append(list, fmt.Sprintf("%s (%s, %.12s)", c.Name, c.Engine, c.ID))
 			continue
 		}
-		list = append(list, c.Name)
+		list = append(list, c.Called())
 	}
 	slices.Sort(list)
 	return list[:min(len(list), maxNames)]

@@ -17,6 +17,10 @@ func fleet() []snapshot.Container {
 		{Key: "4", ID: strings.Repeat("3c", 6) + strings.Repeat("1", 52), Name: "w-2", Service: "w", Engine: "one"},
 		{Key: "5", ID: strings.Repeat("5e", 32), Name: "twin", Engine: "one"},
 		{Key: "6", ID: strings.Repeat("6f", 32), Name: "twin", Engine: "two"},
+		{Key: "7", ID: strings.Repeat("7a", 32), Name: "left", Engine: "one"},
+		{Key: "8", ID: strings.Repeat("8b", 32), Name: "left", Engine: "two", On: "web", State: "gone"},
+		{Key: "9", ID: strings.Repeat("9c", 32), Name: "again", Engine: "one"},
+		{Key: "10", ID: strings.Repeat("9d", 32), Name: "again", Engine: "one", State: "gone"},
 	}
 }
 
@@ -31,6 +35,9 @@ func TestResolveFindsTheContainerThatIsMeant(t *testing.T) {
 		strings.Repeat("3c", 6):  "ambiguous",
 		"w":                      "ambiguous",
 		"twin":                   "ambiguous",
+		"left":                   "ambiguous", // it is gone from the other engine
+		"web/left":               "8",
+		"again":                  "9",
 		strings.Repeat("5e", 8):  "5",
 		"2b2b2b2b2b2":            "unknown", // eleven digits
 		"":                       "unknown", // container 5 has no service

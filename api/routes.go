@@ -49,6 +49,7 @@ func (a *API) routes() []route {
 		{method: "PATCH", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "PUT", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "DELETE", pattern: "/containers/{id}/snapshots/{name}", scopes: write, handle: a.deleteSnapshot, limit: quick},
+		{method: "GET", pattern: "/deploys", scopes: read, handle: a.listDeploys, limit: quick},
 		{method: "POST", pattern: "/snapshots/rebuild", scopes: []access.Scope{access.Admin}, handle: a.rebuildSnapshots, limit: long, once: true},
 		{method: "GET", pattern: "/restores/{id}", scopes: look, handle: a.getRestore, limit: quick},
 		{method: "POST", pattern: "/restores/{id}/undo", scopes: restore, handle: a.undoRestore, limit: waiting, once: true},
@@ -64,6 +65,7 @@ func (a *API) routes() []route {
 		{method: "GET", pattern: "/timeline/proof", scopes: []access.Scope{access.ReadIncidents}, handle: a.proveLoose, limit: download.Limit},
 		{method: "POST", pattern: "/webhooks/pagerduty", handle: a.receivePagerDuty, limit: webhookLimit},
 		{method: "GET", pattern: "/openapi.json", handle: a.openAPI, limit: quick},
+		{method: "GET", pattern: "/docs", handle: a.docsPage, limit: quick},
 		{method: "GET", pattern: "/healthz", handle: a.healthz, limit: quick, health: true},
 		{method: "GET", pattern: "/readyz", handle: a.readyz, limit: quick, health: true},
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -8,7 +10,11 @@ import (
 )
 
 func shapeContainer(c snapshot.Container) wire.Container {
-	return wire.Container{ID: c.ID, Name: c.Name, Service: c.Service, Engine: c.Engine, Image: c.Image, State: c.State}
+	out := wire.Container{ID: c.ID, Name: c.Name, Service: c.Service, Engine: cmp.Or(c.On, c.Engine), Image: c.Image, State: c.State}
+	if c.Away && !c.Gone() { // nobody knows what it does by now
+		out.State = "unknown"
+	}
+	return out
 }
 
 func shapeSnapshot(s snapshot.Snapshot, whyNot []string) wire.Snapshot {

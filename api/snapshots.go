@@ -190,26 +190,26 @@ func sentence(field, s string) error {
 	return nil
 }
 
-// duration reads Go's form, and whole days such as 14d. "" is 0.
+// duration is within bounds; "" is 0.
 func duration(field, s string, least, most time.Duration) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
-	d, err := time.ParseDuration(s)
-	if days, isDays := strings.CutSuffix(s, "d"); isDays {
-		var n uint16
-		n, err = parseDays(days)
-		d = time.Duration(n) * 24 * time.Hour
-	}
+	d, err := lasting(s)
 	if err != nil || d < least || d > most {
 		return 0, malformed(fmt.Sprintf("%s is a duration such as 5m, 72h or 14d, from %s to %s.", field, words(least), words(most)))
 	}
 	return d, nil
 }
 
-func parseDays(s string) (uint16, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return uint16(n), err
+// lasting reads a duration in Go's form, and whole days such as 14d.
+func lasting(s string) (time.Duration, error) {
+	days, isDays := strings.CutSuffix(s, "d")
+	if !isDays {
+		return time.ParseDuration(s)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	return time.Duration(n) * 24 * time.Hour, err
 }
 
 func words(d time.Duration) string {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +24,12 @@ const (
 	webhookNotStored = "not_stored"
 )
 
+// The outcomes in snapback_webhook_tests_total.
+const (
+	webhookTestStored  = "stored"
+	webhookTestRefused = "refused"
+)
+
 func webhookReasons() []string {
 	return []string{webhookUnsigned, webhookSignature, webhookMalformed, webhookTooLarge, webhookDisabled, webhookNotStored}
 }
@@ -34,7 +41,13 @@ func webhookReasons() []string {
 // never answered 4xx, not even when it can't be read; and while nothing can be stored it is 503, to be tried again.
 // The content type is not looked at, for the same reason: the signature says whose it is.
 func (a *API) receivePagerDuty(w http.ResponseWriter, r *http.Request) error {
-	err := a.receive(r)
+	body, err := readBody(r)
+	if err == nil {
+		err = a.receive(r, body)
+	} else {
+		err = retryable(err)
+	}
+	a.countTest(body, err)
 	if err == nil {
 		a.metrics.WebhooksStored.Inc()
 		return respond(w, http.StatusAccepted, wire.Stored{Status: "stored"})
@@ -49,15 +62,33 @@ func (a *API) receivePagerDuty(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// receive makes a 503 of everything that could be another time.
-func (a *API) receive(r *http.Request) error {
+// countTest counts a test call of PagerDuty's, apart from what else comes at that moment. Whoever sends one that is not signed is
+// believed that it is one: it is refused all the same.
+func (a *API) countTest(body []byte, err error) {
+	var test struct {
+		Event struct {
+			Type incidents.Kind `json:"event_type"`
+		}
+	}
+	if json.Unmarshal(body, &test) != nil || test.Event.Type != incidents.KindPagerDutyPing {
+		return
+	}
+	outcome := webhookTestStored
+	if err != nil {
+		outcome = webhookTestRefused
+	}
+	a.metrics.WebhookTests.WithLabelValues(outcome).Inc()
+}
+
+func (a *API) receive(r *http.Request, body []byte) error {
 	if a.deps.PagerDuty == nil {
 		return errWebhookDisabled
 	}
-	body, err := readBody(r)
-	if err == nil {
-		err = a.deps.PagerDuty.Receive(r.Context(), r.Header, body)
-	}
+	return retryable(a.deps.PagerDuty.Receive(r.Context(), r.Header, body))
+}
+
+// retryable makes a 503 of everything that could be another time.
+func retryable(err error) error {
 	for _, last := range []error{nil, errTooLarge, incidents.ErrMalformed, incidents.ErrUnsigned, incidents.ErrBadSignature} {
 		if errors.Is(err, last) {
 			return err

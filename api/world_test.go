@@ -101,15 +101,28 @@ func (w *world) Containers(context.Context) ([]snapshot.Container, error) {
 	if w.panics {
 		panic("a secret that only the log may have")
 	}
-	if errors.Is(w.failAll, snapshot.ErrEngineAway) || errors.Is(w.failAll, snapshot.ErrEngineDenied) {
+	if w.engineSilent() {
 		return nil, w.failAll
 	}
+	return w.fleet(), nil
+}
+
+// List knows of one more container than Containers, which another bot looks after.
+func (w *world) List(context.Context) ([]snapshot.Container, error) {
+	return append(w.fleet(), snapshot.Container{Key: "key-other", Name: "other", Engine: "far", State: "running", Elsewhere: true}), nil
+}
+
+func (w *world) engineSilent() bool {
+	return errors.Is(w.failAll, snapshot.ErrEngineAway) || errors.Is(w.failAll, snapshot.ErrEngineDenied)
+}
+
+func (w *world) fleet() []snapshot.Container {
 	return []snapshot.Container{
 		{Key: "key-api", ID: idOfAPI, Name: "api", Engine: "local", Service: "checkout", Image: "shop:1.42", State: "running", CreatedAt: night, Settings: snapshot.Settings{Labels: access.Labels{PagerDutyServices: []string{"PSVC1"}}}},
 		{Key: "key-w1", ID: idOfWeb, Name: "web-1", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour), Settings: snapshot.Settings{Volumes: true}},
 		{Key: "key-w2", ID: strings.Repeat("c", 64), Name: "web-2", Engine: "local", Service: "web", State: "running", CreatedAt: night.Add(time.Hour)},
 		{Key: "key-api", ID: strings.Repeat("d", 64), Name: "api.before-0347", Engine: "local", State: "exited"},
-	}, nil
+	}
 }
 
 func (w *world) Snapshots(_ context.Context, key string) ([]snapshot.Snapshot, error) {

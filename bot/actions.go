@@ -48,7 +48,7 @@ func mainButton(v View) slack.BlockElement {
 	}
 	label := "Restore " + best.Snapshot.Name
 	if len(v.Containers) > 1 || v.Suspects {
-		label += " (" + c.Container.Name + ")"
+		label += " (" + c.Container.Called() + ")"
 	}
 	return restoreButton(label, v.Incident.ID, c.Container, best)
 }
@@ -179,7 +179,7 @@ func offersLine(v View, c ContainerView) string {
 		parts = append(parts, p)
 	}
 	if len(v.Containers) > 1 {
-		parts[0] = quote(c.Container.Name, 100) + ": " + parts[0]
+		parts[0] = quote(c.Container.Called(), 100) + ": " + parts[0]
 	}
 	return strings.Join(parts, " · ")
 }
@@ -197,7 +197,7 @@ func age(taken, opened time.Time) string {
 
 // whatHappens is the confirm dialog's text: what changes and what stays, and then as much of the rest as there is room for.
 func whatHappens(c snapshot.Container, o restore.Offer) string {
-	text := c.Name + " goes back to " + o.Snapshot.Name
+	text := c.Called() + " goes back to " + o.Snapshot.Name
 	if what := changesLine(o.Changes); what != "" {
 		text += ": " + cut(what, 110)
 	}

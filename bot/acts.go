@@ -49,9 +49,9 @@ func (h *handling) open(ctx context.Context, id int64) (incidents.Incident, erro
 
 // allowed checks a permission, and puts a refusal on the timeline.
 func (h *handling) allowed(ctx context.Context, c snapshot.Container, in incidents.Incident, verb string) error {
-	err := inWords(h.Access.May(ctx, h.wish(c, in)), verb+" "+quote(c.Name, 120))
+	err := inWords(h.Access.May(ctx, h.wish(c, in)), verb+" "+quote(c.Called(), 120))
 	if refused := (*denial)(nil); errors.As(err, &refused) {
-		return h.refused(ctx, in.ID, verb+" "+c.Name, err)
+		return h.refused(ctx, in.ID, verb+" "+c.Called(), err)
 	}
 	return err
 }
@@ -125,7 +125,7 @@ func (h *handling) replaced(ctx context.Context, v value, c snapshot.Container) 
 	if err != nil || ok && last.By.Source == h.source() {
 		return err
 	}
-	err = h.refused(ctx, v.Incident, "restore "+c.Name+" (it was replaced meanwhile)", snapshot.ErrReplaced)
+	err = h.refused(ctx, v.Incident, "restore "+c.Called()+" (it was replaced meanwhile)", snapshot.ErrReplaced)
 	if again := h.Deliver(ctx, v.Incident); again != nil {
 		h.log.Warn("refreshing a message", "incident_id", v.Incident, "err", again)
 	}
@@ -137,7 +137,7 @@ func (h *handling) begun(ctx context.Context, c snapshot.Container, v value) {
 	if !h.in.Ephemeral {
 		return
 	}
-	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Name, 120), quote(v.Snapshot, 64), h.Access.Home(c.Settings.Labels))))
+	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Called(), 120), quote(v.Snapshot, 64), h.Access.Home(c.Settings.Labels))))
 }
 
 func (h *handling) undo(ctx context.Context, v value) error {
@@ -235,7 +235,7 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	if err != nil {
 		return err
 	}
-	h.say(ctx, terminalAnswer(quote(c.Name, 120), why, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
+	h.say(ctx, terminalAnswer(quote(c.Called(), 120), why, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
 	return nil
 }
 
@@ -243,7 +243,7 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 func (h *handling) mode(ctx context.Context, c snapshot.Container, in incidents.Incident) (mode access.Mode, why string, err error) {
 	mode, why, err = h.granted(ctx, c, in)
 	if refused := (*denial)(nil); errors.As(err, &refused) {
-		err = h.refused(ctx, in.ID, "see the logs of "+c.Name, err)
+		err = h.refused(ctx, in.ID, "see the logs of "+c.Called(), err)
 	}
 	return mode, why, err
 }
@@ -261,6 +261,6 @@ func (h *handling) granted(ctx context.Context, c snapshot.Container, in inciden
 	case !errors.As(err, &refused):
 		return "", "", err
 	}
-	err = inWords(h.Access.May(ctx, h.wish(c, in)), "see the logs of "+quote(c.Name, 120))
+	err = inWords(h.Access.May(ctx, h.wish(c, in)), "see the logs of "+quote(c.Called(), 120))
 	return access.ModeLogs, strings.TrimPrefix(refused.sentence, "Nothing was done: "), err
 }

@@ -60,7 +60,7 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 	}
 	s, ok := byName(kept, v.Snapshot)
 	if !ok {
-		return unknownSnapshot(kept, c.Name, v.Snapshot)
+		return unknownSnapshot(kept, c.Called(), v.Snapshot)
 	}
 	o, err := h.Offers.Offer(ctx, c, s)
 	if err != nil {
@@ -70,7 +70,7 @@ func (h *handling) propose(ctx context.Context, c snapshot.Container, v value) e
 		return &restore.RefusedError{Reasons: o.WhyNot}
 	}
 	if !changing(c, o) && !v.Volumes {
-		return &restore.AlreadyThereError{Container: c.Name, Snapshot: s.Name}
+		return &restore.AlreadyThereError{Container: c.Called(), Snapshot: s.Name}
 	}
 	if !v.Volumes {
 		h.say(ctx, proposal(c, o, v.Incident))
@@ -112,8 +112,8 @@ func byName(kept []snapshot.Snapshot, name string) (snapshot.Snapshot, bool) {
 }
 
 func proposal(c snapshot.Container, o restore.Offer, incident int64) Rendering {
-	text := fmt.Sprintf("Restore %s to `%s`?", quote(c.Name, 120), quote(o.Snapshot.Name, 64))
-	long := []string{"*" + text + "*", quote(c.Name, 120) + " is down for a moment; what runs now is kept, stopped, for Undo."}
+	text := fmt.Sprintf("Restore %s to `%s`?", quote(c.Called(), 120), quote(o.Snapshot.Name, 64))
+	long := []string{"*" + text + "*", quote(c.Called(), 120) + " is down for a moment; what runs now is kept, stopped, for Undo."}
 	return Rendering{Text: text, Blocks: []slack.Block{
 		section(lines(maxSection, append(long, consequences(o)...)...)),
 		slack.NewActionBlock("", restoreButton("Restore "+o.Snapshot.Name, incident, c, o)),
@@ -186,7 +186,7 @@ func differences(r restore.Restore) []string {
 
 // detail is one container: what its last deploy changed, and each snapshot with its button or why it has none.
 func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.Block {
-	head := []string{fmt.Sprintf("*%s* runs %s, %s", quote(c.Container.Name, 120), quote(c.Container.Image, 200), quote(c.Container.State, 20))}
+	head := []string{fmt.Sprintf("*%s* runs %s, %s", quote(c.Container.Called(), 120), quote(c.Container.Image, 200), quote(c.Container.State, 20))}
 	head = append(head, conditionDetails(c, v.Zone, h.mayReadLog(ctx, v, c))...)
 	if c.Container.Carries != "" {
 		head = append(head, "ℹ️ "+carriesLine(c.Container))
@@ -209,7 +209,7 @@ func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.
 		out = append(out, snapshotSection(v, c, o, i == 0))
 	}
 	if n := len(offers) - detailOffers; n > 0 {
-		out = append(out, note(fmt.Sprintf("%d more: `/snapback snapshots %s`", n, quote(c.Container.Name, 120))))
+		out = append(out, note(fmt.Sprintf("%d more: `/snapback snapshots %s`", n, quote(c.Container.Called(), 120))))
 	}
 	return out
 }

@@ -89,7 +89,7 @@ func restoreButton(label string, incident int64, c snapshot.Container, o restore
 	if o.WayOut() {
 		b = b.WithStyle(slack.StyleDanger)
 	}
-	return b.WithConfirm(confirm("Restore "+c.Name+"?", whatHappens(c, o), "Restore").WithStyle(slack.StyleDanger))
+	return b.WithConfirm(confirm("Restore "+c.Called()+"?", whatHappens(c, o), "Restore").WithStyle(slack.StyleDanger))
 }
 
 func undoButton(incident int64, c snapshot.Container, r restore.Restore) *slack.ButtonBlockElement {

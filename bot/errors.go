@@ -63,7 +63,7 @@ func classify(err error) *Error {
 	case errors.As(err, &limited):
 		return &Error{Retry: true, After: max(limited.RetryAfter, time.Second), Reason: "rate_limited"}
 	case code != "":
-		return refusedBySlack(judge(err), code)
+		return refusedBySlack(kindOf(err), code)
 	case errors.As(err, &status):
 		return &Error{Retry: true, Reason: "unavailable", maybe: status.Code >= http.StatusInternalServerError}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Handle carries out what Accept was given. It can be called twice with the same: what was done is not done again.
+// Handle carries out what Inbox.Accept was given. It can be called twice with the same: what was done is not done again.
 // What can't be done is said to the person, and is no error. An error means that it should be tried again soon; who
 // tries too late is answered that nothing was done. A *snapshot.ElsewhereError is for another bot to handle.
 func (b *Bot) Handle(ctx context.Context, body []byte, receivedAt time.Time) error {
@@ -36,7 +36,7 @@ func (b *Bot) Handle(ctx context.Context, body []byte, receivedAt time.Time) err
 		b.cfg.Observe("handled", "ok")
 		return nil
 	}
-	return h.explain(ctx, err)
+	return h.sayWhyNot(ctx, err)
 }
 
 // handling is one tap or command.
@@ -84,8 +84,8 @@ func (h *handling) carryOut(ctx context.Context) error {
 
 func nothing(context.Context, value) error { return nil }
 
-// explain tells the person why not. What can't be put in words is tried again.
-func (h *handling) explain(ctx context.Context, err error) error {
+// sayWhyNot tells the person why not. What can't be put in words is tried again.
+func (h *handling) sayWhyNot(ctx context.Context, err error) error {
 	var elsewhere *snapshot.ElsewhereError
 	if errors.As(err, &elsewhere) {
 		h.cfg.Observe("handled", "elsewhere")
@@ -104,14 +104,13 @@ func (h *handling) explain(ctx context.Context, err error) error {
 
 // refused writes on the timeline that somebody was refused, and returns err.
 func (h *handling) refused(ctx context.Context, incident int64, what string, err error) error {
-	details, encErr := incidents.Details(map[string]string{"wanted": what, "why": err.Error()})
-	if encErr != nil {
-		return encErr
+	e, recErr := access.Refused(incident, h.cfg.Now(), h.actor(), h.source(), what, err)
+	if errors.Is(err, snapshot.ErrReplaced) { // which is about this tap, and this container
+		e.Source = h.source()
 	}
-	_, recErr := h.Timeline.RecordOnce(ctx, incidents.Entry{
-		IncidentID: incident, OccurredAt: h.cfg.Now(), Kind: incidents.KindRefused, Actor: h.actor(), Source: h.source(),
-		Summary: fmt.Sprintf("%s was not allowed to %s", h.who.Name, what), Details: details,
-	})
+	if recErr == nil {
+		_, recErr = h.Timeline.RecordOnce(ctx, e)
+	}
 	if recErr != nil {
 		return fmt.Errorf("recording a refusal: %w", recErr)
 	}

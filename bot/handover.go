@@ -72,7 +72,7 @@ func (h *handling) linkTo(ctx context.Context, in incidents.Incident, r restore.
 	if err != nil {
 		return err
 	}
-	err = h.ephemeral(ctx, terminalAnswer(quote(c.Name, 120)+", from the restore on", noShell, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
+	err = h.ephemeral(ctx, terminalAnswer(quote(c.Called(), 120)+", from the restore on", noShell, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
 	if known := (*Error)(nil); errors.As(err, &known) && (!known.Retry || known.maybe) { // it may have got there
 		h.log.Warn("a terminal link after a restore was not taken by Slack", "restore_id", r.ID, "user", h.in.User, "channel", h.in.Channel, "reason", known.Reason)
 		return nil

@@ -56,7 +56,7 @@ func againButton(v View) slack.BlockElement {
 	}
 	label := "Restore " + back.hold.Snapshot
 	if len(v.Containers) > 1 {
-		label += " (" + back.by.Container.Name + ")"
+		label += " (" + back.by.Container.Called() + ")"
 	}
 	return restoreButton(label, v.Incident.ID, back.by.Container, back.by.Offers[i]).WithStyle(slack.StyleDanger)
 }

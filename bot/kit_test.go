@@ -84,6 +84,7 @@ type world struct {
 	errors       *flat.Alert        // of every container; nil: nobody counts them
 	unanswered   bool               // how containers are is asked in vain
 	slow         time.Duration      // how long what can be restored takes to find out
+	hangs        string             // the engine of which nothing is found out before nobody waits any more
 	logsRead     int
 	picture      *chart.Chart // of every incident; nil: there is none
 	unpictured   error        // instead of a picture
@@ -319,6 +320,10 @@ func (w *world) offer(scene restore.Scene, s snapshot.Snapshot) restore.Offer {
 func (w *world) Offers(ctx context.Context, c snapshot.Container, opened time.Time, _ int) ([]restore.Offer, error) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < w.slow {
 		return nil, context.DeadlineExceeded
+	}
+	if w.hangs != "" && c.Engine == w.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

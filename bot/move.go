@@ -13,7 +13,7 @@ import (
 
 // closed says that an incident's channel refuses what is posted there, and that there is another one.
 func (d *delivery) closed(err error) bool {
-	return judge(err) == ofTheChannel && d.cfg.Channel != "" && d.m.Channel != d.cfg.Channel
+	return kindOf(err) == ofTheChannel && d.cfg.Channel != "" && d.m.Channel != d.cfg.Channel
 }
 
 // move posts the message anew, in the default channel.
@@ -39,7 +39,7 @@ func (d *delivery) postRoot(ctx context.Context, v *View) error {
 		return Render(*v)
 	}}
 	ts, err := d.place(ctx, p, d.rootChannels(v))
-	if judge(err) == ofTheMessage { // not even its text: somebody has to see the log
+	if kindOf(err) == ofTheMessage { // not even its text: somebody has to see the log
 		return &Error{Retry: true, After: time.Minute, Reason: slackCode(err), Err: err}
 	}
 	if err != nil {

@@ -20,7 +20,7 @@ func (d *delivery) outside(ctx context.Context) error {
 	if slices.ContainsFunc(entries, func(e incidents.Entry) bool { _, ok := posting(e); return ok }) {
 		known = d.channels(ctx) // which inspects every container
 	}
-	done, err := d.settleOutside(ctx, entries, known)
+	done, err := d.findLastOutside(ctx, entries, known)
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func (d *delivery) target(e incidents.Entry, known map[string]string) (post, []s
 	return post{seq: e.Seq}, []string{known[a.Container], d.cfg.Channel}
 }
 
-// settleOutside finds out how the last attempt ended, and returns the seq up to which entries are out.
-func (d *delivery) settleOutside(ctx context.Context, entries []incidents.Entry, known map[string]string) (int64, error) {
+// findLastOutside finds out how the last attempt ended, and returns the seq up to which entries are out.
+func (d *delivery) findLastOutside(ctx context.Context, entries []incidents.Entry, known map[string]string) (int64, error) {
 	i := slices.IndexFunc(entries, func(e incidents.Entry) bool { return e.Seq == d.m.Attempt })
 	if !d.pending() || i < 0 {
 		return d.m.Seq, nil

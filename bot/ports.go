@@ -12,8 +12,8 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Signin, Conditions, Errors, Holds and
-// Sources.
+// Deps is what the bot needs from the rest of the program. All are required but Directory, Labels, Terminal, Signin, Conditions,
+// Pictures, Errors, Holds and Sources.
 type Deps struct {
 	Incidents  Incidents
 	Timeline   Timeline
@@ -118,7 +118,8 @@ type Deploys interface {
 
 // Offers says what restores would do that nobody has asked for. restore.Restorer does.
 type Offers interface {
-	// Offers holds all that is kept against what runs, in the order in which it is offered, and runs the preflight of the first n.
+	// Offers holds all that is kept against what runs, in the order in which it is offered, and runs the preflight of the first n,
+	// and of more when none of these is a way out.
 	Offers(ctx context.Context, c snapshot.Container, opened time.Time, n int) ([]restore.Offer, error)
 	Offer(ctx context.Context, c snapshot.Container, s snapshot.Snapshot) (restore.Offer, error)
 }

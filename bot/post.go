@@ -35,7 +35,7 @@ func (d *delivery) place(ctx context.Context, p post, channels []string) (ts str
 			return "", err
 		}
 		ts, err = d.send(ctx, channel, p, d.m.IncidentID)
-		if judge(err) != ofTheChannel {
+		if kindOf(err) != ofTheChannel {
 			break
 		}
 		d.log.Error("a channel refuses what the bot posts", "incident_id", d.m.IncidentID, "channel", channel, "reason", slackCode(err))
@@ -74,8 +74,8 @@ func (d *delivery) forget(seq int64) error {
 // pending says whether an attempt was made of which nobody knows how it ended.
 func (d *delivery) pending() bool { return d.m.Attempt >= 0 && !d.m.AttemptedAt.IsZero() }
 
-// settleIncident finds out how the last attempt ended.
-func (d *delivery) settleIncident(ctx context.Context) error {
+// findLastPost finds out how the last attempt ended.
+func (d *delivery) findLastPost(ctx context.Context) error {
 	if !d.pending() {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (d *delivery) find(ctx context.Context, channel, thread string, seq int64) 
 	cursor := ""
 	for {
 		page, next, err := d.page(ctx, channel, thread, oldest, cursor)
-		if kind := judge(err); kind == ofTheChannel || kind == ofTheAccount {
+		if kind := kindOf(err); kind == ofTheChannel || kind == ofTheAccount {
 			d.log.Error("can't look whether a message was posted", "channel", channel, "reason", slackCode(err))
 			return "", nil
 		}

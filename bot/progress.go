@@ -84,6 +84,9 @@ func success(r restore.Restore) string {
 	if n := len(r.Unexpected()); n > 0 {
 		took += fmt.Sprintf(" · ⚠️ not as it was in %d ways: see Details", n)
 	}
+	if unheld := r.Unheld(); unheld != "" {
+		took += "\n⚠️ " + quote(unheld, 400)
+	}
 	return what + took
 }
 

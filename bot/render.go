@@ -131,7 +131,7 @@ func containers(v View) []slack.Block {
 		told := append([]string{deployLine(v, c), sinceLine(v, c), errorsLine(v, c)}, conditionLines(v, c)...)
 		s := section(lines(maxSection, append(told, wayOutLine(v, c), sharedLine(v, c))...))
 		if best, ok := c.Best(); i > 0 && ok && offering(v) {
-			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Name)
+			label := fmt.Sprintf("Restore %s (%s)", best.Snapshot.Name, c.Container.Called())
 			s.Accessory = slack.NewAccessory(restoreButton(label, v.Incident.ID, c.Container, best).WithStyle(slack.StyleDefault))
 		}
 		out = append(out, s)
@@ -155,10 +155,10 @@ func inPlace(r *restore.Restore) bool {
 func deployLine(v View, c ContainerView) string {
 	name := ""
 	if len(v.Containers) > 1 || v.Suspects {
-		name = "*" + quote(c.Container.Name, 100) + "* · "
+		name = "*" + quote(c.Container.Called(), 100) + "* · "
 	}
 	if c.Deploy == nil {
-		return name + "No deploy seen; " + quote(c.Container.Name, 100) + " runs " + quote(c.Container.Image, 120)
+		return name + "No deploy seen; " + quote(c.Container.Called(), 100) + " runs " + quote(c.Container.Image, 120)
 	}
 	return name + "Last deploy " + when(v, *c.Deploy) + rolledBack(v, c) + ": " + changed(*c.Deploy)
 }
@@ -203,7 +203,7 @@ func when(v View, d snapshot.Deploy) string {
 
 // carriesLine says why there is no button for what the bot depends on.
 func carriesLine(c snapshot.Container) string {
-	return quote(c.Name, 100) + " is neither kept nor restored by me: " + quote(c.Carries, 200) + ". Deploy it as you deploy me"
+	return quote(c.Called(), 100) + " is neither kept nor restored by me: " + quote(c.Carries, 200) + ". Deploy it as you deploy me"
 }
 
 // sharedLine warns of containers that run at once and count as one, since nobody sees that by the name of the button.
@@ -219,9 +219,9 @@ func sharedLine(v View, c ContainerView) string {
 func dueLine(c snapshot.Container) string {
 	switch {
 	case c.State != "" && c.State != "running":
-		return "⚠️ " + quote(c.Name, 100) + " is " + quote(c.State, 20)
+		return "⚠️ " + quote(c.Called(), 100) + " is " + quote(c.State, 20)
 	case c.Health == "unhealthy":
-		return "⚠️ " + quote(c.Name, 100) + " is unhealthy by its own check"
+		return "⚠️ " + quote(c.Called(), 100) + " is unhealthy by its own check"
 	}
 	return ""
 }

@@ -114,6 +114,12 @@ var renderings = map[string]func(*bot.View){
 	"checking":     restoring(restore.Preflight, 1),
 	"swapping":     restoring(restore.Swapping, 3),
 	"verified":     func(v *bot.View) { acked(v); r := restored(); v.Restore = &r },
+	"verified_not_held": func(v *bot.View) {
+		acked(v)
+		r := restored()
+		r.Plan.Unheld = "the engine does not answer about it"
+		v.Restore = &r
+	},
 	"verified_with_differences": func(v *bot.View) {
 		r := restored()
 		r.Differences = []snapshot.Difference{{Attribute: "env A", Want: "1", Got: "2"}}

@@ -45,17 +45,31 @@ func scopesOf(header string) []string {
 	return strings.FieldsFunc(header, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+var errScopes = errors.New("slack scopes are missing")
+
 // SelfTest checks the tokens, their scopes, and the default channel. Its error has one line for each thing to mend.
 func (b *Bot) SelfTest(ctx context.Context) error {
-	who, err := b.api.AuthTestContext(ctx)
-	if err != nil {
-		return fmt.Errorf("slack does not take the bot token (%s): set SLACK_BOT_TOKEN to the Bot User OAuth Token", classify(err).Reason)
+	_, err := b.TokenTest(ctx)
+	if err != nil && !errors.Is(err, errScopes) {
+		return err
 	}
-	return errors.Join(scopesMissing(who.Header.Get("X-OAuth-Scopes")), b.channelTest(ctx), b.socketTest(ctx))
+	return errors.Join(err, b.ChannelTest(ctx), b.SocketTest(ctx))
 }
 
-// socketTest asks for a socket, and opens none: Slack would deliver taps to it.
-func (b *Bot) socketTest(ctx context.Context) error {
+// TokenTest checks the bot token and its scopes, and says whose it is.
+func (b *Bot) TokenTest(ctx context.Context) (found string, err error) {
+	who, err := b.api.AuthTestContext(ctx)
+	if err != nil && slackCode(err) == "" {
+		return "", fmt.Errorf("slack does not answer (%s)", classify(err).Reason)
+	}
+	if err != nil {
+		return "", fmt.Errorf("slack does not take the bot token (%s): set SLACK_BOT_TOKEN to the Bot User OAuth Token", classify(err).Reason)
+	}
+	return who.User + " in " + who.Team, scopesMissing(who.Header.Get("X-OAuth-Scopes"))
+}
+
+// SocketTest checks the app token, if there is one. It asks for a socket, and opens none: Slack would deliver taps to it.
+func (b *Bot) SocketTest(ctx context.Context) error {
 	if b.cfg.AppToken == "" {
 		return nil
 	}
@@ -81,10 +95,11 @@ func scopesMissing(header string) error {
 		return nil
 	}
 	slices.Sort(out)
-	return fmt.Errorf("slack scopes are missing: %s: add them and install the app again", strings.Join(out, ", "))
+	return fmt.Errorf("%w: %s: add them and install the app again", errScopes, strings.Join(out, ", "))
 }
 
-func (b *Bot) channelTest(ctx context.Context) error {
+// ChannelTest checks the default channel.
+func (b *Bot) ChannelTest(ctx context.Context) error {
 	if b.cfg.Channel == "" {
 		return errors.New("no default channel: alerts of containers that name no channel can't be posted: set SLACK_CHANNEL")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // logBook is what a bot logs.
@@ -46,19 +47,6 @@ func socketBot(t *testing.T, appToken string, prepare func(*slackfake.Server)) (
 	return b, slack, w, log
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.After(time.Minute); !ok(); {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 func TestSocketModeBacksOffWhenConnectionsAreShort(t *testing.T) {
 	t.Parallel()
 	for reason, advice := range map[string]string{
@@ -68,7 +56,7 @@ func TestSocketModeBacksOffWhenConnectionsAreShort(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
 			b, slack, w, log := socketBot(t, "xapp-1", func(s *slackfake.Server) { s.EndSockets(6, reason) })
-			eventually(t, "a connection that lasts", func() bool {
+			testkit.Eventually(t, "a connection that lasts", func() bool {
 				return slack.Calls("apps.connections.open") == 7 && slack.Sockets() == 1 && b.Ready(t.Context()) == nil
 			})
 			if took, least := time.Since(began), 20*(1+2+4+8+16+32)*time.Millisecond; took < least {
@@ -98,7 +86,7 @@ func TestAWrongAppTokenIsNamedAndNotReady(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	eventually(t, "the log names it", func() bool { return strings.Contains(log.String(), "SLACK_APP_TOKEN") })
+	testkit.Eventually(t, "the log names it", func() bool { return strings.Contains(log.String(), "SLACK_APP_TOKEN") })
 	if slack.Sockets() != 0 {
 		t.Error("a socket is open")
 	}

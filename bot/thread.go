@@ -34,7 +34,10 @@ func loud(e incidents.Entry) bool {
 
 // reply draws an entry.
 func reply(e incidents.Entry, mark string) Rendering {
-	text := mark + " " + withCommands(e.Summary, 2000)
+	text := mark + " " + quote(e.Summary, 2000)
+	if e.Actor == incidents.Self() { // nobody else has commands shown to copy from
+		text = mark + " " + withCommands(e.Summary, 2000)
+	}
 	if e.Source.System == "pagerduty" && linkable(e.Source.URL) && size(e.Source.URL) < 400 {
 		text += " · " + link(e.Source.URL, "PagerDuty")
 	}

@@ -74,7 +74,7 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 			return v, err
 		}
 	}
-	if !in.Open() && explained(in, entries) {
+	if !in.Open() && hasCause(in, entries) {
 		return v, nil // nothing is offered any more
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
@@ -89,8 +89,8 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 	return v, nil
 }
 
-// explained says whether the timeline has a deploy from before the incident.
-func explained(in incidents.Incident, entries []incidents.Entry) bool {
+// hasCause says whether the timeline has a deploy from before the incident.
+func hasCause(in incidents.Incident, entries []incidents.Entry) bool {
 	return slices.ContainsFunc(entries, func(e incidents.Entry) bool {
 		return e.Kind == incidents.KindDeploy && !e.OccurredAt.After(in.OpenedAt)
 	})

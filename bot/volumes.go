@@ -43,11 +43,11 @@ func volumesOption(v View) *slack.OptionBlockObject {
 // proposalWithVolumes is the message that asks.
 func proposalWithVolumes(c snapshot.Container, o restore.Offer, incident int64, zone *time.Location) Rendering {
 	set := o.Volumes.Set
-	text := fmt.Sprintf("Restore %s to `%s` with volumes?", quote(c.Name, 120), quote(o.Snapshot.Name, 64))
+	text := fmt.Sprintf("Restore %s to `%s` with volumes?", quote(c.Called(), 120), quote(o.Snapshot.Name, 64))
 	long := []string{
 		"*" + text + "*",
 		"• Goes back: " + quote(set.Sentence(zone), 500) + ". Whatever was written there since is replaced.",
-		"• What is there now is kept for Undo. " + quote(c.Name, 120) + " is down until it has been kept and the old contents are in place: longer than without volumes.",
+		"• What is there now is kept for Undo. " + quote(c.Called(), 120) + " is down until it has been kept and the old contents are in place: longer than without volumes.",
 	}
 	o.Losses = restore.WithVolumes(o.Losses, set.Paths())
 	return Rendering{Text: text, Blocks: []slack.Block{
@@ -61,7 +61,7 @@ func volumesButton(incident int64, c snapshot.Container, o restore.Offer, zone *
 	v := valueFor(incident, c)
 	v.Snapshot, v.Volumes = o.Snapshot.Name, true
 	text := fmt.Sprintf("What was written since %s is replaced, and kept for Undo. %s is down until that is done.",
-		o.Volumes.Set.TakenAt.In(zone).Format("Jan 2 15:04"), c.Name)
+		o.Volumes.Set.TakenAt.In(zone).Format("Jan 2 15:04"), c.Called())
 	b := button(actRestore, "Restore "+o.Snapshot.Name+" with volumes", v).WithStyle(slack.StyleDanger)
-	return b.WithConfirm(confirm("Restore "+c.Name+" with volumes?", literal(text, maxConfirmText), "Restore all").WithStyle(slack.StyleDanger))
+	return b.WithConfirm(confirm("Restore "+c.Called()+" with volumes?", literal(text, maxConfirmText), "Restore all").WithStyle(slack.StyleDanger))
 }

@@ -2,9 +2,12 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
@@ -41,14 +44,33 @@ func nobodyMay(c snapshot.Container) bool {
 }
 
 // offer holds what is kept against what runs, and runs the preflight of what comes first, so that a button is there only for
-// what can be restored.
+// what can be restored. Engines are asked side by side: one that hangs must not take the button from the others' containers.
 func (b *Bot) offer(ctx context.Context, v *View) error {
+	on := map[string][]*ContainerView{} // by engine
 	for i := range v.Containers {
 		c := &v.Containers[i]
-		if c.Container.Elsewhere { // only its own bot can tell what can be restored
-			continue
+		if !c.Container.Elsewhere { // only its own bot can tell what can be restored
+			on[c.Container.Engine] = append(on[c.Container.Engine], c)
 		}
-		offers, err := b.Offers.Offers(ctx, c.Container, v.Incident.OpenedAt, maxOffers)
+	}
+	errs := make(chan error, len(on))
+	var asked sync.WaitGroup
+	for _, list := range on {
+		asked.Go(func() { errs <- b.offerOn(ctx, v.Incident.OpenedAt, list) })
+	}
+	asked.Wait()
+	close(errs)
+	var all []error
+	for err := range errs {
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// offerOn does so for containers of one engine.
+func (b *Bot) offerOn(ctx context.Context, opened time.Time, list []*ContainerView) error {
+	for _, c := range list {
+		offers, err := b.Offers.Offers(ctx, c.Container, opened, maxOffers)
 		c.Offers, c.Examined = offers[:min(maxOffers, len(offers))], err == nil
 		if err != nil {
 			return err
@@ -65,7 +87,7 @@ func wayOutLine(v View, c ContainerView) string {
 	if nobodyMay(c.Container) && len(c.Offers) > 0 {
 		return "No Restore button: " + nobodyLine(c)
 	}
-	why := restore.WhyNone(c.Container.Name, c.Offers)
+	why := restore.WhyNone(c.Container.Called(), c.Offers)
 	if why == "" { // there is one, and its name fits no button
 		return ""
 	}
@@ -74,7 +96,7 @@ func wayOutLine(v View, c ContainerView) string {
 
 // nobodyLine says who may restore what nobody may from here.
 func nobodyLine(c ContainerView) string {
-	name := quote(c.Container.Name, 100)
+	name := quote(c.Container.Called(), 100)
 	why := ", as its label `snapback.restore.allow` has it"
 	if wrong := c.Container.Settings.RestoreAllow.Why; wrong != "" {
 		why = " until a label is put right (" + quote(wrong, 200) + ")"
@@ -95,9 +117,9 @@ func more(c ContainerView) string {
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// explains makes the entry of the last deploy before the incident, which says so when a restore had undone it by then.
-func (c ContainerView) explains(in incidents.Incident) (incidents.Entry, bool, error) {
-	e, ok, err := c.Deploy.Explains(in, c.Container.Name)
+// causeEntry makes the entry of the last deploy before the incident, which says so when a restore had undone it by then.
+func (c ContainerView) causeEntry(in incidents.Incident) (incidents.Entry, bool, error) {
+	e, ok, err := c.Deploy.CauseEntry(in, c.Container.Name)
 	if ok && c.Undone != nil && c.Undone.At.Before(in.OpenedAt) {
 		e.Summary += fmt.Sprintf(". It had been rolled back to %s by then, %s after it", c.Undone.By, span(c.Undone.At.Sub(c.Deploy.At)))
 	}

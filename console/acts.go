@@ -120,19 +120,22 @@ func (c *Console) denied(ctx context.Context, by snapshot.By, what string, err e
 	if !errors.Is(err, access.ErrDenied) && !errors.Is(err, access.ErrUnsure) {
 		return err
 	}
-	details, encErr := incidents.Details(map[string]string{"wanted": what, "why": err.Error()})
-	if encErr != nil {
-		return encErr
-	}
-	_, recErr := c.Timeline.Record(ctx, incidents.Entry{
-		IncidentID: by.Incident, OccurredAt: c.now(), Kind: incidents.KindRefused, Actor: by.Actor, Source: by.Source,
-		Summary: fmt.Sprintf("%s was not allowed to %s", by.Actor.Name, what), Details: details,
-	})
-	if recErr != nil {
-		return fmt.Errorf("recording a refusal: %w", recErr)
+	if recErr := c.recordRefused(ctx, by, what, err); recErr != nil {
+		return recErr
 	}
 	if errors.Is(err, access.ErrUnsure) {
 		return &saidError{http.StatusServiceUnavailable, "unsure", whoMay(err) + " Nothing was done."}
 	}
 	return &saidError{http.StatusForbidden, "denied", whoMay(err) + " Nothing was done."}
+}
+
+func (c *Console) recordRefused(ctx context.Context, by snapshot.By, what string, why error) error {
+	e, err := access.Refused(by.Incident, c.now(), by.Actor, by.Source, what, why)
+	if err == nil {
+		_, err = c.Timeline.RecordOnce(ctx, e)
+	}
+	if err != nil {
+		return fmt.Errorf("recording a refusal: %w", err)
+	}
+	return nil
 }

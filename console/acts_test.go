@@ -2,7 +2,9 @@ package console_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/access"
 )
@@ -30,12 +32,31 @@ func TestActsAreAskedAnewEachTime(t *testing.T) {
 	}
 	h.do(func() {
 		h.containers[0].Settings.RestoreAllow = access.Allow{Rule: access.Listed, IDs: []string{"U0BOB"}}
+		h.containers[0].Settings.TerminalAllow = h.containers[0].Settings.RestoreAllow
 	})
 	if status, code := act("/console/restore", restore("e/shop")); status != http.StatusForbidden || code != "denied" {
 		t.Errorf("restoring what the labels give to Bob: %d %s", status, code)
 	}
-	if got := h.kinds(); got[len(got)-1] != "refused by Ann" {
+	got := h.kinds()
+	if got[len(got)-1] != "refused by Ann" {
 		t.Errorf("the timeline has %q", got)
+	}
+	for i := range 5 {
+		again := restore("e/shop")
+		again["tap"] = tap + strconv.Itoa(i)
+		if _, code := act("/console/restore", again); code != "denied" {
+			t.Errorf("again: %s", code)
+		}
+		if _, code := act("/console/terminal", envelope{"key": "e/shop"}); code != "denied" {
+			t.Errorf("its logs: %s", code)
+		}
+	}
+	if now := h.kinds(); len(now) != len(got)+1 {
+		t.Errorf("taps that are refused fill the timeline: %q", now)
+	}
+	h.later(time.Hour)
+	if act("/console/restore", restore("e/shop")); len(h.kinds()) != len(got)+2 {
+		t.Errorf("an hour later, the timeline has %q", h.kinds())
 	}
 	for _, path := range []string{"/console/acknowledge", "/console/resolve", "/console/note"} {
 		if _, code := act(path, envelope{"incident": 7, "text": "x", "tap": tap}); code != "unseen" {

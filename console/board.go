@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,7 +122,14 @@ func (c *Console) lookUp(ctx context.Context) (sight, error) {
 func (c *Console) engineTrouble(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, enginePatience)
 	defer cancel()
-	if c.Engine != nil && c.Engine(ctx) != nil {
+	if c.Engine == nil {
+		return ""
+	}
+	var some *snapshot.AwayError
+	switch err := c.Engine(ctx); {
+	case errors.As(err, &some) && !some.All:
+		return "No answer from " + strings.Join(some.Engines, ", ") + ". What runs there is shown as it was last seen."
+	case err != nil:
 		return "The container engine doesn't answer. What runs is shown as it was last seen."
 	}
 	return ""

@@ -23,6 +23,7 @@ type Config struct {
 	Restorer   Restorer
 	Timeline   Timeline
 	Exporter   download.Exporter
+	Recordings Recordings
 	Downloads  *download.Desk
 	Terminals  Terminals
 
@@ -113,6 +114,7 @@ func (c *Console) Handler() http.Handler {
 		{Method: "POST", Path: "/console/restore", Serve: c.fromHere(c.known(c.restore))},
 		{Method: "POST", Path: "/console/undo", Serve: c.fromHere(c.known(c.undo))},
 		{Method: "GET", Path: "/console/export", Serve: webpage.SameOrigin(c.known(c.export))},
+		{Method: "GET", Path: "/console/replay", Serve: webpage.SameOrigin(c.known(c.fresh(c.replay)))},
 		{Method: "POST", Path: "/console/acknowledge", Serve: c.fromHere(c.known(c.acknowledge))},
 		{Method: "POST", Path: "/console/resolve", Serve: c.fromHere(c.known(c.resolve))},
 		{Method: "POST", Path: "/console/note", Serve: c.fromHere(c.known(c.note))},

@@ -79,7 +79,7 @@ func (c *Console) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, signin.ErrOver) {
 		c.web.DropCookie(w)
 	}
-	webpage.Refuse(c.Logger, w, r, p, err)
+	webpage.Refuse(c.Logger, readable(w, r, p), r, p, err)
 }
 
 func upperFirst(s string) string {

@@ -9,10 +9,12 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/mask"
 	"github.com/snapback/snapback/internal/webpage"
+	"github.com/snapback/snapback/snapshot"
 )
 
 // errNoIncident is for incidents that are not there and for those that are not this person's: which of both is not told.
@@ -41,6 +43,8 @@ type entryView struct {
 	Kind incidents.Kind `json:"kind"`
 	Says string         `json:"says"`
 	Who  string         `json:"who,omitempty"`
+
+	Recording string `json:"recording,omitempty"` // of a shell: what it has shown can be played by this ID
 }
 
 const (
@@ -70,7 +74,7 @@ func (c *Console) incidentLook(id int64) look {
 		}
 		v.Refused = c.refusedOn(ctx, s, seen, in)
 		for _, e := range entries {
-			v.Entries = append(v.Entries, entryView{Seq: e.Seq, At: e.OccurredAt, Kind: e.Kind, Says: e.Summary, Who: e.Actor.Name})
+			v.Entries = append(v.Entries, entryView{Seq: e.Seq, At: e.OccurredAt, Kind: e.Kind, Says: e.Summary, Who: e.Actor.Name, Recording: e.Recording()})
 		}
 		return "incident", seen.at, v, nil
 	}
@@ -214,12 +218,9 @@ func (c *Console) onIncident(w http.ResponseWriter, r *http.Request, s signin.Se
 }
 
 func (c *Console) deniedOn(ctx context.Context, s signin.Session, in incidents.Incident, source incidents.Source, verb string) error {
-	_, err := c.Timeline.RecordOnce(ctx, incidents.Entry{
-		IncidentID: in.ID, OccurredAt: c.now(), Kind: incidents.KindRefused, Actor: actorOf(s), Source: source,
-		Summary: fmt.Sprintf("%s was not allowed to %s the incident", s.Name, verb),
-	})
-	if err != nil {
-		return fmt.Errorf("recording a refusal: %w", err)
+	by := snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: source}
+	if err := c.recordRefused(ctx, by, verb+" the incident", access.ErrDenied); err != nil {
+		return err
 	}
 	return &saidError{http.StatusForbidden, "denied", "Only members of the Slack channel where its message stands may do this. Nothing was done."}
 }

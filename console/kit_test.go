@@ -33,12 +33,14 @@ import (
 
 // house is a console on a real database, with a Slack and an engine that do as they are told.
 type house struct {
-	t       *testing.T
-	db      *store.DB
-	door    *signin.Service
-	console *console.Console
-	url     string // where it listens
-	origin  string // as browsers call it
+	t         *testing.T
+	db        *store.DB
+	door      *signin.Service
+	console   *console.Console
+	terminals *store.TerminalStore
+	plays     func(script, style []byte) // from now on
+	url       string                     // where it listens
+	origin    string                     // as browsers call it
 
 	mu         sync.Mutex // guards all below
 	now        time.Time
@@ -47,6 +49,8 @@ type house struct {
 	slackErr   error
 	containers []snapshot.Container
 	oncall     map[string][]access.Person // by PagerDuty service
+	oncallErr  error
+	shelled    string // the session with a shell that there is
 	list       func(context.Context) error
 	engine     func(context.Context) error
 	offers     func(context.Context) ([]restore.Offer, error)
@@ -77,9 +81,18 @@ func newHouse(t *testing.T) *house {
 	testkit.OK(t, err)
 	h.door, err = signin.New(signin.Config{PublicURL: h.origin, Store: h.db, Ring: ring, Accounts: guard, Timeline: h.db, Now: h.clock})
 	testkit.OK(t, err)
+	h.terminals = store.NewTerminalStore(h.db.Pool(), ring)
+	evidence := incidents.Evidence{
+		Timelines: h.db, Recorded: h.terminals, Keys: ring, Anchors: noted, Zone: time.UTC,
+		Player: incidents.Player{Script: []byte("document.title = 'played'"), Style: []byte("b {}")},
+	}
+	h.plays = func(script, style []byte) {
+		evidence.Player = incidents.Player{Script: script, Style: style}
+		h.console.Recordings = evidence
+	}
 	h.console, err = console.New(console.Config{
 		Door: h.door, Access: guard, Containers: h, Data: h.db, Restorer: h, Timeline: h.db, Terminals: h, Engine: h.ping,
-		Exporter: incidents.Evidence{Timelines: h.db, Recorded: store.NewTerminalStore(h.db.Pool(), ring), Keys: ring, Anchors: noted, Zone: time.UTC}, Downloads: download.NewDesk(t.TempDir()),
+		Exporter: evidence, Recordings: evidence, Downloads: download.NewDesk(t.TempDir()),
 		Every: 50 * time.Millisecond, Now: h.clock,
 	})
 	testkit.OK(t, err)
@@ -141,7 +154,7 @@ func (h *house) ping(ctx context.Context) error {
 func (h *house) OnCall(_ context.Context, service string) ([]access.Person, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.oncall[service], nil
+	return h.oncall[service], h.oncallErr
 }
 
 func (h *house) Offers(ctx context.Context, _ snapshot.Container, _ time.Time, _ int) ([]restore.Offer, error) {

@@ -17,6 +17,8 @@ import (
 type Terminals interface {
 	// Seat opens a session until then at most, and returns its ID. It returns what the gate returns, and what is wrong with the store.
 	Seat(ctx context.Context, g access.Grant, until time.Time) (string, error)
+	// Shelled is the open session in which somebody has a shell in a container already, or may; "" when there is none.
+	Shelled(ctx context.Context, session, container string) (string, error)
 	// Unseat ends all that was opened in a session of the console.
 	Unseat(ctx context.Context, session string) error
 }
@@ -39,24 +41,36 @@ func (c *Console) terminal(w http.ResponseWriter, r *http.Request, s signin.Sess
 	if one.is.Elsewhere {
 		return &saidError{http.StatusConflict, "elsewhere", "Another bot looks after this container: open its terminal from Slack."}
 	}
-	g, err := c.grant(r.Context(), s, one.is)
-	if err != nil {
-		return err
-	}
-	id, err := c.Terminals.Seat(r.Context(), g, s.ExpiresAt)
+	id, err := c.seat(r.Context(), s, one.is)
 	if err != nil {
 		return err
 	}
 	return c.ok(w, terminalView{Session: id})
 }
 
-// grant is the most that somebody may open of a container: a shell with the logs, else the logs. A refusal is on the timeline.
-func (c *Console) grant(ctx context.Context, s signin.Session, one snapshot.Container) (access.Grant, error) {
+// seat is the session for the most that somebody may open of a container. While nobody can say whether they may have a shell, who has one
+// keeps it: logs alone would end it.
+func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Container) (string, error) {
+	in, shell := c.withinFor(ctx, s, one, true)
+	if errors.Is(shell, access.ErrUnsure) {
+		if id, err := c.Terminals.Shelled(ctx, s.ID, one.Key); id != "" || err != nil {
+			return id, err
+		}
+	}
+	g, err := c.grant(ctx, s, one, in, shell)
+	if err != nil {
+		return "", err
+	}
+	return c.Terminals.Seat(ctx, g, s.ExpiresAt)
+}
+
+// grant is the most that somebody may open of a container: a shell with the logs, within an incident, or when that is an error the logs. A
+// refusal is on the timeline.
+func (c *Console) grant(ctx context.Context, s signin.Session, one snapshot.Container, in incidents.Incident, err error) (access.Grant, error) {
 	g := access.Grant{
 		Person:    access.Holder{Person: access.Person{SlackID: s.SlackID, Name: s.Name}, Via: access.Via{Console: s.ID}},
 		Container: one.Key, Name: one.Name, Mode: access.ModeShell,
 	}
-	in, err := c.withinFor(ctx, s, one, true)
 	if err != nil {
 		g.Mode = access.ModeLogs
 		in, err = c.within(ctx, s, one)

@@ -2,7 +2,10 @@ package console_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +20,12 @@ func (h *house) Seat(_ context.Context, g access.Grant, _ time.Time) (string, er
 	defer h.mu.Unlock()
 	h.seats = append(h.seats, g)
 	return "a-terminal", nil
+}
+
+func (h *house) Shelled(context.Context, string, string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shelled, nil
 }
 
 func (h *house) Unseat(_ context.Context, session string) error {
@@ -69,6 +78,34 @@ func TestATerminalOpensWhatTheLabelsAllowNow(t *testing.T) {
 	}
 	if got := h.kinds(); got[len(got)-1] != "refused by Ann" {
 		t.Errorf("the timeline has %q", got)
+	}
+}
+
+// TestPagerDutysSilenceTakesNoShellAway: whoever has one goes on in it, and others get the logs. That somebody may not is another matter.
+func TestPagerDutysSilenceTakesNoShellAway(t *testing.T) {
+	h := newHouse(t)
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	h.incident("PSHOP")
+	h.do(func() { h.containers[0].Settings.TerminalAllow = access.Allow{Rule: access.OnCall} })
+	for name, c := range map[string]struct {
+		silent  error
+		shelled string
+		want    string
+	}{
+		"silent, with a shell": {errors.New("pagerduty is away"), "with-a-shell", "with-a-shell"},
+		"silent, without one":  {errors.New("pagerduty is away"), "", "a-terminal"},
+		"refused, with one":    {nil, "with-a-shell", "a-terminal"},
+	} {
+		h.later(time.Hour) // what was looked up is looked up anew
+		h.do(func() { h.seats, h.oncallErr, h.shelled = nil, c.silent, c.shelled })
+		status, _, said := v.ask("POST", "/console/terminal", envelope{"key": "e/shop"})
+		if status != http.StatusOK || !strings.Contains(fmt.Sprint(said), c.want) {
+			t.Errorf("%s: %d %s", name, status, said)
+		}
+		if logs := len(h.seats) == 1 && h.seats[0].Mode == access.ModeLogs; logs != (c.want == "a-terminal") {
+			t.Errorf("%s: opened were %+v", name, h.seats)
+		}
 	}
 }
 

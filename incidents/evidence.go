@@ -74,9 +74,12 @@ func (p Evidence) recordings(ctx context.Context, proof *Proof) error {
 		if slices.Contains(sealed, id) {
 			continue
 		}
-		if gone, is := proof.Gone[id]; is {
+		switch gone, is := proof.Gone[id]; {
+		case is && gone.early != "":
+			proof.Findings = append(proof.Findings, gone.early)
+		case is:
 			proof.countRemoved(gone)
-		} else {
+		default:
 			proof.Unsealed++
 		}
 	}

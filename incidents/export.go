@@ -105,12 +105,7 @@ func Export(w io.Writer, format string, r Report) error {
 	if err != nil {
 		return err
 	}
-	if r.Zone == nil {
-		r.Zone = time.UTC
-	}
-	if r.Entries == nil {
-		r.Entries = List{}
-	}
+	r = r.withDefaults()
 	if r.moments, err = r.findMoments(); err != nil {
 		return err
 	}
@@ -119,6 +114,16 @@ func Export(w io.Writer, format string, r Report) error {
 		return fmt.Errorf("exporting incident %s as %s: %w", r.Incident.PagerDutyID, f.Name, err)
 	}
 	return nil
+}
+
+func (r Report) withDefaults() Report {
+	if r.Zone == nil {
+		r.Zone = time.UTC
+	}
+	if r.Entries == nil {
+		r.Entries = List{}
+	}
+	return r
 }
 
 // document is the JSON form. Entries are as they were written, so that Verify holds for what is read back. They are put

@@ -67,4 +67,4 @@ func (l *line) markPlayed(list []Recording) {
 	}
 }
 
-var errEnough = errors.New("the template reads no further")
+var errEnough = errors.New("nothing is read any further")

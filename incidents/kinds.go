@@ -47,6 +47,12 @@ const (
 	KindNoteFailed        Kind = "note.failed"
 	KindRefused           Kind = "refused"
 
+	KindPagerDutyDeaf  Kind = "pagerduty.deaf"
+	KindPagerDutyHeard Kind = "pagerduty.heard"
+
+	KindRowChanged  Kind = "row.changed"
+	KindRowUnproved Kind = "row.unproved"
+
 	KindSlackPosted  Kind = "slack.posted"
 	KindSlackRefused Kind = "slack.refused"
 
@@ -63,6 +69,9 @@ const (
 	KindTerminalOpened    Kind = "terminal.opened"
 	KindTerminalShell     Kind = "terminal.shell"
 	KindTerminalEnded     Kind = "terminal.ended"
+	KindTerminalShared    Kind = "terminal.shared"
+	KindTerminalWatched   Kind = "terminal.watched"
+	KindTerminalKeyboard  Kind = "terminal.keyboard"
 	KindTerminalEndFailed Kind = "terminal.end.failed"
 	KindTerminalCastFull  Kind = "terminal.recording.full"
 	KindRecordingsRemoved Kind = "terminal.recordings.removed"
@@ -197,6 +206,12 @@ var table = map[Kind]Meaning{
 	KindNoteFailed:        {Is: "PagerDuty refused a note", Mark: warning, Outside: true},
 	KindRefused:           {Is: "somebody may not do what they asked for, or it is no longer possible"},
 
+	KindPagerDutyDeaf:  {Is: "PagerDuty's alerts don't reach the bot; the summary says why, and what to do", Mark: "🆘", Outside: true},
+	KindPagerDutyHeard: {Is: "PagerDuty's alerts reach the bot again, and what was missed was fetched", Mark: "✅", Outside: true},
+
+	KindRowChanged:  {Is: "the incident's own columns were not as the entry before had left them", Mark: warning, Links: ToTimeline},
+	KindRowUnproved: {Is: "the signature of the entry before can't be checked by the bot that wrote this one, as while keys are rotated", Links: ToTimeline},
+
 	KindSlackPosted:  {Is: "the incident's message was posted; the source is the message"},
 	KindSlackRefused: {Is: "a Slack channel did not take the incident's message, which is in another one; the message says so"},
 
@@ -213,8 +228,11 @@ var table = map[Kind]Meaning{
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},
 	KindTerminalOpened:    {Is: "a terminal was opened, by a link or in the console", Links: ToTimeline},
 	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
+	KindTerminalShared:    {Is: "somebody shared a line of a container's log", Mark: "📋", Links: ToTimeline},
 	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
 	KindTerminalCastFull:  {Is: "a shell's recording ends at its largest size; the shell goes on", Links: ToTimeline},
+	KindTerminalWatched:   {Is: "somebody watches another person's shell; once for each session and shell", Links: ToTimeline},
+	KindTerminalKeyboard:  {Is: "the keyboard of a shell went to somebody else who is at it", Links: ToTimeline},
 	KindRecordingsRemoved: {Is: "recordings of shells were removed, their time being over; the details say what they held", Links: ToTimeline},
 	KindTerminalEndFailed: {Is: "processes of a shell are left that could not be ended", Mark: warning, Outside: true, Links: ToTimeline},
 

@@ -65,6 +65,7 @@ type prover struct {
 	anchors  map[int64][]Anchor // by sequence number
 	chain    Verifier
 	last     Entry
+	ends     Endings
 	unsigned int64 // entries before the first that is signed
 	broken   bool  // the rest is not worth looking at
 	gap      bool  // an unsigned entry after a signed one was told
@@ -81,6 +82,7 @@ func (p *prover) add(e Entry) error {
 		p.find("%v", err)
 		return ErrBroken
 	}
+	before := p.last
 	p.last = e
 	p.addSignature(e)
 	for _, a := range p.anchors[e.Seq] {
@@ -88,8 +90,39 @@ func (p *prover) add(e Entry) error {
 			p.find("entry %d is another one than was noted on %s: the timeline was written anew", e.Seq, day(a.At))
 		}
 	}
+	if e.Kind == KindRowChanged || e.Kind == KindRowUnproved && p.coversAnother(before, e) {
+		p.find("the incident's own columns (status, times, names) were not as entry %d had left them when entry %d was written", e.Seq-1, e.Seq)
+	}
 	p.addRecordings(e)
 	return nil
+}
+
+// coversAnother says that the row as e found it is not as the entry before it had left it. When the bot wrote e it could not check that
+// entry's signature, and these keys can. A signature that they can't check either is a finding of its own.
+func (p *prover) coversAnother(before, e Entry) bool {
+	return before.SignedBy(p.keys) && !bytes.Equal(before.Signature.State, e.Signature.State)
+}
+
+// RowUnproved is the entry that a bot writes when it can't check the signature of an incident's last entry: the key that this names was
+// not in its ring, as while several bots get a new one after the other, or somebody has spoiled it.
+func RowUnproved(last Entry) Entry {
+	why := "it is not signed"
+	if last.Signed() {
+		why = fmt.Sprintf("its signature, which names the key %q, can't be checked with the keys of this bot", last.Signature.KeyID)
+	}
+	details, _ := Details(map[string]any{"entry": last.Seq, "key": last.Signature.KeyID}) // a number and a string: always encodable
+	return Entry{
+		IncidentID: last.IncidentID, Kind: KindRowUnproved, Actor: Self(), Source: Source{System: "snapback"}, Details: details,
+		Summary: fmt.Sprintf("Whether the incident's own columns (status, times, names) are as entry %d has left them can't be told: %s", last.Seq, why),
+	}
+}
+
+// RowChanged is the entry that a bot writes when it finds an incident's row other than the last entry has left it.
+func RowChanged(last Entry) Entry {
+	return Entry{
+		IncidentID: last.IncidentID, Kind: KindRowChanged, Actor: Self(), Source: Source{System: "snapback"},
+		Summary: fmt.Sprintf("The incident's own columns (status, times, names) are not as entry %d has left them: somebody with access to the database has changed them, or a bot of another release", last.Seq),
+	}
 }
 
 // addSignature tells the first entry of each sort alone: where one is wrong, all after it may be.
@@ -124,8 +157,9 @@ func (p *prover) addRecordings(e Entry) {
 		readDetails(e, &details)
 		p.Seals = append(p.Seals, details.Recordings...)
 	case KindRecordingsRemoved:
-		p.Gone.add(e)
+		p.Gone.add(e, &p.ends)
 	}
+	p.ends.Add(e)
 }
 
 func (p *prover) finish(in Incident, anchors []Anchor) {

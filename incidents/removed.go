@@ -2,6 +2,8 @@ package incidents
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,28 +25,60 @@ func Days(d time.Duration) string {
 	return d.String()
 }
 
-// removed is what the timeline says of recordings that are gone, by their IDs. The entries that say so are signed: nobody who can
-// only write to the database can make it look as if time had taken what they deleted.
+// fromDays reads what Days has written; false for anything else.
+func fromDays(words string) (d time.Duration, ok bool) {
+	number, found := strings.CutSuffix(strings.TrimSuffix(words, "s"), " day")
+	if !found {
+		d, err := time.ParseDuration(words)
+		return d, err == nil
+	}
+	n, err := strconv.Atoi(number)
+	return time.Duration(n) * 24 * time.Hour, err == nil
+}
+
+// removed is what the timeline says of recordings that are gone, by their IDs. The entries that say so are signed, and so are those by
+// which a bot knows that the time was over: whoever can only write to the database can make neither. A removal that came sooner
+// than its own entry says is found as well.
 type removed map[string]removal
 
 type removal struct {
 	Sealed
 	keptFor string
+	early   string // what is wrong with its time; "": nothing
 }
 
-func (r removed) add(e Entry) {
+func (r removed) add(e Entry, ends *Endings) {
 	var details Removed
 	readDetails(e, &details)
 	for _, s := range details.Recordings {
 		if _, known := r[s.ID]; !known {
-			r[s.ID] = removal{s, details.KeptFor}
+			r[s.ID] = removal{s, details.KeptFor, early(e, s.ID, details.KeptFor, ends)}
 		}
 	}
+}
+
+// clockStep is how far a clock may be set back between the look at the time and the entry.
+const clockStep = time.Minute
+
+// early holds the moment of a removal against the entries before it.
+func early(e Entry, recording, keptFor string, ends *Endings) (finding string) {
+	at, over := ends.Of(recording, e.IncidentID)
+	keep, known := fromDays(keptFor)
+	switch {
+	case !over:
+		return fmt.Sprintf("recording %s was removed by entry %d, and no entry before it says that its session, and the incident, had ended", recording, e.Seq)
+	case known && e.RecordedAt.Before(at.Add(keep-clockStep)):
+		return fmt.Sprintf("recording %s was removed by entry %d after %s, and not after %s",
+			recording, e.Seq, e.RecordedAt.Sub(at).Round(time.Second), keptFor)
+	}
+	return ""
 }
 
 // against holds what was found at the removal against what the end of the session has said.
 func (r removal) against(want Sealed) (finding string) {
 	switch {
+	case r.early != "":
+		return r.early
 	case r.Chunks != want.Chunks:
 		return fmt.Sprintf("recording %s had %d pieces when its session ended, and %d when it was removed after %s", want.ID, want.Chunks, r.Chunks, r.keptFor)
 	case r.SHA256 != want.SHA256:

@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 )
@@ -34,6 +35,18 @@ func (e *Entry) Signed() bool { return len(e.Signature.MAC) > 0 }
 // SignedBy says whether e and the state with it are as they were signed with one of keys.
 func (e *Entry) SignedBy(keys Signer) bool {
 	return e.Signed() && keys.Verify(signPurpose, e.Signature.KeyID, e.signed(), e.Signature.MAC)
+}
+
+// Holds says whether e is to the letter what was signed with one of keys. What stands before and after it is not looked at.
+func (e *Entry) Holds(keys Signer) bool {
+	hash, err := e.digest()
+	return err == nil && bytes.Equal(hash, e.Hash) && e.SignedBy(keys)
+}
+
+// Left says whether i is as the entry, which holds, has left it.
+func (e *Entry) Left(i Incident) bool {
+	digest, err := i.Digest()
+	return err == nil && bytes.Equal(digest, e.Signature.State)
 }
 
 // signed is what the signature is of. Both parts have one length each, so that neither can be taken for the other.

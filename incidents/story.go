@@ -91,7 +91,7 @@ func (r Report) lines(each func(line) error) error {
 
 func (r Report) line(e Entry) line {
 	return line{
-		shell: e.recording(), Recording: r.recording(e), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
+		shell: e.Recording(), Recording: r.recording(e), UTC: e.OccurredAt.UTC().Format(time.DateTime), Local: r.local(e.OccurredAt),
 		Kind: outside.Line(string(e.Kind)), Summary: outside.Line(e.Summary), Actor: actorName(e.Actor),
 		Source: cmp.Or(outside.Line(e.Source.System), "snapback"), URL: e.page(),
 	}
@@ -107,7 +107,7 @@ func (e Entry) page() string {
 
 // recording says where what the shell that e tells of has shown can be watched: a file within the zip.
 func (r Report) recording(e Entry) string {
-	id := e.recording()
+	id := e.Recording()
 	if gone, is := r.removed[id]; is {
 		return "the recording was removed after " + gone.keptFor + ", its hash is kept"
 	}
@@ -117,8 +117,8 @@ func (r Report) recording(e Entry) string {
 	return ""
 }
 
-// recording is the ID of what the shell that e tells of has shown; "" for other entries.
-func (e Entry) recording() string {
+// Recording is the ID of what the shell that e tells of has shown; "" for other entries.
+func (e Entry) Recording() string {
 	var details struct {
 		Recording string `json:"recording"`
 	}

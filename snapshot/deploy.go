@@ -23,6 +23,21 @@ type Undone struct {
 	At time.Time // when that was done
 }
 
+// DeployPage is a part of a list of deploys, newest first.
+type DeployPage struct {
+	Keys   []string  // of which containers; none: of none
+	Since  time.Time // no older ones; zero: all
+	Before time.Time // only what comes after this one in the list: the time of the last deploy that was read,
+	ID     int64     // and its ID; both zero: from the newest on
+	Limit  int
+}
+
+// Past is a deploy with what became of it.
+type Past struct {
+	Deploy
+	RolledBack *Undone // the restore that has undone it; nil: none, or that was undone itself
+}
+
 // Deployed is a deploy with all that is written down together with it.
 type Deployed struct {
 	Deploy

@@ -43,7 +43,7 @@ func TestAlertDoesNotWaitForAnEngineThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	f := snapshot.Fleet{Engine: hung{}, LastSeen: db}
+	f := snapshot.Fleet{Engines: []snapshot.Reached{{Containers: hung{}}}, LastSeen: db}
 	list, err := f.List(t.Context())
 	if err != nil || len(list) != 1 || list[0].Name != "api" || !list[0].Settings.Names("PSHOP") {
 		t.Errorf("got %+v, %v; want what was last seen", list, err)
@@ -76,7 +76,7 @@ func TestGoneContainersStandLastAndLeaveTheLists(t *testing.T) {
 	gone := func(name string, since time.Duration) snapshot.Container {
 		return snapshot.Container{Key: "E/name/" + name, Name: name, Engine: "E", State: "gone", GoneAt: time.Now().Add(-since)}
 	}
-	f := snapshot.Fleet{Engine: there{}, Forget: 48 * time.Hour, LastSeen: remembered{gone("a", time.Hour), gone("b", 72*time.Hour)}}
+	f := snapshot.Fleet{Engines: []snapshot.Reached{{Containers: there{}}}, Forget: 48 * time.Hour, LastSeen: remembered{gone("a", time.Hour), gone("b", 72*time.Hour)}}
 	list, err := f.List(t.Context())
 	if err != nil || len(list) != 2 || list[0].Name != "web" || list[1].Name != "a" {
 		t.Fatalf("got %+v, %v; want web, then a", list, err)

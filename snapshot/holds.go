@@ -12,8 +12,8 @@ import (
 // Holds answers for what is on hold. Store and Images are required.
 type Holds struct {
 	Store  HoldStore
-	Images ImageFinder
-	Zone   *time.Location // of the times in sentences; nil: UTC
+	Images func(ctx context.Context, key string) (ImageFinder, error) // of the engine of a container
+	Zone   *time.Location                                             // of the times in sentences; nil: UTC
 }
 
 // HoldStore is where holds are kept.
@@ -141,11 +141,15 @@ func (h Holds) is(ctx context.Context, c Container, one Hold, ref string) likene
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	found, err := h.Images.FindImage(ctx, ref)
+	images, err := h.Images(ctx, c.Key)
+	if err != nil {
+		return isUnknown
+	}
+	found, err := images.FindImage(ctx, ref)
 	there := err == nil
 	now := digestIn(ref)
 	if now == "" && registered(ref, one, found) {
-		now = h.Images.RegistryDigest(ctx, ref)
+		now = images.RegistryDigest(ctx, ref)
 	}
 	switch {
 	case now != "" && one.Image.bears(now):

@@ -33,9 +33,7 @@ type Observation struct {
 	Leaves    string // the key that it gives up for this one; "": none
 }
 
-func (s Observation) Alive() bool {
-	return s.State == "running" || s.State == "restarting" || s.State == "paused"
-}
+func (s Observation) Alive() bool { return Alive(s.State) }
 
 // Occupant is an identity, with the container that was last seen to have run under it.
 type Occupant struct {

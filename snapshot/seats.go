@@ -17,9 +17,12 @@ type Member struct {
 	Config    string // by what its tool tells whether two were made alike; "": unknown
 }
 
-// Alive says that it runs, or will without anybody's help.
-func (m Member) Alive() bool {
-	return m.State == "running" || m.State == "restarting" || m.State == "paused"
+// Alive is Alive.
+func (m Member) Alive() bool { return Alive(m.State) }
+
+// Alive says of an engine's word for a container's state that it has processes, or will have without anybody's help.
+func Alive(state string) bool {
+	return state == "running" || state == "paused" || state == "restarting"
 }
 
 // Seat is what is on record of a key: a service with three members has three. Who sits on it may have been made for another

@@ -14,8 +14,8 @@ import (
 	"github.com/snapback/snapback/access"
 )
 
-// Settings are what a container's labels say; README.md lists them. The zero value is what a container has that
-// bears no label but snapback.enable.
+// Settings are what a container's labels say; README.md lists them. Only ParseSettings makes one: the
+// defaults are not zero.
 type Settings struct {
 	access.Labels   // who may, and where they are
 	Enabled         bool

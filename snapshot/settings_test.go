@@ -15,7 +15,7 @@ import (
 func TestSettingsReadEveryLabel(t *testing.T) {
 	t.Parallel()
 	got := snapshot.ParseSettings(map[string]string{
-		"snapback.enable": "true", "snapback.service": "shop", "snapback.pagerduty.service": "P1, P2",
+		"snapback.enable": "true", "snapback.identity": "shop-web", "snapback.service": "shop", "snapback.pagerduty.service": "P1, P2",
 		"snapback.slack.channel": "C0123", "snapback.restore.allow": "U111,S222", "snapback.terminal.allow": "none",
 		"snapback.terminal.command": "bash -l", "snapback.schedule": "CRON_TZ=Europe/Berlin 0 3 * * *", "snapback.keep": "3",
 		"snapback.volumes": "true", "snapback.pause": "false", "snapback.stop-timeout": "1",
@@ -26,7 +26,7 @@ func TestSettingsReadEveryLabel(t *testing.T) {
 			PagerDutyServices: []string{"P1", "P2"}, SlackChannel: "C0123",
 			RestoreAllow: access.Allow{Rule: access.Listed, IDs: []string{"U111", "S222"}}, TerminalAllow: access.Allow{Rule: access.Nobody},
 		},
-		Enabled: true, Service: "shop",
+		Enabled: true, Identity: "shop-web", Service: "shop",
 		TerminalCommand: []string{"bash", "-l"}, Schedule: "CRON_TZ=Europe/Berlin 0 3 * * *", Keep: 3, Volumes: true, Pause: "false",
 		StopTimeout: time.Second, ErrorsPattern: "level=error", Runbook: "https://wiki/shop",
 		ErrorsQuery: "up", ErrorsRequests: "sum(up)",

@@ -48,6 +48,7 @@ var (
 	ErrEngineDenied    = errors.New("the container engine denies it")
 	ErrGone            = errors.New("the engine does not have it any more")
 	ErrInUse           = errors.New("it is in use")
+	ErrMoved           = errors.New("it has changed since it was looked at")
 	ErrKeyReused       = errors.New("the idempotency key was used for another request")
 	ErrKeyInFlight     = errors.New("the request with that idempotency key is not over")
 
@@ -91,7 +92,7 @@ type Container struct {
 	Image     string    `json:"image"`   // as the deploy named it, such as shop:1.42
 	ImageID   string    `json:"image_id"`
 	GoneAt    time.Time `json:"-"`                // with State "gone": since when, as far as that is known
-	State     string    `json:"state"`            // created, running, paused, restarting, removing, exited, dead
+	State     string    `json:"state"`            // created, running, paused, restarting, removing, exited, dead; gone
 	Health    string    `json:"health,omitempty"` // "" (no health check), starting, healthy, unhealthy
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
@@ -99,7 +100,11 @@ type Container struct {
 	Config    string    `json:"config,omitempty"` // as Member has it
 	Settings  Settings  `json:"-"`
 	Beside    []string  `json:"-"` // names of those that run beside it in its place, or are about to take it
+	On        string    `json:"-"` // what people call its engine; "": there is one only, or another bot's
+	Twin      bool      `json:"-"` // a container of another engine has the same name
+	Away      bool      `json:"-"` // its engine does not answer, and others do: it is as it was last seen
 	Elsewhere bool      `json:"-"` // another bot looks after it, and this one can't: see ElsewhereError
+	Tasks     *Tasks    `json:"-"` // of a service of a Swarm; nil: it is a container
 
 	// Carries says why nothing is done to the container: the bot runs in it, or depends on it as much; "" when it does not.
 	Carries string `json:"-"`

@@ -16,9 +16,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/migrations"
 	"github.com/snapback/snapback/store"
 )
 
@@ -129,10 +131,51 @@ func TestPoolerThatSharesSessionsIsRefused(t *testing.T) {
 	}
 }
 
+// What the release after this one leaves, and the one after that: each says what the one before it knew.
+var (
+	next = fmt.Sprintf(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99998, true); UPDATE schema_readers SET oldest = %d;
+		INSERT INTO river_migration (line, version) VALUES ('main', 98)`, newestMigration())
+	afterNext = next + `; INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true); UPDATE schema_readers SET oldest = 99998`
+)
+
+func newestMigration() (newest int) {
+	files, _ := migrations.Files.ReadDir(".") // they are embedded
+	_, _ = fmt.Sscanf(files[len(files)-1].Name(), "%d_", &newest)
+	return newest
+}
+
+func TestSchemaOfTheNextReleaseIsTakenAndLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.URL(t)
+	admin(t, dsn, next)
+	if _, err := store.Check(t.Context(), dsn); err != nil {
+		t.Errorf("check: %v", err)
+	}
+	if files, err := store.Pending(t.Context(), dsn); err != nil || len(files) != 0 {
+		t.Errorf("pending: %q, %v", files, err)
+	}
+	if applied, err := store.Migrate(t.Context(), dsn); err != nil || len(applied) != 0 {
+		t.Errorf("migrate: %v, %v", applied, err)
+	}
+	db := open(t, dsn)
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Title: "after going back", Status: incidents.Triggered}, evening)
+	admin(t, dsn, `DO $$ BEGIN ASSERT (SELECT oldest FROM schema_readers) = `+fmt.Sprint(newestMigration())+`; END $$`)
+}
+
+func TestSchemaSaysWhatTheReleaseBeforeKnew(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.URL(t)
+	admin(t, dsn, fmt.Sprintf(`DO $$ BEGIN ASSERT (SELECT oldest FROM schema_readers) = %d; END $$; UPDATE schema_readers SET oldest = 1`, migrations.Before))
+	if _, err := store.Migrate(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
+	admin(t, dsn, fmt.Sprintf(`DO $$ BEGIN ASSERT (SELECT oldest FROM schema_readers) = %d; END $$`, migrations.Before))
+}
+
 func TestSchemaOfALaterReleaseIsRefused(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.URL(t)
-	admin(t, dsn, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`)
+	admin(t, dsn, afterNext)
 	_, checked := store.Check(t.Context(), dsn)
 	_, migrated := store.Migrate(t.Context(), dsn)
 	for what, err := range map[string]error{"check": checked, "migrate": migrated} {

@@ -15,8 +15,8 @@ import (
 // Those have State "gone". Elsewhere are those that a bot looks after that was heard of lately, and that this one can't reach.
 func (db *DB) KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error) {
 	return collect(ctx, db.pool, scanContainer, `SELECT doc, labels, gone_at,
-			NOT EXISTS (SELECT FROM bots b WHERE b.bot = $2 AND `+reaches+`)
-			AND EXISTS (SELECT FROM bots b WHERE b.bot <> $2 AND `+present+` AND `+reaches+`)
+			NOT EXISTS (SELECT FROM bots b WHERE b.name = $2 AND `+reaches+`)
+			AND EXISTS (SELECT FROM bots b WHERE b.name <> $2 AND `+present+` AND `+reaches+`)
 		FROM containers c WHERE $1 = '' OR engine = $1 ORDER BY name`, engine, db.bot)
 }
 
@@ -59,6 +59,40 @@ func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (sn
 		return snapshot.Deploy{}, false, away(err)
 	}
 	return list[0], true, nil
+}
+
+// deployPage is a page of the deploys of the keys, each with the restore that has undone it since: the container may have been started
+// again, which is another deploy. As in newestDeploys, each key's are read from the end of the index.
+const deployPage = `SELECT p.*, r.snapshot, r.verified_at FROM (
+	SELECT d.* FROM (SELECT DISTINCT unnest(@keys::text[])) AS k (wanted), LATERAL (
+		SELECT ` + deployColumns + ` FROM deploys WHERE key = wanted AND at >= @since AND (at, id) < (@before, @id)
+		ORDER BY at DESC, id DESC LIMIT @limit) AS d
+	ORDER BY at DESC, id DESC LIMIT @limit) AS p
+	LEFT JOIN LATERAL (SELECT snapshot, verified_at FROM restores WHERE key = p.key AND ` + rolledBack + ` AND record->'plan'->>'old_id' = p.after_id
+		AND verified_at > p.at ORDER BY id DESC LIMIT 1) AS r ON true
+	ORDER BY p.at DESC, p.id DESC`
+
+// DeployPage implements api.Deploys.
+func (db *DB) DeployPage(ctx context.Context, p snapshot.DeployPage) ([]snapshot.Past, error) {
+	args := pgx.NamedArgs{"keys": p.Keys, "since": "-infinity", "before": "infinity", "id": p.ID, "limit": p.Limit}
+	if !p.Since.IsZero() {
+		args["since"] = p.Since
+	}
+	if !p.Before.IsZero() {
+		args["before"] = p.Before
+	}
+	list, err := collect(ctx, db.pool, scanPast, deployPage, args)
+	return list, away(err)
+}
+
+func scanPast(row pgx.CollectableRow) (p snapshot.Past, err error) {
+	var by *string
+	var at *time.Time
+	err = row.Scan(&p.ID, &p.Key, &p.At, &p.BeforeID, &p.AfterID, &p.Before, &p.After, &p.Snapshot, &p.Changes, &by, &at)
+	if p.At = p.At.UTC(); by != nil {
+		p.RolledBack = &snapshot.Undone{Deploy: p.Deploy, By: *by, At: zero(at)}
+	}
+	return p, err
 }
 
 // Deploys lists the newest deploys of the given containers (nil: of all), at most limit, newest first.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -28,9 +29,12 @@ func ownQueue(bot string) string {
 }
 
 func (db *DB) queues(workers int) map[string]river.QueueConfig {
-	all := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, pictureQueue: {MaxWorkers: pictureWorkers}}
+	all := map[string]river.QueueConfig{
+		river.QueueDefault: {MaxWorkers: workers},
+		pictureQueue:       {MaxWorkers: pictureWorkers, FetchPollInterval: 2 * time.Second}, // nobody waits for a picture where notifications don't come
+	}
 	if db.bot != "" {
-		all[ownQueue(db.bot)] = river.QueueConfig{MaxWorkers: workers}
+		all[ownQueue(db.bot)] = river.QueueConfig{MaxWorkers: workers, FetchPollInterval: time.Second} // a notification tells of what is passed on
 	}
 	return all
 }
@@ -42,8 +46,8 @@ func (db *DB) outcome(ctx context.Context, args river.JobArgs, err error) error 
 		return outcome(err)
 	}
 	var bot string
-	err = db.pool.QueryRow(ctx, `SELECT b.bot FROM bots b JOIN containers c ON `+reaches+`
-		WHERE c.key = $1 AND b.bot <> $2 AND b.`+present+` ORDER BY b.seen_at DESC LIMIT 1`, elsewhere.Key, db.bot).Scan(&bot)
+	err = db.pool.QueryRow(ctx, `SELECT b.name FROM bots b JOIN containers c ON `+reaches+`
+		WHERE c.key = $1 AND b.name <> $2 AND b.`+present+` ORDER BY b.seen_at DESC LIMIT 1`, elsewhere.Key, db.bot).Scan(&bot)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%w, and it is gone", elsewhere) // the next run sees that
 	}
@@ -59,6 +63,6 @@ func (db *DB) outcome(ctx context.Context, args river.JobArgs, err error) error 
 // ReturnJobs puts jobs back into the common queue whose bot was not heard of lately.
 func (db *DB) ReturnJobs(ctx context.Context) error {
 	_, err := db.pool.Exec(ctx, `UPDATE river_job SET queue = $1 WHERE queue LIKE 'bot-%' AND state IN ('available', 'scheduled', 'retryable')
-		AND queue NOT IN (SELECT 'bot-' || left(encode(sha256(convert_to(bot, 'UTF8')), 'hex'), 16) FROM bots WHERE `+present+`)`, river.QueueDefault)
+		AND queue NOT IN (SELECT 'bot-' || left(encode(sha256(convert_to(name, 'UTF8')), 'hex'), 16) FROM bots WHERE `+present+`)`, river.QueueDefault)
 	return away(err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
 )
 
@@ -65,6 +66,8 @@ func liveADay(t *testing.T, dsn string, incident int64) {
 		_, err = db.Deploys(t.Context(), nil, 50)
 		testkit.OK(t, err)
 		_, err = db.Deploys(t.Context(), []string{key, "E1/name/web"}, 5)
+		testkit.OK(t, err)
+		_, err = db.DeployPage(t.Context(), snapshot.DeployPage{Keys: []string{key, "E1/name/web"}, Since: evening.Add(-time.Hour), Before: evening, ID: 9, Limit: 5})
 		testkit.OK(t, err)
 		_, _, err = db.DeployBefore(t.Context(), []string{key, "E1/name/web"}, evening)
 		testkit.OK(t, err)

@@ -68,6 +68,21 @@ func (db *DB) scanHold(row pgx.CollectableRow) (h snapshot.Hold, err error) {
 	return h, nil
 }
 
+// inChainOrder sorts holds by the timelines to which entries of them go: see lockChains.
+func inChainOrder(holds []snapshot.Hold) []snapshot.Hold {
+	return slices.SortedStableFunc(slices.Values(holds), func(a, b snapshot.Hold) int { return cmp.Compare(a.Incident, b.Incident) })
+}
+
+// lockHolds locks the holds on a container's deploys, and then the timelines of their incidents and that of one more. Whoever writes of
+// several holds does so in that order: see lockChains.
+func lockHolds(ctx context.Context, tx pgx.Tx, key string, incident int64) error {
+	holding, err := collect(ctx, tx, pgx.RowTo[int64], `SELECT coalesce(incident_id, 0) FROM holds WHERE key = $1 ORDER BY id DESC FOR UPDATE`, key)
+	if err != nil {
+		return fmt.Errorf("locking what is on hold: %w", err)
+	}
+	return lockChains(ctx, tx, append(holding, incident))
+}
+
 // setHolds writes down what a verified restore means for holds.
 func (db *DB) setHolds(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 	if r.Kind == restore.Undoing {
@@ -79,7 +94,7 @@ func (db *DB) setHolds(ctx context.Context, tx pgx.Tx, r restore.Restore) error 
 // holdOn writes down what a restore has rolled back, in the transaction that says that it is verified. The same deploy may be on
 // hold already: then it is from now on because of this restore.
 func (db *DB) holdOn(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
-	for _, h := range r.Lifted {
+	for _, h := range inChainOrder(r.Lifted) {
 		if err := db.endHold(ctx, tx, `h.id = @id`, pgx.NamedArgs{"id": h.ID}); err != nil {
 			return err
 		}
@@ -177,7 +192,7 @@ func (db *DB) ReleaseHolds(ctx context.Context, key string, by snapshot.By) (rel
 		if err != nil {
 			return err
 		}
-		for _, h := range released {
+		for _, h := range inChainOrder(released) {
 			if _, err := tx.Exec(ctx, `UPDATE holds SET ended_at = now(), ended_by = $2 WHERE id = $1`, h.ID, by); err != nil {
 				return err
 			}
@@ -198,7 +213,7 @@ func (db *DB) ReleaseHolds(ctx context.Context, key string, by snapshot.By) (rel
 func cameBack(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) (incident int64, err error) {
 	if len(d.Held) > 0 {
 		_, err := tx.Exec(ctx, `UPDATE holds SET back_at = CASE WHEN back_id IS NULL OR id = $4 THEN $3 ELSE back_at END, back_id = $2
-			WHERE id = ANY($1)`, d.Held, d.AfterID, d.At, d.Back.ID())
+			WHERE id IN (SELECT id FROM holds WHERE id = ANY($1) ORDER BY id DESC FOR UPDATE)`, d.Held, d.AfterID, d.At, d.Back.ID())
 		if err != nil {
 			return 0, fmt.Errorf("noting what came back: %w", err)
 		}
@@ -223,6 +238,7 @@ func tellers(open []int64, d snapshot.Deployed, holding int64) (entries []incide
 	if len(timelines) == 0 {
 		timelines = []int64{0}
 	}
+	slices.Sort(timelines) // see lockChains
 	for _, incident := range timelines {
 		e := d.Entry
 		if d.Back != nil && incident == cmp.Or(holding, timelines[0]) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,33 +31,56 @@ func (db *DB) ReceiveEvent(ctx context.Context, d incidents.Delivery, in inciden
 			fresh = true
 			return nil
 		}
-		if known, err := isRecorded(ctx, tx, in.PagerDutyID, e.Source); err != nil || known {
+		if known, err := isRecorded(ctx, tx, in.PagerDutyID, e); err != nil || known {
 			return err
 		}
 		fresh = true
+		if err := db.guardKnown(ctx, tx, in.PagerDutyID); err != nil {
+			return err
+		}
 		if e.IncidentID, err = upsertIncident(ctx, tx, in, at, e.Kind); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE deliveries SET incident_id = $2 WHERE id = $1`, id, e.IncidentID); err != nil {
 			return err
 		}
-		_, err = db.record(ctx, tx, e)
+		_, err = db.recordChange(ctx, tx, e)
 		return err
 	})
 	return fresh, err
 }
 
+// guardKnown is guardRow for an incident that may be new.
+func (db *DB) guardKnown(ctx context.Context, tx pgx.Tx, pagerDutyID string) error {
+	var id int64
+	err := tx.QueryRow(ctx, `SELECT id FROM incidents WHERE pagerduty_id = $1`, pagerDutyID).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		_, _, err = db.guardRow(ctx, tx, id)
+	}
+	return err
+}
+
 // isRecorded says whether an event is on the incident's timeline. Deliveries are forgotten, timelines are not: what is sent again
-// after months, with a signature that carries no time, is not appended a second time.
-func isRecorded(ctx context.Context, tx pgx.Tx, pagerDutyID string, from incidents.Source) (known bool, err error) {
-	if from.NativeID == "" {
+// after months, with a signature that carries no time, is not appended a second time. Nor is what a late webhook brings when it was
+// read from PagerDuty's record meanwhile, or the other way round. Both may be under way at once: the second waits for the first, and
+// asks in a statement of its own, which sees what that has written.
+func isRecorded(ctx context.Context, tx pgx.Tx, pagerDutyID string, e incidents.Entry) (known bool, err error) {
+	if e.Source.NativeID == "" {
 		return false, nil
 	}
-	err = tx.QueryRow(ctx, `SELECT EXISTS (
-		SELECT FROM timeline t JOIN incidents i ON i.id = t.incident_id
-		WHERE i.pagerduty_id = @incident AND t.source->>'system' = @system AND `+fromNative+`)`,
-		pgx.NamedArgs{"incident": pagerDutyID, "system": from.System, "native": from.NativeID}).Scan(&known)
-	return known, err
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('pagerduty incident ' || $1, 0))`, pagerDutyID); err != nil {
+		return false, err
+	}
+	near, err := collect(ctx, tx, scanEntry, `SELECT `+entryColumns+` FROM timeline
+		WHERE incident_id = (SELECT id FROM incidents WHERE pagerduty_id = @incident) AND source->>'system' = @system
+			AND (`+fromNative+` OR kind = @kind AND starts_with(source->>'native_id', @record) <> starts_with(@native, @record)
+				AND occurred_at BETWEEN @from AND @to)`,
+		pgx.NamedArgs{"incident": pagerDutyID, "system": e.Source.System, "native": e.Source.NativeID, "kind": e.Kind, "record": incidents.FromRecord,
+			"from": e.OccurredAt.Add(-incidents.SameMoment), "to": e.OccurredAt.Add(incidents.SameMoment)})
+	return slices.ContainsFunc(near, func(o incidents.Entry) bool { return o.Source.NativeID == e.Source.NativeID || e.SameEvent(o) }), err
 }
 
 // insertDelivery returns false when it was here before.

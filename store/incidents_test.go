@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,6 +64,35 @@ func TestEventThatIsSentAgainMuchLaterIsNotToldAgain(t *testing.T) {
 	}
 	if entries, err := db.Entries(t.Context(), got.ID, 0); err != nil || len(entries) != 1 {
 		t.Errorf("%d entries, %v", len(entries), err)
+	}
+}
+
+// TestWhatWasReadFromTheRecordIsNotToldAgainByALateWebhook has both orders, and events that are like it and others.
+func TestWhatWasReadFromTheRecordIsNotToldAgainByALateWebhook(t *testing.T) {
+	db := setup(t)
+	acked, second := incidents.KindPagerDutyAcked, evening.Truncate(time.Second)
+	for _, step := range []struct {
+		native string
+		kind   incidents.Kind
+		at     time.Time
+		fresh  bool
+	}{
+		{"record R1", incidents.KindPagerDutyTriggered, second, true},
+		{"record R2", acked, second, true},
+		{"E2", acked, second.Add(300 * time.Millisecond), false}, // the same
+		{"E3", acked, second.Add(10 * time.Second), true},        // later
+		{"E4", acked, second.Add(10 * time.Second), true},        // both came by webhook: two
+		{"record R3", acked, second.Add(11 * time.Second), false},
+		{"E5", incidents.KindPagerDutyResolved, second, true},
+		{"record R4", incidents.KindPagerDutyNoted, second, true},
+		{"E6", incidents.KindPagerDutyNoted, second, true}, // another note: what it says is not the same
+	} {
+		in := incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered, OpenedAt: evening}
+		e := incidents.Entry{Kind: step.kind, OccurredAt: step.at, Summary: step.native, Source: incidents.Source{System: "pagerduty", NativeID: step.native}}
+		d := incidents.Delivery{Source: "pagerduty", NativeID: "of " + step.native, EventID: step.native, Body: []byte("{}")}
+		if fresh, err := db.ReceiveEvent(t.Context(), d, in, step.at, e); err != nil || fresh != step.fresh {
+			t.Errorf("%s: fresh %v, %v", step.native, fresh, err)
+		}
 	}
 }
 
@@ -255,5 +285,34 @@ func TestIncidentOfAnOlderReleaseIsStillAsItWasSigned(t *testing.T) {
 	}
 	if by, at := in.LastAcknowledgement(); by != "Maria" || !at.Equal(in.AcknowledgedAt) {
 		t.Errorf("acknowledged by %q at %s", by, at)
+	}
+}
+
+// TestARecordAndAWebhookAtOnceAreOneEvent has both under way, of incidents that are known and of new ones.
+func TestARecordAndAWebhookAtOnceAreOneEvent(t *testing.T) {
+	db := setup(t)
+	for i := range 20 {
+		id := fmt.Sprint("P", i/2) // each twice: new at first
+		kind := []incidents.Kind{incidents.KindPagerDutyTriggered, incidents.KindPagerDutyAcked}[i%2]
+		var fresh atomic.Int64
+		var both sync.WaitGroup
+		for _, native := range []string{fmt.Sprint("record R", i), fmt.Sprint("E", i)} {
+			both.Go(func() {
+				in := incidents.Incident{PagerDutyID: id, Status: incidents.Triggered, OpenedAt: evening}
+				e := incidents.Entry{Kind: kind, OccurredAt: evening, Summary: native, Source: incidents.Source{System: "pagerduty", NativeID: native}}
+				d := incidents.Delivery{Source: "pagerduty", NativeID: native, EventID: native, Body: []byte("{}")}
+				ok, err := db.ReceiveEvent(t.Context(), d, in, evening, e)
+				if err != nil {
+					t.Error(err)
+				}
+				if ok {
+					fresh.Add(1)
+				}
+			})
+		}
+		both.Wait()
+		if got := fresh.Load(); got != 1 {
+			t.Errorf("%s %s: %d are news, want 1", id, kind, got)
+		}
 	}
 }

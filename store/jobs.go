@@ -93,11 +93,11 @@ type Jobs struct{ client *river.Client[pgx.Tx] }
 const jobTimeout = 30 * time.Second
 
 func newInserter(pool *pgxpool.Pool) (*river.Client[pgx.Tx], error) {
-	return river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler), MaxAttempts: rivertypeForever})
+	return river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler), MaxAttempts: maxAttempts})
 }
 
-// rivertypeForever is more attempts than 48 hours of outage take.
-const rivertypeForever = 20000
+// maxAttempts is more attempts than 48 hours of outage take.
+const maxAttempts = 20000
 
 // Work starts working on jobs until Stop.
 func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
@@ -144,7 +144,7 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 		RescueStuckJobsAfter: jobTimeout + 5*time.Second,
 		// What a job has done is on the timeline.
 		CompletedJobRetentionPeriod: 5 * time.Minute,
-		MaxAttempts:                 rivertypeForever,
+		MaxAttempts:                 maxAttempts,
 		RetryPolicy:                 backoff{},
 	})
 	if err != nil {

@@ -57,6 +57,9 @@ func (db *DB) TellErrors(ctx context.Context, r flat.Restored, to flat.State, at
 		if tag.RowsAffected() == 0 {
 			return errNotToTell
 		}
+		if _, _, err := db.guardRow(ctx, tx, r.Incident); err != nil {
+			return err
+		}
 		tag, err = tx.Exec(ctx, `UPDATE incidents SET flat_at = CASE @to WHEN 'flat' THEN @at WHEN 'back' THEN NULL ELSE flat_at END
 			WHERE id = @incident AND status <> 'resolved'`, pgx.NamedArgs{"incident": r.Incident, "to": string(to), "at": at})
 		if err != nil {
@@ -65,7 +68,7 @@ func (db *DB) TellErrors(ctx context.Context, r flat.Restored, to flat.State, at
 		if tag.RowsAffected() == 0 {
 			return errNotToTell
 		}
-		_, err = db.record(ctx, tx, e)
+		_, err = db.recordChange(ctx, tx, e)
 		return err
 	})
 	if errors.Is(err, errNotToTell) {

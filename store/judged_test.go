@@ -117,7 +117,7 @@ func (o *outage) entries() []incidents.Entry {
 	testkit.OK(o.t, err)
 	var out []incidents.Entry
 	for _, e := range all {
-		if strings.HasPrefix(string(e.Kind), "errors.") {
+		if strings.HasPrefix(string(e.Kind), "errors.") || e.Kind == incidents.KindRowChanged { // the latter never, unless somebody changes the row
 			out = append(out, e)
 		}
 	}
@@ -285,5 +285,31 @@ func TestAnUndoOfAnUndoCountsTheRestoreAgain(t *testing.T) {
 		undo := wish(snapshotOf(o.restore))
 		undo.Kind, undo.UndoOf, undo.By.Incident = restore.Undoing, last.ID, o.incident
 		last = o.verified(undo, time.Duration(9+n)*time.Minute)
+	}
+}
+
+// TestNeitherARestoreNorItsErrorsCoverAChangedRow: they change the incident's row themselves.
+func TestNeitherARestoreNorItsErrorsCoverAChangedRow(t *testing.T) {
+	o := outages(t)
+	o.errors(5*time.Minute, 15*time.Minute, 1.0/60, 1)
+	undo := wish(snapshotOf(o.restore))
+	undo.Kind, undo.UndoOf, undo.By.Incident = restore.Undoing, o.restore.ID, o.incident
+	for n, next := range []func(){
+		func() { o.judged(5*time.Minute, 6*time.Minute) },
+		func() { o.restored(7 * time.Minute) },
+		func() { o.verified(undo, 8*time.Minute) },
+	} {
+		_, err := o.db.Pool().Exec(t.Context(), `UPDATE incidents SET opened_at = opened_at - interval '1 ms'`)
+		testkit.OK(t, err)
+		next()
+		found := 0
+		for _, e := range o.entries() {
+			if e.Kind == incidents.KindRowChanged {
+				found++
+			}
+		}
+		if found != n+1 {
+			t.Errorf("after change %d, the timeline tells of %d", n+1, found)
+		}
 	}
 }

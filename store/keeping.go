@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/snapshot/watch"
 )
@@ -45,6 +47,17 @@ func (db *DB) Referred(ctx context.Context, key string) (map[int64]bool, error) 
 		out[id] = true
 	}
 	return out, away(err)
+}
+
+// Kept implements watch.Retention.
+func (db *DB) Kept(ctx context.Context, engine string) (map[string][]snapshot.Snapshot, error) {
+	list, err := collect(ctx, db.pool, db.scanSnapshot, `SELECT `+plainColumns+` FROM snapshots
+		WHERE starts_with(key, $1 || '/') AND deleted_at IS NULL ORDER BY created_at DESC, id DESC`, engine)
+	kept := map[string][]snapshot.Snapshot{}
+	for _, s := range list {
+		kept[s.Key] = append(kept[s.Key], s)
+	}
+	return kept, away(err)
 }
 
 // Held implements watch.MissingImages.
@@ -123,9 +136,9 @@ func (db *DB) Leavings(ctx context.Context) ([]restore.Restore, error) {
 }
 
 // Sweep implements watch.Retention. The last tick of a schedule stays, however long ago it was.
-func (db *DB) Sweep(ctx context.Context, engine string) error {
-	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE engine = $1 AND gone_at < now() - interval '7 days'
-		AND NOT EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.deleted_at IS NULL)`, engine)
+func (db *DB) Sweep(ctx context.Context, engine string, shown time.Duration) error {
+	_, err := db.pool.Exec(ctx, `DELETE FROM containers c WHERE engine = $1 AND gone_at < now() - greatest(interval '7 days', $2::interval)
+		AND NOT EXISTS (SELECT FROM snapshots s WHERE s.key = c.key AND s.deleted_at IS NULL)`, engine, shown)
 	if err != nil {
 		return fmt.Errorf("forgetting containers: %w", away(err))
 	}

@@ -174,7 +174,7 @@ func TestRemovedSnapshotLeavesNothingBehindInTime(t *testing.T) {
 	testkit.OK(t, err)
 	left := func() map[int64]bool {
 		t.Helper()
-		testkit.OK(t, db.Sweep(t.Context(), "E1"))
+		testkit.OK(t, db.Sweep(t.Context(), "E1", 0))
 		rows, err := db.Pool().Query(t.Context(), `SELECT id, octet_length(document) > 0 FROM snapshots`)
 		testkit.OK(t, err)
 		documents := map[int64]bool{}
@@ -224,7 +224,8 @@ func TestSnapshotWhoseKeyWasTakenAwayDoesNotHideTheOthers(t *testing.T) {
 	}
 	one, err := db.SnapshotByID(t.Context(), locked)
 	testkit.OK(t, err)
-	offer, err := restore.New(restore.Config{Journal: db, Snapshots: db}).Offer(t.Context(), seat("a").Container, one)
+	untouched := struct{ restore.ContainerEngine }{} // nothing is asked of it
+	offer, err := restore.New(restore.Config{Engine: untouched, Journal: db, Snapshots: db}).Offer(t.Context(), seat("a").Container, one)
 	if err != nil || len(offer.WhyNot) != 1 || !strings.Contains(offer.WhyNot[0], "SNAPBACK_SECRET_KEYS") {
 		t.Errorf("it is offered with %q, %v; want that its key is missing", offer.WhyNot, err)
 	}

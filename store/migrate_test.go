@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/pgtest"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/store"
 )
@@ -49,5 +52,32 @@ func TestDatabaseOfAnUnfinishedEarlierBuildIsRefused(t *testing.T) {
 				t.Errorf("%s says %v, want ErrUnfit with %q", what, err, at)
 			}
 		}
+	}
+}
+
+func TestPendingSaysWhatMigrateWouldDo(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.New(t, nil)
+	files, err := store.Pending(t.Context(), dsn)
+	if err != nil || len(files) < 3 || !strings.HasPrefix(files[0], "job queue 001 ") || !slices.Contains(files, "00120_schema.sql") {
+		t.Fatalf("of an empty database: %q, %v", files, err)
+	}
+	if again, err := store.Pending(t.Context(), dsn); err != nil || !slices.Equal(again, files) {
+		t.Errorf("it has changed something: %q, %v", again, err)
+	}
+	applied, err := store.Migrate(t.Context(), dsn)
+	if err != nil || !strings.HasSuffix(files[len(files)-1], ".sql") || !strings.HasPrefix(files[len(files)-1], fmt.Sprintf("%05d_", applied[len(applied)-1])) {
+		t.Errorf("migrated to %v, %v", applied, err)
+	}
+	if files, err := store.Pending(t.Context(), dsn); err != nil || len(files) != 0 {
+		t.Errorf("of a migrated one: %q, %v", files, err)
+	}
+	admin(t, dsn, `DELETE FROM goose_db_version WHERE version_id = 175`)
+	if files, err := store.Pending(t.Context(), dsn); err != nil || !slices.Equal(files, []string{"00175_logs_since.sql"}) {
+		t.Errorf("of one that lacks the last: %q, %v", files, err)
+	}
+	admin(t, dsn, afterNext)
+	if _, err := store.Pending(t.Context(), dsn); !errors.Is(err, store.ErrNewer) {
+		t.Errorf("of a later release's: %v", err)
 	}
 }

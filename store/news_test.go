@@ -1,10 +1,14 @@
 package store_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/store"
 )
 
 func TestNewsAreWhatFollowsWhatIsRecentAndWhatIsAskedFor(t *testing.T) {
@@ -106,4 +110,40 @@ func TestNewsOfADeadBotAreQueuedWithinSeconds(t *testing.T) {
 			t.Errorf("after %s: %d jobs, %v", c.running, n, err)
 		}
 	}
+}
+
+// TestMissedNewsWaitForNoRemoval: somebody may be waiting for an alert, while a removal waits for a lock.
+func TestMissedNewsWaitForNoRemoval(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), store.Config{URL: storetest.URL(t), Keys: testkit.Ring(t), Recordings: store.Removal{Keep: time.Hour}})
+	testkit.OK(t, err)
+	t.Cleanup(db.Close)
+	in, _ := receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, time.Now())
+	tx, err := db.Pool().Begin(t.Context())
+	testkit.OK(t, err)
+	defer func() { testkit.OK(t, tx.Rollback(context.WithoutCancel(t.Context()))) }()
+	_, err = tx.Exec(t.Context(), `LOCK TABLE recordings, recording_keeps`)
+	testkit.OK(t, err)
+	defer func(stop func(context.Context) error) { testkit.OK(t, stop(t.Context())) }(db.Housekeep())
+	count := func(sql string, args ...any) (n int) {
+		testkit.OK(t, db.Pool().QueryRow(t.Context(), sql, args...).Scan(&n))
+		return n
+	}
+	await := func(what string, there func() bool) {
+		t.Helper()
+		for deadline := time.After(time.Minute); !there(); {
+			select {
+			case <-deadline:
+				t.Fatalf("never: %s", what)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	await("the removal waits", func() bool {
+		return count(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'recordings'::regclass`) > 0
+	})
+	queued(t, db)
+	await("the news are queued", func() bool {
+		return count(`SELECT count(*) FROM river_job WHERE kind = 'slack' AND (args->>'incident_id')::bigint = $1`, in.ID) > 0
+	})
 }

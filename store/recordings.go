@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/keyring"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -30,7 +32,7 @@ const sealRecording = "recording"
 // chunkOf is what a chunk's seal is bound to, so that none can stand in another recording or in another place.
 func chunkOf(id string, seq int) string { return fmt.Sprintf("%s/%d", id, seq) }
 
-// AppendRecording adds a chunk. The same number twice is an error, and so is one after the end: whoever ends a recording
+// AppendRecording adds a chunk. Another one under the same number is an error, and so is one after the end: whoever ends a recording
 // waits for the row lock that is taken here, and counts what is there then.
 func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
 	sealed, err := s.keys.Seal(sealRecording, chunkOf(id, seq), chunk)
@@ -41,6 +43,9 @@ func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int,
 		INSERT INTO recording_chunks (recording_id, seq, chunk)
 		SELECT id, @seq::integer, @chunk::bytea FROM recordings WHERE id = @id AND ended_at IS NULL FOR SHARE`,
 		pgx.NamedArgs{"id": id, "seq": seq, "chunk": sealed})
+	if isUnique(err, "recording_chunks_pkey") && s.holds(ctx, id, seq, chunk) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("appending to a recording: %w", terminalAway(err))
 	}
@@ -48,6 +53,18 @@ func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int,
 		return fmt.Errorf("appending to recording %s: %w", id, terminal.ErrSessionOver)
 	}
 	return nil
+}
+
+// holds says whether a recording has that very chunk under that number.
+func (s *TerminalStore) holds(ctx context.Context, id string, seq int, chunk []byte) bool {
+	var sealed []byte
+	err := s.pool.QueryRow(ctx, `SELECT chunk FROM recording_chunks WHERE recording_id = @id AND seq = @seq`,
+		pgx.NamedArgs{"id": id, "seq": seq}).Scan(&sealed)
+	if err != nil {
+		return false
+	}
+	there, err := s.keys.Open(sealRecording, chunkOf(id, seq), sealed)
+	return err == nil && string(there) == string(chunk)
 }
 
 // SealRecordings ends a session's recordings and says what they hold.
@@ -65,7 +82,7 @@ func (s *TerminalStore) SealRecordings(ctx context.Context, sessionID string, at
 			return err
 		}
 		for _, id := range ids {
-			sealed, err := s.summarise(ctx, tx, id)
+			sealed, _, err := s.summarise(ctx, tx, id)
 			if err != nil {
 				return err
 			}
@@ -81,35 +98,40 @@ func (s *TerminalStore) SealRecordings(ctx context.Context, sessionID string, at
 
 // SummariseRecording says what a recording holds now.
 func (s *TerminalStore) SummariseRecording(ctx context.Context, id string) (incidents.Sealed, error) {
-	return s.summarise(ctx, s.pool, id)
+	sealed, _, err := s.summarise(ctx, s.pool, id)
+	return sealed, err
 }
 
-func (s *TerminalStore) summarise(ctx context.Context, from querier, id string) (incidents.Sealed, error) {
+// summarise returns whole as false when a key is missing, so that the digest is of less than there is.
+func (s *TerminalStore) summarise(ctx context.Context, from querier, id string) (sealed incidents.Sealed, whole bool, err error) {
 	sum := sha256.New()
-	n, bytes, err := s.readChunks(ctx, from, id, sum)
-	return incidents.Sealed{ID: id, Chunks: n, Bytes: bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, terminalAway(err)
+	n, bytes, whole, err := s.readChunks(ctx, from, id, sum)
+	return incidents.Sealed{ID: id, Chunks: n, Bytes: bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, whole, terminalAway(err)
 }
 
 // readChunks writes those that are there, in order. One that can't be opened counts and is left out, so that a lost key
-// does not hold up the end of a session: its bytes are missing from the digest.
-func (s *TerminalStore) readChunks(ctx context.Context, from querier, id string, w io.Writer) (chunks int, bytes int64, err error) {
+// does not hold up the end of a session: its bytes are missing from the digest, and whole is false. One that was changed is missing
+// as well, and will be for ever: that has no part in whole.
+func (s *TerminalStore) readChunks(ctx context.Context, from querier, id string, w io.Writer) (chunks int, bytes int64, whole bool, err error) {
 	rows, err := from.Query(ctx, `SELECT seq, chunk FROM recording_chunks WHERE recording_id = @id ORDER BY seq`, pgx.NamedArgs{"id": id})
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
 	}
+	whole = true
 	var seq int
 	var sealed []byte
 	_, err = pgx.ForEachRow(rows, []any{&seq, &sealed}, func() error {
 		chunks++
 		chunk, err := s.keys.Open(sealRecording, chunkOf(id, seq), sealed)
 		if err != nil {
+			whole = whole && !errors.Is(err, keyring.ErrUnknownKey)
 			return nil
 		}
 		bytes += int64(len(chunk))
 		_, err = w.Write(chunk)
 		return err
 	})
-	return chunks, bytes, err
+	return chunks, bytes, whole, err
 }
 
 // EndRecording notes when it ended, the first time.

@@ -125,7 +125,7 @@ func (m rekeying) seal(sealed []byte) ([]byte, error) {
 
 // moveHolds moves what restores have rolled back, which is sealed as well.
 func (m rekeying) moveHolds(ctx context.Context) error {
-	held, err := collect(ctx, m.tx, pgx.RowToStructByPos[heldRow], `SELECT id, document FROM holds WHERE key = $1 ORDER BY id FOR UPDATE`, m.was)
+	held, err := collect(ctx, m.tx, pgx.RowToStructByPos[heldRow], `SELECT id, document FROM holds WHERE key = $1 ORDER BY id DESC FOR UPDATE`, m.was) // as lockHolds does
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// record is the part of a restore that only the machine and people read.
+// restoreRecord is the part of a restore that only the machine and people read.
 type restoreRecord struct {
 	Only        string                `json:"only"`
 	Seen        string                `json:"seen,omitempty"`
@@ -70,6 +70,9 @@ func (db *DB) LatestRestore(ctx context.Context, incident int64) (restore.Restor
 }
 
 const stillRunning = `state NOT IN ('verified', 'refused', 'reverted', 'failed')`
+
+// claimable are the states that this program can go on from. One that only a newer program knows is left to that.
+const claimable = `state IN ('requested', 'preflight', 'prepared', 'swapping', 'started', 'reverting')`
 
 // Open implements restore.Journal.
 func (db *DB) Open(ctx context.Context, r restore.Restore, idempotency string) (opened restore.Restore, fresh bool, err error) {
@@ -180,7 +183,7 @@ func (db *DB) restoreIDs(ctx context.Context, where string, scope restore.Scope,
 
 // Claimable implements restore.Journal.
 func (db *DB) Claimable(ctx context.Context, scope restore.Scope) ([]int64, error) {
-	return db.restoreIDs(ctx, stillRunning+` AND (lease_until < now() OR lease_owner = @bot)
+	return db.restoreIDs(ctx, claimable+` AND (lease_until < now() OR lease_owner = @bot)
 		AND coalesce(record->'plan'->'volumes'->>'bot', @bot) = @bot`, scope, 0)
 }
 
@@ -233,12 +236,14 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 		if tag.RowsAffected() == 0 {
 			return restore.ErrFenced
 		}
+		write := db.record
 		if to == restore.Verified {
-			if err := db.settle(ctx, tx, r); err != nil {
+			write = db.recordChange
+			if err := db.applyVerified(ctx, tx, r); err != nil {
 				return err
 			}
 		}
-		if _, err = db.record(ctx, tx, e); err != nil {
+		if _, err = write(ctx, tx, e); err != nil {
 			return err
 		}
 		if to == restore.Verified {
@@ -273,23 +278,33 @@ const markUndone = `WITH RECURSIVE line AS (
 	UPDATE restores r SET undone_by = CASE WHEN steps % 2 = 1 THEN undoing END, kept_until = CASE WHEN steps > 1 THEN kept_until END
 	FROM line l WHERE r.id = l.id AND steps > 0`
 
-// settle is what a success means for others: the identity has its occupant, the incident is restored, and an undone restore has
+// applyVerified is what a success means for others: the identity has its occupant, the incident is restored, and an undone restore has
 // nothing kept any more. What was said of the errors before is no longer true: they are judged anew.
-// What was undone has not restored the incident, so that the post-mortem does not say so; what an undo had undone that is undone
-// itself has.
-func (db *DB) settle(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+// An incident was restored by what stands: a restore counts, until an undo takes it back, and again when that undo is undone itself.
+func (db *DB) applyVerified(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 	if r.Occupant != nil {
 		if err := db.putBack(ctx, tx, *r.Occupant); err != nil {
 			return err
 		}
 	}
-	if r.Kind == restore.Undoing {
+	if r.Kind == restore.Undoing { // before any timeline is locked: see lockChains
 		if _, err := tx.Exec(ctx, markUndone, r.ID); err != nil {
+			return err
+		}
+	}
+	if err := lockHolds(ctx, tx, r.Key, r.By.Incident); err != nil {
+		return err
+	}
+	if r.Kind == restore.Undoing {
+		if _, _, err := db.guardRow(ctx, tx, r.By.Incident); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE incidents i SET flat_at = NULL, restored_at = (SELECT min(verified_at) FROM restores
 				WHERE incident_id = i.id AND kind = 'restore' AND state = 'verified' AND undone_by IS NULL)
 			WHERE id = $1`, r.By.Incident)
+		return err
+	}
+	if _, _, err := db.guardRow(ctx, tx, r.By.Incident); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `UPDATE incidents SET restored_at = coalesce(restored_at, $2), flat_at = NULL WHERE id = $1`, r.By.Incident, r.VerifiedAt)
@@ -312,4 +327,10 @@ func (db *DB) KeptGone(ctx context.Context, id int64, e incidents.Entry) error {
 		_, err = db.record(ctx, tx, e)
 		return err
 	})
+}
+
+// Unfinished counts the restores on an engine that have begun and not ended, whether a bot is at them or not.
+func (db *DB) Unfinished(ctx context.Context, engine string) (n int, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT count(*) FROM restores WHERE starts_with(key, $1 || '/') AND `+stillRunning, engine).Scan(&n)
+	return n, away(err)
 }

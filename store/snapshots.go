@@ -16,8 +16,13 @@ import (
 // sealInspect is the purpose under which inspect documents are sealed: they hold the environment.
 const sealInspect = "inspect document"
 
-const snapshotColumns = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref,
-	committed, container_id, document, changes, missing_since, volumes, unwell, last_seen_at, ran_for_ms, spiked`
+const (
+	snapshotColumns = columnsBefore + `document, changes` + columnsAfter
+	plainColumns    = columnsBefore + `NULL::bytea, '[]'::jsonb` + columnsAfter // without what is sealed, and what has changed
+
+	columnsBefore = `id, key, container, name, reason, note, created_at, expires_at, pinned, size_bytes, image_id, image_ref, committed, container_id, `
+	columnsAfter  = `, missing_since, volumes, unwell, last_seen_at, ran_for_ms, spiked`
+)
 
 func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err error) {
 	var expires, missing, seen *time.Time
@@ -30,6 +35,9 @@ func (db *DB) scanSnapshot(row pgx.CollectableRow) (s snapshot.Snapshot, err err
 	}
 	s.CreatedAt, s.ExpiresAt, s.MissingSince = s.CreatedAt.UTC(), zero(expires), zero(missing)
 	s.LastSeenAt, s.RanFor = zero(seen), time.Duration(ran)*time.Millisecond
+	if sealed == nil {
+		return s, nil
+	}
 	if s.Document, err = db.keys.Open(sealInspect, s.Key, sealed); err != nil {
 		s.Document, s.Locked = nil, true // the others of a list can be opened all the same
 	}

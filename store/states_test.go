@@ -10,11 +10,16 @@ import (
 
 // The queries and the index of the journal name the final states in SQL, where restore's table can't be asked.
 func TestFinalStatesInSQLAreTheTablesOwn(t *testing.T) {
-	var final []string
+	var final, running []string
 	for _, s := range restore.States() {
 		if s.Final() {
 			final = append(final, "'"+s.String()+"'")
+		} else {
+			running = append(running, "'"+s.String()+"'")
 		}
+	}
+	if want := "state IN (" + strings.Join(running, ", ") + ")"; claimable != want {
+		t.Errorf("what is claimed says %q, the table %q", claimable, want)
 	}
 	want := "state NOT IN (" + strings.Join(final, ", ") + ")"
 	if stillRunning != want {

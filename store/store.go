@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -60,6 +61,7 @@ type DB struct {
 	jobs      *river.Client[pgx.Tx] // inserts; Work starts one that works as well
 
 	opened   atomic.Pointer[pgxpool.Pool] // pool, once it is there
+	left     leftAlone                    // recordings that can't be removed yet
 	diskFull atomic.Int64                 // when Postgres' disk was full, in seconds since 1970
 	locks    chan struct{}                // a place for each lock that may be held at once
 }
@@ -138,7 +140,7 @@ func away(err error) error {
 		}
 	case errors.As(err, &netErr), pgconn.SafeToRetry(err), errors.Is(err, net.ErrClosed):
 	case pgconn.Timeout(err):
-	case err.Error() == "unexpected EOF", err.Error() == "conn closed":
+	case errors.Is(err, io.ErrUnexpectedEOF), err.Error() == "conn closed":
 	default:
 		return err
 	}

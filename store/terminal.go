@@ -235,3 +235,34 @@ func (s *TerminalStore) RestoredAs(ctx context.Context, container, id string) (s
 	}
 	return "put back to " + snapshot, nil
 }
+
+// ReplacedBy is the engine's ID of the container in whose place the last restore or undo has put this one; "" when none has.
+func (s *TerminalStore) ReplacedBy(ctx context.Context, container, id string) (old string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(record -> 'plan' ->> 'old_id', '') FROM restores
+		WHERE key = @key AND record -> 'plan' ->> 'new_id' = @id AND state NOT IN ('refused', 'reverted', 'failed')
+		ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": container, "id": id}).Scan(&old)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking up what a container replaced: %w", terminalAway(err))
+	}
+	return old, nil
+}
+
+// Moments are the times that somebody may want to read a container's log from, oldest first.
+func (s *TerminalStore) Moments(ctx context.Context, container string, incident int64) ([]terminal.Moment, error) {
+	rows, err := s.pool.Query(ctx, `
+		(SELECT 'deploy' AS what, at FROM deploys WHERE key = @key ORDER BY at DESC, id DESC LIMIT 1)
+		UNION ALL SELECT 'alert', opened_at FROM incidents WHERE id = @incident
+		UNION ALL (SELECT kind, COALESCE(started_at, requested_at) FROM restores WHERE key = @key AND state <> 'refused' ORDER BY id DESC LIMIT 1)
+		ORDER BY at`, pgx.NamedArgs{"key": container, "incident": incident})
+	if err != nil {
+		return nil, fmt.Errorf("looking up what to read a log from: %w", terminalAway(err))
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[terminal.Moment])
+	if err != nil {
+		return nil, fmt.Errorf("looking up what to read a log from: %w", terminalAway(err))
+	}
+	return found, nil
+}

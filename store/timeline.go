@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,20 +66,65 @@ func (db *DB) record(ctx context.Context, tx pgx.Tx, e incidents.Entry) (inciden
 	return e, db.queueNews(ctx, tx, e)
 }
 
-// add appends within tx. Entries of a chain are written one after another: the incident's row is locked, or for what happens
-// outside any incident, an advisory lock.
-func (db *DB) add(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
-	state, err := lockChain(ctx, tx, e.IncidentID)
+// recordChange is record for who has changed the incident's row within tx, and has called guardRow before that.
+func (db *DB) recordChange(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
+	state, last, err := chainEnd(ctx, tx, e.IncidentID)
+	if err == nil {
+		e, err = db.appendTo(ctx, tx, last, state, e)
+	}
 	if err != nil {
 		return e, err
 	}
-	var prev []byte
-	err = tx.QueryRow(ctx, `SELECT seq, hash FROM timeline WHERE `+ofChain(e.IncidentID)+` ORDER BY incident_id DESC, seq DESC LIMIT 1`,
-		pgx.NamedArgs{"incident": e.IncidentID}).Scan(&e.Seq, &prev)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return e, fmt.Errorf("reading the end of the timeline: %w", err)
+	return e, db.queueNews(ctx, tx, e)
+}
+
+// add appends within tx. Entries of a chain are written one after another: see lockChain.
+func (db *DB) add(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.Entry, error) {
+	state, last, err := db.guardRow(ctx, tx, e.IncidentID)
+	if err != nil {
+		return e, err
 	}
-	e.Seq++
+	return db.appendTo(ctx, tx, last, state, e)
+}
+
+// guardRow says on the timeline when the incident's row is not as the last entry has left it, or when that can't be told, since the
+// entry's signature can't be checked. An entry signs the row as it finds it: what somebody has changed in the database would be covered
+// by the next one, and nothing would show it any more once the signature is back. It returns the digest of the row and the last
+// entry, and locks the chain.
+func (db *DB) guardRow(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, last incidents.Entry, err error) {
+	state, last, err = chainEnd(ctx, tx, incident)
+	signed := last.SignedBy(db.keys)
+	if err != nil || state == nil || last.Seq == 0 || signed && bytes.Equal(last.Signature.State, state) {
+		return state, last, err
+	}
+	e := incidents.RowUnproved(last)
+	if signed {
+		e = incidents.RowChanged(last)
+	}
+	if last, err = db.appendTo(ctx, tx, last, state, e); err != nil {
+		return state, last, err
+	}
+	return state, last, db.queueNews(ctx, tx, last)
+}
+
+// chainEnd locks a chain. It returns the digest of its incident's row, and its last entry; the zero one when there is none.
+func chainEnd(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, last incidents.Entry, err error) {
+	if state, err = lockChain(ctx, tx, incident); err != nil {
+		return nil, last, err
+	}
+	found, err := collect(ctx, tx, scanEntry, `SELECT `+entryColumns+` FROM timeline WHERE `+ofChain(incident)+` ORDER BY incident_id DESC, seq DESC LIMIT 1`,
+		pgx.NamedArgs{"incident": incident})
+	if err != nil {
+		return nil, last, fmt.Errorf("reading the end of the timeline: %w", err)
+	}
+	if len(found) == 1 {
+		last = found[0]
+	}
+	return state, last, nil
+}
+
+func (db *DB) appendTo(ctx context.Context, tx pgx.Tx, last incidents.Entry, state []byte, e incidents.Entry) (incidents.Entry, error) {
+	e.Seq = last.Seq + 1
 	e.RecordedAt = time.Now()
 	if e.OccurredAt = incidents.Clamp(e.OccurredAt, e.RecordedAt); e.OccurredAt.IsZero() {
 		e.OccurredAt = e.RecordedAt
@@ -85,7 +132,7 @@ func (db *DB) add(ctx context.Context, tx pgx.Tx, e incidents.Entry) (incidents.
 	if e.Source.URL == "" && db.publicURL != "" {
 		e.Source.URL = incidents.LinkOf(db.publicURL, e)
 	}
-	if err := e.Seal(prev); err != nil {
+	if err := e.Seal(last.Hash); err != nil {
 		return e, err
 	}
 	e.Sign(db.keys, state)
@@ -118,7 +165,7 @@ func insertEntry(ctx context.Context, tx pgx.Tx, e *incidents.Entry) error {
 	return nil
 }
 
-// lockChain returns the digest of the incident's row as it is within tx; nil outside of incidents.
+// lockChain locks the incident's row, or for what happens outside any incident, takes an advisory lock. It returns the digest of the incident's row as it is within tx; nil outside of incidents.
 func lockChain(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, err error) {
 	if incident == 0 {
 		_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('snapback timeline'))`)
@@ -136,6 +183,18 @@ func lockChain(ctx context.Context, tx pgx.Tx, incident int64) (state []byte, er
 		return nil, err
 	}
 	return in.Digest()
+}
+
+// lockChains locks the chains of several incidents, the lowest first. Whoever writes to more than one in a transaction locks them in that
+// order, and after all else that it locks: two that wait for each other would both have to begin anew.
+func lockChains(ctx context.Context, tx pgx.Tx, chains []int64) error {
+	slices.Sort(chains)
+	for _, incident := range slices.Compact(chains) {
+		if _, err := lockChain(ctx, tx, incident); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Entries lists an incident's timeline, oldest first, from after the entry with sequence number after (0: all).

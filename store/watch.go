@@ -108,7 +108,7 @@ func (db *DB) SetOccupant(ctx context.Context, s snapshot.Occupant) error {
 	return db.tx(ctx, func(tx pgx.Tx) error { return db.setOccupant(ctx, tx, s) })
 }
 
-// sit leaves seen_at alone, which is when the identity was first seen.
+// setOccupant leaves seen_at alone, which is when the identity was first seen.
 func (db *DB) setOccupant(ctx context.Context, tx pgx.Tx, s snapshot.Occupant) error {
 	sealed, err := db.keys.Seal(sealInspect, s.Key, s.Document)
 	if err != nil {
@@ -193,10 +193,13 @@ func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours 
 	return ours, away(err)
 }
 
+// rolledBack is true of a restore that has undone the deploy of the container that it replaced.
+const rolledBack = `kind = 'restore' AND state = 'verified' AND undone_by IS NULL AND NOT record->'plan' ? 'anew'`
+
 // RolledBack implements bot.Deploys.
 func (db *DB) RolledBack(ctx context.Context, d snapshot.Deploy) (u snapshot.Undone, found bool, err error) {
-	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND kind = 'restore' AND state = 'verified' AND undone_by IS NULL
-		AND record->'plan'->>'old_id' = @id AND NOT record->'plan' ? 'anew' ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": d.Key, "id": d.AfterID})
+	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND `+rolledBack+` AND record->'plan'->>'old_id' = @id ORDER BY id DESC LIMIT 1`,
+		pgx.NamedArgs{"key": d.Key, "id": d.AfterID})
 	if errors.Is(err, snapshot.ErrUnknownRestore) {
 		return u, false, nil
 	}
@@ -296,8 +299,12 @@ func (db *DB) queueNewsOfDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deplo
 	}
 	var entry incidents.Entry
 	for _, e := range tellers(open, d, holding) {
-		if entry, err = db.record(ctx, tx, e); err != nil {
+		told, err := db.record(ctx, tx, e)
+		if err != nil {
 			return err
+		}
+		if entry.ID == 0 || d.Back != nil && told.Kind == d.Back.Entry.Kind {
+			entry = told
 		}
 	}
 	if _, err := db.jobs.InsertTx(ctx, tx, changeArgs{entry.ID}, nil); err != nil {

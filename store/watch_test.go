@@ -207,8 +207,14 @@ func TestSweepForgetsOnlyWhatNobodyNeeds(t *testing.T) {
 			t.Errorf("noted: %t, and again: %t, %v", fresh, again, err)
 		}
 	}
-	testkit.OK(t, db.Sweep(t.Context(), "E1"))
+	testkit.OK(t, db.Sweep(t.Context(), "E1", 61*24*time.Hour))
 	known, err := db.KnownContainers(t.Context(), "E1")
+	testkit.OK(t, err)
+	if len(known) != 3 {
+		t.Errorf("while they are shown, known are %+v", known)
+	}
+	testkit.OK(t, db.Sweep(t.Context(), "E1", time.Hour))
+	known, err = db.KnownContainers(t.Context(), "E1")
 	testkit.OK(t, err)
 	if len(known) != 2 || slices.ContainsFunc(known, func(c snapshot.Container) bool { return c.Name == "without" }) {
 		t.Errorf("known are %+v", known)

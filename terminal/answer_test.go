@@ -42,7 +42,7 @@ func TestHistoryIsNotAnswered(t *testing.T) {
 	n := setup(t)
 	p := newPhone(t)
 	n.open(p, access.ModeShell)
-	p.tap("#gate-open")
+	p.openGate()
 	p.tap("#tab-shell")
 	p.tap("#start")
 	p.wait("a prompt is there", ".xterm-rows", "#")

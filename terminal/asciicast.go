@@ -23,9 +23,10 @@ type recorder struct {
 	mu    sync.Mutex // guards all below
 	clock asciicast.Clock
 	seq   int
-	left  int64  // bytes that it may still hold
-	full  bool   // it has said that it ends here
-	tail  []byte // the beginning of a rune whose end has not come yet
+	owed  [][]byte // lines that come next, from seq on: their store has failed, and the first may be there all the same
+	left  int64    // bytes that it may still hold
+	full  bool     // it has said that it ends here
+	tail  []byte   // the beginning of a rune whose end has not come yet
 }
 
 // begin stores the recording and its header.
@@ -59,8 +60,22 @@ func (r *recorder) write(ctx context.Context, p []byte) error {
 	if n == 0 {
 		return nil
 	}
-	return r.event(ctx, asciicast.Output, strings.ToValidUTF8(string(buf[:n]), "\uFFFD"))
+	text := strings.ToValidUTF8(string(buf[:n]), "\uFFFD")
+	if r.left > longestEvent*int64(len(text)) {
+		return r.event(ctx, asciicast.Output, text)
+	}
+	for text != "" { // near its end, so that what fits is in it
+		part := text[:wholeRunes([]byte(text[:min(len(text), batchOutput)]))]
+		if err := r.event(ctx, asciicast.Output, part); err != nil {
+			return err
+		}
+		text = text[len(part):]
+	}
+	return nil
 }
+
+// longestEvent is how many bytes a byte of output takes at the most: a control character is written as \u001b.
+const longestEvent = 7
 
 // resize notes another size of the window; what is written from then on is meant for it.
 func (r *recorder) resize(ctx context.Context, cols, rows int) error {
@@ -72,7 +87,8 @@ func (r *recorder) exit(ctx context.Context, code int) error {
 	return r.note(ctx, asciicast.Exit, strconv.Itoa(code))
 }
 
-// note is not for output: one for which there is no room is left out without a word.
+// note is not for output: one for which there is no room is left out without a word. After an error it is still owed: no output is shown
+// before it is there.
 func (r *recorder) note(ctx context.Context, code, data string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,16 +126,26 @@ func (r *recorder) line(ctx context.Context, at time.Duration, code, data string
 	return r.append(ctx, line, reserve)
 }
 
-// append stores a line, unless that would leave less than reserve.
+// append stores a line behind those that are owed, unless that would leave less than reserve.
 func (r *recorder) append(ctx context.Context, line []byte, reserve int64) error {
 	if r.left-int64(len(line)) < reserve {
 		return errFull
 	}
-	if err := r.store.AppendRecording(ctx, r.id, r.seq, line); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
-	}
 	r.left -= int64(len(line))
-	r.seq++
+	r.owed = append(r.owed, line)
+	return r.pay(ctx)
+}
+
+// pay stores what is owed, in its order. A line whose store has failed may be there: it is stored again, under its number and unchanged,
+// which is no error then.
+func (r *recorder) pay(ctx context.Context) error {
+	for len(r.owed) > 0 {
+		if err := r.store.AppendRecording(ctx, r.id, r.seq, r.owed[0]); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+		}
+		r.owed = r.owed[1:]
+		r.seq++
+	}
 	return nil
 }
 

@@ -45,7 +45,7 @@ func TestEveryStateIsAccessible(t *testing.T) {
 	p.do(chromedp.Navigate("about:blank"))
 	n.open(p, access.ModeShell)
 	p.wantAccessible("gate")
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "an error")
 	p.wantAccessible("logs")
 	p.tap("#pause")
@@ -92,7 +92,6 @@ func TestARefusalIsAccessible(t *testing.T) {
 	}
 	n.redeem(link.URL[strings.Index(link.URL, "#")+1:])
 	p.do(chromedp.Navigate(link.URL))
-	p.tap("#gate-open")
-	p.wait("it is refused", "#gate-error", "This link was already used at ")
+	p.wantGateRefused("it is refused", "This link was already used at ")
 	p.wantAccessible("refused")
 }

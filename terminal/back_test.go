@@ -14,7 +14,7 @@ func TestReloadKeepsTheView(t *testing.T) {
 	n := setup(t)
 	p := newPhone(t)
 	n.open(p, access.ModeShell)
-	p.tap("#gate-open")
+	p.openGate()
 	p.tap("#tab-shell")
 	p.tap("#start")
 	p.wait("a prompt is there", ".xterm-rows", "#")
@@ -45,7 +45,7 @@ func TestUsedLinkLeadsBack(t *testing.T) {
 	}
 	again := func(p *phone) { p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link.URL)) }
 	again(p)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "hello from the first")
 	p.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear()`)) // as in another tab
 	again(p)
@@ -57,12 +57,10 @@ func TestUsedLinkLeadsBack(t *testing.T) {
 	}
 	stranger := newPhone(t)
 	again(stranger)
-	stranger.tap("#gate-open")
-	stranger.wait("nobody else gets in", "#gate-error", "This link was already used at ")
+	stranger.wantGateRefused("nobody else gets in", "This link was already used at ")
 	p.do(chromedp.Evaluate[chromedp.Void](`fetch('/t/end', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'})`))
 	p.wait("the session ends", "#over-title", "Session ended")
 	again(p)
-	p.tap("#gate-open")
-	p.wait("then it is a used link", "#gate-error", "This link was already used at ")
+	p.wantGateRefused("then it is a used link", "This link was already used at ")
 	p.wantQuiet()
 }

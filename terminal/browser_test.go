@@ -25,13 +25,23 @@ type browser struct {
 
 	mu      sync.Mutex // guards all below
 	lines   []string
-	output  strings.Builder
+	skipped int64 // lines
+	next    int64 // line
+	epoch   string
+	own     strings.Builder // output of the person's own shells
+	theirs  strings.Builder // and of those that were watched
+	strays  int             // frames of a shell that was not shown when they came
 	shell   string
 	run     string
 	word    string
 	typed   int64 // what has been taken
 	number  int64 // what has been typed
 	refused []string
+	others  []otherShell
+	crowd   *crowd // who is at the shell that is shown
+	watches string // whose shell is shown in the place of one's own
+	you     int    // in the crowd
+	notices []string
 	ended   error
 }
 
@@ -48,8 +58,16 @@ func (n *night) connectAs(by, id string, have http.Header) *browser {
 
 func (n *night) listenTo(conn *websocket.Conn, by, id string) *browser {
 	n.t.Helper()
-	b := &browser{t: n.t, conn: conn, by: by}
-	b.say(fmt.Sprintf(`{"type":"hello","session":%q,"by":%q}`, id, by))
+	return n.resume(conn, &browser{by: by}, id)
+}
+
+// resume has a page say what it has from its connection before.
+func (n *night) resume(conn *websocket.Conn, before *browser, id string) *browser {
+	n.t.Helper()
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	b := &browser{t: n.t, conn: conn, by: before.by}
+	b.say(fmt.Sprintf(`{"type":"hello","session":%q,"by":%q,"epoch":%q,"have":{"lines":%d}}`, id, before.by, before.epoch, before.next))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -81,7 +99,7 @@ func (b *browser) listen() {
 			return
 		}
 		if kind == websocket.MessageBinary {
-			b.output.Write(p[8:])
+			b.showOutput(p)
 		} else {
 			b.told(p)
 		}
@@ -89,18 +107,44 @@ func (b *browser) listen() {
 	}
 }
 
+// showOutput leaves out what is of another shell than the one that is shown, as the page does.
+func (b *browser) showOutput(frame []byte) {
+	watched := frame[0]&0x80 != 0
+	switch {
+	case watched != (b.watches != ""):
+		b.strays++
+	case watched:
+		b.theirs.Write(frame[8:])
+	default:
+		b.own.Write(frame[8:])
+	}
+}
+
 func (b *browser) told(p []byte) {
 	var m struct {
-		Lines               []struct{ Text string }
-		Status              *struct{ Shell, Run, Message string }
+		Lines  []struct{ Text string }
+		Status *struct {
+			Shell, Run, Message string
+			Crowd               *crowd
+			Others              []otherShell
+		}
+		Name                string
+		You                 int
 		Type, Run, By, Text string
-		Typed               int64
+		Epoch               string
+		Typed, Skipped      int64
+		Next                int64
 	}
 	_ = json.Unmarshal(p, &m)
+	b.skipped, b.next = b.skipped+m.Skipped, max(b.next, m.Next)
 	for _, l := range m.Lines {
 		b.lines = append(b.lines, l.Text)
 	}
-	if m.Status != nil {
+	if m.Type == "status" {
+		b.others = m.Status.Others
+	}
+	if m.Status != nil && (b.watches == "" || m.Type == "watched") {
+		b.crowd = m.Status.Crowd
 		if m.Status.Run != "" && m.Status.Run != b.run {
 			b.number, b.typed = 0, 0 // each shell counts from 1
 		}
@@ -108,9 +152,16 @@ func (b *browser) told(p []byte) {
 	}
 	switch m.Type {
 	case "hello":
-		b.run, b.typed = m.Run, m.Typed
+		b.run, b.typed, b.epoch = m.Run, m.Typed, m.Epoch
 	case "typed":
 		b.typed = max(b.typed, m.Typed)
+	case "watch":
+		b.watches, b.run, b.you, b.number, b.typed = m.Name, m.Run, m.You, m.Typed, m.Typed
+	case "unwatched":
+		b.watches, b.you, b.crowd = "", 0, nil
+		b.notices = append(b.notices, m.Text)
+	case "notice":
+		b.notices = append(b.notices, m.Text)
 	case "refused":
 		b.refused = append(b.refused, m.Text)
 	}
@@ -145,13 +196,13 @@ func (b *browser) typeAs(number int64, run, text string) {
 func (b *browser) saw(text string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return strings.Contains(strings.Join(b.lines, "\n"), text) || strings.Contains(b.output.String(), text)
+	return strings.Contains(strings.Join(b.lines, "\n"), text) || strings.Contains(b.own.String(), text) || strings.Contains(b.theirs.String(), text)
 }
 
 func (b *browser) shown() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.output.String()
+	return b.own.String() + b.theirs.String()
 }
 
 func (b *browser) shellIs(state string) bool {

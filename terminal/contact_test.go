@@ -33,10 +33,18 @@ func (p *phone) offline(yes bool) {
 func (n *night) atPrompt(p *phone) {
 	n.t.Helper()
 	n.open(p, access.ModeShell)
-	p.tap("#gate-open")
+	p.openGate()
 	p.tap("#tab-shell")
 	p.tap("#start")
 	p.wait("a prompt is there", ".xterm-rows", "#")
+}
+
+// prompted is a night with a phone that has a prompt before it.
+func prompted(t *testing.T) (*night, *phone) {
+	t.Helper()
+	n, p := setup(t), newPhone(t)
+	n.atPrompt(p)
+	return n, p
 }
 
 // shows says how often the shell shows a whole line.
@@ -150,11 +158,49 @@ func TestWhatIsTypedTooLongAgoIsNotSentUnasked(t *testing.T) {
 	p.yes("a tap sends it", `[...document.querySelectorAll('.xterm-rows > div')].some(r => r.innerText.trim() === 'old') && document.querySelector('#held').hidden`)
 	tunnel("echo la''te", func() {
 		_, _ = n.engine.Run(t.Context(), n.id(), terminal.ExecSpec{Cmd: []string{"sh", "-c", "kill -9 -1"}}) // it ends itself as well
+		within(t, time.Minute, "the bot has seen that it ended", func() bool {
+			left, err := n.store.StaleShells(t.Context(), n.clock.now().Add(time.Hour))
+			return err == nil && len(left) == 0
+		})
 	})
 	p.wait("its shell has ended", "#held-words", "The shell that you typed this for has ended:")
 	p.picture("22-shell-gone")
 	p.tap("#held-drop")
 	p.yes("it can be dropped", `document.querySelector('#held').hidden`)
+	p.wantQuiet()
+}
+
+// TestWhatIsRefusedWhenItIsSentAgainStays gives back more than is taken at once, in two tunnels.
+func TestWhatIsRefusedWhenItIsSentAgainStays(t *testing.T) {
+	t.Parallel()
+	n, line := behind(t)
+	p := newPhone(t)
+	n.atPrompt(p)
+	p.typeIn("stty -echo; cat >/dev/null; echo\n")
+	p.tap(composeKey)
+	for range 2 { // 400 lines of 100 characters
+		line.hole(true)
+		p.yes("there is no contact", `!`+contact)
+		p.do(chromedp.Evaluate[chromedp.Void](`(f => { f.focus(); f.value = ('x'.repeat(99) + '\n').repeat(400); f.dispatchEvent(new Event('input')); })(document.querySelector('#compose-text'))`))
+		p.tap("#compose-send")
+		p.wait("it is held", "#held-text", "xxx")
+		p.do(chromedp.Evaluate[chromedp.Void](`(now => Date.now = () => now() + 31000)(Date.now.bind(Date))`))
+		line.hole(false)
+		p.wait("it is given back", "#held-words", "not sent:")
+		p.yes("there is contact again", contact)
+	}
+	p.forgetTyped()
+	p.tap("#held-send")
+	sent := func() int { return ask(p, chromedp.Evaluate[int](`typed.join('').length`)) }
+	within(t, time.Minute, "what there is room for goes", func() bool { return sent() > 40_000 })
+	p.yes("the rest stays in sight", `!document.querySelector('#held').hidden && !document.querySelector('#held-send').hidden`)
+	within(t, time.Minute, "further taps send all of it", func() bool {
+		p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#held-send').click()`))
+		return ask(p, chromedp.Evaluate[bool](`document.querySelector('#held').hidden`))
+	})
+	if got := sent(); got != 80_002 { // Enter follows each
+		t.Errorf("%d characters were sent", got)
+	}
 	p.wantQuiet()
 }
 
@@ -180,9 +226,7 @@ func TestOfflineIsToldAndEnds(t *testing.T) {
 // TestASecondShellTakesTheFirstKey has typed into a shell before.
 func TestASecondShellTakesTheFirstKey(t *testing.T) {
 	t.Parallel()
-	n := setup(t)
-	p := newPhone(t)
-	n.atPrompt(p)
+	_, p := prompted(t)
 	p.typeIn("echo fi''rst; exit")
 	p.enter()
 	p.yes("the shell is over", `getComputedStyle(document.querySelector('#start')).visibility === 'visible' && document.querySelector('#start').offsetHeight > 0`)

@@ -60,7 +60,7 @@ func TestEverythingCanBeReadInLightAndDark(t *testing.T) {
 		}
 	}
 	look("gate")
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "an error")
 	p.tap("#pause")
 	look("logs")

@@ -14,6 +14,13 @@
 //	none ──▶ starting ──▶ running ──▶ ending ──▶ ended ──▶ (starting …)
 //	             └───────────────────────▲
 //
+// Other sessions of the same container may watch a shell. They and the one whose shell it is are its party, in which exactly one has the
+// keyboard:
+//
+//	whose shell it is ──give──▶ a watcher ──give──▶ another watcher
+//	        ▲                       │
+//	        └─ take, leave, session over        no contact for 30 seconds: whoever takes it
+//
 // What has to hold, whichever way a session goes:
 //
 //   - The timeline says who does what before it is done. Where it can't be written, nothing happens.
@@ -22,12 +29,14 @@
 //     does not do that: an exec outlives whoever asked for it. A process is the shell's by its kernel session, by an
 //     environment or a limit that it has inherited, or for having been seen as a child of one. What can't be ended is
 //     named. What a crash leaves is found by Sweep.
+//   - What is typed, answered or sized by a page whose person has not the keyboard does nothing. Who watches and who has the
+//     keyboard is on the timeline before it is so; only the loss of a permission comes first.
 //   - Viewers read from a bounded feed at their own pace, so that none can slow the recorder, the container, or
 //     another viewer.
 //
 // The live part of a session (its feed and its shell) is in the memory of the bot that the browser talks to. Another
-// bot that is asked to continue the session shows its logs, and starts a shell of its own; ending a session ends it
-// everywhere, within the polling interval.
+// bot that is asked to continue the session shows its logs, and starts a shell of its own, and knows of no shell to be watched; ending a
+// session ends it everywhere, within the polling interval.
 //
 // The package does not decide who may do what (Gate does), and knows neither Docker nor Postgres nor Slack.
 package terminal

@@ -3,6 +3,9 @@ package terminal_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,15 +28,29 @@ func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 // gate lets everybody through until it is told otherwise.
 type gate struct {
 	refusal atomic.Pointer[error]
+	shells  atomic.Pointer[error]  // refuses shells alone; nil or nil in it: it does not
 	asked   atomic.Int64           // times
 	during  atomic.Pointer[func()] // what happens while it is asked; nil: nothing
+	shell   atomic.Pointer[func()] // what happens while it is asked about the next shell; nil: nothing
 }
 
 func (g *gate) refuse(err error) { g.refusal.Store(&err) }
 
 func (g *gate) allow() { g.refusal.Store(nil) }
 
-func (g *gate) CheckShell(ctx context.Context, v access.Grant) error { return g.Check(ctx, v) }
+func (g *gate) CheckNote(ctx context.Context, v access.Grant) error { return g.Check(ctx, v) }
+
+func (g *gate) CheckShell(ctx context.Context, v access.Grant) error {
+	if during := g.shell.Swap(nil); during != nil {
+		(*during)()
+	}
+	if err := g.shells.Load(); err != nil && *err != nil {
+		return *err
+	}
+	return g.Check(ctx, v)
+}
+
+func (g *gate) refuseShells(err error) { g.shells.Store(&err) }
 
 func (g *gate) Check(context.Context, access.Grant) error {
 	g.asked.Add(1)
@@ -61,9 +78,13 @@ type timeline struct {
 	mu      sync.Mutex
 	entries []entry
 	err     error
+	during  atomic.Pointer[func(incidents.Entry)] // what happens while an entry is recorded; nil: nothing
 }
 
 func (tl *timeline) Record(_ context.Context, e incidents.Entry) (incidents.Entry, error) {
+	if during := tl.during.Load(); during != nil {
+		(*during)(e)
+	}
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	if tl.err != nil {
@@ -91,6 +112,12 @@ func (tl *timeline) kinds() []incidents.Kind {
 	return out
 }
 
+func (tl *timeline) of(kind incidents.Kind) []entry {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(tl.entries), func(e entry) bool { return e.Kind != kind })
+}
+
 func (tl *timeline) last(kind incidents.Kind) entry {
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
@@ -114,16 +141,26 @@ func (e *engine) Exec(ctx context.Context, id string, s terminal.ExecSpec) (term
 	return e.Terminal.Exec(ctx, id, s)
 }
 
+var errLost = errors.New("the answer was lost")
+
 // faultyStore is the real one, whose recordings fail on request.
 type faultyStore struct {
 	*store.TerminalStore
 	pool    *pgxpool.Pool
 	failing atomic.Pointer[error]
+	lost    atomic.Pointer[string] // the next chunk with that in it is stored, and its answer is lost; nil: none
 }
+
+// lose has the answer of the next chunk with a text in it get lost.
+func (s *faultyStore) lose(text string) { s.lost.Store(&text) }
 
 func (s *faultyStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
 	if err := s.failing.Load(); err != nil {
 		return *err
 	}
-	return s.TerminalStore.AppendRecording(ctx, id, seq, chunk)
+	err := s.TerminalStore.AppendRecording(ctx, id, seq, chunk)
+	if text := s.lost.Load(); text != nil && strings.Contains(string(chunk), *text) && s.lost.CompareAndSwap(text, nil) {
+		return errors.Join(err, errLost)
+	}
+	return err
 }

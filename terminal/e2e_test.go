@@ -21,19 +21,21 @@ import (
 
 // phone is a browser of a phone's size that is touched, not clicked.
 type phone struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 }
 
-// eavesdrop collects what the page's policy blocked, the page's own errors, and the messages that it sends.
-const eavesdrop = `window.said = []; window.sent = []; window.answers = [];
+// eavesdrop collects what the page's policy blocked, the page's own errors, the messages that it sends, and what its banner says, and
+// when: a banner goes by itself, also while a slow machine looks elsewhere.
+const eavesdrop = `window.said = []; window.sent = []; window.answers = []; window.typed = []; window.banners = [];
+addEventListener('DOMContentLoaded', () => (b => b && new MutationObserver(() => banners.push({text: b.textContent, at: performance.now()})).observe(b, {childList: true}))(document.querySelector('#banner')));
 const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (m) { if (typeof m === 'string') { sent.push(JSON.parse(m).type); if (JSON.parse(m).type === 'answer') answers.push(JSON.parse(m).text); } return send.call(this, m); };
+WebSocket.prototype.send = function (m) { if (typeof m === 'string') { sent.push(JSON.parse(m).type); if (JSON.parse(m).type === 'answer') answers.push(JSON.parse(m).text); if (JSON.parse(m).type === 'typed') typed.push(JSON.parse(m).text); } return send.call(this, m); };
 addEventListener('securitypolicyviolation', e => said.push('blocked: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
 addEventListener('error', e => said.push('error: ' + e.message));
 addEventListener('unhandledrejection', e => said.push('rejected: ' + e.reason));`
 
-func newPhone(t *testing.T) *phone {
+func newPhone(t testing.TB) *phone {
 	t.Helper()
 	p := &phone{t: t, ctx: browsertest.New(t)}
 	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulatePortrait, chromedp.EmulateMobile, chromedp.EmulateTouch),
@@ -63,10 +65,34 @@ func ask[T any](p *phone, a chromedp.Action[T]) T {
 // tap touches the middle of what a selector finds, once it can be seen and tapped.
 func (p *phone) tap(selector string) {
 	p.t.Helper()
-	p.yes("there is "+selector, `(e => e && e.getBoundingClientRect().height > 0 && !e.disabled)(document.querySelector(`+quote(selector)+`))`)
-	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(` + quote(selector) + `).scrollIntoView({inline: 'center', block: 'nearest'})`))
-	at := ask(p, chromedp.Evaluate[[]float64](`(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector(`+quote(selector)+`).getBoundingClientRect())`))
+	p.tapOn(selector, `document.querySelector(`+quote(selector)+`)`)
+}
+
+func (p *phone) tapOn(what, element string) {
+	p.t.Helper()
+	var at []float64
+	within(p.t, time.Minute, "there is "+what, func() bool { at = p.middle(element); return len(at) > 0 })
 	p.do(chromedp.TapXY(at[0], at[1]))
+}
+
+// middle is that of an element, brought into sight; none while it can't be seen or tapped.
+func (p *phone) middle(element string) []float64 {
+	p.t.Helper()
+	return ask(p, chromedp.Evaluate[[]float64](`(e => {
+		if (!e || e.disabled || e.getBoundingClientRect().height === 0) return [];
+		e.scrollIntoView({inline: 'center', block: 'nearest'});
+		const r = e.getBoundingClientRect();
+		return [r.x + r.width / 2, r.y + r.height / 2];
+	})(`+element+`)`))
+}
+
+// touches says where all fingers are now; none lifts them.
+func (p *phone) touches(kind input.DispatchTouchEventType, at ...*input.TouchPoint) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: at})
+		return err
+	}))
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `\'`) + "'" }
@@ -94,7 +120,22 @@ func (p *phone) typeIn(text string) {
 	}))
 }
 
-func (p *phone) enter() { p.t.Helper(); p.do(chromedp.KeyEvent("\r")) }
+// enter is the key as a keyboard gives it. The library's own way sends the character once more, whatever the page does with the key.
+func (p *phone) enter() {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{"keyDown", "keyUp"} {
+			key := input.DispatchKeyEventParams{Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13}
+			if kind == "keyDown" {
+				key.Text = "\r"
+			}
+			if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
 
 // picture is kept where SNAPBACK_PICTURES says, for people to look at.
 func (p *phone) picture(name string) {
@@ -123,8 +164,7 @@ func (n *night) open(p *phone, mode access.Mode) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	p.do(chromedp.Navigate(link.URL))
-	p.yes("the gate is there", `!document.querySelector('#gate').hidden`)
+	p.visit(link.URL)
 }
 
 func TestPhoneOpensLogsAndShellWithItsThumb(t *testing.T) {
@@ -140,7 +180,7 @@ func TestPhoneOpensLogsAndShellWithItsThumb(t *testing.T) {
 	if open, _ := n.store.Sessions(t.Context()); len(open) != 0 {
 		t.Fatal("the page used the link up by itself")
 	}
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "hello from the first")
 	p.picture("2-logs")
 	p.tap("#tab-shell")
@@ -188,7 +228,7 @@ func TestPhoneReadsLogsInPeace(t *testing.T) {
 		printf '\033[31mERROR\033[0m connection pool exhausted (DB_POOL=2)\n' >&2; echo '<img src=x onerror=document.title=1>'; printf '\033]52;c;aGFjaw==\007\033[2Jcleared?\n'
 		while :; do i=$((i+1)); echo "tick $i"; sleep 0.3; done`)
 	n.open(p, access.ModeLogs)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "connection pool exhausted")
 	p.wait("markup stays text", "#lines", "<img src=x onerror=document.title=1>")
 	p.yes("no shell is offered", `document.querySelector('#tab-shell').hidden`)
@@ -215,9 +255,9 @@ func TestPausedLogsDoNotGrowForEver(t *testing.T) {
 	n := setup(t)
 	p := newPhone(t)
 	id := n.replace(`echo quiet; while [ ! -e /go ]; do sleep 0.1; done
-		i=0; while [ $i -lt 80 ]; do i=$((i+1)); seq 1 100; sleep 0.05; [ $i = 55 ] && while [ ! -e /on ]; do sleep 0.1; done; done; echo over; sleep 1000`)
+		i=0; while [ $i -lt 80 ]; do i=$((i+1)); seq 1 100; sleep 0.3; [ $i = 55 ] && while [ ! -e /on ]; do sleep 0.1; done; done; echo over; sleep 1000`)
 	n.open(p, access.ModeLogs)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "quiet")
 	p.tap("#pause")
 	n.touch(id, "/go")
@@ -257,8 +297,7 @@ func TestPhoneIsToldWhatIsWrongWithALink(t *testing.T) {
 	}
 	n.redeem(link.URL[strings.Index(link.URL, "#")+1:])
 	p.do(chromedp.Navigate(link.URL))
-	p.tap("#gate-open")
-	p.wait("a used link says when", "#gate-error", "This link was already used at ")
+	p.wantGateRefused("a used link says when", "This link was already used at ")
 	p.picture("9-used")
 	p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link.URL[:len(link.URL)/3]))
 	p.wait("a cut link says so", "#over-text", "cut off")
@@ -272,7 +311,7 @@ func TestPhoneReconnectsByItself(t *testing.T) {
 	n := setup(t)
 	p := newPhone(t)
 	n.open(p, access.ModeShell)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("logs are shown", "#lines", "hello from the first")
 	n.gate.refuse(errors.New("away"))
 	n.cut()

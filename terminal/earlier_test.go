@@ -1,15 +1,19 @@
 package terminal_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/terminal"
 )
 
 // earlierOf asks for what stands before a time, as a page does that is scrolled up.
@@ -83,5 +87,74 @@ func TestEarlierLinesAreReadToTheLogsBeginning(t *testing.T) {
 	n.gate.refuse(access.ErrDenied)
 	if status, _, _, _ := n.earlierOf(id, n.clock.now(), have); status < 400 {
 		t.Errorf("who may not any more: %d", status)
+	}
+}
+
+// heldLogs holds those who look back before it is open.
+type heldLogs struct {
+	terminal.Engine
+	asked   atomic.Int64 // how many came so far as to know the container
+	waits   atomic.Int64 // how many have been held
+	open    atomic.Bool
+	dropped atomic.Int64  // of those, how many were given up by whoever asked
+	goOn    chan struct{} // each value lets one go on; closed by end
+	end     func()        // lets all go on; can be called twice
+}
+
+func (h *heldLogs) Resolve(ctx context.Context, container string) (terminal.Target, error) {
+	t, err := h.Engine.Resolve(ctx, container)
+	h.asked.Add(1)
+	return t, err
+}
+
+func (h *heldLogs) Logs(ctx context.Context, id string, o terminal.LogOptions, emit func(terminal.LogLine) error) error {
+	if o.Once && !h.open.Load() {
+		h.waits.Add(1)
+		select {
+		case <-h.goOn:
+		case <-ctx.Done():
+			h.dropped.Add(1)
+			return ctx.Err()
+		}
+	}
+	return h.Engine.Logs(ctx, id, o, emit)
+}
+
+// holding is a night in which looks back are held.
+func holding(t *testing.T) (*night, *heldLogs) {
+	t.Helper()
+	h := &heldLogs{goOn: make(chan struct{})}
+	n := setup(t, func(c *terminal.Config) { h.Engine = c.Engine; c.Engine = h })
+	h.end = sync.OnceFunc(func() { close(h.goOn) })
+	t.Cleanup(h.end)
+	return n, h
+}
+
+// TestOnePersonCannotTakeAllLooksBack: however often they ask, another finds room.
+func TestOnePersonCannotTakeAllLooksBack(t *testing.T) {
+	t.Parallel()
+	n, held := holding(t)
+	adas, have := n.session(access.ModeLogs)
+	g := n.grant(access.ModeLogs)
+	g.Person.Person = access.Person{SlackID: "U0GRACE", Name: "Grace"}
+	n.after(time.Second)
+	graces, hers := n.opened(n.redeem(n.mintFor(g)))
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	defer held.end()
+	for range 6 {
+		asked.Go(func() { n.earlierOf(adas, n.clock.now(), have) })
+	}
+	within(t, time.Minute, "Ada has asked", func() bool { return held.asked.Load() == 6 })
+	held.open.Store(true)
+	answered := make(chan int, 1)
+	asked.Go(func() { status, _, _, _ := n.earlierOf(graces, n.clock.now(), hers); answered <- status })
+	select {
+	case status := <-answered:
+		if status != http.StatusOK {
+			t.Errorf("Grace is answered %d", status)
+		}
+	case <-time.After(time.Minute):
+		t.Error("Grace finds no room")
 	}
 }

@@ -1,17 +1,22 @@
 package terminal
 
 import (
+	"encoding/binary"
 	"sync"
 	"time"
 )
 
-// How much a feed holds. A viewer that falls further behind misses log lines, and is dropped from a shell.
+// How much a feed holds. A viewer that falls further behind misses log lines, and of a shell's
+// output all but the newest; its page starts an empty screen there.
 const (
 	feedLines     = 2000
 	feedLineBytes = 1 << 20
-	feedOutput    = 256 << 10
+	feedOutput    = 512 << 10 // twice what comes at once, or that alone would overtake everybody
+	replayed      = 128 << 10 // of it, to who has just come or has lost the place
 	batchLines    = 200
 	batchOutput   = 32 << 10
+	idleOutput    = 30 * time.Second      // without output: whoever reads slowly has read what there was
+	floodPause    = 25 * time.Millisecond // after a full batch of lines: nobody reads 8,000 a second, and no phone draws them
 )
 
 // shownLine is a log line, or a note of ours between them.
@@ -29,6 +34,9 @@ type status struct {
 	Shell     string `json:"shell"`         // none, starting, running, ending, ended
 	Run       string `json:"run,omitempty"` // which shell that is, or was
 	Message   string `json:"message,omitempty"`
+
+	Crowd  *crowd   `json:"crowd,omitempty"`  // who is at the shell; replaced, never changed
+	Others *[]other `json:"others,omitempty"` // whose shells may be watched; the same
 }
 
 // cursor is how far a viewer has read. Lines and output count from the session's start.
@@ -36,21 +44,22 @@ type cursor struct {
 	Lines   int64 `json:"lines"`
 	Output  int64 `json:"output"`
 	version int
+
+	noLines  bool // are looked at by another cursor, or not at all
+	noOutput bool
 }
 
 // batch is what came after a cursor.
 type batch struct {
 	lines   []shownLine
 	skipped int64
-	output  []byte
-	offset  int64 // of output
-	overrun bool  // output was lost, which a terminal can't be shown
+	frame   []byte // output behind its offset, as the page is sent it; nil: none
 	status  *status
 	next    cursor
 }
 
 func (b batch) empty() bool {
-	return len(b.lines) == 0 && len(b.output) == 0 && b.status == nil && !b.overrun
+	return len(b.lines) == 0 && len(b.frame) == 0 && b.status == nil
 }
 
 // feed is what viewers read from, each at its own pace. Writers never wait.
@@ -60,8 +69,9 @@ type feed struct {
 	lines     []shownLine
 	lineBytes int
 	firstLine int64
-	output    []byte
-	firstByte int64
+	output    ring
+	seen      int64     // output, when it was last looked whether there is more
+	seenAt    time.Time // when more was found
 	status    status
 	version   int
 }
@@ -90,19 +100,33 @@ func (f *feed) addLine(l shownLine) {
 func (f *feed) addOutput(p []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.output = append(f.output, p...)
-	if over := len(f.output) - feedOutput; over > 0 {
-		f.output = append(f.output[:0], f.output[over:]...)
-		f.firstByte += int64(over)
-	}
+	f.output.add(p)
 	f.wake()
+}
+
+// now is the status as it is.
+func (f *feed) now() status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status
+}
+
+// rest lets go of most of a flood's output when there has been none since for a while.
+func (f *feed) rest(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.seen != f.output.next {
+		f.seen, f.seenAt = f.output.next, now
+	} else if now.Sub(f.seenAt) >= idleOutput {
+		f.output.shrink()
+	}
 }
 
 // written is how much output there has been since the session's start.
 func (f *feed) written() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.firstByte + int64(len(f.output))
+	return f.output.next
 }
 
 // update changes the status, and wakes nobody when nothing came of it.
@@ -117,15 +141,15 @@ func (f *feed) update(change func(*status)) {
 }
 
 // resume turns what a browser says that it has into a cursor that lies in the feed; what it says may be anything.
-// One that has nothing begins in the middle of what is held, so that a flood does not overtake it at once.
+// Who has some lines is told how many it has missed since. Output begins at its newest for who has none.
 func (f *feed) resume(c cursor) cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.Lines < f.firstLine || c.Lines > f.firstLine+int64(len(f.lines)) {
+	if c.Lines <= 0 || c.Lines > f.firstLine+int64(len(f.lines)) {
 		c.Lines = f.firstLine
 	}
-	if last := f.firstByte + int64(len(f.output)); c.Output < f.firstByte || c.Output > last {
-		c.Output = max(f.firstByte, last-feedOutput/2)
+	if c.Output < f.output.first() || c.Output > f.output.next {
+		c.Output = f.output.start()
 	}
 	return cursor{Lines: c.Lines, Output: c.Output}
 }
@@ -134,9 +158,13 @@ func (f *feed) resume(c cursor) cursor {
 func (f *feed) after(c cursor) (batch, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	b := batch{next: c, offset: c.Output}
-	f.takeLines(&b)
-	f.takeOutput(&b)
+	b := batch{next: c}
+	if !c.noLines {
+		f.takeLines(&b)
+	}
+	if !c.noOutput {
+		f.takeOutput(&b)
+	}
 	if c.version != f.version {
 		st := f.status
 		b.status, b.next.version = &st, f.version
@@ -154,11 +182,25 @@ func (f *feed) takeLines(b *batch) {
 	b.next.Lines += int64(len(b.lines))
 }
 
+// aside is the cursor of a viewer that looks at another's output meanwhile. Afterwards it begins with the newest.
+func (c cursor) aside(is bool) cursor {
+	if c.noOutput && !is {
+		c.Output = -1
+	}
+	c.noOutput = is
+	return c
+}
+
+// takeOutput goes on with the newest for a viewer that was overtaken. The offset tells its page.
 func (f *feed) takeOutput(b *batch) {
-	if b.overrun = b.next.Output < f.firstByte; b.overrun {
+	if b.next.Output < f.output.first() {
+		b.next.Output = f.output.start()
+	}
+	p := f.output.from(b.next.Output, batchOutput)
+	if len(p) == 0 {
 		return
 	}
-	rest := f.output[b.next.Output-f.firstByte:]
-	b.output = append(b.output, rest[:min(len(rest), batchOutput)]...)
-	b.next.Output += int64(len(b.output))
+	b.frame = binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(p)), uint64(b.next.Output))
+	b.frame = append(b.frame, p...)
+	b.next.Output += int64(len(p))
 }

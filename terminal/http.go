@@ -19,10 +19,12 @@ func (s *Service) Handler() http.Handler {
 		{Method: "GET", Path: "/t/assets/{name}", Serve: s.front.Asset},
 		{Method: "GET", Path: "/t/session", Serve: s.session},
 		{Method: "GET", Path: "/t/errors", Serve: s.errorsNow},
-		{Method: "GET", Path: "/t/logs", Serve: s.earlier},
+		{Method: "GET", Path: "/t/logs", Serve: s.past},
+		{Method: "GET", Path: "/t/moments", Serve: s.moments},
 		{Method: "GET", Path: "/t/ws", Serve: s.socket},
 		{Method: "GET", Path: "/t/try", Serve: s.tryout},
 		{Method: "POST", Path: "/t/redeem", Serve: s.page.FromHere(s.postRedeem)},
+		{Method: "POST", Path: "/t/share", Serve: s.page.FromHere(s.postShare)},
 		{Method: "POST", Path: "/t/end", Serve: s.page.FromHere(s.postEnd)},
 	}, s.answer)
 }

@@ -76,7 +76,10 @@ func setup(t testing.TB, tune ...func(*terminal.Config)) *night {
 		t.Fatal(err)
 	}
 	n.svc = svc
-	srv.Config.Handler = svc.Handler()
+	mux := http.NewServeMux()
+	mux.Handle("/", svc.Handler())
+	mux.HandleFunc("GET /console/fresh", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }) // a passkey was shown just now
+	srv.Config.Handler = mux
 	srv.Config.ConnState = n.watchWires
 	srv.Start()
 	t.Cleanup(func() {
@@ -221,7 +224,7 @@ func busybox(t testing.TB) *bytes.Buffer {
 		}
 	}
 	add(tar.Header{Name: "bin/busybox", Mode: 0o755, Size: int64(len(bin))}, bin)
-	for _, applet := range []string{"sh", "sleep", "cat", "echo", "setsid", "stty", "yes", "head", "nohup", "vi", "ls", "seq", "su", "od", "env"} {
+	for _, applet := range []string{"sh", "sleep", "cat", "echo", "setsid", "stty", "yes", "head", "nohup", "vi", "ls", "seq", "su", "od", "env", "date"} {
 		add(tar.Header{Name: "bin/" + applet, Linkname: "busybox", Typeflag: tar.TypeSymlink}, nil)
 	}
 	add(tar.Header{Name: "etc/passwd", Mode: 0o644, Size: int64(len(passwd))}, []byte(passwd))
@@ -233,10 +236,23 @@ func busybox(t testing.TB) *bytes.Buffer {
 
 const passwd = "root:x:0:0::/:/bin/sh\nshop:x:1000:1000::/:/bin/sh\n"
 
+// deployedAt has the container deployed at a time.
+func (n *night) deployedAt(at time.Time) {
+	n.t.Helper()
+	if _, err := n.store.pool.Exec(n.t.Context(), `INSERT INTO deploys (key, at, before_id, after_id, before, after) VALUES ($1, $2, 'a', 'b', '{}', '{}')`, n.name, at); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 // mint returns the token of a fresh link.
 func (n *night) mint(mode access.Mode) string {
 	n.t.Helper()
-	link, err := n.svc.Mint(n.t.Context(), n.grant(mode), 0)
+	return n.mintFor(n.grant(mode))
+}
+
+func (n *night) mintFor(g access.Grant) string {
+	n.t.Helper()
+	link, err := n.svc.Mint(n.t.Context(), g, 0)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -262,6 +278,12 @@ type answer struct {
 
 func (n *night) do(method, path, body string, header http.Header) answer {
 	n.t.Helper()
+	a, _ := n.ask(method, path, body, header)
+	return a
+}
+
+func (n *night) ask(method, path, body string, header http.Header) (answer, []byte) {
+	n.t.Helper()
 	r, err := http.NewRequestWithContext(n.t.Context(), method, n.url+path, strings.NewReader(body))
 	if err != nil {
 		n.t.Fatal(err)
@@ -275,7 +297,7 @@ func (n *night) do(method, path, body string, header http.Header) answer {
 	var p struct{ Code, Detail string }
 	b, _ := io.ReadAll(resp.Body)
 	_ = json.Unmarshal(b, &p)
-	return answer{resp.StatusCode, p.Code, p.Detail, resp.Header, resp.Cookies()}
+	return answer{resp.StatusCode, p.Code, p.Detail, resp.Header, resp.Cookies()}, b
 }
 
 // body is what a GET answers.

@@ -27,6 +27,7 @@ type live struct {
 	stop  context.CancelCauseFunc
 
 	work sync.WaitGroup // the log follower and the shell
+	acts chan struct{}  // holds one thing while somebody tells the timeline who watches or has the keyboard; never closed
 
 	mu       sync.Mutex // guards all below
 	viewers  int
@@ -38,7 +39,6 @@ type live struct {
 	endedIn  string             // the container that the last shell was in
 	retarget context.CancelFunc // ends the log stream that is being followed
 	shell    *shell             // nil: none
-	keyboard *viewer            // whose terminal answers programs; nil: nobody has typed
 	pages    map[string]*viewer // by the page's name: the connection that it has greeted last
 }
 
@@ -50,7 +50,7 @@ func (e endCause) Error() string { return e.why.String() }
 var errAway = errors.New("nobody is looking")
 
 func newLive(s *Service, sess Session) *live {
-	l := &live{svc: s, sess: sess, epoch: rand.Text(), away: s.now(), checked: s.now(), retarget: func() {}, pages: map[string]*viewer{}}
+	l := &live{svc: s, sess: sess, epoch: rand.Text(), away: s.now(), checked: s.now(), retarget: func() {}, pages: map[string]*viewer{}, acts: make(chan struct{}, 1)}
 	l.feed = newFeed(status{Container: sess.Name, State: "unknown", Shell: "none"})
 	l.ctx, l.stop = context.WithCancelCause(s.background)
 	return l
@@ -59,6 +59,7 @@ func newLive(s *Service, sess Session) *live {
 // run lasts until the session ends here, and returns when nothing of it is left.
 func (l *live) run() {
 	defer l.stop(nil)
+	l.svc.tellOthers(l.sess.Container)
 	l.work.Go(func() { l.followLogs(l.ctx) })
 	l.watch()
 	l.svc.leave(l)
@@ -71,6 +72,9 @@ func (l *live) watch() {
 	defer tick.Stop()
 	for {
 		l.look()
+		l.lookForHolder()
+		l.settleLater()
+		l.feed.rest(l.svc.now())
 		select {
 		case <-l.ctx.Done():
 			return
@@ -224,32 +228,15 @@ func (l *live) enter() {
 func (l *live) exit(v *viewer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.keyboard == v {
-		l.keyboard = nil
+	if l.shell != nil {
+		l.shell.party.part(v)
+		l.gathered()
 	}
 	if l.pages[v.page] == v {
 		delete(l.pages, v.page)
 	}
 	l.viewers--
 	l.away = l.svc.now()
-}
-
-// takeKeyboard is called when a browser's person types.
-func (l *live) takeKeyboard(v *viewer) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.keyboard = v
-}
-
-// hasKeyboard says whether a browser's terminal may answer what a program asks. Every browser that looks would, and all
-// but one of the answers would be typed into whatever reads next. The first that answers does while nobody has typed.
-func (l *live) hasKeyboard(v *viewer) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.keyboard == nil {
-		l.keyboard = v
-	}
-	return l.keyboard == v
 }
 
 // touch notes that the person did something.

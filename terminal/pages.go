@@ -29,8 +29,13 @@ func (l *live) succeed(v *viewer) {
 	l.mu.Lock()
 	before := l.pages[v.page]
 	l.pages[v.page] = v
-	if before != nil && l.keyboard == before {
-		l.keyboard = v
+	if l.shell != nil {
+		p := l.shell.party
+		p.host().pages[v] = true
+		if before != nil && p.keyboard == before {
+			p.keyboard = v
+		}
+		l.gathered()
 	}
 	l.mu.Unlock()
 	if before != nil {

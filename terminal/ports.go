@@ -46,6 +46,8 @@ type Gate interface {
 	Check(ctx context.Context, g access.Grant) error
 	// CheckShell is Check before a shell is started. It returns access.ErrProve as well.
 	CheckShell(ctx context.Context, g access.Grant) error
+	// CheckNote is Check before something is written onto the incident's timeline by hand: who may is who may write notes.
+	CheckNote(ctx context.Context, g access.Grant) error
 }
 
 // Timeline keeps who did what.
@@ -70,10 +72,14 @@ type Store interface {
 	RestoreStore
 }
 
-// RestoreStore knows what restores have done.
+// RestoreStore knows what was done to containers.
 type RestoreStore interface {
 	// RestoredAs says in words which restore or undo made a container: "put back to pre-deploy-0322". Empty: none did.
 	RestoredAs(ctx context.Context, container, id string) (string, error)
+	// ReplacedBy is the engine's ID of the container in whose place the last restore or undo has put this one; "" when none has.
+	ReplacedBy(ctx context.Context, container, id string) (string, error)
+	// Moments are the times that somebody may want to read a container's log from, oldest first. Incident 0 is none.
+	Moments(ctx context.Context, container string, incident int64) ([]Moment, error)
 }
 
 // LinkStore keeps links by the hash of their token.
@@ -121,7 +127,8 @@ type ShellStore interface {
 // RecordingStore keeps recordings. Their chunks are only ever appended, and none is once a recording has ended.
 type RecordingStore interface {
 	BeginRecording(ctx context.Context, r Recording) error
-	// AppendRecording returns ErrSessionOver when the recording has ended.
+	// AppendRecording returns ErrSessionOver when the recording has ended. The same chunk under the same number again is no error: whoever
+	// has heard no answer asks once more. Another chunk under it is one.
 	AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error
 	// SealRecordings ends all of a session's, and says what they are: the same however often it is called.
 	SealRecordings(ctx context.Context, sessionID string, at time.Time) ([]incidents.Sealed, error)

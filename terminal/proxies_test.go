@@ -70,7 +70,7 @@ func TestAProxyWithoutWebSocketsIsNamed(t *testing.T) {
 			}
 			p := newPhone(t)
 			n.open(p, access.ModeLogs)
-			p.tap("#gate-open")
+			p.openGate()
 			p.wait("the page says so", "#contact", want)
 			p.picture("24-proxy" + strings.Split(says, "/")[0])
 			proxy.eats.Store(false)
@@ -93,7 +93,7 @@ func TestARefusedWebSocketIsNotAProxysFault(t *testing.T) {
 	}
 	p := newPhone(t)
 	n.open(p, access.ModeLogs)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("it says what is wrong", "#contact", "Too many terminals are open")
 	p.picture("25-too-many")
 }

@@ -14,7 +14,7 @@ func TestPhoneScrollsUpToTheLogsBeginningAndFilters(t *testing.T) {
 	n.replace(`i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo "row $i of many"; done; while :; do sleep 0.3; echo tick; done`)
 	p := newPhone(t)
 	n.open(p, access.ModeLogs)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("the newest lines are there", "#lines", "row 1500 of many")
 	if ask(p, chromedp.Evaluate[bool](`document.querySelector('#lines').innerText.includes('row 1 of many')`)) {
 		t.Fatal("all of it is there at once")

@@ -1,11 +1,9 @@
 package terminal_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
@@ -15,17 +13,11 @@ import (
 // finger puts one down at the first height, moves it along the others, and lifts it.
 func (p *phone) finger(ys ...float64) {
 	p.t.Helper()
-	touch := func(kind input.DispatchTouchEventType, at ...*input.TouchPoint) {
-		p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: at})
-			return err
-		}))
-	}
-	touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: 200, Y: ys[0]})
+	p.touches(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: 200, Y: ys[0]})
 	for _, y := range ys[1:] {
-		touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: 200, Y: y})
+		p.touches(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: 200, Y: y})
 	}
-	touch(input.DispatchTouchEventTypeTouchEnd)
+	p.touches(input.DispatchTouchEventTypeTouchEnd)
 }
 
 // atEnd says whether the newest line is in sight.
@@ -48,7 +40,7 @@ func TestATouchStopsALogThatRuns(t *testing.T) {
 			p := newPhone(t)
 			n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; sleep 0.05; done`)
 			n.open(p, access.ModeLogs)
-			p.tap("#gate-open")
+			p.openGate()
 			p.wait("lines come", "#lines", "request 100")
 			p.yes("the newest line is in sight", atEnd)
 			p.finger(ys...)
@@ -71,7 +63,7 @@ func TestScrollingDownFollowsAgain(t *testing.T) {
 	p := newPhone(t)
 	n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; [ $i -lt 100 ] || sleep 2; done`)
 	n.open(p, access.ModeLogs)
-	p.tap("#gate-open")
+	p.openGate()
 	p.wait("lines come", "#lines", "request 100")
 	p.finger(300, 350, 400, 450, 500)
 	p.yes("it is held", `!document.querySelector('#newest').hidden`)

@@ -81,6 +81,23 @@ func (s *Service) seatBefore(ctx context.Context, g access.Grant) (string, error
 	return "", nil
 }
 
+// Shelled is the open session in which somebody in that session of the console may have a shell in a container; "" when there is none. It
+// is where they go on while nobody can say whether they still may: that is no refusal, and the session has its own patience with it.
+func (s *Service) Shelled(ctx context.Context, console, container string) (string, error) {
+	open, err := s.cfg.Store.SeatsOf(ctx, console)
+	if err != nil {
+		return "", err
+	}
+	asked := s.now()
+	for _, sess := range open {
+		if sess.Container == container && sess.Mode == access.ModeShell && s.overdue(sess, asked) == "" {
+			_, err := s.cfg.Store.Touch(ctx, sess.ID, asked)
+			return sess.ID, err
+		}
+	}
+	return "", nil
+}
+
 // runsShell says whether a session has a shell on this bot.
 func (s *Service) runsShell(id string) bool {
 	s.mu.Lock()

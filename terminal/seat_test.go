@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -168,6 +169,28 @@ func TestWhoHasASeatGoesOnInIt(t *testing.T) {
 	within(t, time.Minute, "the one with the shell ends", func() bool { _, ok := b.closed(); return ok })
 	if got := slices.Index(n.timeline.kinds(), incidents.KindTerminalEnded); got < 0 {
 		t.Error("its end is not on the timeline")
+	}
+}
+
+func TestTheSeatWithAShellIsFoundWhileItIsOpen(t *testing.T) {
+	t.Parallel()
+	n := setup(t, withConsole)
+	id, have := n.seat("s1", n.outside(access.ModeShell))
+	b := n.sit(id, have)
+	b.startShell()
+	for of, want := range map[[2]string]string{
+		{"s1", n.grant(access.ModeShell).Container}: id, {"s2", n.grant(access.ModeShell).Container}: "", {"s1", "another"}: "",
+	} {
+		if got, err := n.svc.Shelled(t.Context(), of[0], of[1]); got != want || err != nil {
+			t.Errorf("%v: %q, %v; want %q", of, got, err, want)
+		}
+	}
+	if _, ended := b.closed(); ended {
+		t.Error("it was ended")
+	}
+	testkit.OK(t, n.svc.Unseat(t.Context(), "s1"))
+	if got, err := n.svc.Shelled(t.Context(), "s1", n.grant(access.ModeShell).Container); got != "" || err != nil {
+		t.Errorf("after its end: %q, %v", got, err)
 	}
 }
 

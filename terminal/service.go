@@ -38,6 +38,7 @@ type Config struct {
 	Follow       time.Duration               // how often a shell's descendants are looked at; 0: 10 seconds
 	Beat         time.Duration               // between signs of life to the page; 0: 1 second
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
+	NoContact    time.Duration               // with who has a shell's keyboard, after which a watcher may take it; 0: 30 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
 	Refusals     int                         // of one source that are explained at once, and as many a minute; 0: 20
@@ -54,6 +55,7 @@ func (c *Config) defaults() {
 	set(&c.Follow, followEvery)
 	set(&c.Beat, time.Second)
 	set(&c.Ping, 20*time.Second)
+	set(&c.NoContact, 30*time.Second)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)
 	set(&c.Refusals, 20)
@@ -82,6 +84,7 @@ type Service struct {
 	page     webpage.Page
 	front    webpage.Front
 	refusals *limit.Limiter[netip.Prefix]
+	shares   *limit.Limiter[string] // by session: each is a message to everybody in a channel
 
 	mu      sync.Mutex // guards all below
 	live    map[string]*live
@@ -89,7 +92,8 @@ type Service struct {
 	tries   map[string]try // by page: why its last WebSocket was refused
 	stopped bool
 
-	looking    chan struct{}  // has room for those who read a log from its end backwards
+	telling    sync.Mutex     // one at a time tells the sessions of a container of each other
+	looking    *limit.Shares  // slots of those who read a log from its end backwards
 	running    sync.WaitGroup // every live session, viewer and the sweeper
 	sweeping   context.CancelFunc
 	background context.Context // ended by Stop; the parent of live sessions
@@ -117,7 +121,7 @@ func New(cfg Config) (*Service, error) {
 	cfg.defaults()
 	s := &Service{
 		front: front, cfg: cfg, log: cfg.Logger, page: webpage.Page{Origin: at.Origin, Secure: at.Secure, Cookie: "snapback-terminal"},
-		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), looking: make(chan struct{}, maxLooking), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
+		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), shares: limit.New[string](shareEvery, sharesAtOnce, maxSources), looking: limit.NewShares(maxLooking, lookingEach), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil

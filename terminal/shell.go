@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ const (
 	inputQueue    = 256              // key strokes and pastes that a program has not read yet
 )
 
-// shell is one shell of a session. Its pump is the only reader of the exec and the only user of the recorder.
+// shell is one shell of a session. Its outlet is the only reader of the exec, and its pump the only one to record output.
 type shell struct {
 	l    *live
 	rec  ShellRecord
@@ -30,33 +31,44 @@ type shell struct {
 	size chan [2]int // never closed; holds the newest size
 	rest []byte      // output that came with the handshake
 
+	from    int64   // its first byte in the session's feed
 	family  *family // the processes that come from it
-	typists typists // guarded by the live session's mu
+	typists typists // guarded by the live session's mu, as are the next three
+	party   *party
+	owed    []handOver // were done, and the timeline has not been told
+	over    bool       // nothing reads what is typed any more, although its processes may not all be ended yet
 }
 
 // startShell starts one unless there is one. What comes of it is in the status.
-func (l *live) startShell(cols, rows int) {
+func (l *live) startShell(v *viewer, cols, rows int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.shell != nil || l.ctx.Err() != nil {
 		return
 	}
-	sh := &shell{l: l, family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1)}
+	sh := &shell{l: l, party: newParty(l.sess, cols, rows), from: l.feed.written(), family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1)}
 	now := l.svc.now()
 	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, StartedAt: now, SeenAt: now}
 	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
+	for _, page := range l.pages {
+		sh.party.host().pages[page] = true
+	}
+	sh.party.mayType(v)
 	l.shell = sh
 	l.feed.update(func(s *status) { s.Run = sh.rec.ID })
+	l.gathered()
 	l.work.Go(func() { l.runShell(sh, cols, rows) })
 }
 
-// resize keeps the newest size alone.
-func (l *live) resize(cols, rows int) {
+// resize keeps the newest size alone: that of the page that has the keyboard.
+func (l *live) resize(v *viewer, cols, rows int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.shell == nil {
+	if l.shell == nil || !l.shell.party.hasKeyboard(v) {
 		return
 	}
+	l.shell.party.cols, l.shell.party.rows = cols, rows
+	l.gathered()
 	select {
 	case <-l.shell.size:
 	default:
@@ -72,9 +84,18 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	err := sh.start(ctx, cols, rows)
 	if err == nil {
 		l.say("running", "")
+		l.svc.tellOthers(l.sess.Container)
 		err = sh.pump(ctx)
 	}
-	l.ended(sh, sh.finish(err))
+	l.mu.Lock()
+	sh.over = true
+	l.mu.Unlock()
+	message := sh.finish(err)
+	if _, owing := l.owing(sh); owing {
+		l.settle(sh)
+	}
+	l.ended(sh, message)
+	l.svc.tellOthers(l.sess.Container)
 	l.svc.cfg.Observe("shell", outcome(err))
 	if outcome(err) == "not_recorded" {
 		l.svc.log.Error("shell ended for want of a recording", "session", l.sess.ID, "err", err)
@@ -89,7 +110,10 @@ func (l *live) ended(sh *shell, message string) {
 	if text := l.outlived(l.endedIn); text != "" {
 		message = text
 	}
-	l.say("ended", message)
+	for _, m := range sh.party.members {
+		m.forget()
+	}
+	l.feed.update(func(s *status) { s.Shell, s.Message, s.Crowd = "ended", message, nil })
 }
 
 func outcome(err error) string {
@@ -205,18 +229,22 @@ func (sh *shell) pump(ctx context.Context) error {
 	sh.l.work.Go(func() { sh.write(writing) })
 	sh.l.work.Go(func() { sh.follow(writing) })
 	defer stop()
-	chunk := make([]byte, batchOutput)
-	for p := sh.rest; ; {
-		if len(p) > 0 {
-			if err := sh.record(ctx, p); err != nil {
-				return err
-			}
-			sh.l.feed.addOutput(p)
-		}
-		n, err := sh.ex.Read(chunk)
-		if p = chunk[:n]; n == 0 && err != nil {
+	out := newOutlet(sh.rest)
+	sh.l.work.Go(func() { out.fill(sh.ex) })
+	defer out.end()
+	for {
+		p := out.take()
+		if len(p) == 0 {
 			return context.Cause(ctx)
 		}
+		if err := sh.record(ctx, p); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx) // that is why it was not recorded, and not the other way round
+			}
+			return err
+		}
+		sh.l.feed.addOutput(p)
+		runtime.Gosched() // to whoever shows it: a flood leaves no other pause once its recording is full
 	}
 }
 

@@ -34,16 +34,19 @@ func (t *typists) take(by string, number int64) {
 // it was meant for a shell that has ended, comes behind something that is missing, or nothing reads it.
 // Nothing comes of what a page sent over a connection that it has given up: it has been told how much of it was taken.
 func (l *live) typed(v *viewer, m said) toBrowser {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	answer := toBrowser{Type: "refused", By: m.By}
-	if l.pages[v.page] != v {
+	if !v.l.stands(v) {
 		return answer
 	}
-	l.keyboard = v
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	sh := l.shell
-	if sh == nil || sh.rec.ID != m.Run {
+	if sh == nil || sh.over || sh.rec.ID != m.Run {
 		answer.Text = "The shell that you typed it for has ended."
+		return answer
+	}
+	if !sh.party.mayType(v) {
+		answer.Text = sh.party.holder.name() + " has the keyboard."
 		return answer
 	}
 	if m.Number > sh.typists.taken[m.By] && !l.take(sh, m) {
@@ -51,6 +54,13 @@ func (l *live) typed(v *viewer, m said) toBrowser {
 		return answer
 	}
 	return toBrowser{Type: "typed", By: m.By, Typed: sh.typists.taken[m.By]}
+}
+
+// stands says whether a viewer is the one that its page has greeted last, in a session that goes on.
+func (l *live) stands(v *viewer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pages[v.page] == v && l.ctx.Err() == nil
 }
 
 // take must be called with mu held.
@@ -73,10 +83,10 @@ func (sh *shell) offer(p []byte) bool {
 }
 
 // answered passes on what a terminal has answered by itself. What can't be taken is asked again by whoever needs it.
-func (l *live) answered(text string) {
+func (l *live) answered(v *viewer, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.shell != nil {
+	if l.shell != nil && l.shell.party.hasKeyboard(v) {
 		l.shell.offer([]byte(text))
 	}
 }
@@ -85,7 +95,7 @@ func (l *live) answered(text string) {
 func (l *live) progress(by string) (run string, typed int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.shell == nil {
+	if l.shell == nil || l.shell.over {
 		return "", 0
 	}
 	return l.shell.rec.ID, l.shell.typists.taken[by]

@@ -2,12 +2,12 @@ package terminal
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -37,7 +37,7 @@ var errTooSlow = errors.New("the viewer is too slow")
 
 // said is a message from the browser.
 type said struct {
-	Type    string  `json:"type"` // hello, shell, typed, resize, active, answer
+	Type    string  `json:"type"` // hello, shell, typed, resize, active, answer, watch, unwatch, ask, spare, give, take
 	Session string  `json:"session"`
 	Epoch   string  `json:"epoch"`
 	Have    *cursor `json:"have"` // what the page shows already, counted in Epoch
@@ -47,11 +47,12 @@ type said struct {
 	Run     string  `json:"run"`  // with typed: the shell that it is for
 	By      string  `json:"by"`   // with typed and hello: under which name the page counts
 	Number  int64   `json:"number"`
+	Whom    int     `json:"whom"` // with give and spare: a member of those at the shell
 }
 
 // toBrowser is a message to the browser.
 type toBrowser struct {
-	Type    string       `json:"type"` // hello, lines, status, typed, refused, notice, beat
+	Type    string       `json:"type"` // hello, lines, status, typed, refused, notice, beat, watch, watched, unwatched
 	Session *sessionView `json:"session,omitempty"`
 	Epoch   string       `json:"epoch,omitempty"`
 	Live    int64        `json:"live,omitempty"` // with hello: output before this offset is history, whose questions have been answered
@@ -60,20 +61,28 @@ type toBrowser struct {
 	Next    int64        `json:"next,omitempty"`
 	Skipped int64        `json:"skipped,omitempty"`
 	Text    string       `json:"text,omitempty"`
+	Name    string       `json:"name,omitempty"`  // with watch: whose shell it is
+	You     int          `json:"you,omitempty"`   // with watch: who the page's person is among those at the shell
 	Run     string       `json:"run,omitempty"`   // with hello: the shell that there is
 	By      string       `json:"by,omitempty"`    // with typed and refused
 	Typed   int64        `json:"typed,omitempty"` // with hello, typed and refused: what has been taken, up to and with this number
 }
 
-// viewer is one browser's connection. One goroutine reads, one writes, one pings, one gives signs of life, and one waits to say
-// good-bye.
+// viewer is one browser's connection. One goroutine reads, one writes, one does what takes longer, one pings, one gives signs of life, and
+// one waits to say good-bye.
 type viewer struct {
 	l    *live
-	conn *websocket.Conn
+	conn wire
 	page string
 	at   cursor
 	wire context.Context // for reading and writing; the library cuts a connection whose context ends in between
 	cut  context.CancelFunc
+
+	heard    atomic.Int64          // when, in nanoseconds since 1970
+	turned   chan struct{}         // the writer has something else to look at; never closed
+	watching atomic.Pointer[watch] // another session's shell; nil: none
+	wanted   atomic.Int64          // counts the taps on Watch and on what takes one away from there
+	acts     chan func() error     // what takes longer, in its order; never closed
 }
 
 // socket takes a connection to a session that is open, or remembers why not: browsers keep that from their pages.
@@ -142,7 +151,7 @@ func offers(r *http.Request, proto string) bool {
 
 // serve takes the connection. From here on the library has answered, so that no error is left to be returned.
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live, page string) error {
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	conn, err := accept(w, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // ownOrigin is stricter: the exact origin, none missing
 	})
@@ -154,19 +163,22 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live, page st
 	s.mu.Lock()
 	if s.stopped {
 		s.mu.Unlock()
-		return conn.Close(closeAgain, words(errStopping))
+		conn.bye(closeAgain, words(errStopping))
+		return nil
 	}
 	s.running.Add(1)
 	s.mu.Unlock()
 	defer s.running.Done()
-	v := &viewer{l: l, conn: conn, page: page}
+	v := &viewer{l: l, conn: conn, page: page, turned: make(chan struct{}, 1), acts: make(chan func() error, actQueue)}
+	v.contact()
 	l.enter()
 	defer l.exit(v)
+	defer v.leave(false)
 	v.run()
 	return nil
 }
 
-// run returns when all five goroutines have. Not the request's context: it says nothing about a connection that was
+// run returns when all six goroutines have. Not the request's context: it says nothing about a connection that was
 // taken over.
 func (v *viewer) run() {
 	v.wire, v.cut = context.WithCancel(context.Background())
@@ -176,7 +188,8 @@ func (v *viewer) run() {
 		return
 	}
 	g, ctx := errgroup.WithContext(v.l.ctx)
-	g.Go(v.read)
+	g.Go(func() error { return v.read(ctx) })
+	g.Go(func() error { return v.act(ctx) })
 	g.Go(func() error { return v.write(ctx) })
 	g.Go(func() error { return v.ping(ctx) })
 	g.Go(func() error { return v.beat(ctx) })
@@ -214,7 +227,7 @@ func (v *viewer) hello() error {
 	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch, Live: v.l.feed.written(), Run: run, Typed: typed})
 }
 
-func (v *viewer) read() error {
+func (v *viewer) read(ctx context.Context) error {
 	for {
 		kind, b, err := v.conn.Read(v.wire)
 		if err != nil {
@@ -223,7 +236,8 @@ func (v *viewer) read() error {
 		if kind != websocket.MessageText {
 			return webpage.ErrMalformed
 		}
-		if err := v.obey(b); err != nil {
+		v.contact()
+		if err := v.obey(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -232,10 +246,13 @@ func (v *viewer) read() error {
 // typed makes this browser's terminal the one that answers programs. It is no sign of a person: a script can send it. The
 // page says active when somebody types.
 func (v *viewer) typed(m said) error {
-	return v.sendMessage(v.l.typed(v, m))
+	return v.sendMessage(v.shellOf().typed(v, m))
 }
 
-func (v *viewer) obey(b []byte) error {
+// contact notes that the browser is there.
+func (v *viewer) contact() { v.heard.Store(v.l.svc.now().UnixNano()) }
+
+func (v *viewer) obey(ctx context.Context, b []byte) error {
 	var m said
 	if json.Unmarshal(b, &m) != nil || len(m.By) > maxTypistName {
 		return webpage.ErrMalformed
@@ -247,44 +264,86 @@ func (v *viewer) obey(b []byte) error {
 		if v.l.sess.Mode != access.ModeShell {
 			return v.sendMessage(toBrowser{Type: "notice", Text: words(ErrNotAllowed)})
 		}
-		v.l.takeKeyboard(v)
-		v.l.startShell(cols, rows)
+		v.wanted.Add(1)
+		v.leave(true)
+		v.l.startShell(v, cols, rows)
 	case "typed":
 		return v.typed(m)
 	case "resize":
-		v.l.resize(cols, rows)
+		v.shellOf().resize(v, cols, rows)
 	case "active":
-		v.l.touch()
+		v.active()
 	case "answer":
-		if v.l.hasKeyboard(v) {
-			v.l.answered(m.Text)
-		}
+		v.shellOf().answered(v, m.Text)
+	case "watch":
+		v.l.touch()
+		n := v.wanted.Add(1)
+		return v.aside(func() error { return v.watchShell(ctx, m, n) })
+	case "unwatch":
+		v.l.touch()
+		v.wanted.Add(1)
+		v.leave(true)
+	case "ask", "spare":
+		v.active()
+		return v.ask(m)
+	case "give", "take":
+		v.active()
+		return v.aside(func() error { return v.handOver(ctx, m) })
 	default:
 		return webpage.ErrMalformed
 	}
 	return nil
 }
 
+// active is a sign of a person. Whoever has the keyboard of another session's shell keeps that session from going idle too.
+func (v *viewer) active() {
+	v.l.touch()
+	if w := v.watching.Load(); w != nil && w.host.holds(v) {
+		w.host.touch()
+	}
+}
+
 func between(n, low, high int) int { return max(low, min(n, high)) }
 
 func (v *viewer) write(ctx context.Context) error {
+	var told *watch // what the page is shown
 	for {
+		w := v.watching.Load()
+		if told != nil && told != w && !told.over {
+			if err := v.unwatched(""); err != nil {
+				return err
+			}
+		}
+		told = w
+		v.at = v.at.aside(w != nil)
 		b, more := v.l.feed.after(v.at)
-		if b.empty() {
+		var its batch
+		var moreOfIt <-chan struct{}
+		if w != nil {
+			its, moreOfIt = w.host.feed.after(w.at)
+		}
+		if b.empty() && its.empty() && (w == nil || w.told) {
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			case <-more:
+			case <-moreOfIt:
+			case <-v.turned:
 			}
 			continue
-		}
-		if b.overrun {
-			return errTooSlow
 		}
 		if err := v.send(b); err != nil {
 			return err
 		}
 		v.at = b.next
+		if w != nil {
+			if err := v.showWatched(w, its); err != nil {
+				return err
+			}
+		}
+		if len(b.lines) == batchLines {
+			pause(ctx, floodPause)
+		}
 	}
 }
 
@@ -299,11 +358,10 @@ func (v *viewer) send(b batch) error {
 			return err
 		}
 	}
-	if len(b.output) == 0 {
+	if len(b.frame) == 0 {
 		return nil
 	}
-	frame := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(b.output)), uint64(b.offset))
-	return v.put(websocket.MessageBinary, append(frame, b.output...))
+	return v.put(websocket.MessageBinary, b.frame)
 }
 
 func (v *viewer) sendMessage(m toBrowser) error {
@@ -340,6 +398,7 @@ func (v *viewer) ping(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		v.contact()
 	}
 }
 
@@ -348,21 +407,17 @@ func (v *viewer) close(err error) {
 	var ended endCause
 	switch {
 	case errors.As(err, &ended):
-		v.bye(closeOver, ended.why.String())
+		v.conn.bye(closeOver, ended.why.String())
 	case errors.Is(err, ErrOtherSession):
-		v.bye(closeOver, words(err))
+		v.conn.bye(closeOver, words(err))
 	case errors.Is(err, errTooSlow):
 		v.l.svc.cfg.Observe("viewer_dropped", "slow")
-		v.bye(closeAgain, "Your connection was too slow for this much output. Reconnecting.")
+		v.conn.bye(closeAgain, "Your connection was too slow for this much output. Reconnecting.")
 	case errors.Is(err, errStopping), errors.Is(err, errAway):
-		v.bye(closeAgain, words(err))
+		v.conn.bye(closeAgain, words(err))
 	case errors.Is(err, webpage.ErrMalformed):
-		v.bye(websocket.StatusPolicyViolation, words(err))
+		v.conn.bye(websocket.StatusPolicyViolation, words(err))
 	default:
 		_ = v.conn.CloseNow()
 	}
-}
-
-func (v *viewer) bye(code websocket.StatusCode, reason string) {
-	_ = v.conn.Close(code, clip(reason, 115))
 }

@@ -49,7 +49,7 @@ func TestThePageIsLight(t *testing.T) {
 	visit := func() int64 {
 		before := n.sent.Load()
 		n.open(p, access.ModeShell)
-		p.tap("#gate-open")
+		p.openGate()
 		p.wait("logs are shown", "#lines", "hello from the first")
 		p.tap("#tab-shell")
 		p.yes("the shell could be started", `!document.querySelector('#start').disabled`)

@@ -18,7 +18,7 @@ var own = []refusals.Row{
 	{Err: ErrLinkExpired, Status: http.StatusGone, Code: "link_expired", Detail: "This link has expired. Tap Terminal in Slack again."},
 	{Err: ErrLinkUsed, Status: http.StatusGone, Code: "link_used", Detail: "This link was already used. Tap Terminal in Slack again."},
 	{Err: ErrSignedOut, Status: http.StatusUnauthorized, Code: "signed_out", Detail: "You are signed out of the console. Sign in there to go on."},
-	{Err: ErrProve, Status: http.StatusForbidden, Code: "prove", Detail: "Show your passkey again to start a shell."},
+	{Err: ErrProve, Status: http.StatusForbidden, Code: "prove", Detail: "Show your passkey again to start or watch a shell."},
 	{Err: ErrNoSession, Status: http.StatusUnauthorized, Code: "no_session", Detail: "There is no open session in this browser. Tap Terminal in Slack to get a link."},
 	{Err: ErrOtherSession, Status: http.StatusConflict, Code: "other_session", Detail: "This browser has opened another terminal since. Tap Terminal in Slack again for this one."},
 	{Err: ErrSessionOver, Status: http.StatusGone, Code: "session_over", Detail: "The session is over. Tap Terminal in Slack for a new one."},
@@ -32,6 +32,13 @@ var own = []refusals.Row{
 	{Err: ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many", Detail: "Too many terminals are open for you or for this container. Close one first."},
 	{Err: errStopping, Status: http.StatusServiceUnavailable, Code: "restarting", Detail: "Snapback is restarting. Try again in a moment."},
 	{Err: errAway, Status: http.StatusGone, Code: "away", Detail: "The shell was ended because nobody was connected to it."},
+	{Err: errShellOver, Status: http.StatusGone, Code: "shell_over", Detail: "That shell has ended."},
+	{Err: errNotYours, Status: http.StatusConflict, Code: "not_yours", Detail: "Somebody else has the keyboard. Ask for it."},
+	{Err: errNotThere, Status: http.StatusConflict, Code: "not_there", Detail: "They have just left, so the keyboard stays where it is."},
+	{Err: errFilter, Status: http.StatusBadRequest, Code: "bad_filter", Detail: "This filter can't be read. It is a regular expression as RE2 has them, of at most 200 characters."},
+	{Err: errTooLong, Status: http.StatusServiceUnavailable, Code: "too_long", Detail: "The log is too long to be read that far in time. Choose a later time, or try again."},
+	{Err: errNoLine, Status: http.StatusNotFound, Code: "no_line", Detail: "The log no longer has this line, so it was not shared."},
+	{Err: errNoIncident, Status: http.StatusConflict, Code: "no_incident", Detail: "No incident of this container was open when this page was opened, so there is no thread to share with."},
 	{Err: errUpgrade, Status: http.StatusUpgradeRequired, Code: upgradeCode, Detail: "Something between your browser and Snapback does not let WebSockets through."},
 }
 

@@ -1,9 +1,13 @@
 package terminal_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
@@ -36,7 +40,7 @@ func TestEverythingIsInReachAtTwiceTheSize(t *testing.T) {
 			p.size(size[0], size[1])
 			n.open(p, access.ModeShell)
 			p.wantInReach(name + " gate")
-			p.tap("#gate-open")
+			p.openGate()
 			p.wait("logs are shown", "#lines", "GET /basket")
 			p.yes("the name is whole", `(e => e.scrollWidth <= e.clientWidth || getComputedStyle(e).display === 'inline')(document.querySelector('#name')) && document.querySelector('#name').getBoundingClientRect().height > 0`)
 			p.wantInReach(name + " logs")
@@ -56,13 +60,45 @@ func TestEverythingIsInReachAtTwiceTheSize(t *testing.T) {
 	}
 }
 
+// TestATerminalFromTheConsoleIsInReach has its way back and its tabs besides, which take room.
+func TestATerminalFromTheConsoleIsInReach(t *testing.T) {
+	t.Parallel()
+	for name, size := range map[string][2]int64{"console narrow": {320, 568}, "console lying down": {844, 390}, "console lying down with a keyboard": {844, 190}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t, withConsole)
+			id, _ := n.seat("s1", n.outside(access.ModeShell))
+			p := newPhone(t)
+			p.size(size[0], max(size[1], 390))
+			p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+				_, err := cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{Name: "console", Value: "s1", URL: n.url + "/"})
+				return err
+			}), chromedp.Navigate(n.url+"/t?session="+id))
+			p.wait("logs are shown", "#lines", "GET /basket")
+			p.wantInReach(name + " logs")
+			p.tap("#tab-shell")
+			p.tap("#start")
+			p.wait("a prompt is there", ".xterm-rows", "#")
+			p.yes("the name is whole beside all that", `(e => e.scrollWidth <= e.clientWidth && e.clientWidth > 20)(document.querySelector('#name'))`)
+			p.size(size[0], size[1])
+			p.yes("the page has taken the size", fmt.Sprintf(`innerHeight === %d && document.querySelector('#keys').getBoundingClientRect().bottom <= innerHeight`, size[1]))
+			p.yes("there is room for lines", rows+` >= 6`)
+			p.wantInReach(name + " shell")
+			p.typeIn("echo ty''ped")
+			p.enter()
+			p.wait("what is typed is in sight", ".xterm-rows", "typed")
+			p.wantQuiet()
+		})
+	}
+}
+
 // TestTheShellCanBeReadAloud has the emulator keep its lines as text for screen readers, also after a reload.
 func TestTheShellCanBeReadAloud(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
 	p := newPhone(t)
 	n.open(p, access.ModeShell)
-	p.tap("#gate-open")
+	p.openGate()
 	p.tap("#tab-shell")
 	p.yes("the shell could be started", `!document.querySelector('#start').disabled`)
 	p.wait("it is off", "#reader", "Screen reader: off")

@@ -182,17 +182,6 @@ func problem(resp *http.Response) error {
 	return &Error{p}
 }
 
-// Holds lists the deploys of a container that are on hold. The *Error's code is not_held when there are none.
-func (c *Client) Holds(ctx context.Context, container string) (held wire.Holds, err error) {
-	err = c.do(ctx, call{method: http.MethodGet, path: []string{"containers", container, "hold"}, out: &held})
-	return held, err
-}
-
-// ReleaseHold ends the holds on a container's deploys. The *Error's code is not_held when there are none.
-func (c *Client) ReleaseHold(ctx context.Context, container string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: []string{"containers", container, "hold"}})
-}
-
 // TakeSnapshot takes one, and returns when it is kept.
 func (c *Client) TakeSnapshot(ctx context.Context, container string, ask wire.NewSnapshot) (s wire.Snapshot, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: []string{"containers", container, "snapshots"}, in: ask, out: &s, wait: c.patience.work})
@@ -318,6 +307,13 @@ func (c *Client) Incidents(ctx context.Context) ([]wire.Incident, error) {
 		err := c.do(ctx, call{method: http.MethodGet, path: []string{"incidents"}, query: cursorQuery(cursor), out: &page})
 		return page.Incidents, page.NextCursor, err
 	})
+}
+
+// LastIncidents lists the newest: one page of them.
+func (c *Client) LastIncidents(ctx context.Context) ([]wire.Incident, error) {
+	var page wire.Incidents
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"incidents"}, out: &page})
+	return page.Incidents, err
 }
 
 // Timeline reads a whole timeline page by page, oldest first; incident 0 is what happened outside any. It ends with the

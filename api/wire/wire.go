@@ -82,6 +82,32 @@ type Snapshots struct {
 	NextCursor string     `json:"next_cursor,omitempty"`
 }
 
+// Deploy is one replacement of a container.
+type Deploy struct {
+	ID         int64             `json:"id"`
+	Container  string            `json:"container"` // as it is called now
+	Service    string            `json:"service"`
+	Engine     string            `json:"engine"`
+	At         time.Time         `json:"at"`     // when it began
+	Before     string            `json:"before"` // the images, as they were named
+	After      string            `json:"after"`
+	Snapshot   string            `json:"snapshot,omitempty"` // the state from before; left out: none was kept. It may have been removed since
+	Changes    []snapshot.Change `json:"changes"`            // what the deploy brought, secrets masked
+	RolledBack *RolledBack       `json:"rolled_back,omitempty"`
+}
+
+// RolledBack is the restore that has undone a deploy.
+type RolledBack struct {
+	Snapshot string    `json:"snapshot"` // that was restored
+	At       time.Time `json:"at"`
+}
+
+// Deploys is a page of deploys, the newest first.
+type Deploys struct {
+	Deploys    []Deploy `json:"deploys"`
+	NextCursor string   `json:"next_cursor,omitempty"`
+}
+
 // NewSnapshot is the wish for a snapshot. Every field is optional.
 type NewSnapshot struct {
 	Name      string `json:"name,omitempty"`       // empty: after the reason and the time

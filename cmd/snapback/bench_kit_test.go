@@ -62,8 +62,8 @@ type servant struct {
 	api     *client.Client
 }
 
-// serve starts the program until the benchmark ends. Without a database it brings its own.
-func (s *stage) serve(database string) *servant {
+// serve starts the program until the benchmark ends, with settings besides or instead of its usual ones. Without a database it brings its own.
+func (s *stage) serve(database string, settings ...string) *servant {
 	s.b.Helper()
 	cmd := exec.Command(s.binary, "serve")
 	cmd.Env = append(os.Environ(),
@@ -72,6 +72,7 @@ func (s *stage) serve(database string) *servant {
 		"SLACK_BOT_TOKEN=xoxb-test", "SLACK_SIGNING_SECRET=signing", "SLACK_CHANNEL=C0ALERTS", "SLACK_API_URL="+s.slack.APIURL(),
 		"PAGERDUTY_API_TOKEN=pd-token", "PAGERDUTY_FROM=bot@example.com", "PAGERDUTY_WEBHOOK_SECRETS="+hookSecret,
 		"PAGERDUTY_API_URL="+s.pd.URL(), "PAGERDUTY_EVENTS_URL="+s.pd.URL())
+	cmd.Env = append(cmd.Env, settings...) // the last of a name counts
 	log := &syncBuffer{news: make(chan struct{})}
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -24,7 +26,7 @@ func TestExitCodesTellRefusedFromNotFoundFromFailed(t *testing.T) {
 	}
 	for want, errs := range map[int][]error{
 		0: {nil},
-		1: {errors.New("x"), errNotRestored, errUnwell, status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback"), status(401, "no_token"), status(400, "malformed")},
+		1: {errors.New("x"), errNotRestored, verdict([]checked{{State: checkFailed}}), status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback"), status(401, "no_token"), status(400, "malformed")},
 		2: {usageError{errors.New("x")}},
 		3: {errRefused, status(403, "scope"), status(409, "restore_in_progress"), status(412, "changed"), status(422, "not_restorable"), status(423, "held")},
 		4: {status(404, "unknown_container")},
@@ -85,6 +87,40 @@ func TestIncidentsAreListedAndShown(t *testing.T) {
 	none := func(w http.ResponseWriter, _ *http.Request) { answer(t, w, 200, wire.Incidents{}) }
 	if out, err := call(t.Context(), t, none, newIncidentsCmd); err != nil || out != "no incident is open\n" {
 		t.Errorf("without one: %q, %v", out, err)
+	}
+}
+
+func TestDeploysAreListed(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 22, 55, 0, 0, time.UTC)
+	deploy := wire.Deploy{ID: 9, Container: "api", At: at, Snapshot: "pre-deploy-2255", Changes: []snapshot.Change{{Attribute: "image", Before: "shop:1.41", After: "shop:1.42\x1b[2J"}}}
+	deploy.RolledBack = &wire.RolledBack{Snapshot: "pre-deploy-2255", At: at.Add(5 * time.Hour)}
+	bot := func(w http.ResponseWriter, r *http.Request) {
+		switch q := r.URL.Query(); {
+		case q.Get("container") == "nobody":
+			answer(t, w, 404, wire.Problem{Status: 404, Code: "unknown_container", Detail: "There is none."})
+		case q.Get("since") == "tonight":
+			answer(t, w, 400, wire.Problem{Status: 400, Code: "malformed", Detail: "since is a time."})
+		case r.URL.Path != "/deploys" || q.Get("since") == "1h":
+			answer(t, w, 200, wire.Deploys{})
+		default:
+			answer(t, w, 200, wire.Deploys{Deploys: []wire.Deploy{deploy, {ID: 8, Container: "web", At: at}}})
+		}
+	}
+	row := local(at) + ` +\d+d +api +pre-deploy-2255 +image: shop:1\.41 → shop:1\.42\[2J; rolled back to pre-deploy-2255 at ` + local(at.Add(5*time.Hour)) + "\n"
+	for args, want := range map[string]string{
+		"": row, "api --since 7d": row, "--limit 1": row + "$", "--limit 0": `web +none +nothing\n$`, "--since 1h": "^no deploy was seen\n$",
+		"--json": `"id": 9,`, "--json --since 1h": `"deploys": \[\]`,
+	} {
+		out, err := call(t.Context(), t, bot, newDeploysCmd, strings.Fields(args)...)
+		if err != nil || !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("deploys %s: %v\n%s", args, err, out)
+		}
+	}
+	for args, want := range map[string]int{"nobody": exitUnknown, "--since tonight": exitUsage, "--limit -1": exitUsage, "api web": exitUsage} {
+		if _, err := call(t.Context(), t, bot, newDeploysCmd, strings.Fields(args)...); exitCode(err) != want {
+			t.Errorf("deploys %s: exit code %d, %v", args, exitCode(err), err)
+		}
 	}
 }
 

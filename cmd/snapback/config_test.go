@@ -37,7 +37,7 @@ func TestWrongSettingStopsServeWithOneLineThatNamesIt(t *testing.T) {
 		"SNAPBACK_BASELINE_AFTER": "soon", "SNAPBACK_DISK_LIMIT": "101", "SNAPBACK_COMMITS": "0", "SNAPBACK_KEEP_BEFORE": "a day", "SNAPBACK_SLACK_GUESTS": "yes", "SNAPBACK_SLACK_QUIET": "no", "SNAPBACK_ERRORS_MINUTE": "2m", "SNAPBACK_TRUSTED_PROXIES": "10.0.0.0/8, proxy",
 		"SNAPBACK_LOG_FORMAT": "xml", "SNAPBACK_LOG_LEVEL": "verbose", "SLACK_BOT_TOKEN": "xoxp-1", "SLACK_APP_TOKEN": "xoxb-1",
 		"SLACK_API_URL": "ftp://x", "PAGERDUTY_FROM": "nobody", "PAGERDUTY_API_URL": "x", "DATABASE_URL": "mysql://x/y",
-		"SLACK_SIGNING_SECRET": "", "SLACK_CHANNEL": "", "PAGERDUTY_API_TOKEN": "", "PAGERDUTY_WEBHOOK_SECRETS": "",
+		"SLACK_SIGNING_SECRET": "", "SLACK_CHANNEL": "", "PAGERDUTY_API_TOKEN": "",
 		"SLACK_BOT_TOKEN_FILE": "/does/not/exist",
 	} {
 		wrong = append(wrong, [2]string{name, value})
@@ -75,7 +75,7 @@ func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
 	}
 	want := []string{
 		"SNAPBACK_TIMEZONE", "SNAPBACK_DISK_LIMIT", "SNAPBACK_PUBLIC_URL", "SLACK_SIGNING_SECRET", "SLACK_CHANNEL", "SLACK_BOT_TOKEN",
-		"PAGERDUTY_API_TOKEN", "PAGERDUTY_FROM", "PAGERDUTY_WEBHOOK_SECRETS",
+		"PAGERDUTY_API_TOKEN", "PAGERDUTY_FROM",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s%s", diff, stderr.String())
@@ -136,15 +136,15 @@ func TestADataFolderThatDependsOnTheWorkingFolderIsNone(t *testing.T) {
 func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"SNAPBACK_ONYL": "FAIL|SNAPBACK_ONLY", "SNAPBACK_MAXAGE": "FAIL|SNAPBACK_MAX_AGE", "SLACK_CHANEL": "FAIL|SLACK_CHANNEL",
-		"SLACK_BOT_TOKN_FILE": "FAIL|SLACK_BOT_TOKEN", "PAGERDUTY_ROUTINGKEY": "FAIL|PAGERDUTY_ROUTING_KEY",
-		"SNAPBACK_WHATEVER": "warn|is unknown", "SNAPBACK_ENGINES": "warn|not used yet by this version",
-		"SNAPBACK_URL": "ok|", "SNAPBACK_TOKEN_FILE": "ok|", "SNAPBACK_SECRET_KEYS_FILE": "ok|", "SLACK_WEBHOOK": "ok|", "PAGERDUTY_TEAM": "ok|",
-		"SNAPBACK_SERVICE_PORT_HTTP": "ok|", "SNAPBACK_PORT_8080_TCP_ADDR": "ok|", "PATH": "ok|",
+		"SNAPBACK_ONYL": "✗|SNAPBACK_ONLY", "SNAPBACK_MAXAGE": "✗|SNAPBACK_MAX_AGE", "SLACK_CHANEL": "✗|SLACK_CHANNEL",
+		"SLACK_BOT_TOKN_FILE": "✗|SLACK_BOT_TOKEN", "PAGERDUTY_ROUTINGKEY": "✗|PAGERDUTY_ROUTING_KEY",
+		"SNAPBACK_WHATEVER": "!|is unknown",
+		"SNAPBACK_URL":      "✓|", "SNAPBACK_TOKEN_FILE": "✓|", "SNAPBACK_SECRET_KEYS_FILE": "✓|", "SLACK_WEBHOOK": "✓|", "PAGERDUTY_TEAM": "✓|",
+		"SNAPBACK_SERVICE_PORT_HTTP": "✓|", "SNAPBACK_PORT_8080_TCP_ADDR": "✓|", "PATH": "✓|",
 	} {
 		mark, text, _ := strings.Cut(want, "|")
 		var out bytes.Buffer
-		_ = examine(t.Context(), &out, []check{{"names", func(context.Context) (string, error) { return checkNames([]string{name, "HOME"}) }}})
+		_ = examine(t.Context(), &out, []check{{name: "names", ask: func(context.Context) (string, error) { return checkNames([]string{name, "HOME"}) }}})
 		if !strings.HasPrefix(out.String(), mark) || !strings.Contains(out.String(), text) {
 			t.Errorf("%s: %s", name, out.String())
 		}
@@ -167,7 +167,7 @@ func TestServeTellsOfNamesThatItDoesNotKnow(t *testing.T) {
 	go func() {
 		done <- execute(ctx, []string{"serve"}, env{getenv: func(k string) string { return n.env[k] }, stdin: strings.NewReader(""), stdout: io.Discard, stderr: log, environ: environ})
 	}()
-	waitFor(t, "it says so", func() bool {
+	testkit.Eventually(t, "it says so", func() bool {
 		text, _ := log.read()
 		return strings.Contains(text, "SNAPBACK_ONYL is unknown, and not used; did you mean SNAPBACK_ONLY?")
 	})
@@ -189,6 +189,22 @@ func TestSecretsCanComeFromFiles(t *testing.T) {
 	}
 	if strings.Join(c.PagerDutySecrets, "|") != "one|two" {
 		t.Errorf("secrets %q", c.PagerDutySecrets)
+	}
+}
+
+func TestRecordingsCanBeKeptForEver(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{"": 90 * 24 * time.Hour, "never": 0, "0": 0, "36h": 36 * time.Hour} {
+		env := settings()
+		env["SNAPBACK_KEEP_RECORDINGS"] = value
+		if c, err := readConfig(&reader{getenv: func(k string) string { return env[k] }}); err != nil || c.KeepCasts != want {
+			t.Errorf("%q: %s, %v; want %s", value, c.KeepCasts, err, want)
+		}
+	}
+	env := settings()
+	env["SNAPBACK_KEEP_RECORDINGS"] = "-1h"
+	if _, err := readConfig(&reader{getenv: func(k string) string { return env[k] }}); err == nil || !strings.Contains(err.Error(), "or never") {
+		t.Errorf("-1h: %v", err)
 	}
 }
 
@@ -218,9 +234,9 @@ func TestKeysOfTheDataFolderAreRotatedWithoutARestart(t *testing.T) {
 	says := func(text string) func() bool {
 		return func() bool { log, _ := n.bot.log.read(); return strings.Contains(log, text) }
 	}
-	waitFor(t, "a file that others may read is not used", says("chmod 600 "+path))
+	testkit.Eventually(t, "a file that others may read is not used", says("chmod 600 "+path))
 	testkit.OK(t, os.Chmod(path, 0o600))
-	waitFor(t, "the keys are rotated", says("keys rotated"))
+	testkit.Eventually(t, "the keys are rotated", says("keys rotated"))
 }
 
 func TestWrongCallIsAUsageError(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,23 @@ func TestEverySettingThatIsReadIsInTheTable(t *testing.T) {
 	slices.Sort(read)
 	if diff := cmp.Diff(slices.Compact(read), slices.Sorted(slices.Values(settingNames()))); diff != "" {
 		t.Errorf("what is read (-), what the table has (+):\n%s", diff)
+	}
+}
+
+func TestEverySettingIsInTheDocs(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	testkit.OK(t, err)
+	var told strings.Builder
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		testkit.OK(t, err)
+		told.Write(text)
+	}
+	for _, name := range settingNames() {
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(told.String()) {
+			t.Errorf("%s is neither in README.md nor in docs", name)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func (c *crash) late(undo int64, n int, reverts bool) restore.Restore {
 // settle waits until the engine has been left alone for three seconds.
 func (c *crash) settle(calls int) {
 	quiet := time.Now()
-	deadline := quiet.Add(20 * time.Second)
+	deadline := quiet.Add(2 * time.Minute)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for range tick.C {

@@ -192,6 +192,11 @@ func (c *crash) boot(dataDir string) *process {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return c.bootProgram(binary, dataDir)
+}
+
+func (c *crash) bootProgram(binary, dataDir string) *process {
+	c.t.Helper()
 	p := &process{t: c.t, cmd: exec.Command(binary, "serve"), dataDir: dataDir, log: &syncBuffer{news: make(chan struct{})}, ended: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.t.TempDir()}
 	for name, value := range c.env {
@@ -247,7 +252,7 @@ func (p *process) end() {
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(40 * time.Second):
+	case <-time.After(2 * time.Minute):
 		p.t.Error("the bot does not stop")
 		p.kill()
 	}

@@ -68,7 +68,7 @@ func TestOlderProgramRefusesANewerSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	if _, err := conn.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`); err != nil {
+	if _, err := conn.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true); UPDATE schema_readers SET oldest = 99999`); err != nil {
 		t.Fatal(err)
 	}
 	set := map[string]string{"DATABASE_URL": dsn, "SNAPBACK_DATA_DIR": t.TempDir()}

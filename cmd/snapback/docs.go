@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,9 +36,6 @@ func writeDocs(root *cobra.Command, folder string) error {
 			return err
 		}
 	}
-	if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "Snapback", Manual: "Snapback", Date: &date}, man); err != nil {
-		return err
-	}
 	for name, write := range map[string]func(string) error{
 		"snapback.bash": func(p string) error { return root.GenBashCompletionFileV2(p, true) },
 		"_snapback":     root.GenZshCompletionFile,
@@ -47,5 +45,23 @@ func writeDocs(root *cobra.Command, folder string) error {
 			return err
 		}
 	}
-	return nil
+	settingsAsList(root)
+	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "Snapback", Manual: "Snapback", Date: &date}, man)
+}
+
+// settingsAsList writes the table of settings as a manual page has lists: its columns would be broken anywhere in a narrow window.
+func settingsAsList(cmd *cobra.Command) {
+	intro, _, _ := strings.Cut(settingsHelp(), "\n")
+	list := intro + "\n\n"
+	for _, s := range allSettings {
+		list += "**" + s.name + "**\n: " + s.what
+		if s.usual != "" {
+			list += " (" + s.fallback() + ")"
+		}
+		list += "\n\n"
+	}
+	cmd.Long = strings.Replace(cmd.Long, settingsHelp(), list, 1)
+	for _, sub := range cmd.Commands() {
+		settingsAsList(sub)
+	}
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,76 +19,75 @@ import (
 )
 
 func newDoctorCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
 		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, PagerDuty's token and
 webhook subscription, and whether the terminal's WebSocket comes through the public URL. PagerDuty is asked for one test call, to see whether the running bot takes its signature; nothing is
-changed. The exit code is 1 when something would not work at night; a warning leaves it at 0.`,
+changed. The exit code is 1 when something would not work at night; a warning leaves it at 0.
+
+` + exitCodes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := readConfig(e.reader())
 			if err != nil {
 				return err
 			}
-			all := append([]check{{"names of settings", func(context.Context) (string, error) { return checkNames(e.names()) }}}, checks(c)...)
+			all := append([]check{{"Settings", "names", "snapback config check names the line, and the nearest name that there is", func(context.Context) (string, error) {
+				return checkNames(e.names())
+			}}}, checks(c)...)
+			if asJSON {
+				return examineForScripts(cmd.Context(), e.stdout, all)
+			}
 			return examine(cmd.Context(), e.stdout, all)
 		},
 	}
-}
-
-type check struct {
-	name string
-	ask  func(context.Context) (finding string, err error)
-}
-
-// caution is what people should know, and what would work at night all the same.
-type caution struct{ error }
-
-var errUnwell = errors.New("something would not work at night")
-
-func examine(ctx context.Context, w io.Writer, checks []check) error {
-	ill := false
-	for _, c := range checks {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-		found, err := c.ask(ctx)
-		cancel()
-		mark := "ok  "
-		var worry caution
-		switch {
-		case errors.As(err, &worry):
-			mark, found = "warn", err.Error()
-		case err != nil:
-			ill, mark, found = true, "FAIL", err.Error()
-		}
-		fmt.Fprintf(w, "%s  %-22s %s\n", mark, c.name, strings.ReplaceAll(found, "\n", "\n"+strings.Repeat(" ", 29)))
-	}
-	if ill {
-		return errUnwell
-	}
-	return nil
+	cmd.Flags().BoolVar(&asJSON, "json", false, "for scripts")
+	return cmd
 }
 
 func checks(c config) []check {
 	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
-	return []check{
-		{"engine", func(ctx context.Context) (string, error) { return checkEngine(ctx, c) }},
-		{"engine's disk", func(ctx context.Context) (string, error) {
-			return checkDisk(ctx, docker.Config{DataDir: c.DataDir}, c.DiskLimit)
-		}},
-		{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, c) }},
-		{"errors per minute", func(ctx context.Context) (string, error) { return checkErrors(ctx, c) }},
-		{"database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
-		{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
-		{"PagerDuty user", func(ctx context.Context) (string, error) {
+	var all []check
+	for _, at := range c.Engines {
+		all = append(all, engineChecks(c, at)...)
+	}
+	named := slices.ContainsFunc(c.Engines, func(at engineAt) bool { return at.name != "" })
+	if named || len(unmoved(c.Engines, c.DataDir)) > 0 {
+		all = append(all, check{"Volumes", "archives", moveArchives, checkUnmoved(c)})
+	}
+	return append(all, []check{
+		{"Database", "database", "docs/snapshots.md, The database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
+		{"Slack", "token and channel", "README.md, Slack: scopes, install, invite the bot", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
+		{"PagerDuty", "user", "PAGERDUTY_FROM is the e-mail address of a user of the account that PAGERDUTY_API_TOKEN is for", func(ctx context.Context) (string, error) {
 			user, err := pd.UserByEmail(ctx, c.PagerDutyFrom)
 			return user.Name, err
 		}},
-		{"PagerDuty webhook", func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }},
-		{"terminal's WebSocket", func(ctx context.Context) (string, error) { return checkWire(ctx, c.PublicURL) }},
+		{"PagerDuty", "webhook", "snapback pagerduty status tells more; subscribe, enable and rotate mend", func(ctx context.Context) (string, error) {
+			return checkSubscription(ctx, pd, c)
+		}},
+		{"Phones", "WebSocket", "docs/proxies.md", func(ctx context.Context) (string, error) { return checkWire(ctx, c.PublicURL) }},
+	}...)
+}
+
+// engineChecks are those of one engine, under its name where there are several.
+func engineChecks(c config, at engineAt) []check {
+	group := strings.TrimSpace("Engine " + at.name)
+	reachable := "docker info must work for this user: start Docker, or set DOCKER_HOST"
+	if at.name != "" {
+		reachable = "docker -H, or docker -c, with what SNAPBACK_ENGINES says of it must work for this user; docs/fleet.md"
+	}
+	return []check{
+		{group, "engine", reachable, func(ctx context.Context) (string, error) { return checkEngine(ctx, c, at) }},
+		{group, "disk", "docker system df shows what can go; docs/snapshots.md, Disk", func(ctx context.Context) (string, error) {
+			return checkDisk(ctx, at.reach(c), c.DiskLimit)
+		}},
+		{group, "enabled containers", "set the labels of README.md, and deploy again", func(ctx context.Context) (string, error) { return checkContainers(ctx, c, at) }},
+		{group, "errors per minute", "docs/errors.md", func(ctx context.Context) (string, error) { return checkErrors(ctx, c, at) }},
 	}
 }
 
-func checkEngine(ctx context.Context, c config) (string, error) {
-	engine, err := docker.New(ctx, docker.Config{})
+func checkEngine(ctx context.Context, c config, at engineAt) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{Host: at.where, Certs: at.certs})
 	if err != nil {
 		return "", err
 	}
@@ -167,8 +164,8 @@ func checkDisk(ctx context.Context, where docker.Config, limit float64) (string,
 	return fmt.Sprintf("%.0f %% in use on %s, as %s shows it; the limit is %.0f %%", use.Share*100, use.Host, use.Folder, limit*100), nil
 }
 
-func checkContainers(ctx context.Context, c config) (string, error) {
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir})
+func checkContainers(ctx context.Context, c config, at engineAt) (string, error) {
+	engine, err := docker.New(ctx, at.reach(c))
 	if err != nil {
 		return "", err
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // checkErrors asks every source of errors per minute once. What it can't count, the bot does without.
-func checkErrors(ctx context.Context, c config) (string, error) {
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir})
+func checkErrors(ctx context.Context, c config, at engineAt) (string, error) {
+	engine, err := docker.New(ctx, at.reach(c))
 	if err != nil {
 		return "", err
 	}

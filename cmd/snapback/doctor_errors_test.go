@@ -26,7 +26,7 @@ func TestDoctorSaysWhoseErrorsCannotBeCounted(t *testing.T) {
 	s.Run(s.Name("well"), image)
 	s.Run(s.Name("asked"), "--label", "snapback.errors.query=rate(errors[1m])", image)
 	c := config{Only: s.Only(), PrometheusURL: server.URL}
-	if said, err := checkErrors(t.Context(), c); err != nil || said != "from 1 logs and 1 queries of Prometheus" {
+	if said, err := checkErrors(t.Context(), c, engineAt{}); err != nil || said != "from 1 logs and 1 queries of Prometheus" {
 		t.Errorf("where all is well it says %q: %v", said, err)
 	}
 	s.Run(s.Name("deaf"), "--log-driver", "none", image)
@@ -34,7 +34,7 @@ func TestDoctorSaysWhoseErrorsCannotBeCounted(t *testing.T) {
 	s.Run(s.Name("local"), "--log-driver", "local", image)
 	s.Run(s.Name("late"), "--label", "snapback.errors.query=rate(errors[5m])", image)
 	s.Run(s.Name("wrong"), "--label", "snapback.errors.query=broken", image)
-	_, err := checkErrors(t.Context(), c)
+	_, err := checkErrors(t.Context(), c, engineAt{})
 	if err == nil {
 		t.Fatal("it says nothing of what is wrong")
 	}
@@ -49,7 +49,7 @@ func TestDoctorSaysWhoseErrorsCannotBeCounted(t *testing.T) {
 		t.Errorf("it finds fault with what is well:\n%v", err)
 	}
 	c.PrometheusURL = ""
-	if _, err := checkErrors(t.Context(), c); err == nil || !strings.Contains(err.Error(), s.Name("asked")+": its label snapback.errors.query needs SNAPBACK_PROMETHEUS_URL") {
+	if _, err := checkErrors(t.Context(), c, engineAt{}); err == nil || !strings.Contains(err.Error(), s.Name("asked")+": its label snapback.errors.query needs SNAPBACK_PROMETHEUS_URL") {
 		t.Errorf("without a server: %v", err)
 	}
 }

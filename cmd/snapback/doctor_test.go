@@ -3,15 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
@@ -27,13 +32,13 @@ func TestDoctorTellsOfTheEnginesDisk(t *testing.T) {
 		want  string
 		ill   bool
 	}{
-		"room":            {docker.Config{}, 1.01, "ok  ", false},
-		"full":            {docker.Config{}, 0.0001, "FAIL", true},
-		"on another host": {docker.Config{Host: "tcp://" + remote.Listener.Addr().String()}, 0.9, "warn", false},
+		"room":            {docker.Config{}, 1.01, "✓", false},
+		"full":            {docker.Config{}, 0.0001, "✗", true},
+		"on another host": {docker.Config{Host: "tcp://" + remote.Listener.Addr().String()}, 0.9, "!", false},
 	} {
 		var out bytes.Buffer
-		err := examine(t.Context(), &out, []check{{"engine's disk", func(ctx context.Context) (string, error) { return checkDisk(ctx, test.where, test.limit) }}})
-		if (err != nil) != test.ill || !strings.HasPrefix(out.String(), test.want+"  engine's disk") {
+		err := examine(t.Context(), &out, []check{{name: "engine's disk", ask: func(ctx context.Context) (string, error) { return checkDisk(ctx, test.where, test.limit) }}})
+		if (err != nil) != test.ill || !strings.HasPrefix(out.String(), test.want+" engine's disk") {
 			t.Errorf("%s: %v, %s", name, err, out.String())
 		}
 	}
@@ -48,11 +53,13 @@ func TestDoctorTellsOfContainersThatCountAsOne(t *testing.T) {
 			s.Image("shop", `CMD ["/app", "serve", "-addr="]`))
 	}
 	var out bytes.Buffer
-	err := examine(t.Context(), &out, []check{{"enabled containers", func(ctx context.Context) (string, error) { return checkContainers(ctx, config{Only: s.Only()}) }}})
+	err := examine(t.Context(), &out, []check{{name: "enabled containers", ask: func(ctx context.Context) (string, error) {
+		return checkContainers(ctx, config{Only: s.Only()}, engineAt{})
+	}}})
 	if err != nil {
 		t.Fatal(err, out.String())
 	}
-	for _, want := range []string{"warn", s.Name("shop-api-1"), s.Name("office-api-1"), "so they count as one", "give each an identity of its own"} {
+	for _, want := range []string{"!", s.Name("shop-api-1"), s.Name("office-api-1"), "so they count as one", "give each an identity of its own"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q: %s", want, out.String())
 		}
@@ -66,25 +73,39 @@ func TestDoctorTriesTheWebhooksSecret(t *testing.T) {
 	pd := pagerduty.New(pagerduty.Config{Token: "pd-token", From: "bot@example.com", APIURL: n.pd.URL()})
 	ask := func(c config) string {
 		var out bytes.Buffer
-		err := examine(t.Context(), &out, []check{{"PagerDuty webhook", func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }}})
-		if ill := strings.HasPrefix(out.String(), "FAIL"); ill != (err != nil) {
+		err := examine(t.Context(), &out, []check{{name: "PagerDuty webhook", ask: func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }}})
+		if ill := strings.HasPrefix(out.String(), "✗"); ill != (err != nil) {
 			t.Errorf("%v: %s", err, out.String())
 		}
 		return out.String()
 	}
-	if got := ask(c); !strings.HasPrefix(got, "ok") || !strings.Contains(got, "a test call came through") {
+	if got := ask(c); !strings.HasPrefix(got, "✓") || !strings.Contains(got, "a test call came through") {
 		t.Errorf("with the right secret: %s", got)
 	}
 	n.hook.Rotate("another secret")
-	if got := ask(c); !strings.HasPrefix(got, "FAIL") || !strings.Contains(got, "PAGERDUTY_WEBHOOK_SECRETS is not this subscription's secret") {
+	if got := ask(c); !strings.HasPrefix(got, "✗") || !strings.Contains(got, "does not know the secret of subscription "+n.hook.ID()) {
 		t.Errorf("with another secret: %s", got)
 	}
+	second := n.pd.Subscribe(n.bot.url+webhookPath, hookSecret)
+	if got := ask(c); !strings.HasPrefix(got, "!") || !strings.Contains(got, "along another subscription, but this bot does not know the secret of subscription "+n.hook.ID()) {
+		t.Errorf("with a second subscription, whose secret is right: %s", got)
+	}
+	n.hook.Enable()
+	n.hook.Rotate(hookSecret)
+	if got := ask(c); !strings.HasPrefix(got, "✓") || !strings.Contains(got, n.hook.ID()+", "+second.ID()) {
+		t.Errorf("with two that are right: %s", got)
+	}
+	second.Rotate("another secret")
+	n.hook.SwitchOff()
+	if got := ask(c); !strings.HasPrefix(got, "✗") || !strings.Contains(got, "is switched off") || !strings.Contains(got, "does not know the secret of subscription "+second.ID()) {
+		t.Errorf("with one that is switched off, and one with another secret: %s", got)
+	}
 	c.MetricsListen = "127.0.0.1:1"
-	if got := ask(c); !strings.HasPrefix(got, "warn") || !strings.Contains(got, "the secret was not tried") {
+	if got := ask(c); !strings.HasPrefix(got, "!") || !strings.Contains(got, "the secret was not tried") {
 		t.Errorf("where no bot runs: %s", got)
 	}
 	c.PublicURL = "https://elsewhere.example.com"
-	if got := ask(c); !strings.HasPrefix(got, "FAIL") || !strings.Contains(got, "no webhook subscription calls") {
+	if got := ask(c); !strings.HasPrefix(got, "✗") || !strings.Contains(got, "no webhook subscription in PagerDuty calls") {
 		t.Errorf("without a subscription: %s", got)
 	}
 }
@@ -97,11 +118,11 @@ func TestDoctorTellsOfLabels(t *testing.T) {
 		s.Docker("create", "--name", s.Name(strings.TrimPrefix(label, "snapback.enable=")), "--label", s.Only(), "--label", label, "--label", "snapback.restor.allow=oncall", image, "/none")
 	}
 	var out bytes.Buffer
-	err := examine(t.Context(), &out, []check{{"enabled containers", func(ctx context.Context) (string, error) {
-		return checkContainers(ctx, config{Only: s.Only()})
+	err := examine(t.Context(), &out, []check{{name: "enabled containers", ask: func(ctx context.Context) (string, error) {
+		return checkContainers(ctx, config{Only: s.Only()}, engineAt{})
 	}}})
 	for _, want := range []string{
-		"FAIL", s.Name("yes") + `: label snapback.enable="yes": want true or false`,
+		"✗", s.Name("yes") + `: label snapback.enable="yes": want true or false`,
 		s.Name("true") + `: label snapback.restor.allow="oncall" is unknown; did you mean snapback.restore.allow? Until then nobody may restore`,
 	} {
 		if err == nil || !strings.Contains(out.String(), want) {
@@ -120,18 +141,47 @@ func TestDoctorSaysWhatSlackDoesNotLetTheBotDo(t *testing.T) {
 		scopes []string
 		want   string
 	}{
-		"all":              {append(all, "files:write"), "ok  "},
-		"no uploads":       {all, "warn  Slack                  slack scope files:write is missing: the thread has no picture of the errors"},
-		"nothing to post":  {[]string{"files:write"}, "FAIL"},
-		"it does not tell": {nil, "ok  "},
+		"all":              {append(all, "files:write"), "✓"},
+		"no uploads":       {all, "! Slack                  slack scope files:write is missing: the thread has no picture of the errors"},
+		"nothing to post":  {[]string{"files:write"}, "✗"},
+		"it does not tell": {nil, "✓"},
 	} {
 		s := slackfake.Start(t, slackfake.Config{BotToken: "xoxb-1", SigningSecret: "secret", Scopes: test.scopes})
 		s.AddChannel("C1", "alerts")
 		c := config{SlackBotToken: "xoxb-1", SlackSigningSecret: "secret", SlackAPIURL: s.APIURL(), SlackChannel: "C1"}
 		var out bytes.Buffer
-		_ = examine(t.Context(), &out, []check{{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
+		_ = examine(t.Context(), &out, []check{{name: "Slack", ask: func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
 		if !strings.HasPrefix(out.String(), test.want) {
 			t.Errorf("%s: %s", name, out.String())
 		}
+	}
+}
+
+func TestDoctorEndsInWhetherTheNightMayCome(t *testing.T) {
+	t.Parallel()
+	well := check{"Engine", "engine", "start it", func(context.Context) (string, error) { return "E1", nil }}
+	worry := check{"Engine", "disk", "tidy up", func(context.Context) (string, error) { return "", caution{errors.New("it is not seen")} }}
+	ill := check{"Slack", "token", "make one", func(context.Context) (string, error) { return "", errors.New("it is refused") }}
+	for want, list := range map[string][]check{
+		"Engine\n✓ engine                 E1\n! disk                   it is not seen\n                         → tidy up\nready for tonight, with a warning\n": {well, worry},
+		"Engine\n✓ engine                 E1\nready for tonight\n": {well},
+	} {
+		var out bytes.Buffer
+		if err := examine(t.Context(), &out, list); err != nil || out.String() != want {
+			t.Errorf("%v, %q, want %q", err, out.String(), want)
+		}
+	}
+	var out bytes.Buffer
+	err := examineForScripts(t.Context(), &out, []check{well, worry, ill})
+	if err == nil || err.Error() != "not ready for tonight: 1 of 3 failed, with a warning" {
+		t.Errorf("got %v", err)
+	}
+	var doc struct {
+		Ready  bool
+		Checks []checked
+	}
+	testkit.OK(t, json.Unmarshal(out.Bytes(), &doc))
+	if diff := cmp.Diff(checked{"Slack", "token", checkFailed, "it is refused", "make one"}, doc.Checks[2]); doc.Ready || len(doc.Checks) != 3 || diff != "" {
+		t.Errorf("%+v\n%s", doc, diff)
 	}
 }

@@ -16,42 +16,96 @@ import (
 	"github.com/snapback/snapback/incidents/pagerduty"
 )
 
-// checkSubscription finds the subscription that calls this bot, and has PagerDuty call: it disables a subscription after
-// three refusals in a row, so a wrong secret has to be found before the first alert.
+// errUnknownSecret says that the bot has refused PagerDuty's test call, as it would an alert.
+var errUnknownSecret = errors.New("the bot refused PagerDuty's test call")
+
+// checkSubscription has PagerDuty call along each subscription that calls this bot: it disables one after three refusals in a row, so a
+// wrong secret has to be found before the first alert.
 func checkSubscription(ctx context.Context, pd *pagerduty.Client, c config) (string, error) {
-	list, err := pd.Subscriptions(ctx)
+	s := pagerduty.Subscriber{Client: pd, URL: c.PublicURL + webhookPath}
+	list, err := callers(ctx, s)
+	if err == nil {
+		err = s.Verdict(list)
+	}
+	if err == nil {
+		err = tryWebhooks(ctx, s, list, c)
+	}
+	if err == nil {
+		err = forgiven(s, list)
+	}
 	if err != nil {
 		return "", err
 	}
-	want := c.PublicURL + "/webhooks/pagerduty"
-	i := slices.IndexFunc(list, func(s pagerduty.Subscription) bool { return s.URL == want })
-	if i < 0 {
-		return "", fmt.Errorf("no webhook subscription calls %s: add one in PagerDuty, under Integrations, Generic Webhooks (v3)", want)
-	}
-	s := list[i]
-	switch {
-	case s.Disabled:
-		return "", fmt.Errorf("subscription %s is disabled, since this bot refused its calls: check PAGERDUTY_WEBHOOK_SECRETS, then enable it in PagerDuty", s.ID)
-	case !s.Active:
-		return "", fmt.Errorf("subscription %s is switched off: switch it on in PagerDuty", s.ID)
-	case !slices.Contains(s.Events, incidents.KindPagerDutyTriggered):
-		return "", fmt.Errorf("subscription %s does not send %s: choose all incident events in PagerDuty", s.ID, incidents.KindPagerDutyTriggered)
-	}
-	if err := tryWebhook(ctx, pd, s.ID, c); err != nil {
-		return "", err
-	}
-	for _, kind := range []incidents.Kind{incidents.KindPagerDutyAcked, incidents.KindPagerDutyResolved, incidents.KindPagerDutyNoted} {
-		if !slices.Contains(s.Events, kind) {
-			return "", caution{fmt.Errorf("subscription %s does not send %s: what is done in PagerDuty won't show in Slack", s.ID, kind)}
+	return fmt.Sprintf("%s calls %s, and a test call came through", callerNames(list), s.URL), nil
+}
+
+// callers takes each subscription for one whose secret the bot knows: whether it does, its answer to a test call says. One that the
+// program has made and that is switched off is left out: it may be half made, with a secret that nobody has, which subscribe replaces.
+func callers(ctx context.Context, s pagerduty.Subscriber) (list []pagerduty.Standing, err error) {
+	all, err := s.Client.Subscriptions(ctx)
+	for _, one := range all {
+		if one.URL == s.URL && !one.HalfMade() {
+			list = append(list, pagerduty.Standing{Subscription: one, Kept: true, CameAt: time.Now()})
 		}
 	}
-	return fmt.Sprintf("subscription %s calls %s, and a test call came through", s.ID, want), nil
+	return list, err
+}
+
+func callerNames(list []pagerduty.Standing) string {
+	var ids []string
+	for _, one := range list {
+		ids = append(ids, one.ID)
+	}
+	if len(ids) == 1 {
+		return "subscription " + ids[0]
+	}
+	return "each of the subscriptions " + strings.Join(ids, ", ")
+}
+
+// tryWebhooks notes in list whose secret the bot does not know.
+func tryWebhooks(ctx context.Context, s pagerduty.Subscriber, list []pagerduty.Standing, c config) error {
+	for i := range list {
+		if s.Trouble(list[i]) != "" {
+			continue
+		}
+		err := tryWebhook(ctx, s.Client, list[i].ID, c)
+		if errors.Is(err, errUnknownSecret) {
+			list[i].Kept = false
+		} else if err != nil {
+			return err
+		}
+	}
+	return s.Verdict(list)
+}
+
+// forgiven is what is wrong with some, and what another subscription makes up for; and what does not come along those that are well.
+func forgiven(s pagerduty.Subscriber, list []pagerduty.Standing) error {
+	for _, one := range list {
+		if why := s.Trouble(one); why != "" {
+			return caution{fmt.Errorf("alerts come along another subscription, but %s", why)}
+		}
+	}
+	for _, one := range list {
+		for _, kind := range []incidents.Kind{incidents.KindPagerDutyAcked, incidents.KindPagerDutyResolved, incidents.KindPagerDutyNoted} {
+			if !sent(list, one.Scope(), kind) {
+				return caution{fmt.Errorf("subscription %s does not send %s: what is done in PagerDuty won't show in Slack", one.ID, kind)}
+			}
+		}
+	}
+	return nil
+}
+
+// sent says whether one of the subscriptions sends such events of all that is in scope.
+func sent(list []pagerduty.Standing, scope pagerduty.Scope, kind incidents.Kind) bool {
+	return slices.ContainsFunc(list, func(one pagerduty.Standing) bool {
+		return slices.Contains(one.Events, kind) && (one.Scope() == scope || one.Scope() == pagerduty.Scope{})
+	})
 }
 
 const testCallPatience = 12 * time.Second
 
-// tryWebhook has PagerDuty send its test event, and sees in the running bot's metrics what became of it. Another webhook that
-// comes at that moment proves the same.
+// tryWebhook has PagerDuty send its test event, and sees in the running bot's metrics what became of it. It returns errUnknownSecret when
+// that was refused. Test calls are counted apart: what else comes at that moment is not taken for it.
 func tryWebhook(ctx context.Context, pd *pagerduty.Client, subscription string, c config) error {
 	before, err := webhookCounts(ctx, c.MetricsListen)
 	if err != nil {
@@ -70,18 +124,24 @@ func tryWebhook(ctx context.Context, pd *pagerduty.Client, subscription string, 
 		case err == nil && now.stored > before.stored:
 			return nil
 		case err == nil && now.refused > before.refused:
-			return errors.New("the bot refused PagerDuty's test call, as it would an alert: PAGERDUTY_WEBHOOK_SECRETS is not this subscription's secret (the bot's log says more)")
+			return errUnknownSecret
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			if !before.counted {
+				return caution{errors.New("the secret was not tried: the bot that runs is of another release, and counts no test calls. Restart it, and look again")}
+			}
 			return fmt.Errorf("PagerDuty was asked for a test call, and none has come within %s: can it reach %s?", testCallPatience, c.PublicURL)
 		}
 	}
 }
 
-// webhookCount is how many webhooks the running bot has taken and refused.
-type webhookCount struct{ stored, refused float64 }
+// webhookCount is how many of PagerDuty's test calls the running bot has taken and refused.
+type webhookCount struct {
+	stored, refused float64
+	counted         bool // it counts them at all
+}
 
 func webhookCounts(ctx context.Context, listen string) (n webhookCount, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(listen)+"/metrics", nil)
@@ -100,11 +160,11 @@ func webhookCounts(ctx context.Context, listen string) (n webhookCount, err erro
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		count, _ := strconv.ParseFloat(value, 64) // comments have none, and are not of these names
-		switch {
-		case name == "snapback_webhooks_stored_total":
-			n.stored += count
-		case strings.HasPrefix(name, "snapback_webhooks_refused_total{"):
-			n.refused += count
+		switch name {
+		case `snapback_webhook_tests_total{outcome="stored"}`:
+			n.stored, n.counted = count, true
+		case `snapback_webhook_tests_total{outcome="refused"}`:
+			n.refused = count
 		}
 	}
 	return n, lines.Err()

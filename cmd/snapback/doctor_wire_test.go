@@ -25,13 +25,13 @@ func TestDoctorTriesTheTerminalsWebSocket(t *testing.T) {
 	}))
 	t.Cleanup(nginx.Close)
 	for at, want := range map[string][2]string{
-		n.bot.url:            {"ok", "comes through " + n.bot.url},
-		nginx.URL:            {"FAIL", `proxy_set_header Connection "upgrade";`},
-		"http://127.0.0.1:1": {"warn", "can't be reached from here"},
+		n.bot.url:            {"✓", "comes through " + n.bot.url},
+		nginx.URL:            {"✗", `proxy_set_header Connection "upgrade";`},
+		"http://127.0.0.1:1": {"!", "can't be reached from here"},
 	} {
 		var out bytes.Buffer
-		err := examine(t.Context(), &out, []check{{"terminal's WebSocket", func(ctx context.Context) (string, error) { return checkWire(ctx, at) }}})
-		if got := out.String(); !strings.HasPrefix(got, want[0]) || !strings.Contains(got, want[1]) || (err != nil) != (want[0] == "FAIL") {
+		err := examine(t.Context(), &out, []check{{name: "terminal's WebSocket", ask: func(ctx context.Context) (string, error) { return checkWire(ctx, at) }}})
+		if got := out.String(); !strings.HasPrefix(got, want[0]) || !strings.Contains(got, want[1]) || (err != nil) != (want[0] == "✗") {
 			t.Errorf("%s: %v: %s", at, err, got)
 		}
 	}

@@ -9,14 +9,27 @@ import (
 
 // errorSources are where errors per minute come from. It is bot.Sources.
 type errorSources struct {
-	logs    *logtail.Follower
-	queried *prometheus.Source // nil where no server is named
+	logs    []*logtail.Follower // one for each engine
+	queried *prometheus.Source  // nil where no server is named
 }
 
 // Uncounted says why a container's errors can't be counted; "": nothing keeps anybody from it.
 func (s errorSources) Uncounted(key string) string {
-	state, _ := s.logs.State(key)
-	return cmp.Or(state.Problem, s.queried.Problem(key))
+	problem := ""
+	for _, logs := range s.logs {
+		state, _ := logs.State(key)
+		problem = cmp.Or(problem, state.Problem)
+	}
+	return cmp.Or(problem, s.queried.Problem(key))
+}
+
+// Reading sums up how logs are read.
+func (s errorSources) Reading() logtail.Reading {
+	sum := s.logs[0].Reading()
+	for _, logs := range s.logs[1:] {
+		sum = sum.And(logs.Reading())
+	}
+	return sum
 }
 
 // prometheusSource is nil where no server is named.

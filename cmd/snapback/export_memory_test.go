@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/incidents"
@@ -19,7 +20,7 @@ import (
 	"github.com/snapback/snapback/store"
 )
 
-// TestFiveExportsAtOnceTakeLittleMemory downloads a recording of 46 MB, which does not compress, five times at once.
+// TestFiveExportsAtOnceTakeLittleMemory downloads a recording of 46 MB, which does not compress, five times at once, for two tokens: each has a share.
 func TestFiveExportsAtOnceTakeLittleMemory(t *testing.T) {
 	v := newEvidence(t)
 	records(t, v.Recorded.(*store.TerminalStore), "ONE", 1)
@@ -29,15 +30,18 @@ func TestFiveExportsAtOnceTakeLittleMemory(t *testing.T) {
 		testkit.OK(t, v.Recorded.(*store.TerminalStore).AppendRecording(t.Context(), "ONE", seq, chunk))
 	}
 	const token = "a-token-that-is-long-enough"
-	web := api.New(api.Config{BootstrapToken: token, Downloads: download.NewDesk(t.TempDir())}, api.Deps{Incidents: v.db, Exporter: v.Evidence})
+	other, second, err := access.NewToken("other", []access.Scope{access.Admin})
+	testkit.OK(t, errors.Join(err, v.db.CreateToken(t.Context(), other)))
+	web := api.New(api.Config{BootstrapToken: token, Downloads: download.NewDesk(t.TempDir())}, api.Deps{Incidents: v.db, Exporter: v.Evidence, Tokens: v.db})
 	srv := httptest.NewServer(web.Handler())
 	defer srv.Close()
-	c, err := client.New(srv.URL, token)
-	testkit.OK(t, err)
+	one, err := client.New(srv.URL, token)
+	two, err2 := client.New(srv.URL, second)
+	testkit.OK(t, errors.Join(err, err2))
 
 	base, peak := heapDuring(func() {
 		var all sync.WaitGroup
-		for range 5 {
+		for _, c := range []*client.Client{one, one, one, two, two} {
 			all.Go(func() {
 				if err := c.Export(t.Context(), "PNIGHT1", "zip", io.Discard); err != nil {
 					t.Error(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snapback/snapback/internal/pagerdutyfake"
 	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // Guarantee 1: a container without the label is never offered or changed.
@@ -110,7 +111,7 @@ func TestWebhookIsNotTakenWhileTheDatabaseIsAway(t *testing.T) {
 	end(server)
 
 	n.service.Trigger("High error rate")
-	waitFor(t, "a webhook answered 503", func() bool {
+	testkit.Eventually(t, "a webhook answered 503", func() bool {
 		for _, d := range n.pd.Deliveries() {
 			for _, a := range d.Attempts {
 				if a.Status == http.StatusServiceUnavailable {
@@ -136,7 +137,7 @@ func TestSlackOutageDelaysPostsAndLosesNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.pd.ExpectDelivered(t)
-	waitFor(t, "a post that fails", func() bool { return n.failedJobs() > 0 })
+	testkit.Eventually(t, "a post that fails", func() bool { return n.failedJobs() > 0 })
 	n.slack.Outage(false)
 	alert := n.channel.ExpectMessage(t, "High error rate", "Maria")
 	alert.ExpectReply(t, "Maria")
@@ -238,19 +239,6 @@ func TestSecretOfACommandThatDoesNotStartIsNowhereToBeSeen(t *testing.T) {
 	} {
 		if strings.Contains(text, secret) || strings.Contains(text, known) {
 			t.Errorf("it is in %s", where)
-		}
-	}
-}
-
-func waitFor(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	limit, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("not seen within a minute: %s", what)
 		}
 	}
 }

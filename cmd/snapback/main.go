@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snapback/snapback/api/client"
+	"github.com/snapback/snapback/incidents/pagerduty"
+	"github.com/snapback/snapback/internal/setup"
+	"github.com/snapback/snapback/snapshot"
 )
 
 // version is set by the build.
@@ -69,13 +73,18 @@ const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong call or setting, 3 refu
 func exitCode(err error) int {
 	var usage usageError
 	var answer *client.Error
+	var pd *pagerduty.Error
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, setup.ErrMissing):
 		return exitUsage
-	case errors.Is(err, errRefused):
+	case errors.Is(err, errRefused), errors.Is(err, errUnfit), errors.Is(err, errNotRemoved), errors.Is(err, pagerduty.ErrNotOurs):
 		return exitRefused
+	case errors.Is(err, pagerduty.ErrNoSubscription), errors.Is(err, snapshot.ErrUnknownContainer):
+		return exitUnknown
+	case errors.As(err, &pd) && pd.Reason == pagerduty.ReasonUnauthorized: // PAGERDUTY_API_TOKEN
+		return exitUsage
 	case errors.As(err, &answer) && answer.Code == "not_snapback":
 		return exitFailed
 	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
@@ -122,23 +131,24 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newSnapshotCmd(e), newUndoCmd(e), newHoldCmd(e), newIncidentsCmd(e),
+		newInitCmd(e), newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newDeploysCmd(e), newSnapshotCmd(e), newUndoCmd(e), newHoldCmd(e), newIncidentsCmd(e),
 		newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
-		newConfigCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newVersionCmd(e),
+		newConfigCmd(e), newPagerDutyCmd(e), newTestAlertCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newHealthCmd(e), newUninstallCmd(e), newVersionCmd(e),
 	)
 	for _, extra := range extraCommands {
 		root.AddCommand(extra(e))
 	}
+	completeArguments(root, e)
 	return root
 }
 
 // extraCommands are those that only some builds have.
 var extraCommands []func(env) *cobra.Command
 
-// usageArgs makes a wrong number of arguments a usage error.
+// usageArgs makes usage errors of a wrong number of arguments, and of flags that exclude each other.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
+		if err := cmp.Or(check(cmd, args), cmd.ValidateFlagGroups()); err != nil {
 			return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 		}
 		return nil

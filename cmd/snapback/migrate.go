@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -10,9 +12,11 @@ import (
 )
 
 func newMigrateCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	cmd := &cobra.Command{
 		Use: "migrate", Short: "Bring the database's schema up to this release", Args: usageArgs(cobra.NoArgs),
-		Long: "Bring the schema of the database at DATABASE_URL up to this release, and do nothing else. serve does the same when it starts.",
+		Long: "Bring the schema of the database at DATABASE_URL up to this release, and do nothing else. serve does the same when it starts.\n" +
+			"--dry-run says what would be applied, and whether this program may use the database at all. Keep a dump before an upgrade: the release before works on the new schema, an earlier one does not.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r := e.reader()
 			url := r.get("DATABASE_URL")
@@ -22,6 +26,9 @@ func newMigrateCmd(e env) *cobra.Command {
 			if url == "" {
 				return usageError{errors.New("DATABASE_URL: is missing: which database? (a private one is migrated when serve starts it)")}
 			}
+			if dry {
+				return printPending(cmd.Context(), e.stdout, url)
+			}
 			applied, err := store.Migrate(cmd.Context(), url)
 			if err != nil {
 				return databaseError(err)
@@ -30,4 +37,20 @@ func newMigrateCmd(e env) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and change nothing")
+	return cmd
+}
+
+func printPending(ctx context.Context, out io.Writer, url string) error {
+	files, err := store.Pending(ctx, url)
+	if err != nil {
+		return databaseError(err)
+	}
+	for _, file := range files {
+		fmt.Fprintf(out, "would apply %s\n", file)
+	}
+	if len(files) == 0 {
+		fmt.Fprintln(out, "the schema is up to date: nothing would be done")
+	}
+	return nil
 }

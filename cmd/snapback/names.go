@@ -10,13 +10,6 @@ import (
 	"github.com/snapback/snapback/internal/nearest"
 )
 
-// namesToCome are reserved: this version does nothing with them.
-func namesToCome() []string {
-	return []string{
-		"SNAPBACK_ENGINES",
-	}
-}
-
 // linked are names that Kubernetes and Docker's links make for a service that is called snapback.
 var linked = regexp.MustCompile(`^SNAPBACK(_SERVICE)?_(HOST|PORT|NAME|ENV)(_[A-Z0-9_]+)?$`)
 
@@ -31,9 +24,7 @@ func nameFaults(environment []string) (faults []error, typo bool) {
 			slices.Contains(known, setting) || linked.MatchString(name) {
 			continue
 		}
-		switch meant := nearest.Name(setting, slices.Concat(known, namesToCome())); {
-		case slices.Contains(namesToCome(), setting):
-			faults = append(faults, fmt.Errorf("%s is not used yet by this version", name))
+		switch meant := nearest.Name(setting, known); {
 		case meant != "":
 			typo = true
 			faults = append(faults, fmt.Errorf("%s is unknown, and not used; did you mean %s?", name, meant))

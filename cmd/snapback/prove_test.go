@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,13 +23,14 @@ type evidence struct {
 	t    testing.TB
 	file string
 	keys *keyring.Ring
+	past map[string]time.Time // when entries are to have been written: by the recording that they name, or by their kind
 }
 
 func newEvidence(t testing.TB) *evidence {
 	t.Helper()
 	keys := testkit.Ring(t)
 	db := storetest.Open(t, storetest.URL(t), keys)
-	v := &evidence{incidents.Evidence{Timelines: db, Recorded: store.NewTerminalStore(db.Pool(), keys), Keys: keys}, db, t, filepath.Join(t.TempDir(), "anchors"), keys}
+	v := &evidence{incidents.Evidence{Timelines: db, Recorded: store.NewTerminalStore(db.Pool(), keys), Keys: keys}, db, t, filepath.Join(t.TempDir(), "anchors"), keys, map[string]time.Time{}}
 	v.reopen()
 	now := time.Now()
 	in := incidents.Incident{PagerDutyID: "PNIGHT1", Title: "Checkout is down", Status: incidents.Triggered, OpenedAt: now}
@@ -55,6 +57,17 @@ func (v *evidence) say(incident int64, lines ...string) {
 	}
 }
 
+// receive is a webhook that comes now.
+func (v *evidence) receive(in incidents.Incident, kind incidents.Kind) {
+	v.t.Helper()
+	now := time.Now()
+	fresh, err := v.db.ReceiveEvent(v.t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: rand.Text(), Body: []byte("{}")}, in, now, incidents.Entry{Kind: kind, OccurredAt: now})
+	testkit.OK(v.t, err)
+	if !fresh {
+		v.t.Fatal("it is known already")
+	}
+}
+
 func (v *evidence) note() {
 	v.t.Helper()
 	testkit.OK(v.t, v.Anchors.Note(v.t.Context(), v.db, time.Now()))
@@ -63,31 +76,47 @@ func (v *evidence) note() {
 // attack is done by somebody who may do anything in the database.
 func (v *evidence) attack(sql string, args ...any) {
 	v.t.Helper()
+	v.disarm()
+	_, err := v.db.Pool().Exec(v.t.Context(), sql, args...)
+	testkit.OK(v.t, err)
+}
+
+func (v *evidence) disarm() {
+	v.t.Helper()
 	for _, s := range []string{`ALTER TABLE timeline DISABLE TRIGGER USER`, `ALTER TABLE recording_chunks DISABLE TRIGGER USER`} {
 		_, err := v.db.Pool().Exec(v.t.Context(), s)
 		testkit.OK(v.t, err)
 	}
-	_, err := v.db.Pool().Exec(v.t.Context(), sql, args...)
-	testkit.OK(v.t, err)
 }
 
 // forge computes an incident's timeline anew, with another summary of its second entry, as somebody without the keys can.
 func (v *evidence) forge(keys incidents.Signer) {
 	v.t.Helper()
-	entries, err := v.db.Entries(v.t.Context(), 1, 0)
-	testkit.OK(v.t, err)
-	var prev []byte
-	for i, e := range entries {
-		if i == 1 {
+	v.disarm()
+	v.rewrite(1, keys, func(e *incidents.Entry) {
+		if e.Seq == 2 {
 			e.Summary = "nothing happened"
 		}
+	})
+}
+
+// rewrite computes a timeline anew.
+func (v *evidence) rewrite(incident int64, keys incidents.Signer, change func(*incidents.Entry)) {
+	v.t.Helper()
+	entries, err := v.db.Entries(v.t.Context(), incident, 0)
+	testkit.OK(v.t, err)
+	var prev []byte
+	for _, e := range entries {
+		change(&e)
 		testkit.OK(v.t, e.Seal(prev))
 		prev = e.Hash
 		if keys != nil && e.Signed() {
 			e.Sign(keys, e.Signature.State)
 		}
-		v.attack(`UPDATE timeline SET summary = $2, prev_hash = $3, hash = $4, key_id = nullif($5, ''), mac = $6 WHERE id = $1`,
-			e.ID, e.Summary, e.PrevHash, e.Hash, e.Signature.KeyID, e.Signature.MAC)
+		_, err := v.db.Pool().Exec(v.t.Context(), `UPDATE timeline SET summary = $2, prev_hash = $3, hash = $4, key_id = nullif($5, ''), mac = $6,
+			recorded_at = $7, occurred_at = $8 WHERE id = $1`,
+			e.ID, e.Summary, e.PrevHash, e.Hash, e.Signature.KeyID, e.Signature.MAC, e.RecordedAt, e.OccurredAt)
+		testkit.OK(v.t, err)
 	}
 }
 
@@ -167,6 +196,94 @@ func TestAnIncidentsOwnColumnsAreCovered(t *testing.T) {
 		v := newEvidence(t)
 		v.attack(`UPDATE incidents SET ` + change)
 		v.wants(1, "own columns (status, times, names) are not as entry 3 has left them")
+	}
+}
+
+// TestWhatTheBotWritesNextDoesNotCoverAChangedRow: it signs the row as it finds it.
+func TestWhatTheBotWritesNextDoesNotCoverAChangedRow(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]func(*evidence){
+		"a note": func(v *evidence) { v.say(1, "honest") },
+		"a webhook": func(v *evidence) {
+			v.receive(incidents.Incident{PagerDutyID: "PNIGHT1", Status: incidents.Acknowledged, AcknowledgedAt: time.Now(), AcknowledgedBy: "Maria"}, incidents.KindPagerDutyAcked)
+		},
+		"an end": func(v *evidence) { v.resolve(time.Now()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newEvidence(t)
+			next(v)
+			v.wants(1, "")
+			v = newEvidence(t)
+			v.attack(`UPDATE incidents SET opened_at = opened_at - interval '1 hour'`)
+			next(v)
+			v.say(1, "and more")
+			const finding = "own columns (status, times, names) were not as entry 3 had left them when entry 4 was written"
+			v.wants(1, finding)
+			entries, err := v.db.Entries(t.Context(), 1, 0)
+			testkit.OK(t, err)
+			if len(entries) != 6 || entries[3].Kind != incidents.KindRowChanged || !strings.Contains(entries[3].Summary, "as entry 3 has left them") {
+				t.Errorf("%d entries: %+v", len(entries), entries)
+			}
+		})
+	}
+}
+
+// TestASpoiledSignatureDoesNotCoverAChangedRow: whoever changes an incident's row may spoil the last entry's signature as well, wait until
+// the bot has written something, and put the signature back.
+func TestASpoiledSignatureDoesNotCoverAChangedRow(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]string{
+		"an unknown key": `UPDATE timeline SET key_id = 'x' WHERE incident_id = 1 AND seq = 3`,
+		"a wrong one":    `UPDATE timeline SET mac = '\x00' WHERE incident_id = 1 AND seq = 3`,
+		"none":           `UPDATE timeline SET key_id = NULL, mac = NULL, state = NULL WHERE incident_id = 1 AND seq = 3`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for change, finding := range map[string]string{
+				`SELECT 1`: "",
+				`UPDATE incidents SET opened_at = opened_at - interval '1 hour'`: "own columns (status, times, names) were not as entry 3 had left them when entry 4 was written",
+			} {
+				v := newEvidence(t)
+				v.attack(`CREATE TABLE kept AS SELECT key_id, mac, state FROM timeline WHERE incident_id = 1 AND seq = 3`)
+				v.attack(spoil)
+				v.attack(change)
+				v.say(1, "honest", "and more")
+				v.attack(`UPDATE timeline SET (key_id, mac, state) = (SELECT key_id, mac, state FROM kept) WHERE incident_id = 1 AND seq = 3`)
+				v.wants(1, finding)
+			}
+		})
+	}
+}
+
+// TestBotsThatGetANewKeyOneAfterTheOtherRaiseNoAlarm: for a while one of them signs with a key that the other one does not have.
+func TestBotsThatGetANewKeyOneAfterTheOtherRaiseNoAlarm(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t)
+	const was, is = "a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "b:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+	old, err := keyring.Parse(was)
+	testkit.OK(t, err)
+	both, err := keyring.Parse(is + "," + was)
+	testkit.OK(t, err)
+	first, second := storetest.Open(t, url, old), storetest.Open(t, url, both)
+	now := time.Now()
+	in := incidents.Incident{PagerDutyID: "PNIGHT1", Status: incidents.Triggered, OpenedAt: now}
+	_, err = first.ReceiveEvent(t.Context(), incidents.Delivery{Source: "pagerduty", NativeID: "1", Body: []byte("{}")}, in, now, incidents.Entry{Kind: "incident.triggered", OccurredAt: now})
+	testkit.OK(t, err)
+	for _, db := range []*store.DB{second, first, second} {
+		_, err := db.Record(t.Context(), incidents.Entry{IncidentID: 1, Kind: incidents.KindNote, Summary: "a note"})
+		testkit.OK(t, err)
+	}
+	v := &evidence{incidents.Evidence{Timelines: second, Recorded: store.NewTerminalStore(second.Pool(), both), Keys: both}, second, t, filepath.Join(t.TempDir(), "anchors"), both, nil}
+	v.reopen()
+	v.wants(1, "")
+	entries, err := second.Entries(t.Context(), 1, 0)
+	testkit.OK(t, err)
+	if len(entries) != 5 || entries[2].Kind != incidents.KindRowUnproved || !strings.Contains(string(entries[2].Details), `"key":"b"`) {
+		t.Errorf("%d entries: %+v", len(entries), entries)
+	}
+	if m, known := incidents.KindRowUnproved.Meaning(); !known || m.Mark != "" {
+		t.Errorf("people are told: %+v", m)
 	}
 }
 

@@ -25,16 +25,28 @@ func TestTheCommandLineDoesWhatSlackDoes(t *testing.T) {
 			t.Fatalf("snapback %v: %v, and no %q in\n%s", args, err, want, out)
 		}
 	}
+	expect("no deploy was seen", "deploys")
+	if out, err := snapback("__complete", "deploys", ""); err != nil || !strings.Contains(out, shop+"\t") {
+		t.Errorf("a shell is not offered %s: %v\n%s", shop, err, out)
+	}
+	if status, page := n.call("GET", "/docs", ""); status != 200 || !strings.Contains(page["text"].(string), "<code>/deploys</code>") {
+		t.Errorf("GET /docs: %d", status)
+	}
 	pool := func() string { return n.Docker("inspect", "--format", "{{.Config.Env}}", shop) }
 
 	expect("v1 of "+shop+" is kept", "snapshot", "create", shop, "--name", "v1", "--pre-deploy")
 	n.Docker("rm", "-f", shop)
 	n.Run(shop, n.labels("--env", "DB_POOL=2", n.Image("v2", `CMD ["/app"]`))...)
 	expect("pre-deploy", "snapshot", "list", shop)
+	n.pollUntil("the deploy is listed", func() bool {
+		out, err := snapback("deploys", shop, "--since", "1h")
+		return err == nil && strings.Contains(out, "DB_POOL: 20 → 2")
+	})
 	expect("is back on v1", "snapshot", "restore", shop, "v1", "--reason", "errors")
 	if !strings.Contains(pool(), "DB_POOL=20") {
 		t.Errorf("env is %s", pool())
 	}
+	expect("; rolled back to v1 at ", "deploys", shop)
 	status, undone := n.call("POST", "/restores/1/undo", "", "Idempotency-Key", "once")
 	again, replayed := n.call("POST", "/restores/1/undo", "", "Idempotency-Key", "once")
 	if status != 200 || again != 200 || undone["state"] != "verified" || undone["id"] != replayed["id"] || strings.Contains(pool(), "DB_POOL=20") {

@@ -23,36 +23,64 @@ func oldNight(t *testing.T, session, resolved time.Duration) *evidence {
 	if resolved > 0 {
 		v.resolve(time.Now().Add(-resolved))
 	}
+	v.date(1)
 	return v
 }
 
 func (v *evidence) terminals() *store.TerminalStore { return v.Recorded.(*store.TerminalStore) }
 
+// date makes it so that the entries of a timeline were written when what they tell of happened, as the bot would have signed them then:
+// the ends of sessions and incidents when v.past says, all others long before.
+func (v *evidence) date(incident int64) {
+	v.t.Helper()
+	triggers := func(state string) {
+		_, err := v.db.Pool().Exec(v.t.Context(), `ALTER TABLE timeline `+state+` TRIGGER USER`)
+		testkit.OK(v.t, err)
+	}
+	triggers("DISABLE")
+	defer triggers("ENABLE")
+	v.rewrite(incident, v.keys, func(e *incidents.Entry) {
+		at := time.Now().Add(-10 * keepForTests)
+		for what, then := range v.past {
+			if e.Kind == incidents.Kind(what) || e.Kind == incidents.KindTerminalEnded && strings.Contains(string(e.Details), fmt.Sprintf("%q", what)) {
+				at = then
+			}
+		}
+		e.OccurredAt, e.RecordedAt = at, at
+	})
+}
+
 // record is a session with a recording that ended so long ago, and whose end is on the timeline.
 func (v *evidence) record(id string, incident int64, ago time.Duration, chunks ...string) {
 	v.t.Helper()
-	at := time.Now().Add(-ago)
 	records(v.t, v.terminals(), id, incident, chunks...)
+	v.ended(id, incident, ago, v.terminals())
+}
+
+// ended ends that session, as a bot with those keys finds its recording.
+func (v *evidence) ended(id string, incident int64, ago time.Duration, terminals *store.TerminalStore) {
+	v.t.Helper()
+	at := time.Now().Add(-ago)
 	_, err := v.db.Record(v.t.Context(), incidents.Entry{IncidentID: incident, Kind: incidents.KindTerminalShell,
 		Summary: "A shell", Details: []byte(fmt.Sprintf(`{"recording":%q}`, id))})
 	testkit.OK(v.t, err)
-	_, err = v.terminals().End(v.t.Context(), id, "ended", at)
+	_, err = terminals.End(v.t.Context(), id, "ended", at)
 	testkit.OK(v.t, err)
-	sealed, err := v.terminals().SealRecordings(v.t.Context(), id, at)
+	sealed, err := terminals.SealRecordings(v.t.Context(), id, at)
 	testkit.OK(v.t, err)
 	details, err := incidents.Details(map[string]any{"session": id, "recordings": sealed})
 	testkit.OK(v.t, err)
 	_, err = v.db.Record(v.t.Context(), incidents.Entry{IncidentID: incident, Kind: incidents.KindTerminalEnded, Details: details})
 	testkit.OK(v.t, err)
-	testkit.OK(v.t, v.terminals().Audited(v.t.Context(), id))
+	testkit.OK(v.t, terminals.Audited(v.t.Context(), id))
+	v.past[id] = at
 }
 
-// resolve makes it so that the incident was resolved at that moment. The entry after it signs the row.
+// resolve makes it so that the incident was resolved at that moment. The entry signs the row.
 func (v *evidence) resolve(at time.Time) {
 	v.t.Helper()
-	_, err := v.db.Pool().Exec(v.t.Context(), `UPDATE incidents SET status = 'resolved', resolved_at = $1, status_at = $1 WHERE id = 1`, at)
-	testkit.OK(v.t, err)
-	v.say(1, "resolved")
+	v.receive(incidents.Incident{PagerDutyID: "PNIGHT1", Status: incidents.Resolved, ResolvedAt: at}, incidents.KindPagerDutyResolved)
+	v.past[string(incidents.KindPagerDutyResolved)] = at
 }
 
 // announce is a pass that deletes nothing yet, and remove one that does.
@@ -108,6 +136,7 @@ func TestARecordingOutsideOfIncidentsIsRemovedByItsSessionsEnd(t *testing.T) {
 	v := newEvidence(t)
 	v.record("LATE", 0, time.Hour, "late\n")
 	v.record("OLD", 0, 2*keepForTests, "old\n")
+	v.date(0)
 	if gone := v.remove(); gone != 1 || v.chunks() != 1 {
 		t.Errorf("%d are gone, %d pieces are left", gone, v.chunks())
 	}
@@ -176,9 +205,9 @@ func TestNothingElseRemovesARecording(t *testing.T) {
 func TestTheRemovalHidesNothing(t *testing.T) {
 	t.Parallel()
 	for attack, want := range map[string]string{
-		`DELETE FROM recording_chunks WHERE seq = 1`:                 "recording ONE had 3 pieces when its session ended, and 2 when it was removed after 90 days",
-		`UPDATE recording_chunks SET chunk = '\x00' WHERE seq = 1`:   "recording ONE was not what was recorded when it was removed",
-		`UPDATE recordings SET ended_at = now() - interval '1 year'`: "",
+		`DELETE FROM recording_chunks WHERE seq = 1`:                   "recording ONE had 3 pieces when its session ended, and 2 when it was removed after 90 days",
+		`UPDATE recording_chunks SET chunk = '\x016100' WHERE seq = 1`: "recording ONE was not what was recorded when it was removed",
+		`UPDATE recordings SET ended_at = now() - interval '1 year'`:   "",
 	} {
 		v := oldNight(t, 2*keepForTests, 2*keepForTests)
 		v.attack(attack)
@@ -227,6 +256,7 @@ func TestSeveralBotsRemoveARecordingOnce(t *testing.T) {
 	for _, id := range "0123456789abcdefghijklmnopqrstuvwxyz" {
 		v.record(string(id), 1, 2*keepForTests, "text\n")
 	}
+	v.date(1)
 	gone := make([]int, 4)
 	for range 40 {
 		var all sync.WaitGroup

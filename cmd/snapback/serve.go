@@ -28,12 +28,7 @@ import (
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/snapshot/capture"
-	"github.com/snapback/snapback/snapshot/capture/vault"
 	"github.com/snapback/snapback/snapshot/docker"
-	"github.com/snapback/snapback/snapshot/recovery"
-	"github.com/snapback/snapback/snapshot/restore"
-	"github.com/snapback/snapback/snapshot/watch"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
@@ -79,6 +74,15 @@ func (s stops) all(log *slog.Logger) {
 	}
 }
 
+// within stops everything in turn, for as long as ctx.
+func (s stops) within(ctx context.Context) error {
+	var errs []error
+	for i := len(s) - 1; i >= 0; i-- {
+		errs = append(errs, s[i](ctx))
+	}
+	return errors.Join(errs...)
+}
+
 func closing(do func()) func(context.Context) error {
 	return func(context.Context) error { do(); return nil }
 }
@@ -121,65 +125,30 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	stop.add(closing(db.Close))
 
-	// The engine, and what is done with it.
-	registry := watch.NewRegistry(watch.RegistryConfig{
-		Store: db, Me: watch.Presence{Bot: folder.bot, Run: rand.Text(), Scope: c.Only}, Logger: log,
-	})
-	engine, err := docker.New(ctx, docker.Config{Only: c.Only, DataDir: c.DataDir, Namer: registry, Record: db, Logger: log})
-	if err != nil {
-		return usageError{err} // which names the setting
-	}
-	stop.add(func(context.Context) error { return engine.Close() })
-	log.Info("container engine", "from", engine.From())
-	if err := within(ctx, startPatience, engine.Supported); errors.Is(err, docker.ErrUnsupported) {
-		return usageError{fmt.Errorf("DOCKER_HOST: %w", err)}
-	}
-	if err := within(ctx, startPatience, engine.Denied); errors.Is(err, snapshot.ErrEngineDenied) {
-		log.Error("the engine does not allow what snapshots and restores need", "err", err)
-	}
-	fleet := snapshot.Fleet{Engine: engine, LastSeen: db, Forget: c.Forget}
-	disk := &capture.Disk{Used: engine.DiskUsed, Takes: engine.CommitTakes, Limit: c.DiskLimit, Audit: db, Logger: log}
-	archives, err := vault.New(vault.Config{Dir: filepath.Join(c.DataDir, "volumes"), Keys: keys, Limit: c.DiskLimit})
-	if err != nil {
-		return usageError{fmt.Errorf("SNAPBACK_DATA_DIR: %w", err)}
-	}
-	volumes := capture.NewVolumes(capture.VolumesConfig{Engine: engine, Vault: archives, Used: db.VolumeSets, Logger: log})
-	if err := within(ctx, startPatience, volumes.Recover); err != nil {
-		log.Warn("looking for containers that were left paused", "err", err) // the watch tries again
-	}
+	// The engines, and what is done with them.
 	meaning := flat.Definition{Minute: c.ErrorsMinute}
-	spikes := snapshot.Spikes{Errors: flat.Gauge{Store: db, Definition: meaning}, Deploys: db}
-	duplicator := recovery.New(recovery.Config{Engine: engine, Store: db, Keys: keys, Ref: docker.Ref, Logger: log})
-	taker := capture.New(capture.Config{
-		Engine: engine, Ref: docker.Ref, Store: duplicator.Snapshots(), Lock: db, Audit: db, Logger: log, Zone: c.Zone, Limit: c.Commits, Room: disk.Room, Volumes: volumes,
-		Spiking: spikes.At, Observe: measured.Snapshot,
-	})
-	restorer := restore.New(restore.Config{
-		Engine: engine, Journal: db, Snapshots: db, Taker: taker, Volumes: volumes, Bot: folder.bot, Only: c.Only, Logger: log, Zone: c.Zone,
-		Keep: c.KeepBefore, Proves: c.BaselineAfter, Observe: measured.Restore,
-	})
-
-	holds := snapshot.Holds{Store: db, Images: engine, Zone: c.Zone}
-
-	leftovers := &restore.Leftovers{Engine: engine, Store: db, Logger: log}
-	watcher := watch.New(watch.Config{
-		Engine: engine, Store: db, Deploys: duplicator.Deploys(db), Taker: taker, Scope: c.Only, Logger: log, Zone: c.Zone,
-		BaselineAfter: c.BaselineAfter, MaxAge: c.MaxAge, Spiking: spikes.At, Observe: measured.Deploy,
-		Chores: []watch.Chore{
-			{Name: "removing containers from before", Do: leftovers.RemoveKept},
-			{Name: "removing what restores have left", Do: leftovers.RemoveStrays},
-			{Name: "removing surplus archives of volumes", Do: volumes.LookAfter},
-		},
-	})
+	all, err := newEngines(ctx, engineNeeds{
+		config: c, bot: folder.bot, run: rand.Text(), db: db, keys: keys, measured: measured, log: log,
+		spikes: snapshot.Spikes{Errors: flat.Gauge{Store: db, Definition: meaning}, Deploys: db},
+	}, &stop)
+	if err != nil {
+		return err
+	}
+	if left := unmoved(c.Engines, c.DataDir); len(left) > 0 {
+		log.Warn("no engine of the settings has these archives of volumes: "+moveArchives, "folders", left)
+	}
+	set := all.set(db)
+	fleet := snapshot.Fleet{Engines: all.reached(), LastSeen: db, Forget: c.Forget}
+	holds := snapshot.Holds{Store: db, Images: set.Images, Zone: c.Zone}
 
 	// Errors per minute, as sources count them.
 	errorRates := flat.NewRecorder(flat.RecorderConfig{Store: db, Logger: log, Steps: flat.Steps{Minute: c.ErrorsMinute}, Every: c.paced(3 * time.Second)})
-	queried, err := prometheusSource(c, prometheus.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log, Step: c.ErrorsMinute})
+	queried, err := prometheusSource(c, prometheus.Config{Engine: set, Recorder: errorRates, Counted: db, Logger: log, Step: c.ErrorsMinute})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PROMETHEUS_URL: %w", err)}
 	}
 	judge := flat.NewJudge(flat.JudgeConfig{Journal: db, Definition: meaning, Logger: log, Zone: c.Zone, Every: c.paced(5 * time.Second), Lag: queried.Lag})
-	logs := logtail.New(logtail.Config{Engine: engine, Recorder: errorRates, Counted: db, Logger: log,
+	logs := all.follow(logtail.Config{Recorder: errorRates, Counted: db, Logger: log,
 		Every: c.paced(2 * time.Second), Look: max(time.Second, c.paced(5*time.Second)), Step: c.ErrorsMinute, Elsewhere: queried.Takes})
 
 	// Who may: asked of PagerDuty, Slack, and the labels of what runs.
@@ -212,7 +181,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	// The terminal.
 	terminals := store.NewTerminalStore(db.Pool(), keys)
 	term, err := terminal.New(terminal.Config{
-		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: engine.Terminal(fleet.Resolve),
+		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: docker.NewTerminals(all.docker(), fleet.Resolve),
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db, Consoles: door},
 		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})
@@ -231,8 +200,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 
 	// The console.
 	bookmark, err := console.New(console.Config{
-		Door: door, Access: guard, Containers: fleet, Data: db, Restorer: restorer, Timeline: db, Terminals: term, Exporter: evidence, Downloads: downloads,
-		Engine: engine.Ready, Logger: log,
+		Door: door, Access: guard, Containers: fleet, Data: db, Restorer: set, Timeline: db, Terminals: term, Exporter: evidence, Recordings: evidence, Downloads: downloads,
+		Engine: set.Ready, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -241,16 +210,23 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	// What people see and tap in Slack, and what PagerDuty hears of it.
 	slackBot, err := bot.New(slack, bot.Deps{
 		Incidents: db, Timeline: db, Messages: db, Inbox: db, Access: guard, Directory: directory, Containers: fleet,
-		Snapshots: db, Deploys: db, Offers: restorer, Restorer: restorer, Restores: db, Terminal: term, Signin: door, Labels: engine,
-		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: snapshot.Examiner{Engine: engine, Watch: watcher}, Pictures: pictures,
+		Snapshots: db, Deploys: db, Offers: set, Restorer: set, Restores: db, Terminal: term, Signin: door, Labels: set,
+		Errors: flat.Gauge{Store: db, Definition: meaning}, Conditions: set, Pictures: pictures,
 		Sources: sources, Holds: holds,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SLACK_BOT_TOKEN: %w", err)}
 	}
 
+	// What PagerDuty sends, and whether it does.
+	intake := pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Kept: db, Ended: term.EndForIncident, Logger: log}
+	hearing := pagerduty.NewWatch(pagerduty.WatchConfig{
+		Subscriber: pagerduty.Subscriber{Client: pd, Secrets: db, URL: c.PublicURL + webhookPath, InSettings: len(c.PagerDutySecrets) > 0, Logger: log},
+		Looks:      db, Backfill: pagerduty.Backfill{Client: pd, Intake: intake, Open: db}, Logger: log,
+	})
+
 	// The API, with the others' handlers beside its own.
-	checks := []api.Check{{Name: "database", Ask: db.Ready}, {Name: "engine", Ask: engine.Ready}}
+	checks := append([]api.Check{{Name: "database", Ask: db.Ready}}, all.checks()...)
 	if c.SlackAppToken != "" {
 		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
 	}
@@ -259,15 +235,15 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		Mount:           map[string]http.Handler{"/slack/": slackBot.Handler(), "/t": term.Handler(), "/t/": term.Handler(), "/{$}": bookmark.Handler(), "/console/": bookmark.Handler()},
 		LimitThemselves: []string{"/t", "/t/", "/{$}", "/console/"},
 	}, api.Deps{
-		Containers: fleet, Snapshots: db, Taker: taker, Rebuilder: duplicator, Restorer: restorer, Restores: db, Holds: holds,
+		Containers: fleet, Snapshots: db, Deploys: db, Taker: set, Rebuilder: set, Restorer: set, Restores: db, Holds: holds,
 		Errors: db, Pictures: pictures, Incidents: db, Exporter: evidence, Prover: evidence, Access: guard, Terminals: term,
 		Tokens: db, Idempotency: db,
-		PagerDuty:    pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Ended: term.EndForIncident, Logger: log},
+		PagerDuty:    intake,
 		DatabaseAway: func(err error) bool { return errors.Is(err, store.ErrAway) },
 		Checks:       checks,
 	})
 
-	measured.Watch(metrics.Sources{Database: db, Ready: web.Ready, Disk: engine.DiskUsed, Limit: c.DiskLimit, Logs: logs.Reading, Queries: queried.Answers})
+	measured.Watch(metrics.Sources{Database: db, Ready: web.Ready, Disk: set.DiskUsed, Limit: c.DiskLimit, Logs: sources.Reading, Queries: queried.Answers, Hears: hearing.Hears})
 
 	// Everything is there: listen, and set to work.
 	ctx, fail := context.WithCancelCause(ctx)
@@ -280,20 +256,11 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)}
 	}
-	registry.Start(engine.Introduce)
-	stop.add(registry.Stop)
-	restorer.Start()
-	stop.add(restorer.Stop)
-	duplicator.Start()
-	stop.add(duplicator.Stop)
-	watcher.Start()
-	stop.add(watcher.Stop)
 	errorRates.Start()
 	stop.add(errorRates.Stop)
 	judge.Start()
 	stop.add(judge.Stop)
-	logs.Start()
-	stop.add(logs.Stop)
+	all.start(&stop)
 	if queried != nil {
 		queried.Start()
 		stop.add(queried.Stop)
@@ -317,6 +284,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		return err
 	}
 	stop.add(jobs.Stop)
+	hearing.Start()
+	stop.add(hearing.Stop)
 	stop.add(db.Housekeep())
 	stop.add(noted.Daily(db))
 

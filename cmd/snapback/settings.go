@@ -26,8 +26,9 @@ var allSettings = []setting{
 	{name: "SNAPBACK_SLACK_QUIET", usual: "false", what: "true: successes stay in threads"},
 	{name: "PAGERDUTY_API_TOKEN", usual: "required", what: "a REST API key, under Integrations, API Access Keys", secret: true},
 	{name: "PAGERDUTY_FROM", usual: "required", what: "e-mail address of a PagerDuty user: signs for what nobody else can be named for"},
-	{name: "PAGERDUTY_WEBHOOK_SECRETS", usual: "required", what: "of the webhook subscription; during a rotation both, comma-separated", secret: true},
+	{name: "PAGERDUTY_WEBHOOK_SECRETS", usual: "kept in the database, by snapback pagerduty subscribe", what: "of webhook subscriptions that were made by hand, comma-separated", secret: true},
 	{name: "PAGERDUTY_ROUTING_KEY", what: "integration key of the service that gets deploys as change events", secret: true},
+	{name: "SNAPBACK_ENGINES", usual: "the one of DOCKER_HOST", what: "name=where pairs, comma-separated, or a file: unix://, tcp://, ssh://user@host, or a Docker context"},
 	{name: "DATABASE_URL", usual: "a private server in the data folder", what: "postgres://user:password@host/database", secret: true},
 	{name: "SNAPBACK_DATA_DIR", usual: "/var/lib/snapback, or the user's state folder", what: "keys, archives of volumes, private database; one bot per folder"},
 	{name: "SNAPBACK_SECRET_KEYS", usual: "made in the data folder", what: "id:base64 pairs of 32 bytes, comma-separated; the first one encrypts", secret: true},
@@ -40,7 +41,7 @@ var allSettings = []setting{
 	{name: "SNAPBACK_LOG_LEVEL", usual: "info", what: "debug, info, warn or error"},
 	{name: "SNAPBACK_BASELINE_AFTER", usual: "1m", what: "how long a container must be well to be kept as the good state"},
 	{name: "SNAPBACK_KEEP_BEFORE", usual: "24h", what: "how long the container from before a restore is kept"},
-	{name: "SNAPBACK_KEEP_RECORDINGS", usual: "2160h", what: "how long recordings of shells are kept after the end of session and incident"},
+	{name: "SNAPBACK_KEEP_RECORDINGS", usual: "2160h", what: "how long recordings of shells are kept after session and incident, or never: they are not removed"},
 	{name: "SNAPBACK_FORGET", usual: "168h", what: "how long gone containers are shown"},
 	{name: "SNAPBACK_MAX_AGE", usual: "never", what: "snapshots that are older are removed"},
 	{name: "SNAPBACK_ONLY", what: "a label such as team=payments: only containers that have it are this bot's"},
@@ -76,9 +77,21 @@ func settingNamed(name string) (setting, bool) {
 	return allSettings[i], true
 }
 
+// setElsewhere says how a setting is set that init does not ask for; "" when name is none.
+func setElsewhere(name string) string {
+	s, ok := settingNamed(name)
+	switch {
+	case !ok:
+		return ""
+	case s.name == secretsSetting:
+		return ", since it makes PagerDuty's webhook subscription and keeps its secret by itself; of one that you have made, set it in the environment, or in the file that init writes. What it asks for"
+	}
+	return "; set it in the environment, or in the file that init writes. What it asks for"
+}
+
 // meant is the setting that a name which is none may stand for, as a question; "" when none is near.
 func meant(name string) string {
-	if near := nearest.Name(strings.TrimSuffix(name, "_FILE"), slices.Concat(settingNames(), namesToCome())); near != "" {
+	if near := nearest.Name(strings.TrimSuffix(name, "_FILE"), settingNames()); near != "" {
 		return "; did you mean " + near + "?"
 	}
 	return ""

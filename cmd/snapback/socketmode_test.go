@@ -21,7 +21,7 @@ func TestAWrongAppTokenIsFoundByDoctorAndServeAndIsNotReady(t *testing.T) {
 		c, err := readConfig(&reader{getenv: func(k string) string { return n.env[k] }})
 		testkit.OK(t, err)
 		var out bytes.Buffer
-		err = examine(t.Context(), &out, []check{{"Slack", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
+		err = examine(t.Context(), &out, []check{{name: "Slack", ask: func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
 		if (err == nil) != ready || strings.Contains(out.String(), "SLACK_APP_TOKEN") == ready {
 			t.Errorf("%s: doctor says %v, %s", token, err, out.String())
 		}

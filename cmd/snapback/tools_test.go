@@ -113,6 +113,9 @@ func (r *replay) run() {
 		for _, id := range r.column(`SELECT record->'plan'->>'new_id' FROM restores WHERE state = 'verified'`) {
 			r.awaitBaseline(id) // else it depends on how soon the next deploy comes whether there is one
 		}
+		if r.tool.loops { // and so it does here: what has gone before the bot looks is not told
+			r.await("what was started again without a change is told", `SELECT count(*) FROM deploys WHERE key NOT LIKE '%canary%' AND changes = '[]'`)
+		}
 	}
 	r.settled(r.tool.deploy(r, "3"))
 	r.fill(&got)
@@ -243,14 +246,11 @@ func (r *replay) fill(o *outcome) {
 	o.Shown = r.shown()
 	o.Kept = slices.Compact(r.versionsOf(`reason = 'pre-deploy'`))
 	o.Baselines = r.count(`SELECT count(*) FROM snapshots WHERE reason = 'baseline' AND deleted_at IS NULL AND container NOT LIKE '%canary%'`)
-	const told = `SELECT count(*) FROM deploys WHERE key NOT LIKE '%canary%'`
-	o.Told = r.count(told)
+	told := `SELECT count(*) FROM deploys WHERE key NOT LIKE '%canary%'`
 	if r.tool.loops { // how often it is started while a restore tries to win is a matter of speed
-		all := o.Told
-		if o.Told = r.count(told + ` AND changes <> '[]'`); all <= o.Told {
-			r.t.Errorf("of what was started again without a change, nothing is told: %d deploys", all)
-		}
+		told += ` AND changes <> '[]'`
 	}
+	o.Told = r.count(told)
 }
 
 // column reads the first column of a query.

@@ -62,6 +62,12 @@ func (e *Error) Permanent() bool { return !e.Retry }
 // Unwrap returns the cause, so that errors.Is finds context.Canceled, ErrNoUser and so on.
 func (e *Error) Unwrap() error { return e.Err }
 
+// hasReason says whether err is an *Error for that reason.
+func hasReason(err error, reason string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Reason == reason
+}
+
 // transportError is why no answer came. The *url.Error around it goes: it quotes the URL with its query, where e-mail
 // addresses are.
 func transportError(op string, err error) *Error {

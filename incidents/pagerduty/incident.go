@@ -186,7 +186,7 @@ func (r rawLogEntry) entry() LogEntry {
 	}
 	l.Channel = clean(r.Channel.Type, maxName)
 	if text, ok := r.Channel.Summary.(string); ok && l.EventType() == incidents.KindPagerDutyNoted {
-		l.Note = said(text, maxMessage)
+		l.Note = said(text, maxNote)
 	}
 	return l
 }

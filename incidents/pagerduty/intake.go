@@ -24,10 +24,19 @@ type Inbox interface {
 	Entries(ctx context.Context, incident, after int64) ([]incidents.Entry, error)
 }
 
+// KeptSecrets are those of the subscriptions that the bot has made itself. They change while it runs.
+type KeptSecrets interface {
+	// WebhookSecrets are all of them. What can't be read is told of in the error, which comes beside the others.
+	WebhookSecrets(ctx context.Context) ([]incidents.WebhookSecret, error)
+	// WebhookCame notes that something has just come which a subscription's secret has signed.
+	WebhookCame(ctx context.Context, subscription string) error
+}
+
 // Intake takes PagerDuty's webhooks in: verified, de-duplicated and stored before they are answered.
 type Intake struct {
 	Inbox    Inbox
-	Verifier Verifier
+	Verifier Verifier                                        // has the secrets of the settings
+	Kept     KeptSecrets                                     // nil: there are none
 	Ended    func(ctx context.Context, incident int64) error // ends what must not outlive an incident
 	Logger   *slog.Logger
 }
@@ -36,7 +45,7 @@ type Intake struct {
 // that is PagerDuty's and no event that can be read; it is stored all the same, as a delivery without an incident. Any other
 // error means that nothing was stored.
 func (w Intake) Receive(ctx context.Context, header http.Header, body []byte) error {
-	if err := w.Verifier.Verify(header.Get(SignatureHeader), body); err != nil {
+	if err := w.verify(ctx, header.Get(SignatureHeader), body); err != nil {
 		return err
 	}
 	event, malformed := ParseWebhook(body, time.Now())
@@ -48,29 +57,55 @@ func (w Intake) Receive(ctx context.Context, header http.Header, body []byte) er
 	if malformed != nil {
 		d.NativeID = fmt.Sprintf("%s malformed %x", d.NativeID, time.Now().UnixNano())
 	}
-	in, entry, err := event.record()
+	fresh, err := w.store(ctx, d, event)
 	if err != nil {
 		return err
 	}
+	w.Logger.Info("webhook stored", "event_type", event.Type, "pagerduty_id", event.Incident.ID, "fresh", fresh, "malformed", malformed != nil)
+	return malformed
+}
+
+// verify tries the secrets of the settings, and then those that are kept. What a kept one could not be read for may be right: that is
+// no bad signature, and has to be delivered again.
+func (w Intake) verify(ctx context.Context, signature string, body []byte) error {
+	err := w.Verifier.Verify(signature, body)
+	if w.Kept == nil || !errors.Is(err, ErrBadSignature) {
+		return err
+	}
+	kept, lost := w.Kept.WebhookSecrets(ctx)
+	for _, s := range kept {
+		if (Verifier{Secrets: []string{s.Secret}}).Verify(signature, body) == nil {
+			if err := w.Kept.WebhookCame(ctx, s.Subscription); err != nil {
+				w.Logger.Warn("noting that a webhook came", "subscription", s.Subscription, "err", err)
+			}
+			return nil
+		}
+	}
+	if lost != nil {
+		return fmt.Errorf("reading the webhook secrets: %w", lost)
+	}
+	return err
+}
+
+// store keeps an event, once, with the incident that it leaves behind.
+func (w Intake) store(ctx context.Context, d incidents.Delivery, event Event) (fresh bool, err error) {
+	in, entry, err := event.record()
+	if err != nil {
+		return false, err
+	}
 	echo, err := w.echo(ctx, event)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if echo {
 		in = incidents.Incident{} // the delivery is kept; the timeline says it already
 	}
-	fresh, err := w.Inbox.ReceiveEvent(ctx, d, in, event.OccurredAt, entry)
-	if err != nil {
-		return err
-	}
-	w.Logger.Info("webhook stored", "event_type", event.Type, "pagerduty_id", in.PagerDutyID, "fresh", fresh, "malformed", malformed != nil)
-	if malformed != nil {
-		return malformed
-	}
-	if fresh && event.Type == incidents.KindPagerDutyResolved {
+	fresh, err = w.Inbox.ReceiveEvent(ctx, d, in, event.OccurredAt, entry)
+	fresh = fresh && !echo
+	if err == nil && fresh && event.Type == incidents.KindPagerDutyResolved {
 		w.over(ctx, in.PagerDutyID)
 	}
-	return nil
+	return fresh, err
 }
 
 // echo says whether an event tells of a note that the bot has written itself.
@@ -78,17 +113,23 @@ func (w Intake) echo(ctx context.Context, event Event) (bool, error) {
 	if event.Type != incidents.KindPagerDutyNoted || !event.HasIncident {
 		return false, nil
 	}
-	in, err := w.Inbox.FindIncident(ctx, event.Incident.ID)
-	if errors.Is(err, incidents.ErrUnknown) {
-		return false, nil
-	}
-	if err != nil {
+	in, err := w.known(ctx, event.Incident.ID)
+	if err != nil || in.ID == 0 {
 		return false, err
 	}
 	entries, err := w.Inbox.Entries(ctx, in.ID, 0)
 	return slices.ContainsFunc(entries, func(e incidents.Entry) bool {
 		return e.Kind.Call() != incidents.NoCall && (event.Echoes(e.Summary) || event.Echoes(noteFor(e)))
 	}), err
+}
+
+// known is what is kept of an incident; the zero one when it is new.
+func (w Intake) known(ctx context.Context, pagerDutyID string) (incidents.Incident, error) {
+	in, err := w.Inbox.FindIncident(ctx, pagerDutyID)
+	if errors.Is(err, incidents.ErrUnknown) {
+		return incidents.Incident{}, nil
+	}
+	return in, err
 }
 
 // over ends what must not outlive the incident. What can't be ended now is found by the sessions' own checks.

@@ -179,7 +179,7 @@ func TestASubscriptionMadeHerePingsHere(t *testing.T) {
 	if ping := expect(t, events, incidents.KindPagerDutyPing); !ping.Ping() {
 		t.Errorf("%+v is no ping", ping)
 	}
-	made, secret, err := c.CreateSubscription(t.Context(), pagerduty.Subscription{URL: "http://127.0.0.1:1/webhooks/pagerduty", Events: []incidents.Kind{incidents.KindPagerDutyTriggered}})
+	made, secret, err := c.CreateSubscription(t.Context(), pagerduty.Subscription{URL: "http://127.0.0.1:1/webhooks/pagerduty", Active: true, Events: []incidents.Kind{incidents.KindPagerDutyTriggered}})
 	if err != nil || secret == "" || made.FilterType != "account_reference" || !made.Active {
 		t.Errorf("%+v, secret of %d characters, %v", made, len(secret), err)
 	}

@@ -59,10 +59,9 @@ func (r rawSubscription) subscription() Subscription {
 }
 
 func (s Subscription) raw() rawSubscription {
-	active := true
 	return rawSubscription{
 		Type:        "webhook_subscription",
-		Active:      &active,
+		Active:      &s.Active,
 		Description: s.Description,
 		Delivery:    rawDelivery{Type: "http_delivery_method", URL: s.URL},
 		Events:      s.Events,
@@ -91,7 +90,7 @@ func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 	return all, nil
 }
 
-// CreateSubscription creates one from URL, Events, Description and the filter (zero: the account). It returns what was
+// CreateSubscription creates one from URL, Events, Description, Active and the filter (zero: the account). It returns what was
 // created and the secret that signs its webhooks, which PagerDuty never tells again. Calling it twice makes two.
 func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (created Subscription, secret string, err error) {
 	const op = "creating a webhook subscription"
@@ -106,6 +105,29 @@ func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (create
 		return Subscription{}, "", err
 	}
 	return out.Subscription.subscription(), out.Subscription.Delivery.Secret, nil
+}
+
+// ActivateSubscription switches one on.
+func (c *Client) ActivateSubscription(ctx context.Context, id string) error {
+	op := "switching on webhook subscription " + clean(id, maxName)
+	if err := checkID(op, id); err != nil {
+		return err
+	}
+	in := map[string]any{"webhook_subscription": map[string]bool{"active": true}}
+	return c.rest(ctx, call{op: op, method: http.MethodPut, path: "/webhook_subscriptions/" + id, in: in})
+}
+
+// DeleteSubscription ends one. That it is gone already is a success.
+func (c *Client) DeleteSubscription(ctx context.Context, id string) error {
+	op := "deleting webhook subscription " + clean(id, maxName)
+	if err := checkID(op, id); err != nil {
+		return err
+	}
+	err := c.rest(ctx, call{op: op, method: http.MethodDelete, path: "/webhook_subscriptions/" + id})
+	if hasReason(err, ReasonNotFound) {
+		return nil
+	}
+	return err
 }
 
 // PingSubscription has PagerDuty send a test event (incidents.KindPagerDutyPing) along a subscription.

@@ -60,6 +60,7 @@ type details struct {
 	Responder     string           `json:"responder,omitempty"`
 	State         string           `json:"state,omitempty"`
 	Client        string           `json:"client,omitempty"`
+	From          string           `json:"from,omitempty"` // record: no webhook brought it, and it was fetched later
 }
 
 // rawEvent is the envelope. Data differs between types.

@@ -32,22 +32,25 @@ snapshot/capture/vault:  snapshot snapshot/capture internal/keyring internal/sea
 snapshot/watch:          snapshot incidents
 snapshot/restore:        snapshot snapshot/capture incidents
 snapshot/recovery:       snapshot incidents
+snapshot/engines:        snapshot snapshot/capture snapshot/recovery snapshot/restore
 terminal:                access incidents internal/asciicast internal/assets internal/limit internal/refusals internal/site internal/webpage
 
 incidents/pagerduty:     access incidents snapshot internal/mask internal/outside
 snapshot/docker:         snapshot terminal internal/mask internal/outside internal/volumetar
-store:                   access access/signin incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations
+snapshot/swarm:          snapshot internal/mask
+store:                   access access/signin incidents incidents/flat snapshot snapshot/restore snapshot/watch terminal migrations internal/keyring
 console:                 access access/signin incidents incidents/flat snapshot snapshot/restore internal/assets internal/download internal/limit internal/mask internal/refusals internal/site internal/webpage
 bot:                     access access/signin incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/restore internal/limit internal/nearest internal/outside internal/refusals
-api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/wire internal/download internal/limit internal/mask internal/refusals
+api:                     access incidents incidents/flat incidents/flat/chart incidents/flat/picture snapshot snapshot/recovery snapshot/restore api/describe api/wire internal/assets internal/download internal/limit internal/mask internal/refusals
+api/describe:
 api/wire:                incidents snapshot snapshot/restore
 api/client:              incidents api/wire
 migrations:
 
 cmd/snapback:            access access/signin console api api/client api/wire bot incidents incidents/pagerduty store terminal
 cmd/snapback:            incidents/flat incidents/flat/logtail incidents/flat/picture incidents/flat/prometheus
-cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/recovery snapshot/restore snapshot/watch
-cmd/snapback:            internal/download internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/volumetar
+cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/engines snapshot/recovery snapshot/restore snapshot/watch
+cmd/snapback:            internal/download internal/keyring internal/metrics internal/nearest internal/outside internal/pgserver internal/setup internal/volumetar
 cmd/snapback-demo:       internal/demo
 
 internal/asciicast:
@@ -59,11 +62,12 @@ internal/nearest:
 internal/outside:
 internal/volumetar:
 internal/pgserver:
+internal/setup:
 internal/sealstream:     internal/keyring
 internal/site:
 internal/refusals:       incidents snapshot
 internal/webpage:        internal/assets internal/refusals
-internal/download:       incidents
+internal/download:       incidents internal/limit
 internal/metrics:        incidents/flat/logtail snapshot snapshot/restore store
 
 internal/arrows:

@@ -135,11 +135,33 @@ func Document(w http.ResponseWriter, r *http.Request, html []byte) {
 		send(w, "", html)
 		return
 	}
+	send(w, "gzip", compressed(html))
+}
+
+func compressed(html []byte) []byte {
 	var small bytes.Buffer
 	z := gzip.NewWriter(&small)
 	_, _ = z.Write(html) // a buffer takes everything
 	_ = z.Close()
-	send(w, "gzip", small.Bytes())
+	return small.Bytes()
+}
+
+// Fixed is a document that is the same for everybody, and compressed once.
+type Fixed struct{ plain, gzip []byte }
+
+// Fix compresses a document.
+func Fix(html []byte) Fixed { return Fixed{html, compressed(html)} }
+
+// Serve answers as Document does.
+func (f Fixed) Serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	if accepted(r.Header)("gzip") {
+		send(w, "gzip", f.gzip)
+		return
+	}
+	send(w, "", f.plain)
 }
 
 func send(w http.ResponseWriter, encoding string, body []byte) {

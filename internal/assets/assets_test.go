@@ -1,6 +1,7 @@
 package assets_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -122,5 +123,40 @@ func TestAFrontEndThatIsMissingOrBrokenIsSaid(t *testing.T) {
 		if _, err := assets.Open(dist); err == nil {
 			t.Errorf("%s is no error", name)
 		}
+	}
+}
+
+// kept keeps what it was given to write, and no copy.
+type kept struct {
+	*httptest.ResponseRecorder
+	body []byte
+}
+
+func (k *kept) Write(p []byte) (int, error) { k.body = p; return len(p), nil }
+
+// TestAFixedDocumentIsCompressedOnce: anybody may ask for it, as often as they like.
+func TestAFixedDocumentIsCompressedOnce(t *testing.T) {
+	t.Parallel()
+	html := bytes.Repeat([]byte("<p>the same for everybody</p>"), 1000)
+	page := assets.Fix(html)
+	ask := func(encoding string) *kept {
+		w, r := &kept{ResponseRecorder: httptest.NewRecorder()}, httptest.NewRequest("GET", "/docs", nil)
+		r.Header.Set("Accept-Encoding", encoding)
+		page.Serve(w, r)
+		return w
+	}
+	first, second := ask("gzip"), ask("gzip")
+	if &first.body[0] != &second.body[0] {
+		t.Error("it was compressed twice")
+	}
+	z, err := gzip.NewReader(bytes.NewReader(first.body))
+	if err != nil || first.Header().Get("Content-Encoding") != "gzip" {
+		t.Fatal(err, first.Header())
+	}
+	if text, err := io.ReadAll(z); err != nil || !bytes.Equal(text, html) {
+		t.Errorf("%v: %d bytes", err, len(text))
+	}
+	if plain := ask(""); !bytes.Equal(plain.body, html) || plain.Header().Get("Content-Encoding") != "" {
+		t.Errorf("without compression: %d bytes, %v", len(plain.body), plain.Header())
 	}
 }

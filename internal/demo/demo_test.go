@@ -96,7 +96,8 @@ func TestTheNightPlaysItselfAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds", "In the channel: ✅ Flat since "} {
+	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds", "In the channel: ✅ Flat since ",
+		"The pipeline asks before it deploys shop 1.42 again, and stops: ", "In the channel: ⛔ shop 1.42 is back: the deploy that was rolled back at "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}

@@ -29,7 +29,8 @@ func (n *night) playMaria(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"acknowledging", n.acknowledge}, {"opening a terminal", n.openTerminal}, {"restoring", n.restore},
-		{"seeing it calm down", n.calmDown}, {"reading that errors are flat", n.readFlat}, {"resolving", n.resolve}, {"exporting the timeline", n.printTimeline},
+		{"seeing it calm down", n.calmDown}, {"reading that errors are flat", n.readFlat}, {"sending back what comes back", n.comesBack},
+		{"resolving", n.resolve}, {"exporting the timeline", n.printTimeline},
 	} {
 		if err := step.do(ctx); err != nil {
 			n.say(bad, "%s: %v", step.what, err)
@@ -149,27 +150,32 @@ func (n *night) opens(ctx context.Context, url string) error {
 	return nil
 }
 
-// restore taps the button; Undo is there once the restore is verified.
+// restore is the tap of the night.
 func (n *night) restore(ctx context.Context) error {
 	began := time.Now()
 	n.figures.tapped, n.figures.before = began, n.traffic.Between(n.figures.deployed.Add(2*time.Second), began)
+	if err := n.tapRestore(ctx); err != nil {
+		return err
+	}
+	n.figures.restored, n.figures.toRestored = time.Now(), time.Since(began)
+	at, err := n.restored(ctx)
+	if err == nil && at.IsZero() {
+		err = errors.New("the incident does not say when it was restored")
+	}
+	return err
+}
+
+// tapRestore taps the button, and checks what came of it. Undo is there once the restore is verified.
+func (n *night) tapRestore(ctx context.Context) error {
 	if err := n.tap(ctx, "button", "Restore pre-deploy"); err != nil {
 		return err
 	}
 	if err := until(ctx, "a verified restore", restoreWithin, func() bool { _, ok := n.find("button", "Undo"); return ok }); err != nil {
 		return fmt.Errorf("%w; the channel:\n%s", err, n.channel)
 	}
-	n.figures.restored, n.figures.toRestored = time.Now(), time.Since(began)
 	s, err := n.engine.Look(ctx, n.shop.Name)
-	if err != nil {
-		return err
-	}
-	if s.Version != goodVersion || s.Pool != goodPool || s.State != "running" || len(s.Kept) == 0 {
-		return fmt.Errorf("the shop is not what it was: version %s, DB_POOL=%s, %s, kept: %v", s.Version, s.Pool, s.State, s.Kept)
-	}
-	at, err := n.restored(ctx)
-	if err == nil && at.IsZero() {
-		err = errors.New("the incident does not say when it was restored")
+	if err == nil && (s.Version != goodVersion || s.Pool != goodPool || s.State != "running" || len(s.Kept) == 0) {
+		err = fmt.Errorf("the shop is not what it was: version %s, DB_POOL=%s, %s, kept: %v", s.Version, s.Pool, s.State, s.Kept)
 	}
 	return err
 }

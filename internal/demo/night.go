@@ -150,7 +150,15 @@ func (n *night) side() page.Side {
 	if n.paged != nil {
 		s.Incident = shown(n.paged)
 	}
+	if n.restoredNow() && !n.opts.Auto {
+		s.Again = "Deploy " + badVersion + " again"
+	}
 	return s
+}
+
+// restoredNow says that a restore has put the shop back, and that the night isn't over. It must be called with mu held.
+func (n *night) restoredNow() bool {
+	return n.paged != nil && n.paged.Status() != pagerdutyfake.Resolved && n.status.Version == goodVersion && len(n.status.Kept) > 0
 }
 
 func shown(i *pagerdutyfake.Incident) *page.Incident {

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/internal/demo/engine"
@@ -26,13 +27,13 @@ func (n *night) watch(ctx context.Context) {
 	}
 }
 
-// notice takes the shop's status over. A container that has kept another one was put there by a restore.
+// notice takes the shop's status over. A container that comes with another one kept was put there by a restore.
 func (n *night) notice(s engine.Status) {
 	n.mu.Lock()
 	before := n.status
 	n.status = s
 	n.mu.Unlock()
-	if s.State == "running" && s.ID != before.ID && len(s.Kept) > 0 {
+	if s.State == "running" && s.ID != before.ID && len(s.Kept) > 0 && !slices.Equal(s.Kept, before.Kept) {
 		n.say(good, "shop %s runs, with DB_POOL=%s; kept, stopped: %s", s.Version, s.Pool, s.Kept[len(s.Kept)-1])
 	}
 }
@@ -62,7 +63,7 @@ func advice(status, version string) string {
 	case status == pagerdutyfake.Resolved:
 		return "✅ It is over, and nobody got up. The post-mortem is on your terminal."
 	case version == goodVersion:
-		return "The shop is well again. Resolve the incident in the phone, or tap Undo and see."
+		return "The shop is well again. Resolve the incident in the phone; or have the bad version come back: it is on hold."
 	}
 	return "🚨 It is 03:42 and your phone rings. Acknowledge, have a look by Terminal, or just tap Restore."
 }

@@ -58,7 +58,7 @@ func (n *night) openWorld(context.Context) error {
 	}
 	n.pageURL = "http://" + local(l.Addr())
 	n.serve("closing the page", l, page.New(page.Config{
-		Slack: n.slack, Me: n.maria, Channel: n.channel, Side: n.side, Log: n.opts.Logger,
+		Slack: n.slack, Me: n.maria, Channel: n.channel, Side: n.side, Again: n.again, Log: n.opts.Logger,
 	}))
 	n.say(info, "The page is at %s; what this demo makes is labelled %s=%s", n.pageURL, engine.Label, n.run)
 	n.suggest("One moment: the shop opens.")

@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/limit"
 )
 
 const (
 	most   = 8                // that are made or sent at once
-	making = 2                // that are made at once: each holds two connections to the database, and a CPU
+	share  = 4                // of these, that one person or token may have
+	making = 2                // that are made at once, one for each: each holds two connections to the database, and a CPU
 	Limit  = 10 * time.Minute // for making one
 )
 
@@ -37,18 +39,19 @@ type Exporter interface {
 // Desk bounds what exports may take of the bot.
 type Desk struct {
 	dir    string
-	all    chan struct{} // has a value for each
-	making chan struct{} // has a value for each that is not made yet
+	all    *limit.Shares
+	making *limit.Shares // those that are not made yet
 }
 
 // NewDesk makes one that keeps answers, encrypted, in dir until they are sent; "" is the system's place for temporary files.
 func NewDesk(dir string) *Desk {
-	return &Desk{dir, make(chan struct{}, most), make(chan struct{}, making)}
+	return &Desk{dir, limit.NewShares(most, share), limit.NewShares(making, 1)}
 }
 
 // Request is a post-mortem that somebody wants, and may have.
 type Request struct {
 	Incident   incidents.Incident
+	For        string // tells those apart who ask, each of whom has a share
 	Format     string // "": md
 	Recordings bool   // they may have what shells have shown, which is as good as a shell
 	Inline     bool   // it is shown by the browser, under a policy that whoever asks has set; else it is saved
@@ -66,9 +69,9 @@ func (d *Desk) Send(w http.ResponseWriter, r *http.Request, from Exporter, want 
 	if err != nil {
 		return err
 	}
-	end, err := d.begin()
-	if err != nil {
-		return err
+	end, ok := d.all.Try(want.For) // a request does not wait for slow clients of others
+	if !ok {
+		return ErrBusy
 	}
 	defer end()
 	whole, err := d.spooled(r.Context(), from, want)
@@ -88,25 +91,14 @@ func (q Request) disposition() string {
 	return "attachment"
 }
 
-// begin counts one in, or returns ErrBusy. A request does not wait for slow clients of others.
-func (d *Desk) begin() (end func(), err error) {
-	select {
-	case d.all <- struct{}{}:
-		return func() { <-d.all }, nil
-	default:
-		return nil, ErrBusy
+// Make waits for who's turn, which comes soon: nothing that is made waits for a client.
+func (d *Desk) Make(ctx context.Context, who string, do func() error) error {
+	end, err := d.making.Wait(ctx, who)
+	if err != nil {
+		return err
 	}
-}
-
-// Make waits for its turn, which comes soon: nothing that is made waits for a client.
-func (d *Desk) Make(ctx context.Context, do func() error) error {
-	select {
-	case d.making <- struct{}{}:
-		defer func() { <-d.making }()
-		return do()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	defer end()
+	return do()
 }
 
 // spooled holds nothing of the database any more when it returns.
@@ -115,7 +107,7 @@ func (d *Desk) spooled(ctx context.Context, from Exporter, want Request) (*spool
 	if err != nil {
 		return nil, err
 	}
-	err = d.Make(ctx, func() error { return from.Export(ctx, whole, want.Format, want.Incident, want.Recordings) })
+	err = d.Make(ctx, want.For, func() error { return from.Export(ctx, whole, want.Format, want.Incident, want.Recordings) })
 	if err != nil {
 		whole.close()
 		return nil, err

@@ -22,6 +22,7 @@ type Daemon struct {
 	t      testing.TB
 	dir    string
 	data   string // the data folder, below dir or on a disk of its own
+	apart  string // "" for the machine's own ID, where engines have it from the machine
 	keeper *exec.Cmd
 	orders io.WriteCloser
 	said   chan string // what the first process answers; closed when it has ended
@@ -33,7 +34,11 @@ const keeper = `
 set -e
 enter "$1"
 set +e
+ip link set lo up && ip address add ` + swarmAddress + `/32 dev lo # for a Swarm
 mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd # or the machine's own would be taken
+if [ -n "$4" ]; then # the key is what an engine before Docker 24 is called by
+	mkdir -p "$1/etc" && cp -a /etc/docker/. "$1/etc" && rm -f "$1/etc/key.json" && mount --bind "$1/etc" /etc/docker
+fi
 while read -r order; do
 	case $order in
 	start) DOCKER_MIN_API_VERSION=1.24 dockerd --data-root "$3" --exec-root "$1/exec" --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" \
@@ -49,8 +54,20 @@ func StartDaemon(t testing.TB) *Daemon {
 	return StartDaemonIn(t, "")
 }
 
+// StartDaemonApart is StartDaemon of an engine that calls itself by another ID than the machine's does, so that both can be told
+// apart. It can't be upgraded.
+func StartDaemonApart(t testing.TB) *Daemon {
+	t.Helper()
+	return startDaemon(t, "", "apart")
+}
+
 // StartDaemonIn is StartDaemon with a data folder that may be on another disk. It can't be upgraded.
 func StartDaemonIn(t testing.TB, data string) *Daemon {
+	t.Helper()
+	return startDaemon(t, data, "")
+}
+
+func startDaemon(t testing.TB, data, apart string) *Daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("an engine of its own needs root")
@@ -59,7 +76,7 @@ func StartDaemonIn(t testing.TB, data string) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, dir: dir, data: cmp.Or(data, filepath.Join(dir, "data"))}
+	d := &Daemon{t: t, dir: dir, apart: apart, data: cmp.Or(data, filepath.Join(dir, "data"))}
 	t.Cleanup(func() {
 		d.end()
 		if err := os.RemoveAll(dir); err != nil {
@@ -86,7 +103,7 @@ func (d *Daemon) begin(r Release) {
 		d.t.Fatal(err)
 	}
 	defer kept.Close()
-	d.keeper = exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", r.enter+keeper, "keeper", d.dir, filepath.Base(d.dir), d.data)
+	d.keeper = exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", r.enter+keeper, "keeper", d.dir, filepath.Base(d.dir), d.data, d.apart)
 	orders, in := d.keeper.StdinPipe()
 	answers, out := d.keeper.StdoutPipe()
 	if in != nil || out != nil {
@@ -128,6 +145,19 @@ func (d *Daemon) Restart() { d.again("TERM") }
 
 // Crash ends the engine as a lack of memory does, which leaves the containers running, and starts it again.
 func (d *Daemon) Crash() { d.again("KILL") }
+
+// Stop ends the engine and its containers, until Resume.
+func (d *Daemon) Stop() {
+	d.t.Helper()
+	d.order("TERM")
+}
+
+// Resume starts the engine again.
+func (d *Daemon) Resume() {
+	d.t.Helper()
+	d.order("start")
+	d.awaitReady()
+}
 
 func (d *Daemon) again(signal string) {
 	d.t.Helper()

@@ -14,9 +14,9 @@ type Release struct {
 	enter string // a shell function that makes the namespaces' file system the one with that engine
 }
 
-// Newer finds the releases among the folders that scripts/engine-matrix makes (SNAPBACK_ENGINES), and says why one can't be had.
+// Newer finds the releases among the folders that scripts/engine-matrix makes (SNAPBACK_ENGINE_RELEASES), and says why one can't be had.
 func Newer(name string) (Release, error) {
-	folder := cmp.Or(os.Getenv("SNAPBACK_ENGINES"), "/var/tmp/snapback-engines")
+	folder := cmp.Or(os.Getenv("SNAPBACK_ENGINE_RELEASES"), "/var/tmp/snapback-engines")
 	tree, also := filepath.Join(folder, "trixie"), ""
 	switch name {
 	case "26.1":

@@ -17,10 +17,11 @@ import (
 type Sources struct {
 	Database Database
 	Ready    func(ctx context.Context) map[string]bool           // what has to answer, and whether it does
-	Disk     func(ctx context.Context) (snapshot.DiskUse, error) // of the engine's layers
+	Disk     func(ctx context.Context) (snapshot.DiskUse, error) // of the engine's layers; of several engines, the fullest that the bot sees
 	Limit    float64                                             // how full the disk may be for a commit, from 0 to 1
 	Logs     func() logtail.Reading                              // how logs are read for errors
 	Queries  func() (answered, failing int)                      // of Prometheus, for errors
+	Hears    func() (hears, known bool)                          // PagerDuty's alerts
 }
 
 // Database tells what stands in it.
@@ -52,7 +53,7 @@ var (
 	dead        = desc("snapback_jobs_dead", "Jobs given up for good within the last day.", "kind")
 	terminals   = desc("snapback_terminal_sessions", "Open terminal sessions of all bots.")
 	holds       = desc("snapback_holds", "Deploys on hold: they run again (back) or not (away).", "state")
-	diskUsed    = desc("snapback_engine_disk_used_ratio", "Used share of the engine's disk, 0 to 1. Absent where the bot can't see it.")
+	diskUsed    = desc("snapback_engine_disk_used_ratio", "Used share of the engine's disk, 0 to 1; of several, the fullest. Absent where the bot can't see it.")
 	diskLimit   = desc("snapback_engine_disk_limit_ratio", "Share of that disk from which on nothing is committed (SNAPBACK_DISK_LIMIT).")
 	connections = desc("snapback_db_connections", "This bot's connections to Postgres.", "state")
 	most        = desc("snapback_db_connections_max", "Connections to Postgres that this bot may have.")
@@ -63,6 +64,7 @@ var (
 	logShare    = desc("snapback_error_log_read_ratio", "Share read lately of the fastest log, 0 to 1.")
 	logLag      = desc("snapback_error_log_lag_seconds", "Seconds that the slowest reader is behind.")
 	queries     = desc("snapback_error_queries", "Containers with a Prometheus query, by its last outcome.", "outcome")
+	reached     = desc("snapback_pagerduty_reaches", "1 while PagerDuty's alerts reach the bot, else 0. Absent while that is not known.")
 	waited      = desc("snapback_db_acquire_wait_seconds_total", "Seconds spent waiting for a connection.")
 )
 
@@ -70,7 +72,7 @@ var (
 func (s *standing) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		ready, waiting, oldest, dead, terminals, holds, diskUsed, diskLimit, connections, most, acquires, waits, waited,
-		logs, logLines, logShare, logLag, queries,
+		logs, logLines, logShare, logLag, queries, reached,
 	} {
 		out <- d
 	}
@@ -84,7 +86,7 @@ func (s *standing) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapePatience)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context, chan<- prometheus.Metric){s.ready, s.queue, s.terminals, s.holds, s.disk, s.pool, s.errors} {
+	for _, part := range []func(context.Context, chan<- prometheus.Metric){s.ready, s.queue, s.terminals, s.holds, s.disk, s.pool, s.errors, s.hears} {
 		all.Go(func() { part(ctx, out) })
 	}
 	all.Wait()
@@ -119,6 +121,18 @@ func (s *standing) queue(ctx context.Context, out chan<- prometheus.Metric) {
 func (s *standing) terminals(ctx context.Context, out chan<- prometheus.Metric) {
 	if n, err := s.Database.OpenTerminals(ctx); err == nil {
 		out <- gauge(terminals, float64(n))
+	}
+}
+
+func (s *standing) hears(_ context.Context, out chan<- prometheus.Metric) {
+	if s.Hears == nil {
+		return
+	}
+	switch hears, known := s.Hears(); {
+	case known && hears:
+		out <- gauge(reached, 1)
+	case known:
+		out <- gauge(reached, 0)
 	}
 }
 

@@ -81,6 +81,7 @@ func (s *Server) newRoutes() *http.ServeMux {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.rest(w, r, h, needsFrom) })
 	}
 	rest("GET /incidents", s.listIncidents, false)
+	rest("POST /incidents", s.createIncident, true)
 	rest("PUT /incidents", s.updateIncidents, true)
 	rest("GET /incidents/{id}", s.getIncident, false)
 	rest("PUT /incidents/{id}", s.updateIncident, true)
@@ -96,6 +97,7 @@ func (s *Server) newRoutes() *http.ServeMux {
 	rest("GET /webhook_subscriptions", s.listSubscriptions, false)
 	rest("POST /webhook_subscriptions", s.createSubscription, false)
 	rest("GET /webhook_subscriptions/{id}", s.getSubscription, false)
+	rest("PUT /webhook_subscriptions/{id}", s.updateSubscription, false)
 	rest("DELETE /webhook_subscriptions/{id}", s.deleteSubscription, false)
 	rest("POST /webhook_subscriptions/{id}/ping", s.pingSubscription, false)
 	rest("POST /webhook_subscriptions/{id}/enable", s.enableSubscription, false)

@@ -14,6 +14,7 @@ const (
 
 type service struct {
 	id, name, key string
+	teams         []string // IDs
 }
 
 type incident struct {
@@ -162,6 +163,17 @@ func (s *Server) userRef(u *User) any {
 	return s.ref("user", u.ID, u.Name)
 }
 
+// teamRefs are the teams of a service, which may be nil.
+func (s *Server) teamRefs(svc *service) []any {
+	refs := []any{}
+	if svc != nil {
+		for _, id := range svc.teams {
+			refs = append(refs, s.ref("team", id, id))
+		}
+	}
+	return refs
+}
+
 func (s *Server) policyRef() object { return s.ref("escalation_policy", "PPOLICY", "Default") }
 
 // incidentData is an incident as webhooks show it. The caller holds mu.
@@ -174,7 +186,7 @@ func (s *Server) incidentData(inc *incident) object {
 		"id": inc.id, "type": "incident", "self": s.baseURL + "/incidents/" + inc.id,
 		"html_url": s.baseURL + "/web/incidents/" + inc.id, "number": inc.number, "status": inc.status,
 		"incident_key": inc.key, "created_at": rfc3339(inc.createdAt), "title": inc.title,
-		"service": nil, "assignees": assignees, "escalation_policy": s.policyRef(), "teams": []any{},
+		"service": nil, "assignees": assignees, "escalation_policy": s.policyRef(), "teams": s.teamRefs(inc.service),
 		"priority": nil, "urgency": inc.urgency, "conference_bridge": nil, "resolve_reason": nil,
 		"incident_type": object{"name": "incident_default"},
 	}

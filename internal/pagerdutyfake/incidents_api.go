@@ -74,6 +74,39 @@ func span(q url.Values) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
+// createIncident opens one as a person does. Its service has to be there: unlike tests, the API makes none.
+func (s *Server) createIncident(r *request) (int, any, error) {
+	var body struct {
+		Incident *struct {
+			Type, Title string
+			Urgency     string
+			Key         string `json:"incident_key"`
+			Service     struct{ ID, Type string }
+		}
+	}
+	if err := r.decode(&body); err != nil {
+		return 0, nil, err
+	}
+	in := body.Incident
+	if in == nil || in.Type != "incident" || in.Title == "" || in.Service.Type != "service_reference" {
+		return 0, nil, errInvalid("Incident must have the type incident, a title and a service reference.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.services, func(svc *service) bool { return svc.id == in.Service.ID })
+	if i < 0 {
+		return 0, nil, errInvalid("Service not found.")
+	}
+	if in.Key != "" && s.openByKey(s.services[i], in.Key) != nil {
+		return 0, nil, errInvalid("Open incident with matching dedup key already exists on this service.")
+	}
+	urgency := in.Urgency
+	if urgency == "" {
+		urgency = "high"
+	}
+	return http.StatusCreated, object{"incident": s.incidentDoc(s.open(s.services[i], in.Title, in.Key, urgency))}, nil
+}
+
 // update is what a PUT may change.
 type update struct {
 	ID              string `json:"id"`

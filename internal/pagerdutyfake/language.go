@@ -50,6 +50,14 @@ func (s *Server) Service(id string) *Service {
 	return &Service{s: s, svc: s.services[i]}
 }
 
+// InTeams makes the service one of these teams', by their IDs.
+func (v *Service) InTeams(ids ...string) *Service {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	v.svc.teams = ids
+	return v
+}
+
 // RoutingKey is the service's key for the Events API.
 func (v *Service) RoutingKey() string { return v.svc.key }
 

@@ -67,7 +67,7 @@ func (s *Server) listOnCalls(r *request) (int, any, error) {
 func (s *Server) serviceDoc(svc *service) object {
 	out := s.ref("service", svc.id, svc.name)
 	out["type"], out["name"], out["status"] = "service", svc.name, "active"
-	out["escalation_policy"], out["teams"] = s.policyRef(), []any{}
+	out["escalation_policy"], out["teams"] = s.policyRef(), s.teamRefs(svc)
 	return out
 }
 

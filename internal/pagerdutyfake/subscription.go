@@ -20,6 +20,7 @@ type subscription struct {
 	headers       map[string]string
 	secrets       []string // each signs; the newest first
 	drops         int      // in a row
+	inactive      bool     // switched off by somebody
 	disabledUntil time.Time
 	queues        map[string][]*delivery // waiting, by incident
 	busy          map[string]bool        // incidents with a goroutine at work
@@ -59,6 +60,33 @@ func (h *Subscription) Disabled() bool {
 	return disabled
 }
 
+// Disable does what three drops in a row do.
+func (h *Subscription) Disable() {
+	h.change(func(sub *subscription) {
+		sub.disabledUntil = h.s.now().Add(h.s.cfg.DisableFor)
+		h.s.discard(sub)
+	})
+}
+
+// SwitchOff is somebody's choice in PagerDuty.
+func (h *Subscription) SwitchOff() {
+	h.change(func(sub *subscription) { sub.inactive = true })
+}
+
+// ID is the subscription's ID.
+func (h *Subscription) ID() string { return h.id }
+
+// Subscriptions are all that there are, also those made by the API, the oldest first.
+func (s *Server) Subscriptions() []*Subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Subscription
+	for _, sub := range s.subs {
+		out = append(out, &Subscription{s: s, id: sub.id})
+	}
+	return out
+}
+
 // Enable ends that, as the button in PagerDuty does.
 func (h *Subscription) Enable() {
 	h.change(func(sub *subscription) { sub.disabledUntil, sub.drops = time.Time{}, 0 })
@@ -90,10 +118,21 @@ func (s *Server) disabled(sub *subscription) bool { return s.now().Before(sub.di
 
 // wants reports whether the subscription's filter and events let it through.
 func (sub *subscription) wants(inc *incident, kind string) bool {
-	if len(sub.events) > 0 && !slices.Contains(sub.events, kind) {
+	if sub.inactive || len(sub.events) > 0 && !slices.Contains(sub.events, kind) {
 		return false
 	}
-	return sub.kind != "service_reference" || inc != nil && inc.service != nil && inc.service.id == sub.filterID
+	if sub.kind == "account_reference" {
+		return true
+	}
+	svc := inc.serviceOrNone()
+	return sub.kind == "service_reference" && svc.id == sub.filterID || sub.kind == "team_reference" && slices.Contains(svc.teams, sub.filterID)
+}
+
+func (inc *incident) serviceOrNone() service {
+	if inc == nil || inc.service == nil {
+		return service{}
+	}
+	return *inc.service
 }
 
 // incidentEvents are what a subscription sends that was not narrowed down.
@@ -109,13 +148,17 @@ func (s *Server) subDoc(sub *subscription) object {
 	if len(events) == 0 {
 		events = incidentEvents
 	}
+	filter := object{"type": sub.kind}
+	if sub.filterID != "" {
+		filter["id"] = sub.filterID
+	}
 	headers := []object{}
 	for name := range sub.headers {
 		headers = append(headers, object{"name": name, "value": "<redacted>"})
 	}
 	return object{
-		"id": sub.id, "type": "webhook_subscription", "active": true, "description": sub.description,
-		"events": events, "filter": object{"type": sub.kind, "id": sub.filterID},
+		"id": sub.id, "type": "webhook_subscription", "active": !sub.inactive, "description": sub.description,
+		"events": events, "filter": filter,
 		"delivery_method": object{
 			"id": sub.id + "D", "type": "http_delivery_method", "url": sub.url, "custom_headers": headers,
 			"secret": nil, "temporarily_disabled": s.disabled(sub),
@@ -127,10 +170,13 @@ func (s *Server) listSubscriptions(r *request) (int, any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := []object{}
+	q := r.URL.Query()
 	for _, sub := range s.subs {
-		out = append(out, s.subDoc(sub))
+		if kind := q.Get("filter_type"); (kind == "" || kind+"_reference" == sub.kind) && (q.Get("filter_id") == "" || q.Get("filter_id") == sub.filterID) {
+			out = append(out, s.subDoc(sub))
+		}
 	}
-	return page(r.URL.Query(), "webhook_subscriptions", out)
+	return page(q, "webhook_subscriptions", out)
 }
 
 func (s *Server) getSubscription(r *request) (int, any, error) {
@@ -146,6 +192,7 @@ func (s *Server) getSubscription(r *request) (int, any, error) {
 // wanted is the body that makes a subscription.
 type wanted struct {
 	Type, Description string
+	Active            *bool
 	Events            []string
 	DeliveryMethod    struct {
 		Type, URL     string
@@ -165,9 +212,9 @@ func (w *wanted) faults() []string {
 	if len(w.Events) == 0 {
 		out = append(out, "events can't be empty")
 	}
-	for _, e := range w.Events {
-		if !strings.HasPrefix(e, "incident.") && !strings.HasPrefix(e, "service.") {
-			out = append(out, "events contains the unknown type "+e)
+	for i, e := range w.Events {
+		if !slices.Contains(incidentEvents, e) && !strings.HasPrefix(e, "service.") || slices.Contains(w.Events[:i], e) {
+			out = append(out, "events contains the unknown type or twice "+e)
 		}
 	}
 	kinds := []string{"account_reference", "service_reference", "team_reference"}
@@ -196,7 +243,7 @@ func (s *Server) createSubscription(r *request) (int, any, error) {
 	defer s.mu.Unlock()
 	sub := &subscription{
 		id: s.nextID("P"), url: w.DeliveryMethod.URL, kind: w.Filter.Type, filterID: w.Filter.ID,
-		description: w.Description, events: w.Events, headers: map[string]string{}, secrets: []string{rand.Text()},
+		description: w.Description, events: w.Events, inactive: w.Active != nil && !*w.Active, headers: map[string]string{}, secrets: []string{rand.Text()},
 	}
 	for _, h := range w.DeliveryMethod.CustomHeaders {
 		sub.headers[h.Name] = h.Value
@@ -205,6 +252,36 @@ func (s *Server) createSubscription(r *request) (int, any, error) {
 	doc := s.subDoc(sub)
 	doc["delivery_method"].(object)["secret"] = sub.secrets[0]
 	return http.StatusCreated, object{"webhook_subscription": doc}, nil
+}
+
+// updateSubscription takes what may be changed: the URL is not among it, as in the description of the API.
+func (s *Server) updateSubscription(r *request) (int, any, error) {
+	var body struct {
+		Subscription *struct {
+			Active      *bool
+			Description *string
+			Delivery    any `json:"delivery_method"`
+		} `json:"webhook_subscription"`
+	}
+	if err := r.decode(&body); err != nil {
+		return 0, nil, err
+	}
+	if body.Subscription == nil || body.Subscription.Delivery != nil {
+		return 0, nil, errInvalid("webhook_subscription is required, and delivery_method can't be updated.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.findSub(r.PathValue("id"))
+	if sub == nil {
+		return 0, nil, errNotFound()
+	}
+	if body.Subscription.Active != nil {
+		sub.inactive = !*body.Subscription.Active
+	}
+	if body.Subscription.Description != nil {
+		sub.description = *body.Subscription.Description
+	}
+	return http.StatusOK, object{"webhook_subscription": s.subDoc(sub)}, nil
 }
 
 func (s *Server) deleteSubscription(r *request) (int, any, error) {

@@ -116,6 +116,16 @@ func TestSubscriptionsByAPI(t *testing.T) {
 	w.ExpectDelivered(t)
 	enable, _ := call(http.MethodPost, path+"/enable", "")
 	bad, _ := call(http.MethodPost, "/webhook_subscriptions", `{"webhook_subscription":{"type":"webhook_subscription"}}`)
+	ofTeam, other := w.Service("PSVC3").InTeams("PTEAM1"), receive(t, "unknown as well")
+	_, doc = call(http.MethodPost, "/webhook_subscriptions", strings.NewReplacer("service_reference", "team_reference", "PSVC1", "PTEAM1", hook.URL, other.URL).Replace(body))
+	team := doc["webhook_subscription"].(map[string]any)["id"]
+	heard := ofTeam.Trigger("of the team")
+	w.Service("PSVC2").Trigger("of no team")
+	for _, d := range w.ExpectDelivered(t) {
+		if d.SubscriptionID == team && d.IncidentID != heard.ID() {
+			t.Errorf("the team's subscription sent %s of %s", d.EventType, d.IncidentID)
+		}
+	}
 	del, _ := call(http.MethodDelete, path, "")
 	gone, _ := call(http.MethodGet, path, "")
 	if diff := cmp.Diff([]int{202, 200, 400, 204, 404}, []int{ping, enable, bad, del, gone}); diff != "" {

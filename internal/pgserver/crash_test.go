@@ -24,7 +24,7 @@ func TestKilledServerIsRestartedWithAllThatWasCommitted(t *testing.T) {
 	for range 2 {
 		before := srv.PID()
 		testkit.OK(t, syscall.Kill(before, syscall.SIGKILL))
-		eventually(t, "another server", func() bool { return srv.PID() != before })
+		testkit.Eventually(t, "another server", func() bool { return srv.PID() != before })
 		if got := query(t, srv.URL(), "SELECT n FROM kept"); got != "42" {
 			t.Errorf("n = %q", got)
 		}
@@ -39,7 +39,7 @@ func TestKilledAdoptedServerIsRestarted(t *testing.T) {
 	srv := start(t, pgserver.Config{Dir: dir})
 	owner.kill(t)
 	testkit.OK(t, syscall.Kill(pid, syscall.SIGKILL))
-	eventually(t, "another server", func() bool { return srv.PID() != pid })
+	testkit.Eventually(t, "another server", func() bool { return srv.PID() != pid })
 	query(t, srv.URL(), "SELECT 1")
 }
 
@@ -59,7 +59,7 @@ func TestServerOfAKilledProgramIsAdoptedAndStopped(t *testing.T) {
 		t.Errorf("n = %q", got)
 	}
 	testkit.OK(t, srv.Stop(context.Background()))
-	eventually(t, "the adopted server has ended", func() bool { return !running(pid) })
+	testkit.Eventually(t, "the adopted server has ended", func() bool { return !running(pid) })
 }
 
 func TestBothKilledRecovers(t *testing.T) {
@@ -107,7 +107,7 @@ func TestProgramKilledWhileItMakesTheDataIsRedone(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "pg")
 			program := newVictim(t, self(t), dir, nil)
-			eventually(t, file+" is made", func() bool { return there(dir, "data.new", file) || there(dir, "data") })
+			testkit.Eventually(t, file+" is made", func() bool { return there(dir, "data.new", file) || there(dir, "data") })
 			program.kill(t)
 			srv := start(t, pgserver.Config{Dir: dir})
 			query(t, srv.URL(), "SELECT 1")
@@ -125,7 +125,7 @@ func TestOrphanIsStoppedAndForgotten(t *testing.T) {
 	one.Release()
 	query(t, two.URL(), "SELECT 1")
 	two.Release()
-	eventually(t, "the orphan has ended", func() bool { return !running(two.PID()) && !there(cfg.Dir, "data") })
+	testkit.Eventually(t, "the orphan has ended", func() bool { return !running(two.PID()) && !there(cfg.Dir, "data") })
 	query(t, start(t, cfg).URL(), "SELECT 1")
 }
 
@@ -184,7 +184,7 @@ func TestAccountWithoutRightsRunsAServerOfItsOwn(t *testing.T) {
 	query(t, url, "SELECT 1") // root is let in
 	testkit.OK(t, heir.stdin.Close())
 	testkit.OK(t, heir.cmd.Wait())
-	eventually(t, "the server has ended with its last user", func() bool { return !running(pid) })
+	testkit.Eventually(t, "the server has ended with its last user", func() bool { return !running(pid) })
 }
 
 func TestAccountWithoutANameIsToldWhatToDo(t *testing.T) {

@@ -171,20 +171,6 @@ func tryQuery(ctx context.Context, url, sql string) (string, error) {
 	return values[0], nil
 }
 
-// eventually looks every few milliseconds, for half a minute.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for limit := time.After(30 * time.Second); !is(); {
-		select {
-		case <-limit:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 func running(pid int) bool { return syscall.Kill(pid, 0) == nil && state(pid) != "Z" }
 
 // state is the letter of the process in /proc/PID/stat.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,6 +51,9 @@ func readRecord(data string) (record, error) {
 func (p *postmaster) alive() bool {
 	proc := fmt.Sprintf("/proc/%d/", p.pid)
 	cwd, err := os.Readlink(proc + "cwd")
+	if errors.Is(err, fs.ErrPermission) {
+		return p.aliveByCommand(proc)
+	}
 	if err != nil {
 		return false
 	}
@@ -60,6 +64,18 @@ func (p *postmaster) alive() bool {
 	// An upgrade of the package under a running server leaves "/…/postgres (deleted)".
 	name, _, _ := strings.Cut(filepath.Base(exe), " ")
 	return name == "postgres" && sameFolder(cwd, p.data)
+}
+
+// aliveByCommand is alive for who may not look at where another account's process is, such as root in a container without the
+// capability SYS_PTRACE. What it was called with is for all to read; the server's children write something else there.
+func (p *postmaster) aliveByCommand(proc string) bool {
+	text, err := os.ReadFile(proc + "cmdline")
+	if err != nil {
+		return false
+	}
+	args := strings.Split(string(text), "\x00")
+	at := slices.Index(args, "-D")
+	return filepath.Base(args[0]) == "postgres" && at >= 0 && at+1 < len(args) && sameFolder(args[at+1], p.data)
 }
 
 func sameFolder(a, b string) bool {

@@ -98,7 +98,7 @@ func TestSeveralUsersShareAServerAndTheLastStopsIt(t *testing.T) {
 	testkit.OK(t, one.Stop(context.Background()))
 	query(t, two.URL(), "SELECT 1")
 	testkit.OK(t, two.Stop(context.Background()))
-	eventually(t, "the server has ended with its last user", func() bool { return !running(two.PID()) })
+	testkit.Eventually(t, "the server has ended with its last user", func() bool { return !running(two.PID()) })
 }
 
 func TestFolderWithALongNameHasItsSocketElsewhere(t *testing.T) {
@@ -125,7 +125,7 @@ func TestLogStaysSmall(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pg")
 	srv := start(t, pgserver.Config{Dir: dir})
 	query(t, srv.URL(), `DO $$ BEGIN FOR i IN 1..50 LOOP RAISE LOG '%', repeat('x', 100000); END LOOP; END $$`)
-	eventually(t, "the log is cut", func() bool {
+	testkit.Eventually(t, "the log is cut", func() bool {
 		info, err := os.Stat(filepath.Join(dir, "server.log"))
 		return err == nil && there(dir, "server.log.1") && info.Size() < 1<<20
 	})
@@ -178,7 +178,7 @@ func TestFullDiskIsSaidInOneLine(t *testing.T) {
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=20m,mode=0711"); err != nil {
 		t.Skipf("no small disk can be made here: %v", err)
 	}
-	t.Cleanup(func() { testkit.OK(t, syscall.Unmount(dir, 0)) })
+	t.Cleanup(func() { testkit.OK(t, syscall.Unmount(dir, syscall.MNT_DETACH)) }) // what initdb has started may still be ending
 	_, err := pgserver.Start(deadline(t), pgserver.Config{Dir: filepath.Join(dir, "pg")})
 	oneLine(t, err, syscall.ENOSPC)
 	if there(dir, "pg", "data.new") {

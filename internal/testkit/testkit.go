@@ -2,7 +2,11 @@
 package testkit
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/internal/keyring"
 )
@@ -12,6 +16,20 @@ func OK(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Eventually looks whether something is so, every few milliseconds, and ends the test when it is not within a minute.
+func Eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	limit, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("not within a minute: %s", what)
+		}
 	}
 }
 
@@ -27,4 +45,43 @@ func RingOf(t testing.TB, keys string) *keyring.Ring {
 	ring, err := keyring.Parse(keys)
 	OK(t, err)
 	return ring
+}
+
+// Limits fails for each row of docs/limits.md, by its first column, whose second column does not have the limits that the code has.
+// page is the path of that file.
+func Limits(t testing.TB, page string, rows map[string][]time.Duration) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	OK(t, err)
+	said := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 {
+			said[strings.TrimSpace(cells[1])] = strings.TrimSpace(cells[2])
+		}
+	}
+	for what, limits := range rows {
+		for _, limit := range limits {
+			if !strings.Contains(" "+strings.NewReplacer(",", "", ";", "").Replace(said[what])+" ", " "+inWords(limit)+" ") {
+				t.Errorf("%s says of %q: %q; the code has %s", page, what, said[what], inWords(limit))
+			}
+		}
+	}
+}
+
+// inWords is how the documentation writes a time.
+func inWords(d time.Duration) string {
+	if d < 2*time.Minute && d != time.Minute {
+		return fmt.Sprintf("%g s", d.Seconds())
+	}
+	n, unit := d.Minutes(), "minute"
+	switch {
+	case d > 48*time.Hour:
+		n, unit = d.Hours()/24, "day"
+	case d > time.Hour:
+		n, unit = d.Hours(), "hour"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%g %s", n, unit)
 }

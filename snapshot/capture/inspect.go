@@ -11,6 +11,14 @@ import (
 // from answering for ever, and whoever waits holds a slot that others wait for.
 const inspectWithin = 30 * time.Second
 
+// The other limits of taking a snapshot. docs/limits.md has them all.
+const (
+	commitWait    = 10 * time.Minute // for the commits of others to end
+	freezeLimit   = 5 * time.Second  // of a container whose volumes are archived, with snapback.pause=auto
+	thawWithin    = 30 * time.Second // how long the engine may take to let it run again
+	discardWithin = 30 * time.Second // how long removing what could not be written down may take
+)
+
 func inspect(ctx context.Context, engine snapshot.Inspector, id string) (snapshot.Inspection, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectWithin)
 	defer cancel()

@@ -51,7 +51,7 @@ func New(c Config) *Taker {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Wait == 0 {
-		c.Wait = 10 * time.Minute
+		c.Wait = commitWait
 	}
 	if c.Observe == nil {
 		c.Observe = func(snapshot.Reason, error) {}
@@ -225,7 +225,7 @@ func (t *Taker) saveImage(ctx context.Context, s *snapshot.Snapshot, now snapsho
 // discard removes what is on the engine of a snapshot that could not be written down: nobody would ever find it. If another
 // snapshot has its name by now, because the lock on the name was lost, that one gets its tag back.
 func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardWithin)
 	defer cancel()
 	owner, err := t.Store.Snapshot(ctx, s.Key, s.Name)
 	switch {

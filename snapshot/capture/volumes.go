@@ -39,7 +39,7 @@ func NewVolumes(c VolumesConfig) *Volumes {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Freeze == 0 {
-		c.Freeze = 5 * time.Second
+		c.Freeze = freezeLimit
 	}
 	return &Volumes{VolumesConfig: c, busy: map[string]bool{}, frozen: map[string]bool{}}
 }
@@ -47,7 +47,7 @@ func NewVolumes(c VolumesConfig) *Volumes {
 // NewSet draws the ID of a set.
 func NewSet() string { return strings.ToLower(rand.Text()) }
 
-func (v *Volumes) hold(in map[string]bool, what string) (release func()) {
+func (v *Volumes) mark(in map[string]bool, what string) (release func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	in[what] = true
@@ -58,7 +58,7 @@ func (v *Volumes) hold(in map[string]bool, what string) (release func()) {
 	}
 }
 
-func (v *Volumes) held(in map[string]bool, what string) bool {
+func (v *Volumes) marked(in map[string]bool, what string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return in[what]
@@ -86,7 +86,7 @@ func (v *Volumes) freeze(ctx context.Context, c snapshot.Inspection) (*freezing,
 	if err := v.Vault.NoteFrozen(c.ID); err != nil {
 		return nil, fmt.Errorf("noting that %s is paused: %w", c.Name, err)
 	}
-	f := &freezing{v: v, id: c.ID, release: v.hold(v.frozen, c.ID)}
+	f := &freezing{v: v, id: c.ID, release: v.mark(v.frozen, c.ID)}
 	paused, err := v.Engine.Pause(ctx, c.ID)
 	if err != nil || !paused {
 		f.release()
@@ -119,7 +119,7 @@ func (f *freezing) resume(early bool) {
 	if !f.on {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), thawWithin)
 	defer cancel()
 	defer f.release() // what could not be resumed is tried again by whoever finds the note
 	f.on, f.lost = false, early
@@ -144,7 +144,7 @@ func (v *Volumes) Recover(ctx context.Context) error {
 	}
 	var errs error
 	for _, id := range ids {
-		if !v.held(v.frozen, id) {
+		if !v.marked(v.frozen, id) {
 			errs = errors.Join(errs, v.recover(ctx, id))
 		}
 	}
@@ -165,7 +165,7 @@ func (v *Volumes) recover(ctx context.Context, id string) error {
 
 // Archive writes the contents of mounts into a new set. Each is a mount of one of the containers. done is called after the last one, and says how still it was.
 func (v *Volumes) Archive(ctx context.Context, set string, ids []string, mounts []snapshot.Mount, done func(context.Context) (snapshot.Consistency, error)) (snapshot.VolumeSet, error) {
-	defer v.hold(v.busy, set)()
+	defer v.mark(v.busy, set)()
 	s := snapshot.VolumeSet{ID: set, TakenAt: time.Now().UTC()}
 	draft, err := v.Vault.Begin(set)
 	if err != nil {
@@ -273,7 +273,7 @@ func (v *Volumes) Tidy(ctx context.Context) error {
 	}
 	var errs error
 	for set, changed := range sets {
-		if used[set] || v.held(v.busy, set) || time.Since(changed) < usedAge {
+		if used[set] || v.marked(v.busy, set) || time.Since(changed) < usedAge {
 			continue
 		}
 		spent, err := v.Vault.Marked(set, MarkBegun)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/snapback/snapback/snapshot"
 )
 
 // A bot that stops its own container has stopped itself halfway: nobody goes on, and every start of the container begins with
@@ -107,7 +109,7 @@ type candidate struct {
 }
 
 func (d document) candidate() candidate {
-	c := candidate{id: d.ID, runs: alive(d.State.Status), mounts: d.Mounts, ports: hostPorts(d.NetworkSettings.Ports)}
+	c := candidate{id: d.ID, runs: snapshot.Alive(d.State.Status), mounts: d.Mounts, ports: hostPorts(d.NetworkSettings.Ports)}
 	for _, n := range d.NetworkSettings.Networks {
 		c.addresses = append(c.addresses, n.IPAddress, n.GlobalIPv6Address)
 	}
@@ -115,7 +117,7 @@ func (d document) candidate() candidate {
 }
 
 func rowCandidate(row container.Summary) candidate {
-	c := candidate{id: row.ID, runs: alive(row.State)}
+	c := candidate{id: row.ID, runs: snapshot.Alive(row.State)}
 	for _, m := range row.Mounts {
 		c.mounts = append(c.mounts, mountPoint{Type: string(m.Type), Name: m.Name, Source: m.Source, Destination: m.Destination, RW: m.RW})
 	}

@@ -265,7 +265,7 @@ func (s *survey) portProblems(replaces string, d document) []string {
 	var out []string
 	for _, wanted := range hostPorts(d.ports()) {
 		for _, row := range s.rows {
-			if row.ID != replaces && takes(row, wanted) && alive(s.states[row.ID]) { // a paused one keeps its ports
+			if row.ID != replaces && takes(row, wanted) && snapshot.Alive(s.states[row.ID]) { // a paused one keeps its ports
 				out = append(out, fmt.Sprintf("port %d/%s is taken by container %s", wanted.port, wanted.protocol, nameOf(row)))
 				break
 			}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +29,8 @@ type connection struct {
 
 // connect makes a client for the engine that is named, as the docker program finds it: by the host that is given, DOCKER_HOST,
 // the context of DOCKER_CONTEXT, the current context of docker's own settings, or else the usual socket. Errors name the setting.
-func connect(host string, getenv func(string) string) (connection, error) {
-	opts, from, err := whichEngine(host, getenv)
+func connect(host, certs string, getenv func(string) string) (connection, error) {
+	opts, from, err := whichEngine(host, certs, getenv)
 	if err != nil {
 		return connection{}, err
 	}
@@ -55,9 +56,9 @@ func connect(host string, getenv func(string) string) (connection, error) {
 }
 
 // whichEngine goes in the order of the docker program.
-func whichEngine(host string, getenv func(string) string) (opts []client.Opt, from string, err error) {
+func whichEngine(host, certs string, getenv func(string) string) (opts []client.Opt, from string, err error) {
 	if host != "" {
-		opts, err = hostOpts(host)
+		opts, err = namedOpts(host, certs, getenv)
 		return opts, host, err
 	}
 	if host = getenv(client.EnvOverrideHost); host != "" {
@@ -81,6 +82,31 @@ func whichEngine(host string, getenv func(string) string) (opts []client.Opt, fr
 		err = fmt.Errorf("%s: context %q: %w", from, name, err)
 	}
 	return opts, fmt.Sprintf("context %q of %s", name, from), err
+}
+
+// namedOpts are for an engine that was named, beside which others may be: what the environment says of another one's certificates
+// is not for its socket.
+func namedOpts(host, certs string, getenv func(string) string) ([]client.Opt, error) {
+	if host == "default" { // which is in no store
+		host = client.DefaultDockerHost
+	}
+	switch {
+	case !strings.Contains(host, "://"):
+		return contextOpts(configFolder(getenv), host)
+	case strings.HasPrefix(host, "ssh://"):
+		return sshOpts(host)
+	case strings.HasPrefix(host, "unix://"):
+		return []client.Opt{client.WithHost(host), client.WithVersionFromEnv()}, nil
+	}
+	if _, rest, _ := strings.Cut(host, "://"); strings.Contains(rest, "@") { // which the client's errors would quote
+		return nil, errors.New("only ssh:// takes a user")
+	}
+	opts := []client.Opt{client.WithHost(host), client.WithVersionFromEnv()}
+	if certs = cmp.Or(certs, getenv(client.EnvOverrideCertPath)); certs != "" { // with or without DOCKER_TLS_VERIFY
+		file := func(name string) string { return filepath.Join(certs, name) }
+		opts = append([]client.Opt{client.WithTLSClientConfig(file("ca.pem"), file("cert.pem"), file("key.pem"))}, opts...)
+	}
+	return opts, nil
 }
 
 func hostOpts(host string) ([]client.Opt, error) {

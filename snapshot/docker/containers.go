@@ -88,7 +88,7 @@ func (e *Engine) shown(ctx context.Context, engineID string, found []*listing) [
 	for _, l := range found {
 		members = append(members, l.member)
 	}
-	standings := e.settle(members, e.seats(ctx, engineID), false)
+	standings := e.standFor(members, e.seats(ctx, engineID), false)
 	var out []snapshot.Container
 	for _, l := range found {
 		c, st := l.container, standings[l.member.ID]
@@ -190,11 +190,6 @@ func idsOf(rows []container.Summary) []string {
 		out = append(out, row.ID)
 	}
 	return out
-}
-
-// alive says of a state that the container has processes, or will have without anybody's help.
-func alive(state string) bool {
-	return state == "running" || state == "paused" || state == "restarting"
 }
 
 // nameOf is a container's own name: its other names, such as /db/alias, are those that links gave it.

@@ -25,7 +25,8 @@ import (
 
 // Config is how to reach an engine.
 type Config struct {
-	Host   string              // such as unix:///run/docker.sock; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
+	Host   string              // such as unix:///run/docker.sock, or the name of a context; zero: DOCKER_HOST and its relatives, as every Docker tool reads them
+	Certs  string              // of a Host of tcp://: the folder with ca.pem, cert.pem and key.pem; zero: that of DOCKER_CERT_PATH, if it is set
 	Getenv func(string) string // of DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG and HOME; zero: os.Getenv
 	Only   string              // a label, as key or key=value, that an enabled container must bear as well; zero: none
 	Namer  Namer               // zero: the engine's name is what it calls itself
@@ -63,8 +64,9 @@ type Engine struct {
 	namer  Namer  // nil: engines are called what they call themselves
 	record Record // nil: nothing is on record
 
-	mu   sync.Mutex
-	name string // guarded by mu; "" until it was found out
+	mu      sync.Mutex
+	name    string // guarded by mu; "" until it was found out
+	strange bool   // guarded by mu: since then, somebody has answered who may be another engine
 
 	clockAhead time.Duration // guarded by mu, as is the next one; see clock.go
 	clockAsked time.Time
@@ -77,6 +79,8 @@ type Engine struct {
 	silent  map[string]time.Time         // guarded by mu: when the engine last had no answer about a container; see lookPatiently
 	modes   map[string]namespaces        // guarded by mu, as is the next one; by container ID: never change in a container's life
 	mounted map[string]map[string]string // see mountedImages
+
+	followed map[string]document // guarded by mu: by container ID, those whose log is being followed; see logged
 }
 
 // New makes an Engine. An engine that does not answer yet is no error: every call says so for itself, with an error
@@ -85,17 +89,17 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if cfg.Getenv == nil {
 		cfg.Getenv = os.Getenv
 	}
-	to, err := connect(cfg.Host, cfg.Getenv)
+	to, err := connect(cfg.Host, cfg.Certs, cfg.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{
 		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, record: cfg.Record, dataDir: cfg.DataDir, log: cfg.Logger,
-		modes: map[string]namespaces{}, silent: map[string]time.Time{}, mounted: map[string]map[string]string{},
+		modes: map[string]namespaces{}, silent: map[string]time.Time{}, mounted: map[string]map[string]string{}, followed: map[string]document{},
 	}
 	e.configFolder = configFolder(cfg.Getenv)
 	e.helperProgram, e.helperRepo = cfg.HelperProgram, cmp.Or(cfg.HelperImage, helperRepo)
-	e.stall = cmp.Or(cfg.Stall, 2*time.Minute)
+	e.stall = cmp.Or(cfg.Stall, helperStall)
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}

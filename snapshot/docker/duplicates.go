@@ -48,7 +48,20 @@ func (e *Engine) AddDuplicate(ctx context.Context, d snapshot.Duplicate) error {
 
 // Duplicates lists those that are there, whosever they are. What bears the label and is none is left out.
 func (e *Engine) Duplicates(ctx context.Context) ([]snapshot.Duplicate, error) {
-	all, err := e.cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", duplicateLabel))})
+	return e.duplicates(ctx, filters.NewArgs(filters.Arg("label", duplicateLabel)))
+}
+
+// OwnDuplicates lists those that bots with this one's scope have made.
+func (e *Engine) OwnDuplicates(ctx context.Context) ([]snapshot.Duplicate, error) {
+	which := filters.NewArgs(filters.Arg("label", duplicateLabel))
+	if e.only != "" {
+		which.Add("label", e.only)
+	}
+	return e.duplicates(ctx, which)
+}
+
+func (e *Engine) duplicates(ctx context.Context, which filters.Args) ([]snapshot.Duplicate, error) {
+	all, err := e.cli.VolumeList(ctx, volume.ListOptions{Filters: which})
 	if err != nil {
 		return nil, fmt.Errorf("listing duplicates: %w", known(err, nil))
 	}

@@ -121,7 +121,7 @@ func (e *Engine) Observe(ctx context.Context, record []snapshot.Seat) ([]snapsho
 	if err := e.tellApart(ctx, members, record); err != nil {
 		return nil, err
 	}
-	standings := e.settle(members, record, true)
+	standings := e.standFor(members, record, true)
 	var out []snapshot.Observation
 	for i, row := range rows {
 		if st := standings[row.ID]; st.Shown || st.Waits {

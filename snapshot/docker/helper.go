@@ -38,6 +38,12 @@ const (
 	helperRepo  = "snapback-helper"
 )
 
+// Of helpers docs/limits.md tells these.
+const (
+	helperStall = 2 * time.Minute  // without a sign of getting on it is taken for stuck
+	helperGone  = 30 * time.Second // how long the engine may take to remove one
+)
+
 // helper is the image, made once.
 type helper struct {
 	mu  sync.Mutex
@@ -209,7 +215,7 @@ func (e *Engine) removeFormer(ctx context.Context, name string) error {
 
 // removeHelper also works when ctx is over, which may be why.
 func (e *Engine) removeHelper(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helperGone)
 	defer cancel()
 	err := e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
 	if err == nil || notFound(err) {

@@ -12,7 +12,8 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Namer gives engines the names under which what is theirs is written down. watch.Registry does.
+// Namer gives engines the names under which what is theirs is written down. watch.Registry does. The error wraps
+// snapshot.ErrEngineAway when nobody can tell which engine it is.
 type Namer interface {
 	Name(ctx context.Context, in snapshot.Introduction, traces func(context.Context) (snapshot.Traces, error)) (string, error)
 }
@@ -20,18 +21,27 @@ type Namer interface {
 // ID is the engine's name: what all its containers' keys begin with. Without a Namer it is what the engine calls itself. It
 // is found out once, and again by Introduce.
 func (e *Engine) ID(ctx context.Context) (string, error) {
-	e.mu.Lock()
-	name := e.name
-	e.mu.Unlock()
-	if name != "" {
+	if name := e.told(); name != "" {
 		return name, nil
 	}
 	if err := e.Introduce(ctx); err != nil {
 		return "", err
 	}
+	name := e.told()
+	if name == "" { // somebody else has asked since then
+		return "", fmt.Errorf("%w: another engine answers for it", snapshot.ErrEngineAway)
+	}
+	return name, nil
+}
+
+// told is what Introduce has found out; "" while that is nothing.
+func (e *Engine) told() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.name, nil
+	if e.strange {
+		return ""
+	}
+	return e.name
 }
 
 // Introduction is what the engine says of itself now.
@@ -43,7 +53,8 @@ func (e *Engine) Introduction(ctx context.Context) (snapshot.Introduction, error
 	return snapshot.Introduction{ID: info.ID, Host: info.Name}, nil
 }
 
-// Introduce finds out which engine it is. While that can't be said, the name stays what it was.
+// Introduce finds out which engine it is. While nobody can be asked, the name stays what it was. Where somebody answers who can't be
+// told apart from another engine, it has none: what is known of the one would be done on the other.
 func (e *Engine) Introduce(ctx context.Context) error {
 	if err := e.Supported(ctx); errors.Is(err, ErrUnsupported) {
 		return err
@@ -55,6 +66,7 @@ func (e *Engine) Introduce(ctx context.Context) error {
 	name := in.ID
 	if e.namer != nil {
 		if name, err = e.namer.Name(ctx, in, e.Traces); err != nil {
+			e.doubt(ctx, in, err)
 			return err
 		}
 	}
@@ -63,8 +75,21 @@ func (e *Engine) Introduce(ctx context.Context) error {
 	if e.name != "" && e.name != name {
 		e.log.ErrorContext(ctx, "another engine answers", "was", e.name, "is", name, "host", in.Host)
 	}
-	e.name = name
+	e.name, e.strange = name, false
 	return nil
+}
+
+// doubt takes the name away when the Namer says that it can't tell who answers. That its database is away says nothing of the engine.
+func (e *Engine) doubt(ctx context.Context, in snapshot.Introduction, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !errors.Is(err, snapshot.ErrEngineAway) || e.strange {
+		return
+	}
+	if e.name != "" {
+		e.log.ErrorContext(ctx, "an engine answers that can't be told apart", "was", e.name, "engine_id", in.ID, "host", in.Host, "err", err)
+	}
+	e.strange = true
 }
 
 // Traces are what is on the engine from before.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
@@ -120,10 +119,13 @@ func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string
 	return made.ID, history[0].Size, nil
 }
 
+// resumeWithin is how long the engine may take to resume what a commit has left frozen.
+const resumeWithin = 10 * time.Second
+
 // makeSureItRuns resumes a container that a commit was to freeze only for its own duration, and did not: for one, when
 // the engine was restarted in between. It also works when ctx is over, which may be why.
 func (e *Engine) makeSureItRuns(ctx context.Context, d document) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resumeWithin)
 	defer cancel()
 	now, err := e.allowed(ctx, d.ID)
 	if err == nil {
@@ -185,21 +187,10 @@ func (e *Engine) Untag(ctx context.Context, ref string) error {
 		return err
 	}
 	_, err := e.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
-	if err := e.untagged(ref, err); err != nil {
+	if err := e.removed(ref, err); err != nil {
 		return err
 	}
 	return e.untagMounted(ctx, ref)
-}
-
-// untagged reads the answer.
-func (e *Engine) untagged(ref string, err error) error {
-	switch {
-	case err == nil, notFound(err):
-		return nil
-	case cerrdefs.IsConflict(err):
-		return fmt.Errorf("removing %s: %w: %w", ref, snapshot.ErrInUse, known(err, nil))
-	}
-	return fmt.Errorf("removing %s: %w", ref, known(err, nil))
 }
 
 // ImageOf is the image of a document's container, as it was known when the document was written.

@@ -24,9 +24,12 @@ import (
 //
 // It returns ErrLogUnreadable, and ErrGone and ErrNotEnabled as they are for all that reads a container.
 func (e *Engine) ReadLog(ctx context.Context, id string, ask snapshot.LogAsk, take func(snapshot.RawLine) error) (started time.Time, err error) {
-	d, err := e.allowed(ctx, id)
+	d, err := e.logged(ctx, id, ask.Follow)
 	if err != nil {
 		return time.Time{}, err
+	}
+	if ask.Follow {
+		defer e.following(d)()
 	}
 	ahead := e.ahead(ctx)
 	if started = instant(d.State.StartedAt); !started.IsZero() {
@@ -52,6 +55,33 @@ func (e *Engine) ReadLog(ctx context.Context, id string, ask snapshot.LogAsk, ta
 		return started, fmt.Errorf("reading the log of %s: %w", d.Name, unreadable(d, err))
 	}
 	return started, nil
+}
+
+// logged is allowed for reading a log. A question about a log that is being followed needs no second look: neither the label nor
+// how the log is written changes in a container's life, and hundreds of logs are asked about all the time. Since when it has been
+// running is not known then.
+func (e *Engine) logged(ctx context.Context, id string, anew bool) (document, error) {
+	e.mu.Lock()
+	d, known := e.followed[id]
+	e.mu.Unlock()
+	if known && !anew {
+		return d, nil
+	}
+	return e.allowed(ctx, id)
+}
+
+// following remembers a container while its log is followed. What it returns forgets it.
+func (e *Engine) following(d document) (end func()) {
+	known := document{ID: d.ID, Name: d.Name}
+	known.Config.Tty, known.HostConfig.LogConfig = d.Config.Tty, d.HostConfig.LogConfig
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.followed[d.ID] = known
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.followed, d.ID)
+	}
 }
 
 func readOptions(ask snapshot.LogAsk, ahead time.Duration) container.LogsOptions {

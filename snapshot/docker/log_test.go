@@ -140,3 +140,33 @@ func TestLogOfOthersIsNotRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAFollowedLogIsAskedAboutWithoutAnotherLook keeps hundreds of questions a minute at one call each.
+func TestAFollowedLogIsAskedAboutWithoutAnotherLook(t *testing.T) {
+	t.Parallel()
+	e, p, id, _ := hangs(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	begun, ended := make(chan struct{}, 1), make(chan error, 1)
+	following, stop := context.WithCancelCause(ctx)
+	go func() {
+		_, err := e.ReadLog(following, id, snapshot.LogAsk{Last: 1, Follow: true}, func(snapshot.RawLine) error { begun <- struct{}{}; return nil })
+		ended <- err
+	}()
+	<-begun
+	p.Silence(id)
+	lines := 0
+	if _, err := e.ReadLog(ctx, id, snapshot.LogAsk{Last: 1}, func(snapshot.RawLine) error { lines++; return nil }); err != nil || lines != 1 {
+		t.Errorf("%d lines, %v", lines, err)
+	}
+	over := errors.New("over")
+	stop(over)
+	if err := <-ended; !errors.Is(err, over) {
+		t.Errorf("following ended with %v", err)
+	}
+	limited, end := context.WithTimeout(ctx, time.Second)
+	defer end()
+	if _, err := e.ReadLog(limited, id, snapshot.LogAsk{Last: 1}, func(snapshot.RawLine) error { return nil }); err == nil {
+		t.Error("nobody follows it any more, and it was read without another look")
+	}
+}

@@ -137,7 +137,7 @@ func (e *Engine) untagMounted(ctx context.Context, ref string) error {
 	for n := 0; ; n++ {
 		_, err := e.cli.ImageRemove(ctx, nthMountRef(ref, n), image.RemoveOptions{PruneChildren: true})
 		if err != nil {
-			return e.untagged(nthMountRef(ref, n), err)
+			return e.removed(nthMountRef(ref, n), err)
 		}
 	}
 }

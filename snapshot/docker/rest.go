@@ -17,7 +17,8 @@ import (
 // be lost between inspect and create. So the calls that read and replay a document are made here, over the client's
 // connection, with the JSON as it is.
 
-const answerLimit = 4 << 20
+// answerLimit is for the tasks of a large Swarm: a few KB each, five of the past with each.
+const answerLimit = 64 << 20
 
 // statusError is an answer other than 2xx.
 type statusError struct {
@@ -90,7 +91,11 @@ func answer(resp *http.Response, out any) (err error) {
 		}
 		return &statusError{resp.StatusCode, problem.Message}
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *json.RawMessage:
+		*out = doc // who asked for it reads it, and finds what is wrong with it
 		return nil
 	}
 	if err := json.Unmarshal(doc, out); err != nil {

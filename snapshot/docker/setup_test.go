@@ -16,7 +16,7 @@ var _ interface {
 	capture.Engine
 	capture.VolumeEngine
 	watch.Engine
-	restore.Engine
+	restore.ContainerEngine
 	restore.LeftoverEngine
 	recovery.Engine
 } = (*docker.Engine)(nil)

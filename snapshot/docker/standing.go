@@ -21,8 +21,8 @@ type standings struct {
 	seats []snapshot.Seat   // of the last look
 }
 
-// settle finds out for whom containers stand. All says that there are no others.
-func (e *Engine) settle(members []snapshot.Member, seats []snapshot.Seat, all bool) map[string]snapshot.Standing {
+// standFor finds out for whom containers stand. All says that there are no others.
+func (e *Engine) standFor(members []snapshot.Member, seats []snapshot.Seat, all bool) map[string]snapshot.Standing {
 	found := snapshot.Settle(members, withLineage(seats), time.Now())
 	e.mu.Lock()
 	defer e.mu.Unlock()

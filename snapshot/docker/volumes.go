@@ -86,7 +86,7 @@ func (e *Engine) Users(ctx context.Context, mounts []snapshot.Mount, except ...s
 	}
 	var out []string
 	for _, row := range rows {
-		if alive(states[row.ID]) {
+		if snapshot.Alive(states[row.ID]) {
 			out = append(out, nameOf(row))
 		}
 	}

@@ -1,8 +1,11 @@
 package recovery_test
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,8 +107,9 @@ func snapshotsMove(t *testing.T, tool tool) {
 	if got, err := d.Rebuild(t.Context(), k.By()); err != nil || len(got.Added) > 0 {
 		t.Errorf("found again what has moved: %+v, %v", got.Added, err)
 	}
-	c := k.Container(name)
-	if r := k.Restore(c, "baseline-2255-2"); r.State != restore.Verified || len(r.Unexpected()) > 0 {
+	c, kept := k.Container(name), k.Of(key, snapshot.Baseline)
+	first := kept[slices.IndexFunc(kept, func(s snapshot.Snapshot) bool { return s.ContainerID == ids[0] })]
+	if r := k.Restore(c, first.Name); r.State != restore.Verified || len(r.Unexpected()) > 0 {
 		t.Fatalf("%s: %s %+v", r.State, r.Error, r.Unexpected())
 	}
 	if env := k.Env(c.Name); !slices.Contains(env, "V=b0") {
@@ -131,6 +135,7 @@ func (k *kit) movedWhole(key string, ids []string) {
 			k.T.Errorf("%s can't be opened", s.Name)
 		}
 	}
+	slices.Sort(names) // which of them moved first, and kept its name, depends on what was in the way
 	if diff := cmp.Diff([]string{"baseline-2255", "baseline-2255-2"}, names); diff != "" {
 		k.T.Errorf("baselines (-want +got):\n%s", diff)
 	}
@@ -177,6 +182,52 @@ func TestMoveToALineageIsAllOrNothing(t *testing.T) {
 	exec(`SELECT pg_advisory_unlock(4711)`)
 	k.Until("all has moved", func() bool { return len(k.Of(key, snapshot.Baseline)) == 2 })
 	k.movedWhole(key, ids)
+}
+
+// TestTheOneThatRunsMovesFirst has another bot be at it for a while: the one from before does not take its place meanwhile.
+func TestTheOneThatRunsMovesFirst(t *testing.T) {
+	k, ring := setup(t), snapshottest.NewRing(t)
+	k.DB = storetest.Open(t, storetest.URL(t), ring)
+	k.Remember(k.DB)
+	k.duplicate(ring)
+	key, name, ids := k.byName(kamal)
+	in := snapshottest.Must(k.Engine().Inspect(t.Context(), name))
+	former, _, err := k.Engine().FormerKey(in.Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &lines{}
+	err = k.DB.Alone(t.Context(), former, func(context.Context) error {
+		k.Watch(longRun, func(c *watch.Config) { c.Logger = slog.New(slog.NewTextHandler(said, nil)) })
+		k.Until("the watch has found it taken", func() bool { return said.count("another bot is at it") >= 2 })
+		if moved := k.Of(key, snapshot.Baseline); len(moved) > 0 {
+			t.Errorf("the one from before has moved: %+v", moved)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Until("all has moved", func() bool { return len(k.Of(key, snapshot.Baseline)) == 2 })
+	k.movedWhole(key, ids)
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), what)
 }
 
 func TestFormerKeyIsTheNameOrComposes(t *testing.T) {

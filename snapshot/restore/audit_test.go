@@ -17,7 +17,7 @@ import (
 
 // deedEngine is the real engine, which remembers what it was made to do, and what the timeline said at that moment.
 type deedEngine struct {
-	restore.Engine
+	restore.ContainerEngine
 	said func() []incidents.Kind
 
 	mu    sync.Mutex // guards deeds
@@ -37,32 +37,32 @@ func (e *deedEngine) note(what string) {
 
 func (e *deedEngine) Create(ctx context.Context, name string, spec snapshot.Spec) (string, error) {
 	e.note("create")
-	return e.Engine.Create(ctx, name, spec)
+	return e.ContainerEngine.Create(ctx, name, spec)
 }
 
 func (e *deedEngine) SetRestartPolicy(ctx context.Context, id string, p snapshot.RestartPolicy) error {
 	e.note("restart policy")
-	return e.Engine.SetRestartPolicy(ctx, id, p)
+	return e.ContainerEngine.SetRestartPolicy(ctx, id, p)
 }
 
 func (e *deedEngine) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	e.note("stop")
-	return e.Engine.Stop(ctx, id, timeout)
+	return e.ContainerEngine.Stop(ctx, id, timeout)
 }
 
 func (e *deedEngine) Start(ctx context.Context, id string) error {
 	e.note("start")
-	return e.Engine.Start(ctx, id)
+	return e.ContainerEngine.Start(ctx, id)
 }
 
 func (e *deedEngine) Rename(ctx context.Context, id, name string) error {
 	e.note("rename")
-	return e.Engine.Rename(ctx, id, name)
+	return e.ContainerEngine.Rename(ctx, id, name)
 }
 
 func (e *deedEngine) Remove(ctx context.Context, id string) error {
 	e.note("remove")
-	return e.Engine.Remove(ctx, id)
+	return e.ContainerEngine.Remove(ctx, id)
 }
 
 // muteJournal can't write an audit entry.
@@ -77,7 +77,7 @@ func (muteJournal) Open(context.Context, restore.Restore, string) (restore.Resto
 // Guarantee 2: before the engine is made to do anything, the timeline says who wants what.
 func TestRestoreIsAuditedBeforeTheEngineIsCalled(t *testing.T) {
 	k := setup(t)
-	engine := &deedEngine{Engine: k.Engine(), said: k.Kinds}
+	engine := &deedEngine{ContainerEngine: k.Engine(), said: k.Kinds}
 	k.Restorer = k.restorerWith(engine, k.DB)
 	api := k.Name("api")
 	k.Run(api, k.Image("good", `CMD ["/app"]`))
@@ -103,7 +103,7 @@ func TestRestoreIsAuditedBeforeTheEngineIsCalled(t *testing.T) {
 // Guarantee 2: without the entry nothing is done.
 func TestRestoreThatCannotBeAuditedDoesNothing(t *testing.T) {
 	k := setup(t)
-	engine := &deedEngine{Engine: k.Engine(), said: k.Kinds}
+	engine := &deedEngine{ContainerEngine: k.Engine(), said: k.Kinds}
 	k.Restorer = k.restorerWith(engine, muteJournal{k.DB})
 	api := k.Name("api")
 	id := k.Run(api, k.Image("good", `CMD ["/app"]`))

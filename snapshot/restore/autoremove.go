@@ -33,7 +33,7 @@ func (ctr *container) copyOld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !alive(old) && old.State != "created" {
+	if !snapshot.Alive(old.State) && old.State != "created" {
 		return snapshot.ErrGone
 	}
 	if p.StandInRef == "" { // planned by a release that did not write it down
@@ -118,7 +118,7 @@ func (ctr *container) renameAutoRemove(ctx context.Context) error {
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
 	}
-	if err == nil && alive(old) && !ctr.dying(old) {
+	if err == nil && snapshot.Alive(old.State) && !ctr.dying(old) {
 		return ctr.discardStandIn(ctx)
 	}
 	if err := ignoreGone(ctr.Engine.Stop(ctx, p.OldID, ctr.stopLimit())); err != nil {

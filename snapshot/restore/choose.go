@@ -100,30 +100,38 @@ func (s Scene) Proven(id string, now time.Time) bool {
 }
 
 // WayOut says that the state may be what the first button restores.
-func (o Offer) WayOut() bool { return o.place() == 0 && len(o.WhyNot) == 0 }
+func (o Offer) WayOut() bool { return o.group() == good && len(o.WhyNot) == 0 }
 
-// place is the group in which an offer stands: ways out, states with a doubt, those that were ill when taken, what runs now, what restores were made away
-// from, and what can't be restored since its image is gone.
-func (o Offer) place() int {
+// The groups of offers, in the order in which people see them.
+const (
+	good      = iota // nothing is known against it
+	doubtful         // see Offer.Doubt
+	unwell           // it was ill when it was taken
+	current          // it is what runs now
+	abandoned        // a restore was made away from it
+	imageless        // it can't be restored, since its image is gone
+)
+
+func (o Offer) group() int {
 	switch {
 	case !o.Snapshot.MissingSince.IsZero():
-		return 5
+		return imageless
 	case o.Snapshot.Reason == snapshot.Before:
-		return 4
+		return abandoned
 	case o.Running:
-		return 3
+		return current
 	case o.Snapshot.Spiked, o.Snapshot.Unwell != "":
-		return 2
+		return unwell
 	case o.Doubt != "":
-		return 1
+		return doubtful
 	}
-	return 0
+	return good
 }
 
 // Sort puts offers into the order in which people see them: the first one is what the first button restores, if it is a way out.
 func Sort(offers []Offer) {
 	slices.SortStableFunc(offers, func(x, y Offer) int {
-		return cmp.Or(cmp.Compare(x.place(), y.place()), y.Snapshot.CreatedAt.Compare(x.Snapshot.CreatedAt))
+		return cmp.Or(cmp.Compare(x.group(), y.group()), y.Snapshot.CreatedAt.Compare(x.Snapshot.CreatedAt))
 	})
 	if i := beforeDeploy(offers); i > 0 {
 		kept := offers[i]
@@ -140,7 +148,7 @@ func beforeDeploy(offers []Offer) int {
 	}
 	first := offers[0]
 	return slices.IndexFunc(offers, func(o Offer) bool {
-		return o.Snapshot.Reason == snapshot.PreDeploy && o.place() == first.place() && o.Snapshot.ContainerID == first.Snapshot.ContainerID && first.Snapshot.ContainerID != ""
+		return o.Snapshot.Reason == snapshot.PreDeploy && o.group() == first.group() && o.Snapshot.ContainerID == first.Snapshot.ContainerID && first.Snapshot.ContainerID != ""
 	})
 }
 
@@ -153,11 +161,11 @@ func WhyNone(container string, offers []Offer) string {
 		return "No snapshot of " + container + " is kept"
 	}
 	switch first := offers[0]; {
-	case first.place() == 0:
+	case first.group() == good:
 		return "No good state of " + container + " can be restored now"
-	case first.place() == 3:
+	case first.group() == current:
 		return "Nothing is kept of " + container + " that differs from what runs now and was good"
-	case first.place() < 3:
+	case first.group() < current:
 		return fmt.Sprintf("Nothing is known to be a good state of %s: of %s, %s", container, first.Snapshot.Name, first.Doubt)
 	}
 	return "No good state of " + container + " is kept"

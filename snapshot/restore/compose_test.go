@@ -173,14 +173,34 @@ func TestUnlabelledContainerThatSharesItsNetworkIsToldAndLeftAlone(t *testing.T)
 	}
 }
 
+// TestAReplacementThatFallsIllAfterItsProofIsNoReasonToGoBack has the old one removed already, by the restore itself.
+func TestAReplacementThatFallsIllAfterItsProofIsNoReasonToGoBack(t *testing.T) {
+	k := setup(t)
+	var lost atomic.Bool
+	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
+	k.Restorer = k.restorerWith(k.Engine(), lossyJournal{k.DB, &lost, func() { k.Docker("kill", api) }})
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	k.Run(api, append(labels, "--restart", "no", image)...)
+	snap := k.Take(api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, append(labels, image)...)
+	r := k.Restore(k.Container(api), snap.Name)
+	if r.State != restore.Verified || !lost.Load() || r.Plan.BeforeID == 0 || !strings.Contains(r.Proof, "had proved itself") {
+		t.Errorf("%s: %s, lost %v, kept as snapshot %d, proof %q", r.State, r.Error, lost.Load(), r.Plan.BeforeID, r.Proof)
+	}
+}
+
 // lossyJournal loses the connection at the first success that it is to write.
 type lossyJournal struct {
 	restore.Journal
-	lost *atomic.Bool
+	lost      *atomic.Bool
+	meanwhile func()
 }
 
 func (j lossyJournal) Advance(ctx context.Context, r restore.Restore, to restore.State, e incidents.Entry) (restore.Restore, error) {
 	if to == restore.Verified && j.lost.CompareAndSwap(false, true) {
+		j.meanwhile()
 		return r, errors.New("the connection broke")
 	}
 	return j.Journal.Advance(ctx, r, to, e)
@@ -189,7 +209,7 @@ func (j lossyJournal) Advance(ctx context.Context, r restore.Restore, to restore
 func TestUndoOfAComposeContainerSurvivesALossAfterItsRemoval(t *testing.T) {
 	k := setup(t)
 	var lost atomic.Bool
-	k.Restorer = k.restorerWith(k.Engine(), lossyJournal{k.DB, &lost})
+	k.Restorer = k.restorerWith(k.Engine(), lossyJournal{k.DB, &lost, func() {}})
 	api, image := k.Name("api"), k.Image("good", `CMD ["/app"]`)
 	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
 		"--label", "com.docker.compose.container-number=1"}

@@ -11,7 +11,8 @@ import (
 // was set aside.
 type container struct {
 	*task
-	down time.Time // when the old container was told to stop, if this run saw it
+	Engine ContainerEngine // the Restorer's, which is no less
+	down   time.Time       // when the old container was told to stop, if this run saw it
 }
 
 // Preflight looks at everything that can fail, while the broken container still runs.
@@ -23,7 +24,7 @@ func (ctr *container) Preflight(ctx context.Context) (why []string, err error) {
 	if err != nil || len(why) > 0 {
 		return why, err
 	}
-	err = ctr.act(ctx, 10*time.Minute, func(ctx context.Context) (err error) {
+	err = ctr.act(ctx, verifyLimit, func(ctx context.Context) (err error) {
 		why, err = ctr.checkVolumes(ctx)
 		return err
 	})
@@ -33,13 +34,13 @@ func (ctr *container) Preflight(ctx context.Context) (why []string, err error) {
 // Prepare creates the replacement beside the running container, unless it is there already: an undo adopts the container
 // that was set aside.
 func (ctr *container) Prepare(ctx context.Context) error {
-	err := ctr.act(ctx, 5*time.Minute, ctr.takeJoined)
+	err := ctr.act(ctx, joinedLimit, ctr.takeJoined)
 	if err != nil || ctr.restore.Plan.AdoptID != "" {
 		return err
 	}
 	limit := ctr.ActLimit
 	if ctr.restore.Plan.AutoRemove {
-		limit = 10 * time.Minute // a commit comes first
+		limit = commitLimit
 	}
 	return ctr.act(ctx, limit, ctr.create)
 }
@@ -65,7 +66,7 @@ func (ctr *container) spec(snap snapshot.Snapshot) snapshot.Spec {
 // Verify also compares the replacement with the snapshot, makes those anew that shared a namespace with the old one, sees to
 // what becomes of the old one, and notes that the replacement is what runs and what is on hold. None of that is a reason to go back.
 func (ctr *container) Verify(ctx context.Context) error {
-	how, err := ctr.prove(ctx)
+	how, err := ctr.proof(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (ctr *container) Verify(ctx context.Context) error {
 	if err := ctr.rejoin(ctx); err != nil {
 		return noVerdict{err}
 	}
-	if err := ctr.act(ctx, 5*time.Minute, ctr.retire); err != nil && retryable(err) {
+	if err := ctr.act(ctx, retireLimit, ctr.retire); err != nil && retryable(err) {
 		return err
 	}
 	if err := ctr.occupy(ctx); err != nil {
@@ -103,6 +104,8 @@ func (ctr *container) occupy(ctx context.Context) error {
 	case err == nil && now.Enabled && now.Name == ctr.restore.Container:
 		now.Key = ctr.restore.Key // whatever its labels and its name tell: it has the place of another one
 		ctr.restore.Occupant = &snapshot.Occupant{Container: now.Container, Labels: now.Labels, Document: now.Document}
+	case err != nil:
+		ctr.Logger.Warn("what runs after the restore is left to the watch", "restore_id", ctr.restore.ID, "container", ctr.restore.Container, "err", err)
 	}
 	return nil // one that is gone again, or had to make room, stays the watch's to understand
 }

@@ -39,8 +39,6 @@ type VolumePlan struct {
 
 var errNoMover = errors.New("this bot does not move the contents of volumes")
 
-const moveLimit = 6 * time.Hour // a helper that is stuck is noticed long before that
-
 const noVolumes = "it has no contents of volumes: restore it without"
 
 // volumePlan is the plan for a restore with volumes. It returns a *RefusedError when the snapshot has none.
@@ -207,7 +205,7 @@ func (ctr *container) stillThere(ctx context.Context, mounts []snapshot.Mount) (
 // restarted itself. Whatever else runs is not stopped.
 func (ctr *container) clearWay(ctx context.Context, mounts []snapshot.Mount) error {
 	now, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
-	if err == nil && alive(now) {
+	if err == nil && snapshot.Alive(now.State) {
 		err = ctr.Engine.Stop(ctx, now.ID, 5*time.Second)
 	}
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {

@@ -1,5 +1,5 @@
 /*
-Package restore puts the state of a container back that a snapshot has kept, or says in words why not.
+Package restore puts the state of a container or of a service back that a snapshot has kept, or says in words why not.
 
 A restore is a machine that any bot can carry on where another one died:
 
@@ -31,7 +31,7 @@ Read the machine first:
 	lease.go       which bot may act
 	say.go         what people are told of each state
 
-Then what is restored, which today is a container:
+Then what is restored. A service of a Swarm is in one file, service.go. A container is in several:
 
 	container.go   the verbs Preflight, Prepare and Verify; plan.go and verify.go have the details
 	swap.go        the verb Swap, the only downtime
@@ -68,6 +68,14 @@ still has to prove itself.
 	reverting   Puts the volumes' contents back, removes the replacement, gives the old one its name and its restart
 	            policy, starts it if it ran, and sees it stay up for a second.
 
+Of a service, the Swarm replaces the tasks itself:
+
+	preflight   Changes nothing. Finds the service; checks its mode, configs, secrets and networks.
+	prepared    Keeps the spec that runs now, as a snapshot.
+	swapping    Sends the spec of the snapshot, if the service is what was seen, with as many tasks as there are.
+	started     Waits until all tasks are of that spec and run, and no others.
+	reverting   Sends the spec from before, and waits until its tasks run.
+
 # Who may act
 
 A restore has one runner at a time: the bot that holds its lease. The lease has an epoch, which rises whenever the
@@ -85,7 +93,7 @@ A bot takes over restores of its own engine and its own containers, and no other
 
 	the bot        The next one to look takes the restore over: the same bot at once, another one when the lease has run
 	               out.
-	the journal    Nothing new is begun. A swap that has begun goes on to its end, for a minute at most: nobody else can
+	the journal    Nothing new is begun. A swap or a revert that has begun goes on, for a minute at most: nobody else can
 	               claim it without the journal, and a stopped container must not wait for a database (lease.go). A
 	               journal that does not answer is no verdict: ErrJournalAway, and the restore is taken up again.
 	the engine     Acts return ErrEngineAway. The restore stays in its state and is taken up again every second; after ten

@@ -124,7 +124,7 @@ func (ctr *container) cutOff(name string) {
 // restartAfter restarts a container that was started before a moment, or that has ended since with its namespace.
 func (ctr *container) restartAfter(ctx context.Context, j JoinedPlan, moment time.Time) error {
 	c, err := ctr.Engine.Inspect(ctx, j.ID)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !alive(c) && !j.Running) {
+	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (c.StartedAt.After(moment) || !snapshot.Alive(c.State) && !j.Running) {
 		return nil
 	}
 	if err != nil {

@@ -78,7 +78,7 @@ func (r Restore) SameWish(o Restore) bool {
 	return r.Kind == Undoing || r.SnapshotID == o.SnapshotID && (r.Plan.Volumes == nil) == (o.Plan.Volumes == nil)
 }
 
-// Plan is what preflight and prepare have found out: all that a bot needs to carry on where another one died.
+// Plan is what has been found out: all that a bot needs to carry on where another one died.
 type Plan struct {
 	Anew        bool                   `json:"anew,omitempty"`       // it was what ran already, and was asked for all the same
 	Undoes      string                 `json:"undoes,omitempty"`     // with Undoing: the name of the snapshot whose restore is undone
@@ -102,6 +102,7 @@ type Plan struct {
 	AdoptID     string                 `json:"adopt_id,omitempty"`  // with Undoing: the kept container that takes the name; "" makes one from the snapshot
 	BeforeID    int64                  `json:"before_id,omitempty"` // the snapshot that the old container has become; 0 while it is a container
 	Losses      []string               `json:"losses,omitempty"`
+	Unheld      string                 `json:"unheld,omitempty"` // why what was rolled back could not be put on hold; "": it could, or nothing was to be
 	Joined      []JoinedPlan           `json:"joined,omitempty"`
 	Place       snapshot.Place         `json:"place,omitzero"`       // what the old one's tool finds it by; zero when it was gone
 	Beside      []string               `json:"beside,omitempty"`     // names of those of the same line that run beside it, and are left alone

@@ -80,7 +80,10 @@ func (r *Restorer) reconcile(id int64) error {
 		return err
 	}
 	m := &reconciliation{Restorer: r, over: over}
-	err = m.run(ctx)
+	if engine, ok := r.Engine.(ContainerEngine); ok { // a Swarm takes no update of a service that was seen as it is no more
+		m.Engine = engine
+		err = m.run(ctx)
+	}
 	if errors.Is(err, errOvertaken) || err != nil && r.ctx.Err() != nil {
 		return nil
 	}
@@ -103,9 +106,10 @@ func (r *Restorer) reconcile(id int64) error {
 // reconciliation is one comparison of the engine with the journal, for one restore that is over.
 type reconciliation struct {
 	*Restorer
-	over Restore // whose acts may have come late
-	last Restore // the newest one: it says what has to run; it was verified or reverted
-	done []string
+	Engine ContainerEngine
+	over   Restore // whose acts may have come late
+	last   Restore // the newest one: it says what has to run; it was verified or reverted
+	done   []string
 }
 
 func (rec *reconciliation) run(ctx context.Context) error {
@@ -144,7 +148,7 @@ func (rec *reconciliation) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if !slices.Contains(rec.stoppedLate(), winner) || holder.ID != "" && !rec.over.actedOn(holder.ID) && !rec.last.actedOn(holder.ID) {
+	if !slices.Contains(rec.stoppedLate(), winner) || holder.ID != "" && !rec.over.Plan.ours(holder.ID) && !rec.last.Plan.ours(holder.ID) {
 		return nil // no late act can have touched it, or somebody has replaced it since
 	}
 	return rec.bringUp(ctx, winner)
@@ -168,11 +172,6 @@ func (rec *reconciliation) stoppedLate() []string {
 		ids = append(ids, rec.over.Plan.AdoptID)
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
-}
-
-// actedOn says whether the restore may have acted on a container.
-func (r Restore) actedOn(id string) bool {
-	return slices.Contains([]string{r.Plan.OldID, r.Plan.NewID, r.Plan.StandInID}, id)
 }
 
 // rightful is the container that has to have the name; "" when it is gone.
@@ -214,7 +213,7 @@ func (rec *reconciliation) setAside(ctx context.Context, id string) error {
 	if name := c.RestartPolicy.Name; name != "" && name != "no" {
 		err = rec.do(ctx, "disarmed "+c.Name, func() error { return rec.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}) })
 	}
-	if err == nil && alive(c) {
+	if err == nil && snapshot.Alive(c.State) {
 		err = rec.do(ctx, "stopped "+c.Name, func() error { return rec.Engine.Stop(ctx, id, 10*time.Second) })
 	}
 	if err == nil && c.Name == rec.last.Container && id == rec.over.Plan.OldID {
@@ -226,14 +225,8 @@ func (rec *reconciliation) setAside(ctx context.Context, id string) error {
 // removeStray removes a container that still has a replacement's temporary name when the restore is over. Only a late
 // create can have made it.
 func (rec *reconciliation) removeStray(ctx context.Context) error {
-	if rec.over.Plan.TempName == "" || rec.over.Plan.AdoptID != "" || rec.over.State == Failed {
-		return nil
-	}
-	c, err := rec.Engine.Inspect(ctx, rec.over.Plan.TempName)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && alive(c) {
-		return nil
-	}
-	if err != nil {
+	c, found, err := stray(ctx, rec.Engine, rec.over)
+	if err != nil || !found {
 		return err
 	}
 	return rec.do(ctx, "removed "+c.Name, func() error { return rec.Engine.Remove(ctx, c.ID) })
@@ -252,7 +245,7 @@ func (rec *reconciliation) bringUp(ctx context.Context, id string) error {
 	if err == nil && policy.Name != "" && !rec.last.Plan.AutoRemove && policy != c.RestartPolicy {
 		err = rec.do(ctx, "armed "+name+" again", func() error { return rec.Engine.SetRestartPolicy(ctx, id, policy) })
 	}
-	if err == nil && runs && !alive(c) {
+	if err == nil && runs && !snapshot.Alive(c.State) {
 		err = rec.do(ctx, "started "+name+" again", func() error { return rec.Engine.Start(ctx, id) })
 	}
 	return err

@@ -22,7 +22,7 @@ type lease struct {
 	length    time.Duration
 	grace     time.Duration
 
-	mu    sync.Mutex // guards until and fenced
+	mu    sync.Mutex // guards until and lost
 	until time.Time
 	lost  bool
 }

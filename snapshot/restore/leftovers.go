@@ -69,7 +69,7 @@ func (l *Leftovers) removeLeft(ctx context.Context, r Restore) error {
 		return err
 	}
 	running, err := l.Store.Restoring(ctx, r.Key)
-	if err != nil || running || !kept.Enabled || alive(kept) || !snapshot.OurName(kept.Name) {
+	if err != nil || running || !kept.Enabled || snapshot.Alive(kept.State) || !snapshot.OurName(kept.Name) {
 		return err
 	}
 	if err := l.Engine.Remove(ctx, id); err != nil {
@@ -116,16 +116,23 @@ func (l *Leftovers) removeStray(ctx context.Context, r Restore) error {
 			return err
 		}
 	}
-	if r.Plan.TempName == "" || r.Plan.AdoptID != "" || r.State == Failed { // a person sees to what has failed
-		return nil
-	}
-	c, err := l.Engine.Inspect(ctx, r.Plan.TempName)
-	if errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && (!c.Enabled || alive(c)) {
-		return nil
-	}
-	if err != nil {
+	c, found, err := stray(ctx, l.Engine, r)
+	if err != nil || !found {
 		return err
 	}
 	l.Logger.Warn("removing a replacement that came too late", "container", c.Name, "restore_id", r.ID)
 	return l.Engine.Remove(ctx, c.ID)
+}
+
+// stray is a replacement that the engine has made only when its restore was over: it still has the temporary name. A person sees
+// to what a failed restore has left.
+func stray(ctx context.Context, engine snapshot.Inspector, r Restore) (c snapshot.Inspection, found bool, err error) {
+	if r.Plan.TempName == "" || r.Plan.AdoptID != "" || r.State == Failed {
+		return c, false, nil
+	}
+	c, err = engine.Inspect(ctx, r.Plan.TempName)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return c, false, nil
+	}
+	return c, err == nil && c.Enabled && !snapshot.Alive(c.State), err
 }

@@ -33,6 +33,21 @@ type subject interface {
 	Revert(ctx context.Context) (State, error)
 }
 
+// subjectOf is what the engine's restores are of.
+func (r *Restorer) subjectOf(t *task) planned {
+	if services, ok := r.Engine.(ServiceEngine); ok {
+		return &service{task: t, Engine: services}
+	}
+	return &container{task: t, Engine: r.Engine.(ContainerEngine)} // New has seen to it
+}
+
+// planned is a subject whose restore can be planned without anybody having asked for it.
+type planned interface {
+	subject
+	// plan fills the restore's plan from what the engine shows now, and returns every reason against the restore. It changes nothing.
+	plan(ctx context.Context) (why []string, err error)
+}
+
 // run is the machine: do the work of the state, write the next state, until it is over. When it returns an error
 // before that, adopt picks the restore up again within a second: the work of every state can be done twice.
 func (r *Restorer) run(id int64) error {
@@ -52,7 +67,7 @@ func (r *Restorer) run(id int64) error {
 	r.wg.Go(func() { held.renewUntil(renewing, cancel) })
 
 	t := &task{Restorer: r, lease: held, restore: rest, began: rest.State}
-	m := &machine{task: t, subject: &container{task: t}}
+	m := &machine{task: t, subject: r.subjectOf(t)}
 	for !m.restore.State.Final() {
 		next, err := m.work(ctx)
 		if err == nil {

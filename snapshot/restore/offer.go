@@ -40,16 +40,16 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 func (r *Restorer) check(ctx context.Context, c snapshot.Container, o *Offer) (err error) {
 	snap := o.Snapshot
 	rest := Restore{Kind: Restoring, Key: c.Key, Container: nameFor(c, snap), SnapshotID: snap.ID, RequestedAt: time.Now()}
-	m := &container{task: &task{Restorer: r, restore: rest}}
-	why, err := m.plan(ctx)
+	t := &task{Restorer: r, restore: rest}
+	why, err := r.subjectOf(t).plan(ctx)
 	if err != nil && (retryable(err) || ctx.Err() != nil) {
 		return err
 	}
 	if err != nil {
 		why = append(why, err.Error())
 	}
-	o.WhyNot, o.Losses, o.Beside = why, m.restore.Plan.Losses, m.restore.Plan.Beside
-	for _, j := range m.restore.Plan.Joined {
+	o.WhyNot, o.Losses, o.Beside = why, t.restore.Plan.Losses, t.restore.Plan.Beside
+	for _, j := range t.restore.Plan.Joined {
 		o.Joined = append(o.Joined, j.Name)
 	}
 	o.Volumes, err = r.offerVolumes(ctx, c, snap)

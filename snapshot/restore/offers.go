@@ -113,7 +113,7 @@ func (r *Restorer) Offers(ctx context.Context, c snapshot.Container, opened time
 func (r *Restorer) checkFirst(ctx context.Context, c snapshot.Container, offers []Offer, n int) ([]Offer, error) {
 	found := n == 0
 	for i := range offers {
-		if i >= n && (found || offers[i].place() > 0) {
+		if i >= n && (found || offers[i].group() > good) {
 			break
 		}
 		if err := r.check(ctx, c, &offers[i]); err != nil {

@@ -135,7 +135,7 @@ func (ctr *container) fillPlan(ctx context.Context, old snapshot.Inspection, fou
 		return nil
 	}
 	p.OldID, p.OldName, p.OldPolicy, p.AutoRemove = old.ID, old.Name, old.RestartPolicy, old.AutoRemove
-	p.OldRunning, p.OldStarted, p.OldImage = alive(old), old.StartedAt, old.ImageID
+	p.OldRunning, p.OldStarted, p.OldImage = snapshot.Alive(old.State), old.StartedAt, old.ImageID
 	p.OldRef = old.Image
 	if p.AutoRemove {
 		p.StandInRef = standInRef(p.OldID, ctr.restore.ID)

@@ -9,16 +9,38 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// Engine is everything that a restore asks of a container engine. Every act can be done twice: doing what is done already
-// is a success. Acts on a container that is gone return ErrGone; every error that comes from an engine that can't be
-// reached, is starting or shutting down wraps ErrEngineAway; one that denies a call, ErrEngineDenied.
+// Engine is what a restore asks of an engine, whatever is restored. It is a ContainerEngine or a ServiceEngine as well.
+//
+// Every act can be done twice: doing what is done already is a success. Acts on what is gone return ErrGone; every error that
+// comes from an engine that can't be reached, is starting or shutting down wraps ErrEngineAway; one that denies a call,
+// ErrEngineDenied.
 type Engine interface {
 	snapshot.Containers
+	Describer
+}
+
+// ContainerEngine restores containers.
+type ContainerEngine interface {
+	Engine
 	Maker
 	Runner
 	Committer
-	Describer
+	Comparer
 	Coroner
+}
+
+// ServiceEngine restores the services of a Swarm: the IDs of its containers are those of specs that a service has, or has had.
+type ServiceEngine interface {
+	Engine
+	// Check lists in words what speaks against a restore of a document, now. It changes nothing.
+	Check(ctx context.Context, document json.RawMessage) (why []string, err error)
+	// RevisionOf is the ID that the service of a document has once it is as the document says. It returns ErrGone when it was removed.
+	RevisionOf(ctx context.Context, document json.RawMessage) (id string, err error)
+	// Update makes a service as a document says, if it is one of from. It returns ErrReplaced when it is something else,
+	// ErrGone, and ErrMoved when it has to be asked again.
+	Update(ctx context.Context, document json.RawMessage, from []string) error
+	// Tasks counts the tasks of a document's service, and says what it is now. It returns ErrGone when it was removed.
+	Tasks(ctx context.Context, document json.RawMessage) (n snapshot.Tasks, id string, err error)
 }
 
 // Maker makes and removes containers.
@@ -50,10 +72,14 @@ type Committer interface {
 	Untag(ctx context.Context, ref string) error
 }
 
-// Describer reads documents, which are the engine's own form, for people.
-type Describer interface {
+// Comparer proves afterwards that a restored container is what was asked for.
+type Comparer interface {
 	// Compare lists what a restored container has otherwise than the document of its snapshot says.
 	Compare(want json.RawMessage, spec snapshot.Spec, got json.RawMessage) ([]snapshot.Difference, error)
+}
+
+// Describer reads documents, which are the engine's own form, for people.
+type Describer interface {
 	// AsBefore is the document of a container that a restore has renamed and disarmed, with the name and the restart policy
 	// that it had.
 	AsBefore(document json.RawMessage, name string, policy snapshot.RestartPolicy) (json.RawMessage, error)

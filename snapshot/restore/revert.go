@@ -20,7 +20,7 @@ func (ctr *container) Revert(ctx context.Context) (State, error) {
 	for try := range ctr.Tries {
 		if try > 0 {
 			select {
-			case <-time.After(time.Duration(try) * time.Second):
+			case <-time.After(revertPause(try)):
 			case <-ctx.Done():
 				return "", context.Cause(ctx)
 			}
@@ -113,14 +113,14 @@ func (ctr *container) revertSteps() []step {
 	}
 	p := ctr.restore.Plan
 	if p.AutoRemove && p.StandInID == "" {
-		return append(steps, step{"removing the unfinished copy", time.Minute, ctr.dropStandIn})
+		return append(steps, step{"removing the unfinished copy", reclaimLimit, ctr.dropStandIn})
 	}
 	if p.keptID() == "" {
 		return steps
 	}
 	steps = append(steps, step{"giving the old container its name again", goneLimit, ctr.rename})
 	if !p.AutoRemove && p.OldPolicy.Name != "" {
-		steps = append(steps, step{"telling the old container to restart as before", 15 * time.Second, func(ctx context.Context) error {
+		steps = append(steps, step{"telling the old container to restart as before", changeLimit, func(ctx context.Context) error {
 			return ctr.Engine.SetRestartPolicy(ctx, p.OldID, p.OldPolicy)
 		}})
 	}
@@ -175,7 +175,7 @@ func (ctr *container) noteLastLines(ctx context.Context, id string) {
 		return
 	}
 	if tail, err := ctr.Engine.Tail(ctx, id, 5); err == nil && tail != "" {
-		ctr.restore.Error += mark + tail
+		ctr.restore.Error += mark + strings.ReplaceAll(tail, strings.TrimSpace(onHost), "…") // a program's words are never commands of ours
 	}
 }
 
@@ -209,7 +209,7 @@ func (ctr *container) restart(ctx context.Context) error {
 			return err
 		}
 	}
-	if dying || !alive(now) { // a paused one stays paused
+	if dying || !snapshot.Alive(now.State) { // a paused one stays paused
 		if err := ctr.Engine.Start(ctx, id); err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (ctr *container) restart(ctx context.Context) error {
 // error, or not at all, may have sent the signal. So the container is stopped to the end before it is started again.
 func (ctr *container) dying(now snapshot.Inspection) bool {
 	told := !ctr.down.IsZero() || (ctr.began == Swapping || ctr.began == Reverting) && ctr.restore.passed(Swapping)
-	return told && alive(now) && now.StartedAt.Equal(ctr.restore.Plan.OldStarted)
+	return told && snapshot.Alive(now.State) && now.StartedAt.Equal(ctr.restore.Plan.OldStarted)
 }
 
 func (ctr *container) stopLimit() time.Duration {
@@ -237,7 +237,7 @@ func (ctr *container) staysUp(ctx context.Context, id string) error {
 		switch {
 		case err != nil:
 			return err
-		case !alive(now):
+		case !snapshot.Alive(now.State):
 			return fmt.Errorf("it did not stay up: %s, exit code %d", now.State, now.ExitCode)
 		case now.State != "running" || now.Up >= window:
 			return nil
@@ -248,9 +248,4 @@ func (ctr *container) staysUp(ctx context.Context, id string) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// alive says that the container runs, or that the engine is going to start it again.
-func alive(c snapshot.Inspection) bool {
-	return c.State == "running" || c.State == "restarting" || c.State == "paused"
 }

@@ -73,8 +73,10 @@ func (r Restore) Sentence(to State) string {
 		return fmt.Sprintf("It did not work (%s); putting the container from before back", r.Error)
 	case Reverted:
 		return fmt.Sprintf("%s is as it was before: %s", r.Container, r.Error)
+	case Failed:
+		return fmt.Sprintf("%s needs you: %s", r.Container, r.Error)
 	}
-	return fmt.Sprintf("%s needs you: %s", r.Container, r.Error)
+	return fmt.Sprintf("%s: %s", r.Container, to) // of a newer program
 }
 
 // proving says what is waited for, which may take long.
@@ -115,7 +117,19 @@ func (r Restore) success() string {
 	if n := len(r.Unexpected()); n > 0 {
 		s += fmt.Sprintf("; %d attributes are not as they were", n)
 	}
+	if unheld := r.Unheld(); unheld != "" {
+		s += ". " + unheld
+	}
 	return s
+}
+
+// Unheld says, in a sentence without its end, that what the restore has rolled back is not on hold, and what to do; "": it is, or it was
+// no deploy.
+func (r Restore) Unheld() string {
+	if r.Plan.Unheld == "" {
+		return ""
+	}
+	return fmt.Sprintf("What it rolled back could not be put on hold (%s): stop the pipeline by hand, since no deploy of it is refused or told", r.Plan.Unheld)
 }
 
 // Undone says of an undo what was undone, what runs now, and what that means. An undo of an earlier release does not know all.

@@ -39,8 +39,8 @@ func States() []State {
 // Next lists the states that may follow s; none for a final one.
 func (s State) Next() []State { return slices.Clone(transitions[s]) }
 
-// Final says that a restore in this state is over.
-func (s State) Final() bool { return len(transitions[s]) == 0 }
+// Final says that a restore in this state is over. One that is not known here is not: a newer program goes on with it.
+func (s State) Final() bool { return len(transitions[s]) == 0 && slices.Contains(States(), s) }
 
 // May says whether a restore may go from s to next.
 func (s State) May(next State) bool { return slices.Contains(transitions[s], next) }

@@ -488,5 +488,8 @@ func TestRestoreIsVerifiedThoughWhatItReplacedHangs(t *testing.T) {
 	if r.State != restore.Verified || !j.asked.Load() {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
+	if said := r.Sentence(r.State); !strings.Contains(said, "could not be put on hold (looking at what was replaced: the engine does not answer about it)") {
+		t.Errorf("it does not say that nothing is on hold: %q", said)
+	}
 	d.runs(r.Plan.NewID)
 }

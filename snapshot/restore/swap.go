@@ -42,12 +42,12 @@ func (ctr *container) swapSteps() []step {
 	}
 	steps = append(steps, ctr.volumeSteps()...)
 	if p.AdoptID != "" {
-		steps = append(steps, step{"arming the container from before", 15 * time.Second, func(ctx context.Context) error {
+		steps = append(steps, step{"arming the container from before", changeLimit, func(ctx context.Context) error {
 			return ctr.Engine.SetRestartPolicy(ctx, p.NewID, p.NewPolicy)
 		}})
 	}
 	return append(steps,
-		step{"giving the replacement its name", 15 * time.Second, func(ctx context.Context) error {
+		step{"giving the replacement its name", changeLimit, func(ctx context.Context) error {
 			return ctr.Engine.Rename(ctx, p.NewID, ctr.restore.Container)
 		}},
 		step{"starting the replacement", ctr.ActLimit, func(ctx context.Context) error {
@@ -55,18 +55,14 @@ func (ctr *container) swapSteps() []step {
 		}})
 }
 
-// goneLimit is how long the engine may take to remove an auto-remove container, which may have many files. Until then
-// no other container can have its name.
-const goneLimit = 5 * time.Minute
-
 // asideSteps stop the old container and set it aside.
 func (ctr *container) asideSteps(p Plan) []step {
 	stop := ctr.stopLimit()
 	return []step{
-		{"telling the old container not to restart", 15 * time.Second, func(ctx context.Context) error {
+		{"telling the old container not to restart", changeLimit, func(ctx context.Context) error {
 			return ignoreGone(ctr.disarm(ctx, p))
 		}},
-		{"stopping the old container", stop + 30*time.Second, func(ctx context.Context) error {
+		{"stopping the old container", stop + stopGrace, func(ctx context.Context) error {
 			ctr.down = time.Now()
 			err := ctr.Engine.Stop(ctx, p.OldID, stop)
 			if errors.Is(err, snapshot.ErrEngineDenied) {

@@ -14,6 +14,23 @@ const (
 	pausedFor  = 3 * time.Minute // a container without a health check that stays paused for longer has not come up
 )
 
+// proof is prove, but for a replacement that has proved itself already: the old container is retired only then, and what happens to
+// the replacement afterwards is no reason to look for a way back that is gone.
+func (ctr *container) proof(ctx context.Context) (string, error) {
+	var done bool
+	err := ctr.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
+		done, err = ctr.retired(ctx)
+		return err
+	})
+	if err != nil {
+		return "", noVerdict{err}
+	}
+	if done {
+		return "it had proved itself before this bot was interrupted", nil
+	}
+	return ctr.prove(ctx)
+}
+
 // prove watches the replacement until it is healthy by its own check, or has stayed up for the window when it has
 // none. It returns in words how it was proved, or an error that says what was seen instead.
 func (ctr *container) prove(ctx context.Context) (string, error) {

@@ -21,6 +21,9 @@ var ErrNewEngine = errors.New("the engine is new")
 // ErrEngineTwice says that another bot reaches an engine of that name under another ID, or on another host.
 var ErrEngineTwice = errors.New("another engine has that name")
 
+// ErrSameEngine says that two names in the settings of one bot lead to one engine. Only the one that came first is worked with.
+var ErrSameEngine = errors.New("two names in the settings lead to one engine")
+
 // KnownEngine is an engine that the database has a name for.
 type KnownEngine struct {
 	Name       string
@@ -31,7 +34,7 @@ type KnownEngine struct {
 
 // EngineStore is what is written down of engines.
 type EngineStore interface {
-	// MeetEngine notes that a bot reaches the engine, and returns its name. It returns ErrNewEngine, and ErrEngineTwice.
+	// MeetEngine notes that a bot reaches the engine, and returns its name. It returns ErrNewEngine, ErrEngineTwice and ErrSameEngine.
 	MeetEngine(ctx context.Context, me Presence, in snapshot.Introduction) (name string, err error)
 	// NameEngine writes down the name that choose picks for a new engine, with the entry if it has a kind. No two bots do
 	// that at once.
@@ -40,9 +43,10 @@ type EngineStore interface {
 	Leave(ctx context.Context, me Presence) error
 }
 
-// Presence is a bot, as others hear of it.
+// Presence is a bot at one engine, as others hear of it.
 type Presence struct {
 	Bot   string
+	Link  string // what its settings call the engine; "": it has one only
 	Run   string // another one at every start
 	Scope string // the label that narrows its containers down; "": it is for all
 }
@@ -59,7 +63,7 @@ type RegistryConfig struct {
 	Wait   time.Duration // how long an engine that looks like another one waits for that one's bots to fall silent; 0: 75 s
 }
 
-// Registry gives engines their names.
+// Registry gives an engine its name. A bot has one for every engine that it reaches.
 type Registry struct {
 	RegistryConfig
 	ctx    context.Context
@@ -121,6 +125,9 @@ func (r *Registry) Name(ctx context.Context, in snapshot.Introduction, traces fu
 	if errors.Is(err, ErrEngineTwice) {
 		return "", fmt.Errorf("%w: %w (%s on %s): a copy of a machine needs an ID of its own. Stop that engine, remove engine-id in its data folder or /etc/docker/key.json, and start it",
 			snapshot.ErrEngineAway, err, in.ID, in.Host)
+	}
+	if errors.Is(err, ErrSameEngine) {
+		return "", fmt.Errorf("%w: %w", snapshot.ErrEngineAway, err)
 	}
 	return name, err
 }

@@ -196,3 +196,110 @@ func TestTwoEnginesThatCallThemselvesTheSameAreToldApart(t *testing.T) {
 		t.Errorf("another bot on the same engine calls it %s", name)
 	}
 }
+
+// links are the ways of one bot to its engines, in one run.
+func (e *engines) links(bot string, names ...string) (all []*watch.Registry) {
+	run := bot + time.Now().String()
+	for _, name := range names {
+		all = append(all, watch.NewRegistry(watch.RegistryConfig{
+			Store: e.db, Me: watch.Presence{Bot: bot, Link: name, Run: run}, Wait: time.Hour,
+		}))
+	}
+	return all
+}
+
+func TestOneBotReachesSeveralEngines(t *testing.T) {
+	e := setupEngines(t)
+	l := e.links("b", "web", "db")
+	if name := e.name(l[0], "Q77P", "host", itsTraces); name != "Q77P" {
+		t.Errorf("the first engine is called %s", name)
+	}
+	if name := e.name(l[1], "OTHER", "host2", snapshot.Traces{}); name != "OTHER" {
+		t.Errorf("the second engine is called %s", name)
+	}
+	attended := snapshottest.Must(e.db.Attended(t.Context()))
+	if len(attended) != 2 {
+		t.Errorf("attended are %v", attended)
+	}
+	if err := l[1].Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if attended = snapshottest.Must(e.db.Attended(t.Context())); len(attended) != 1 {
+		t.Errorf("when one is let go of, attended are %v", attended)
+	}
+}
+
+func TestTwoNamesOfOneEngineAreNoTwoEngines(t *testing.T) {
+	e := setupEngines(t)
+	l := e.links("b", "web", "db")
+	e.name(l[0], "Q77P", "host", itsTraces)
+	_, err := e.ask(l[1], "Q77P", "host", itsTraces)
+	if !errors.Is(err, watch.ErrSameEngine) || !errors.Is(err, snapshot.ErrEngineAway) || !strings.Contains(err.Error(), "web and db") {
+		t.Errorf("the second name: %v", err)
+	}
+	if name := e.name(l[0], "Q77P", "host", itsTraces); name != "Q77P" {
+		t.Errorf("the first name leads to %s", name)
+	}
+}
+
+// TestFirstNameOfAnEngineCountsForAsLongAsTheBotRuns is about an engine that hangs for longer than a bot counts as there.
+func TestFirstNameOfAnEngineCountsForAsLongAsTheBotRuns(t *testing.T) {
+	e := setupEngines(t)
+	e.silence()
+	l := e.links("b", "web", "db")
+	e.name(l[0], "Q77P", "host", itsTraces)
+	e.silence()
+	if _, err := e.ask(l[1], "Q77P", "host", itsTraces); !errors.Is(err, watch.ErrSameEngine) {
+		t.Errorf("the second name, while nothing is heard of the first: %v", err)
+	}
+	if _, err := e.ask(l[1], "Q77P", "copy", itsTraces); !errors.Is(err, watch.ErrEngineTwice) {
+		t.Errorf("a copy under the second name, while nothing is heard of the first: %v", err)
+	}
+	if name := e.name(l[0], "Q77P", "host", itsTraces); name != "Q77P" {
+		t.Errorf("the first name leads to %s", name)
+	}
+	if err := l[0].Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if name := e.name(l[1], "Q77P", "host", itsTraces); name != "Q77P" {
+		t.Errorf("when the first one has left, the second name leads to %s", name)
+	}
+}
+
+func TestTwoEnginesMayChangeTheirAddresses(t *testing.T) {
+	e := setupEngines(t)
+	e.silence()
+	l := e.links("b", "web", "db")
+	e.name(l[0], "Q77P", "host", itsTraces)
+	e.name(l[1], "OTHER", "host2", snapshot.Traces{})
+	if _, err := e.ask(l[0], "OTHER", "host2", snapshot.Traces{}); !errors.Is(err, watch.ErrSameEngine) {
+		t.Errorf("the first name leads to the second engine: %v", err)
+	}
+	if name := e.name(l[1], "Q77P", "host", itsTraces); name != "Q77P" {
+		t.Errorf("the second name leads to %s", name)
+	}
+	if name := e.name(l[0], "OTHER", "host2", snapshot.Traces{}); name != "OTHER" {
+		t.Errorf("the first name leads to %s", name)
+	}
+}
+
+func TestCopyOfAnEngineBesideItsOriginalIsNotTakenForIt(t *testing.T) {
+	e := setupEngines(t)
+	e.silence()
+	l := e.links("b", "web", "db")
+	e.name(l[0], "Q77P", "host", itsTraces)
+	if name, err := e.ask(l[1], "COPY", "host2", itsTraces); !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Errorf("the copy is called %q, %v, while the original is there", name, err)
+	}
+}
+
+func TestEnginesThatLeaveTheSettingsAreForgotten(t *testing.T) {
+	e := setupEngines(t)
+	l := e.links("b", "web", "db")
+	e.name(l[0], "Q77P", "host", itsTraces)
+	e.name(l[1], "OTHER", "host2", snapshot.Traces{})
+	e.name(e.links("b", "web")[0], "Q77P", "host", itsTraces) // started again, without the other
+	if attended := snapshottest.Must(e.db.Attended(t.Context())); len(attended) != 1 {
+		t.Errorf("attended are %v", attended)
+	}
+}

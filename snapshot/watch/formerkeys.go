@@ -31,7 +31,7 @@ func (w *Watcher) identitiesOf(ctx context.Context, engine string) ([]snapshot.I
 	}
 	for _, f := range found {
 		err := w.rekey(ctx, f)
-		if snapshot.Retryable(err) {
+		if snapshot.Retryable(err) || errors.Is(err, snapshot.ErrElsewhere) {
 			return nil, err // before anybody gets a place of his own that is not one
 		}
 		if err != nil {

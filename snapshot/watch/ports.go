@@ -135,10 +135,13 @@ type Ticks interface {
 type Retention interface {
 	// KnownContainers lists the containers of an engine as they were last seen, also those that are gone.
 	KnownContainers(ctx context.Context, engine string) ([]snapshot.Container, error)
+	// Kept lists the snapshots of an engine by key, newest first, without what is sealed in them and what has changed.
+	Kept(ctx context.Context, engine string) (map[string][]snapshot.Snapshot, error)
 	// Referred lists the snapshots of an identity that an open incident refers to, by ID.
 	Referred(ctx context.Context, key string) (map[int64]bool, error)
-	// Sweep forgets containers that have been gone for a week and left no snapshot, and ticks of long ago.
-	Sweep(ctx context.Context, engine string) error
+	// Sweep forgets containers that have been gone for a week, or for as long as they are shown, and left no snapshot; what was
+	// sealed in removed snapshots; and ticks of long ago.
+	Sweep(ctx context.Context, engine string, shown time.Duration) error
 }
 
 // MissingImages notes which snapshots have lost their image.

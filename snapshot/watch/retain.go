@@ -143,7 +143,7 @@ func (w *Watcher) tidy(ctx context.Context) {
 		{"noting what runs well", w.seeWell},
 		{"removing surplus snapshots", w.removeAllSurplus},
 		{"removing tags that were left", w.removeTags},
-		{"forgetting what is long gone", w.Store.Sweep},
+		{"forgetting what is long gone", func(ctx context.Context, engine string) error { return w.Store.Sweep(ctx, engine, w.Forget) }},
 	}, w.Chores...) {
 		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil {
 			w.Logger.Error("tidying", "chore", chore.Name, "err", err)
@@ -156,9 +156,13 @@ func (w *Watcher) removeAllSurplus(ctx context.Context, engine string) error {
 	if err != nil {
 		return err
 	}
+	kept, err := w.Store.Kept(ctx, engine)
+	if err != nil {
+		return err
+	}
 	var errs error
 	for _, c := range list {
-		if c.Elsewhere {
+		if c.Elsewhere || !w.mayHaveSurplus(c, kept[c.Key]) {
 			continue
 		}
 		err := w.Store.Alone(ctx, c.Key, func(ctx context.Context) error { return w.removeSurplus(ctx, c) })
@@ -167,6 +171,18 @@ func (w *Watcher) removeAllSurplus(ctx context.Context, engine string) error {
 		}
 	}
 	return errs
+}
+
+// mayHaveSurplus says whether a container may have too much, by what is known without a look at documents and incidents: for
+// hundreds of containers that have nothing to remove, that look is most of what tidying costs. The rules that it leaves out let
+// snapshots stay, and it takes states for the same that were not compared yet. So it never says no where there is something to remove.
+func (w *Watcher) mayHaveSurplus(c snapshot.Container, list []snapshot.Snapshot) bool {
+	return len(Surplus(list, w.plainRules(c, w.maybeSame))) > 0
+}
+
+// plainRules are the rules of retention that go by the list and the container alone.
+func (w *Watcher) plainRules(c snapshot.Container, same func(a, b snapshot.Snapshot) bool) RetentionRules {
+	return RetentionRules{Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Gone: c.State == "gone", Same: same}
 }
 
 // removeSurplus removes what one container has too much of.

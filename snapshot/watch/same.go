@@ -15,9 +15,8 @@ const seeEvery = 10 * time.Minute
 
 // rulesFor are the rules of retention for one container.
 func (w *Watcher) rulesFor(ctx context.Context, c snapshot.Container, referred map[int64]bool) (RetentionRules, error) {
-	rules := RetentionRules{
-		Keep: c.Settings.Keep, MaxAge: w.MaxAge, Now: time.Now(), Referred: referred, LongRun: w.LongRun, Gone: c.State == "gone", Same: w.same,
-	}
+	rules := w.plainRules(c, w.same)
+	rules.Referred, rules.LongRun = referred, w.LongRun
 	var err error
 	if rules.Left, err = w.Store.LeftBehind(ctx, c.Key); err != nil || rules.Gone {
 		return rules, err
@@ -35,11 +34,23 @@ func (w *Watcher) rulesFor(ctx context.Context, c snapshot.Container, referred m
 // same says whether two snapshots hold the same: the same image and settings, nothing written beside it, and no contents of
 // volumes, which are of their moment. A state in which a container was unwell is none that a good one stands for.
 func (w *Watcher) same(a, b snapshot.Snapshot) bool {
-	if a.Committed || b.Committed || a.Volumes != nil || b.Volumes != nil || a.Unwell != b.Unwell || a.Spiked != b.Spiked {
-		return false
-	}
-	return w.equal(fmt.Sprintf("%d %d", a.ID, b.ID), a.Document, b.Document)
+	return alike(a, b) && w.equal(pairName(a, b), a.Document, b.Document)
 }
+
+// maybeSame is same for who has no documents: true as well where the two were not compared yet.
+func (w *Watcher) maybeSame(a, b snapshot.Snapshot) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	same, known := w.compared[pairName(a, b)]
+	return alike(a, b) && (same || !known)
+}
+
+// alike says that two snapshots are of a kind of which one can stand for the other.
+func alike(a, b snapshot.Snapshot) bool {
+	return !a.Committed && !b.Committed && a.Volumes == nil && b.Volumes == nil && a.Unwell == b.Unwell && a.Spiked == b.Spiked
+}
+
+func pairName(a, b snapshot.Snapshot) string { return fmt.Sprintf("%d %d", a.ID, b.ID) }
 
 // equal says whether nothing differs between two documents, and remembers it under a name: they never change.
 func (w *Watcher) equal(name string, a, b json.RawMessage) bool {

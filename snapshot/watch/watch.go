@@ -24,6 +24,7 @@ type Config struct {
 	BaselineAfter time.Duration // how long a container must be up and healthy to be the good state; 0: 1 min
 	Explicit      time.Duration // how long a pre-deploy snapshot taken beforehand stands for the next deploy; 0: 6 h
 	MaxAge        time.Duration // snapshots older than that go; 0: never for their age
+	Forget        time.Duration // how long a container that is gone is shown; it is forgotten a week after it went at the earliest
 	LongRun       time.Duration // the newest state that ran for longer, and is not what runs, is never removed; 0: 1 h
 	Every         time.Duration // how often to look although no event came; 0: 2 min
 	TidyEvery     time.Duration // how often to remove surplus snapshots and look for missing images; 0: 3 min

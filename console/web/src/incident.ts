@@ -2,7 +2,8 @@ import { make, view } from "./dom";
 import type { Night } from "./model";
 import type { Line } from "./live";
 import { lookedAt, says, warning } from "./home";
-import { Away, post, Refused } from "./server";
+import { Away, get, post, Refused } from "./server";
+import { proven } from "./prove";
 import { sheet } from "./sheet";
 import { ago, clock } from "./time";
 
@@ -47,6 +48,19 @@ export function read(id: number): void {
   view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), making, frame);
 }
 
+// play shows in a frame what a shell has shown: its player reaches nothing of the page. It is asked for as a shell is.
+export async function play(id: number, recording: string, gone: AbortSignal): Promise<void> {
+  const word = make("p", { class: "empty", role: "status" }, "Getting the recording…");
+  view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), word);
+  const src = `/console/replay?incident=${id}&recording=${encodeURIComponent(recording)}`;
+  try {
+    await proven("Watch what a shell has shown?", () => get<void>(`${src}&may`, gone));
+    if (!gone.aborted) word.replaceWith(make("iframe", { class: "paper", title: "What a shell has shown", sandbox: "allow-scripts", src }));
+  } catch (err) {
+    word.textContent = err instanceof Error ? err.message : String(err);
+  }
+}
+
 export function draw(state: NightState): void {
   if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), n = state.night;
@@ -66,7 +80,8 @@ export function draw(state: NightState): void {
   parts.head.replaceChildren(...head(n, now));
   parts.acts.replaceChildren(...acts(state, n));
   parts.list.replaceChildren(...n.entries.map((e) => make("li", {},
-    make("p", { class: "when" }, clock(e.at, now), e.who ? ` · ${e.who}` : ""), make("p", {}, e.says))));
+    make("p", { class: "when" }, clock(e.at, now), e.who ? ` · ${e.who}` : ""), make("p", {}, e.says),
+    e.recording ? make("a", { class: "back", href: `#/i/${state.id}/recording/${encodeURIComponent(e.recording)}` }, "Play what it has shown") : "")));
 }
 
 function head(n: Night, now: number): Node[] {

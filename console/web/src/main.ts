@@ -26,9 +26,11 @@ function inside(): void {
   entered = true;
   const [, key, tab] = /^#\/c\/([^/]+)(?:\/(changes|snapshots))?$/.exec(location.hash) ?? [];
   const read = /^#\/i\/(\d+)\/post-mortem$/.exec(location.hash)?.[1];
+  const [, of, recording] = /^#\/i\/(\d+)\/recording\/([\w-]+)$/.exec(location.hash) ?? [];
   const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
   if (key) container(decoded(key), tab === "snapshots" ? "snapshots" : "changes");
   else if (read) reading(Number(read));
+  else if (of && recording) playing(Number(of), recording);
   else if (id) incident(Number(id));
   else everything();
   scrollTo(0, 0);
@@ -72,6 +74,12 @@ function incident(id: number): void {
 function reading(id: number): void {
   night.read(id);
   leave = () => { leave = undefined; };
+}
+
+// playing shows what a shell has shown.
+function playing(id: number, recording: string): void {
+  void night.play(id, recording, fresh().gone);
+  leave = () => { leave = undefined; here.abort(); };
 }
 
 // stay keeps what is shown as the server has it, until somebody goes elsewhere.

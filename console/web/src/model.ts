@@ -82,5 +82,5 @@ export type Night = {
   asked?: string;
   refused?: string;
   containers: { key: string; name: string }[];
-  entries: { seq: number; at: string; kind: string; says: string; who?: string }[];
+  entries: { seq: number; at: string; kind: string; says: string; who?: string; recording?: string }[];
 };

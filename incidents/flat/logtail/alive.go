@@ -13,7 +13,7 @@ import (
 var errDeadStream = errors.New("the log goes on, and the engine's stream of it does not")
 
 const (
-	quietFor  = 15 * time.Second // after which it is asked whether nothing was written, or nothing came
+	quietFor  = 20 * time.Second // after which it is asked whether nothing was written, or nothing came
 	quietMost = time.Minute      // how long it is until that is asked again, of a log that has been quiet for long
 	answerIn  = 10 * time.Second // how long the answer may take
 	youth     = 10 * time.Minute // for so long after a container was made it is asked as often as at first: flat is judged then
@@ -22,8 +22,8 @@ const (
 
 // doubt asks, while nothing comes, whether nothing was written, until ctx ends. It cuts the stream when it is dead: the engine may
 // answer all else. What was written meanwhile is read as the past is, so that it counts late, and is not taken for silence. While that
-// is not answered, silence is not told. A log that is found quiet is asked half as often the next time: each question takes two calls,
-// and most logs of hundreds are quiet. A container that is new, such as one that a restore has made, is asked as often as at first.
+// is not answered, silence is not told. A log that is found quiet is asked half as often the next time: each question is a call
+// to the engine, and most logs of hundreds are quiet. A container that is new, such as one that a restore has made, is asked as often as at first.
 func (t *tail) doubt(ctx context.Context, cut context.CancelCauseFunc) {
 	before, wait := t.newest.Load(), quietFor
 	for lasts(ctx, wait) {

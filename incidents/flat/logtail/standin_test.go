@@ -321,3 +321,19 @@ func TestSilenceThatTheEngineDoesNotConfirmIsNotToldForLong(t *testing.T) {
 		}
 	})
 }
+
+// Each question is a call to the engine, and a host may have hundreds of new containers at once.
+func TestAYoungQuietLogIsAskedThreeTimesAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop")
+		s.runs[0].CreatedAt = time.Now()
+		f.Start()
+		time.Sleep(70 * time.Second) // between two questions
+		before := s.open()
+		time.Sleep(3 * time.Minute)
+		if n := s.open() - before - 1; n != 9 {
+			t.Errorf("its log was opened %d times in three minutes, want 9", n)
+		}
+	})
+}

@@ -72,6 +72,14 @@ type Reading struct {
 	MostLag                    time.Duration
 }
 
+// And is both together.
+func (r Reading) And(o Reading) Reading {
+	return Reading{
+		Whole: r.Whole + o.Whole, Sampled: r.Sampled + o.Sampled, Unreadable: r.Unreadable + o.Unreadable, Lines: r.Lines + o.Lines,
+		LeastShare: min(r.LeastShare, o.LeastShare), MostLag: max(r.MostLag, o.MostLag),
+	}
+}
+
 // Reading sums up.
 func (f *Follower) Reading() Reading {
 	r := Reading{Lines: f.lines.Load(), LeastShare: 1}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/snapback/snapback/internal/slackfake"
 )
@@ -95,6 +96,25 @@ func (p *Page) report(w http.ResponseWriter, a slackfake.Answer) {
 	default:
 		out.Error = "Snapback refused it."
 		p.cfg.Log.Warn("the app refused", "status", a.Status)
+	}
+	respond(w, http.StatusOK, out)
+}
+
+// again has something happen that Maria's phone can't do.
+func (p *Page) again(w http.ResponseWriter, r *http.Request) {
+	var none struct{}
+	if !read(w, r, &none) {
+		return
+	}
+	if p.cfg.Again == nil {
+		http.NotFound(w, r)
+		return
+	}
+	began := time.Now()
+	err := p.cfg.Again(r.Context())
+	out := outcome{OK: err == nil, TookMs: time.Since(began).Milliseconds()}
+	if err != nil {
+		out.Error = "It did not work: " + err.Error()
 	}
 	respond(w, http.StatusOK, out)
 }

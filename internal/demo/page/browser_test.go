@@ -110,6 +110,22 @@ func TestBrowserDangerButtonAsksAndThenSendsTheSignedTap(t *testing.T) {
 	}
 }
 
+func TestBrowserHasTheDeployComeBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := browser(t, desktop)
+	run(t, ctx, chromedp.Navigate(w.url), visible("#again:not(:disabled)"))
+	shoot(t, ctx, "desktop-again")
+	run(t, ctx, chromedp.Click("#again"), visible("#again:not(:disabled)"))
+	if n, said := w.again.Load(), get(t, ctx, chromedp.Text(chromedp.CSS("#toast"))); n != 1 || said != "" {
+		t.Errorf("asked for %d times; it says %q", n, said)
+	}
+	run(t, ctx, chromedp.Click("#again"), visible("#toast:not(:empty)"))
+	if got := get(t, ctx, chromedp.Text(chromedp.CSS("#toast"))); got != "It did not work: the shop is not restored" {
+		t.Errorf("it says %q", got)
+	}
+}
+
 func TestBrowserOverflowIsASheetWhoseOptionsAreSent(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -3,12 +3,14 @@ package page_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +90,7 @@ type world struct {
 	app     *app
 	maria   *slackfake.User
 	channel *slackfake.Channel
+	again   atomic.Int32 // how often the page has asked for a deploy
 	url     string
 }
 
@@ -103,11 +106,19 @@ func setup(t *testing.T) *world {
 	w.api = slack.New("xoxb-test", slack.OptionAPIURL(w.slack.APIURL()))
 	w.maria = w.slack.AddUser("U0MARIA", "Maria", "maria@example.com")
 	w.channel = w.slack.AddChannel("C0OPS", "ops-alerts")
-	srv := httptest.NewServer(page.New(page.Config{Slack: w.slack, Me: w.maria, Channel: w.channel, Side: side, Every: 200 * time.Millisecond}))
+	srv := httptest.NewServer(page.New(page.Config{Slack: w.slack, Me: w.maria, Channel: w.channel, Side: side, Again: w.deployAgain, Every: 200 * time.Millisecond}))
 	t.Cleanup(srv.Close)
 	t.Cleanup(w.slack.Close) // ends the streams, so that the page's server can end
 	w.url = srv.URL
 	return w
+}
+
+// deployAgain fails from the second time on.
+func (w *world) deployAgain(context.Context) error {
+	if w.again.Add(1) > 1 {
+		return errors.New("the shop is not restored")
+	}
+	return nil
 }
 
 // side is a deploy that broke the shop two minutes ago.
@@ -115,6 +126,7 @@ func side() page.Side {
 	now := time.Now()
 	s := page.Side{
 		Hint:    "🚨 It is 03:42 and your phone rang. Tap Restore.",
+		Again:   "Deploy 1.42 again",
 		ShopURL: "http://127.0.0.1:49153/",
 		Shop:    engine.Status{Name: "shop", ID: "4f1d2a7c9b3e", Image: "snapback-demo/shop:1.42", Version: "1.42", Pool: "2", State: "running", Kept: []string{}},
 		Incident: &page.Incident{

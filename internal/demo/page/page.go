@@ -9,6 +9,7 @@
 package page
 
 import (
+	"context"
 	"embed"
 	"html/template"
 	"io/fs"
@@ -37,6 +38,7 @@ type Side struct {
 	Incident *Incident     `json:"incident"` // nil: none yet
 	Log      []Line        `json:"log"`      // oldest first
 	Hint     string        `json:"hint"`     // what the visitor may do now
+	Again    string        `json:"again"`    // what the button under the shop says; "": there is none
 }
 
 // Incident is PagerDuty's view.
@@ -57,14 +59,15 @@ type Line struct {
 	Text string    `json:"text"`
 }
 
-// Config is what the page shows. All fields but Log and Every are required.
+// Config is what the page shows. All fields but Again, Log and Every are required.
 type Config struct {
 	Slack   *slackfake.Server
 	Me      *slackfake.User // whose phone it is
 	Channel *slackfake.Channel
 	Side    func() Side
-	Log     *slog.Logger  // nil: nothing is logged
-	Every   time.Duration // between two looks at Side; 0: 1 s
+	Again   func(context.Context) error // what the button under the shop does; nil: nothing
+	Log     *slog.Logger                // nil: nothing is logged
+	Every   time.Duration               // between two looks at Side; 0: 1 s
 }
 
 // Page serves the page and what it asks for.
@@ -100,6 +103,7 @@ func (p *Page) routes() *http.ServeMux {
 	mux.HandleFunc("GET /files/{id}", p.file)
 	mux.HandleFunc("POST /tap", p.tap)
 	mux.HandleFunc("POST /say", p.say)
+	mux.HandleFunc("POST /again", p.again)
 	return mux
 }
 

@@ -5,6 +5,7 @@ import { Wire, type Contact } from "./wire";
 export interface Listener {
   told(message: Told): void;
   output(bytes: Uint8Array, lost: boolean, history: boolean): void;
+  turned(): void; // another shell is shown from here on
   fresh(): void; // what was shown before belongs to another count: start again
   contact(c: Contact): void;
   readonly typist: string; // under which name it counts what it sends
@@ -68,6 +69,7 @@ export class Connection {
   private readonly wire: Wire;
   private readonly have: Have = { lines: 0, output: 0 };
   private epoch = "";
+  private watching: { run: string; epoch: string; output: number } | null = null; // somebody else's shell
   private liveFrom = 0; // output before this offset was there before we came
   private met = false; // the bot has said on this connection what it has
 
@@ -96,6 +98,17 @@ export class Connection {
     return this.wire.send(JSON.stringify(message));
   }
 
+  // watch asks for somebody else's shell, from the beginning or from where this page was cut off.
+  watch(run: string): void {
+    const had = this.watching?.run === run ? this.watching : { epoch: "", output: 0 };
+    this.wire.send(JSON.stringify({ type: "watch", run, epoch: had.epoch, have: { lines: 0, output: had.output }, by: this.listener.typist } satisfies Said));
+  }
+
+  // watches is the shell of somebody else that is shown.
+  get watches(): string {
+    return this.watching?.run ?? "";
+  }
+
   stop(): void {
     this.wire.stop();
   }
@@ -105,6 +118,8 @@ export class Connection {
     const message = JSON.parse(data) as Told;
     if (message.type === "hello") this.greeted(message.epoch, message.live ?? 0);
     if (message.type === "lines") this.have.lines = message.next;
+    if (message.type === "watch") this.watched(message.run, message.epoch, message.live ?? 0);
+    if (message.type === "unwatched") this.unwatched(message.live ?? 0);
     this.listener.told(message);
   }
 
@@ -116,13 +131,34 @@ export class Connection {
       this.listener.fresh();
     }
     this.epoch = epoch;
+    if (!this.watching) return;
+    this.met = false;
+    this.watch(this.watching.run);
+  }
+
+  private watched(run: string, epoch: string, live: number): void {
+    this.met = true;
+    this.liveFrom = live;
+    if (this.watching?.run === run && this.watching.epoch === epoch) return;
+    this.watching = { run, epoch, output: 0 };
+    this.listener.turned();
+  }
+
+  private unwatched(live: number): void {
+    this.met = true;
+    if (!this.watching) return;
+    this.watching = null;
+    this.have.output = 0;
+    this.liveFrom = live;
+    this.listener.turned();
   }
 
   private receivedOutput(data: ArrayBuffer): void {
-    const offset = Number(new DataView(data).getBigUint64(0));
-    const bytes = new Uint8Array(data, 8);
-    const lost = offset > this.have.output;
-    this.have.output = offset + bytes.length;
+    const head = new DataView(data).getBigUint64(0), offset = Number(BigInt.asUintN(63, head));
+    if ((head >> 63n === 1n) !== (this.watching !== null)) return; // of the shell that was shown before
+    const bytes = new Uint8Array(data, 8), have = this.watching ?? this.have;
+    const lost = offset > have.output;
+    have.output = offset + bytes.length;
     const old = Math.min(bytes.length, Math.max(0, this.liveFrom - offset));
     if (old > 0) this.listener.output(bytes.subarray(0, old), lost, true);
     if (old < bytes.length) this.listener.output(bytes.subarray(old), lost && old === 0, false);

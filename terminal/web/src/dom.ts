@@ -35,3 +35,11 @@ export function recall(store: "local" | "session", key: string): string | null {
     return null;
   }
 }
+
+export function forget(store: "local" | "session", key: string): void {
+  try {
+    (store === "local" ? localStorage : sessionStorage).removeItem(key);
+  } catch {
+    return;
+  }
+}

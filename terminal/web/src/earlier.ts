@@ -1,15 +1,43 @@
 import { at } from "./address";
 import { Refused, problemOf } from "./connection";
+import type { Filter } from "./filter";
 import type { Line, Session } from "./protocol";
 
-export interface Earlier {
+export interface Past {
   lines: Line[];
-  start?: boolean; // there is nothing before them
+  start?: boolean; // there is nothing before them, or nothing that is looked for
+  far?: boolean; // with start: there may be others, too far back to be looked for
+  end?: boolean; // nor after
 }
 
-// earlier asks for what stands before a line.
-export async function earlier(session: Session, before: string): Promise<Earlier> {
-  const response = await fetch(at("/t/logs", { session: session.id, before }), { credentials: "same-origin" });
+export interface Moment {
+  what: string; // deploy, alert, restore, undo
+  at: string;
+}
+
+const patience = 25_000; // ms: the bot looks for 20 s at most
+
+// ask says in words what has gone wrong. An answer that nobody waits for any more is let go with its turn, at the bot as well.
+async function ask(path: string, query: Record<string, string>, how: RequestInit = {}, turn = new AbortController()): Promise<Response> {
+  const late = AbortSignal.timeout(patience);
+  late.addEventListener("abort", () => turn.abort());
+  const response = await fetch(at(path, query), { credentials: "same-origin", signal: turn.signal, ...how }).catch(() => {
+    throw new Error("Snapback can't be reached. Try again.");
+  });
   if (!response.ok) throw new Refused(await problemOf(response));
-  return (await response.json()) as Earlier;
+  return response;
+}
+
+// past asks for what stands before a line, from a time on, or after a line.
+export async function past(session: Session, by: "before" | "since" | "after", when: string, filter: Filter, turn: AbortController): Promise<Past> {
+  const only = filter.empty ? {} : { match: filter.source, ...(filter.not ? { not: "1" } : {}) };
+  return (await (await ask("/t/logs", { session: session.id, [by]: when, ...only }, {}, turn)).json()) as Past;
+}
+
+export async function moments(session: Session): Promise<Moment[]> {
+  return ((await (await ask("/t/moments", { session: session.id })).json()) as { moments: Moment[] }).moments;
+}
+
+export async function share(session: Session, line: Line): Promise<void> {
+  await ask("/t/share", { session: session.id }, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ at: line.at, text: line.text }) });
 }

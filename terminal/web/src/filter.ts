@@ -1,49 +1,86 @@
-// Filter is what somebody wants to see of the lines: texts with | between them, of which one must be there; after a ! none may be.
-// Capitals are small letters to it.
+// Filter is what somebody wants to see of the lines: a regular expression, to which capitals are small letters; after a ! the lines without
+// it. What is no regular expression is taken as the texts that it has between its bars. Source is what the bot, which looks through
+// what the page does not hold, is asked for.
 export class Filter {
   readonly empty: boolean;
-  private readonly not: boolean;
-  private readonly texts: string[];
+  readonly not: boolean;
+  readonly source: string;
+  private readonly expr: RegExp;
 
   constructor(typed: string) {
-    const text = typed.trim().toLowerCase();
+    const text = typed.trim();
     this.not = text.startsWith("!");
-    this.texts = (this.not ? text.slice(1) : text).split("|").map((t) => t.trim()).filter(Boolean);
-    this.empty = this.texts.length === 0;
+    const body = (this.not ? text.slice(1) : text).split("|").map((t) => t.trim()).filter(Boolean).join("|");
+    this.empty = body === "";
+    this.source = readable(body) ? body : body.replace(/[.*+?^${}()[\]\\]/g, "\\$&");
+    this.expr = new RegExp(this.source, "gi");
   }
 
   matches(line: string): boolean {
-    return this.empty || this.texts.some((t) => line.includes(t)) !== this.not;
+    this.expr.lastIndex = 0;
+    return this.empty || this.expr.test(line) !== this.not;
   }
 
-  // hits are where the texts stand in a piece of a line, as it is shown.
+  // hits are where it stands in a piece of a line, as it is shown.
   hits(piece: string): Array<[from: number, to: number]> {
-    const out: Array<[number, number]> = [], small = piece.toLowerCase();
-    if (this.not || small.length !== piece.length) return out; // some letters are longer when they are small
-    for (const t of this.texts) for (let at = small.indexOf(t); at >= 0; at = small.indexOf(t, at + t.length)) out.push([at, at + t.length]);
-    return out;
+    if (this.not || this.empty) return [];
+    this.expr.lastIndex = 0;
+    return [...piece.matchAll(this.expr)].filter((m) => m[0]).map((m) => [m.index, m.index + m[0].length]);
   }
 }
 
-// Marks highlights hits without touching the lines: a browser without that shows them plain.
+// readable says that browser and bot can both read it: the bot's expressions look neither ahead nor back.
+function readable(body: string): boolean {
+  if (/\(\?[=!<]|\\[1-9k]/.test(body)) return false;
+  try {
+    new RegExp(body);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const most = 20_000; // hits that are highlighted at once
+
+// Marks highlights hits in the rows of a list without touching the lines: a browser without that shows them plain. It lets go of rows
+// that the list has let go, and of those that were marked first when there are too many hits.
 export class Marks {
   private readonly all = typeof Highlight === "undefined" ? null : new Highlight();
+  private readonly rows = new Map<Node, StaticRange[]>();
 
-  constructor() {
-    if (this.all) CSS.highlights.set("hits", this.all);
+  constructor(list: HTMLElement) {
+    if (!this.all) return;
+    CSS.highlights.set("hits", this.all);
+    new MutationObserver((changes) => {
+      for (const { removedNodes } of changes) for (const row of removedNodes) if (row.parentNode !== list) this.forget(row);
+    }).observe(list, { childList: true });
   }
 
   clear(): void {
     this.all?.clear();
+    this.rows.clear();
   }
 
   mark(row: HTMLElement, filter: Filter): void {
-    if (!this.all || filter.empty || this.all.size > 20_000) return;
+    if (!this.all || filter.empty) return;
+    const found: StaticRange[] = [];
     const pieces = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
     while (pieces.nextNode()) {
       const piece = pieces.currentNode as Text;
       if (piece.parentElement?.tagName === "TIME") continue;
-      for (const [from, to] of filter.hits(piece.data)) this.all.add(new StaticRange({ startContainer: piece, startOffset: from, endContainer: piece, endOffset: to }));
+      for (const [from, to] of filter.hits(piece.data)) found.push(new StaticRange({ startContainer: piece, startOffset: from, endContainer: piece, endOffset: to }));
     }
+    if (found.length === 0) return;
+    this.rows.set(row, found);
+    for (const hit of found) this.all.add(hit);
+    for (const [first] of this.rows) {
+      if (this.all.size <= most) return;
+      this.forget(first);
+    }
+  }
+
+  private forget(row: Node): void {
+    for (const hit of this.rows.get(row) ?? []) this.all?.delete(hit);
+    this.rows.delete(row);
   }
 }

@@ -1,67 +1,120 @@
 import { el } from "./dom";
 
-// Keys that an on-screen keyboard lacks. Ctrl and Alt stay down for the next key.
-const keys: Array<[label: string, send: string | null, hint: string]> = [
-  ["esc", "\x1b", "Esc"],
-  ["tab", "\t", "Tab"],
-  ["ctrl", null, "Ctrl, for the next key"],
-  ["^C", "\x03", "Control C"],
-  ["↑", "\x1b[A", "Up"],
-  ["↓", "\x1b[B", "Down"],
-  ["←", "\x1b[D", "Left"],
-  ["→", "\x1b[C", "Right"],
-  ["|", "|", "Pipe"],
-  ["/", "/", "Slash"],
-  ["-", "-", "Dash"],
-  ["~", "~", "Tilde"],
-  ["^D", "\x04", "Control D"],
-  ["^R", "\x12", "Control R"],
-  ["^Z", "\x1a", "Control Z"],
+// What a key stands for: characters, a cursor key by its letter ("A"), or one that is named by a number ("5~").
+type Key = [label: string, hint: string, send: string, kind?: "cursor" | "ctrl" | "alt" | "compose"];
+
+// Keys that an on-screen keyboard lacks, two by two: on a phone each pair is a column. The first stays where it is when the rest is
+// scrolled.
+const keys: Key[] = [
+  ["^C", "Control C", "\x03"], ["✎", "Compose or paste", "", "compose"],
+  ["esc", "Esc", "\x1b"], ["tab", "Tab", "\t"],
+  ["ctrl", "Ctrl", "", "ctrl"], ["alt", "Alt", "", "alt"],
+  ["↑", "Up", "A", "cursor"], ["↓", "Down", "B", "cursor"],
+  ["←", "Left", "D", "cursor"], ["→", "Right", "C", "cursor"],
+  ["home", "Home", "H", "cursor"], ["end", "End", "F", "cursor"],
+  ["pgup", "PgUp", "5~", "cursor"], ["pgdn", "PgDn", "6~", "cursor"],
+  ["|", "Pipe", "|"], ["/", "Slash", "/"],
+  ["-", "Dash", "-"], ["~", "Tilde", "~"],
+  ["^D", "Control D", "\x04"], ["^R", "Control R", "\x12"],
+  ["^Z", "Control Z", "\x1a"], ["^L", "Control L", "\x0c"],
 ];
 
-export class Keys {
-  private ctrl = false;
-  private ctrlKey: HTMLButtonElement | null = null;
+const long = 400; // ms, after which a key is held
+const again = 70; // ms between repeats
 
-  // appCursor says whether the program wants the other form of the arrow keys.
-  constructor(
-    private readonly send: (data: string) => void,
-    private readonly appCursor: () => boolean,
-  ) {
-    const row = el("keys");
-    for (const [label, data, hint] of keys) row.append(this.button(label, data, hint));
+export interface Board {
+  send(data: string): void;
+  applicationCursor(): boolean; // the program wants the other form of the cursor keys
+  compose(): void;
+  modified(): void; // the next key is to come from the keyboard itself
+}
+
+// Keys is the row of keys. Ctrl and Alt are for the next key, or for all that come when they were held.
+export class Keys {
+  private readonly down = { ctrl: "" as "" | "once" | "locked", alt: "" as "" | "once" | "locked" };
+  private readonly buttons: Partial<Record<"ctrl" | "alt", HTMLButtonElement>> = {};
+  private timer = 0;
+  private held = false;
+
+  constructor(private readonly board: Board) {
+    for (const [i, key] of keys.entries()) el(i < 2 ? "firm" : "more").append(this.button(key));
+    el("keys").addEventListener("contextmenu", (e) => e.preventDefault()); // a key that is held is no menu
   }
 
   // typed turns what the keyboard sent into what is meant.
   typed(data: string): string {
-    if (!this.ctrl || data.length !== 1) return data;
-    this.setCtrl(false);
-    const code = data.toUpperCase().charCodeAt(0);
-    return code >= 63 && code <= 95 ? String.fromCharCode(code === 63 ? 127 : code & 31) : data === " " ? "\x00" : data;
+    const meant = modified(data, this.down.ctrl !== "", this.down.alt !== "");
+    if (meant === null) return data;
+    for (const which of ["ctrl", "alt"] as const) if (this.down[which] === "once") this.set(which, "");
+    return meant;
   }
 
-  private button(label: string, data: string | null, hint: string): HTMLButtonElement {
+  private button(key: Key): HTMLButtonElement {
+    const [label, hint, , kind] = key;
     const b = document.createElement("button");
     b.type = "button";
     b.textContent = label;
     b.setAttribute("aria-label", hint);
-    if (data === null) {
-      this.ctrlKey = b;
+    if (kind === "compose") b.id = "compose-key";
+    if (kind === "ctrl" || kind === "alt") {
+      this.buttons[kind] = b;
       b.setAttribute("aria-pressed", "false");
     }
     // The focus stays where it is, or the on-screen keyboard would fold away at every key.
-    b.addEventListener("pointerdown", (e) => e.preventDefault());
     b.addEventListener("mousedown", (e) => e.preventDefault());
-    b.addEventListener("click", () => (data === null ? this.setCtrl(!this.ctrl) : this.send(this.arrow(data))));
+    b.addEventListener("pointerdown", (e) => (e.preventDefault(), this.touched(key)));
+    for (const end of ["pointerup", "pointercancel", "pointerleave"]) b.addEventListener(end, () => clearTimeout(this.timer));
+    b.addEventListener("click", () => (this.held ? (this.held = false) : this.act(key)));
     return b;
   }
 
-  private arrow(data: string): string {
-    return this.appCursor() && /^\x1b\[[A-D]$/.test(data) ? data.replace("[", "O") : data;
+  // touched waits for what becomes of a touch: one that is held repeats a cursor key, and locks Ctrl and Alt.
+  private touched(key: Key): void {
+    const kind = key[3];
+    clearTimeout(this.timer);
+    this.held = false;
+    if (kind === "compose" || !kind) return;
+    const hold = (): void => {
+      this.held = true;
+      if (kind !== "cursor") return this.set(kind, "locked");
+      this.act(key);
+      this.timer = window.setTimeout(hold, again);
+    };
+    this.timer = window.setTimeout(hold, long);
   }
 
-  private setCtrl(down: boolean): void {
-    this.ctrl = down;
-    this.ctrlKey?.setAttribute("aria-pressed", String(down));
+  private act([, , send, kind]: Key): void {
+    if (kind === "compose") return this.board.compose();
+    if (kind === "ctrl" || kind === "alt") return this.set(kind, this.down[kind] ? "" : "once");
+    this.board.send(this.typed(kind === "cursor" ? this.cursor(send) : send));
   }
+
+  private cursor(key: string): string {
+    return (this.board.applicationCursor() && key.length === 1 ? "\x1bO" : "\x1b[") + key;
+  }
+
+  private set(which: "ctrl" | "alt", to: "" | "once" | "locked"): void {
+    this.down[which] = to;
+    const b = this.buttons[which], name = which === "ctrl" ? "Ctrl" : "Alt";
+    b?.setAttribute("aria-pressed", String(to !== ""));
+    b?.setAttribute("aria-label", to === "locked" ? `${name}, locked` : to ? `${name}, for the next key` : name);
+    b?.classList.toggle("locked", to === "locked");
+    if (to) this.board.modified();
+  }
+}
+
+// modified is a key with Ctrl or Alt held, in xterm's way of saying that. Null: they mean nothing to it, as to a whole word.
+function modified(data: string, ctrl: boolean, alt: boolean): string | null {
+  if (!ctrl && !alt) return null;
+  const key = /^\x1b[[O](?:(\d+)~|([A-DFH]))$/.exec(data);
+  const mods = 1 + (alt ? 2 : 0) + (ctrl ? 4 : 0);
+  if (key) return key[1] ? `\x1b[${key[1]};${mods}~` : `\x1b[1;${mods}${key[2]}`;
+  if ([...data].length !== 1) return null;
+  return (alt ? "\x1b" : "") + (ctrl ? control(data) : data);
+}
+
+function control(key: string): string {
+  const code = key.toUpperCase().charCodeAt(0);
+  if (key === " ") return "\x00";
+  return code >= 63 && code <= 95 ? String.fromCharCode(code === 63 ? 127 : code & 31) : key;
 }

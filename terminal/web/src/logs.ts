@@ -1,12 +1,24 @@
 import "./logs.css";
-import { plain, render } from "./ansi";
 import { clock, el } from "./dom";
-import { earlier } from "./earlier";
+import { past, type Past } from "./earlier";
 import { Filter, Marks } from "./filter";
+import { row as drawn, said } from "./line";
+import { Pick } from "./pick";
 import type { Line, Session } from "./protocol";
+import { Queue } from "./queue";
+import { Views, day } from "./views";
 
 const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones, and those that they asked for
 const most = 20_000; // lines from before that somebody can have asked for at once
+
+// Elsewhere is where somebody reads who has asked for another time: the newest lines are kept aside meanwhile.
+interface Elsewhere {
+  newest: DocumentFragment;
+  at: string;
+  what: string;
+  last: string; // time of the last line that was read
+  end: boolean;
+}
 
 // Logs is the list of lines. It follows the newest until somebody touches it, scrolls up or pauses.
 export class Logs {
@@ -17,16 +29,19 @@ export class Logs {
   private readonly nomatch = el("nomatch");
   private following = true;
   private paused = false;
+  private stopped = false; // by the last touch
   private touched = false; // a finger is on the list
   private down = false; // the last scrolling went down
   private top = 0; // where the list was scrolled to last
   private unseen = 0;
   private gone = 0;
   private older = 0; // lines that somebody has scrolled up for
-  private asking = false;
+  private turn: AbortController | null = null; // of the one question that waits for its answer
   private begins = false; // nothing is before the oldest line
   private filter = new Filter("");
-  private readonly marks = new Marks();
+  private elsewhere: Elsewhere | null = null;
+  private readonly queue = new Queue((lines) => this.show(lines));
+  private readonly marks = new Marks(this.list);
   private readonly hits = el("hits");
 
   constructor(private readonly session: Session) {
@@ -38,14 +53,21 @@ export class Logs {
     this.field.addEventListener("input", () => this.refilter());
     this.pause.addEventListener("click", () => this.setPaused(!this.paused));
     this.newest.addEventListener("click", () => this.setPaused(false));
+    el("search").addEventListener("click", () => void this.scrolledUp());
+    new Views(session, (at, what) => void this.readFrom(at, what));
+    new Pick(session, this.list, () => (this.hold(), this.stopped));
   }
 
   add(lines: Line[], skipped = 0): void {
+    this.queue.add(lines, skipped);
+  }
+
+  private show(lines: Array<Line | number>): void {
     const batch = document.createDocumentFragment();
-    if (skipped > 0) batch.append(this.row({ kind: "note", text: `${skipped} lines came too fast for this connection and were left out` }));
-    for (const line of lines) batch.append(this.row(line));
+    const aside = this.elsewhere !== null; // they are marked when somebody comes back to them
+    for (const line of lines) batch.append(this.row(typeof line === "number" ? { kind: "note", text: `${line} lines were left out here: more came than can be shown` } : line, aside));
     const shown = batch.querySelectorAll(".row:not([hidden])").length;
-    this.list.append(batch);
+    (this.elsewhere?.newest ?? this.list).append(batch);
     this.trim();
     if (this.following) this.toEnd();
     else this.count(shown);
@@ -53,6 +75,8 @@ export class Logs {
   }
 
   clear(): void {
+    this.queue.clear();
+    if (this.elsewhere) return this.elsewhere.newest.replaceChildren(); // whoever reads elsewhere goes on
     this.list.replaceChildren();
     this.gone = this.older = 0;
     this.begins = false;
@@ -60,6 +84,11 @@ export class Logs {
 
   // trim lets the oldest lines go, says so in their place, and leaves what is being read where it is.
   private trim(): void {
+    if (this.elsewhere) {
+      const { newest } = this.elsewhere;
+      while (newest.childElementCount > keep) newest.firstElementChild?.remove();
+      return;
+    }
     const over = this.list.childElementCount - (this.gone > 0 ? 1 : 0) - (this.following ? keep : 2 * keep + this.older);
     if (over <= 0) return;
     const height = this.list.scrollHeight;
@@ -80,31 +109,24 @@ export class Logs {
     if (this.following) this.toEnd();
   }
 
-  private row(line: Line): HTMLElement {
-    const row = document.createElement("div");
-    row.className = line.kind ? `row ${line.kind}` : "row";
-    if (line.at) {
-      const time = document.createElement("time");
-      time.textContent = clock(new Date(line.at), true);
-      row.append(time);
-    }
-    const text = document.createElement("span");
-    render(line.text, text);
-    row.append(text);
-    row.dataset["text"] = plain(line.text).toLowerCase();
+  private row(line: Line, aside = false): HTMLElement {
+    const row = drawn(line);
     row.hidden = !this.matches(row);
-    if (line.at) row.dataset["at"] = line.at;
-    if (!row.hidden) this.marks.mark(row, this.filter);
+    if (!row.hidden && !aside) this.marks.mark(row, this.filter);
     return row;
   }
 
   private matches(row: HTMLElement): boolean {
-    return row.classList.contains("note") || this.filter.matches(row.dataset["text"] ?? "");
+    return row.classList.contains("note") || this.filter.matches(said.get(row)?.plain ?? "");
   }
 
   private refilter(): void {
     this.filter = new Filter(this.field.value);
+    if (this.elsewhere || this.leads) this.rereadSoon();
+    this.abandon();
+    if (this.elsewhere) return;
     this.marks.clear();
+    this.forgetFound();
     for (const row of this.list.children as HTMLCollectionOf<HTMLElement>) {
       row.hidden = !this.matches(row);
       if (!row.hidden) this.marks.mark(row, this.filter);
@@ -113,10 +135,20 @@ export class Logs {
     if (this.following) this.toEnd();
   }
 
+  // forgetFound lets go of what was found by another filter: between those lines there are others.
+  private forgetFound(): void {
+    const found = this.list.querySelectorAll(".found");
+    if (found.length === 0) return;
+    for (const row of found) row.remove();
+    this.older = Math.max(0, this.older - found.length);
+    this.begins = false;
+  }
+
   private tellEmpty(): void {
     const any = this.list.querySelector(".row:not([hidden], .gone)") !== null;
     this.nomatch.hidden = any;
-    this.hits.hidden = this.filter.empty;
+    el("found").hidden = this.filter.empty;
+    el("search").hidden = this.begins;
     if (!this.filter.empty) this.hits.textContent = String(this.list.querySelectorAll(".row:not([hidden], .note)").length);
     this.nomatch.textContent = this.field.value ? "No line matches the filter." : "Nothing has been logged yet.";
   }
@@ -131,10 +163,12 @@ export class Logs {
   private fingers(n: number): void {
     const lifted = this.touched && n === 0;
     this.touched = n > 0;
-    if (lifted && this.down && this.atEnd) this.following = !this.paused;
+    if (lifted && this.down && this.atEnd && !this.elsewhere) this.following = !this.paused;
     if (!this.touched) return this.tellNewest();
     this.down = false;
+    const ran = this.following;
     this.hold();
+    this.stopped = ran && !this.following;
   }
 
   private get atEnd(): boolean {
@@ -147,6 +181,11 @@ export class Logs {
     const moved = this.list.scrollTop - this.top;
     this.top = this.list.scrollTop;
     if (moved !== 0) this.down = moved > 0;
+    if (this.elsewhere) {
+      if (this.top < 400 && moved < 0) void this.scrolledUp();
+      if (this.list.scrollHeight - this.top - this.list.clientHeight < 800) void this.scrolledDown();
+      return;
+    }
     if (moved > 0 && this.atEnd && !this.touched) this.following = !this.paused;
     if (moved < 0 && !this.atEnd) this.following = false;
     if (!this.following && this.top < 400) void this.scrolledUp();
@@ -157,35 +196,137 @@ export class Logs {
   private async scrolledUp(): Promise<void> {
     const oldest = this.list.querySelector<HTMLElement>(".row[data-at]");
     const before = oldest?.dataset["at"];
-    if (!oldest || !before || this.asking || this.begins || this.older >= most) return;
-    this.asking = true;
+    if (!oldest || !before || this.turn || this.begins || this.older >= most) return;
+    const turn = this.nextTurn();
+    this.tellSearch("Searching…");
     try {
-      const found = await earlier(this.session, before);
-      if (oldest.isConnected) this.prepend(oldest, found.lines, found.start ?? false);
-    } catch {
+      const found = await past(this.session, "before", before, this.filter, turn);
+      if (this.turn !== turn) return;
+      if (oldest.isConnected) this.prepend(oldest, found);
+      this.tellSearch("");
+    } catch (err) {
+      if (this.turn !== turn) return;
       this.top = this.list.scrollTop; // whoever scrolls on asks again
+      this.tellSearch(err instanceof Error ? err.message : String(err));
     }
-    this.asking = false;
+    this.turn = null;
   }
 
-  private prepend(oldest: HTMLElement, lines: Line[], begins: boolean): void {
+  // nextTurn makes a question the one that counts.
+  private nextTurn(): AbortController {
+    this.abandon();
+    this.turn = new AbortController();
+    return this.turn;
+  }
+
+  // abandon gives a question up whose answer is of no use any more: it must not keep the next one waiting, here or at the bot.
+  private abandon(): void {
+    this.turn?.abort();
+    if (this.turn) this.tellSearch("");
+    this.turn = null;
+    this.leads = false;
+  }
+
+  private tellSearch(text: string): void {
+    el("search-said").textContent = this.filter.empty ? "" : text;
+  }
+
+  private prepend(oldest: HTMLElement, { lines, start: begins = false, far }: Past): void {
     const batch = document.createDocumentFragment();
-    if (begins) batch.append(this.row({ kind: "note", text: "The log begins here" }));
+    if (begins) batch.append(this.row({ kind: "note", text: far ? "Lines from before these are too far back to be looked for" : this.filter.empty ? "The log begins here" : "No earlier line matches" }));
     for (const line of lines) batch.append(this.row(line));
+    if (!this.filter.empty) for (const row of batch.children) row.classList.add("found");
     const height = this.list.scrollHeight, top = this.list.scrollTop;
     this.list.querySelector(".row.gone")?.remove();
     this.gone = 0;
     this.begins = begins;
-    this.older += lines.length;
+    this.older += batch.childElementCount;
     this.list.insertBefore(batch, oldest);
     this.list.scrollTop = top + this.list.scrollHeight - height;
     this.top = this.list.scrollTop;
     this.tellEmpty();
   }
 
+  // readFrom shows the log from another time on. The newest lines are kept aside; the pill leads back to them. A question is given up
+  // when something else is asked for, or when somebody has gone back; one for another filter is asked again.
+  private async readFrom(at: string, what: string): Promise<void> {
+    this.nomatch.textContent = "Reading…";
+    const turn = this.nextTurn();
+    this.leads = true;
+    this.asked = { at, what };
+    try {
+      const found = await past(this.session, "since", at, this.filter, turn);
+      if (this.turn !== turn) return;
+      const newest = this.elsewhere?.newest ?? document.createDocumentFragment();
+      if (!this.elsewhere) newest.append(...this.list.children);
+      this.elsewhere = { newest, at, what, last: at, end: false };
+      this.begins = this.following = false;
+      this.gone = this.older = 0;
+      this.marks.clear();
+      const when = new Date(at);
+      this.list.replaceChildren(this.row({ kind: "note", text: `${what ? `${what}, f` : "F"}rom ${day(when)}${clock(when, true)} on${this.filter.empty ? "" : ", lines that match"}` }));
+      this.append(found.lines, found.end ?? false);
+      this.list.scrollTop = this.top = 0;
+    } catch (err) {
+      if (this.turn !== turn) return;
+      this.list.append(this.row({ kind: "note", text: err instanceof Error ? err.message : String(err) }));
+    }
+    this.turn = null;
+    this.leads = false;
+    this.tellNewest();
+    this.tellEmpty();
+  }
+
+  private append(lines: Line[], end: boolean): void {
+    if (!this.elsewhere) return;
+    for (const line of lines) this.list.append(this.row(line));
+    this.elsewhere.last = lines.at(-1)?.at ?? this.elsewhere.last;
+    this.elsewhere.end = end;
+    if (end) this.list.append(this.row({ kind: "note", text: "That is all until now" }));
+  }
+
+  private async scrolledDown(): Promise<void> {
+    const there = this.elsewhere;
+    if (!there || there.end || this.turn || this.list.childElementCount > most) return;
+    const turn = this.nextTurn();
+    try {
+      const found = await past(this.session, "after", there.last, this.filter, turn);
+      if (this.turn !== turn) return;
+      this.append(found.lines, found.end ?? false);
+    } catch {
+      if (this.turn !== turn) return;
+      this.top = this.list.scrollTop; // whoever scrolls on asks again
+    }
+    this.turn = null;
+    this.tellEmpty();
+  }
+
+  private reread = 0; // a timer
+  private leads = false; // the question that waits is for another time
+  private asked: { at: string; what: string } | null = null; // last, unless somebody has come back
+
+  private rereadSoon(): void {
+    clearTimeout(this.reread);
+    this.reread = window.setTimeout(() => this.asked && void this.readFrom(this.asked.at, this.asked.what), 400);
+  }
+
+  private comeBack(): void {
+    this.abandon();
+    clearTimeout(this.reread);
+    this.asked = null;
+    const there = this.elsewhere;
+    if (!there) return this.tellEmpty();
+    this.elsewhere = null;
+    this.begins = false;
+    this.gone = this.older = 0;
+    this.list.replaceChildren(...there.newest.children);
+    this.refilter();
+  }
+
   private setPaused(paused: boolean): void {
     this.paused = paused;
     this.following = !paused;
+    if (!paused) this.comeBack();
     this.pause.setAttribute("aria-pressed", String(paused));
     this.pause.textContent = paused ? "Resume" : "Pause";
     if (this.following) this.toEnd();

@@ -1,5 +1,8 @@
 import "@xterm/xterm/css/xterm.css";
 import "./app.css";
+import "./compose.css";
+import "./touch.css";
+import "./together.css";
 import "./narrow.css";
 import { allowStyles } from "./nonce";
 import { Refused, current, redeem } from "./connection";

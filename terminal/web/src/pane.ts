@@ -5,10 +5,12 @@ import type { Shell, ShellWire } from "./shell";
 export class ShellPane {
   private shell: Shell | null = null;
   private loading: Promise<boolean> | null = null;
+  private theirs: { cols: number; rows: number } | null = null;
   private early: Array<[bytes: Uint8Array, history: boolean]> = [];
 
   constructor(
     private readonly wire: ShellWire,
+    private readonly session: string,
     private fontSize: number,
   ) {}
 
@@ -25,11 +27,12 @@ export class ShellPane {
   private async fetch(): Promise<boolean> {
     try {
       const { Shell } = await import("./shell");
-      this.shell = new Shell(this.wire, this.fontSize);
+      this.shell = new Shell(this.wire, this.session, this.fontSize);
     } catch {
       this.loading = null;
       return false;
     }
+    this.shell.showAs(this.theirs);
     for (const [bytes, history] of this.early) this.shell.write(bytes, history);
     this.early = [];
     return true;
@@ -37,6 +40,12 @@ export class ShellPane {
 
   get size(): { cols: number; rows: number } {
     return this.shell?.size ?? { cols: 80, rows: 24 };
+  }
+
+  // showAs shows a screen of another page's size; null: of this one's.
+  showAs(size: { cols: number; rows: number } | null): void {
+    this.theirs = size;
+    this.shell?.showAs(size);
   }
 
   shown(): void {

@@ -14,6 +14,7 @@ function offer(place: HTMLElement): void {
   button.textContent = "Play the recording";
   button.addEventListener("click", () => void play(place, button));
   place.replaceChildren(button);
+  if (place.dataset["now"] !== undefined) void play(place, button); // the page is there for it alone
 }
 
 async function play(place: HTMLElement, button: HTMLButtonElement): Promise<void> {

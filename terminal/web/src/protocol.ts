@@ -1,5 +1,5 @@
 // What travels over the WebSocket, subprotocol snapback.terminal.v2. Binary frames carry the shell's output behind an
-// eight-byte offset since the session began. What is typed is numbered, so that each piece is taken once.
+// eight-byte offset since the session began, whose highest bit says that it is a shell of somebody else that is watched. What is typed is numbered, so that each piece is taken once.
 
 export const subprotocol = "snapback.terminal.v2";
 
@@ -27,6 +27,22 @@ export interface Status {
   shell: ShellState;
   run?: string; // which shell that is, or was
   message?: string;
+  crowd?: Crowd; // who is at the shell
+  others?: Other[]; // whose shells may be watched
+}
+
+export interface Crowd {
+  cols: number;
+  rows: number;
+  holder: number; // has the keyboard
+  free?: boolean; // there has been no contact with the holder for a while: the keyboard may be taken
+  members: Array<{ id: number; name: string; asks?: boolean; away?: boolean }>; // 0 is whose shell it is
+}
+
+export interface Other {
+  run: string;
+  name: string;
+  mine?: boolean; // the same person's, from elsewhere
 }
 
 export interface Line {
@@ -40,6 +56,9 @@ export type Told =
   | { type: "status"; status: Status }
   | { type: "lines"; lines: Line[]; next: number; skipped?: number }
   | { type: "typed" | "refused"; by: string; typed?: number; text?: string }
+  | { type: "watch"; run: string; name: string; you?: number; epoch: string; live?: number; typed?: number }
+  | { type: "watched"; status: Status }
+  | { type: "unwatched"; text?: string; live?: number }
   | { type: "beat" }
   | { type: "notice"; text: string };
 
@@ -53,6 +72,9 @@ export type Said =
   | { type: "typed"; by: string; number: number; run: string; text: string }
   | { type: "shell"; cols: number; rows: number }
   | { type: "resize"; cols: number; rows: number }
+  | { type: "watch"; run: string; epoch: string; have: Have; by: string }
+  | { type: "unwatch" | "ask" | "take" }
+  | { type: "give" | "spare"; whom: number }
   | { type: "active" }
   | { type: "answer"; text: string };
 

@@ -1,11 +1,12 @@
 import { Connection, Refused, endSession, type Listener } from "./connection";
 import { tellContact } from "./contact";
-import { clock, el, recall, remember, showOver } from "./dom";
+import { clock, el, forget, recall, remember, showOver } from "./dom";
 import { Errors } from "./errors";
 import { Logs } from "./logs";
 import { pageOf } from "../../../console/web/src/seat";
 import type { Line, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
+import { Together } from "./together";
 import { Typing } from "./typing";
 import type { Contact } from "./wire";
 import { afterwards, dress, fresh } from "./seat";
@@ -22,6 +23,8 @@ export class Screen implements Listener {
   private readonly shell: ShellPane;
   private readonly connection: Connection;
   private readonly typing: Typing;
+  private readonly together: Together;
+  private own: Status | null = null;
   private shellState: ShellState = "none";
   private shellWords = "";
   private fontSize = Number(recall("local", "snapback.font")) || 12;
@@ -32,16 +35,23 @@ export class Screen implements Listener {
     this.logs = new Logs(session);
     this.errors = new Errors(session);
     this.shell = new ShellPane({
-      input: (text, hidden) => this.typing.type(text, hidden),
-      answer: (text) => this.connection.say({ type: "answer", text }),
+      input: (text, hidden) => this.together.mayType() && this.typing.type(text, hidden),
+      answer: (text) => this.together.holds && this.connection.say({ type: "answer", text }),
       resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }),
-    }, this.fontSize);
+      size: (step) => this.setFont(step),
+    }, session.id, this.fontSize);
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
     document.title = `${session.container} · Snapback`;
     el("tab-shell").hidden = session.mode !== "shell" && !session.key;
     el("start").hidden = session.mode !== "shell";
     if (session.key) dress(session);
+    this.together = new Together(session, {
+      say: (message) => this.connection.say(message) || (this.banner("There is no contact right now. Try again.", 4000), false),
+      watch: (run) => this.connection.watch(run),
+      tell: (text) => this.banner(text, 5000),
+      changed: () => this.setShell(this.shellState, this.shellWords),
+    });
     this.listen();
     this.setFont(0);
     this.setShell("none", "");
@@ -59,12 +69,37 @@ export class Screen implements Listener {
   }
 
   told(message: Told): void {
-    if (message.type === "hello") this.typing.greeted(message.run ?? "", message.typed ?? 0);
+    if (message.type === "hello") this.greeted(message.run ?? "", message.typed ?? 0);
+    else if (message.type === "watch") this.watch(message);
+    else if (message.type === "watched") this.together.crowded(message.status.crowd);
+    else if (message.type === "unwatched") this.unwatched(message.text ?? "");
     else if (message.type === "typed") this.typing.taken(message.by, message.typed ?? 0);
     else if (message.type === "refused") this.typing.refused(message.by, message.typed ?? 0, message.text ?? "");
     else if (message.type === "lines") this.showLines(message.lines, message.skipped);
     else if (message.type === "status") this.setStatus(message.status);
     else if (message.type === "notice") this.banner(message.text, 4000);
+  }
+
+  private greeted(run: string, typed: number): void {
+    if (!this.connection.watches) this.typing.greeted(run, typed);
+  }
+
+  // watch shows somebody else's shell in the place of one's own.
+  private watch(message: Extract<Told, { type: "watch" }>): void {
+    const again = this.together.watching, same = this.together.shows(message.run);
+    this.together.watch(message);
+    if (!same) this.typing.shell(message.run, true); // what was typed for this one while there was no contact may be too old to be sent
+    this.typing.greeted(message.run, message.typed ?? 0);
+    if (!again) this.choose("shell");
+    this.setShell("running", "");
+    if (again && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size }); // may have changed meanwhile
+  }
+
+  private unwatched(text: string): void {
+    if (text) this.banner(text, 6000);
+    if (!this.together.watching) return;
+    this.together.unwatch(this.own?.crowd);
+    if (this.own) this.setOwn(this.own);
   }
 
   // Logs come first: what a shell needs is loaded once they are there.
@@ -76,6 +111,10 @@ export class Screen implements Listener {
   output(bytes: Uint8Array, lost: boolean, history: boolean): void {
     if (lost) this.shell.reset();
     this.shell.write(bytes, history);
+  }
+
+  turned(): void {
+    this.shell.reset();
   }
 
   fresh(): void {
@@ -93,11 +132,12 @@ export class Screen implements Listener {
     if (there !== document.body.classList.contains("offline")) return;
     document.body.classList.toggle("offline", !there);
     this.setShell(this.shellState, this.shellWords);
-    if (there && this.shellState === "running") this.connection.say({ type: "resize", ...this.shell.size });
+    if (there && this.shellState === "running" && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size });
   }
 
   over(text: string): void {
     const left = this.typing.left;
+    forget("session", "snapback.compose");
     showOver("Session ended", (text || "The session is over. Tap Terminal in Slack for a new one.") + (left ? ` Not sent: ${left}` : ""));
     if (this.session.key) afterwards(this.session);
   }
@@ -133,7 +173,12 @@ export class Screen implements Listener {
     if (chosen === "logs") return this.logs.shown();
     void this.loadShell();
     this.shell.shown();
-    if (this.shellState === "running") this.shell.focus();
+    this.focusShell();
+  }
+
+  // focusShell opens no keyboard for whoever only watches.
+  private focusShell(): void {
+    if (this.shellState === "running" && this.together.holds) this.shell.focus();
   }
 
   // loadShell says what it waits for: on a bad line the emulator may take seconds.
@@ -144,7 +189,7 @@ export class Screen implements Listener {
     if (!ok && this.shellTab) this.banner("The shell's part of the page could not be loaded. Tap Shell again.", 6000);
     if (!ok || !this.shellTab) return;
     this.shell.shown();
-    if (this.shellState === "running") this.shell.focus();
+    this.focusShell();
   }
 
   // startShell asks for the passkey first, where it was shown long ago.
@@ -164,6 +209,14 @@ export class Screen implements Listener {
     el("state").textContent = s.state;
     el("dot").dataset["state"] = s.state;
     el("detail").textContent = this.detail(s.image);
+    this.own = s;
+    this.together.offer(s.others ?? []);
+    if (this.together.watching) return;
+    this.together.crowded(s.crowd);
+    this.setOwn(s);
+  }
+
+  private setOwn(s: Status): void {
     this.setShell(s.shell, s.message ?? "");
     this.typing.shell(s.run ?? "", s.shell === "running");
   }
@@ -177,13 +230,15 @@ export class Screen implements Listener {
     const before = this.shellState;
     this.shellState = state;
     this.shellWords = message;
-    const running = state === "running";
+    const running = state === "running", holds = this.together.holds;
+    this.shell.showAs(running ? this.together.size : null);
+    this.together.running(running);
     if (this.session.mode !== "shell") return;
     document.body.classList.toggle("shell-runs", running);
     el("shell-dot").hidden = !running;
-    el("keys").hidden = !running;
+    el("keys").hidden = el("writing").hidden = !running || !holds;
     el("shell-start").hidden = running;
-    const home = el(running ? "keys" : "shell-start");
+    const home = el(running ? "more" : "shell-start");
     if (el("reader").parentElement !== home) home.append(el("reader"));
     el("shell").classList.toggle("over", state === "ended");
     const button = el<HTMLButtonElement>("start");
@@ -193,9 +248,9 @@ export class Screen implements Listener {
     if (state === "starting" && before !== "starting") this.shell.reset();
     if (running && before !== "running" && this.shellTab) {
       this.shell.shown();
-      this.shell.focus();
+      this.focusShell();
     }
-    if (running && before !== "running") this.connection.say({ type: "resize", ...this.shell.size });
+    if (running && before !== "running" && holds) this.connection.say({ type: "resize", ...this.shell.size });
     if (!running && before === "running") this.shell.blur();
   }
 
@@ -238,6 +293,7 @@ export class Screen implements Listener {
     try {
       await endSession();
       this.connection.stop();
+      forget("session", "snapback.compose");
       if (this.session.key) return location.replace(pageOf(this.session.key));
       this.over("You ended the session. Tap Terminal in Slack for a new one.");
     } catch (err) {

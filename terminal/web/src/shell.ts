@@ -1,13 +1,26 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal, type ITheme } from "@xterm/xterm";
+import { Compose } from "./compose";
 import { el } from "./dom";
 import { Keys } from "./keys";
+import { Raw } from "./raw";
 import { Reader } from "./reader";
+import { Touch } from "./touch";
 
 export interface ShellWire {
-  input(text: string, hidden: boolean): void;
+  input(text: string, hidden: boolean): boolean; // false: it was not taken
   answer(text: string): void; // of the emulator's own, to a program's question
   resize(cols: number, rows: number): void;
+  size(step: number): void; // of the text, by two fingers
+}
+
+const open = "\x1b[200~";
+const least = 8; // px, of letters that are made smaller to show a screen of another size
+const shut = "\x1b[201~";
+
+// harmless takes out what would end a paste within, and be keys from there on: text that was copied from anywhere must not type.
+function harmless(text: string): string {
+  return text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f]/g, "");
 }
 
 const light = matchMedia("(prefers-color-scheme: light)");
@@ -23,12 +36,17 @@ export class Shell {
   private readonly term: Terminal;
   private readonly fit = new FitAddon();
   private readonly box = el("term");
+  private readonly compose: Compose;
+  private raw: Raw | null = null;
   private opened = false;
   private unread = 0; // pieces of history
+  private theirs: { cols: number; rows: number } | null = null; // the size of the screen is another page's
+  private chosen = false; // somebody has set the size of the letters since
 
   constructor(
     private readonly wire: ShellWire,
-    fontSize: number,
+    session: string,
+    private fontSize: number,
   ) {
     const reader = new Reader((on) => (this.term.options.screenReaderMode = on));
     this.term = new Terminal({
@@ -45,18 +63,25 @@ export class Shell {
     light.addEventListener("change", () => (this.term.options.theme = theme(light.matches)));
     this.term.loadAddon(this.fit);
     this.term.parser.registerOscHandler(52, () => true); // the clipboard: swallowed
-    const keys = new Keys((data) => this.send(data), () => this.term.modes.applicationCursorKeysMode);
+    const keys = new Keys({
+      send: (data) => this.key(data),
+      applicationCursor: () => this.term.modes.applicationCursorKeysMode,
+      compose: () => this.compose.toggle(),
+      modified: () => this.compose.open && this.term.focus(),
+    });
+    this.compose = new Compose(session, { send: (text, enter, hidden) => this.paste(text, enter, hidden), asksForPassword: () => this.asksForPassword(), raw: () => this.term.focus() });
+    this.term.onWriteParsed(() => (this.compose.look(), this.keepInSight()));
     // A report of the emulator's own comes without its mark of a user's doing. Only the newest output is answered.
     let typed = false;
     userInput(this.term)(() => (typed = true));
     this.term.onData((data) => {
-      if (typed) this.send(keys.typed(data));
+      if (typed) this.typed(data, keys.typed(data));
       else if (this.unread === 0) wire.answer(data);
       typed = false;
     });
-    this.term.onResize(({ cols, rows }) => wire.resize(cols, rows));
+    this.term.onResize(({ cols, rows }) => this.theirs || wire.resize(cols, rows));
     this.term.onTitleChange((title) => this.setTitle(title));
-    touchScrolling(this.box, this.term, (data) => this.send(data));
+    new Touch(this.box, this.term, { send: (data) => this.send(data), size: (step) => wire.size(step) });
   }
 
   get size(): { cols: number; rows: number } {
@@ -67,17 +92,48 @@ export class Shell {
   shown(): void {
     if (!this.opened) {
       this.term.open(this.box);
+      this.raw = new Raw(this.term, this.box);
       this.opened = true;
     }
     this.refit();
   }
 
   refit(): void {
-    if (this.opened && this.box.clientHeight > 0) this.fit.fit();
+    if (!this.opened || this.box.clientHeight === 0) return;
+    if (this.theirs) return this.refitAs(this.theirs);
+    this.term.options.fontSize = this.fontSize;
+    this.fit.fit();
+  }
+
+  // showAs shows a screen of another page's size, whose keyboard it is; null: of this one's. Nobody's own keyboard opens for it.
+  showAs(size: { cols: number; rows: number } | null): void {
+    if (!size || !this.theirs) this.chosen = false;
+    this.theirs = size;
+    if (this.term.textarea) this.term.textarea.inputMode = size ? "none" : "text";
+    this.box.classList.toggle("theirs", size !== null);
+    this.refit();
+  }
+
+  // refitAs makes the letters smaller for lines that have no room. What has none then, and lines below, are scrolled to.
+  private refitAs({ cols, rows }: { cols: number; rows: number }): void {
+    this.term.options.fontSize = this.fontSize;
+    const room = this.fit.proposeDimensions();
+    const part = room ? Math.min(1, room.cols / cols) : 1;
+    if (!this.chosen) this.term.options.fontSize = Math.max(Math.min(least, this.fontSize), Math.floor(this.fontSize * part));
+    if (this.term.cols !== cols || this.term.rows !== rows) this.term.resize(cols, rows);
+    this.keepInSight();
+  }
+
+  // keepInSight scrolls to the line that the cursor is on, where a screen of another page's size has more than there is room for.
+  private keepInSight(): void {
+    if (!this.theirs || this.box.scrollHeight <= this.box.clientHeight) return;
+    const line = (this.box.querySelector(".xterm-screen")?.clientHeight ?? 0) / this.term.rows, y = this.term.buffer.active.cursorY;
+    this.box.scrollTop = Math.min(Math.max(this.box.scrollTop, (y + 2) * line - this.box.clientHeight), y * line);
   }
 
   focus(): void {
-    this.term.focus();
+    if (this.compose.open) this.compose.focus();
+    else this.term.focus();
   }
 
   blur(): void {
@@ -98,19 +154,44 @@ export class Shell {
   }
 
   setFontSize(px: number): void {
-    this.term.options.fontSize = px;
+    this.chosen = this.theirs !== null;
+    this.fontSize = px;
     this.refit();
   }
 
-  private send(data: string): void {
-    if (data) this.wire.input(data, this.asksForPassword());
+  // typed is what came from the keyboard, and what is meant by it.
+  private typed(data: string, meant: string): void {
+    this.send(data.startsWith(open) && data.endsWith(shut) ? open + harmless(data.slice(open.length, -shut.length)) + shut : meant);
+    if (meant !== data) this.raw?.forget();
   }
 
-  // asksForPassword goes by the line that the cursor is on.
+  private key(data: string, hidden = false): boolean {
+    this.raw?.forget();
+    this.term.scrollToBottom();
+    return this.send(data, hidden);
+  }
+
+  // paste is one paste to a program that knows what that is. To another, a new line is the key Enter.
+  private paste(text: string, enter: boolean, hidden: boolean): boolean {
+    const lines = harmless(text.replace(/\r?\n/g, "\r"));
+    const whole = this.term.modes.bracketedPasteMode && lines !== "";
+    return this.key((whole ? open + lines + shut : lines) + (enter ? "\r" : ""), hidden);
+  }
+
+  private send(data: string, hidden = false): boolean {
+    return data === "" || this.wire.input(data, hidden || this.asksForPassword());
+  }
+
+  // asksForPassword goes by the line that the cursor is on, which may have several rows.
   private asksForPassword(): boolean {
     const screen = this.term.buffer.active;
-    const line = screen.getLine(screen.baseY + screen.cursorY)?.translateToString(true) ?? "";
-    return /(pass(word|phrase|code)|\bpin\b|secret|token)[^:]*:\s*$/i.test(line);
+    let y = screen.baseY + screen.cursorY, line = "";
+    for (let rows = 0; rows < 10; rows++, y--) {
+      const row = screen.getLine(y);
+      line = (row?.translateToString(rows === 0) ?? "") + line;
+      if (!row?.isWrapped) break;
+    }
+    return /(pass(word|phrase|code)|\bpin\b|secret|token).*:\s*$/i.test(line);
   }
 
   private setTitle(title: string): void {
@@ -136,21 +217,4 @@ function openLink(uri: string): void {
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") return;
   if (confirm(`The container's output wants to open:\n\n${url.href}`)) window.open(url.href, "_blank", "noopener,noreferrer");
-}
-
-// A finger scrolls the scrollback; in a full-screen program, which has none, it moves the cursor.
-function touchScrolling(box: HTMLElement, term: Terminal, send: (data: string) => void): void {
-  let y = 0;
-  box.addEventListener("touchstart", (e) => { y = e.touches[0]?.clientY ?? 0; }, { passive: true });
-  box.addEventListener("touchmove", (e) => {
-    const touch = e.touches[0];
-    if (!touch || e.touches.length > 1) return;
-    e.preventDefault();
-    const row = box.clientHeight / Math.max(term.rows, 1);
-    const lines = Math.trunc((y - touch.clientY) / row);
-    if (lines === 0) return;
-    y -= lines * row;
-    if (term.buffer.active.type === "alternate") send((lines > 0 ? "\x1b[B" : "\x1b[A").repeat(Math.abs(lines)));
-    else term.scrollLines(lines);
-  }, { passive: false });
 }

@@ -37,6 +37,7 @@ export class Typing {
   ) {
     el("held-send").addEventListener("click", () => this.sendBack());
     el("held-drop").addEventListener("click", () => this.drop());
+    el("held").addEventListener("mousedown", (e) => e.target instanceof HTMLButtonElement && e.preventDefault()); // whoever types goes on typing
     setInterval(() => this.show(), 500);
   }
 
@@ -50,14 +51,17 @@ export class Typing {
     return this.back.map(seen).join("");
   }
 
-  type(text: string, hidden: boolean): void {
+  // type says whether it was taken.
+  type(text: string, hidden: boolean): boolean {
     if (this.pieces.reduce((n, p) => n + p.text.length, text.length) > most) {
       this.words = "No more than this is kept.";
-      return this.show();
+      this.show();
+      return false;
     }
     for (const part of parts(text)) this.pieces.push({ number: ++this.number, text: part, at: Date.now(), hidden });
     this.flush();
     this.show();
+    return true;
   }
 
   // greeted is called on a new connection, with the shell that there is and how much it has taken of what this page has typed.
@@ -129,7 +133,8 @@ export class Typing {
   private sendBack(): void {
     const back = this.back;
     this.back = [];
-    for (const p of back) this.type(p.text, p.hidden);
+    const taken = back.findIndex((p) => !this.type(p.text, p.hidden));
+    if (taken >= 0) this.back = back.slice(taken);
     this.show();
   }
 
@@ -163,9 +168,9 @@ function* parts(text: string): Generator<string> {
   }
 }
 
-const names: Record<string, string> = { "\r": "⏎", "\n": "⏎", "\t": "⇥", "\x1b": "⎋", "\x7f": "⌫", "\x1b[A": "↑", "\x1b[B": "↓", "\x1b[C": "→", "\x1b[D": "←", "\x1bOA": "↑", "\x1bOB": "↓", "\x1bOC": "→", "\x1bOD": "←", "\x1b[200~": "", "\x1b[201~": "" };
+const names: Record<string, string> = { "\r": "⏎", "\n": "⏎", "\t": "⇥", "\x1b": "⎋", "\x7f": "⌫", "\x1b[A": "↑", "\x1b[B": "↓", "\x1b[C": "→", "\x1b[D": "←", "\x1bOA": "↑", "\x1bOB": "↓", "\x1bOC": "→", "\x1bOD": "←", "\x1b[H": "⇱", "\x1b[F": "⇲", "\x1b[5~": "⇞", "\x1b[6~": "⇟", "\x1b[200~": "", "\x1b[201~": "" };
 
 // seen is what was typed as people can read it.
 function seen(p: Pick<Piece, "text" | "hidden">): string {
-  return p.text.replace(/\x1b\[20[01]~|\x1b[[O][A-D]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]/gu, (c) => names[c] ?? (c < " " ? `^${String.fromCharCode(c.charCodeAt(0) + 64)}` : p.hidden ? "•" : c));
+  return p.text.replace(/\x1b\[[\d;]*[A-Z~]|\x1bO[A-H]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]/gu, (c) => names[c] ?? (c.length > 2 && c < " " ? `⎋${c.slice(1)}` : c < " " ? `^${String.fromCharCode(c.charCodeAt(0) + 64)}` : p.hidden ? "•" : c));
 }

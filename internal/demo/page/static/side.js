@@ -1,5 +1,6 @@
 // What stands beside the phone: the shop, PagerDuty, and what has happened so far.
-import { $, h, stick } from "./dom.js";
+import { $, h, send, stick } from "./dom.js";
+import { toast } from "./overlay.js";
 import { axes, chart } from "./chart.js";
 import { withPictures } from "./emoji.js";
 
@@ -11,6 +12,7 @@ export function draw(s) {
   shop(s.shop, s.shop_url);
   pagerDuty(s.incident);
   log(s.log);
+  again(s.again);
   change($("hint"), s.hint, s.hint ? withPictures(s.hint) : []);
 }
 
@@ -44,6 +46,22 @@ function shop(s, url) {
   const known = rows.filter(([, v]) => v);
   change($("facts"), known, known.flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]));
 }
+
+function again(label) {
+  const b = $("again");
+  b.hidden = !label;
+  if (label && !b.disabled) b.textContent = label;
+}
+
+// What the button does takes as long as a deploy does.
+$("again").addEventListener("click", async () => {
+  const b = $("again");
+  b.disabled = true;
+  b.textContent = "Deploying…";
+  const answer = await send("/again", {});
+  if (!answer.ok) toast(answer.error);
+  b.disabled = false;
+});
 
 const colours = { triggered: "bad", acknowledged: "warn", resolved: "good" };
 

@@ -14,15 +14,15 @@ import (
 // again; what is about the account waits for whoever mends the account; what is about the message itself goes out as text alone,
 // or is left out of a thread. All else is the channel's: the message goes to the default channel, and says so.
 
-// judgement is of what kind a refusal is.
-type judgement int
+// refusalKind is of what kind a refusal is.
+type refusalKind int
 
 const (
-	accepted     judgement = iota // no refusal of Slack's
-	passing                       // Slack has a bad moment
-	ofTheAccount                  // a person has to mend the app or the workspace
-	ofTheMessage                  // no channel would take it as it is
-	ofTheChannel                  // another channel may take it
+	accepted     refusalKind = iota // no refusal of Slack's
+	passing                         // Slack has a bad moment
+	ofTheAccount                    // a person has to mend the app or the workspace
+	ofTheMessage                    // no channel would take it as it is
+	ofTheChannel                    // another channel may take it
 )
 
 // The words by which codes of a kind are known. Within each kind the codes of Slack's documentation are these and longer ones.
@@ -40,8 +40,8 @@ var (
 	}
 )
 
-// judge says of what kind the refusal in err is.
-func judge(err error) judgement {
+// kindOf says of what kind the refusal in err is.
+func kindOf(err error) refusalKind {
 	code := slackCode(err)
 	has := func(words []string) bool {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(code, word) })
@@ -60,7 +60,7 @@ func judge(err error) judgement {
 }
 
 // refusedBySlack makes an *Error of a code. What a person has to mend is tried again slowly, so that nothing is lost.
-func refusedBySlack(kind judgement, code string) *Error {
+func refusedBySlack(kind refusalKind, code string) *Error {
 	switch {
 	case kind == passing && strings.Contains(code, "limit"):
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "rate_limited"}

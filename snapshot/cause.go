@@ -10,9 +10,9 @@ import (
 // suspicion is how long before an alert a deploy may have been to explain it.
 const suspicion = 7 * 24 * time.Hour
 
-// Explains returns the entry that puts a deploy onto the timeline of an incident that came after it, which the post-mortem
+// CauseEntry returns the entry that puts a deploy onto the timeline of an incident that came after it, which the post-mortem
 // begins with. ok is false for a deploy that came later, or long before. Deploys that come later are written by the watch.
-func (d Deploy) Explains(in incidents.Incident, container string) (e incidents.Entry, ok bool, err error) {
+func (d Deploy) CauseEntry(in incidents.Incident, container string) (e incidents.Entry, ok bool, err error) {
 	before := in.OpenedAt.Sub(d.At)
 	if before < 0 || before > suspicion {
 		return e, false, nil

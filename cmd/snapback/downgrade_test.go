@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/snapback/snapback/internal/pagerdutyfake"
+	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
+)
+
+// runs ends the bot that runs, and starts that program in its place, on the same data folder and database.
+func (u *upgrade) runs(binary string) {
+	u.t.Helper()
+	if u.bot != nil {
+		u.bot.end()
+	}
+	u.bot = u.bootProgram(binary, u.env["SNAPBACK_DATA_DIR"])
+	u.night.bot = &running{url: u.bot.url}
+	u.slack.SetEndpoints(slackfake.Endpoints{
+		Interactions: u.bot.url + "/slack/interactions", Commands: u.bot.url + "/slack/commands", Events: u.bot.url + "/slack/events",
+	})
+	if u.hook == nil {
+		u.hook = u.pd.Subscribe(u.bot.url+webhookPath, hookSecret)
+	}
+	u.hook.Redirect(u.bot.url + webhookPath)
+}
+
+// works has the bot that runs take an alert, show it, keep the shop's state, put another back, and undo that.
+func (u *upgrade) works(name string) {
+	u.t.Helper()
+	alert := u.service.Trigger("Errors with " + name)
+	u.channel.ExpectMessage(u.t, "Errors with "+name)
+	u.snapback("snapshot", "create", u.shop, "--name", name, "--pin")
+	before := u.pool()
+	status, done := u.call("PATCH", "/containers/"+u.shop+"/snapshots/golden", "")
+	if status != 200 || done["state"] != "verified" || u.pool() != "DB_POOL=20" {
+		u.t.Errorf("with %s the restore: %d %v, and %s", name, status, done, u.pool())
+	}
+	u.snapback("undo", fmt.Sprint(done["id"]), "--yes")
+	if now := u.pool(); now != before {
+		u.t.Errorf("with %s the undo has left %s, want %s", name, now, before)
+	}
+	testkit.OK(u.t, alert.Resolve(pagerdutyfake.User{ID: "PMARIA1", Name: "Maria", Email: "maria@example.com"}))
+	u.channel.ExpectMessage(u.t, "Errors with "+name, "esolved")
+	u.snapback("verify") // ends the test when it finds anything
+}
+
+// TestDowngradeByOneReleaseWorks has the program from before work on the schema of this one. make downgrade builds that program.
+func TestDowngradeByOneReleaseWorks(t *testing.T) {
+	before := os.Getenv("SNAPBACK_BEFORE")
+	if before == "" {
+		t.Skip("make downgrade builds the program from before, and names it in SNAPBACK_BEFORE")
+	}
+	now, err := program()
+	testkit.OK(t, err)
+	n := newNight(t)
+	n.env["SNAPBACK_BASELINE_AFTER"] = "300ms"
+	n.env["SNAPBACK_SECRET_KEYS"] = "a:" + base64.StdEncoding.EncodeToString(make([]byte, 32))
+	u := &upgrade{crash: &crash{night: n}, shop: n.Name("shop")}
+	u.dropDatabase() // the one that there is has this program's schema already
+
+	u.runs(before)
+	older := u.count(`SELECT count(*) FROM goose_db_version`)
+	u.deploys()
+	u.works("before")
+	u.runs(now)
+	newer := u.count(`SELECT count(*) FROM goose_db_version`)
+	u.works("now")
+	u.runs(before)
+	u.works("back")
+	u.runs(now)
+	u.works("again")
+	if left := u.count(`SELECT count(*) FROM goose_db_version`); left != newer {
+		t.Errorf("the schema had %d migrations, and has %d", newer, left)
+	}
+	names := fmt.Sprint(u.names())
+	for _, name := range []string{"before", "now", "back", "again", "golden"} {
+		if !strings.Contains(names, name) {
+			t.Errorf("snapshot %s is lost: there are %s", name, names)
+		}
+	}
+	t.Logf("%d migrations with the program from before, %d with this one", older, newer)
+}

@@ -1,0 +1,116 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Tags are all that have the form of ours, snapback/<container>:<snapshot>, whosever they are.
+func (e *Engine) Tags(ctx context.Context) (refs []string, err error) {
+	images, err := e.cli.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", "snapback/*"))})
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", known(err, nil))
+	}
+	for _, one := range images {
+		for _, ref := range one.RepoTags {
+			if checkRef(ref) == nil {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs), nil
+}
+
+// TagOf is the tag that a tag on a mounted image goes with; any other is returned as it is.
+func TagOf(ref string) string {
+	if mountRef.MatchString(ref) {
+		return ref[:strings.LastIndex(ref, ".M")]
+	}
+	return ref
+}
+
+// Helpers are the names of helpers' containers and of their images, both by their label and their name.
+func (e *Engine) Helpers(ctx context.Context) (containers, images []string, err error) {
+	labelled := filters.NewArgs(filters.Arg("label", helperLabel))
+	rows, err := e.rows(ctx, labelled)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, row := range rows {
+		if strings.HasPrefix(row.Image, e.helperRepo+":") {
+			containers = append(containers, nameOf(row))
+		}
+	}
+	found, err := e.cli.ImageList(ctx, image.ListOptions{Filters: labelled})
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing images: %w", known(err, nil))
+	}
+	for _, one := range found {
+		for _, ref := range one.RepoTags {
+			if strings.HasPrefix(ref, e.helperRepo+":") {
+				images = append(images, ref)
+			}
+		}
+	}
+	slices.Sort(containers)
+	slices.Sort(images)
+	return containers, slices.Compact(images), nil
+}
+
+// RemoveHelper removes a helper's container, by its name, that does not run. Missing is success.
+func (e *Engine) RemoveHelper(ctx context.Context, name string) error {
+	d, _, err := e.look(ctx, name)
+	if errors.Is(err, snapshot.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if d.Config.Labels[helperLabel] == "" || d.Name != name {
+		return fmt.Errorf("removing %s: it is no helper", name)
+	}
+	return e.removed(name, e.cli.ContainerRemove(ctx, d.ID, container.RemoveOptions{}))
+}
+
+// RemoveHelperImage removes one that no container uses. Missing is success.
+func (e *Engine) RemoveHelperImage(ctx context.Context, ref string) error {
+	if !strings.HasPrefix(ref, e.helperRepo+":") || !askable(ref) {
+		return errGrammar("helper's image", ref)
+	}
+	_, err := e.cli.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	return e.removed(ref, err)
+}
+
+// removed reads the answer: ErrInUse when somebody uses it.
+func (e *Engine) removed(what string, err error) error {
+	switch {
+	case err == nil, notFound(err):
+		return nil
+	case cerrdefs.IsConflict(err):
+		return fmt.Errorf("removing %s: %w: %w", what, snapshot.ErrInUse, known(err, nil))
+	}
+	return fmt.Errorf("removing %s: %w", what, known(err, nil))
+}
+
+// OfRestores are the names of containers that restores have made or set aside, of those that this bot may touch.
+func (e *Engine) OfRestores(ctx context.Context) (names []string, err error) {
+	rows, err := e.rows(ctx, e.ours())
+	for _, row := range rows {
+		if name := nameOf(row); snapshot.OurName(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}

@@ -1,0 +1,82 @@
+package engines_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/engines"
+	"github.com/snapback/snapback/snapshot/restore"
+)
+
+// named is an engine that does nothing but say who it is: whatever else is asked of it panics.
+type named struct {
+	restore.Engine
+	id string
+}
+
+func (n named) ID(context.Context) (string, error) { return n.id, nil }
+
+// past is a journal with one restore, of a container of engine C, and one snapshot of that.
+type past struct {
+	restore.Journal
+	opened []restore.Restore
+}
+
+func (*past) Restore(context.Context, int64) (restore.Restore, error) {
+	return restore.Restore{
+		ID: 7, Key: "C/name/api", Container: "api", State: restore.Verified, Only: "team=c", KeptUntil: time.Now().Add(time.Hour), Plan: restore.Plan{OldID: "old"},
+	}, nil
+}
+
+func (p *past) Open(_ context.Context, r restore.Restore, _ string) (restore.Restore, bool, error) {
+	p.opened = append(p.opened, r)
+	r.ID = 8
+	return r, true, nil
+}
+
+// Claim is the first thing that whoever begins a restore does.
+func (*past) Claim(context.Context, int64, string, time.Duration) (restore.Restore, error) {
+	panic("a restore of another engine's container was begun here")
+}
+
+func (*past) Snapshots(context.Context, string) ([]snapshot.Snapshot, error) {
+	return []snapshot.Snapshot{{ID: 3, Key: "C/name/api", Name: "good"}}, nil
+}
+
+func (*past) Deploys(context.Context, []string, int) ([]snapshot.Deploy, error) { return nil, nil }
+
+func (*past) LeftBehind(context.Context, string) ([]string, error) { return nil, nil }
+
+// TestWhatAnotherBotHasIsAskedOfAnyEngine is about a bot with two engines, and a container on a third one that another bot reaches.
+func TestWhatAnotherBotHasIsAskedOfAnyEngine(t *testing.T) {
+	t.Parallel()
+	journal := &past{}
+	set := engines.Set{Journal: journal}
+	for _, id := range []string{"A", "B"} {
+		r := restore.New(restore.Config{Engine: named{id: id}, Journal: journal, Bot: "a", Only: "team=a"})
+		t.Cleanup(func() { _ = r.Stop(context.Background()) })
+		set.Engines = append(set.Engines, engines.Engine{Name: id, Asked: asked{id: id}, Restorer: r})
+	}
+	c := snapshot.Container{Key: "C/name/api", Name: "api", Engine: "C", State: "running", Elsewhere: true}
+	offers, err := set.Offers(t.Context(), c, time.Time{}, 0)
+	if err != nil || len(offers) != 1 || offers[0].Snapshot.Name != "good" {
+		t.Errorf("what is kept of it is %+v, %v", offers, err)
+	}
+	undo, err := set.Undo(t.Context(), 7, snapshot.By{}, "")
+	if err != nil || undo.ID != 8 || len(journal.opened) != 1 {
+		t.Fatalf("undoing a restore of it: %+v, %v", undo, err)
+	}
+	if only := journal.opened[0].Only; only != "team=c" {
+		t.Errorf("the undo is for bots with %q", only)
+	}
+}
+
+// asked is what the set asks of an engine.
+type asked struct {
+	engines.Asked
+	id string
+}
+
+func (a asked) ID(context.Context) (string, error) { return a.id, nil }

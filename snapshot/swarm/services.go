@@ -1,0 +1,232 @@
+package swarm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// view is a service, its spec read, and the revision that it is.
+type view struct {
+	service
+	spec     spec
+	revision string
+	at       time.Time // when it was looked at
+	from     time.Time // when it was first seen to be that; zero: it was not yet
+}
+
+// services are those that stand, enabled or not.
+func (c *Cluster) services(ctx context.Context) ([]view, error) {
+	var all []service
+	if err := c.Manager.Get(ctx, "/services", nil, &all); err != nil {
+		return nil, fmt.Errorf("listing services: %w", err)
+	}
+	var out []view
+	for _, s := range all {
+		v, err := viewOf(s)
+		if err != nil {
+			return nil, err
+		}
+		if v.spec.stands() {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+func viewOf(s service) (v view, err error) {
+	v = view{service: s, at: time.Now()}
+	if v.spec, err = parseSpec(s.Spec); err != nil {
+		return v, fmt.Errorf("reading the spec of service %s: %w", s.ID, err)
+	}
+	v.revision, err = revision(s.ID, s.Spec)
+	return v, err
+}
+
+// came is when the manager was told of this spec, or of something else since that has begun no update, such as another number of
+// tasks. A service whose spec was never changed has it from the beginning.
+func (v view) came() time.Time {
+	switch {
+	case !v.from.IsZero():
+		return v.from
+	case !v.UpdateStatus.StartedAt.IsZero():
+		return v.UpdateStatus.StartedAt.UTC()
+	case len(v.PreviousSpec) > 0:
+		return v.UpdatedAt.UTC()
+	}
+	return v.CreatedAt.UTC()
+}
+
+// List returns all enabled services.
+func (c *Cluster) List(ctx context.Context) ([]snapshot.Container, error) {
+	looked, err := c.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []snapshot.Container
+	for _, l := range looked {
+		if enabled, within := l.spec.enabled(c.Only); enabled && within {
+			out = append(out, l.container)
+		}
+	}
+	return out, nil
+}
+
+// looked is a service with how its tasks are.
+type looked struct {
+	view
+	tasks     snapshot.Tasks
+	container snapshot.Container
+}
+
+// look lists services and their tasks, and remembers what they are.
+func (c *Cluster) look(ctx context.Context) ([]looked, error) {
+	engine, err := c.ID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views, err := c.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := c.tasksOf(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	on, err := c.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]looked, 0, len(views))
+	for _, v := range views {
+		l := looked{view: v}
+		if l.tasks, err = v.tally(tasks[v.ID], on); err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	c.remember(out)
+	for i, l := range out {
+		out[i].container = l.view.container(engine, l.tasks)
+	}
+	return out, nil
+}
+
+func (v view) container(engine string, n snapshot.Tasks) snapshot.Container {
+	settings := snapshot.ParseSettings(v.spec.labels())
+	name, _ := v.spec.image()
+	c := snapshot.Container{
+		Key: keyOf(engine, v.spec.Name), ID: v.revision, Name: v.spec.Name, Engine: engine, Service: v.spec.Name,
+		Image: name, ImageID: v.spec.imageID(), CreatedAt: v.came(), StartedAt: v.came(), Settings: settings, Tasks: &n,
+	}
+	if n.Since.After(c.StartedAt) {
+		c.StartedAt = n.Since.UTC()
+	}
+	if settings.Service != "" {
+		c.Service = settings.Service
+	}
+	c.Own, c.State, c.Health = c.Key, n.State(), n.Health()
+	return c
+}
+
+func keyOf(engine, name string) string { return engine + "/" + name }
+
+// Inspect looks a service up by its name, by its revision, or by a revision that it was seen to be before. It returns
+// ErrUnknownContainer when there is none.
+func (c *Cluster) Inspect(ctx context.Context, idOrName string) (snapshot.Inspection, error) {
+	all, err := c.look(ctx)
+	if err != nil {
+		return snapshot.Inspection{}, err
+	}
+	i := slices.IndexFunc(all, func(l looked) bool { return l.spec.Name == idOrName || snapshot.SameOrShort(l.revision, idOrName) })
+	if i < 0 {
+		return c.former(ctx, all, idOrName)
+	}
+	l := all[i]
+	in := l.inspection(l.container)
+	if enabled, within := l.spec.enabled(c.Only); !enabled || !within {
+		return in, nil
+	}
+	in.Enabled = true
+	in.Document, err = c.document(ctx, l.ID, l.Spec)
+	return in, err
+}
+
+func (l looked) inspection(of snapshot.Container) snapshot.Inspection {
+	in := snapshot.Inspection{
+		Container: of, ExitCode: l.tasks.ExitCode, Restarts: l.tasks.Failed, StopTimeout: -1, HasCheck: true, Labels: l.spec.labels(), FinishedAt: l.tasks.FailedAt,
+	}
+	if !l.tasks.Since.IsZero() {
+		in.Up = max(0, l.at.Sub(l.tasks.Since)) // by the clocks of two machines
+	}
+	return in
+}
+
+// former is a revision that a service was, as far as this program or the manager remembers it. It has ended.
+func (c *Cluster) former(ctx context.Context, all []looked, id string) (snapshot.Inspection, error) {
+	for _, l := range all {
+		past, ok := c.past(l.view, id)
+		if !ok {
+			continue
+		}
+		s, err := parseSpec(past.spec)
+		if err != nil {
+			return snapshot.Inspection{}, err
+		}
+		was := looked{view: l.view}
+		was.spec, was.revision = s, id
+		of := was.view.container(l.container.Engine, was.tasks)
+		of.State, of.Health, of.CreatedAt, of.StartedAt = "exited", "", past.from, past.good
+		in := was.inspection(of)
+		in.Enabled, _ = s.enabled(c.Only)
+		in.FinishedAt = past.until
+		in.Document, err = c.document(ctx, l.ID, past.spec)
+		return in, err
+	}
+	return snapshot.Inspection{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownContainer, id)
+}
+
+// document is what is kept of a spec, with the names of its networks.
+func (c *Cluster) document(ctx context.Context, serviceID string, raw json.RawMessage) (json.RawMessage, error) {
+	s, err := parseSpec(raw)
+	if err != nil {
+		return nil, err
+	}
+	d := document{Service: serviceID, Spec: raw}
+	if d.Networks, err = c.networkNames(ctx, s.networks()); err != nil {
+		return nil, err
+	}
+	return json.Marshal(d)
+}
+
+// networkNames are the names of networks by ID, without those of networks that are gone. A network keeps its name.
+func (c *Cluster) networkNames(ctx context.Context, which []attachment) (map[string]string, error) {
+	out := map[string]string{}
+	for _, n := range which {
+		c.mu.Lock()
+		name, known := c.networks[n.Target]
+		c.mu.Unlock()
+		if !known {
+			var found struct{ Name string }
+			err := c.Manager.Get(ctx, "/networks/"+url.PathEscape(n.Target), nil, &found)
+			if errors.Is(err, snapshot.ErrGone) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("asking for the name of a network: %w", err)
+			}
+			name = found.Name
+			c.mu.Lock()
+			c.networks[n.Target] = name
+			c.mu.Unlock()
+		}
+		out[n.Target] = name
+	}
+	return out, nil
+}

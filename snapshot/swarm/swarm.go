@@ -1,0 +1,126 @@
+// Package swarm is a Docker Swarm as the snapshot package sees it: an engine whose containers are services. A service's spec is its
+// document, and every spec that it has had is a container of its own, with an ID of its own: see revision.go. So whatever looks
+// after containers looks after services as well.
+//
+// It speaks to the manager in the API's own JSON, so that no attribute of a spec is lost that this program does not know.
+package swarm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// Manager is a manager of a Swarm. Every error that comes from one that can't be reached wraps snapshot.ErrEngineAway; what is not
+// there is snapshot.ErrGone. Paths are those of Docker's API, without its version.
+type Manager interface {
+	Ping(ctx context.Context) error
+	Get(ctx context.Context, path string, query url.Values, out any) error
+	Post(ctx context.Context, path string, query url.Values, body, out any) error
+	// FollowServices hands over what happens to services from since on, and returns when ctx is over or the engine has gone.
+	FollowServices(ctx context.Context, since time.Time, see func(snapshot.Event)) error
+}
+
+// Namer gives engines the names under which what is theirs is written down. watch.Registry does.
+type Namer interface {
+	Name(ctx context.Context, in snapshot.Introduction, traces func(context.Context) (snapshot.Traces, error)) (string, error)
+}
+
+// ErrNoManager says that the engine is no manager of a Swarm.
+var ErrNoManager = errors.New("the engine is no manager of a Swarm")
+
+// errNoFiles: what tasks write is theirs, on whatever node they run.
+var errNoFiles = errors.New("the files of a service's tasks are not kept")
+
+// Config is what a Cluster needs. Manager is required.
+type Config struct {
+	Manager Manager
+	Only    string // a label, as key or key=value, that an enabled service must bear as well; "": none
+	Namer   Namer  // nil: the Swarm's name is its cluster's ID
+}
+
+// Cluster is one Swarm. It can be used from several goroutines at once.
+type Cluster struct {
+	Config
+
+	mu       sync.Mutex
+	name     string            // guarded by mu; "" until it was found out
+	networks map[string]string // guarded by mu; names by ID
+	seen     map[string][]seen // guarded by mu; by the service's ID, the latest last
+}
+
+// New makes a Cluster. It asks nothing yet.
+func New(c Config) *Cluster {
+	return &Cluster{Config: c, networks: map[string]string{}, seen: map[string][]seen{}}
+}
+
+// Ping asks the manager for a sign of life.
+func (c *Cluster) Ping(ctx context.Context) error { return c.Manager.Ping(ctx) }
+
+// Managed says whether the engine is a manager of a Swarm, by which services can be seen and changed.
+func Managed(ctx context.Context, m Manager) (bool, error) {
+	in, err := introduction(ctx, m)
+	if errors.Is(err, ErrNoManager) {
+		return false, nil
+	}
+	return in.ID != "", err
+}
+
+func introduction(ctx context.Context, m Manager) (snapshot.Introduction, error) {
+	var info struct {
+		Name  string
+		Swarm struct {
+			ControlAvailable bool
+			Cluster          struct{ ID string }
+		}
+	}
+	if err := m.Get(ctx, "/info", nil, &info); err != nil {
+		return snapshot.Introduction{}, fmt.Errorf("asking the engine for its Swarm: %w", err)
+	}
+	if !info.Swarm.ControlAvailable {
+		return snapshot.Introduction{}, ErrNoManager
+	}
+	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: info.Name}, nil
+}
+
+// ID is the Swarm's name: what the keys of all its services begin with. It is found out once, and again by Introduce.
+func (c *Cluster) ID(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	name := c.name
+	c.mu.Unlock()
+	if name != "" {
+		return name, nil
+	}
+	if err := c.Introduce(ctx); err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.name, nil
+}
+
+// Introduce finds out which Swarm it is. While that can't be said, the name stays what it was.
+func (c *Cluster) Introduce(ctx context.Context) error {
+	in, err := introduction(ctx, c.Manager)
+	if err != nil {
+		return err
+	}
+	name := in.ID
+	if c.Namer != nil {
+		if name, err = c.Namer.Name(ctx, in, noTraces); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.name = name
+	return nil
+}
+
+// noTraces: a Swarm keeps its ID through every upgrade and every change of managers.
+func noTraces(context.Context) (snapshot.Traces, error) { return snapshot.Traces{}, nil }

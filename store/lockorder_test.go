@@ -1,0 +1,100 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/storetest"
+	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/store"
+)
+
+// twoHolds is a database with two open incidents, each with a hold on the same container's deploys. The older incident has the newer hold
+// when turned is true.
+func twoHolds(t *testing.T, turned bool) (*store.DB, string) {
+	t.Helper()
+	dsn := storetest.URL(t)
+	db := open(t, dsn)
+	for _, id := range []string{"P1", "P2"} {
+		receive(t, db, "E"+id, incidents.Incident{PagerDutyID: id, Status: incidents.Triggered, ServiceID: "S" + id}, time.Now())
+	}
+	admin(t, dsn, `INSERT INTO snapshots (key, container, name, reason, note, created_at, pinned, size_bytes, image_id, image_ref, committed, container_id, document, changes, unwell)
+		VALUES ('e/api', 'api', 'good', 'manual', '', now(), false, 0, '', '', false, '', '', '[]', '')`)
+	for i := range 2 {
+		incident := i + 1
+		if turned {
+			incident = 2 - i
+		}
+		admin(t, dsn, fmt.Sprintf(`WITH r AS (INSERT INTO restores (kind, key, container, snapshot_id, snapshot, state, incident_id, requested_by, requested_at, entered_at, record)
+			VALUES ('restore', 'e/api', 'api', (SELECT max(id) FROM snapshots), 'good', 'verified', %[1]d, '{}', now(), now(), '{}') RETURNING id)
+			INSERT INTO holds (restore_id, key, incident_id, since, image, image_id, changes, document) SELECT id, 'e/api', %[1]d, now(), 'api:1', 'i', '[]', '' FROM r`, incident))
+	}
+	return db, dsn
+}
+
+// TestTimelinesAreLockedInOneOrder: two that write to the same two timelines must not wait for each other. Whoever waits for the older
+// incident's has not locked the newer one's.
+func TestTimelinesAreLockedInOneOrder(t *testing.T) {
+	t.Parallel()
+	back := snapshot.Deployed{
+		Deploy: snapshot.Deploy{Key: "e/api", At: time.Now(), AfterID: "after"}, Services: []string{"SP2"},
+		Entry: incidents.Entry{Kind: incidents.KindDeploy},
+		Back:  &snapshot.Back{Entry: incidents.Entry{Kind: incidents.KindDeployBack}},
+	}
+	back.Occupant.Key = "e/api"
+	back.Back.Hold.Incident = 1
+	for name, act := range map[string]func(context.Context, *store.DB) error{
+		"a deploy that is back": func(ctx context.Context, db *store.DB) error { _, err := db.AddDeployed(ctx, back); return err },
+		"a release": func(ctx context.Context, db *store.DB) error {
+			_, err := db.ReleaseHolds(ctx, "e/api", snapshot.By{})
+			return err
+		},
+	} {
+		for _, turned := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " ", turned), func(t *testing.T) {
+				t.Parallel()
+				db, dsn := twoHolds(t, turned)
+				conn, err := pgx.Connect(t.Context(), dsn)
+				testkit.OK(t, err)
+				t.Cleanup(func() { _ = conn.Close(context.Background()) })
+				tx, err := conn.Begin(t.Context())
+				testkit.OK(t, err)
+				_, err = tx.Exec(t.Context(), `SELECT FROM incidents WHERE id = 1 FOR NO KEY UPDATE`)
+				testkit.OK(t, err)
+				done := make(chan error, 1)
+				go func() { done <- act(t.Context(), db) }()
+				awaitWaiting(t, db)
+				if _, err := tx.Exec(t.Context(), `SELECT FROM incidents WHERE id = 2 FOR NO KEY UPDATE NOWAIT`); err != nil {
+					t.Errorf("the newer one is locked first: %v", err)
+				}
+				testkit.OK(t, tx.Rollback(t.Context()))
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// awaitWaiting waits until somebody in this database waits for a lock.
+func awaitWaiting(t *testing.T, db *store.DB) {
+	t.Helper()
+	for until := time.After(time.Minute); ; {
+		var n int
+		testkit.OK(t, db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n))
+		if n > 0 {
+			return
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-until:
+			t.Fatal("nobody waits")
+		}
+	}
+}

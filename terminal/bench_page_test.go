@@ -1,0 +1,86 @@
+package terminal_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/access"
+)
+
+// What is promised of the page.
+const (
+	promisedPaint = 300 * time.Millisecond
+	promisedLine  = 500 * time.Millisecond
+	visits        = 10
+)
+
+// BenchmarkTerminalPage is how long somebody looks at nothing: until the page is painted, on this machine, and from the tap to the first line
+// of the log over a bad network, with what may be kept from before.
+func BenchmarkTerminalPage(b *testing.B) {
+	n := served(b)
+	p := newPhone(b)
+	for b.Loop() {
+		var paints, lines figures
+		for range visits {
+			p.do(chromedp.Navigate("about:blank")) // another link in the same page would reload it
+			p.slow(false)
+			n.open(p, access.ModeLogs)
+			paints = append(paints, p.painted())
+			p.do(chromedp.Navigate("about:blank"))
+			p.slow(true)
+			n.open(p, access.ModeLogs)
+			lines = append(lines, p.tapToLine())
+		}
+		b.Logf("%s: first paint %s; from the tap to the first line at 400 kbit/s and 200 ms %s", load(), paints, lines)
+		b.ReportMetric(paints.at(50).Seconds()*1000, "paint-ms")
+		b.ReportMetric(lines.at(50).Seconds()*1000, "line-ms")
+		if paints.at(50) > promisedPaint || lines.at(50) > promisedLine {
+			b.Errorf("painted after %s, and the first line after %s; want at most %s and %s", paints.at(50), lines.at(50), promisedPaint, promisedLine)
+		}
+	}
+}
+
+// slow makes a bad mobile network of the browser's, or takes that back.
+func (p *phone) slow(yes bool) {
+	p.t.Helper()
+	type params struct {
+		Offline            bool    `json:"offline"`
+		Latency            float64 `json:"latency"`            // ms
+		DownloadThroughput float64 `json:"downloadThroughput"` // bytes a second
+		UploadThroughput   float64 `json:"uploadThroughput"`
+	}
+	how := params{DownloadThroughput: -1, UploadThroughput: -1}
+	if yes {
+		how = params{false, 200, 50_000, 50_000}
+	}
+	emulate := cdp.Command[params, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulate, how)
+		return err
+	}))
+}
+
+// painted is when the page's first content was, since the visit began.
+func (p *phone) painted() time.Duration {
+	p.t.Helper()
+	const entry = `performance.getEntriesByName('first-contentful-paint')[0]`
+	p.yes("something is painted", entry)
+	return ms(ask(p, chromedp.Evaluate[float64](entry+`.startTime`)))
+}
+
+// tapToLine taps, and says how long the page took to show a line of the log.
+func (p *phone) tapToLine() time.Duration {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#gate-open').addEventListener('click', () => window.tapped = performance.now(), true);
+		new MutationObserver(() => { if (!window.lined && document.querySelector('#lines .row')) window.lined = performance.now(); })
+			.observe(document.documentElement, {subtree: true, childList: true}); 0`))
+	p.openGate()
+	p.yes("a line is there", `window.lined && window.tapped`)
+	return ms(ask(p, chromedp.Evaluate[float64](`window.lined - window.tapped`)))
+}
+
+func ms(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }

@@ -1,0 +1,77 @@
+package terminal_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/access"
+)
+
+const (
+	tapAgain = 5 * time.Second // a tap that nothing has come of since was lost
+
+	gateIsThere = `document.querySelector('#gate')?.hidden === false`
+	gateIsOpen  = `document.querySelector('#main')?.hidden === false`
+	gateRefused = `document.querySelector('#gate-error')?.hidden === false && document.querySelector('#gate-open').disabled`
+	// gateWaits has been drawn, and either nothing has come of a tap so far, or the way to the bot broke down.
+	gateWaits = gateIsThere + ` && performance.getEntriesByName('first-contentful-paint').length > 0 &&
+		(document.querySelector('#gate-open').innerText === 'Open terminal' || document.querySelector('#gate-error').innerText.includes("can't be reached"))`
+)
+
+// openGate taps until the terminal is there.
+func (p *phone) openGate() {
+	p.t.Helper()
+	p.tapGate("the gate opens", gateIsOpen)
+}
+
+// wantGateRefused taps until it is said why the link can't be opened.
+func (p *phone) wantGateRefused(what, why string) {
+	p.t.Helper()
+	p.tapGate("the gate refuses", gateRefused)
+	p.wait(what, "#gate-error", why)
+}
+
+// tapGate taps more than once where it has to: a browser drops touches before a page's first frame, and takes one for a long press
+// when the machine is slow between its beginning and its end.
+func (p *phone) tapGate(what, until string) {
+	p.t.Helper()
+	var at time.Time
+	within(p.t, 2*time.Minute, what, func() bool {
+		if ask(p, chromedp.Evaluate[bool](until)) {
+			return true
+		}
+		if time.Since(at) < tapAgain || !ask(p, chromedp.Evaluate[bool](gateWaits)) {
+			return false
+		}
+		if m := p.middle(`document.querySelector('#gate-open')`); len(m) > 0 {
+			p.do(chromedp.TapXY(m[0], m[1]))
+			at = time.Now()
+		}
+		return false
+	})
+}
+
+// visit loads a link until its gate is there: a browser gives a page up when another test's network comes or goes on this machine.
+func (p *phone) visit(url string) {
+	p.t.Helper()
+	loaded := false // once more would be another fragment of the same page, which reloads itself
+	within(p.t, 2*time.Minute, "the gate is there", func() bool {
+		if !loaded {
+			loaded = chromedp.Do(p.ctx, chromedp.Navigate(url)) == nil && ask(p, chromedp.Evaluate[bool](`document.querySelector('#gate') !== null`))
+		}
+		return loaded && ask(p, chromedp.Evaluate[bool](gateIsThere))
+	})
+}
+
+// TestALostTapIsTappedAgain has the page miss the first touch.
+func TestALostTapIsTappedAgain(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	p.do(chromedp.Evaluate[chromedp.Void](`addEventListener('click', e => { e.stopPropagation(); window.lost = true; }, {capture: true, once: true}); 0`))
+	p.openGate()
+	p.yes("one was lost", `window.lost`)
+}
