@@ -139,6 +139,12 @@ func (db *DB) Answered(ctx context.Context, key, idempotency string) (answered b
 	return answered, away(err)
 }
 
+// RestoresAttended implements restore.Journal. It asks of bots what within asks of restores.
+func (db *DB) RestoresAttended(ctx context.Context, key, only string) (attended bool, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM bots WHERE engine = split_part($1, '/', 1) AND scope = $2 AND `+present+`)`, key, only).Scan(&attended)
+	return attended, away(err)
+}
+
 // Claim implements restore.Journal.
 func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (restore.Restore, error) {
 	var r restore.Restore

@@ -2,6 +2,7 @@ package engines_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -21,7 +22,16 @@ func (n named) ID(context.Context) (string, error) { return n.id, nil }
 // past is a journal with one restore, of a container of engine C, and one snapshot of that.
 type past struct {
 	restore.Journal
-	opened []restore.Restore
+	attended bool
+	opened   []restore.Restore
+}
+
+func (p *past) RestoresAttended(_ context.Context, key, only string) (bool, error) {
+	return p.attended && key == "C/name/api" && only == "team=c", nil
+}
+
+func (*past) Answered(_ context.Context, _, idempotency string) (bool, error) {
+	return idempotency == "again", nil
 }
 
 func (*past) Restore(context.Context, int64) (restore.Restore, error) {
@@ -64,6 +74,13 @@ func TestWhatAnotherBotHasIsAskedOfAnyEngine(t *testing.T) {
 	if err != nil || len(offers) != 1 || offers[0].Snapshot.Name != "good" {
 		t.Errorf("what is kept of it is %+v, %v", offers, err)
 	}
+	if _, err := set.Undo(t.Context(), 7, snapshot.By{}, ""); !errors.Is(err, snapshot.ErrEngineAway) || len(journal.opened) != 0 {
+		t.Errorf("undoing a restore of it while no bot reaches its engine: %v, and %d were opened", err, len(journal.opened))
+	}
+	if undo, err := set.Undo(t.Context(), 7, snapshot.By{}, "again"); err != nil || undo.ID != 8 {
+		t.Errorf("the same wish once more, meanwhile: %+v, %v", undo, err)
+	}
+	journal.attended, journal.opened = true, nil
 	undo, err := set.Undo(t.Context(), 7, snapshot.By{}, "")
 	if err != nil || undo.ID != 8 || len(journal.opened) != 1 {
 		t.Fatalf("undoing a restore of it: %+v, %v", undo, err)

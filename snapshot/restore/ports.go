@@ -115,6 +115,8 @@ type Restores interface {
 	// Answered says whether Open would make no new restore: the wish was opened before, or another restore of the container
 	// is not over.
 	Answered(ctx context.Context, key, idempotency string) (bool, error)
+	// RestoresAttended says whether a bot was heard of lately that takes up restores of the container with that key, and for that label.
+	RestoresAttended(ctx context.Context, key, only string) (bool, error)
 	// Restore reads one. It returns ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (Restore, error)
 	// Last is what was done last to a container: its newest restore that was verified, reverted or has failed. Running says

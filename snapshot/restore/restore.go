@@ -217,7 +217,7 @@ func nameFor(now snapshot.Container, snap snapshot.Snapshot) string {
 }
 
 // Undo asks for the container from before restore id to be put back. It returns ErrUnknownRestore, ErrNothingToUndo
-// when that container is gone or was put back already, and what Request returns.
+// when that container is gone or was put back already, ErrEngineAway when no bot reaches its engine, and what Request returns.
 func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (Restore, error) {
 	undone, err := r.Journal.Restore(ctx, id)
 	if err != nil {
@@ -246,6 +246,8 @@ func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (
 	foreign := r.foreign(ctx, rest.Key)
 	if !foreign {
 		rest.Only = r.Only
+	} else if err := r.someoneReaches(ctx, rest, idempotency); err != nil {
+		return Restore{}, err
 	}
 	opened, fresh, err := r.Journal.Open(ctx, rest, idempotency)
 	if err != nil {
@@ -255,6 +257,19 @@ func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (
 		r.begin(opened.ID)
 	}
 	return opened, nil
+}
+
+// someoneReaches returns ErrEngineAway for a new wish that nobody would take up.
+func (r *Restorer) someoneReaches(ctx context.Context, rest Restore, idempotency string) error {
+	answered, err := r.Journal.Answered(ctx, rest.Key, idempotency)
+	if err != nil || answered {
+		return err
+	}
+	attended, err := r.Journal.RestoresAttended(ctx, rest.Key, rest.Only)
+	if err == nil && !attended {
+		err = fmt.Errorf("%w: no bot reaches the engine of %s", snapshot.ErrEngineAway, rest.Container)
+	}
+	return err
 }
 
 // foreign says that a container is another engine's. It does not wait for one that has not told yet who it is.

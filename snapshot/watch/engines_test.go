@@ -303,3 +303,17 @@ func TestEnginesThatLeaveTheSettingsAreForgotten(t *testing.T) {
 		t.Errorf("attended are %v", attended)
 	}
 }
+
+func TestRestoresOfAnEngineAreAttendedWhileABotForTheirLabelReachesIt(t *testing.T) {
+	e := setupEngines(t)
+	attended := func(key, only string) bool { return snapshottest.Must(e.db.RestoresAttended(t.Context(), key, only)) }
+	if !attended("Q77P/name/api", "") {
+		t.Error("while a bot reaches it, they are not")
+	}
+	if attended("OTHER/name/api", "") || attended("Q77P/name/api", "team=a") {
+		t.Error("those of another engine, or for another label, are")
+	}
+	if e.silence(); attended("Q77P/name/api", "") {
+		t.Error("when the bot has fallen silent, they are")
+	}
+}
