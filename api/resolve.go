@@ -10,7 +10,8 @@ import (
 
 // Resolve finds the container that id stands for: the engine's whole ID, else the name, alone or as engine/name, else snapback.service, else a
 // prefix of the engine's ID of at least 12 digits. What is more exact goes first, so that nobody can take another
-// container's name away by using it as a service. What is gone answers only where nothing else of its engine does.
+// container's name away by using it as a service. What is gone answers only where nothing else does: see
+// snapshot.Present.
 //
 // It returns an error that wraps snapshot.ErrUnknownContainer, or snapshot.ErrAmbiguous when several answer; either
 // becomes an answer that lists the names.

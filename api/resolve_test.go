@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/snapshot"
@@ -18,9 +19,11 @@ func fleet() []snapshot.Container {
 		{Key: "5", ID: strings.Repeat("5e", 32), Name: "twin", Engine: "one"},
 		{Key: "6", ID: strings.Repeat("6f", 32), Name: "twin", Engine: "two"},
 		{Key: "7", ID: strings.Repeat("7a", 32), Name: "left", Engine: "one"},
-		{Key: "8", ID: strings.Repeat("8b", 32), Name: "left", Engine: "two", On: "web", State: "gone"},
+		{Key: "8", ID: strings.Repeat("8b", 32), Name: "left", Engine: "two", On: "web", State: "gone", GoneAt: time.Now()},
 		{Key: "9", ID: strings.Repeat("9c", 32), Name: "again", Engine: "one"},
 		{Key: "10", ID: strings.Repeat("9d", 32), Name: "again", Engine: "one", State: "gone"},
+		{Key: "11", ID: strings.Repeat("ab", 32), Name: "moved", Engine: "one"},
+		{Key: "12", ID: strings.Repeat("ac", 32), Name: "moved", Engine: "two", State: "gone", GoneAt: time.Now().Add(-time.Hour)},
 	}
 }
 
@@ -35,9 +38,10 @@ func TestResolveFindsTheContainerThatIsMeant(t *testing.T) {
 		strings.Repeat("3c", 6):  "ambiguous",
 		"w":                      "ambiguous",
 		"twin":                   "ambiguous",
-		"left":                   "ambiguous", // it is gone from the other engine
+		"left":                   "ambiguous", // it has just gone from the other engine
 		"web/left":               "8",
 		"again":                  "9",
+		"moved":                  "11",
 		strings.Repeat("5e", 8):  "5",
 		"2b2b2b2b2b2":            "unknown", // eleven digits
 		"":                       "unknown", // container 5 has no service

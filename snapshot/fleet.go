@@ -225,11 +225,15 @@ func CompareGone(a, b Container) int { return ahead(a.Gone(), b.Gone()) }
 // Gone says that the container was seen, and is not there any more.
 func (c Container) Gone() bool { return c.State == "gone" }
 
-// Present leaves out those that are gone, if there are others on their engine. Of one that is gone from an engine, nobody knows whether
-// another engine's was meant instead.
+// returnsWithin is how long one that is gone from an engine may still be on its way back: a deploy, or somebody who makes it anew.
+const returnsWithin = 10 * time.Minute
+
+// Present leaves out those that are gone, if there are others: on their engine at once, on another one after a while. Until then, nobody
+// knows whether the one that is gone was meant, and not the other engine's.
 func Present(list []Container) []Container {
 	return slices.DeleteFunc(slices.Clone(list), func(gone Container) bool {
-		return gone.Gone() && slices.ContainsFunc(list, func(c Container) bool { return !c.Gone() && c.Engine == gone.Engine })
+		settled := time.Since(gone.GoneAt) > returnsWithin
+		return gone.Gone() && slices.ContainsFunc(list, func(c Container) bool { return !c.Gone() && (settled || c.Engine == gone.Engine) })
 	})
 }
 

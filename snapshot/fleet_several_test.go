@@ -132,7 +132,14 @@ func TestWhatIsGoneFromOneEngineIsNotFollowedByAnothersTwin(t *testing.T) {
 	if got := snapshot.GoneSince(list, now.Add(-time.Hour)); len(got) != 2 {
 		t.Errorf("an alert shows %s", told(got))
 	}
-	list[1].Engine = "A"
+	list[1].GoneAt = now.Add(-11 * time.Minute)
+	if got := snapshot.Present(list); len(got) != 1 || got[0].Gone() {
+		t.Errorf("when it stays away, the name leads to %s", told(got))
+	}
+	if got := snapshot.Present(list[1:]); len(got) != 1 {
+		t.Errorf("where nothing else has the name, it leads to %s", told(got))
+	}
+	list[1].Engine, list[1].GoneAt = "A", now
 	if got := snapshot.Present(list); len(got) != 1 || got[0].Gone() {
 		t.Errorf("on one engine, the name leads to %s", told(got))
 	}
