@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -29,24 +30,34 @@ func (u *upgrade) runs(binary string) {
 	u.hook.Redirect(u.bot.url + webhookPath)
 }
 
+// command runs a command of the program that serves at present.
+func (u *upgrade) command(args ...string) {
+	u.t.Helper()
+	cmd := exec.CommandContext(u.t.Context(), u.bot.cmd.Path, args...)
+	cmd.Env = append(u.bot.cmd.Env, "SNAPBACK_URL="+u.bot.url, "SNAPBACK_TOKEN="+apiToken)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		u.t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+}
+
 // works has the bot that runs take an alert, show it, keep the shop's state, put another back, and undo that.
 func (u *upgrade) works(name string) {
 	u.t.Helper()
 	alert := u.service.Trigger("Errors with " + name)
 	u.channel.ExpectMessage(u.t, "Errors with "+name)
-	u.snapback("snapshot", "create", u.shop, "--name", name, "--pin")
+	u.command("snapshot", "create", u.shop, "--name", name, "--pin")
 	before := u.pool()
 	status, done := u.call("PATCH", "/containers/"+u.shop+"/snapshots/golden", "")
 	if status != 200 || done["state"] != "verified" || u.pool() != "DB_POOL=20" {
 		u.t.Errorf("with %s the restore: %d %v, and %s", name, status, done, u.pool())
 	}
-	u.snapback("undo", fmt.Sprint(done["id"]), "--yes")
+	u.command("undo", fmt.Sprint(done["id"]), "--yes")
 	if now := u.pool(); now != before {
 		u.t.Errorf("with %s the undo has left %s, want %s", name, now, before)
 	}
 	testkit.OK(u.t, alert.Resolve(pagerdutyfake.User{ID: "PMARIA1", Name: "Maria", Email: "maria@example.com"}))
 	u.channel.ExpectMessage(u.t, "Errors with "+name, "esolved")
-	u.snapback("verify") // ends the test when it finds anything
+	u.command("verify") // ends the test when it finds anything
 }
 
 // TestDowngradeByOneReleaseWorks has the program from before work on the schema of this one. make downgrade builds that program.
@@ -69,6 +80,9 @@ func TestDowngradeByOneReleaseWorks(t *testing.T) {
 	u.works("before")
 	u.runs(now)
 	newer := u.count(`SELECT count(*) FROM goose_db_version`)
+	if newer <= older {
+		t.Errorf("the schema has %d migrations with this program, and had %d with the one from before: that is no downgrade", newer, older)
+	}
 	u.works("now")
 	u.runs(before)
 	u.works("back")

@@ -67,6 +67,9 @@ func (c initCall) run(ctx context.Context, e env) error {
 	if c.manifest {
 		return s.printManifest(cmp.Or(given["SNAPBACK_PUBLIC_URL"], target.Get("SNAPBACK_PUBLIC_URL")))
 	}
+	if slices.Contains(c.ask, "SLACK_SIGNING_SECRET") && s.sockets() {
+		return usageError{errors.New("SLACK_SIGNING_SECRET is not used in Socket Mode, and SLACK_APP_TOKEN turns that on: remove SLACK_APP_TOKEN from the settings, then ask again")}
+	}
 	w := setup.Wizard{Target: target, Given: given, Again: c.ask, Out: e.stdout}
 	if !c.yes {
 		w.Ask = newPrompter(e).ask
