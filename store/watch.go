@@ -189,8 +189,14 @@ func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours 
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
 		SELECT FROM restores r WHERE key = $1 AND state <> 'refused' AND (record->'plan'->>'new_id' = $2
 			OR state <> 'verified' AND $2 IN (record->'plan'->>'old_id', record->'plan'->>'stand_in_id'))
-			AND NOT EXISTS (SELECT FROM deploys d WHERE d.key = $1 AND d.before_id = $2 AND d.at > r.entered_at))`, key, containerID).Scan(&ours)
+			AND NOT EXISTS (SELECT FROM deploys d WHERE d.key = $1 AND $2 IN (d.before_id, d.after_id) AND d.at > r.entered_at))`, key, containerID).Scan(&ours)
 	return ours, away(err)
+}
+
+// notSince is true of a restore after which no deploy has brought an ID. A container's never comes back by one, and that of a service's
+// spec does.
+func notSince(id string) string {
+	return ` NOT EXISTS (SELECT FROM deploys d WHERE d.key = restores.key AND d.after_id = ` + id + ` AND d.at > restores.entered_at)`
 }
 
 // rolledBack is true of a restore that has undone the deploy of the container that it replaced.
@@ -198,8 +204,8 @@ const rolledBack = `kind = 'restore' AND state = 'verified' AND undone_by IS NUL
 
 // RolledBack implements bot.Deploys.
 func (db *DB) RolledBack(ctx context.Context, d snapshot.Deploy) (u snapshot.Undone, found bool, err error) {
-	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND `+rolledBack+` AND record->'plan'->>'old_id' = @id ORDER BY id DESC LIMIT 1`,
-		pgx.NamedArgs{"key": d.Key, "id": d.AfterID})
+	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND `+rolledBack+` AND record->'plan'->>'old_id' = @id AND verified_at > @at ORDER BY id DESC LIMIT 1`,
+		pgx.NamedArgs{"key": d.Key, "id": d.AfterID, "at": d.At})
 	if errors.Is(err, snapshot.ErrUnknownRestore) {
 		return u, false, nil
 	}
@@ -220,13 +226,14 @@ func (db *DB) RestoredTo(ctx context.Context, key, containerID string) (snapshot
 // LeftBehind implements watch.Restores.
 func (db *DB) LeftBehind(ctx context.Context, key string) ([]string, error) {
 	return collect(ctx, db.pool, pgx.RowTo[string], `SELECT record->'plan'->>'old_id' FROM restores WHERE key = $1 AND kind = 'restore'
-		AND state = 'verified' AND undone_by IS NULL AND record->'plan' ? 'old_id' AND NOT record->'plan' ? 'anew' ORDER BY id`, key)
+		AND state = 'verified' AND undone_by IS NULL AND record->'plan' ? 'old_id' AND NOT record->'plan' ? 'anew'
+		AND`+notSince(`record->'plan'->>'old_id'`)+` ORDER BY id`, key)
 }
 
 // MadeBy implements restore.Past.
 func (db *DB) MadeBy(ctx context.Context, key, containerID string) (restore.Restore, error) {
 	return oneRestore(ctx, db.pool, `WHERE key = @key AND state = 'verified' AND NOT record->'plan' ? 'adopt_id'
-		AND record->'plan'->>'new_id' = @id ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key, "id": containerID})
+		AND record->'plan'->>'new_id' = @id AND`+notSince(`@id`)+` ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key, "id": containerID})
 }
 
 // AddDeployed implements snapshot.Deploys.

@@ -191,7 +191,7 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 			return n, err
 		}
 		if first {
-			past, best = n.Failures, n
+			past, best = slices.Clone(n.Failures), n
 		}
 		n.Failures = slices.DeleteFunc(n.Failures, func(id string) bool { return slices.Contains(past, id) })
 		if why := hopeless(n); why != "" && svc.restore.State != Reverting { // whose update that was given up may be

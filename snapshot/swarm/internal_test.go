@@ -1,8 +1,11 @@
 package swarm
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -87,6 +90,73 @@ func taskAs(node, image, desired, state string) task {
 	t := task{NodeID: node, DesiredState: desired, CreatedAt: time.Unix(1, 0), Spec: json.RawMessage(fmt.Sprintf(`{"ContainerSpec":{"Image":%q}%s}`, image, placement))}
 	t.Status.State, t.Status.Timestamp = state, time.Unix(2, 0)
 	return t
+}
+
+// TestTasksOfOtherPortsAreOld: the Swarm replaces tasks when ports are published otherwise, and their templates are the same.
+func TestTasksOfOtherPortsAreOld(t *testing.T) {
+	spec := func(port int) json.RawMessage {
+		return json.RawMessage(fmt.Sprintf(`{"Name":"shop","TaskTemplate":{"ContainerSpec":{"Image":"shop:2"}},"Mode":{"Replicated":{"Replicas":2}},
+			"EndpointSpec":{"Mode":"vip","Ports":[{"Protocol":"tcp","TargetPort":80,"PublishedPort":%d,"PublishMode":"ingress"}]}}`, port))
+	}
+	before, after := taskAs("a", "shop:2", "running", "running"), taskAs("a", "shop:2", "running", "running")
+	before.CreatedAt, after.CreatedAt = time.Unix(100, 0), time.Unix(300, 0)
+	began := func(v *service) { v.UpdateStatus.StartedAt = time.Unix(200, 0) }
+	told := func(v *service) { v.UpdatedAt = time.Unix(200, 0) } // the update has not begun yet
+	for name, c := range map[string]struct {
+		was   json.RawMessage
+		at    func(*service)
+		tasks []task
+		want  snapshot.Tasks
+	}{
+		"none is replaced yet":     {spec(8080), told, []task{before, before}, snapshot.Tasks{Want: 2, Old: 2}},
+		"one is":                   {spec(8080), began, []task{before, after}, snapshot.Tasks{Want: 2, Running: 1, Old: 1}},
+		"both are":                 {spec(8080), began, []task{after, after}, snapshot.Tasks{Want: 2, Running: 2}},
+		"something else was":       {spec(8081), began, []task{before, before}, snapshot.Tasks{Want: 2, Running: 2}},
+		"nothing was ever changed": {nil, told, []task{before, before}, snapshot.Tasks{Want: 2, Running: 2}},
+	} {
+		s := service{ID: "svc", Spec: spec(8081), PreviousSpec: c.was}
+		c.at(&s)
+		v, err := viewOf(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.tally(c.tasks, nodes{"a": nodeAs("a", "ready", "active")})
+		if err != nil || got.Want != c.want.Want || got.Running != c.want.Running || got.Old != c.want.Old {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// nobody is a manager that says who it is, and a Namer whose word on that is err.
+type nobody struct {
+	Manager
+	err error
+}
+
+func (*nobody) Get(_ context.Context, _ string, _ url.Values, out any) error {
+	return json.Unmarshal([]byte(`{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":"sw"}}}`), out)
+}
+
+func (n *nobody) Name(context.Context, snapshot.Introduction, func(context.Context) (snapshot.Traces, error)) (string, error) {
+	return "sw", n.err
+}
+
+// TestASwarmThatCannotBeToldApartHasNoName: its name is asked for anew until it can be told; that the database is away changes nothing.
+func TestASwarmThatCannotBeToldApartHasNoName(t *testing.T) {
+	who := &nobody{}
+	c := New(Config{Manager: who, Namer: who})
+	for _, step := range []struct {
+		err   error
+		named bool
+	}{{nil, true}, {snapshot.ErrJournalAway, true}, {fmt.Errorf("%w: two of them", snapshot.ErrEngineAway), false}, {nil, true}} {
+		who.err = step.err
+		if err := c.Introduce(t.Context()); !errors.Is(err, step.err) {
+			t.Errorf("introduced with %v: %v", step.err, err)
+		}
+		if name, err := c.ID(t.Context()); (name == "sw" && err == nil) != step.named {
+			t.Errorf("after %v it is %q, %v", step.err, name, err)
+		}
+	}
 }
 
 // TestSecretsOfASpecAreMasked: also where it is not the environment that has them.

@@ -104,7 +104,8 @@ func (c *Cluster) ID(ctx context.Context) (string, error) {
 	return c.name, nil
 }
 
-// Introduce finds out which Swarm it is. While that can't be said, the name stays what it was.
+// Introduce finds out which Swarm it is. While nobody can be asked, the name stays what it was. Where somebody answers who can't be told
+// apart from another Swarm, it has none, and is asked anew.
 func (c *Cluster) Introduce(ctx context.Context) error {
 	in, err := introduction(ctx, c.Manager)
 	if err != nil {
@@ -113,6 +114,7 @@ func (c *Cluster) Introduce(ctx context.Context) error {
 	name := in.ID
 	if c.Namer != nil {
 		if name, err = c.Namer.Name(ctx, in, noTraces); err != nil {
+			c.doubt(err)
 			return err
 		}
 	}
@@ -120,6 +122,16 @@ func (c *Cluster) Introduce(ctx context.Context) error {
 	defer c.mu.Unlock()
 	c.name = name
 	return nil
+}
+
+// doubt takes the name away when the Namer says that it can't tell who answers. That its database is away says nothing of the Swarm.
+func (c *Cluster) doubt(err error) {
+	if !errors.Is(err, snapshot.ErrEngineAway) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.name = ""
 }
 
 // noTraces: a Swarm keeps its ID through every upgrade and every change of managers.

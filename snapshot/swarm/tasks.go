@@ -87,6 +87,10 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 	if err != nil {
 		return snapshot.Tasks{}, err
 	}
+	republished, err := v.republished(template)
+	if err != nil {
+		return snapshot.Tasks{}, err
+	}
 	n := snapshot.Tasks{Update: v.UpdateStatus.State, Said: v.UpdateStatus.Message, Patience: v.spec.patience()}
 	wanted, replicated := v.spec.replicas()
 	if n.Want = int(wanted); !replicated {
@@ -97,7 +101,8 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 		if err != nil {
 			return n, err
 		}
-		current, meant, runs := is == template, t.DesiredState == "running" || t.DesiredState == "ready", t.Status.State == "running"
+		current := is == template && !t.CreatedAt.Before(republished)
+		meant, runs := t.DesiredState == "running" || t.DesiredState == "ready", t.Status.State == "running"
 		switch {
 		case !current && (runs || meant && t.Status.State != "failed") && !on.lingers(t, !replicated):
 			n.Old++
@@ -116,6 +121,30 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 		}
 	}
 	return n, nil
+}
+
+// republished is when other ports were published and nothing else of a task was changed: the Swarm replaces its tasks for that, and a
+// task does not tell of ports. It is zero when that was not so.
+func (v view) republished(template string) (at time.Time, err error) {
+	if len(v.PreviousSpec) == 0 {
+		return at, nil
+	}
+	was, err := templateOf(v.PreviousSpec)
+	if err != nil || was != template {
+		return at, err
+	}
+	before, err := portsOf(v.PreviousSpec)
+	if err != nil {
+		return at, err
+	}
+	now, err := portsOf(v.Spec)
+	if err != nil || now == before {
+		return at, err
+	}
+	if !v.UpdateStatus.StartedAt.IsZero() {
+		return v.UpdateStatus.StartedAt, nil
+	}
+	return v.UpdatedAt, nil
 }
 
 // wantedGlobally is on how many nodes a task is to run: on those that have one that is to, and on those that are there and whose last
@@ -152,6 +181,18 @@ func templateOf(spec json.RawMessage) (string, error) {
 		return "", fmt.Errorf("reading a service's spec: %w", err)
 	}
 	return canonical(of.TaskTemplate)
+}
+
+// portsOf is how a spec has its service reached, in the one form in which the same is the same.
+func portsOf(spec json.RawMessage) (string, error) {
+	var of struct{ EndpointSpec json.RawMessage }
+	if err := json.Unmarshal(spec, &of); err != nil {
+		return "", fmt.Errorf("reading a service's spec: %w", err)
+	}
+	if len(of.EndpointSpec) == 0 {
+		return "", nil
+	}
+	return canonical(of.EndpointSpec)
 }
 
 // canonical is a template in the one form in which the same is the same. A task's does not tell of the runtime.
