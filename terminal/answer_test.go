@@ -1,7 +1,6 @@
 package terminal_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -90,19 +89,49 @@ func TestOneTerminalAnswers(t *testing.T) {
 	first.startShell()
 	first.typeIn("stty -echo; echo rea''ding; cat >/got; echo over''\n")
 	within(t, time.Minute, "a program reads", func() bool { return second.saw("reading") })
-	answer := func(b *browser, text string) { b.say(fmt.Sprintf(`{"type":"answer","text":%q}`, text)) }
-	answer(second, "of the second ")
+	second.answer("of the second ")
 	second.say(`{"type":"active"}`)
-	answer(first, "of the first ")
+	first.answer("of the first ")
 	first.typeIn("first\n")
 	within(t, time.Minute, "it is read", func() bool { return n.file("/got") != "" })
 	second.typeIn("second\n")
 	within(t, time.Minute, "that is read as well", func() bool { return strings.Contains(n.file("/got"), "second") })
-	answer(first, "too late ")
-	answer(second, "in time")
+	first.answer("too late ")
+	epoch, read := second.place()
+	second.answerTo(epoch, read-1, "to what the first had to answer ")
+	second.answerTo("another", read, "of another shell ")
+	second.answer("in time")
 	second.typeIn("\n\x04")
 	within(t, time.Minute, "the program has ended", func() bool { return first.saw("over") })
 	if got, want := n.file("/got"), "of the first first\nsecond\nin time\n"; got != want {
 		t.Errorf("the program read %q, want %q", got, want)
 	}
+}
+
+// TestAQuestionBelongsToWhoHadTheKeyboard hands the keyboard to somebody whose page has yet to read what was asked before, and what is asked
+// after that in the same piece of output.
+func TestAQuestionBelongsToWhoHadTheKeyboard(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	a, p := n.shell(), newPhone(t)
+	n.openFor(p, tom)
+	p.tap("#others button")
+	p.wait("it watches", "#crowd-who", "Ada Example types · you watch")
+	// The emulator reads in a timer, and in no other way; a page that is busy runs none.
+	p.do(chromedp.Evaluate[chromedp.Void](`window.later = []; window.setTimeout = (real => (f, ...more) => window.later ? later.push(f) : real(f, ...more))(setTimeout.bind(window)); 0`))
+	a.typeIn(`stty -echo -icanon; printf 'asked''\n\033[6n'; while ! [ -e /ask ]; do sleep 0.1; done; printf 'asked again''\n\033[6n'; cat >/got` + "\n")
+	within(t, time.Minute, "it is asked", func() bool { return a.saw("asked\r\n\x1b[6n") })
+	a.say(`{"type":"give","whom":1}`)
+	p.wait("it has the keyboard", "#crowd-who", "You type")
+	n.touch(n.id(), "/ask")
+	within(t, time.Minute, "it is asked again", func() bool { return a.saw("asked again\r\n\x1b[6n") })
+	p.do(chromedp.Evaluate[chromedp.Void](`(all => { window.later = null; for (const f of all) setTimeout(f, 0); })(later); 0`))
+	p.yes("both are read", `answers.length === 2`)
+	p.tapShell()
+	p.typeIn("x")
+	within(t, time.Minute, "what is typed after that is read", func() bool { return strings.HasSuffix(n.file("/got"), "x") })
+	if got, want := n.file("/got"), ask(p, chromedp.Evaluate[string](`answers[1] + 'x'`)); got != want {
+		t.Errorf("the program read %q, want %q", got, want)
+	}
+	p.wantQuiet()
 }

@@ -3,6 +3,7 @@ package terminal_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type browser struct {
 	own     strings.Builder // output of the person's own shells
 	theirs  strings.Builder // and of those that were watched
 	strays  int             // frames of a shell that was not shown when they came
+	counted string          // the epoch in which the output of the shell that is shown is counted
+	read    int64           // where it has come to
 	shell   string
 	run     string
 	word    string
@@ -110,6 +113,9 @@ func (b *browser) listen() {
 // showOutput leaves out what is of another shell than the one that is shown, as the page does.
 func (b *browser) showOutput(frame []byte) {
 	watched := frame[0]&0x80 != 0
+	if watched == (b.watches != "") {
+		b.read = int64(binary.BigEndian.Uint64(frame)&^(1<<63)) + int64(len(frame)-8)
+	}
 	switch {
 	case watched != (b.watches != ""):
 		b.strays++
@@ -152,13 +158,14 @@ func (b *browser) told(p []byte) {
 	}
 	switch m.Type {
 	case "hello":
-		b.run, b.typed, b.epoch = m.Run, m.Typed, m.Epoch
+		b.run, b.typed, b.epoch, b.counted = m.Run, m.Typed, m.Epoch, m.Epoch
 	case "typed":
 		b.typed = max(b.typed, m.Typed)
 	case "watch":
+		b.counted = m.Epoch
 		b.watches, b.run, b.you, b.number, b.typed = m.Name, m.Run, m.You, m.Typed, m.Typed
 	case "unwatched":
-		b.watches, b.you, b.crowd = "", 0, nil
+		b.watches, b.you, b.crowd, b.counted = "", 0, nil, b.epoch
 		b.notices = append(b.notices, m.Text)
 	case "notice":
 		b.notices = append(b.notices, m.Text)
@@ -191,6 +198,26 @@ func (b *browser) typeAs(number int64, run, text string) {
 		b.t.Fatal(err)
 	}
 	b.say(string(m))
+}
+
+// place is how far it has read in the shell that is shown, and how that is counted.
+func (b *browser) place() (epoch string, at int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.counted, b.read
+}
+
+// answer answers a question in the newest output by itself, as a terminal does.
+func (b *browser) answer(text string) {
+	b.t.Helper()
+	epoch, at := b.place()
+	b.answerTo(epoch, at, text)
+}
+
+// answerTo answers a question that stands in the output which begins there.
+func (b *browser) answerTo(epoch string, at int64, text string) {
+	b.t.Helper()
+	b.say(fmt.Sprintf(`{"type":"answer","epoch":%q,"at":%d,"text":%q}`, epoch, at, text))
 }
 
 func (b *browser) saw(text string) bool {

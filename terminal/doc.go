@@ -29,8 +29,9 @@
 //     does not do that: an exec outlives whoever asked for it. A process is the shell's by its kernel session, by an
 //     environment or a limit that it has inherited, or for having been seen as a child of one. What can't be ended is
 //     named. What a crash leaves is found by Sweep.
-//   - What is typed, answered or sized by a page whose person has not the keyboard does nothing. Who watches and who has the
-//     keyboard is on the timeline before it is so; only the loss of a permission comes first.
+//   - What is typed, answered or sized by a page whose person has not the keyboard does nothing; nor does an answer to what was asked
+//     before that person had it. Who watches and who has the keyboard is on the timeline before it is so; only the loss of a permission
+//     comes first.
 //   - Viewers read from a bounded feed at their own pace, so that none can slow the recorder, the container, or
 //     another viewer.
 //

@@ -70,6 +70,7 @@ type feed struct {
 	lineBytes int
 	firstLine int64
 	output    ring
+	divided   int64     // no frame reaches over this offset
 	seen      int64     // output, when it was last looked whether there is more
 	seenAt    time.Time // when more was found
 	status    status
@@ -127,6 +128,14 @@ func (f *feed) written() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.output.next
+}
+
+// divide ends a frame at what has been written, which it returns.
+func (f *feed) divide() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.divided = f.output.next
+	return f.divided
 }
 
 // update changes the status, and wakes nobody when nothing came of it.
@@ -196,7 +205,11 @@ func (f *feed) takeOutput(b *batch) {
 	if b.next.Output < f.output.first() {
 		b.next.Output = f.output.start()
 	}
-	p := f.output.from(b.next.Output, batchOutput)
+	most := batchOutput
+	if until := f.divided - b.next.Output; until > 0 {
+		most = int(min(until, batchOutput))
+	}
+	p := f.output.from(b.next.Output, most)
 	if len(p) == 0 {
 		return
 	}

@@ -14,9 +14,11 @@ type party struct {
 	members  []*member // the first is whose shell it is
 	holder   *member   // has the keyboard; never nil
 	keyboard *viewer   // the holder's page that was typed in last: its terminal answers programs, its size is the shell's; nil: none yet
+	since    int64     // questions in output before this offset were another page's to answer
 	next     int       // member's ID
 	cols     int
 	rows     int
+	divide   func() int64 // where the output has come to: what comes from there on goes to no page in one piece with what was before
 }
 
 // member is a session at a shell, with its pages.
@@ -47,8 +49,8 @@ type seen struct {
 	Away bool   `json:"away,omitempty"` // there is no contact
 }
 
-func newParty(sess Session, cols, rows int) *party {
-	p := &party{cols: cols, rows: rows}
+func newParty(sess Session, cols, rows int, divide func() int64) *party {
+	p := &party{cols: cols, rows: rows, divide: divide, since: divide()}
 	p.holder = p.add(sess)
 	return p
 }
@@ -95,13 +97,19 @@ func (p *party) mayType(v *viewer) bool {
 	if !p.holder.pages[v] {
 		return false
 	}
+	if p.keyboard != nil && p.keyboard != v {
+		p.since = p.divide()
+	}
 	p.keyboard = v
 	return true
 }
 
-// hasKeyboard says whether a viewer's terminal may answer what a program asks, and whether its size is the shell's. Every page that
-// looks would answer, and all but one of the answers would be typed into whatever reads next. The holder's first page does while none
-// was typed in.
+// mayAnswer says whether a viewer's terminal answers what a program has asked in the output from an offset on. A page that lags comes to
+// questions from before it had the keyboard: whoever had it then has answered them, or never will.
+func (p *party) mayAnswer(v *viewer, at int64) bool { return at >= p.since && p.hasKeyboard(v) }
+
+// hasKeyboard says whether a viewer's terminal is the one that answers programs, and whose size is the shell's. Every page that looks would
+// answer, and all but one of the answers would be typed into whatever reads next. The holder's first page does while none was typed in.
 func (p *party) hasKeyboard(v *viewer) bool {
 	if p.keyboard == nil {
 		return p.mayType(v)
@@ -112,6 +120,7 @@ func (p *party) hasKeyboard(v *viewer) bool {
 // hand gives the keyboard to a member. Nothing else changes who has it.
 func (p *party) hand(to *member) {
 	p.holder, p.keyboard, to.asks = to, nil, false
+	p.since = p.divide()
 }
 
 // part takes a page out. Whose page it was stays for a while: on a phone they are back soon.
@@ -123,7 +132,7 @@ func (p *party) part(v *viewer) {
 	m.heard = m.contact()
 	delete(m.pages, v)
 	if p.keyboard == v {
-		p.keyboard = nil
+		p.keyboard, p.since = nil, p.divide()
 	}
 }
 

@@ -92,3 +92,19 @@ func TestAFloodThatIsOverCostsLittle(t *testing.T) {
 		}
 	}
 }
+
+// Each page has to tell what was asked before the keyboard changed hands from what was asked after that.
+func TestNoFrameReachesOverADivision(t *testing.T) {
+	t.Parallel()
+	f := newFeed(status{})
+	f.addOutput([]byte("before"))
+	f.divide()
+	f.addOutput([]byte("after"))
+	var at cursor
+	for _, want := range []string{"before", "after"} {
+		b, _ := f.after(at)
+		if at = b.next; string(b.frame[8:]) != want {
+			t.Errorf("the frame has %q, want %q", b.frame[8:], want)
+		}
+	}
+}

@@ -167,7 +167,7 @@ func TestAWatcherSeesAndDoesNotType(t *testing.T) {
 	}
 	wantHolder(t, "Ada Example", a, b)
 	b.wantRefused("Ada Example has the keyboard.")
-	b.say(`{"type":"answer","text":"echo wr''ong\n"}`)
+	b.answer("echo wr''ong\n")
 	b.say(`{"type":"resize","cols":33,"rows":11}`)
 	b.wantRefused("Ada Example has the keyboard.") // what was said before it has been read
 	a.typeIn("stty size; echo th''en\n")

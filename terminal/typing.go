@@ -82,12 +82,13 @@ func (sh *shell) offer(p []byte) bool {
 	}
 }
 
-// answered passes on what a terminal has answered by itself. What can't be taken is asked again by whoever needs it.
-func (l *live) answered(v *viewer, text string) {
+// answered passes on what a terminal has answered by itself. What can't be taken is asked again by whoever needs it. The page says in which
+// output the question stands: it may have been another shell's, or another page's to answer.
+func (l *live) answered(v *viewer, m said) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.shell != nil && l.shell.party.hasKeyboard(v) {
-		l.shell.offer([]byte(text))
+	if l.shell != nil && m.Epoch == l.epoch && l.shell.party.mayAnswer(v, m.At) {
+		l.shell.offer([]byte(m.Text))
 	}
 }
 

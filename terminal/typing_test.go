@@ -109,6 +109,6 @@ func TestAPageThatComesBackIsOneBrowser(t *testing.T) {
 		})
 		last = next
 	}
-	last.say(`{"type":"answer","text":"echo ans''wered\n"}`)
+	last.answer("echo ans''wered\n")
 	within(t, time.Minute, "it has the keyboard", func() bool { return last.saw("answered") })
 }

@@ -41,6 +41,7 @@ type said struct {
 	Session string  `json:"session"`
 	Epoch   string  `json:"epoch"`
 	Have    *cursor `json:"have"` // what the page shows already, counted in Epoch
+	At      int64   `json:"at"`   // with answer: the output that the question stands in begins there, counted in Epoch
 	Cols    int     `json:"cols"`
 	Rows    int     `json:"rows"`
 	Text    string  `json:"text"` // with typed; or an answer of the terminal's own, which nobody has typed
@@ -274,7 +275,7 @@ func (v *viewer) obey(ctx context.Context, b []byte) error {
 	case "active":
 		v.active()
 	case "answer":
-		v.shellOf().answered(v, m.Text)
+		v.shellOf().answered(v, m)
 	case "watch":
 		v.l.touch()
 		n := v.wanted.Add(1)

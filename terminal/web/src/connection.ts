@@ -1,10 +1,10 @@
 import { at } from "./address";
-import type { Have, Said, Session, Told } from "./protocol";
+import type { Have, Output, Said, Session, Told } from "./protocol";
 import { Wire, type Contact } from "./wire";
 
 export interface Listener {
   told(message: Told): void;
-  output(bytes: Uint8Array, lost: boolean, history: boolean): void;
+  output(piece: Output, lost: boolean): void;
   turned(): void; // another shell is shown from here on
   fresh(): void; // what was shown before belongs to another count: start again
   contact(c: Contact): void;
@@ -156,12 +156,12 @@ export class Connection {
   private receivedOutput(data: ArrayBuffer): void {
     const head = new DataView(data).getBigUint64(0), offset = Number(BigInt.asUintN(63, head));
     if ((head >> 63n === 1n) !== (this.watching !== null)) return; // of the shell that was shown before
-    const bytes = new Uint8Array(data, 8), have = this.watching ?? this.have;
+    const bytes = new Uint8Array(data, 8), have = this.watching ?? this.have, epoch = this.watching?.epoch ?? this.epoch;
     const lost = offset > have.output;
     have.output = offset + bytes.length;
     const old = Math.min(bytes.length, Math.max(0, this.liveFrom - offset));
-    if (old > 0) this.listener.output(bytes.subarray(0, old), lost, true);
-    if (old < bytes.length) this.listener.output(bytes.subarray(old), lost && old === 0, false);
+    if (old > 0) this.listener.output({ epoch, at: offset, bytes: bytes.subarray(0, old), history: true }, lost);
+    if (old < bytes.length) this.listener.output({ epoch, at: offset + old, bytes: bytes.subarray(old), history: false }, lost && old === 0);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Output } from "./protocol";
 import type { Shell, ShellWire } from "./shell";
 
 // ShellPane stands for the shell until the emulator has been loaded, which is most of the page's code. What comes
@@ -6,7 +7,7 @@ export class ShellPane {
   private shell: Shell | null = null;
   private loading: Promise<boolean> | null = null;
   private theirs: { cols: number; rows: number } | null = null;
-  private early: Array<[bytes: Uint8Array, history: boolean]> = [];
+  private early: Output[] = [];
 
   constructor(
     private readonly wire: ShellWire,
@@ -33,7 +34,7 @@ export class ShellPane {
       return false;
     }
     this.shell.showAs(this.theirs);
-    for (const [bytes, history] of this.early) this.shell.write(bytes, history);
+    for (const piece of this.early) this.shell.write(piece);
     this.early = [];
     return true;
   }
@@ -64,9 +65,9 @@ export class ShellPane {
     this.shell?.blur();
   }
 
-  write(bytes: Uint8Array, history: boolean): void {
-    if (this.shell) this.shell.write(bytes, history);
-    else this.early.push([bytes, history]);
+  write(piece: Output): void {
+    if (this.shell) this.shell.write(piece);
+    else this.early.push(piece);
   }
 
   reset(): void {

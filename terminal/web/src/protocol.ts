@@ -67,6 +67,18 @@ export interface Have {
   output: number;
 }
 
+// Place is where in a shell's output something stands, counted from that session's start.
+export interface Place {
+  epoch: string;
+  at: number;
+}
+
+// Output is a piece of it. What was written before the page came is history, whose questions have been answered.
+export interface Output extends Place {
+  bytes: Uint8Array;
+  history: boolean;
+}
+
 export type Said =
   | { type: "hello"; session: string; epoch: string; have: Have; by: string }
   | { type: "typed"; by: string; number: number; run: string; text: string }
@@ -76,7 +88,7 @@ export type Said =
   | { type: "unwatch" | "ask" | "take" }
   | { type: "give" | "spare"; whom: number }
   | { type: "active" }
-  | { type: "answer"; text: string };
+  | ({ type: "answer"; text: string } & Place);
 
 // Claims are the readable part of a link. The server alone decides whether they are true.
 export interface Claims {

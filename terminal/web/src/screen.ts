@@ -4,7 +4,7 @@ import { clock, el, forget, recall, remember, showOver } from "./dom";
 import { Errors } from "./errors";
 import { Logs } from "./logs";
 import { pageOf } from "../../../console/web/src/seat";
-import type { Line, Session, ShellState, Status, Told } from "./protocol";
+import type { Line, Output, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
 import { Together } from "./together";
 import { Typing } from "./typing";
@@ -36,7 +36,7 @@ export class Screen implements Listener {
     this.errors = new Errors(session);
     this.shell = new ShellPane({
       input: (text, hidden) => this.together.mayType() && this.typing.type(text, hidden),
-      answer: (text) => this.together.holds && this.connection.say({ type: "answer", text }),
+      answer: (text, { epoch, at }) => this.together.holds && this.connection.say({ type: "answer", text, epoch, at }),
       resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }),
       size: (step) => this.setFont(step),
     }, session.id, this.fontSize);
@@ -108,9 +108,9 @@ export class Screen implements Listener {
     if (this.session.mode === "shell") setTimeout(() => void this.loadShell(), 0);
   }
 
-  output(bytes: Uint8Array, lost: boolean, history: boolean): void {
+  output(piece: Output, lost: boolean): void {
     if (lost) this.shell.reset();
-    this.shell.write(bytes, history);
+    this.shell.write(piece);
   }
 
   turned(): void {

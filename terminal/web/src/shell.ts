@@ -3,13 +3,14 @@ import { Terminal, type ITheme } from "@xterm/xterm";
 import { Compose } from "./compose";
 import { el } from "./dom";
 import { Keys } from "./keys";
+import type { Output, Place } from "./protocol";
 import { Raw } from "./raw";
 import { Reader } from "./reader";
 import { Touch } from "./touch";
 
 export interface ShellWire {
   input(text: string, hidden: boolean): boolean; // false: it was not taken
-  answer(text: string): void; // of the emulator's own, to a program's question
+  answer(text: string, place: Place): void; // of the emulator's own, to a question that a program has asked there
   resize(cols: number, rows: number): void;
   size(step: number): void; // of the text, by two fingers
 }
@@ -40,6 +41,8 @@ export class Shell {
   private raw: Raw | null = null;
   private opened = false;
   private unread = 0; // pieces of history
+  private pieces: Output[] = []; // that the emulator has not read yet
+  private read: Place = { epoch: "", at: 0 }; // where it has come to
   private theirs: { cols: number; rows: number } | null = null; // the size of the screen is another page's
   private chosen = false; // somebody has set the size of the letters since
 
@@ -76,7 +79,7 @@ export class Shell {
     userInput(this.term)(() => (typed = true));
     this.term.onData((data) => {
       if (typed) this.typed(data, keys.typed(data));
-      else if (this.unread === 0) wire.answer(data);
+      else if (this.unread === 0) wire.answer(data, this.pieces[0] ?? this.read);
       typed = false;
     });
     this.term.onResize(({ cols, rows }) => this.theirs || wire.resize(cols, rows));
@@ -142,9 +145,16 @@ export class Shell {
 
   // write shows output. The emulator reads it later, piece by piece; until all history is read, it answers nothing: those
   // questions were answered when they were asked, and whatever runs now would take a second answer for input.
-  write(bytes: Uint8Array, history: boolean): void {
-    if (history) this.unread++;
-    this.term.write(bytes, () => history && this.unread--);
+  write(piece: Output): void {
+    if (piece.history) this.unread++;
+    this.pieces.push(piece);
+    this.term.write(piece.bytes, () => this.hasRead(piece));
+  }
+
+  private hasRead(piece: Output): void {
+    if (piece.history) this.unread--;
+    this.pieces.shift();
+    this.read = { epoch: piece.epoch, at: piece.at + piece.bytes.length };
   }
 
   // reset stands in the line of what is to be shown: output from before must not come after it.
