@@ -88,7 +88,7 @@ func TestAlertDoesNotWaitForATimelineThatIsHeld(t *testing.T) {
 		c.Budget = 100 * time.Millisecond
 		w.deploys, w.timelineHeld = []snapshot.Deploy{deployed("k/api", -time.Hour)}, true
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // as a job has one
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // as a job has one
 	defer cancel()
 	if err := n.bot.Deliver(ctx, 7); err == nil {
 		t.Error("it was noted where the message stands, although nothing can be written")

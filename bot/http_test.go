@@ -170,7 +170,7 @@ func TestSocketModeStoresBeforeItAcknowledges(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *bot.Config, _ *world) { c.AppToken = "xapp-1" })
 	c := n.alert(t).Button("Acknowledge")
-	deadline, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	deadline, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	a := n.ann.Tap(c)
 	for errors.Is(a.Err, slackfake.ErrNotConnected) && deadline.Err() == nil {

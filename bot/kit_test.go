@@ -473,7 +473,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	}
 	b.Start()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := b.Stop(ctx); err != nil {
 			t.Error(err)

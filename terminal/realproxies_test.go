@@ -3,7 +3,6 @@ package terminal_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -87,7 +86,7 @@ func TestBehindRealProxies(t *testing.T) {
 			if _, err := exec.LookPath(r.program); err != nil {
 				t.Skip(err)
 			}
-			port := freePort(t)
+			port := fmt.Sprint(testkit.FreePort(t))
 			url := "http://127.0.0.1:" + port
 			n := setup(t, func(c *terminal.Config) { c.PublicURL = url; c.Refusals = 1000 })
 			bot := strings.TrimPrefix(n.url, "http://")
@@ -115,13 +114,4 @@ func TestBehindRealProxies(t *testing.T) {
 			}
 		})
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	testkit.OK(t, err)
-	defer func() { _ = ln.Close() }()
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	return port
 }

@@ -2,14 +2,12 @@ package terminal_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
-	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -131,14 +129,7 @@ func TestPhonesShareAShell(t *testing.T) {
 	b.act("Leave")
 	a.yes("it comes back to whose shell it is", `!document.querySelector('#keys').hidden && (c => c.hidden || !c.innerText.includes('Tom'))(document.querySelector('#crowd'))`)
 	b.wait("the shell is offered again", "#others", "Ada Example has a shell here")
-	var said []string
-	for _, e := range n.timeline.of(incidents.KindTerminalKeyboard) {
-		said = append(said, strings.Split(e.Summary, " (")[0])
-	}
-	want := "Ada Example gave the keyboard to Tom Example; Tom Example gave the keyboard to Zoe Example; Tom Example took the keyboard from Zoe Example, with whom there was no contact; Tom Example left, and gave the keyboard back to Ada Example"
-	if got := strings.Join(said, "; "); got != want {
-		t.Errorf("the timeline says %s", got)
-	}
+	n.wantHandOvers("Ada Example gave the keyboard to Tom Example; Tom Example gave the keyboard to Zoe Example; Tom Example took the keyboard from Zoe Example, with whom there was no contact; Tom Example left, and gave the keyboard back to Ada Example")
 	for _, p := range []*phone{a, b} {
 		p.wantQuiet()
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,16 +99,6 @@ func (s *stage) meet(p *servant) {
 }
 
 // freePort is a TCP port that nobody listens on; a random published one would be another one after a restart.
-func freePort(b testing.TB) int {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // figures are durations of the same thing.
 type figures []time.Duration
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/pagerdutyfake"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -48,7 +49,7 @@ func BenchmarkRestoreVsRestart(b *testing.B) {
 
 func runRace(b *testing.B, title string, args, restart []string) {
 	s := newStage(b)
-	port := freePort(b)
+	port := testkit.FreePort(b)
 	r := &race{stage: s, shop: s.Name("shop"), url: fmt.Sprintf("http://127.0.0.1:%d/", port), restart: restart, phases: map[restore.State]figures{}}
 	r.service = s.pd.AddService("PSHOP01", "Shop")
 	image := s.Image("shop", `ENTRYPOINT ["/app"]`)

@@ -18,7 +18,7 @@ const (
 
 // BenchmarkTerminalConsole is how long somebody who opens the bookmark looks at nothing.
 func BenchmarkTerminalConsole(b *testing.B) {
-	s, port := newStage(b), freePort(b)
+	s, port := newStage(b), testkit.FreePort(b)
 	at := fmt.Sprintf("http://localhost:%d", port)
 	s.serve(s.postgres(), fmt.Sprintf("SNAPBACK_LISTEN=127.0.0.1:%d", port), "SNAPBACK_PUBLIC_URL="+at)
 	tab := browsertest.New(b)

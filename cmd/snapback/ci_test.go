@@ -85,6 +85,7 @@ func TestTheCurlExampleAgainstTheBot(t *testing.T) {
 	n.start()
 	shop, bad, fix := n.Name("shop"), n.Image("v2", `CMD ["/app"]`), n.Image("v3", `CMD ["/app"]`)
 	n.Run(shop, n.labels(n.Image("v1", `CMD ["/app"]`))...)
+	n.awaitKnown(1)
 	taken := `SELECT count(*) FROM snapshots WHERE reason = 'pre-deploy' AND note = 'before deploy 4711'`
 	for range 2 { // a job that is run again
 		if code, said := n.preDeploy(n.bot.url, shop, bad, "4711"); code != 0 || !strings.Contains(said, "is kept") {

@@ -144,7 +144,7 @@ func (d *deployed) prepare() {
 func (d *deployed) override(image string) {
 	d.t.Helper()
 	relay := func(url string) string {
-		l := (&link{t: d.t, network: "tcp", at: fmt.Sprintf("0.0.0.0:%d", freePort(d.t)), to: strings.TrimPrefix(url, "http://")}).begin()
+		l := (&link{t: d.t, network: "tcp", at: fmt.Sprintf("0.0.0.0:%d", testkit.FreePort(d.t)), to: strings.TrimPrefix(url, "http://")}).begin()
 		return "http://" + strings.Replace(l.at, "0.0.0.0", d.subnet+".1", 1)
 	}
 	slack, pd := relay(strings.TrimSuffix(d.slack.APIURL(), "/api/")), relay(d.pd.URL())
@@ -215,7 +215,7 @@ func newDeployed(t *testing.T) *deployed {
 	if n.Host() != "" {
 		t.Skip("the socket of this engine is elsewhere")
 	}
-	d := &deployed{night: n, dir: t.TempDir(), project: n.Name("deploy"), subnet: fmt.Sprintf("10.213.%d", rand.IntN(256)), port: freePort(t)}
+	d := &deployed{night: n, dir: t.TempDir(), project: n.Name("deploy"), subnet: fmt.Sprintf("10.213.%d", rand.IntN(256)), port: testkit.FreePort(t)}
 	version := n.Name("bot")
 	makeImage(n.Scope, t, version, bases(n.Scope, t))
 	d.prepare()
@@ -267,7 +267,11 @@ func (d *deployed) believesCaddy(phone *http.Client) {
 		d.t.Errorf("a wrong token: %d", status)
 	}
 	// The engine lets who calls from this machine in by the network's gateway.
-	logs := d.compose("logs", "--no-color", "bot")
+	var logs string
+	d.pollUntil("it is in the log, which the engine writes later", func() bool {
+		logs = d.compose("logs", "--no-color", "bot")
+		return strings.Contains(logs, "source="+d.subnet+".")
+	})
 	if !strings.Contains(logs, "source="+d.subnet+".1") || strings.Contains(logs, "source="+d.subnet+".2") {
 		d.t.Errorf("the bot does not log where a phone calls from:\n%s", logs)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,17 +20,13 @@ import (
 
 	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/internal/slackfake"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // reachable makes the bot listen where its public URL says, so that a browser can be there.
 func (n *night) reachable() {
 	n.t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(n.t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
+	port := testkit.FreePort(n.t)
 	n.env["SNAPBACK_LISTEN"] = fmt.Sprintf("127.0.0.1:%d", port)
 	n.env["SNAPBACK_PUBLIC_URL"] = fmt.Sprintf("http://localhost:%d", port)
 }

@@ -48,6 +48,7 @@ func TestPhoneFindsTheDeployAndRestoresFromTheConsole(t *testing.T) {
 	n.Run(n.Name("a-"+strings.Repeat("very-long-name-", 13)), n.labels(n.Image("v1", `CMD ["/app"]`))...)
 	n.Run(n.Name("batch"), "--label", "snapback.restore.allow=U0BOB", "--label", "snapback.slack.channel=C0OTHER", n.Image("v1", `CMD ["/app"]`))
 	n.start()
+	n.awaitKnown(3)
 	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
 		t.Fatalf("taking a snapshot: %d %v", status, answer)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -142,7 +143,7 @@ func newLink(t *testing.T, to string) *link {
 // newEndpoint is a TCP address that leads to one server after the other, as a virtual address or a balancer does.
 func newEndpoint(t *testing.T, to string) *link {
 	t.Helper()
-	return (&link{t: t, network: "tcp", at: fmt.Sprintf("127.0.0.1:%d", freePort(t)), to: to}).begin()
+	return (&link{t: t, network: "tcp", at: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)), to: to}).begin()
 }
 
 func (l *link) begin() *link {

@@ -267,7 +267,7 @@ func (p *process) end() {
 
 // call makes an API call. The bot may be gone before it answers.
 func (p *process) call(method, path, body string, header ...string) (int, []byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
 	if err != nil {

@@ -86,7 +86,7 @@ func TestAlertOnAnotherEngineIsRestoredThere(t *testing.T) {
 	if answer := f.maria.Tap(alert.Button("Restore pre-deploy-2255")); answer.Status != 200 {
 		t.Fatalf("tapping Restore: %+v", answer)
 	}
-	alert = alert.ExpectUpdate(t, "Undo")
+	alert = alert.ExpectUpdate(t, "[Undo]")
 	alert.ExpectReply(t, "is back on pre-deploy-2255")
 	if pool := pool(f.far, f.shop); pool != "20" {
 		t.Errorf("on far, DB_POOL is %s", pool)

@@ -66,15 +66,19 @@ func TestTerminalLinkIsWorthNothingOnceItsTokenIsRevoked(t *testing.T) {
 	}
 }
 
+// offered is an alert as it is once it has a button, for which a busy engine may not answer at once.
+func (n *night) offered(alert slackfake.Message, button string) slackfake.Message {
+	n.t.Helper()
+	return alert.ExpectUpdate(n.t, "["+button+"]")
+}
+
 func TestTerminalLinkIsWorthNothingToWhomADeployHasShutOut(t *testing.T) {
 	n := newNight(t)
 	shop, image := n.Name("shop"), n.Image("v1", `CMD ["/app"]`)
 	n.Run(shop, n.labels(image)...)
 	n.start()
 	n.service.Trigger("High error rate")
-	alert := n.channel.ExpectMessage(t, "High error rate")
-	n.pollUntil("the alert has its button, for which a busy engine may not answer at once", func() bool { return alert.Now().Button("Terminal").Exists() })
-	n.maria.Tap(alert.Now().Button("Terminal"))
+	n.maria.Tap(n.offered(n.channel.ExpectMessage(t, "High error rate"), "Terminal").Button("Terminal"))
 	link := n.maria.ExpectEphemeral(t, n.channel, "/t#").String()
 	n.Docker("rm", "-f", shop)
 	n.Run(shop, n.labels("--label", "snapback.restore.allow=U0SOMEBODY", image)...)
@@ -136,7 +140,7 @@ func TestTerminalLinkIsForLivingMembersOfTheWorkspaceAlone(t *testing.T) {
 	n.Run(n.Name("shop"), n.labels("--label", "snapback.terminal.allow=oncall", n.Image("v1", `CMD ["/app"]`))...)
 	n.start()
 	incident := n.service.Trigger("High error rate")
-	alert := n.channel.ExpectMessage(t, "High error rate")
+	alert := n.offered(n.channel.ExpectMessage(t, "High error rate"), "Terminal")
 	for id, c := range map[string]struct { // all with the address of who is on call
 		account slackfake.Account
 		want    int

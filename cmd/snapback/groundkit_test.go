@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/internal/pgserver"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // postmaster is a Postgres server of a test's own that nobody starts again, reached by TCP and with a password.
@@ -56,7 +57,7 @@ func reservePostmaster(t *testing.T, dir string) *postmaster {
 	if err != nil {
 		t.Skip(err)
 	}
-	p := &postmaster{t: t, dir: dir, bin: bin, port: freePort(t)}
+	p := &postmaster{t: t, dir: dir, bin: bin, port: testkit.FreePort(t)}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -228,7 +228,7 @@ func (n *night) shopRestored(labels ...string) (shop string, bad []string) {
 	shop = n.Name("shop")
 	n.Run(shop, append(labels, "--env", "DB_POOL=20", n.version(1))...)
 	n.start()
-	n.pollUntil("the watch knows what runs", func() bool { return n.count(`SELECT count(*) FROM containers`) == 1 })
+	n.awaitKnown(1)
 	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
 		n.t.Fatalf("taking a snapshot: %d %v", status, answer)
 	}
@@ -289,7 +289,7 @@ func TestHoldOfASuspectIsToldInItsIncident(t *testing.T) {
 	shop := n.Name("shop")
 	n.Run(shop, "--env", "DB_POOL=20", n.version(1))
 	n.start()
-	n.pollUntil("the watch knows what runs", func() bool { return n.count(`SELECT count(*) FROM containers`) == 1 })
+	n.awaitKnown(1)
 	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
 		t.Fatalf("taking a snapshot: %d %v", status, answer)
 	}

@@ -139,6 +139,12 @@ func TestRebuildNeedsTheScopeAdmin(t *testing.T) {
 	}
 }
 
+// awaitKnown waits until the watch has taken note of as many containers. What takes the place of one that it has not is no deploy.
+func (n *night) awaitKnown(containers int) {
+	n.t.Helper()
+	n.pollUntil("the watch knows what runs", func() bool { return n.count(`SELECT count(*) FROM containers`) == containers })
+}
+
 // pollUntil waits for what nothing tells of.
 func (n *night) pollUntil(what string, is func() bool) {
 	n.t.Helper()

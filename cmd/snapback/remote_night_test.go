@@ -13,6 +13,7 @@ func TestTheCommandLineDoesWhatSlackDoes(t *testing.T) {
 	shop := n.Name("shop")
 	n.Run(shop, n.labels("--env", "DB_POOL=20", n.Image("v1", `CMD ["/app"]`))...)
 	bot := n.start()
+	n.awaitKnown(1)
 	vars := map[string]string{"SNAPBACK_URL": bot.url, "SNAPBACK_TOKEN": apiToken}
 	snapback := func(args ...string) (string, error) {
 		var out bytes.Buffer

@@ -72,7 +72,7 @@ func (t *teams) taps(shop string) {
 			t.t.Fatalf("tapping Restore: %+v", answer)
 		}
 		done(2*round + 1)
-		alert = alert.ExpectUpdate(t.t, "Undo")
+		alert = alert.ExpectUpdate(t.t, "[Undo]")
 		if env := pool(); !strings.Contains(env, "DB_POOL=20") {
 			t.t.Errorf("round %d: after the restore env is %s", round, env)
 		}
@@ -80,7 +80,7 @@ func (t *teams) taps(shop string) {
 			t.t.Fatalf("tapping Undo: %+v", answer)
 		}
 		done(2*round + 2)
-		alert = alert.ExpectUpdate(t.t, "Restore pre-deploy-2255")
+		alert = alert.ExpectUpdate(t.t, "[Restore pre-deploy-2255]")
 		if env := pool(); strings.Contains(env, "DB_POOL=20") {
 			t.t.Errorf("round %d: after the undo env is %s", round, env)
 		}

@@ -45,7 +45,7 @@ func TestATestAlertIsFollowedToSlackAndSaysWhereItStops(t *testing.T) {
 	}
 
 	n.channel.Archive()
-	n.says(n.testAlert(exitFailed, shop, "--local", "--wait", "2s"), "stopped at Slack")
+	n.says(n.testAlert(exitFailed, shop, "--local", "--wait", "10s"), "stopped at Slack")
 	n.bot.end(t)
 	n.says(n.testAlert(exitFailed, shop, "--local"), "stopped at the bot", "snapback serve")
 	n.says(n.testAlert(exitFailed, shop, "--wait", "1s"), "stopped at the webhook", "Does the bot run", "PagerDuty resolved it")

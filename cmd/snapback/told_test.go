@@ -68,7 +68,7 @@ func TestPrunedSnapshotLosesItsButtonInTheMessageThatIsThere(t *testing.T) {
 	if status, answer := n.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"pre-deploy","name":"pre-deploy-2255"}`); status != 201 {
 		t.Fatalf("taking a snapshot: %d %v", status, answer)
 	}
-	n.pollUntil("the watch knows what runs", func() bool { return n.count(`SELECT count(*) FROM containers`) == 1 })
+	n.awaitKnown(1)
 	n.Docker("rm", "-f", shop)
 	n.Run(shop, n.labels(n.Image("v2", `CMD ["/app"]`))...)
 	n.pollUntil("the deploy is seen", func() bool { return n.count(`SELECT count(*) FROM deploys`) == 1 })

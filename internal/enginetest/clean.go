@@ -17,7 +17,7 @@ import (
 // clean removes all that bears the scope's token, and the anonymous volumes of its containers. Containers may depend on
 // each other's networks and volumes, so those go after all of them.
 func (s *Scope) clean() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cli := s.engine.Client()
 	volumes := slices.Clone(s.volumes)

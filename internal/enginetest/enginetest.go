@@ -111,7 +111,7 @@ func (s *Scope) Docker(args ...string) string {
 
 // Try runs the docker command, which may fail.
 func (s *Scope) Try(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var out, problems bytes.Buffer
 	cmd := exec.CommandContext(ctx, "docker", args...)

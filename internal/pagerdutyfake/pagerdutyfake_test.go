@@ -36,7 +36,7 @@ type world struct {
 func setup(t *testing.T) world {
 	t.Helper()
 	s := pagerdutyfake.Start(t, pagerdutyfake.Config{
-		APIToken: token, Users: []pagerdutyfake.User{ann, bob}, Patience: 5 * time.Second,
+		APIToken: token, Users: []pagerdutyfake.User{ann, bob},
 		Backoff: []time.Duration{time.Millisecond}, WebhookTimeout: time.Second,
 	})
 	return world{Server: s, api: client(s, token)}

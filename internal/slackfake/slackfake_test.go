@@ -33,7 +33,7 @@ type world struct {
 
 func setup(t *testing.T, tweak ...func(*slackfake.Config)) world {
 	t.Helper()
-	cfg := slackfake.Config{BotToken: token, SigningSecret: secret, Patience: 5 * time.Second}
+	cfg := slackfake.Config{BotToken: token, SigningSecret: secret}
 	for _, f := range tweak {
 		f(&cfg)
 	}

@@ -3,6 +3,8 @@ package testkit
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -31,6 +33,22 @@ func Eventually(t testing.TB, what string, is func() bool) {
 			t.Fatalf("not within a minute: %s", what)
 		}
 	}
+}
+
+// FreePort is a port of this machine on which nobody listens, for a program that is told where to listen. It is below those that the
+// system hands out by itself: of those, another test's connection may get the same one before the program has it.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("0.0.0.0:%d", port))
+		if err == nil {
+			OK(t, l.Close())
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 // Ring is a key ring that is no secret.

@@ -18,7 +18,7 @@ func TestOthersAreTakenWhileVolumesAreRead(t *testing.T) {
 	v.Run(other, v.AppImage)
 	v.Docker("exec", other, "/app", "touch", "/written")
 	during := func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 		defer cancel()
 		if _, err := v.Taker.Take(ctx, v.Container(other), snapshot.TakeRequest{By: v.By()}); err != nil {
 			t.Errorf("while volumes were read: %v", err)

@@ -180,10 +180,7 @@ func sshServer(t *testing.T) (address string) {
 			t.Fatalf("ssh-keygen: %v: %s", err, out)
 		}
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	testkit.OK(t, err)
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	testkit.OK(t, free.Close())
+	port := fmt.Sprint(testkit.FreePort(t))
 	testkit.OK(t, os.WriteFile(file("sshd_config"), fmt.Appendf(nil, `ListenAddress 127.0.0.1:%s
 HostKey %s
 AuthorizedKeysFile %s
@@ -225,7 +222,7 @@ func startSSHD(t *testing.T, program, config, address string) {
 			t.Logf("sshd says:\n%s", log.String())
 		}
 	})
-	for range 200 {
+	for range 1200 { // a minute
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			testkit.OK(t, conn.Close())

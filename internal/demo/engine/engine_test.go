@@ -58,7 +58,7 @@ func setup(t *testing.T) (*engine.Engine, string, *client.Client) {
 // version waits until the shop answers, and returns the version that it names.
 func version(t *testing.T, url string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
