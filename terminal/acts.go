@@ -10,12 +10,24 @@ const actQueue = 8
 
 // aside does what takes longer beside the reading, behind what was asked for before.
 func (v *viewer) aside(do func() error) error {
+	if v.queue(do) {
+		return nil
+	}
+	return v.tooFast()
+}
+
+// queue says whether there was room.
+func (v *viewer) queue(do func() error) bool {
 	select {
 	case v.acts <- do:
-		return nil
+		return true
 	default:
-		return v.sendMessage(toBrowser{Type: "notice", Text: "Snapback is still at what you tapped before. Tap again in a moment."})
+		return false
 	}
+}
+
+func (v *viewer) tooFast() error {
+	return v.sendMessage(toBrowser{Type: "notice", Text: "Snapback is still at what you tapped before. Tap again in a moment."})
 }
 
 // act does what was put aside.

@@ -206,3 +206,64 @@ func TestWhatIsTappedTooFastIsAnswered(t *testing.T) {
 	close(answer)
 	within(t, time.Minute, "all is answered", func() bool { return b.noticesHad() == 9 })
 }
+
+// TestTwoTapsOnWatchAreOne taps again while the first is asked about, and once it watches and has the keyboard.
+func TestTwoTapsOnWatchAreOne(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	a := n.shell()
+	b := n.beside(tom)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := func() { close(asked); <-answer }
+	n.gate.shell.Store(&slow)
+	b.tapWatch()
+	<-asked
+	b.tapWatch()
+	b.say(`{"type":"spare","whom":7}`) // is answered where it is read
+	within(t, time.Minute, "both taps were read", func() bool { return b.noticesHad() == 1 })
+	close(answer)
+	within(t, time.Minute, "it watches", func() bool { return b.watchesWhom() != "" && b.who() != nil })
+	a.say(`{"type":"give","whom":1}`)
+	wantHolder(t, "Tom Example", a, b)
+	b.tapWatch()
+	b.say(`{"type":"take"}`) // is answered after that
+	within(t, time.Minute, "all is done", func() bool { return b.noticesHad() == 2 })
+	b.typeIn("echo sti''ll\n")
+	within(t, time.Minute, "it types", func() bool { return a.saw("still") && b.saw("still") })
+	if b.holder() != "Tom Example" || b.count("") > 0 {
+		t.Errorf("%s has the keyboard; it was told %d times that it watches no more", b.holder(), b.count(""))
+	}
+	if e := n.timeline.of(incidents.KindTerminalWatched); len(e) != 1 {
+		t.Errorf("%d times on the timeline", len(e))
+	}
+	n.wantHandOvers("Ada Example gave the keyboard to Tom Example")
+	b.say(`{"type":"unwatch"}`)
+	within(t, time.Minute, "it has left", func() bool { return b.watchesWhom() == "" })
+	b.watch()
+}
+
+// TestARefusedWatchMayBeTappedAgain is refused by the gate, and by too many taps.
+func TestARefusedWatchMayBeTappedAgain(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.shell()
+	b := n.beside(tom)
+	n.gate.refuseShells(access.ErrProve)
+	b.tapWatch()
+	within(t, time.Minute, "it is refused", func() bool { return b.noticed("Show your passkey again") })
+	n.gate.refuseShells(nil)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := func() { close(asked); <-answer }
+	n.gate.shell.Store(&slow)
+	b.tapWatch()
+	<-asked
+	b.say(`{"type":"unwatch"}`)
+	for range 8 {
+		b.say(`{"type":"take"}`)
+	}
+	b.tapWatch()
+	within(t, time.Minute, "that is too fast", func() bool { return b.noticed("Snapback is still at what you tapped before.") })
+	close(answer)
+	within(t, time.Minute, "all is answered", func() bool { return b.noticesHad() == 11 })
+	b.watch()
+}

@@ -82,7 +82,7 @@ type viewer struct {
 	heard    atomic.Int64          // when, in nanoseconds since 1970
 	turned   chan struct{}         // the writer has something else to look at; never closed
 	watching atomic.Pointer[watch] // another session's shell; nil: none
-	wanted   atomic.Int64          // counts the taps on Watch and on what takes one away from there
+	wanted   atomic.Pointer[wish]  // what was tapped last on Watch, or is watched; nil: nothing, or something else was tapped since
 	acts     chan func() error     // what takes longer, in its order; never closed
 }
 
@@ -265,7 +265,7 @@ func (v *viewer) obey(ctx context.Context, b []byte) error {
 		if v.l.sess.Mode != access.ModeShell {
 			return v.sendMessage(toBrowser{Type: "notice", Text: words(ErrNotAllowed)})
 		}
-		v.wanted.Add(1)
+		v.wanted.Store(nil)
 		v.leave(true)
 		v.l.startShell(v, cols, rows)
 	case "typed":
@@ -278,11 +278,10 @@ func (v *viewer) obey(ctx context.Context, b []byte) error {
 		v.shellOf().answered(v, m)
 	case "watch":
 		v.l.touch()
-		n := v.wanted.Add(1)
-		return v.aside(func() error { return v.watchShell(ctx, m, n) })
+		return v.watchTapped(ctx, m)
 	case "unwatch":
 		v.l.touch()
-		v.wanted.Add(1)
+		v.wanted.Store(nil)
 		v.leave(true)
 	case "ask", "spare":
 		v.active()

@@ -14,6 +14,7 @@ import (
 type watch struct {
 	host *live
 	run  string
+	wish *wish // the tap that led here
 	you  int   // who the viewer is among those at the shell
 	from int64 // the shell's first byte, in the host's feed
 
@@ -74,11 +75,28 @@ func othersOf(l *live, lives []*live) []other {
 	return out
 }
 
-// watchShell has a viewer watch somebody else's shell, unless they have tapped something else since that tap. A refusal is told where the
-// shell would be.
-func (v *viewer) watchShell(ctx context.Context, m said, tap int64) error {
+// wish is a tap on Watch, until it was refused, something else was tapped, or the shell has ended.
+type wish struct{ run string }
+
+// watchTapped has a viewer watch somebody else's shell. Another tap for the same one, while that is asked about or afterwards, is the same
+// tap.
+func (v *viewer) watchTapped(ctx context.Context, m said) error {
+	before, tap := v.wanted.Load(), &wish{m.Run}
+	if before != nil && before.run == m.Run {
+		return nil
+	}
+	v.wanted.Store(tap)
+	if !v.queue(func() error { return v.watchShell(ctx, m, tap) }) {
+		v.wanted.CompareAndSwap(tap, before)
+		return v.tooFast()
+	}
+	return nil
+}
+
+// watchShell has a viewer watch somebody else's shell, unless they have tapped something else since that tap.
+func (v *viewer) watchShell(ctx context.Context, m said, tap *wish) error {
 	if v.l.sess.Mode != access.ModeShell {
-		return v.unwatched(words(ErrNotAllowed))
+		return v.denied(tap, ErrNotAllowed)
 	}
 	v.leave(false)
 	for _, host := range v.l.svc.livesOf(v.l.sess.Container) {
@@ -87,9 +105,10 @@ func (v *viewer) watchShell(ctx context.Context, m said, tap int64) error {
 		}
 		w, err := host.watchedBy(ctx, v, m.Run)
 		if err != nil {
-			return v.unwatched(words(err))
+			return v.denied(tap, err)
 		}
 		w.begin(m)
+		w.wish = tap
 		v.watching.Store(w)
 		if v.wanted.Load() != tap { // checked when it can be left: who taps from now on finds it
 			v.leave(true)
@@ -98,7 +117,13 @@ func (v *viewer) watchShell(ctx context.Context, m said, tap int64) error {
 		v.turn()
 		return nil
 	}
-	return v.unwatched(words(errShellOver))
+	return v.denied(tap, errShellOver)
+}
+
+// denied tells why a tap on Watch came to nothing, where the shell would be.
+func (v *viewer) denied(tap *wish, err error) error {
+	v.wanted.CompareAndSwap(tap, nil)
+	return v.unwatched(words(err))
 }
 
 // begin goes on where a page was cut off, if it was, and shows what is on the screen already.
@@ -174,6 +199,7 @@ func (v *viewer) stopWatching(w *watch) error {
 	if v.watching.CompareAndSwap(w, nil) {
 		w.host.unseat(v, false)
 	}
+	v.wanted.CompareAndSwap(w.wish, nil)
 	w.over = true
 	return v.unwatched(called(w.host.sess.Person) + "'s shell has ended.")
 }
