@@ -38,6 +38,8 @@ const (
 
 	KindEngineAdopted Kind = "engine.adopted"
 	KindEngineCopied  Kind = "engine.copied"
+	KindEngineAway    Kind = "engine.away"
+	KindEngineBack    Kind = "engine.back"
 
 	KindAcknowledgeAsked  Kind = "acknowledge.requested"
 	KindAcknowledgeFailed Kind = "acknowledge.failed"
@@ -197,6 +199,8 @@ var table = map[Kind]Meaning{
 
 	KindEngineAdopted: {Is: "an engine that calls itself by a new ID was recognised", Mark: warning, Outside: true},
 	KindEngineCopied:  {Is: "an engine looks like a copy of another", Mark: warning, Outside: true},
+	KindEngineAway:    {Is: "an engine has not answered for a while", Mark: warning, Outside: true},
+	KindEngineBack:    {Is: "an engine answers again of which people were told that it did not", Mark: "✅", Outside: true},
 
 	KindAcknowledgeAsked:  {Is: "somebody asked in Slack to acknowledge", Call: CallAcknowledge, IfRefused: KindAcknowledgeFailed},
 	KindAcknowledgeFailed: {Is: "PagerDuty refused to acknowledge", Mark: warning, Outside: true},

@@ -56,7 +56,7 @@ func newEngine(ctx context.Context, n engineNeeds, at engineAt) (*engineParts, e
 		n.log = n.log.With("at", at.name)
 	}
 	p := &engineParts{at: at, registry: watch.NewRegistry(watch.RegistryConfig{
-		Store: n.db, Me: watch.Presence{Bot: n.bot, Link: at.name, Run: n.run, Scope: n.Only}, Logger: n.log,
+		Store: n.db, Me: watch.Presence{Bot: n.bot, Link: at.name, Run: n.run, Scope: n.Only, Address: at.address()}, Logger: n.log,
 	})}
 	cfg := at.reach(n.config)
 	cfg.Namer, cfg.Record, cfg.Logger = p.registry, n.db, n.log
@@ -111,7 +111,7 @@ func (p *engineParts) follow(c logtail.Config) {
 
 // start sets the parts to work, and has each stopped in turn.
 func (p *engineParts) start(stop *stops) {
-	p.registry.Start(p.Introduce)
+	p.registry.Start(p.Introduce, p.Ping)
 	stop.add(p.registry.Stop)
 	p.restorer.Start()
 	stop.add(p.restorer.Stop)

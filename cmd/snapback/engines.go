@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -188,6 +189,20 @@ func (e engineAt) reach(c config) docker.Config {
 		cfg.DataDir = c.DataDir
 	}
 	return cfg
+}
+
+// address is where it is, if that is the same place for every bot; "": it is not, or a context knows it.
+func (e engineAt) address() string {
+	u, err := url.Parse(e.where)
+	if err != nil || u.Scheme != "tcp" && u.Scheme != "ssh" || thisMachine(u.Hostname()) {
+		return ""
+	}
+	return e.where
+}
+
+func thisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // folder is where the archives of its volumes are kept.

@@ -58,10 +58,12 @@ func (d *Duplicator) Start() {
 	d.wg.Go(func() {
 		tick := time.NewTicker(d.Every)
 		defer tick.Stop()
-		for {
-			if err := d.reconcile(d.ctx); err != nil && d.ctx.Err() == nil {
-				d.Logger.Warn("keeping duplicates of snapshots on the engine", "err", err)
+		for keeping := (snapshot.Refrain{}); ; {
+			err := d.reconcile(d.ctx)
+			if d.ctx.Err() != nil {
+				return
 			}
+			keeping.Log(d.Logger, "keeping duplicates of snapshots on the engine", err)
 			select {
 			case <-tick.C:
 			case <-d.ctx.Done():

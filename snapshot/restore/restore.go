@@ -93,8 +93,8 @@ func (r *Restorer) Start() {
 	r.wg.Go(func() {
 		tick := time.NewTicker(r.Lease / 6)
 		defer tick.Stop()
-		for {
-			r.adopt()
+		for looking := (snapshot.Refrain{}); ; {
+			r.adopt(&looking)
 			select {
 			case <-r.ctx.Done():
 				return
@@ -124,17 +124,17 @@ type Scope struct {
 	Only   string // as the Config of the restore's bot has it
 }
 
-func (r *Restorer) adopt() {
+func (r *Restorer) adopt(looking *snapshot.Refrain) {
 	engine, err := r.Engine.ID(r.ctx)
 	var ids []int64
 	scope := Scope{Bot: r.Bot, Engine: engine, Only: r.Only}
 	if err == nil {
 		ids, err = r.Journal.Claimable(r.ctx, scope)
 	}
-	if err != nil {
-		if r.ctx.Err() == nil {
-			r.Logger.Warn("looking for restores", "err", err)
-		}
+	if r.ctx.Err() != nil {
+		return
+	}
+	if looking.Log(r.Logger, "looking for restores", err); err != nil {
 		return
 	}
 	for _, id := range ids {

@@ -41,6 +41,7 @@ type EngineStore interface {
 	NameEngine(ctx context.Context, me Presence, in snapshot.Introduction, t snapshot.Traces, choose func([]KnownEngine) (name string, e incidents.Entry, err error)) error
 	// Leave forgets that the bot was there.
 	Leave(ctx context.Context, me Presence) error
+	Absences
 }
 
 // Presence is a bot at one engine, as others hear of it.
@@ -49,6 +50,8 @@ type Presence struct {
 	Link  string // what its settings call the engine; "": it has one only
 	Run   string // another one at every start
 	Scope string // the label that narrows its containers down; "": it is for all
+
+	Address string // where its settings have the engine, if that is the same place for every bot; "": it is not, such as a socket
 }
 
 // PresentFor is for how long a bot counts as there after it was last heard of.
@@ -60,6 +63,7 @@ type RegistryConfig struct {
 	Me     Presence
 	Logger *slog.Logger  // nil: silent
 	Every  time.Duration // how often the bot says that it is there; 0: 15 s
+	After  time.Duration // how long an engine is away before people are told; 0: a minute
 	Wait   time.Duration // how long an engine that looks like another one waits for that one's bots to fall silent; 0: 75 s
 }
 
@@ -70,13 +74,17 @@ type Registry struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex           // guards waiting
+	here attendance // of the goroutine that Start begins
+
+	mu      sync.Mutex           // guards what follows
 	waiting map[string]time.Time // since when, by what the engine calls itself
+	name    string               // what the engine is called; "": that was not found out yet
+	host    string               // where it is, as it says itself
 }
 
 // NewRegistry returns a Registry that says nothing by itself until Start.
 func NewRegistry(c RegistryConfig) *Registry {
-	c.Every, c.Wait = cmp.Or(c.Every, 15*time.Second), cmp.Or(c.Wait, PresentFor+15*time.Second)
+	c.Every, c.Wait, c.After = cmp.Or(c.Every, 15*time.Second), cmp.Or(c.Wait, PresentFor+15*time.Second), cmp.Or(c.After, time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -85,17 +93,14 @@ func NewRegistry(c RegistryConfig) *Registry {
 	return r
 }
 
-// Start has the engine introduce itself every few seconds, which ends with Name. It can be called once.
-func (r *Registry) Start(introduce func(context.Context) error) {
+// Start has the engine introduce itself every few seconds, which ends with Name, and tells people when it is away: ping asks it for
+// a sign of life. It can be called once.
+func (r *Registry) Start(introduce, ping func(context.Context) error) {
 	r.wg.Go(func() {
 		tick := time.NewTicker(r.Every)
 		defer tick.Stop()
 		for {
-			ctx, cancel := context.WithTimeout(r.ctx, r.Every)
-			if err := introduce(ctx); err != nil && r.ctx.Err() == nil {
-				r.Logger.Warn("asking the engine who it is", "err", err)
-			}
-			cancel()
+			r.attend(introduce, ping)
 			select {
 			case <-tick.C:
 			case <-r.ctx.Done():
@@ -128,6 +133,11 @@ func (r *Registry) Name(ctx context.Context, in snapshot.Introduction, traces fu
 	}
 	if errors.Is(err, ErrSameEngine) {
 		return "", fmt.Errorf("%w: %w", snapshot.ErrEngineAway, err)
+	}
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.name, r.host = name, in.Host
 	}
 	return name, err
 }

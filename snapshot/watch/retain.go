@@ -145,7 +145,7 @@ func (w *Watcher) tidy(ctx context.Context) {
 		{"removing tags that were left", w.removeTags},
 		{"forgetting what is long gone", func(ctx context.Context, engine string) error { return w.Store.Sweep(ctx, engine, w.Forget) }},
 	}, w.Chores...) {
-		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil {
+		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil && !errors.Is(err, snapshot.ErrEngineAway) { // the next look logs that
 			w.Logger.Error("tidying", "chore", chore.Name, "err", err)
 		}
 	}

@@ -23,10 +23,10 @@ func (w *Watcher) listen(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(w.ListenEvery, inspectWithin))
 	defer cancel()
 	list, err := w.Engine.List(ctx)
-	if err != nil && w.ctx.Err() == nil {
-		w.Logger.Warn("asking the engine about every container", "err", err)
+	if w.ctx.Err() != nil {
+		return
 	}
-	if err == nil {
+	if w.listening.Log(w.Logger, "asking the engine about every container", err); err == nil {
 		w.sayShared(list)
 	}
 }

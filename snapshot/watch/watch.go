@@ -99,7 +99,8 @@ type Watcher struct {
 	identities []watched                // what the last look showed
 	waiting    []snapshot.Observation   // and who waited beside them
 
-	restarts restarts
+	restarts  restarts
+	listening snapshot.Refrain // of the goroutine that listens
 }
 
 // watched is an identity as both the engine and Postgres have it.
@@ -163,7 +164,7 @@ func (w *Watcher) every(d time.Duration, do func(context.Context)) {
 // follow keeps the engine's events coming. After a gap they are asked for from the last one on; one that comes twice
 // does no harm.
 func (w *Watcher) follow() {
-	since := w.resumeFrom(w.ctx)
+	since, broke := w.resumeFrom(w.ctx), snapshot.Refrain{}
 	for wait := 100 * time.Millisecond; w.ctx.Err() == nil; wait = min(2*wait, 5*time.Second) {
 		w.lookSoon()
 		begun := time.Now()
@@ -172,12 +173,12 @@ func (w *Watcher) follow() {
 		if w.ctx.Err() != nil {
 			return
 		}
-		w.Logger.Warn("the engine's events broke off", "err", err)
+		if time.Since(begun) > time.Minute {
+			wait, broke = 100*time.Millisecond, snapshot.Refrain{}
+		}
+		broke.Log(w.Logger, "the engine's events broke off", err)
 		if last := w.lastEvent(); !last.IsZero() {
 			since = last
-		}
-		if time.Since(begun) > time.Minute {
-			wait = 100 * time.Millisecond
 		}
 		w.pause(wait)
 	}
@@ -254,7 +255,7 @@ func (w *Watcher) noteEvent(e snapshot.Event) {
 func (w *Watcher) lookLoop() {
 	tick := time.NewTicker(w.Every)
 	defer tick.Stop()
-	for {
+	for looking := (snapshot.Refrain{}); ; {
 		select {
 		case <-w.wake:
 			w.awaitQuiet()
@@ -263,8 +264,11 @@ func (w *Watcher) lookLoop() {
 		case <-w.ctx.Done():
 			return
 		}
-		if err := w.look(w.ctx); err != nil && w.ctx.Err() == nil {
-			w.Logger.Warn("looking at the engine", "err", err)
+		err := w.look(w.ctx)
+		if w.ctx.Err() != nil {
+			return
+		}
+		if looking.Log(w.Logger, "looking at the engine", err); err != nil {
 			w.remember(nil, nil) // what was seen before may no longer be so
 			w.lookIn(2 * time.Second)
 		}
