@@ -82,9 +82,20 @@ func (r *recorder) resize(ctx context.Context, cols, rows int) error {
 	return r.note(ctx, asciicast.Resize, asciicast.Size(cols, rows))
 }
 
-// exit notes with which status the shell ended.
+// exit notes with which status the shell ended. Nothing comes after that.
 func (r *recorder) exit(ctx context.Context, code int) error {
-	return r.note(ctx, asciicast.Exit, strconv.Itoa(code))
+	err := r.note(ctx, asciicast.Exit, strconv.Itoa(code))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.full = true
+	return err
+}
+
+// settle stores what is owed.
+func (r *recorder) settle(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pay(ctx)
 }
 
 // note is not for output: one for which there is no room is left out without a word. After an error it is still owed: no output is shown

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,8 @@ type handOver struct {
 	by   *member // who does it
 	to   *member
 	what string // in words
+
+	marked bool // in the recording; only whose turn it is may touch it
 }
 
 // judge says whether somebody may have the keyboard handed over, and to whom. It is called with mu held.
@@ -61,9 +64,10 @@ func (l *live) handOver(ctx context.Context, v *viewer, may judge) error {
 	if err != nil {
 		return err
 	}
-	if err := l.handed(ctx, sh, h); err != nil {
+	if err := l.told(ctx, sh, &h); err != nil {
 		return err
 	}
+	l.mark(ctx, sh, &h)
 	return l.hand(sh, h)
 }
 
@@ -85,19 +89,25 @@ func (l *live) judged(ctx context.Context, v *viewer, may judge) (sh *shell, h h
 	return sh, h, err
 }
 
-// handed puts a hand-over onto the timeline and into the recording. The recording gets it before anything else is shown, even when it can't
-// be written to now.
-func (l *live) handed(ctx context.Context, sh *shell, h handOver) error {
+// told puts a hand-over onto the timeline.
+func (l *live) told(ctx context.Context, sh *shell, h *handOver) error {
 	me := Session{ID: h.by.session, Grant: l.sess.Grant}
 	me.Person = h.by.who
 	where := fmt.Sprintf("%s (%s's shell in %s)", h.what, l.sess.Person.Name, l.sess.Name)
-	if err := l.note(ctx, sh, me, incidents.KindTerminalKeyboard, where, map[string]any{"keyboard": h.to.who.Name}); err != nil {
-		return err
+	return l.note(ctx, sh, me, incidents.KindTerminalKeyboard, where, map[string]any{"keyboard": h.to.who.Name})
+}
+
+// mark puts hand-overs into the recording, once, which gets them before anything else is shown, even when it can't be written to now.
+func (l *live) mark(ctx context.Context, sh *shell, list ...*handOver) {
+	for _, h := range list {
+		if h.marked {
+			continue
+		}
+		h.marked = true
+		if err := sh.cast.note(ctx, asciicast.Marker, h.what); err != nil {
+			l.svc.log.Warn("hand-over of a keyboard not in the recording yet", "session", l.sess.ID, "err", err)
+		}
 	}
-	if err := sh.cast.note(ctx, asciicast.Marker, h.what); err != nil {
-		l.svc.log.Warn("hand-over of a keyboard not in the recording yet", "session", l.sess.ID, "err", err)
-	}
-	return nil
 }
 
 // hand does what is on the timeline already. Where one of the two has left since, it puts right what is there.
@@ -109,7 +119,7 @@ func (l *live) hand(sh *shell, h handOver) error {
 	}
 	if p := sh.party; p.holder != h.from || p.byID(h.to.id) != h.to {
 		what := fmt.Sprintf("%s did not get the keyboard: it stayed with %s", h.to.who.Name, h.from.who.Name)
-		sh.owed = slices.Insert(sh.owed, 0, handOver{by: h.by, to: h.from, what: what}) // before that somebody has left
+		sh.owed = slices.Insert(sh.owed, 0, &handOver{by: h.by, to: h.from, what: what}) // before that somebody has left
 		l.work.Go(func() { l.settle(sh) })
 		return errNotThere
 	}
@@ -130,30 +140,25 @@ func (l *live) settle(sh *shell) {
 	}
 }
 
-// pay tells the timeline what it is owed, in its order. Only whose turn it is may call it.
+// pay tells the recording and the timeline what they are owed, in its order. Only whose turn it is may call it.
 func (l *live) pay(ctx context.Context, sh *shell) error {
-	for {
-		h, owing := l.owing(sh)
-		if !owing {
-			return nil
-		}
-		if err := l.handed(ctx, sh, h); err != nil {
+	l.mark(ctx, sh, l.owing(sh)...)
+	for _, h := range l.owing(sh) {
+		if err := l.told(ctx, sh, h); err != nil {
 			return err
 		}
 		l.mu.Lock()
-		sh.owed = slices.DeleteFunc(sh.owed, func(o handOver) bool { return o == h })
+		sh.owed = slices.DeleteFunc(sh.owed, func(o *handOver) bool { return o == h })
 		l.mu.Unlock()
 	}
+	return nil
 }
 
-// owing is the first hand-over that the timeline has not been told of.
-func (l *live) owing(sh *shell) (h handOver, owing bool) {
+// owing are the hand-overs that were done, and that the timeline has not been told of.
+func (l *live) owing(sh *shell) []*handOver {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(sh.owed) == 0 {
-		return handOver{}, false
-	}
-	return sh.owed[0], true
+	return slices.Clone(sh.owed)
 }
 
 // settleLater settles what could not be told before, unless somebody is at it.
@@ -162,5 +167,53 @@ func (l *live) settleLater() {
 	defer l.mu.Unlock()
 	if sh := l.shell; sh != nil && len(sh.owed) > 0 && len(l.acts) == 0 {
 		l.work.Go(func() { l.settle(sh) })
+	}
+}
+
+// conclude writes down what is owed of a shell that has ended, and with which status it has; a negative one is none. It goes on
+// trying while its store or the timeline is away, but for actTime at most: whoever looks waits for it. When the bot stops, it tries once.
+func (l *live) conclude(ctx context.Context, sh *shell, status int) {
+	defer close(sh.concluded)
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	for {
+		err := l.lastWords(ctx, sh, status)
+		if err == nil || errors.Is(err, ErrSessionOver) { // another bot has ended it
+			return
+		}
+		pause(ctx, l.svc.cfg.Poll)
+		if ctx.Err() != nil || l.svc.background.Err() != nil {
+			l.svc.log.Error("end of a shell not all recorded", "session", l.sess.ID, "err", err)
+			return
+		}
+	}
+}
+
+func (l *live) lastWords(ctx context.Context, sh *shell, status int) error {
+	ctx, done, err := l.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	l.mark(ctx, sh, l.owing(sh)...)
+	if status >= 0 {
+		_ = sh.cast.exit(ctx, status) // is owed then
+	}
+	return errors.Join(l.pay(ctx, sh), sh.cast.settle(ctx))
+}
+
+// concluded waits until all is written down of a shell that ends with its session, for so long at most.
+func (l *live) concluded(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	l.mu.Lock()
+	sh := l.shell
+	l.mu.Unlock()
+	if sh == nil {
+		return
+	}
+	select {
+	case <-sh.concluded:
+	case <-ctx.Done():
 	}
 }

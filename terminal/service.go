@@ -195,6 +195,9 @@ func (s *Service) end(ctx context.Context, sess Session, why Reason) error {
 		return nil
 	}
 	s.cfg.Observe("session_ended", string(why))
+	if l != nil {
+		l.concluded(ctx)
+	}
 	return s.auditEnd(ctx, sess, why)
 }
 

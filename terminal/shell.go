@@ -35,8 +35,10 @@ type shell struct {
 	family  *family // the processes that come from it
 	typists typists // guarded by the live session's mu, as are the next three
 	party   *party
-	owed    []handOver // were done, and the timeline has not been told
-	over    bool       // nothing reads what is typed any more, although its processes may not all be ended yet
+	owed    []*handOver // were done, and the timeline has not been told
+	over    bool        // nothing reads what is typed any more, although its processes may not all be ended yet
+
+	concluded chan struct{} // closed when all is written down of it, or never will be
 }
 
 // startShell starts one unless there is one. What comes of it is in the status.
@@ -46,7 +48,7 @@ func (l *live) startShell(v *viewer, cols, rows int) {
 	if l.shell != nil || l.ctx.Err() != nil {
 		return
 	}
-	sh := &shell{l: l, party: newParty(l.sess, cols, rows, l.feed.divide), from: l.feed.written(), family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1)}
+	sh := &shell{l: l, party: newParty(l.sess, cols, rows, l.feed.divide), from: l.feed.written(), family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1), concluded: make(chan struct{})}
 	now := l.svc.now()
 	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, StartedAt: now, SeenAt: now}
 	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
@@ -91,9 +93,6 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	sh.over = true
 	l.mu.Unlock()
 	message := sh.finish(err)
-	if _, owing := l.owing(sh); owing {
-		l.settle(sh)
-	}
 	l.ended(sh, message)
 	l.svc.tellOthers(l.sess.Container)
 	l.svc.cfg.Observe("shell", outcome(err))
@@ -286,15 +285,22 @@ func (sh *shell) write(ctx context.Context) {
 func (sh *shell) finish(cause error) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(sh.l.ctx), finishTime)
 	defer cancel()
-	message := sh.epitaph(ctx, cause)
+	message, status := sh.epitaph(ctx, cause)
 	if sh.ex != nil {
 		_ = sh.ex.Close()
 	}
 	if sh.rec.ContainerID == "" {
+		close(sh.concluded)
 		return message
 	}
 	sh.l.say("ending", "Ending the shell's processes")
-	if err := sh.l.svc.finishShell(ctx, sh.rec, sh.family); err != nil {
+	sh.l.work.Go(func() { sh.l.conclude(ctx, sh, status) })
+	err := sh.l.svc.endProcesses(ctx, sh.rec, sh.family)
+	<-sh.concluded
+	if err == nil {
+		err = sh.l.svc.closeShell(ctx, sh.rec)
+	}
+	if err != nil {
 		sh.l.svc.log.Error("shell not ended", "session", sh.l.sess.ID, "container", sh.l.sess.Name, "err", err)
 		message += " " + sh.reportLeft(ctx, err)
 	}
@@ -316,26 +322,26 @@ func (sh *shell) reportLeft(ctx context.Context, err error) string {
 	return "Its processes could not all be ended yet" + named + "; the bot keeps trying."
 }
 
-// epitaph says how it ended. 126 is what the engine says when it could not run the command, so it is nobody's.
-func (sh *shell) epitaph(ctx context.Context, cause error) string {
+// epitaph says how it ended, and with which status; a negative one is none. 126 is what the engine says when it could not run the
+// command, so it is nobody's.
+func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status int) {
 	if cause != nil {
-		return words(cause)
+		return words(cause), -1
 	}
 	if sh.containerStopped(ctx) {
-		return "The container was stopped, which ended this shell."
+		return "The container was stopped, which ended this shell.", -1
 	}
 	for range 20 {
 		code, ok, err := sh.ex.ExitCode(ctx)
 		if ok && err == nil && code != 126 {
-			_ = sh.cast.exit(ctx, code) // a session that has ended takes no more
-			return fmt.Sprintf("The shell exited with code %d.", code)
+			return fmt.Sprintf("The shell exited with code %d.", code), code
 		}
 		if ok || err != nil {
 			break
 		}
 		pause(ctx, 100*time.Millisecond)
 	}
-	return "The shell ended."
+	return "The shell ended.", -1
 }
 
 // containerStopped says whether the shell's container no longer runs, or no longer stands under its name.

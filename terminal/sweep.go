@@ -83,10 +83,22 @@ func (s *Service) sweepShells(ctx context.Context) error {
 
 // finishShell ends a shell's processes and closes its recording.
 func (s *Service) finishShell(ctx context.Context, sh ShellRecord, f *family) error {
+	if err := s.endProcesses(ctx, sh, f); err != nil {
+		return err
+	}
+	return s.closeShell(ctx, sh)
+}
+
+func (s *Service) endProcesses(ctx context.Context, sh ShellRecord, f *family) error {
 	if err := endProcesses(ctx, s.cfg.Engine, sh, f); err != nil {
 		s.cfg.Observe("shell_ended", "left_running")
 		return err
 	}
 	s.cfg.Observe("shell_ended", "gone")
+	return nil
+}
+
+// closeShell closes the recording of a shell whose processes have ended.
+func (s *Service) closeShell(ctx context.Context, sh ShellRecord) error {
 	return errors.Join(s.cfg.Store.EndRecording(ctx, sh.ID, s.now()), s.cfg.Store.ShellGone(ctx, sh.ID, s.now()))
 }

@@ -173,11 +173,12 @@ func (l *live) dismissed(sh *shell, m *member) {
 }
 
 // dismiss takes a member out at once: the timeline hears of it as soon as it can, before anything that comes after. It must be called with
-// mu held. When the bot stops, nobody has left.
+// mu held. Of a shell that
+// has ended nobody has the keyboard, and when the bot stops, nobody has left.
 func (l *live) dismiss(sh *shell, m *member) {
-	if sh.party.drop(m) && l.ctx.Err() == nil && l.svc.background.Err() == nil {
+	if sh.party.drop(m) && !sh.over && l.ctx.Err() == nil && l.svc.background.Err() == nil {
 		what := m.who.Name + " left, and gave the keyboard back to " + l.sess.Person.Name
-		sh.owed = append(sh.owed, handOver{by: m, to: sh.party.host(), what: what})
+		sh.owed = append(sh.owed, &handOver{by: m, to: sh.party.host(), what: what})
 		l.work.Go(func() { l.settle(sh) })
 	}
 }
@@ -210,7 +211,7 @@ func (l *live) spares(v *viewer, whom int) error {
 func (l *live) within(v *viewer, do func(p *party, me *member) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.shell == nil || l.shell.over {
+	if l.shell == nil || l.shell.over || l.ctx.Err() != nil {
 		return errShellOver
 	}
 	me := l.shell.party.of(v)
