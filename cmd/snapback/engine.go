@@ -55,9 +55,8 @@ func newEngine(ctx context.Context, n engineNeeds, at engineAt) (*engineParts, e
 	if at.name != "" {
 		n.log = n.log.With("at", at.name)
 	}
-	p := &engineParts{at: at, registry: watch.NewRegistry(watch.RegistryConfig{
-		Store: n.db, Me: watch.Presence{Bot: n.bot, Link: at.name, Run: n.run, Scope: n.Only, Address: at.address()}, Logger: n.log,
-	})}
+	me := watch.Presence{Bot: n.bot, Link: at.name, Run: n.run, Scope: n.Only, Address: at.address()}
+	p := &engineParts{at: at, registry: watch.NewRegistry(watch.RegistryConfig{Store: n.db, Me: me, Logger: n.log})}
 	cfg := at.reach(n.config)
 	cfg.Namer, cfg.Record, cfg.Logger = p.registry, n.db, n.log
 	engine, err := docker.New(ctx, cfg)
@@ -93,7 +92,7 @@ func newEngine(ctx context.Context, n engineNeeds, at engineAt) (*engineParts, e
 	leftovers := &restore.Leftovers{Engine: engine, Store: n.db, Logger: n.log}
 	p.watcher = watch.New(watch.Config{
 		Engine: engine, Store: n.db, Deploys: p.duplicator.Deploys(n.db), Taker: p.taker, Scope: n.Only, Logger: n.log, Zone: n.Zone,
-		BaselineAfter: n.BaselineAfter, MaxAge: n.MaxAge, Forget: n.Forget, Spiking: n.spikes.At, Observe: n.measured.Deploy,
+		BaselineAfter: n.BaselineAfter, MaxAge: n.MaxAge, Forget: n.Forget, Spiking: n.spikes.At, Observe: n.measured.Deploy, Leads: n.db, Me: me,
 		Chores: []watch.Chore{
 			{Name: "removing containers from before", Do: leftovers.RemoveKept},
 			{Name: "removing what restores have left", Do: leftovers.RemoveStrays},

@@ -34,6 +34,9 @@ func (w *Watcher) goodFrom(id string, since time.Time) time.Time {
 // routine begins what is due: baselines of containers that have proved good, and schedules. Baselines come first: one is due once,
 // and a schedule of every few seconds may be due always. Of the schedules, the one comes first that has waited for the longest.
 func (w *Watcher) routine(context.Context) {
+	if !w.leads() {
+		return
+	}
 	w.mu.Lock()
 	identities := w.identities
 	w.mu.Unlock()

@@ -11,8 +11,9 @@ Package watch sees deploys, keeps the state from before them, and takes and remo
 
 Events only say when to look, and when things happened. What has happened is found by comparing: Postgres knows which
 container was last seen to run under each identity, and the engine knows which one is there. So an event that was missed,
-or a bot that was away, costs nothing. Two bots that look at once come to the same answer. The one that gets the
-identity's lock first writes it down, and the other one then finds nothing left to do.
+or a bot that was away, costs nothing. Of several bots that reach the engine, one looks. Two that look at once, as when one stood
+still and goes on, come to the same answer. The one that gets the identity's lock first writes it down, and the other one then finds
+nothing left to do.
 
 Which container stands for an identity is snapshot.Settle's to say, from what the engine shows and what is on record: while the
 old and the new one run it is the old one, and the new one waits. It gets an identity of its own when it has waited for as long as a
@@ -39,6 +40,7 @@ snapshots. A copy of a data folder has all of them too. That is why a bot says e
 # Where to read
 
 	watch.go     Watcher: when to look
+	lead.go      which bot looks
 	look.go      what a look finds
 	deploy.go    what has come into a place, and how a deploy is written down; entry.go its entry
 	before.go    the state from before a deploy

@@ -14,6 +14,8 @@ type Engine interface {
 	snapshot.Inspector
 	Observer
 	Images
+	// Ping asks for a sign of life.
+	Ping(ctx context.Context) error
 	// ID is the engine's own.
 	ID(ctx context.Context) (string, error)
 	// List asks about every enabled container, and remembers about which ones the engine does not answer.

@@ -138,16 +138,25 @@ func (w *Watcher) tidy(ctx context.Context) {
 	if err != nil {
 		return // the next look logs it
 	}
-	for _, chore := range append([]Chore{
+	chores := w.Chores
+	if w.leads() {
+		chores = append(w.ownChores(), chores...)
+	}
+	for _, chore := range chores {
+		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil && !errors.Is(err, snapshot.ErrEngineAway) { // the next look logs that
+			w.Logger.Error("tidying", "chore", chore.Name, "err", err)
+		}
+	}
+}
+
+// ownChores are those that one bot does for all.
+func (w *Watcher) ownChores() []Chore {
+	return []Chore{
 		{"looking for missing images", w.findMissing},
 		{"noting what runs well", w.seeWell},
 		{"removing surplus snapshots", w.removeAllSurplus},
 		{"removing tags that were left", w.removeTags},
 		{"forgetting what is long gone", func(ctx context.Context, engine string) error { return w.Store.Sweep(ctx, engine, w.Forget) }},
-	}, w.Chores...) {
-		if err := chore.Do(ctx, engine); err != nil && ctx.Err() == nil && !errors.Is(err, snapshot.ErrEngineAway) { // the next look logs that
-			w.Logger.Error("tidying", "chore", chore.Name, "err", err)
-		}
 	}
 }
 

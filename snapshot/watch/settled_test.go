@@ -23,6 +23,8 @@ type fleet struct {
 
 const fleetKey = "engine/name/api"
 
+func (f *fleet) Ping(context.Context) error { return nil }
+
 func (f *fleet) ID(context.Context) (string, error) { return "engine", nil }
 
 func (f *fleet) Follow(ctx context.Context, _ time.Time, _ func(snapshot.Event)) error {

@@ -37,6 +37,10 @@ type Config struct {
 	// Spiking says whether a container's errors were at a spike's rate at a moment; nil: nobody counts them.
 	Spiking func(ctx context.Context, key string, at time.Time) (bool, error)
 
+	Leads   Leads         // lets one bot of several look; nil: this one always does
+	Me      Presence      // as Leads know this bot; its Link does not matter
+	LeadFor time.Duration // for how long a bot that has fallen silent is left its turn; 0: 7 s
+
 	Observe func(snapshot.Deploy) // hears of each deploy that was seen first here, for metrics; nil: nobody does
 }
 
@@ -55,6 +59,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Quiet, 100*time.Millisecond)
 	set(&c.Jitter, 30*time.Second)
 	set(&c.Settle, 10*time.Second)
+	set(&c.LeadFor, 7*time.Second)
 	if c.Zone == nil {
 		c.Zone = time.UTC
 	}
@@ -71,8 +76,8 @@ func (c Config) withDefaults() Config {
 }
 
 // Watcher sees deploys, keeps the state from before them, and takes and removes snapshots by itself. Any number of bots
-// may watch one engine. For one identity they work one after the other, and write down in Postgres what was done, so that
-// the others see it.
+// may watch one engine: one of them looks at a time, see lead.go. Should two do, they work one after the other for one identity, and
+// write down in Postgres what was done, so that the others see it.
 type Watcher struct {
 	Config
 	ctx    context.Context
@@ -101,6 +106,7 @@ type Watcher struct {
 
 	restarts  restarts
 	listening snapshot.Refrain // of the goroutine that listens
+	led       led
 }
 
 // watched is an identity as both the engine and Postgres have it.
@@ -125,6 +131,9 @@ func New(c Config) *Watcher {
 func (w *Watcher) Start() {
 	w.wg.Go(w.follow)
 	w.wg.Go(w.lookLoop)
+	if w.Leads != nil {
+		w.wg.Go(func() { w.keepLeading(w.ctx); w.every(leadEvery, w.keepLeading) })
+	}
 	w.wg.Go(func() { w.every(w.pulse(), w.routine) })
 	w.wg.Go(func() { w.every(w.TidyEvery, w.tidy) })
 	w.wg.Go(func() { w.every(w.ListenEvery, w.listen) })
@@ -137,7 +146,7 @@ func (w *Watcher) Stop(ctx context.Context) error {
 	go func() { w.wg.Wait(); close(done) }()
 	select {
 	case <-done:
-		return nil
+		return w.yield(ctx)
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the watch: %w", ctx.Err())
 	}
@@ -263,6 +272,9 @@ func (w *Watcher) lookLoop() {
 			w.forget()
 		case <-w.ctx.Done():
 			return
+		}
+		if !w.leads() {
+			continue
 		}
 		err := w.look(w.ctx)
 		if w.ctx.Err() != nil {
