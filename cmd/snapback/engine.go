@@ -113,7 +113,7 @@ func (p *engineParts) start(stop *stops) {
 	p.registry.Start(p.Introduce, p.Ping)
 	stop.add(p.registry.Stop)
 	p.restorer.Start()
-	stop.add(p.restorer.Stop)
+	stop.keep(restorerStop, p.restorer.Stop)
 	p.duplicator.Start()
 	stop.add(p.duplicator.Stop)
 	p.watcher.Start()
@@ -210,18 +210,5 @@ func (a allEngines) start(stop *stops) {
 	for i, p := range a {
 		p.start(&each[i])
 	}
-	stop.add(sideBySide(each))
-}
-
-// sideBySide stops them all at once.
-func sideBySide(each []stops) func(context.Context) error {
-	return func(ctx context.Context) error {
-		errs := make([]error, len(each))
-		var stopped sync.WaitGroup
-		for i, one := range each {
-			stopped.Go(func() { errs[i] = one.within(ctx) })
-		}
-		stopped.Wait()
-		return errors.Join(errs...)
-	}
+	*stop = append(*stop, sideBySide(each))
 }

@@ -58,35 +58,6 @@ func newServeCmd(e env) *cobra.Command {
 	}
 }
 
-// stops are what has to be stopped, the last one started first, also when starting fails midway.
-type stops []func(context.Context) error
-
-func (s *stops) add(stop func(context.Context) error) { *s = append(*s, stop) }
-
-// all stops everything within a bounded time, and reports what did not stop well.
-func (s stops) all(log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
-	defer cancel()
-	for i := len(s) - 1; i >= 0; i-- {
-		if err := s[i](ctx); err != nil {
-			log.Warn("stopping", "err", err)
-		}
-	}
-}
-
-// within stops everything in turn, for as long as ctx.
-func (s stops) within(ctx context.Context) error {
-	var errs []error
-	for i := len(s) - 1; i >= 0; i-- {
-		errs = append(errs, s[i](ctx))
-	}
-	return errors.Join(errs...)
-}
-
-func closing(do func()) func(context.Context) error {
-	return func(context.Context) error { do(); return nil }
-}
-
 // serve is the bot, wired in one straight line: what is lowest starts first and stops last. It runs until ctx ends.
 // ready, when not nil, is called with the addresses once everything answers.
 func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr, metricsAddr net.Addr)) (err error) {
@@ -114,7 +85,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		if err != nil {
 			return fmt.Errorf("starting the private PostgreSQL: %w", err)
 		}
-		stop.add(server.Stop)
+		stop.keep(databaseStop, server.Stop)
 		c.DatabaseURL = server.URL()
 	}
 	db, err := openDatabase(ctx, c, store.Config{
@@ -266,7 +237,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		stop.add(queried.Stop)
 	}
 	term.Start()
-	stop.add(term.Stop)
+	stop.keep(busyStop, term.Stop)
 	door.Start()
 	stop.add(door.Stop)
 	stop.add(bookmark.Stop)
@@ -283,7 +254,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return err
 	}
-	stop.add(jobs.Stop)
+	stop.keep(busyStop, jobs.Stop)
 	hearing.Start()
 	stop.add(hearing.Stop)
 	stop.add(db.Housekeep())
