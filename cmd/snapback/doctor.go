@@ -77,6 +77,7 @@ func engineChecks(c config, at engineAt) []check {
 		reachable = "docker -H, or docker -c, with what SNAPBACK_ENGINES says of it must work for this user; docs/fleet.md"
 	}
 	return []check{
+		{group, "connection", useTLS, func(ctx context.Context) (string, error) { return checkConnection(ctx, at) }},
 		{group, "engine", reachable, func(ctx context.Context) (string, error) { return checkEngine(ctx, c, at) }},
 		{group, "disk", "docker system df shows what can go; docs/snapshots.md, Disk", func(ctx context.Context) (string, error) {
 			return checkDisk(ctx, at.reach(c), c.DiskLimit)
@@ -84,6 +85,22 @@ func engineChecks(c config, at engineAt) []check {
 		{group, "enabled containers", "set the labels of README.md, and deploy again", func(ctx context.Context) (string, error) { return checkContainers(ctx, c, at) }},
 		{group, "errors per minute", "docs/errors.md", func(ctx context.Context) (string, error) { return checkErrors(ctx, c, at) }},
 	}
+}
+
+var errInTheClear = errors.New("the engine is spoken to over tcp:// without TLS: whoever is on that network can do with it as they like, and read secrets")
+
+const useTLS = "use ssh://, or tcp:// with certificates; docs/fleet.md"
+
+func checkConnection(ctx context.Context, at engineAt) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{Host: at.where, Certs: at.certs})
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	if engine.InTheClear() {
+		return "", caution{errInTheClear}
+	}
+	return "nobody on a network can listen in", nil
 }
 
 func checkEngine(ctx context.Context, c config, at engineAt) (string, error) {

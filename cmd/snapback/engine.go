@@ -65,6 +65,9 @@ func newEngine(ctx context.Context, n engineNeeds, at engineAt) (*engineParts, e
 	}
 	p.Engine = engine
 	n.log.Info("container engine", "from", engine.From())
+	if engine.InTheClear() {
+		n.log.Warn(errInTheClear.Error()+": "+useTLS, "setting", at.setting())
+	}
 	if err := within(ctx, startPatience, engine.Supported); errors.Is(err, docker.ErrUnsupported) {
 		return p, usageError{fmt.Errorf("%s: %w", at.setting(), err)}
 	}

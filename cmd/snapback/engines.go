@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -194,15 +193,10 @@ func (e engineAt) reach(c config) docker.Config {
 // address is where it is, if that is the same place for every bot; "": it is not, or a context knows it.
 func (e engineAt) address() string {
 	u, err := url.Parse(e.where)
-	if err != nil || u.Scheme != "tcp" && u.Scheme != "ssh" || thisMachine(u.Hostname()) {
+	if err != nil || u.Scheme != "tcp" && u.Scheme != "ssh" || docker.OnThisMachine(u.Host) {
 		return ""
 	}
 	return e.where
-}
-
-func thisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // folder is where the archives of its volumes are kept.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -109,5 +111,32 @@ func TestWhatNamesAnotherEngineBesideEnginesIsTold(t *testing.T) {
 	}
 	if got := unusedWithEngines([]engineAt{{}}, getenv); len(got) != 0 {
 		t.Errorf("of the only one: %q", got)
+	}
+}
+
+func TestDoctorWarnsOfAnEngineThatIsSpokenToInTheClear(t *testing.T) {
+	t.Parallel()
+	for where, warned := range map[string]bool{
+		"tcp://192.0.2.1:2375": true, "tcp://engine.invalid:2375": true, "tcp://127.0.0.1:1": false, "tcp://[::1]:1": false, "tcp://localhost:1": false,
+		"unix:///none.sock": false, "ssh://192.0.2.1": false,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // nothing has to answer
+		found, err := checkConnection(ctx, engineAt{name: "web", where: where})
+		if got := errors.As(err, new(caution)); got != warned || got == (found != "") {
+			t.Errorf("%s: %q, %v", where, found, err)
+		}
+	}
+}
+
+func TestEngineIsTheSameForEveryBotAtTheSameAddress(t *testing.T) {
+	t.Parallel()
+	for where, want := range map[string]string{
+		"tcp://10.0.0.8:2376": "tcp://10.0.0.8:2376", "ssh://deploy@10.0.0.7": "ssh://deploy@10.0.0.7",
+		"ssh://deploy@localhost:2222": "", "tcp://127.0.0.1:2375": "", "unix:///run/docker.sock": "", "staging": "", "": "",
+	} {
+		if got := (engineAt{where: where}).address(); got != want {
+			t.Errorf("%s: %q", where, got)
+		}
 	}
 }

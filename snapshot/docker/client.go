@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,6 +26,8 @@ type connection struct {
 	http *http.Client
 	base string // scheme and host of requests that the client has no method for
 	from string // what names the engine, for people
+
+	inTheClear bool // over a network, without TLS
 }
 
 // connect makes a client for the engine that is named, as the docker program finds it: by the host that is given, DOCKER_HOST,
@@ -48,11 +51,23 @@ func connect(host, certs string, getenv func(string) string) (connection, error)
 	if c.cli, err = client.NewClientWithOpts(opts...); err != nil {
 		return connection{}, fmt.Errorf("%s: %w", from, err)
 	}
+	at, err := client.ParseHostURL(c.cli.DaemonHost())
+	c.inTheClear = err == nil && at.Scheme == "tcp" && !secure && !OnThisMachine(at.Host)
 	c.http.Transport = denials{c.http.Transport} // the client goes on using this http.Client
 	if c.base, err = baseURL(c.cli.DaemonHost(), secure); err != nil {
 		return connection{}, fmt.Errorf("%s: %w", from, err)
 	}
 	return c, nil
+}
+
+// OnThisMachine says that what is said to an address, with or without a port, does not leave the machine.
+func OnThisMachine(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.Trim(address, "[]")
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // whichEngine goes in the order of the docker program.

@@ -51,7 +51,9 @@ type Engine struct {
 	base string // scheme and host of requests that the client has no method for
 	from string // what names the engine, for people
 	only string
-	log  *slog.Logger
+
+	inTheClear bool
+	log        *slog.Logger
 
 	dataDir      string // as Config has it
 	configFolder string // where the docker program keeps its settings
@@ -94,7 +96,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cli: to.cli, http: to.http, base: to.base, from: to.from, only: cfg.Only, namer: cfg.Namer, record: cfg.Record, dataDir: cfg.DataDir, log: cfg.Logger,
+		cli: to.cli, http: to.http, base: to.base, from: to.from, inTheClear: to.inTheClear, only: cfg.Only, namer: cfg.Namer, record: cfg.Record, dataDir: cfg.DataDir, log: cfg.Logger,
 		modes: map[string]namespaces{}, silent: map[string]time.Time{}, mounted: map[string]map[string]string{}, followed: map[string]document{},
 	}
 	e.configFolder = configFolder(cfg.Getenv)
@@ -116,6 +118,10 @@ func (e *Engine) Close() error { return e.cli.Close() }
 
 // From is what names the engine, for people: a host, a setting, or a context.
 func (e *Engine) From() string { return e.from }
+
+// InTheClear says that the engine is spoken to over a network without TLS: whoever is on that network can do to it what the bot can, and
+// reads the secrets in what it answers.
+func (e *Engine) InTheClear() bool { return e.inTheClear }
 
 // Client is the client itself, for what this package has no method for. Whoever uses it checks labels and IDs first.
 func (e *Engine) Client() *client.Client { return e.cli }
