@@ -72,7 +72,7 @@ func (p *phone) tapOn(what, element string) {
 	p.t.Helper()
 	var at []float64
 	within(p.t, time.Minute, "there is "+what, func() bool { at = p.middle(element); return len(at) > 0 })
-	p.do(chromedp.TapXY(at[0], at[1]))
+	p.do(browsertest.Tap(at[0], at[1]))
 }
 
 // middle is that of an element, brought into sight; none while it can't be seen or tapped.

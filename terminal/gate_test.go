@@ -7,6 +7,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 const (
@@ -46,7 +47,7 @@ func (p *phone) tapGate(what, until string) {
 			return false
 		}
 		if m := p.middle(`document.querySelector('#gate-open')`); len(m) > 0 {
-			p.do(chromedp.TapXY(m[0], m[1]))
+			p.do(browsertest.Tap(m[0], m[1]))
 			at = time.Now()
 		}
 		return false

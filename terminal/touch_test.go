@@ -1,12 +1,12 @@
 package terminal_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 type spot struct{ x, y float64 }
@@ -51,7 +51,7 @@ func TestAFingerMarksAndCopies(t *testing.T) {
 	p.fingers(input.DispatchTouchEventTypeTouchStart, beta)
 	p.yes("it is marked once more", `!document.querySelector('.mark-bar').hidden`)
 	p.fingers(input.DispatchTouchEventTypeTouchEnd)
-	p.do(chromedp.TapXY(beta.x+150, beta.y+200))
+	p.do(browsertest.Tap(beta.x+150, beta.y+200))
 	p.yes("a tap elsewhere ends it", `document.querySelector('.mark-bar').hidden && document.querySelector('.mark-end').hidden`)
 	p.wantQuiet()
 }
@@ -71,14 +71,20 @@ func TestTwoFingersChangeTheSizeAndOneFlings(t *testing.T) {
 	within(t, time.Minute, "the text is larger", func() bool { return ask(p, chromedp.Evaluate[float64](size)) > before })
 	p.yes("it is there still", `document.querySelector('.xterm-rows').innerText.includes('2000')`)
 	first := `Number(document.querySelector('.xterm-rows > div').innerText)`
-	p.do(chromedp.Evaluate[chromedp.Void](`window.lifted = 0; document.querySelector('#term').addEventListener('touchend', () => lifted = ` + first + `, true); 0`))
-	p.fingers(input.DispatchTouchEventTypeTouchStart, spot{200, 200})
-	for y := 220.0; y <= 500; y += 40 {
-		p.fingers(input.DispatchTouchEventTypeTouchMove, spot{200, y})
-	}
-	p.fingers(input.DispatchTouchEventTypeTouchEnd)
-	p.yes("the finger has scrolled", `lifted > 0 && lifted < 1990`)
-	p.yes("and the lines swing on", first+` > 0 && `+first+` < lifted - 3`)
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#term').addEventListener('touchend', () => lifted = ` + first + `, true); 0`))
+	within(t, time.Minute, "the finger scrolls, and the lines swing on", func() bool { // unless a busy machine has it rest on its way
+		p.do(chromedp.Evaluate[chromedp.Void](`window.lifted = 0`))
+		p.fingers(input.DispatchTouchEventTypeTouchStart, spot{200, 200})
+		for y := 220.0; y <= 500; y += 40 {
+			p.fingers(input.DispatchTouchEventTypeTouchMove, spot{200, y})
+		}
+		p.fingers(input.DispatchTouchEventTypeTouchEnd)
+		swings := false
+		for until := time.Now().Add(2 * time.Second); !swings && time.Now().Before(until); {
+			swings = ask(p, chromedp.Evaluate[bool](`lifted > 0 && lifted < 1990 && `+first+` > 0 && `+first+` < lifted - 3`))
+		}
+		return swings
+	})
 	p.wantQuiet()
 }
 
@@ -89,12 +95,13 @@ func TestAFingerMovesTheCursorInAFullScreenProgram(t *testing.T) {
 	p.typeIn("seq 1 100 >/f; vi /f\n")
 	p.wait("vi is there", ".xterm-rows", "/f")
 	p.forgetTyped()
-	p.finger(500, 480, 440, 400, 360)
-	p.yes("it moves down", `typed.length > 0 && typed.every(t => /^(\x1b[[O]B)+$/.test(t))`)
+	within(t, time.Minute, "it moves down", func() bool { // unless a busy machine has it rest on its way
+		p.finger(500, 480, 440, 400, 360)
+		return ask(p, chromedp.Evaluate[bool](`typed.length > 0`))
+	})
+	p.yes("and does nothing else", `typed.every(t => /^(\x1b[[O]B)+$/.test(t))`)
 	p.typeIn("x")
 	p.typeIn(":wq\n")
-	if got := ask(p, chromedp.Evaluate[string](`typed.join('')`)); !strings.Contains(got, "x:wq\r") {
-		t.Errorf("what was typed after it: %q", got)
-	}
+	p.yes("what is typed after it is sent", `typed.join('').includes('x:wq\r')`)
 	p.wantQuiet()
 }

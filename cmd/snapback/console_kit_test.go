@@ -147,7 +147,7 @@ func (p *phone) tapOne(which, text string) {
 		at = js[[]float64](p, middle)
 		return len(at) == 2 && slices.Equal(before, at)
 	})
-	p.do(chromedp.TapXY(at[0], at[1]))
+	p.do(browsertest.Tap(at[0], at[1]))
 }
 
 // opens taps what leads to another page, until that shows what it is to show: what comes late on this one may move what is tapped
