@@ -19,9 +19,25 @@ func (a *API) listContainers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, next := cut(p, all, func(c snapshot.Container) position { return position{at: micros(c.CreatedAt), id: c.ID} })
+	list, next := cut(p, all, byAge)
 	return respond(w, http.StatusOK, wire.Containers{Containers: shapeAll(list, shapeContainer), NextCursor: next})
 }
+
+// listServices lists those of Swarms, which are among the containers as well.
+func (a *API) listServices(w http.ResponseWriter, r *http.Request) error {
+	p, err := pageOf(r, "services")
+	if err != nil {
+		return err
+	}
+	all, err := a.containers(r.Context())
+	if err != nil {
+		return err
+	}
+	list, next := cut(p, choose(all, func(c snapshot.Container) bool { return c.Tasks != nil }), byAge)
+	return respond(w, http.StatusOK, wire.Services{Services: shapeAll(list, shapeContainer), NextCursor: next})
+}
+
+func byAge(c snapshot.Container) position { return position{at: micros(c.CreatedAt), id: c.ID} }
 
 func (a *API) getContainer(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.container(r)

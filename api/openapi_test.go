@@ -117,6 +117,7 @@ var shapes = map[string]spoken{
 	"PATCH /containers/{id}/snapshots/{name}":  {wire.RestoreAsk{}, wire.Restore{}},
 	"PUT /containers/{id}/snapshots/{name}":    {wire.RestoreAsk{}, wire.Restore{}},
 	"DELETE /containers/{id}/snapshots/{name}": {},
+	"GET /services":                            {nil, wire.Services{}},
 	"GET /deploys":                             {nil, wire.Deploys{}},
 	"POST /snapshots/rebuild":                  {nil, wire.Rebuilt{}},
 	"GET /restores/{id}":                       {nil, wire.Restore{}},

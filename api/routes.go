@@ -49,6 +49,7 @@ func (a *API) routes() []route {
 		{method: "PATCH", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "PUT", pattern: "/containers/{id}/snapshots/{name}", scopes: restore, handle: a.restoreSnapshot, limit: waiting, once: true},
 		{method: "DELETE", pattern: "/containers/{id}/snapshots/{name}", scopes: write, handle: a.deleteSnapshot, limit: quick},
+		{method: "GET", pattern: "/services", scopes: read, handle: a.listServices, limit: quick},
 		{method: "GET", pattern: "/deploys", scopes: read, handle: a.listDeploys, limit: quick},
 		{method: "POST", pattern: "/snapshots/rebuild", scopes: []access.Scope{access.Admin}, handle: a.rebuildSnapshots, limit: long, once: true},
 		{method: "GET", pattern: "/restores/{id}", scopes: look, handle: a.getRestore, limit: quick},

@@ -11,6 +11,9 @@ import (
 
 func shapeContainer(c snapshot.Container) wire.Container {
 	out := wire.Container{ID: c.ID, Name: c.Name, Service: c.Service, Engine: cmp.Or(c.On, c.Engine), Image: c.Image, State: c.State}
+	if c.Tasks != nil {
+		out.Tasks = &wire.Tasks{Want: c.Tasks.Want, Running: c.Tasks.Running, Old: c.Tasks.Old}
+	}
 	if c.Away && !c.Gone() { // nobody knows what it does by now
 		out.State = "unknown"
 	}

@@ -96,6 +96,9 @@ func undoButton(incident int64, c snapshot.Container, r restore.Restore) *slack.
 	v := valueFor(incident, c)
 	v.Restore = r.ID
 	text := "The container from before the restore, " + r.Plan.KeptName + ", takes its place again. What runs now is kept, stopped."
+	if r.Plan.Service {
+		text = "The spec from before the restore, kept as " + r.Plan.KeptName + ", takes its place again. The spec of now is kept."
+	}
 	if r.Plan.Volumes != nil {
 		text += " Its volumes go back as well; what they hold now is kept."
 	}

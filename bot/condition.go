@@ -76,6 +76,9 @@ func conditionLines(v View, c ContainerView) []string {
 		return out
 	}
 	is := *c.Condition
+	if is.Tasks != nil {
+		return taskLines(c.Container, *is.Tasks)
+	}
 	runs, does := unsteady(is), ailing(is)
 	out := []string{}
 	if len(runs) > 0 {
@@ -209,6 +212,9 @@ func conditionDetails(c ContainerView, zone *time.Location, logs bool) []string 
 	}
 	is := *c.Condition
 	out := append(lifeDetails(is, zone), loadDetails(is)...)
+	if is.Tasks != nil {
+		out = taskDetails(*is.Tasks, is.At, zone)
+	}
 	for _, m := range is.Missing {
 		out = append(out, "• Not to be had: "+quote(m, 300))
 	}

@@ -98,6 +98,9 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if v.Problem != "" || v.unexamined(d.cfg.Now()) {
 		return &Error{Retry: true, After: 10 * time.Second, Reason: "incomplete", Err: errors.New("the message is posted, and incomplete")}
 	}
+	if v.replacing() {
+		return &Error{Retry: true, After: 3 * time.Second, Reason: "restoring", Err: errors.New("the message is posted, and tasks are being replaced")}
+	}
 	return nil
 }
 

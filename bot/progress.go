@@ -17,11 +17,26 @@ var phases = map[restore.State]struct{ doing, done string }{
 	restore.Reverting: {"putting the container from before back", "container from before is back"},
 }
 
+// servicePhases are those that are another matter with a service of a Swarm.
+var servicePhases = map[restore.State]struct{ doing, done string }{
+	restore.Prepared:  {"keeping the spec of now", "spec of now kept"},
+	restore.Swapping:  {"telling the Swarm", "Swarm told"},
+	restore.Started:   {"replacing its tasks", "tasks replaced"},
+	restore.Reverting: {"putting the spec from before back", "spec from before is back"},
+}
+
+func phaseOf(r restore.Restore, s restore.State) struct{ doing, done string } {
+	if words, ok := servicePhases[s]; ok && r.Plan.Service {
+		return words
+	}
+	return phases[s]
+}
+
 // progress is the restore in two lines: what and for whom, and how far it is or how it ended.
 func progress(v View) string {
 	r := *v.Restore
 	if !r.State.Final() {
-		return lines(maxSection, "⏳ *"+doing(r)+"*"+forWhom(r), steps(r))
+		return lines(maxSection, "⏳ *"+doing(r)+"*"+forWhom(r), steps(r)+tasksOf(v))
 	}
 	return lines(maxSection, outcome(r), steps(r), undone(r))
 }
@@ -94,12 +109,12 @@ func success(r restore.Restore) string {
 func steps(r restore.Restore) string {
 	var out []string
 	for i, p := range r.Phases {
-		if done := phases[p.State].done; done != "" && passed(r, i) {
+		if done := phaseOf(r, p.State).done; done != "" && passed(r, i) {
 			out = append(out, fmt.Sprintf("✓ %s %d ms", done, p.Ms))
 		}
 	}
 	if !r.State.Final() {
-		out = append(out, "⏳ "+phases[r.State].doing+" …")
+		out = append(out, "⏳ "+phaseOf(r, r.State).doing+" …")
 	}
 	return strings.Join(out, " · ")
 }
@@ -122,6 +137,9 @@ func passed(r restore.Restore, i int) bool {
 func undone(r restore.Restore) string {
 	if r.UndoneByID == 0 {
 		return ""
+	}
+	if r.Plan.Service {
+		return "Undone since: the spec from before runs again"
 	}
 	return "Undone since: the container from before runs again"
 }

@@ -29,6 +29,8 @@ type Condition struct {
 	Memory Load // in bytes
 	CPU    Load // in CPUs
 
+	Tasks *Tasks // of a service of a Swarm, which has neither restarts nor load of its own; nil: it is a container
+
 	Lines    []LogLine // the last of its log, oldest first
 	Ordinary bool      // they don't tell of errors: there were none
 	Quiet    bool      // the log was read, and there is nothing in it

@@ -20,6 +20,20 @@ type Container struct {
 	Engine  string `json:"engine"`
 	Image   string `json:"image"`
 	State   string `json:"state"`
+	Tasks   *Tasks `json:"tasks,omitempty"` // of a service of a Swarm; left out: it is a container
+}
+
+// Tasks are those of a service, counted against the spec that it has now.
+type Tasks struct {
+	Want    int `json:"want"`
+	Running int `json:"running"`
+	Old     int `json:"old"` // of another spec, which still run
+}
+
+// Services is a page of services, the newest first.
+type Services struct {
+	Services   []Container `json:"services"`
+	NextCursor string      `json:"next_cursor,omitempty"` // empty on the last page
 }
 
 // Containers is a page of containers, the newest first.

@@ -192,6 +192,10 @@ func checkContainers(ctx context.Context, c config, at engineAt) (string, error)
 		return "", err
 	}
 	others, err := engine.Mislabelled(ctx)
+	if cluster, of := managedBy(ctx, engine); of != nil || cluster != "" {
+		services, wrong, failed := enabledServices(ctx, engine, c.Only)
+		list, others, err = append(list, services...), append(others, wrong...), errors.Join(err, of, failed)
+	}
 	if len(list) == 0 {
 		err = errors.Join(errors.New("no container has the label snapback.enable=true"), err)
 	}

@@ -28,7 +28,6 @@ import (
 	"github.com/snapback/snapback/internal/metrics"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
@@ -98,7 +97,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 
 	// The engines, and what is done with them.
 	meaning := flat.Definition{Minute: c.ErrorsMinute}
-	all, err := newEngines(ctx, engineNeeds{
+	all, err := newEverything(ctx, engineNeeds{
 		config: c, bot: folder.bot, run: rand.Text(), db: db, keys: keys, measured: measured, log: log,
 		spikes: snapshot.Spikes{Errors: flat.Gauge{Store: db, Definition: meaning}, Deploys: db},
 	}, &stop)
@@ -152,7 +151,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	// The terminal.
 	terminals := store.NewTerminalStore(db.Pool(), keys)
 	term, err := terminal.New(terminal.Config{
-		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: docker.NewTerminals(all.docker(), fleet.Resolve),
+		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: all.terminals(fleet.Resolve),
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db, Consoles: door},
 		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/snapback/snapback/internal/outside"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/swarm"
 	"github.com/snapback/snapback/store"
 )
 
@@ -123,7 +124,7 @@ func alerted(list []snapshot.Container, name string) (snapshot.Container, error)
 
 // listAll lists the enabled containers of all engines; one of several that does not answer is left out.
 func listAll(ctx context.Context, c config) ([]snapshot.Container, error) {
-	fleet := snapshot.Fleet{LastSeen: nobody{}}
+	fleet, seen := snapshot.Fleet{LastSeen: nobody{}}, map[string]bool{"": true}
 	for _, at := range c.Engines {
 		engine, err := docker.New(ctx, at.reach(c))
 		if err != nil {
@@ -131,6 +132,10 @@ func listAll(ctx context.Context, c config) ([]snapshot.Container, error) {
 		}
 		defer engine.Close()
 		fleet.Engines = append(fleet.Engines, snapshot.Reached{Called: at.name, Containers: engine})
+		if cluster, err := managedBy(ctx, engine); err == nil && !seen[cluster] {
+			seen[cluster] = true
+			fleet.Engines = append(fleet.Engines, snapshot.Reached{Called: swarmName(at.name), Containers: swarm.New(swarm.Config{Manager: engine, Only: c.Only})})
+		}
 	}
 	return fleet.Containers(ctx)
 }

@@ -182,8 +182,11 @@ func (s *survey) problems(name string, spec snapshot.Spec, d document) []string 
 
 func (s *survey) stateProblems(d document) []string {
 	var out []string
-	if d.Config.Labels["com.docker.swarm.task.id"] != "" || s.old.Config.Labels["com.docker.swarm.task.id"] != "" {
-		out = append(out, "it is a task of a swarm service: swarm would replace it again, so roll the service back instead (docker service rollback)")
+	for _, labels := range []map[string]string{s.old.Config.Labels, d.Config.Labels} {
+		if labels["com.docker.swarm.task.id"] != "" {
+			out = append(out, taskProblem(labels["com.docker.swarm.service.name"]))
+			break
+		}
 	}
 	if s.oldGone {
 		out = append(out, "the container that was to be replaced is gone")
@@ -195,6 +198,11 @@ func (s *survey) stateProblems(d document) []string {
 		out = append(out, "the container is dead, which means that the engine could not remove it: somebody has to look at the host")
 	}
 	return out
+}
+
+// taskProblem leads to the service.
+func taskProblem(service string) string {
+	return fmt.Sprintf("it is a task of the Swarm's service %s, which would replace it again: restore the service (labelled snapback.enable=true itself, on a manager that the bot reaches), or docker service rollback %s", service, service)
 }
 
 func (s *survey) nameProblems(name, replaces string) []string {

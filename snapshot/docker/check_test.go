@@ -67,7 +67,7 @@ func TestPreflightFindsWhatCannotBe(t *testing.T) {
 			name: "link", prepare: []string{"run -d --name @db @dbimage"}, flags: "--link @db:database", deploy: []string{"rm -f @api", "rm -f @db"},
 			want: []string{"it is linked to container @db, which does not run"},
 		},
-		{name: "swarm", flags: "--label com.docker.swarm.task.id=x", deploy: []string{"rm -f @api"}, want: []string{"it is a task of a swarm service: swarm would replace it again, so roll the service back instead (docker service rollback)"}},
+		{name: "swarm", flags: "--label com.docker.swarm.task.id=x --label com.docker.swarm.service.name=shop", deploy: []string{"rm -f @api"}, want: []string{"it is a task of the Swarm's service shop, which would replace it again: restore the service (labelled snapback.enable=true itself, on a manager that the bot reaches), or docker service rollback shop"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -114,6 +114,19 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 	return nil
 }
 
+// ServiceLogs follows what all tasks of a service of a Swarm write, as this manager gathers it, secrets of env masked.
+func (e *Engine) ServiceLogs(ctx context.Context, id string, env []string, tty bool, o terminal.LogOptions, emit func(terminal.LogLine) error) error {
+	body, err := e.cli.ServiceLogs(ctx, id, logsOptions(o))
+	if err != nil {
+		return fmt.Errorf("reading the log of service %s: %w", id, terminalError(err, env))
+	}
+	defer func() { _ = body.Close() }()
+	if err = readLines(body, tty, newLogMask(env, emit)); ctx.Err() != nil || err == nil {
+		return nil
+	}
+	return fmt.Errorf("reading the log of service %s: %w", id, err)
+}
+
 func logsOptions(o terminal.LogOptions) container.LogsOptions {
 	out := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: !o.Once, Timestamps: true, Tail: "all"}
 	if o.Since.IsZero() {

@@ -18,13 +18,13 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-// Engine is one engine, with what is done with it. All fields but Name are required.
+// Engine is one engine, with what is done with it. All fields but Name and Rebuilder are required.
 type Engine struct {
 	Name string // what people call it; "": there is no other
 	Asked
 	Restorer  *restore.Restorer
 	Taker     *capture.Taker
-	Rebuilder *recovery.Duplicator
+	Rebuilder *recovery.Duplicator // nil: of what it keeps, there are no duplicates
 	Examiner  snapshot.Examiner
 }
 
@@ -161,8 +161,12 @@ func (s Set) Images(ctx context.Context, key string) (snapshot.ImageFinder, erro
 // Rebuild reads the duplicates of all engines. What one of several can't tell is left out, and said.
 func (s Set) Rebuild(ctx context.Context, by snapshot.By) (recovery.Rebuilt, error) {
 	var all recovery.Rebuilt
-	failed := 0
+	failed, asked := 0, 0
 	for _, e := range s.Engines {
+		if e.Rebuilder == nil {
+			continue
+		}
+		asked++
 		one, err := s.rebuild(ctx, e, by)
 		if err != nil && len(s.Engines) == 1 {
 			return one, err
@@ -176,7 +180,7 @@ func (s Set) Rebuild(ctx context.Context, by snapshot.By) (recovery.Rebuilt, err
 		}
 		all = plus(all, one)
 	}
-	if failed == len(s.Engines) {
+	if failed == asked {
 		return all, fmt.Errorf("%w: none of the engines", snapshot.ErrEngineAway)
 	}
 	return all, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/engines"
+	"github.com/snapback/snapback/snapshot/recovery"
 )
 
 // hung takes calls, and answers none before nobody waits any more.
@@ -76,7 +77,9 @@ func TestTheOnlyEngineMayTakeItsTime(t *testing.T) {
 func TestRebuildTellsOfEnginesThatHangAlsoWhenItIsCutShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := engines.Set{Engines: []engines.Engine{{Name: "web", Asked: hung{}}, {Name: "db", Asked: hung{}}}}
+		s := engines.Set{Engines: []engines.Engine{
+			{Name: "web", Asked: hung{}, Rebuilder: &recovery.Duplicator{}}, {Name: "db", Asked: hung{}, Rebuilder: &recovery.Duplicator{}}, {Name: "swarm", Asked: hung{}},
+		}}
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		if all, err := s.Rebuild(ctx, snapshot.By{}); len(all.Left) != 1 || !errors.Is(err, context.DeadlineExceeded) {

@@ -26,6 +26,9 @@ func (o Offer) Verdict(c snapshot.Container) string {
 // whether they want it, in Slack and in the console.
 func (o Offer) Consequences(c snapshot.Container) []string {
 	out := []string{"It is down for a moment; what runs now is kept for Undo.", "Volumes and databases stay as they are."}
+	if c.Tasks != nil {
+		out[0] = "Its tasks are replaced as its update_config has it; the spec of now is kept for Undo."
+	}
 	if o.Running {
 		out = append(out, "It is "+o.Verdict(c)+".")
 	} else if o.Doubt != "" {

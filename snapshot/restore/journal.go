@@ -80,6 +80,7 @@ func (r Restore) SameWish(o Restore) bool {
 
 // Plan is what has been found out: all that a bot needs to carry on where another one died.
 type Plan struct {
+	Service     bool                   `json:"service,omitempty"`    // it is a service of a Swarm
 	Anew        bool                   `json:"anew,omitempty"`       // it was what ran already, and was asked for all the same
 	Undoes      string                 `json:"undoes,omitempty"`     // with Undoing: the name of the snapshot whose restore is undone
 	Brings      string                 `json:"brings,omitempty"`     // with Undoing: the image that runs again, as its deploy named it

@@ -176,7 +176,7 @@ func (m *machine) prepare(ctx context.Context) (State, error) {
 		return Reverting, nil
 	}
 	if err := m.subject.Prepare(ctx); err != nil {
-		return m.giveUp(fmt.Errorf("creating the replacement: %w", err))
+		return m.giveUp(fmt.Errorf("%s: %w", m.restore.preparing(), err))
 	}
 	return Swapping, nil
 }

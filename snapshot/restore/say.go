@@ -54,6 +54,9 @@ func entryKind(to State) incidents.Kind {
 // Sentence says in one line, for people, what entering the state means.
 func (r Restore) Sentence(to State) string {
 	what := fmt.Sprintf("%s to %s", r.Container, r.Snapshot)
+	if s := r.ofService(to); s != "" {
+		return s
+	}
 	switch to {
 	case Requested:
 		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC), r.By.Because())
@@ -77,6 +80,32 @@ func (r Restore) Sentence(to State) string {
 		return fmt.Sprintf("%s needs you: %s", r.Container, r.Error)
 	}
 	return fmt.Sprintf("%s: %s", r.Container, to) // of a newer program
+}
+
+// ofService is Sentence where a service is another matter than a container; "": it is not.
+func (r Restore) ofService(to State) string {
+	if !r.Plan.Service {
+		return ""
+	}
+	switch to {
+	case Prepared:
+		return "Checked; keeping the spec that " + r.Container + " has now"
+	case Swapping:
+		return fmt.Sprintf("The spec from before is kept; telling the Swarm of that of %s", r.Snapshot)
+	case Started:
+		return fmt.Sprintf("The Swarm replaces the tasks of %s; waiting until all are from %s and run", r.Container, r.Snapshot)
+	case Reverting:
+		return fmt.Sprintf("It did not work (%s); putting the spec from before back", r.Error)
+	}
+	return ""
+}
+
+// preparing is what is done in state Prepared.
+func (r Restore) preparing() string {
+	if r.Plan.Service {
+		return "keeping the spec from before"
+	}
+	return "creating the replacement"
 }
 
 // proving says what is waited for, which may take long.

@@ -55,6 +55,7 @@ func (svc *service) plan(ctx context.Context) ([]string, error) {
 		return why, nil
 	}
 	p := &svc.restore.Plan
+	p.Service = true
 	p.OldID, p.OldRunning, p.OldStarted, p.OldImage, p.OldRef = now.ID, found && now.Tasks.Well(), now.StartedAt, now.ImageID, now.Image
 	p.OldWasGone = !found
 	if why, err := svc.Engine.Check(ctx, snap.Document); err != nil || len(why) > 0 {

@@ -119,7 +119,7 @@ func (c *Cluster) look(ctx context.Context) ([]looked, error) {
 }
 
 func (v view) container(engine string, n snapshot.Tasks) snapshot.Container {
-	settings := snapshot.ParseSettings(v.spec.labels())
+	settings := v.spec.settings()
 	name, _ := v.spec.image()
 	c := snapshot.Container{
 		Key: keyOf(engine, v.spec.Name), ID: v.revision, Name: v.spec.Name, Engine: engine, Service: v.spec.Name,
@@ -156,6 +156,31 @@ func (c *Cluster) Inspect(ctx context.Context, idOrName string) (snapshot.Inspec
 	in.Enabled = true
 	in.Document, err = c.document(ctx, l.ID, l.Spec)
 	return in, err
+}
+
+// Log is by what the log of an enabled service is read.
+type Log struct {
+	Service string   // its ID
+	Env     []string // whose secrets are not to be shown
+	TTY     bool     // its lines have no streams
+}
+
+// Logged looks a service up by its revision. It returns ErrGone when it is something else by now, and ErrNotEnabled.
+func (c *Cluster) Logged(ctx context.Context, id string) (Log, error) {
+	all, err := c.services(ctx)
+	if err != nil {
+		return Log{}, err
+	}
+	i := slices.IndexFunc(all, func(v view) bool { return v.revision == id })
+	if i < 0 {
+		return Log{}, fmt.Errorf("%w: %.12s", snapshot.ErrGone, id)
+	}
+	v := all[i]
+	if enabled, within := v.spec.enabled(c.Only); !enabled || !within {
+		return Log{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, v.spec.Name)
+	}
+	of := v.spec.TaskTemplate.ContainerSpec
+	return Log{Service: v.ID, Env: of.Env, TTY: of.TTY}, nil
 }
 
 func (l looked) inspection(of snapshot.Container) snapshot.Inspection {

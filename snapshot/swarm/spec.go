@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ type spec struct {
 			Image           string
 			Labels          map[string]string
 			Env             []string
+			TTY             bool
 			StopGracePeriod int64        // nanoseconds, as all of these
 			Healthcheck     *healthcheck // nil: the image's, if it has one
 			Secrets         []reference
@@ -87,6 +89,14 @@ func (s spec) labels() map[string]string {
 		return s.Labels
 	}
 	return s.TaskTemplate.ContainerSpec.Labels
+}
+
+// settings are what the labels say. A shell is to be had in a container, so nobody may have one here.
+func (s spec) settings() snapshot.Settings {
+	labels := map[string]string{}
+	maps.Copy(labels, s.labels())
+	labels["snapback.terminal.allow"] = "none"
+	return snapshot.ParseSettings(labels)
 }
 
 // enabled says whether the bot may touch the service, and whether it is within what this one is narrowed down to.

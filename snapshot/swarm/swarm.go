@@ -24,6 +24,8 @@ type Manager interface {
 	Post(ctx context.Context, path string, query url.Values, body, out any) error
 	// FollowServices hands over what happens to services from since on, and returns when ctx is over or the engine has gone.
 	FollowServices(ctx context.Context, since time.Time, see func(snapshot.Event)) error
+	// RegistryDigest asks the registry of a tag for the digest that it stands for now; "" when nobody says.
+	RegistryDigest(ctx context.Context, ref string) string
 }
 
 // Namer gives engines the names under which what is theirs is written down. watch.Registry does.
@@ -62,18 +64,17 @@ func New(c Config) *Cluster {
 // Ping asks the manager for a sign of life.
 func (c *Cluster) Ping(ctx context.Context) error { return c.Manager.Ping(ctx) }
 
-// Managed says whether the engine is a manager of a Swarm, by which services can be seen and changed.
-func Managed(ctx context.Context, m Manager) (bool, error) {
+// Managed is the ID of the Swarm that the engine is a manager of, by which services can be seen and changed; "": it is none.
+func Managed(ctx context.Context, m Manager) (cluster string, err error) {
 	in, err := introduction(ctx, m)
 	if errors.Is(err, ErrNoManager) {
-		return false, nil
+		return "", nil
 	}
-	return in.ID != "", err
+	return in.ID, err
 }
 
 func introduction(ctx context.Context, m Manager) (snapshot.Introduction, error) {
 	var info struct {
-		Name  string
 		Swarm struct {
 			ControlAvailable bool
 			Cluster          struct{ ID string }
@@ -85,7 +86,7 @@ func introduction(ctx context.Context, m Manager) (snapshot.Introduction, error)
 	if !info.Swarm.ControlAvailable {
 		return snapshot.Introduction{}, ErrNoManager
 	}
-	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: info.Name}, nil
+	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: "Swarm"}, nil // the same by whichever manager it is seen
 }
 
 // ID is the Swarm's name: what the keys of all its services begin with. It is found out once, and again by Introduce.
