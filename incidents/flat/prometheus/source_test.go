@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -58,7 +57,7 @@ func (s *shop) serve(target string) {
 	dir := s.t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	testkit.OK(s.t, os.WriteFile(config, fmt.Appendf(nil, "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: shop, static_configs: [{targets: ['%s']}]}]\n", target), 0o600))
-	address := freeAddress(s.t)
+	address := fmt.Sprint("127.0.0.1:", testkit.FreePort(s.t))
 	ctx, cancel := context.WithCancel(context.Background())
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=error")
@@ -80,14 +79,6 @@ func (s *shop) serve(target string) {
 	})
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	testkit.OK(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	end := time.Now().Add(2 * time.Minute)
@@ -106,11 +97,14 @@ func (s *shop) fail(perSecond float64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		last := time.Now()
 		for tick := time.Tick(100 * time.Millisecond); ctx.Err() == nil; {
 			select {
-			case <-tick:
-				s.errors.Add(perSecond / 10)
-				s.requests.Add(perSecond)
+			case now := <-tick: // a busy machine leaves some out
+				failed := perSecond * now.Sub(last).Seconds()
+				s.errors.Add(failed)
+				s.requests.Add(10 * failed)
+				last = now
 			case <-ctx.Done():
 			}
 		}
