@@ -159,7 +159,11 @@ func (r Reached) answer(ctx context.Context, patience time.Duration, others bool
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	a.list, a.err = r.List(ctx)
+	list := r.List
+	if others {
+		list = func(ctx context.Context) ([]Container, error) { return InTime(ctx, r.List) }
+	}
+	a.list, a.err = list(ctx)
 	if a.err == nil {
 		a.id, a.err = r.ID(ctx)
 	}

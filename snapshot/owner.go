@@ -34,7 +34,7 @@ func KeyOwner[T Identified](ctx context.Context, all []T, key string) (T, error)
 func keyOwner[T Identified](ctx context.Context, all []T, key string) (none T, err error) {
 	err = fmt.Errorf("%w: it is on none of the engines", ErrUnknownContainer)
 	for _, one := range all {
-		engine, away := one.ID(ctx)
+		engine, away := identify(ctx, one)
 		if away == nil && strings.HasPrefix(key, engine+"/") {
 			return one, nil
 		}
@@ -43,6 +43,13 @@ func keyOwner[T Identified](ctx context.Context, all []T, key string) (none T, e
 		}
 	}
 	return none, err
+}
+
+func identify(ctx context.Context, one Identified) (string, error) {
+	if ctx.Err() != nil {
+		return one.ID(ctx)
+	}
+	return InTime(ctx, one.ID)
 }
 
 // Called is what people call the container: its name, and before it the engine's where several have one of that name.

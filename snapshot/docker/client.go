@@ -53,7 +53,7 @@ func connect(host, certs string, getenv func(string) string) (connection, error)
 	}
 	at, err := client.ParseHostURL(c.cli.DaemonHost())
 	c.inTheClear = err == nil && at.Scheme == "tcp" && !secure && !OnThisMachine(at.Host)
-	c.http.Transport = denials{c.http.Transport} // the client goes on using this http.Client
+	c.http.Transport = &firstAnswer{next: denials{c.http.Transport}} // the client goes on using this http.Client
 	if c.base, err = baseURL(c.cli.DaemonHost(), secure); err != nil {
 		return connection{}, fmt.Errorf("%s: %w", from, err)
 	}

@@ -16,7 +16,6 @@ import (
 	"net/http/httputil"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -162,82 +161,6 @@ func certificates(t *testing.T) (*x509.CertPool, map[string]string) {
 	return pool, files
 }
 
-// sshServer is a real one on a port of its own, and an ssh program first in PATH that knows it and its key. It ends with the test.
-func sshServer(t *testing.T) (address string) {
-	t.Helper()
-	sshd := "/usr/sbin/sshd"
-	if _, err := os.Stat(sshd); err != nil {
-		t.Skip("no sshd here: scripts/setup ssh installs it")
-	}
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Skip("no ssh here: scripts/setup ssh installs it")
-	}
-	dir := t.TempDir()
-	file := func(name string) string { return filepath.Join(dir, name) }
-	for _, key := range []string{"host", "user"} {
-		if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file(key)).CombinedOutput(); err != nil {
-			t.Fatalf("ssh-keygen: %v: %s", err, out)
-		}
-	}
-	port := fmt.Sprint(testkit.FreePort(t))
-	testkit.OK(t, os.WriteFile(file("sshd_config"), fmt.Appendf(nil, `ListenAddress 127.0.0.1:%s
-HostKey %s
-AuthorizedKeysFile %s
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-PermitRootLogin yes
-MaxStartups 100
-MaxSessions 100
-`, port, file("host"), file("user.pub")), 0o600))
-	host, err := os.ReadFile(file("host.pub"))
-	testkit.OK(t, err)
-	testkit.OK(t, os.WriteFile(file("known_hosts"), fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, host), 0o600))
-	testkit.OK(t, os.WriteFile(file("ssh_config"), fmt.Appendf(nil, "IdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n", file("user"), file("known_hosts")), 0o600))
-	testkit.OK(t, os.WriteFile(file("ssh"), fmt.Appendf(nil, "#!/bin/sh\nexec %s -F %s \"$@\"\n", ssh, file("ssh_config")), 0o700))
-	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	startSSHD(t, sshd, file("sshd_config"), "127.0.0.1:"+port)
-	me, err := user.Current()
-	testkit.OK(t, err)
-	return me.Username + "@127.0.0.1:" + port
-}
-
-func startSSHD(t *testing.T, program, config, address string) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		_ = os.MkdirAll("/run/sshd", 0o755) // where it locks its children in; as root, it does not start without
-	}
-	var log bytes.Buffer
-	cmd := exec.Command(program, "-D", "-e", "-f", config)
-	cmd.Stderr = &log
-	testkit.OK(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-		if t.Failed() {
-			t.Logf("sshd says:\n%s", log.String())
-		}
-	})
-	for range 1200 { // a minute
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			testkit.OK(t, conn.Close())
-			return
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("sshd has ended: %v", err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	t.Fatal("sshd does not listen")
-}
-
 // Not parallel: the program ssh is found by the process's PATH.
 func TestEngineIsReachedBySSHAsDockerDoes(t *testing.T) {
 	s := enginetest.New(t)
@@ -245,7 +168,7 @@ func TestEngineIsReachedBySSHAsDockerDoes(t *testing.T) {
 	if !ok {
 		t.Skip("the engine has no socket here that ssh could lead to")
 	}
-	to := "ssh://" + sshServer(t) + socket
+	to := "ssh://" + enginetest.StartSSH(t).Address + socket
 	id := s.Run(s.Name("api"), s.Image("good", `CMD ["/app"]`))
 	folder, _ := dockerContexts(t, "far", "host="+to)
 	for setting, env := range map[string]map[string]string{
@@ -282,7 +205,7 @@ func overStream(t *testing.T, e *docker.Engine, id string) string {
 }
 
 func TestAnSSHServerThatRefusesIsAnEngineThatIsAway(t *testing.T) {
-	to := sshServer(t)
+	to := enginetest.StartSSH(t).Address
 	_, port, _ := strings.Cut(to, "@127.0.0.1:")
 	e, err := docker.New(t.Context(), docker.Config{Host: "ssh://nobody-of-that-name@127.0.0.1:" + port})
 	testkit.OK(t, err)

@@ -24,6 +24,9 @@ func (e *Engine) ID(ctx context.Context) (string, error) {
 	if name := e.told(); name != "" {
 		return name, nil
 	}
+	if err := ctx.Err(); err != nil { // nobody waits for what would have to be asked
+		return "", fmt.Errorf("%w: %w", snapshot.ErrEngineAway, err)
+	}
 	if err := e.Introduce(ctx); err != nil {
 		return "", err
 	}

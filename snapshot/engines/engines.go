@@ -258,7 +258,9 @@ func joined[T any](ctx context.Context, s Set, limit time.Duration, ask func(con
 	defer cancel()
 	var asked sync.WaitGroup
 	for i, e := range s.Engines {
-		asked.Go(func() { lists[i], errs[i] = ask(ctx, e) })
+		asked.Go(func() {
+			lists[i], errs[i] = snapshot.InTime(ctx, func(ctx context.Context) ([]T, error) { return ask(ctx, e) })
+		})
 	}
 	asked.Wait()
 	failed := 0
