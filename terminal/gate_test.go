@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	tapAgain = 5 * time.Second // a tap that nothing has come of since was lost
+	tapAgain = 5 * time.Second // a tap that the page has had the time for, and that nothing has come of since, was lost
 
 	gateIsThere = `document.querySelector('#gate')?.hidden === false`
 	gateIsOpen  = `document.querySelector('#main')?.hidden === false`
 	gateRefused = `document.querySelector('#gate-error')?.hidden === false && document.querySelector('#gate-open').disabled`
-	// gateWaits has been drawn, and either nothing has come of a tap so far, or the way to the bot broke down.
-	gateWaits = gateIsThere + ` && performance.getEntriesByName('first-contentful-paint').length > 0 &&
+	// gateWaits has been drawn, is not at a tap, and either nothing has come of one so far, or the way to the bot broke down.
+	gateWaits = gateIsThere + ` && window.tapDone !== false && performance.getEntriesByName('first-contentful-paint').length > 0 &&
 		(document.querySelector('#gate-open').innerText === 'Open terminal' || document.querySelector('#gate-error').innerText.includes("can't be reached"))`
 )
 
@@ -48,6 +48,7 @@ func (p *phone) tapGate(what, until string) {
 		}
 		if m := p.middle(`document.querySelector('#gate-open')`); len(m) > 0 {
 			p.do(browsertest.Tap(m[0], m[1]))
+			p.do(chromedp.Evaluate[chromedp.Void](`window.tapDone = false; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => { window.tapDone = true; }))); 0`))
 			at = time.Now()
 		}
 		return false
