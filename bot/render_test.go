@@ -67,7 +67,23 @@ func onHold(v *bot.View) {
 	}}
 }
 
+// service makes a service of the container, whose tasks are not all well.
+func service(v *bot.View) {
+	n := snapshot.Tasks{Want: 5, Running: 3, Old: 1, Failed: 2, FailedAt: at("03:41"), Failure: "task: non-zero exit (1)", Update: "paused", Said: "update paused due to failure"}
+	c := &v.Containers[0]
+	c.Container.Tasks, c.Condition = &n, &snapshot.Condition{At: at("03:42"), State: "running", Health: "unhealthy", Tasks: &n}
+}
+
+// replacingTasks is the message while the Swarm is at it.
+func replacingTasks(v *bot.View) {
+	restoring(restore.Started, 4)(v)
+	service(v)
+	v.Restore.Plan.Service, v.Restore.Key = true, v.Containers[0].Container.Key
+}
+
 var renderings = map[string]func(*bot.View){
+	"service":         service,
+	"replacing_tasks": replacingTasks,
 	"triggered": func(*bot.View) {},
 	"on_hold":   onHold,
 	"deploy_back": func(v *bot.View) {

@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,5 +32,27 @@ func TestFailuresFromBeforeARestoreAreNotItsOwn(t *testing.T) {
 	svc := &service{task: of, Engine: r.Engine.(ServiceEngine)}
 	if n, err := svc.await(t.Context(), nil, "good"); err != nil || n.Running != 1 {
 		t.Errorf("%s: %v", n, err)
+	}
+}
+
+// TestNothingSaidOfAServiceSpeaksOfContainers: it has no replacement beside what runs, and none from before.
+func TestNothingSaidOfAServiceSpeaksOfContainers(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []Kind{Restoring, Undoing} {
+		r := Restore{Kind: kind, Container: "shop", Snapshot: "pre-deploy-2255", Error: "no node has its image", Plan: Plan{Service: true, Undoes: "pre-deploy-2255", Brings: "shop:2"}}
+		for _, state := range States() {
+			for _, word := range []string{"container", "eplacement", "stopping"} {
+				if said := r.Sentence(state); strings.Contains(said, word) {
+					t.Errorf("%s of a %s: %s", state, kind, said)
+				}
+			}
+		}
+		if said := r.preparing(); strings.Contains(said, "replacement") {
+			t.Errorf("preparing a %s: %s", kind, said)
+		}
+	}
+	offer := Offer{}
+	if said := strings.Join(offer.Consequences(snapshot.Container{Tasks: &snapshot.Tasks{}}), " "); strings.Contains(said, "down") || !strings.Contains(said, "tasks are replaced") {
+		t.Errorf("before it, people are told: %s", said)
 	}
 }
