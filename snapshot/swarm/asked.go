@@ -22,7 +22,7 @@ func (c *Cluster) Mislabelled(ctx context.Context) (out []string, err error) {
 		if _, within := v.spec.enabled(c.Only); !within {
 			continue
 		}
-		if why := snapshot.Mislabelled(v.spec.labels()); why != "" {
+		if why := snapshot.Mislabelled(v.spec.ours(c.Only)); why != "" {
 			out = append(out, v.spec.Name+": "+why)
 		}
 	}

@@ -113,13 +113,13 @@ func (c *Cluster) look(ctx context.Context) ([]looked, error) {
 	}
 	c.remember(out)
 	for i, l := range out {
-		out[i].container = l.view.container(engine, l.tasks)
+		out[i].container = l.view.container(engine, c.Only, l.tasks)
 	}
 	return out, nil
 }
 
-func (v view) container(engine string, n snapshot.Tasks) snapshot.Container {
-	settings := v.spec.settings()
+func (v view) container(engine, only string, n snapshot.Tasks) snapshot.Container {
+	settings := v.spec.settings(only)
 	name, _ := v.spec.image()
 	c := snapshot.Container{
 		Key: keyOf(engine, v.spec.Name), ID: v.revision, Name: v.spec.Name, Engine: engine, Service: v.spec.Name,
@@ -206,7 +206,7 @@ func (c *Cluster) former(ctx context.Context, all []looked, id string) (snapshot
 		}
 		was := looked{view: l.view}
 		was.spec, was.revision = s, id
-		of := was.view.container(l.container.Engine, was.tasks)
+		of := was.view.container(l.container.Engine, c.Only, was.tasks)
 		of.State, of.Health, of.CreatedAt, of.StartedAt = "exited", "", past.from, past.good
 		in := was.inspection(of)
 		in.Enabled, _ = s.enabled(c.Only)

@@ -91,10 +91,18 @@ func (s spec) labels() map[string]string {
 	return s.TaskTemplate.ContainerSpec.Labels
 }
 
-// settings are what the labels say. A shell is to be had in a container, so nobody may have one here.
-func (s spec) settings() snapshot.Settings {
+// ours are the labels without the one by which this bot's services are told from others': its name is the operator's choice.
+func (s spec) ours(only string) map[string]string {
+	key, _, _ := strings.Cut(only, "=")
 	labels := map[string]string{}
 	maps.Copy(labels, s.labels())
+	delete(labels, key)
+	return labels
+}
+
+// settings are what the labels say. A shell is to be had in a container, so nobody may have one here.
+func (s spec) settings(only string) snapshot.Settings {
+	labels := s.ours(only)
 	labels["snapback.terminal.allow"] = "none"
 	return snapshot.ParseSettings(labels)
 }

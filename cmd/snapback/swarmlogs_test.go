@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/swarm"
+	"github.com/snapback/snapback/terminal"
+)
+
+// TestTheTerminalOfAServiceIsTheLogOfItsTasks: without the secrets of its environment, and with no shell.
+func TestTheTerminalOfAServiceIsTheLogOfItsTasks(t *testing.T) {
+	t.Parallel()
+	s := enginetest.StartSwarm(t)
+	name := s.Name("shop")
+	s.Service(name, "--replicas", "2", "--stop-grace-period", "1s", "--env", "DB_PASSWORD=hunter2hunter2", s.Image("v1", `ENTRYPOINT ["/app"]`), "flood", "2", "signing in with hunter2hunter2")
+	cluster := swarm.New(swarm.Config{Manager: s.Engine()})
+	of := docker.NewTerminals([]*docker.Engine{s.Engine()}, func(context.Context, string) (string, error) { return "", errors.New("no container is asked for") })
+	both := &terminals{Engine: of, swarms: []*swarmParts{{Cluster: cluster, manager: s.Engine()}}, seen: map[string]*swarmParts{}}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	all, err := cluster.List(ctx)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("services %v, %v", all, err)
+	}
+	target, err := both.Resolve(ctx, all[0].Key)
+	if err != nil || target.Name != name || !target.NoShell || target.ID != all[0].ID {
+		t.Fatalf("it is %+v, %v", target, err)
+	}
+	enough := errors.New("enough was read")
+	lines := 0
+	err = both.Logs(ctx, target.ID, terminal.LogOptions{Tail: 10}, func(l terminal.LogLine) error {
+		text := string(l.Text)
+		if strings.Contains(text, "hunter2") || !strings.Contains(text, "signing in with") || l.At.IsZero() {
+			t.Errorf("its log has %q, at %s", text, l.At)
+		}
+		if lines++; lines == 6 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Errorf("%d lines of its log were read, and then: %v", lines, err)
+	}
+	if _, err := both.Exec(ctx, target.ID, terminal.ExecSpec{Cmd: []string{"sh"}}); !errors.Is(err, terminal.ErrService) {
+		t.Errorf("a shell: %v", err)
+	}
+	if _, err := both.Run(ctx, target.ID, terminal.ExecSpec{Cmd: []string{"sh"}}); !errors.Is(err, terminal.ErrService) {
+		t.Errorf("a command: %v", err)
+	}
+	s.Docker("service", "update", "--detach", "--label-add", "snapback.enable=false", name)
+	if err := both.Logs(ctx, target.ID, terminal.LogOptions{Once: true}, func(terminal.LogLine) error { return nil }); !errors.Is(err, terminal.ErrNoContainer) {
+		t.Errorf("the log of what is another spec by now: %v", err)
+	}
+	if _, err := both.Resolve(ctx, all[0].Key); !errors.Is(err, terminal.ErrNoContainer) {
+		t.Errorf("a service that lost its label is %v", err)
+	}
+}
+
+// TestCommandsWithoutABotSeeServices: doctor, and test-alert. A service with a slip in its labels is named.
+func TestCommandsWithoutABotSeeServices(t *testing.T) {
+	t.Parallel()
+	s := enginetest.StartSwarm(t)
+	name, image := s.Name("shop"), s.Image("v1", `ENTRYPOINT ["/app"]`)
+	s.Service(name, "--label", "snapback.pagerduty.service=PSHOP01", image, "serve", "-addr=")
+	s.Docker("service", "create", "--detach", "--quiet", "--no-resolve-image", "--name", s.Name("slip"), "--label", s.Only(), "--label", "snapback.enabled=true", image, "serve", "-addr=")
+	at := engineAt{name: "here", where: s.Daemon.Host()}
+	c := config{Only: s.Only(), Engines: []engineAt{at, {name: "again", where: s.Daemon.Host()}}}
+	if _, err := checkContainers(t.Context(), c, at); err == nil || !strings.Contains(err.Error(), s.Name("slip")+": ") || strings.Contains(err.Error(), "no container") {
+		t.Errorf("doctor says: %v", err)
+	}
+	s.Docker("service", "rm", s.Name("slip"))
+	if found, err := checkContainers(t.Context(), c, at); err != nil || found != name+" " {
+		t.Errorf("doctor finds %q, %v", found, err)
+	}
+	if got, err := alertedContainer(t.Context(), c, name); err != nil || got.Tasks == nil {
+		t.Errorf("an alert would be about %+v, %v", got, err)
+	}
+}
