@@ -84,8 +84,8 @@ func replacingTasks(v *bot.View) {
 var renderings = map[string]func(*bot.View){
 	"service":         service,
 	"replacing_tasks": replacingTasks,
-	"triggered": func(*bot.View) {},
-	"on_hold":   onHold,
+	"triggered":       func(*bot.View) {},
+	"on_hold":         onHold,
 	"deploy_back": func(v *bot.View) {
 		onHold(v)
 		c := &v.Containers[0]

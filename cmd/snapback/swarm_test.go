@@ -129,7 +129,9 @@ func TestKilledBotFinishesTheRestoreOfAService(t *testing.T) {
 func (s *swarmNight) killedAt(c *crash, undo int64, fault func(*process) *enginefault.Fault) restore.Restore {
 	s.t.Helper()
 	f := fault(c.first)
-	f.On = func(call enginefault.Call) bool { return call.Kind == enginefault.OtherWrite && strings.Contains(call.Of, "/services/") }
+	f.On = func(call enginefault.Call) bool {
+		return call.Kind == enginefault.OtherWrite && strings.Contains(call.Of, "/services/")
+	}
 	c.proxy.Arm(f)
 	id := c.tap(c.first, undo)
 	select {
