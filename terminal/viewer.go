@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,10 +13,6 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/webpage"
 )
-
-// Subprotocol is the only one that is spoken. Text frames are JSON messages; binary frames, which only the browser is sent, are a
-// shell's output behind its 8-byte offset (big endian) since the session began.
-const Subprotocol = "snapback.terminal.v2"
 
 const (
 	maxMessage = 64 << 10
@@ -34,40 +27,6 @@ const (
 )
 
 var errTooSlow = errors.New("the viewer is too slow")
-
-// said is a message from the browser.
-type said struct {
-	Type    string  `json:"type"` // hello, shell, typed, resize, active, answer, watch, unwatch, ask, spare, give, take
-	Session string  `json:"session"`
-	Epoch   string  `json:"epoch"`
-	Have    *cursor `json:"have"` // what the page shows already, counted in Epoch
-	At      int64   `json:"at"`   // with answer: the output that the question stands in begins there, counted in Epoch
-	Cols    int     `json:"cols"`
-	Rows    int     `json:"rows"`
-	Text    string  `json:"text"` // with typed; or an answer of the terminal's own, which nobody has typed
-	Run     string  `json:"run"`  // with typed: the shell that it is for
-	By      string  `json:"by"`   // with typed and hello: under which name the page counts
-	Number  int64   `json:"number"`
-	Whom    int     `json:"whom"` // with give and spare: a member of those at the shell
-}
-
-// toBrowser is a message to the browser.
-type toBrowser struct {
-	Type    string       `json:"type"` // hello, lines, status, typed, refused, notice, beat, watch, watched, unwatched
-	Session *sessionView `json:"session,omitempty"`
-	Epoch   string       `json:"epoch,omitempty"`
-	Live    int64        `json:"live,omitempty"` // with hello: output before this offset is history, whose questions have been answered
-	Status  *status      `json:"status,omitempty"`
-	Lines   []shownLine  `json:"lines,omitempty"`
-	Next    int64        `json:"next,omitempty"`
-	Skipped int64        `json:"skipped,omitempty"`
-	Text    string       `json:"text,omitempty"`
-	Name    string       `json:"name,omitempty"`  // with watch: whose shell it is
-	You     int          `json:"you,omitempty"`   // with watch: who the page's person is among those at the shell
-	Run     string       `json:"run,omitempty"`   // with hello: the shell that there is
-	By      string       `json:"by,omitempty"`    // with typed and refused
-	Typed   int64        `json:"typed,omitempty"` // with hello, typed and refused: what has been taken, up to and with this number
-}
 
 // viewer is one browser's connection. One goroutine reads, one writes, one does what takes longer, one pings, one gives signs of life, and
 // one waits to say good-bye.
@@ -84,99 +43,6 @@ type viewer struct {
 	watching atomic.Pointer[watch] // another session's shell; nil: none
 	wanted   atomic.Pointer[wish]  // what was tapped last on Watch, or is watched; nil: nothing, or something else was tapped since
 	acts     chan func() error     // what takes longer, in its order; never closed
-}
-
-// socket takes a connection to a session that is open, or remembers why not: browsers keep that from their pages.
-func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
-	if !s.page.OwnOrigin(r) {
-		return webpage.ErrOrigin
-	}
-	if !offers(r, Subprotocol) {
-		return webpage.ErrMalformed
-	}
-	sess, err := s.current(r)
-	if err != nil {
-		return err
-	}
-	page := pageName(r)
-	err = s.take(w, r, sess, page)
-	s.tried(page, err)
-	return err
-}
-
-// take checks everything else before the connection is taken.
-func (s *Service) take(w http.ResponseWriter, r *http.Request, sess Session, page string) error {
-	if upgradeDropped(r) {
-		w.Header().Set("Upgrade", "websocket") // goes with 426
-		return errUpgrade
-	}
-	if err := s.allowed(r.Context(), sess); err != nil {
-		return err
-	}
-	release, err := s.admit(sess, page)
-	if err != nil {
-		return err
-	}
-	defer release()
-	l, err := s.join(sess)
-	if err != nil {
-		return err
-	}
-	return s.serve(w, r, l, page)
-}
-
-// allowed asks again whether a session may still be.
-func (s *Service) allowed(ctx context.Context, sess Session) error {
-	if err := s.cfg.Gate.Check(ctx, sess.Grant); err != nil && !s.goesOn(sess, err) {
-		return err
-	}
-	return nil
-}
-
-// goesOn lets a phone that was offline back into a session that lasts while nobody can say whether its person still may.
-func (s *Service) goesOn(sess Session, err error) bool {
-	s.mu.Lock()
-	l := s.live[sess.ID]
-	s.mu.Unlock()
-	return l != nil && errors.Is(err, ErrUnsure) && l.grace(err) == ""
-}
-
-func offers(r *http.Request, proto string) bool {
-	for _, v := range r.Header.Values("Sec-WebSocket-Protocol") {
-		if slices.Contains(strings.Split(strings.ReplaceAll(v, " ", ""), ","), proto) {
-			return true
-		}
-	}
-	return false
-}
-
-// serve takes the connection. From here on the library has answered, so that no error is left to be returned.
-func (s *Service) serve(w http.ResponseWriter, r *http.Request, l *live, page string) error {
-	conn, err := accept(w, r, &websocket.AcceptOptions{
-		Subprotocols:       []string{Subprotocol},
-		InsecureSkipVerify: true, // ownOrigin is stricter: the exact origin, none missing
-	})
-	if err != nil {
-		s.log.Info("websocket refused", "err", err)
-		return nil
-	}
-	conn.SetReadLimit(maxMessage)
-	s.mu.Lock()
-	if s.stopped {
-		s.mu.Unlock()
-		conn.bye(closeAgain, words(errStopping))
-		return nil
-	}
-	s.running.Add(1)
-	s.mu.Unlock()
-	defer s.running.Done()
-	v := &viewer{l: l, conn: conn, page: page, turned: make(chan struct{}, 1), acts: make(chan func() error, actQueue)}
-	v.contact()
-	l.enter()
-	defer l.exit(v)
-	defer v.leave(false)
-	v.run()
-	return nil
 }
 
 // run returns when all six goroutines have. Not the request's context: it says nothing about a connection that was
