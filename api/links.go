@@ -73,7 +73,7 @@ func (a *API) link(ctx context.Context, ask linkWish) (access.Link, error) {
 	}
 	return a.deps.Terminals.Mint(ctx, access.Grant{
 		Person: access.Holder{Person: who, Via: via}, IncidentID: ask.Incident.ID,
-		Container: ask.Container.Key, Name: ask.Container.Name, Mode: ask.Mode, LogsSince: ask.Since,
+		Container: ask.Container.Key, Name: ask.Container.Called(), Mode: ask.Mode, LogsSince: ask.Since,
 	}, ask.TTL)
 }
 

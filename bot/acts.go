@@ -230,7 +230,7 @@ func (h *handling) terminal(ctx context.Context, v value) error {
 	}
 	link, err := h.Terminal.Mint(ctx, access.Grant{
 		Person:     access.Holder{Person: h.who, Via: access.Via{Channel: h.in.Channel, Tap: h.in.permalink()}},
-		IncidentID: in.ID, Container: c.Key, Name: c.Name, Mode: mode,
+		IncidentID: in.ID, Container: c.Key, Name: c.Called(), Mode: mode,
 	}, 0)
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func (h *handling) linkTo(ctx context.Context, in incidents.Incident, r restore.
 	}
 	link, err := h.Terminal.Mint(ctx, access.Grant{
 		Person:     access.Holder{Person: h.who, Via: access.Via{Channel: h.in.Channel, Tap: r.By.Source.URL}},
-		IncidentID: in.ID, Container: c.Key, Name: c.Name, Mode: mode, LogsSince: r.RequestedAt,
+		IncidentID: in.ID, Container: c.Key, Name: c.Called(), Mode: mode, LogsSince: r.RequestedAt,
 	}, 0)
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func (c *Console) allowed(ctx context.Context, s signin.Session, ask wanted, ver
 	in, err := c.within(ctx, s, one)
 	by = snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console", NativeID: ask.Tap}}
 	if err != nil {
-		return one, by, c.denied(ctx, by, verb+" "+one.Name, err)
+		return one, by, c.denied(ctx, by, verb+" "+one.Called(), err)
 	}
 	return one, by, nil
 }

@@ -352,6 +352,25 @@ func TestEachSeesTheirOwn(t *testing.T) {
 	}
 }
 
+func TestTwinsAreShownWithTheirEngines(t *testing.T) {
+	h := newHouse(t)
+	h.do(func() {
+		for i := range h.containers {
+			c := &h.containers[i]
+			c.Name, c.On, c.Twin, c.Settings = "shop", []string{"web", "db"}[i], true, labelled("C0SHOP", "PSHOP")
+		}
+	})
+	ann := h.visitor()
+	ann.register(h.link("U0ANN"))
+	_, _, home := ann.ask("GET", "/console/home", nil)
+	if !strings.Contains(home, `"name":"web/shop"`) || !strings.Contains(home, `"name":"db/shop"`) {
+		t.Errorf("Ann sees %s", home)
+	}
+	if status, _, answer := ann.ask("POST", "/console/terminal", envelope{"key": "e/pay"}); status != http.StatusOK || h.seats[0].Name != "db/shop" {
+		t.Errorf("a terminal of one: %d %s, %+v", status, answer, h.seats)
+	}
+}
+
 func TestAPasskeyIsShownAgainByItsOwnPerson(t *testing.T) {
 	h := newHouse(t)
 	v := h.visitor()

@@ -178,7 +178,7 @@ func viewOfIncident(in incidents.Incident) incidentView {
 
 func viewOfContainer(one snapshot.Container, d *deployView, counted map[string][]flat.Minute, open []incidents.Incident, now time.Time) containerView {
 	v := containerView{
-		Key: one.Key, Name: one.Name, Service: one.Service, Image: one.Image, State: one.State, Health: one.Health,
+		Key: one.Key, Name: one.Called(), Service: one.Service, Image: one.Image, State: one.State, Health: one.Health,
 		StartedAt: one.StartedAt, Elsewhere: one.Elsewhere, Errors: errorsOf(counted[one.Key], now),
 	}
 	v.Deploy = d

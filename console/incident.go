@@ -110,7 +110,7 @@ func (c *Console) myIncident(ctx context.Context, s signin.Session, seen sight, 
 			return in, found, err
 		}
 		if ok {
-			found = append(found, keyed{one.is.Key, one.is.Name})
+			found = append(found, keyed{one.is.Key, one.is.Called()})
 		}
 	}
 	if len(found) > 0 {

@@ -73,7 +73,7 @@ func (c *Console) mayReplay(ctx context.Context, s signin.Session, in incidents.
 		return err
 	}
 	if _, err := c.withinFor(ctx, s, one.is, true); err != nil {
-		return c.denied(ctx, snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console"}}, "watch what a shell in "+one.is.Name+" has shown", err)
+		return c.denied(ctx, snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console"}}, "watch what a shell in "+one.is.Called()+" has shown", err)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Conta
 func (c *Console) grant(ctx context.Context, s signin.Session, one snapshot.Container, in incidents.Incident, err error) (access.Grant, error) {
 	g := access.Grant{
 		Person:    access.Holder{Person: access.Person{SlackID: s.SlackID, Name: s.Name}, Via: access.Via{Console: s.ID}},
-		Container: one.Key, Name: one.Name, Mode: access.ModeShell,
+		Container: one.Key, Name: one.Called(), Mode: access.ModeShell,
 	}
 	if err != nil {
 		g.Mode = access.ModeLogs
@@ -78,7 +78,7 @@ func (c *Console) grant(ctx context.Context, s signin.Session, one snapshot.Cont
 	if g.IncidentID = in.ID; err == nil {
 		return g, nil
 	}
-	err = c.denied(ctx, snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console"}}, "open the logs of "+one.Name, err)
+	err = c.denied(ctx, snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console"}}, "open the logs of "+one.Called(), err)
 	if said := (*saidError)(nil); errors.As(err, &said) {
 		err = &saidError{said.status, said.code, "Logs are for those who may restore it. " + said.says}
 	}

@@ -275,7 +275,7 @@ func (f Fleet) Claimed(ctx context.Context, service string) (bool, error) {
 	return slices.ContainsFunc(list, func(c Container) bool { return c.Settings.Names(service) }), err
 }
 
-// LabelsOf implements access.Containers. It tells a container that is being replaced from one that has lost its label.
+// LabelsOf implements access.Containers; the name is what Called returned once. It tells a container that is being replaced from one that has lost its label.
 func (f Fleet) LabelsOf(ctx context.Context, key, name string) (access.Labels, bool, error) {
 	e, err := f.of(ctx, key)
 	if errors.Is(err, ErrUnknownContainer) {
@@ -288,7 +288,7 @@ func (f Fleet) LabelsOf(ctx context.Context, key, name string) (access.Labels, b
 	if ok || err != nil {
 		return c.Settings.Labels, ok, err
 	}
-	now, err := e.Inspect(ctx, name)
+	now, err := e.Inspect(ctx, Bare(name))
 	switch {
 	case errors.Is(err, ErrUnknownContainer):
 		return access.Labels{}, false, nil

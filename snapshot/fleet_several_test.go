@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -142,5 +143,26 @@ func TestWhatIsGoneFromOneEngineIsNotFollowedByAnothersTwin(t *testing.T) {
 	list[1].Engine, list[1].GoneAt = "A", now
 	if got := snapshot.Present(list); len(got) != 1 || got[0].Gone() {
 		t.Errorf("on one engine, the name leads to %s", told(got))
+	}
+}
+
+// replaced is an engine whose container is there and was not listed: it is just being replaced.
+type replaced struct{ hosting }
+
+func (replaced) List(context.Context) ([]snapshot.Container, error) { return nil, nil }
+
+func (replaced) Inspect(_ context.Context, name string) (snapshot.Inspection, error) {
+	if name != "api" {
+		return snapshot.Inspection{}, snapshot.ErrUnknownContainer
+	}
+	return snapshot.Inspection{}, nil
+}
+
+func TestContainerThatHasLostItsLabelIsFoundAlsoByTheNameWithItsEngine(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"api", "db/api"} {
+		if _, _, err := several(replaced{hosting{id: "B"}}).LabelsOf(t.Context(), "B/name/api", name); !errors.Is(err, access.ErrNotEnabled) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

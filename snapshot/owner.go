@@ -63,6 +63,9 @@ func (c Container) Called() string {
 	return fmt.Sprintf("%.12s/%s", c.Engine, c.Name)
 }
 
+// Bare is the name alone of what Called has returned. A container's name has no slash.
+func Bare(called string) string { return called[strings.LastIndex(called, "/")+1:] }
+
 // Answers says whether ref is the container's name, alone or after its engine's.
 func (c Container) Answers(ref string) bool {
 	return c.Name == ref || c.On != "" && c.On+"/"+c.Name == ref || c.Twin && c.Called() == ref

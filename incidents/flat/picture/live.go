@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -40,7 +41,7 @@ func theme(dark bool) chart.Theme {
 	return chart.Auto
 }
 
-// following is a container in an incident, with what the incident's timeline tells of it. Without an incident it stands for itself,
+// following is a container in an incident, whose name may come after its engine's, with what the incident's timeline tells of it. Without an incident it stands for itself,
 // as of now.
 func (p Painter) following(ctx context.Context, incident int64, key, name string) (s subject, err error) {
 	s = subject{key: key, name: name}
@@ -52,7 +53,10 @@ func (p Painter) following(ctx context.Context, incident int64, key, name string
 		if s.entries, err = p.Timeline.News(ctx, incident, math.MaxInt64, time.Unix(1<<40, 0), append(slices.Clone(marked), toldLast...)...); err != nil {
 			return s, fmt.Errorf("reading a timeline for its chart: %w", err)
 		}
-		s.entries = slices.DeleteFunc(s.entries, func(e incidents.Entry) bool { of := tell(e).Container; return of != "" && of != name })
+		s.entries = slices.DeleteFunc(s.entries, func(e incidents.Entry) bool {
+			of := tell(e).Container
+			return of != "" && of != name && !strings.HasSuffix(name, "/"+of)
+		})
 		before = s.incident.OpenedAt
 	}
 	s.deployed, err = p.Subjects.Deployed(ctx, key, before)

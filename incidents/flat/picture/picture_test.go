@@ -191,6 +191,9 @@ func TestLiveSaysTheFiguresOfOneContainer(t *testing.T) {
 	if err != nil || got.Figures != "1.0 a minute, was 20, baseline 1.0" || got.Said != "Flat since 03:49" {
 		t.Errorf("%q, %q: %v", got.Figures, got.Said, err)
 	}
+	if twin, err := painter(w, 10*time.Minute).Live(t.Context(), in.ID, "k/api", "web/api", true); err != nil || twin.Said != "Flat since 03:49" {
+		t.Errorf("called with its engine, it says %q: %v", twin.Said, err)
+	}
 	if svg := string(got.SVG); strings.Count(svg, "restored at") != 1 || strings.Contains(svg, "prefers-color-scheme") {
 		t.Errorf("the picture is of another container, or not dark: %.400s", svg)
 	}
