@@ -166,6 +166,7 @@ func difference(attribute, before, after string) string {
 type restoreDetails struct {
 	DowntimeMs *int64 `json:"downtime_ms"`
 	Error      string `json:"error"`
+	Service    bool   `json:"is_service"` // of a Swarm
 	Phases     []struct {
 		State string `json:"state"`
 		Ms    int64  `json:"ms"`
@@ -186,7 +187,7 @@ func (r Report) restore(e Entry) restore {
 		out.Downtime = fmt.Sprintf("%d ms", *details.DowntimeMs)
 	}
 	for _, p := range details.Phases {
-		out.Phases = append(out.Phases, namedSpan{phase(p.State), fmt.Sprintf("%d ms", p.Ms)})
+		out.Phases = append(out.Phases, namedSpan{phase(p.State, details.Service), fmt.Sprintf("%d ms", p.Ms)})
 	}
 	for _, d := range details.Differences {
 		if d.Expected == "" {
@@ -197,7 +198,13 @@ func (r Report) restore(e Entry) restore {
 }
 
 // phase is what a restore does in a state, for people.
-func phase(state string) string {
+func phase(state string, service bool) string {
+	ofService := map[string]string{
+		"prepared": "Keeping the spec from before", "swapping": "Telling the Swarm of the spec", "started": "Waiting for its tasks", "reverting": "Putting the spec from before back",
+	}
+	if word := ofService[state]; word != "" && service {
+		return word
+	}
 	words := map[string]string{
 		"requested": "Taking it up", "preflight": "Checking that it can be done", "prepared": "Preparing the replacement beside what ran",
 		"swapping": "Putting the replacement in its place", "started": "Watching whether it stays up",

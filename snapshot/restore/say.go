@@ -192,10 +192,11 @@ func (r Restore) details(to State) any {
 		Losses      []string              `json:"losses,omitempty"`
 		Volumes     *VolumePlan           `json:"volumes,omitempty"`
 		Error       string                `json:"error,omitempty"`
+		Service     bool                  `json:"is_service,omitempty"`
 	}{
 		Restore: r.ID, State: to, Container: r.Container, Snapshot: r.Snapshot, Kind: r.Kind,
 		Reason: r.By.Reason, Seen: r.Seen, WhyNot: r.WhyNot, Kept: r.Plan.KeptName,
-		DowntimeMs: r.Downtime.Milliseconds(), Proof: r.Proof, Losses: r.Plan.Losses, Volumes: r.Plan.Volumes, Error: r.Error,
+		DowntimeMs: r.Downtime.Milliseconds(), Proof: r.Proof, Losses: r.Plan.Losses, Volumes: r.Plan.Volumes, Error: r.Error, Service: r.Plan.Service,
 	}
 	if to.Final() {
 		d.Phases, d.Differences = r.Phases, r.Differences
