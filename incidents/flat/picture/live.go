@@ -41,8 +41,8 @@ func theme(dark bool) chart.Theme {
 	return chart.Auto
 }
 
-// following is a container in an incident, whose name may come after its engine's, with what the incident's timeline tells of it. Without an incident it stands for itself,
-// as of now.
+// following is a container in an incident, with what the incident's timeline tells of it; the name may come after its engine's. Without
+// an incident it stands for itself, as of now.
 func (p Painter) following(ctx context.Context, incident int64, key, name string) (s subject, err error) {
 	s = subject{key: key, name: name}
 	before := p.Now().UTC()
