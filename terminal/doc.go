@@ -32,6 +32,7 @@
 //   - What is typed, answered or sized by a page whose person has not the keyboard does nothing; nor does an answer to what was asked
 //     before that person had it. Who watches and who has the keyboard is on the timeline before it is so; only the loss of a permission
 //     comes first.
+//   - What a shell's recording and timeline are owed is written down before they are closed, and its exit comes last.
 //   - Viewers read from a bounded feed at their own pace, so that none can slow the recorder, the container, or
 //     another viewer.
 //
