@@ -159,6 +159,23 @@ func TestASwarmThatCannotBeToldApartHasNoName(t *testing.T) {
 	}
 }
 
+// leaderless is a manager of a Swarm that has no leader.
+type leaderless struct{ Manager }
+
+func (leaderless) Get(_ context.Context, _ string, _ url.Values, out any) error {
+	return json.Unmarshal([]byte(`{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":""}}}`), out)
+}
+
+// TestASwarmWithoutALeaderIsAway: it is neither no Swarm, nor one without a name.
+func TestASwarmWithoutALeaderIsAway(t *testing.T) {
+	if cluster, err := Managed(t.Context(), leaderless{}); cluster != "" || !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Errorf("it manages %q, %v", cluster, err)
+	}
+	if name, err := New(Config{Manager: leaderless{}}).ID(t.Context()); name != "" || !errors.Is(err, snapshot.ErrEngineAway) {
+		t.Errorf("its name is %q, %v", name, err)
+	}
+}
+
 // TestSecretsOfASpecAreMasked: also where it is not the environment that has them.
 func TestSecretsOfASpecAreMasked(t *testing.T) {
 	document := func(password, token string) json.RawMessage {

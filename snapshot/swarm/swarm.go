@@ -86,6 +86,9 @@ func introduction(ctx context.Context, m Manager) (snapshot.Introduction, error)
 	if !info.Swarm.ControlAvailable {
 		return snapshot.Introduction{}, ErrNoManager
 	}
+	if info.Swarm.Cluster.ID == "" {
+		return snapshot.Introduction{}, fmt.Errorf("%w: the Swarm has no leader", snapshot.ErrEngineAway)
+	}
 	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: "Swarm"}, nil // the same by whichever manager it is seen
 }
 
