@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func TestNightOnASwarm(t *testing.T) {
 	s.start()
 	s.await("its spec is kept as a good one", func() bool { return len(s.reasons()) == 1 })
 	s.Docker("service", "update", "--detach", "--env-add", "DB_POOL=2", s.shop)
-	s.await("the deploy is seen", func() bool { return len(s.reasons()) > 1 && s.reasons()[0] == "pre-deploy" })
+	s.await("the deploy is seen", func() bool { return slices.Contains(s.reasons(), "pre-deploy") })
 
 	_, services := s.call("GET", "/services", "")
 	if list, _ := services["services"].([]any); len(list) != 1 || list[0].(map[string]any)["name"] != s.shop || list[0].(map[string]any)["tasks"] == nil {
