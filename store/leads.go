@@ -16,6 +16,7 @@ func (db *DB) Lead(ctx context.Context, me watch.Presence, engine string, answer
 		INSERT INTO watch_leads AS l (engine, scope, bot, until)
 		SELECT @engine, @scope, @bot, now() + make_interval(secs => @secs)
 		WHERE @answers OR NOT EXISTS (SELECT FROM bots WHERE engine = @engine AND scope = @scope AND name <> @bot AND `+present+`)
+			OR EXISTS (SELECT FROM watch_leads WHERE engine = @engine AND scope = @scope AND until < now() - interval '15 seconds')
 		ON CONFLICT (engine, scope) DO UPDATE SET bot = excluded.bot, until = excluded.until WHERE l.bot = excluded.bot OR l.until < now()
 		RETURNING true`, pgx.NamedArgs{
 		"engine": engine, "scope": me.Scope, "bot": me.Bot, "secs": length.Seconds(), "answers": answers,

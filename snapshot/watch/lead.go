@@ -17,7 +17,8 @@ others hear the engine's events all the same, so that they know what has happene
 // Leads let one bot at a time look after the containers of an engine that are within its scope.
 type Leads interface {
 	// Lead makes me the one that looks after the engine from now on, for that long, unless another bot's time has not run out. One that
-	// the engine does not answer is made it only while no other bot is there. It returns whether it is.
+	// the engine does not answer is made it only while no other bot is there, or when nobody has been it for a while. It returns
+	// whether it is.
 	Lead(ctx context.Context, me Presence, engine string, answers bool, length time.Duration) (bool, error)
 	// Yield ends that before its time, so that another bot need not wait.
 	Yield(ctx context.Context, me Presence, engine string) error
@@ -32,6 +33,8 @@ const (
 type led struct {
 	engine atomic.Pointer[string]    // the last that was led
 	until  atomic.Pointer[time.Time] // by this machine's own clock; nil: never
+
+	failing atomic.Bool // the last look did not succeed, though the engine may answer a ping. So its next turn is when no other bot takes one
 }
 
 // leads says whether this bot looks. A bot that stood still for longer than its time finds here that it is over.
@@ -45,16 +48,19 @@ func (w *Watcher) leads() bool {
 
 // keepLeading says so again, and lets go of an engine that does not answer this bot, and may answer another one.
 func (w *Watcher) keepLeading(ctx context.Context) {
-	engine, err := w.Engine.ID(ctx)
+	limited, cancel := context.WithTimeout(ctx, answersIn)
+	defer cancel()
+	engine, err := w.Engine.ID(limited)
 	if err != nil {
 		return
 	}
-	before, asked := w.leads(), time.Now()
-	is, err := w.lead(ctx, engine)
+	answers := w.Engine.Ping(limited) == nil && !w.led.failing.Load()
+	asked := time.Now()
+	is, err := w.lead(ctx, engine, answers)
 	if err != nil {
 		return // the time that is left goes on
 	}
-	until := asked
+	before, until := w.leads(), asked
 	if is {
 		until = asked.Add(w.LeadFor)
 	}
@@ -69,11 +75,8 @@ func (w *Watcher) keepLeading(ctx context.Context) {
 	}
 }
 
-func (w *Watcher) lead(ctx context.Context, engine string) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, answersIn)
-	answers := w.Engine.Ping(limited) == nil
-	cancel()
-	limited, cancel = context.WithTimeout(ctx, leadEvery)
+func (w *Watcher) lead(ctx context.Context, engine string, answers bool) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, leadEvery)
 	defer cancel()
 	return w.Leads.Lead(limited, w.Me, engine, answers, w.LeadFor)
 }

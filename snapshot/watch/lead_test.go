@@ -20,10 +20,14 @@ type looking struct {
 	*store.DB
 	looks atomic.Int32
 	cut   atomic.Bool
+	fails atomic.Bool // its looks do, though the engine answers its pings
 }
 
 func (l *looking) Observe(ctx context.Context, record []snapshot.Seat) ([]snapshot.Observation, error) {
 	l.looks.Add(1)
+	if l.fails.Load() {
+		return nil, errors.New("not allowed")
+	}
 	return l.Narrow.Observe(ctx, record)
 }
 
@@ -80,6 +84,26 @@ func TestAnotherBotLooksWhenOneFallsSilent(t *testing.T) {
 	k.AwaitDeploys(key, 2)
 }
 
+// TestABotWhoseLooksFailLeavesTheEngineToAnother is about one that may ping the engine, and may not list containers.
+func TestABotWhoseLooksFailLeavesTheEngineToAnother(t *testing.T) {
+	k := setup(t)
+	image, api := k.Server("shop"), k.Name("api")
+	engine := snapshottest.Must(k.Engine().ID(t.Context()))
+	present := func(bot string) {
+		me := watch.Presence{Bot: bot, Run: bot, Scope: k.Only()}
+		r := watch.NewRegistry(watch.RegistryConfig{Store: k.DB, Me: me})
+		_, err := r.Name(t.Context(), snapshot.Introduction{ID: engine, Host: "host"}, func(context.Context) (snapshot.Traces, error) { return snapshot.Traces{}, nil })
+		testkit.OK(t, err)
+	}
+	present("a")
+	present("b")
+	a, _ := k.looker("a", 0)
+	a.fails.Store(true)
+	k.Until("the first bot looks in vain", func() bool { return a.looks.Load() > 0 })
+	k.looker("b", 0)
+	k.settled(api, image)
+}
+
 func TestABotThatItsEngineDoesNotAnswerLeavesItToAnother(t *testing.T) {
 	e := setupEngines(t)
 	lead := func(bot string, answers bool) bool {
@@ -100,6 +124,15 @@ func TestABotThatItsEngineDoesNotAnswerLeavesItToAnother(t *testing.T) {
 	}
 	if !lead("a", true) {
 		t.Error("it does not lead when its engine answers again")
+	}
+	_, err := e.db.Pool().Exec(t.Context(), `UPDATE watch_leads SET until = now() - interval '20 seconds'`)
+	testkit.OK(t, err)
+	if !lead("b", false) {
+		t.Error("nobody looks, since the engine is too slow for all")
+	}
+	testkit.OK(t, e.db.Yield(t.Context(), watch.Presence{Bot: "b"}, "Q77P"))
+	if !lead("a", true) {
+		t.Error("it is not led by who asks next")
 	}
 	testkit.OK(t, e.db.Yield(t.Context(), watch.Presence{Bot: "a"}, "Q77P"))
 	if lead("a", false) || !lead("b", true) {

@@ -260,6 +260,15 @@ func (w *Watcher) noteEvent(e snapshot.Event) {
 	w.lookSoon()
 }
 
+// lookFor is how long a look may take. A line to the engine that has gone dead ends none by itself.
+const lookFor = 2 * time.Minute
+
+func (w *Watcher) lookWithin(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(w.ctx, d)
+	defer cancel()
+	return w.look(ctx)
+}
+
 // lookLoop looks when events have gone quiet, and now and then although there were none.
 func (w *Watcher) lookLoop() {
 	tick := time.NewTicker(w.Every)
@@ -276,10 +285,11 @@ func (w *Watcher) lookLoop() {
 		if !w.leads() {
 			continue
 		}
-		err := w.look(w.ctx)
+		err := w.lookWithin(lookFor)
 		if w.ctx.Err() != nil {
 			return
 		}
+		w.led.failing.Store(err != nil)
 		if looking.Log(w.Logger, "looking at the engine", err); err != nil {
 			w.remember(nil, nil) // what was seen before may no longer be so
 			w.lookIn(2 * time.Second)
