@@ -156,14 +156,18 @@ func (db *DB) Work(ctx context.Context, h Handlers) (*Jobs, error) {
 	return &Jobs{client}, nil
 }
 
-// Stop lets the running jobs finish until ctx ends, and then interrupts them.
+// Stop lets the running jobs finish for the better part of the time that ctx has, and then interrupts them: that is written down as well.
 func (j *Jobs) Stop(ctx context.Context) error {
-	if err := j.client.Stop(ctx); err == nil {
+	soft := ctx
+	if end, bounded := ctx.Deadline(); bounded {
+		var cancel context.CancelFunc
+		soft, cancel = context.WithTimeout(ctx, time.Until(end)*6/10)
+		defer cancel()
+	}
+	if err := j.client.Stop(soft); err == nil {
 		return nil
 	}
-	hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return j.client.StopAndCancel(hard)
+	return j.client.StopAndCancel(ctx)
 }
 
 func outcome(err error) error {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 // SSH is a real sshd of a test's own, behind a line that can be cut.
@@ -41,7 +43,7 @@ func StartSSH(t testing.TB) *SSH {
 		t.Skip("no ssh here: scripts/setup ssh installs it")
 	}
 	dir := t.TempDir()
-	s := &SSH{t: t, server: freeAddress(t), conns: map[net.Conn]bool{}}
+	s := &SSH{t: t, server: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)), conns: map[net.Conn]bool{}}
 	s.line()
 	_, port, _ := net.SplitHostPort(s.listens.Addr().String())
 	writeSSH(t, dir, ssh, s.server, port)
@@ -53,16 +55,6 @@ func StartSSH(t testing.TB) *SSH {
 	}
 	s.Address = me.Username + "@127.0.0.1:" + port
 	return s
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer free.Close()
-	return free.Addr().String()
 }
 
 // writeSSH writes keys and settings for a server at an address, which is reached through a port of this machine.

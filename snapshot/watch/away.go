@@ -49,6 +49,7 @@ func (r *Registry) attend(introduce, ping func(context.Context) error) {
 	}
 	silent := err
 	if err != nil {
+		r.here.clear = false // another bot may tell that it is away while nothing is heard of this one
 		silent = r.within(ping)
 	}
 	switch {
@@ -78,10 +79,15 @@ func (r *Registry) isAway(why error) {
 		r.Logger.Error("the engine is away", "for", away.Round(time.Second), "err", why)
 	}
 	r.here.logged, r.here.clear = true, false
-	r.here.saying.Log(r.Logger, "telling that an engine is away", r.Store.TellAway(r.ctx, r.absence(), r.entry(
-		incidents.KindEngineAway, r.here.since, "%s has not answered for %s. Until it does, nothing there can be restored or looked at%s", words(away), r.others(),
+	ctx, cancel := context.WithTimeout(r.ctx, tellIn)
+	defer cancel()
+	r.here.saying.Log(r.Logger, "telling that an engine is away", r.Store.TellAway(ctx, r.absence(), r.entry(
+		incidents.KindEngineAway, r.here.since, "%s has not answered for %s. Until it does, nothing there can be restored or looked at", words(away),
 	)))
 }
+
+// tellIn is how long the database may take to note that an engine is away or back: meanwhile the bot does not say that it is there.
+const tellIn = 15 * time.Second
 
 func (r *Registry) isBack() {
 	if r.here.logged {
@@ -91,7 +97,9 @@ func (r *Registry) isBack() {
 	if r.here.clear {
 		return
 	}
-	err := r.Store.TellBack(r.ctx, r.absence(), func(since time.Time) incidents.Entry {
+	ctx, cancel := context.WithTimeout(r.ctx, tellIn)
+	defer cancel()
+	err := r.Store.TellBack(ctx, r.absence(), func(since time.Time) incidents.Entry {
 		return r.entry(incidents.KindEngineBack, since, "%s answers again, after %s", words(time.Since(since)))
 	})
 	r.here.saying.Log(r.Logger, "telling that an engine is back", err)
@@ -121,13 +129,6 @@ func (r *Registry) entry(kind incidents.Kind, since time.Time, format string, ar
 		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("engine/%s/%s/%d", r.Me.Bot, r.Me.Link, since.UnixMicro())},
 		Summary: fmt.Sprintf(format, append([]any{title}, args...)...), Details: details,
 	}
-}
-
-func (r *Registry) others() string {
-	if r.Me.Link == "" {
-		return ""
-	}
-	return ". The other engines are looked after as ever"
 }
 
 // words is a while for people, to the minute.

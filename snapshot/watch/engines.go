@@ -113,8 +113,14 @@ func (r *Registry) Start(introduce, ping func(context.Context) error) {
 // Stop ends that, and says that the bot is gone. It can be called twice.
 func (r *Registry) Stop(ctx context.Context) error {
 	r.cancel(snapshot.ErrStopping)
-	r.wg.Wait()
-	return r.Store.Leave(ctx, r.Me)
+	done := make(chan struct{})
+	go func() { r.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return r.Store.Leave(ctx, r.Me)
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the engine to say who it is: %w", ctx.Err()) // the bot is not heard of any more
+	}
 }
 
 // Name is the name of the engine that introduces itself. Traces is asked when it is new. The error wraps ErrEngineAway
