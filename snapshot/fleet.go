@@ -160,7 +160,7 @@ func (r Reached) answer(ctx context.Context, patience time.Duration, others bool
 		defer cancel()
 	}
 	list := r.List
-	if others {
+	if patience > 0 {
 		list = func(ctx context.Context) ([]Container, error) { return InTime(ctx, r.List) }
 	}
 	a.list, a.err = list(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -170,12 +171,15 @@ func (s *Service) EndForIncident(ctx context.Context, incidentID int64) error {
 	if err != nil {
 		return fmt.Errorf("listing the sessions: %w", err)
 	}
-	var errs []error
-	for _, sess := range sessions {
-		if sess.IncidentID == incidentID && incidentID != 0 && !sess.seated() {
-			errs = append(errs, s.end(ctx, sess, ReasonResolved))
-		}
+	sessions = slices.DeleteFunc(sessions, func(sess Session) bool {
+		return sess.IncidentID != incidentID || incidentID == 0 || sess.seated()
+	})
+	errs := make([]error, len(sessions))
+	var ended sync.WaitGroup // side by side: PagerDuty waits for it, and each shell may have something left to write
+	for i, sess := range sessions {
+		ended.Go(func() { errs[i] = s.end(ctx, sess, ReasonResolved) })
 	}
+	ended.Wait()
 	return errors.Join(errs...)
 }
 

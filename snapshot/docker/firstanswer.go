@@ -46,8 +46,13 @@ func (f *firstAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	f.note(err == nil, ctx.Err() != nil && req.Context().Err() == nil)
-	return resp, err
+	// The client takes these for an answer, and anything else, such as a proxy's, for none: then it asks again.
+	answered = err == nil && (resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusInternalServerError)
+	f.note(answered, ctx.Err() != nil && req.Context().Err() == nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
 
 func (f *firstAnswer) state() (answered, refuse bool) {
