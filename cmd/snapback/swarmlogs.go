@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/terminal"
@@ -68,7 +69,31 @@ func (t *terminals) Logs(ctx context.Context, id string, o terminal.LogOptions, 
 	case err != nil:
 		return err
 	}
+	if o.Once {
+		return p.manager.ServiceLogs(ctx, of.Service, of.Env, of.TTY, o, emit)
+	}
+	var deploys sync.WaitGroup
+	defer deploys.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	deploys.Go(func() { p.whenDeployed(ctx, of.Service, id, cancel) })
 	return p.manager.ServiceLogs(ctx, of.Service, of.Env, of.TTY, o, emit)
+}
+
+// eventsBefore is how far back events are asked for, so that none is missed of while the following begins, and clocks may differ.
+const eventsBefore = time.Minute
+
+// whenDeployed ends the following of a service's log once the service is something else: what its tasks write then may hold secrets of
+// which the mask knows nothing. Where events are not to be had, whoever follows sees it at the next look.
+func (p *swarmParts) whenDeployed(ctx context.Context, service, id string, end func()) {
+	_ = p.manager.FollowServices(ctx, time.Now().Add(-eventsBefore), func(e snapshot.Event) {
+		if e.ContainerID != service {
+			return
+		}
+		if _, err := p.Logged(ctx, id); err != nil {
+			end()
+		}
+	})
 }
 
 // Exec implements terminal.Engine.

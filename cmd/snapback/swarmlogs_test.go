@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +60,38 @@ func TestTheTerminalOfAServiceIsTheLogOfItsTasks(t *testing.T) {
 	}
 	if _, err := both.Resolve(ctx, all[0].Key); !errors.Is(err, terminal.ErrNoContainer) {
 		t.Errorf("a service that lost its label is %v", err)
+	}
+}
+
+// TestTheLogOfAServiceHidesWhatWasASecretBefore: its tasks from before have written to it, too. Who follows it begins anew with each deploy.
+func TestTheLogOfAServiceHidesWhatWasASecretBefore(t *testing.T) {
+	t.Parallel()
+	s := enginetest.StartSwarm(t)
+	name := s.Name("shop")
+	s.Service(name, "--stop-grace-period", "1s", "--env", "DB_PASSWORD=hunter2hunter2", s.Image("v1", `ENTRYPOINT ["/app"]`), "flood", "2", "signing in with hunter2hunter2")
+	cluster := swarm.New(swarm.Config{Manager: s.Engine()})
+	both := &terminals{swarms: []*swarmParts{{Cluster: cluster, manager: s.Engine()}}, seen: map[string]*swarmParts{}}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	for _, next := range []string{"DB_PASSWORD=swordfish99", "POOL=3", "POOL=4"} {
+		all, err := cluster.List(ctx)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("services %v, %v", all, err)
+		}
+		target, err := both.Resolve(ctx, all[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deploy := sync.OnceFunc(func() { s.Docker("service", "update", "--detach", "--env-add", next, name) })
+		if err := both.Logs(ctx, target.ID, terminal.LogOptions{Tail: 10}, func(l terminal.LogLine) error {
+			if strings.Contains(string(l.Text), "hunter2") {
+				t.Errorf("before %s, its log has %q", next, l.Text)
+			}
+			deploy()
+			return nil
+		}); err != nil || ctx.Err() != nil {
+			t.Fatalf("following its log until %s: %v, %v", next, err, ctx.Err())
+		}
 	}
 }
 

@@ -161,7 +161,7 @@ func (c *Cluster) Inspect(ctx context.Context, idOrName string) (snapshot.Inspec
 // Log is by what the log of an enabled service is read.
 type Log struct {
 	Service string   // its ID
-	Env     []string // whose secrets are not to be shown
+	Env     []string // whose secrets are not to be shown: also those of its specs from before, whose tasks have written to it as well
 	TTY     bool     // its lines have no streams
 }
 
@@ -179,8 +179,32 @@ func (c *Cluster) Logged(ctx context.Context, id string) (Log, error) {
 	if enabled, within := v.spec.enabled(c.Only); !enabled || !within {
 		return Log{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, v.spec.Name)
 	}
-	of := v.spec.TaskTemplate.ContainerSpec
-	return Log{Service: v.ID, Env: of.Env, TTY: of.TTY}, nil
+	env, err := c.everyEnv(v)
+	return Log{Service: v.ID, Env: env, TTY: v.spec.TaskTemplate.ContainerSpec.TTY}, err
+}
+
+// everyEnv is the environment of a service, of what it was seen to be, and of what the manager says that it was before, each pair once.
+func (c *Cluster) everyEnv(v view) (env []string, err error) {
+	specs := []json.RawMessage{v.Spec}
+	if len(v.PreviousSpec) > 0 {
+		specs = append(specs, v.PreviousSpec)
+	}
+	c.mu.Lock()
+	for _, was := range c.seen[v.ID] {
+		specs = append(specs, was.spec)
+	}
+	c.mu.Unlock()
+	for _, raw := range specs {
+		s, err := parseSpec(raw)
+		if err != nil {
+			return nil, fmt.Errorf("reading a spec of service %s: %w", v.ID, err)
+		}
+		if of := s.TaskTemplate.ContainerSpec; of != nil {
+			env = append(env, of.Env...)
+		}
+	}
+	slices.Sort(env)
+	return slices.Compact(env), nil
 }
 
 func (l looked) inspection(of snapshot.Container) snapshot.Inspection {
