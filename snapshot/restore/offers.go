@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -183,7 +184,7 @@ func (r *Restorer) scene(ctx context.Context, c snapshot.Container, opened time.
 }
 
 // alreadyThere returns an *AlreadyThereError when a restore would change nothing, and notes that in the restore when it is
-// forced. The same wish delivered twice is no such restore, nor is one while another runs: Open has the answer to those. An engine
+// forced. Of a service it refuses that in words. The same wish delivered twice is no such restore, nor is one while another runs: Open has the answer to those. An engine
 // that does not answer in time is waited for later.
 func (r *Restorer) alreadyThere(ctx context.Context, ask Ask, snap snapshot.Snapshot, rest *Restore) error {
 	if ask.Volumes {
@@ -195,7 +196,8 @@ func (r *Restorer) alreadyThere(ctx context.Context, ask Ask, snap snapshot.Snap
 	if looking.Err() != nil || retryable(err) || errors.Is(err, snapshot.ErrEngineDenied) {
 		return ctx.Err()
 	}
-	if err != nil || present.now.State != "running" {
+	_, service := r.Engine.(ServiceEngine)
+	if err != nil || present.now.State != "running" && !service {
 		return err
 	}
 	_, same, layer, err := present.with(snap)
@@ -205,6 +207,10 @@ func (r *Restorer) alreadyThere(ctx context.Context, ask Ask, snap snapshot.Snap
 	answered, err := r.Journal.Answered(ctx, ask.Container.Key, ask.Idempotency)
 	if err != nil || answered {
 		return err
+	}
+	if service && (ask.Force || present.now.State != "running") { // a Swarm that is told of the spec that it has does nothing
+		return &RefusedError{Reasons: []string{fmt.Sprintf("the service %s has that spec already, and a restore starts no tasks anew: "+
+			"docker service update --force %[1]s does", ask.Container.Name)}}
 	}
 	rest.Plan.Anew = true
 	if !ask.Force {

@@ -32,8 +32,8 @@ type ContainerEngine interface {
 // ServiceEngine restores the services of a Swarm: the IDs of its containers are those of specs that a service has, or has had.
 type ServiceEngine interface {
 	Engine
-	// Check lists in words what speaks against a restore of a document, now. It changes nothing.
-	Check(ctx context.Context, document json.RawMessage) (why []string, err error)
+	// Check says in words what speaks against a restore of a document, now, and what would not come back. It changes nothing.
+	Check(ctx context.Context, document json.RawMessage) (snapshot.Finding, error)
 	// RevisionOf is the ID that the service of a document has once it is as the document says. It returns ErrGone when it was removed.
 	RevisionOf(ctx context.Context, document json.RawMessage) (id string, err error)
 	// Update makes a service as a document says, if it is one of from. It returns ErrReplaced when it is something else,

@@ -178,7 +178,7 @@ func (r *Restorer) announce() {
 type Ask struct {
 	Container   snapshot.Container // as it is now, or as it was last seen when none runs
 	Snapshot    string
-	Force       bool   // also when it would change nothing: the container is made anew
+	Force       bool   // also when it would change nothing: the container is made anew; of a service, that is refused
 	Volumes     bool   // with the contents of its volumes; what they hold now is kept for the undo
 	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
 	By          snapshot.By
@@ -186,7 +186,7 @@ type Ask struct {
 }
 
 // Request records the wish and its audit entry, and starts on it. Nothing has been done to the engine when it
-// returns. It returns ErrUnknownSnapshot, an *AlreadyThereError, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
+// returns. It returns ErrUnknownSnapshot, an *AlreadyThereError, a *RefusedError, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
 // the audit entry can't be written, nothing is done.
 func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	snap, err := r.Snapshots.Snapshot(ctx, ask.Container.Key, ask.Snapshot)

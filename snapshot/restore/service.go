@@ -58,8 +58,9 @@ func (svc *service) plan(ctx context.Context) ([]string, error) {
 	p.Service = true
 	p.OldID, p.OldRunning, p.OldStarted, p.OldImage, p.OldRef = now.ID, found && now.Tasks.Well(), now.StartedAt, now.ImageID, now.Image
 	p.OldWasGone = !found
-	if why, err := svc.Engine.Check(ctx, snap.Document); err != nil || len(why) > 0 {
-		return why, err
+	finding, err := svc.Engine.Check(ctx, snap.Document)
+	if p.Losses = finding.Losses; err != nil || len(finding.Problems) > 0 {
+		return finding.Problems, err
 	}
 	p.NewID, err = svc.Engine.RevisionOf(ctx, snap.Document)
 	return nil, err
@@ -158,6 +159,9 @@ func (svc *service) Verify(ctx context.Context) error {
 		return err
 	}
 	svc.restore.Proof = n.String() + ", all as the snapshot has them"
+	if len(svc.restore.Plan.Losses) > 0 {
+		svc.restore.Proof = n.String() + ", all of the snapshot's spec"
+	}
 	svc.restore.VerifiedAt = time.Now().UTC()
 	svc.restore.KeptUntil = svc.restore.VerifiedAt.Add(svc.Keep)
 	if err := svc.occupy(ctx); err != nil {

@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +55,46 @@ func TestNothingSaidOfAServiceSpeaksOfContainers(t *testing.T) {
 	offer := Offer{}
 	if said := strings.Join(offer.Consequences(snapshot.Container{Tasks: &snapshot.Tasks{}}), " "); strings.Contains(said, "down") || !strings.Contains(said, "tasks are replaced") {
 		t.Errorf("before it, people are told: %s", said)
+	}
+}
+
+// standing is a Swarm whose service has the spec of every snapshot already, and a journal that knows nothing.
+type standing struct {
+	ServiceEngine
+	Journal
+	state string
+}
+
+func (s *standing) Inspect(context.Context, string) (snapshot.Inspection, error) {
+	return snapshot.Inspection{Container: snapshot.Container{ID: "good", State: s.state}, Document: json.RawMessage("{}")}, nil
+}
+
+func (*standing) Changes(json.RawMessage, json.RawMessage) ([]snapshot.Change, error) {
+	return nil, nil
+}
+
+func (*standing) MadeBy(context.Context, string, string) (Restore, error) {
+	return Restore{}, snapshot.ErrUnknownRestore
+}
+
+func (*standing) Answered(context.Context, string, string) (bool, error) { return false, nil }
+
+// TestAServiceIsNotMadeAnew: a Swarm that is told of the spec that it has does nothing, so nobody is told that it was done.
+func TestAServiceIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		state   string
+		force   bool
+		refused bool
+	}{{"running", true, true}, {"running", false, false}, {"exited", false, true}} {
+		r := New(Config{Engine: &standing{state: c.state}, Journal: &standing{}})
+		var refused *RefusedError
+		err := r.alreadyThere(t.Context(), Ask{Container: snapshot.Container{Name: "shop", ID: "good"}, Force: c.force}, snapshot.Snapshot{Document: json.RawMessage("{}")}, &Restore{})
+		if errors.As(err, &refused) != c.refused || !c.refused && !errors.Is(err, snapshot.ErrAlreadyThere) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if refused != nil && !strings.Contains(refused.Reasons[0], "docker service update --force shop") {
+			t.Errorf("it is refused with %s", refused.Reasons)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,6 +190,31 @@ func TestSecretsOfASpecAreMasked(t *testing.T) {
 	for _, c := range changes {
 		if !c.Masked || c.Before != "" || c.After != "" {
 			t.Errorf("%s shows %q and %q", c.Attribute, c.Before, c.After)
+		}
+	}
+}
+
+// one is a manager of a Swarm with one service.
+type one struct {
+	Manager
+	spec string
+}
+
+func (o one) Get(_ context.Context, path string, _ url.Values, out any) error {
+	if path != "/services/svc" {
+		return snapshot.ErrGone
+	}
+	return json.Unmarshal([]byte(`{"ID":"svc","Spec":`+o.spec+`}`), out)
+}
+
+// TestASpecWithoutADigestDoesNotBringItsImageBack: people are told that before.
+func TestASpecWithoutADigestDoesNotBringItsImageBack(t *testing.T) {
+	c := New(Config{Manager: one{spec: replicated}})
+	for image, losses := range map[string]int{"shop:2": 1, "shop:2@sha256:0123": 0} {
+		spec := strings.Replace(replicated, "shop:2", image, 1)
+		got, err := c.Check(t.Context(), json.RawMessage(`{"Service":"svc","Spec":`+spec+`}`))
+		if err != nil || len(got.Losses) != losses || len(got.Problems) != 0 {
+			t.Errorf("of %s: %+v, %v", image, got, err)
 		}
 	}
 }

@@ -187,6 +187,9 @@ func TestAServiceIsRestored(t *testing.T) {
 	if got := k.service(name); got.ID != good.ID {
 		t.Errorf("it is %.12s and not %.12s", got.ID, good.ID)
 	}
+	if len(r.Plan.Losses) != 1 || !strings.HasSuffix(r.Proof, "all of the snapshot's spec") {
+		t.Errorf("its image has no digest, and it is told that %s, without %q", r.Proof, r.Plan.Losses)
+	}
 	holds, err := k.db.Holds(t.Context(), good.Key)
 	if err != nil || len(holds) != 1 {
 		t.Errorf("what was rolled back is not on hold: %v, %v", holds, err)

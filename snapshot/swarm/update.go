@@ -27,40 +27,45 @@ func (c *Cluster) RevisionOf(ctx context.Context, raw json.RawMessage) (string, 
 	return revision(now.ID, d.Spec)
 }
 
-// Check lists in words what speaks against putting a document's spec in the place of the service's own: it changes nothing.
-func (c *Cluster) Check(ctx context.Context, raw json.RawMessage) ([]string, error) {
+// Check says in words what speaks against putting a document's spec in the place of the service's own, and what of it does not come back:
+// it changes nothing.
+func (c *Cluster) Check(ctx context.Context, raw json.RawMessage) (snapshot.Finding, error) {
+	var found snapshot.Finding
 	d, s, err := parseDocument(raw)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	now, err := c.serviceOf(ctx, d, s.Name)
 	if errors.Is(err, snapshot.ErrGone) {
-		return []string{fmt.Sprintf("the service %s was removed: deploy it again, with docker stack deploy or docker service create", s.Name)}, nil
+		found.Problems = []string{fmt.Sprintf("the service %s was removed: deploy it again, with docker stack deploy or docker service create", s.Name)}
+		return found, nil
 	}
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	var why []string
+	if name, digest := s.image(); digest == "" {
+		found.Losses = []string{fmt.Sprintf("the exact image: the spec has no digest, and %s is whatever its tag means now", name)}
+	}
 	if (s.Mode.Global != nil) != (now.spec.Mode.Global != nil) {
-		why = append(why, "it ran on every node then, or does now, and a Swarm can't change that: remove the service, and deploy it again")
+		found.Problems = append(found.Problems, "it ran on every node then, or does now, and a Swarm can't change that: remove the service, and deploy it again")
 	}
 	for _, f := range s.files() {
 		err := c.Manager.Get(ctx, f.path, nil, nil)
 		if errors.Is(err, snapshot.ErrGone) {
-			why = append(why, fmt.Sprintf("the %s %s was removed: create it again under another name, and deploy", f.kind, f.name))
+			found.Problems = append(found.Problems, fmt.Sprintf("the %s %s was removed: create it again under another name, and deploy", f.kind, f.name))
 		} else if err != nil {
-			return nil, err
+			return found, err
 		}
 	}
 	for _, n := range s.networks() {
 		err := c.Manager.Get(ctx, "/networks/"+url.PathEscape(n.Target), nil, nil)
 		if errors.Is(err, snapshot.ErrGone) {
-			why = append(why, fmt.Sprintf("the network %s was removed", nameOr(d.Networks[n.Target], n.Target)))
+			found.Problems = append(found.Problems, fmt.Sprintf("the network %s was removed", nameOr(d.Networks[n.Target], n.Target)))
 		} else if err != nil {
-			return nil, err
+			return found, err
 		}
 	}
-	return why, nil
+	return found, nil
 }
 
 func nameOr(name, id string) string {
