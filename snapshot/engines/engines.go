@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -158,19 +159,16 @@ func (s Set) Images(ctx context.Context, key string) (snapshot.ImageFinder, erro
 	return s.of(ctx, key)
 }
 
-// Rebuild reads the duplicates of all engines. What one of several can't tell is left out, and said.
+// Rebuild reads the duplicates of all engines that have any. What one of several can't tell is left out, and said.
 func (s Set) Rebuild(ctx context.Context, by snapshot.By) (recovery.Rebuilt, error) {
+	with := slices.DeleteFunc(slices.Clone(s.Engines), func(e Engine) bool { return e.Rebuilder == nil })
+	if len(with) == 1 {
+		return with[0].Rebuilder.Rebuild(ctx, by)
+	}
 	var all recovery.Rebuilt
-	failed, asked := 0, 0
-	for _, e := range s.Engines {
-		if e.Rebuilder == nil {
-			continue
-		}
-		asked++
+	failed := 0
+	for _, e := range with {
 		one, err := s.rebuild(ctx, e, by)
-		if err != nil && len(s.Engines) == 1 {
-			return one, err
-		}
 		if err != nil && ctx.Err() != nil {
 			return plus(all, one), err
 		}
@@ -180,21 +178,19 @@ func (s Set) Rebuild(ctx context.Context, by snapshot.By) (recovery.Rebuilt, err
 		}
 		all = plus(all, one)
 	}
-	if failed == asked {
+	if failed == len(with) {
 		return all, fmt.Errorf("%w: none of the engines", snapshot.ErrEngineAway)
 	}
 	return all, nil
 }
 
-// rebuild reads the duplicates of one engine, for as long as it takes. Of several, one that does not even list its containers is not
+// rebuild reads the duplicates of one engine of several, for as long as it takes. One that does not even list its containers is not
 // waited for.
 func (s Set) rebuild(ctx context.Context, e Engine, by snapshot.By) (recovery.Rebuilt, error) {
-	if len(s.Engines) > 1 {
-		limited, cancel := s.within(ctx, patience)
-		defer cancel()
-		if _, err := e.Observations(limited); err != nil {
-			return recovery.Rebuilt{}, err
-		}
+	limited, cancel := s.within(ctx, patience)
+	defer cancel()
+	if _, err := e.Observations(limited); err != nil {
+		return recovery.Rebuilt{}, err
 	}
 	return e.Rebuilder.Rebuild(ctx, by)
 }

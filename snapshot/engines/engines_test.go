@@ -90,3 +90,21 @@ func TestRebuildTellsOfEnginesThatHangAlsoWhenItIsCutShort(t *testing.T) {
 		}
 	})
 }
+
+// unnamed is an engine that can't say who it is.
+type unnamed struct{ recovery.Engine }
+
+var errUnnamed = errors.New("it has no name")
+
+func (unnamed) ID(context.Context) (string, error) { return "", errUnnamed }
+
+// TestASwarmBesideTheOnlyEngineIsNoSecondOne: it has no duplicates, so the engine has its time, and its error is told as it is.
+func TestASwarmBesideTheOnlyEngineIsNoSecondOne(t *testing.T) {
+	t.Parallel()
+	s := engines.Set{Engines: []engines.Engine{
+		{Name: "engine", Asked: hung{}, Rebuilder: &recovery.Duplicator{Config: recovery.Config{Engine: unnamed{}}}}, {Name: "swarm", Asked: hung{}},
+	}}
+	if all, err := s.Rebuild(t.Context(), snapshot.By{}); len(all.Left) != 0 || !errors.Is(err, errUnnamed) {
+		t.Errorf("it tells of %+v, %v", all.Left, err)
+	}
+}
