@@ -192,9 +192,9 @@ func checkContainers(ctx context.Context, c config, at engineAt) (string, error)
 		return "", err
 	}
 	others, err := engine.Mislabelled(ctx)
-	if cluster, of := managedBy(ctx, engine); of != nil || cluster != "" {
+	if told := managedBy(ctx, []*docker.Engine{engine})[0]; told.err != nil || told.cluster != "" {
 		services, wrong, failed := enabledServices(ctx, engine, c.Only)
-		list, others, err = append(list, services...), append(others, wrong...), errors.Join(err, of, failed)
+		list, others, err = append(list, services...), append(others, wrong...), errors.Join(err, told.err, failed)
 	}
 	if len(list) == 0 {
 		err = errors.Join(errors.New("no container has the label snapback.enable=true"), err)

@@ -117,6 +117,8 @@ func engineFaults(place string, list []engineAt) (errs []error) {
 		switch {
 		case same(func(o engineAt) string { return o.name }):
 			errs = append(errs, fmt.Errorf("%s: the name %s stands twice", at, one.name))
+		case slices.ContainsFunc(list, func(o engineAt) bool { return swarmName(o.name) == one.name }):
+			errs = append(errs, fmt.Errorf("%s: the name %s is that of %s's Swarm, should it manage one: choose another name", at, one.name, strings.TrimSuffix(one.name, swarmSuffix)))
 		case !engineName.MatchString(one.name):
 			errs = append(errs, fmt.Errorf("%s: %q is no name for an engine: want up to 20 small letters, digits and dashes, such as web or db-2", at, one.name))
 		}

@@ -40,7 +40,7 @@ func TestEnginesAreReadFromPairs(t *testing.T) {
 
 func TestEveryFaultOfEnginesIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	_, got := enginesOf("web=ssh://root:hunter2@10.0.0.7,Web=tcp://10.0.0.8,web=npipe://x,db=unix://docker.sock,db=,c=my context,alone")
+	_, got := enginesOf("web=ssh://root:hunter2@10.0.0.7,Web=tcp://10.0.0.8,web=npipe://x,db=unix://docker.sock,db=,c=my context,alone,db-swarm=tcp://10.0.0.9:2376")
 	want := strings.Join([]string{
 		"SNAPBACK_ENGINES: want name=where, such as web=ssh://deploy@10.0.0.7, with commas between them, or the whole path of a file",
 		"SNAPBACK_ENGINES: web: want ssh://user@host, with a key instead of a password",
@@ -52,6 +52,7 @@ func TestEveryFaultOfEnginesIsToldAtOnce(t *testing.T) {
 		"SNAPBACK_ENGINES: the name db stands twice",
 		"SNAPBACK_ENGINES: db: where it is is missing: unix://, tcp://, ssh://user@host, or a Docker context",
 		"SNAPBACK_ENGINES: c: want unix://, tcp://, ssh://user@host, or a Docker context's name",
+		"SNAPBACK_ENGINES: the name db-swarm is that of db's Swarm, should it manage one: choose another name",
 	}, "\n")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

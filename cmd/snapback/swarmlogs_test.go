@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -113,5 +116,35 @@ func TestCommandsWithoutABotSeeServices(t *testing.T) {
 	}
 	if got, err := alertedContainer(t.Context(), c, name); err != nil || got.Tasks == nil {
 		t.Errorf("an alert would be about %+v, %v", got, err)
+	}
+}
+
+// TestEnginesAreAskedForTheirSwarmsSideBySide: neither of two managers answers before the other was asked. The answers are in order.
+func TestEnginesAreAskedForTheirSwarmsSideBySide(t *testing.T) {
+	t.Parallel()
+	var both sync.WaitGroup
+	both.Add(2)
+	var list []*docker.Engine
+	for _, id := range []string{"one", "two"} {
+		once := sync.OnceFunc(both.Done)
+		manager := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Api-Version", "1.41")
+			if strings.HasSuffix(r.URL.Path, "/info") {
+				once()
+				both.Wait()
+				fmt.Fprintf(w, `{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":%q}}}`, id)
+			}
+		}))
+		t.Cleanup(manager.Close)
+		t.Cleanup(once) // lets the other one end, also when this one was not asked
+		engine, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + manager.Listener.Addr().String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { engine.Close() })
+		list = append(list, engine)
+	}
+	if got := managedBy(t.Context(), list); got[0] != (asked{cluster: "one"}) || got[1] != (asked{cluster: "two"}) {
+		t.Errorf("they manage %+v", got)
 	}
 }

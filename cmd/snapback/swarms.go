@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/snapshot"
@@ -57,34 +58,51 @@ type managed struct {
 // the next start.
 func (a allEngines) managed(ctx context.Context, log *slog.Logger) (found []managed) {
 	var seen []string
-	for _, p := range a {
-		cluster, err := managedBy(ctx, p.Engine)
-		if err != nil {
-			log.Warn("whether the engine manages a Swarm can't be told: should it, its services are seen after the next start", "at", p.at.name, "err", err)
+	for i, told := range managedBy(ctx, a.docker()) {
+		p := a[i]
+		if told.err != nil {
+			log.Warn("whether the engine manages a Swarm can't be told: should it, its services are seen after the next start", "at", p.at.name, "err", told.err)
 		}
-		if cluster == "" || slices.Contains(seen, cluster) {
+		if told.cluster == "" || slices.Contains(seen, told.cluster) {
 			continue
 		}
-		seen = append(seen, cluster)
+		seen = append(seen, told.cluster)
 		found = append(found, managed{swarmName(p.at.name), p.Engine})
 	}
 	return found
 }
+
+// swarmSuffix is what follows an engine's name in that of its Swarm.
+const swarmSuffix = "-swarm"
 
 // swarmName is what people call the Swarm of an engine.
 func swarmName(engine string) string {
 	if engine == "" {
 		return "swarm"
 	}
-	return engine + "-swarm"
+	return engine + swarmSuffix
 }
 
-func managedBy(ctx context.Context, engine *docker.Engine) (cluster string, err error) {
-	err = within(ctx, startPatience, func(ctx context.Context) error {
-		cluster, err = swarm.Managed(ctx, engine)
-		return err
-	})
-	return cluster, err
+// asked is which Swarm an engine manages: its ID, "" for none.
+type asked struct {
+	cluster string
+	err     error
+}
+
+// managedBy asks engines side by side which Swarms they manage. The answers are in the engines' order.
+func managedBy(ctx context.Context, list []*docker.Engine) []asked {
+	out := make([]asked, len(list))
+	var asking sync.WaitGroup
+	for i, engine := range list {
+		asking.Go(func() {
+			out[i].err = within(ctx, startPatience, func(ctx context.Context) (err error) {
+				out[i].cluster, err = swarm.Managed(ctx, engine)
+				return err
+			})
+		})
+	}
+	asking.Wait()
+	return out
 }
 
 // enabledServices are those of the Swarm that the engine is a manager of, and what is wrong with labels of others.

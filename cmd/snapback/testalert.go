@@ -124,17 +124,21 @@ func alerted(list []snapshot.Container, name string) (snapshot.Container, error)
 
 // listAll lists the enabled containers of all engines; one of several that does not answer is left out.
 func listAll(ctx context.Context, c config) ([]snapshot.Container, error) {
-	fleet, seen := snapshot.Fleet{LastSeen: nobody{}}, map[string]bool{"": true}
+	fleet, seen, list := snapshot.Fleet{LastSeen: nobody{}}, map[string]bool{"": true}, []*docker.Engine(nil)
 	for _, at := range c.Engines {
 		engine, err := docker.New(ctx, at.reach(c))
 		if err != nil {
 			return nil, usageError{at.wrap(err)}
 		}
 		defer engine.Close()
+		list = append(list, engine)
 		fleet.Engines = append(fleet.Engines, snapshot.Reached{Called: at.name, Containers: engine})
-		if cluster, err := managedBy(ctx, engine); err == nil && !seen[cluster] {
-			seen[cluster] = true
-			fleet.Engines = append(fleet.Engines, snapshot.Reached{Called: swarmName(at.name), Containers: swarm.New(swarm.Config{Manager: engine, Only: c.Only})})
+	}
+	for i, told := range managedBy(ctx, list) {
+		if told.err == nil && !seen[told.cluster] {
+			seen[told.cluster] = true
+			of := swarm.New(swarm.Config{Manager: list[i], Only: c.Only})
+			fleet.Engines = append(fleet.Engines, snapshot.Reached{Called: swarmName(c.Engines[i].name), Containers: of})
 		}
 	}
 	return fleet.Containers(ctx)
