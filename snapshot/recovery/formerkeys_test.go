@@ -199,7 +199,7 @@ func TestTheOneThatRunsMovesFirst(t *testing.T) {
 	said := &lines{}
 	err = k.DB.Alone(t.Context(), former, func(context.Context) error {
 		k.Watch(longRun, func(c *watch.Config) { c.Logger = slog.New(slog.NewTextHandler(said, nil)) })
-		k.Until("the watch has found it taken", func() bool { return said.count("another bot is at it") >= 2 })
+		k.Until("the watch has found it taken", func() bool { return said.count("another bot is at it") >= 1 }) // it is logged once
 		if moved := k.Of(key, snapshot.Baseline); len(moved) > 0 {
 			t.Errorf("the one from before has moved: %+v", moved)
 		}
