@@ -73,7 +73,7 @@ internal/metrics:        incidents/flat/logtail snapshot snapshot/restore store
 internal/arrows:
 internal/browsertest:
 internal/enginefault:
-internal/enginetest:     snapshot/docker
+internal/enginetest:     internal/testkit snapshot/docker
 internal/enginetest/app: internal/volumetar
 internal/enginetest/table:
 internal/pagerdutyfake:
