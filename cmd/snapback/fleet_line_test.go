@@ -58,6 +58,7 @@ func TestThreeEnginesOfWhichOneIsBehindALineThatIsCut(t *testing.T) {
 		got := f.states()
 		return got["near/"+f.shop] == "running" && got["far/"+f.shop] == "running" && got["db/"+f.shop] == "running"
 	})
+	f.awaitKnown(3)
 	if status, answer := f.call("POST", "/containers/db%2F"+f.shop+"/snapshots", `{"name":"good"}`); status != http.StatusCreated {
 		t.Fatalf("a snapshot over ssh: %d %v", status, answer)
 	}
@@ -87,6 +88,7 @@ func TestEngineThatTakesCallsAndNeverAnswersKeepsNobodyFromTheOthers(t *testing.
 	f.env["SNAPBACK_ENGINES"] = "near=" + host() + ",stuck=tcp://" + stuckEngine(t)
 	f.Run(f.shop, f.labels("--env", "DB_POOL=20", f.Image("v1", `CMD ["/app"]`))...)
 	f.start()
+	f.awaitKnown(1)
 	f.workOnNear()
 }
 

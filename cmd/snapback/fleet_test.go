@@ -28,6 +28,7 @@ func newFleet(t *testing.T) *fleet {
 	f.Run(f.shop, "--env", "DB_POOL=1", f.Image("near", `CMD ["/app"]`))
 	f.runFar("v1", "20")
 	f.start()
+	f.awaitKnown(2)
 	return f
 }
 
