@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,10 +103,12 @@ func (c *crash) autoRemove(n int, fault *enginefault.Fault, reboots, refused boo
 // standInRef is the tag of the image of the latest restore's copy, "" when there is none.
 func (c *crash) standInRef() string {
 	c.t.Helper()
-	r, err := c.db.Restore(c.t.Context(), c.latest())
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	id := c.latest()
+	var r restore.Restore
+	c.reads(func(ctx context.Context) (err error) {
+		r, err = c.db.Restore(ctx, id)
+		return err
+	})
 	return r.Plan.StandInRef
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
@@ -347,13 +348,26 @@ func (c *crash) latest() int64 {
 	return last
 }
 
-func (c *crash) entries() []incidents.Entry {
+// entries reads the timeline, also while the database moves.
+func (c *crash) entries() (entries []incidents.Entry) {
 	c.t.Helper()
-	entries, err := c.db.Entries(c.t.Context(), 0, 0)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	c.reads(func(ctx context.Context) (err error) {
+		entries, err = c.db.Entries(ctx, 0, 0)
+		return err
+	})
 	return entries
+}
+
+// reads asks the database until it answers: what a pool has of a server that has just gone fails once more.
+func (c *crash) reads(ask func(context.Context) error) {
+	c.t.Helper()
+	testkit.Eventually(c.t, "the database answers", func() bool {
+		err := ask(c.t.Context())
+		if err != nil && !errors.Is(err, snapshot.ErrJournalAway) {
+			c.t.Fatal(err)
+		}
+		return err == nil
+	})
 }
 
 type entryDetails struct {
