@@ -252,7 +252,13 @@ echo over; sleep 100`
 			c.Env = append(c.Env, "DATABASE_URL=postgres://shop:hunter2@db/shop", "API_KEY=horse-battery-staple")
 		})
 		var shown strings.Builder
-		for _, l := range s.linesUntil("over") {
+		has := func(lines []terminal.LogLine, begin string) bool {
+			return slices.ContainsFunc(lines, func(l terminal.LogLine) bool { return strings.HasPrefix(string(l.Text), begin) })
+		}
+		all := s.follow(terminal.LogOptions{Tail: 100}, func(lines []terminal.LogLine) bool { // the two streams come in any order
+			return has(lines, "over") && has(lines, "with ")
+		})
+		for _, l := range all {
 			shown.Write(l.Text)
 		}
 		for _, secret := range []string{"hunter2", "horse", "battery", "staple"} {
