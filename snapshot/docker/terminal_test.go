@@ -104,12 +104,6 @@ func (s *shop) firstLines(n int, o terminal.LogOptions) []terminal.LogLine {
 	return s.follow(o, func(lines []terminal.LogLine) bool { return len(lines) == n })
 }
 
-// linesUntil follows the log up to a line.
-func (s *shop) linesUntil(last string) []terminal.LogLine {
-	s.t.Helper()
-	return s.follow(terminal.LogOptions{Tail: 100}, func(lines []terminal.LogLine) bool { return string(lines[len(lines)-1].Text) == last })
-}
-
 func (s *shop) follow(o terminal.LogOptions, enough func([]terminal.LogLine) bool) []terminal.LogLine {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
