@@ -83,6 +83,14 @@ func swarmName(engine string) string {
 	return engine + swarmSuffix
 }
 
+// swarmTitle is what people are told of a Swarm by.
+func swarmTitle(name string) string {
+	if name == swarmName("") {
+		return "The Swarm"
+	}
+	return "The Swarm " + name
+}
+
 // asked is which Swarm an engine manages: its ID, "" for none.
 type asked struct {
 	cluster string
@@ -120,7 +128,9 @@ func newSwarm(n engineNeeds, of managed) *swarmParts {
 	n.log = n.log.With("at", of.name)
 	n.log.Info("Docker Swarm", "manager", of.manager.From())
 	me := watch.Presence{Bot: n.bot, Link: of.name, Run: n.run, Scope: n.Only}
-	p := &swarmParts{name: of.name, manager: of.manager, registry: watch.NewRegistry(watch.RegistryConfig{Store: n.db, Me: me, Logger: n.log})}
+	p := &swarmParts{name: of.name, manager: of.manager, registry: watch.NewRegistry(watch.RegistryConfig{
+		Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(of.name), Cause: "it has no leader, or the engine here is no manager of it any more",
+	})}
 	p.Cluster = swarm.New(swarm.Config{Manager: of.manager, Only: n.Only, Namer: p.registry})
 	p.taker = capture.New(capture.Config{
 		Engine: p.Cluster, Ref: docker.Ref, Store: n.db, Lock: n.db, Audit: n.db, Logger: n.log, Zone: n.Zone, Limit: n.Commits,
@@ -141,16 +151,13 @@ func newSwarm(n engineNeeds, of managed) *swarmParts {
 
 // start sets the parts to work, and has each stopped in turn.
 func (p *swarmParts) start(stop *stops) {
-	p.registry.Start(p.Introduce, toldOfItsManager)
+	p.registry.Start(p.Introduce, p.Answers)
 	stop.add(p.registry.Stop)
 	p.restorer.Start()
 	stop.keep(restorerStop, p.restorer.Stop)
 	p.watcher.Start()
 	stop.add(p.watcher.Stop)
 }
-
-// toldOfItsManager is a sign of life that never lacks: that a Swarm is away is told as its manager's absence.
-func toldOfItsManager(context.Context) error { return nil }
 
 // besideSwarms is what people call an engine that has no name in the settings, where there are Swarms as well.
 const besideSwarms = "engine"

@@ -177,6 +177,40 @@ func TestASwarmWithoutALeaderIsAway(t *testing.T) {
 	}
 }
 
+// ailing is a manager that says of its Swarm what info is, if it answers.
+type ailing struct {
+	Manager
+	away error
+	info string
+}
+
+func (a ailing) Ping(context.Context) error { return a.away }
+
+func (a ailing) Get(_ context.Context, _ string, _ url.Values, out any) error {
+	if a.away != nil {
+		return a.away
+	}
+	return json.Unmarshal([]byte(a.info), out)
+}
+
+// TestALostLeaderIsTold: and so is a manager that is none any more. That the manager itself is away is told of the engine.
+func TestALostLeaderIsTold(t *testing.T) {
+	led := `{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":"sw"}}}`
+	for name, c := range map[string]struct {
+		manager ailing
+		want    error
+	}{
+		"led":        {ailing{info: led}, nil},
+		"leaderless": {ailing{info: `{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":""}}}`}, snapshot.ErrEngineAway},
+		"demoted":    {ailing{info: `{"Swarm":{"ControlAvailable":false}}`}, ErrNoManager},
+		"away":       {ailing{info: led, away: snapshot.ErrEngineAway}, nil},
+	} {
+		if err := New(Config{Manager: c.manager}).Answers(t.Context()); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestSecretsOfASpecAreMasked: also where it is not the environment that has them.
 func TestSecretsOfASpecAreMasked(t *testing.T) {
 	document := func(password, token string) json.RawMessage {

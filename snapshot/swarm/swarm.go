@@ -64,6 +64,16 @@ func New(c Config) *Cluster {
 // Ping asks the manager for a sign of life.
 func (c *Cluster) Ping(ctx context.Context) error { return c.Manager.Ping(ctx) }
 
+// Answers asks for a sign of life of the Swarm itself. A manager that answers, of a Swarm that has no leader, or that is no manager any
+// more, is an error. A manager that is away is none: people are told that of the engine.
+func (c *Cluster) Answers(ctx context.Context) error {
+	if c.Manager.Ping(ctx) != nil {
+		return nil
+	}
+	_, err := introduction(ctx, c.Manager)
+	return err
+}
+
 // Managed is the ID of the Swarm that the engine is a manager of, by which services can be seen and changed; "": it is none.
 func Managed(ctx context.Context, m Manager) (cluster string, err error) {
 	in, err := introduction(ctx, m)

@@ -82,8 +82,15 @@ func (r *Registry) isAway(why error) {
 	ctx, cancel := context.WithTimeout(r.ctx, tellIn)
 	defer cancel()
 	r.here.saying.Log(r.Logger, "telling that an engine is away", r.Store.TellAway(ctx, r.absence(), r.entry(
-		incidents.KindEngineAway, r.here.since, "%s has not answered for %s. Until it does, nothing there can be restored or looked at", words(away),
+		incidents.KindEngineAway, r.here.since, "%s has not answered for %s%s. Until it does, nothing there can be restored or looked at", words(away), r.because(),
 	)))
+}
+
+func (r *Registry) because() string {
+	if r.Cause == "" {
+		return ""
+	}
+	return ": " + r.Cause
 }
 
 // tellIn is how long the database may take to note that an engine is away or back: meanwhile the bot does not say that it is there.
@@ -118,6 +125,8 @@ func (r *Registry) entry(kind incidents.Kind, since time.Time, format string, ar
 	title, host := "The container engine", r.host
 	r.mu.Unlock()
 	switch {
+	case r.Title != "":
+		title = r.Title
 	case r.Me.Link != "":
 		title = "The engine " + r.Me.Link
 	case host != "":

@@ -47,12 +47,17 @@ func (l *lockedText) count(words string) int {
 // line begins one. People are told after so long.
 func (e *engines) line(bot, link, address string, cut bool, after time.Duration) *line {
 	e.t.Helper()
+	return e.lineOf(watch.RegistryConfig{Me: watch.Presence{Bot: bot, Link: link, Address: address}, After: after}, cut)
+}
+
+// lineOf is line with settings.
+func (e *engines) lineOf(c watch.RegistryConfig, cut bool) *line {
+	e.t.Helper()
 	l := &line{e: e}
 	l.cut.Store(cut)
-	l.r = watch.NewRegistry(watch.RegistryConfig{
-		Store: e.db, Me: watch.Presence{Bot: bot, Link: link, Address: address, Run: bot + time.Now().String()},
-		Logger: slog.New(slog.NewTextHandler(&l.log, nil)), Every: 10 * time.Millisecond, After: after, Wait: time.Hour,
-	})
+	c.Store, c.Logger, c.Every, c.Wait = e.db, slog.New(slog.NewTextHandler(&l.log, nil)), 10*time.Millisecond, time.Hour
+	c.Me.Run = c.Me.Bot + time.Now().String()
+	l.r = watch.NewRegistry(c)
 	l.r.Start(l.introduce, l.ping)
 	e.t.Cleanup(l.stop)
 	return l
@@ -135,6 +140,17 @@ func TestEngineThatIsAwayIsToldOnceAndOnceWhenItIsBack(t *testing.T) {
 	list := snapshottest.Must(e.db.Entries(t.Context(), 0, 0))
 	if !strings.Contains(list[0].Summary, "has not answered for a minute") || !strings.Contains(list[1].Summary, "answers again") {
 		t.Errorf("it is told as %q, %q", list[0].Summary, list[1].Summary)
+	}
+}
+
+// TestASwarmThatIsAwayIsToldAsOne: it is no engine, and why it may be away is said as well.
+func TestASwarmThatIsAwayIsToldAsOne(t *testing.T) {
+	e := setupEngines(t)
+	e.lineOf(watch.RegistryConfig{Me: watch.Presence{Bot: "a", Link: "web-swarm"}, Title: "The Swarm web-swarm", Cause: "it has no leader", After: soon}, true)
+	e.await("it is told", func() bool { return e.told() == "engine.away" })
+	list := snapshottest.Must(e.db.Entries(t.Context(), 0, 0))
+	if want := "The Swarm web-swarm has not answered for a minute: it has no leader. Until it does,"; !strings.HasPrefix(list[0].Summary, want) {
+		t.Errorf("it is told as %q", list[0].Summary)
 	}
 }
 

@@ -65,6 +65,9 @@ type RegistryConfig struct {
 	Every  time.Duration // how often the bot says that it is there; 0: 15 s
 	After  time.Duration // how long an engine is away before people are told; 0: a minute
 	Wait   time.Duration // how long an engine that looks like another one waits for that one's bots to fall silent; 0: 75 s
+
+	Title string // what people know it by; "": "The engine" with its name in the settings, or its host
+	Cause string // why it may be away, as people are told; "": nothing is known of that
 }
 
 // Registry gives an engine its name. A bot has one for every engine that it reaches.
