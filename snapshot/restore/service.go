@@ -188,7 +188,7 @@ func (svc *service) occupy(ctx context.Context) error {
 func (svc *service) await(ctx context.Context, document json.RawMessage, id string) (snapshot.Tasks, error) {
 	var well time.Time // since when
 	var best snapshot.Tasks
-	var past []string // failures of when the spec ran before
+	failed := failures{}
 	moved := time.Now()
 	for first := true; ; first = false {
 		n, err := svc.count(ctx, document, id)
@@ -196,9 +196,9 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 			return n, err
 		}
 		if first {
-			past, best = slices.Clone(n.Failures), n
+			best = n
 		}
-		n.Failures = slices.DeleteFunc(n.Failures, func(id string) bool { return slices.Contains(past, id) })
+		n.Failures = failed.since(n.Failures, first)
 		if why := hopeless(n); why != "" && svc.restore.State != Reverting { // whose update that was given up may be
 			return n, errors.New(why)
 		}
@@ -222,6 +222,25 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 			return n, context.Cause(ctx)
 		}
 	}
+}
+
+// failures are the tasks that have failed, by ID, and whether that was before anybody waited for the spec.
+type failures map[string]bool
+
+// since are those that have failed meanwhile, also when the manager remembers them no more: of each slot, it keeps as few as its
+// task-history-limit says.
+func (f failures) since(told []string, first bool) (list []string) {
+	for _, id := range told {
+		if _, known := f[id]; !known {
+			f[id] = first
+		}
+	}
+	for id, before := range f {
+		if !before {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 func (svc *service) count(ctx context.Context, document json.RawMessage, id string) (n snapshot.Tasks, err error) {

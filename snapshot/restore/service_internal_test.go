@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,30 @@ func TestFailuresFromBeforeARestoreAreNotItsOwn(t *testing.T) {
 	of := &task{Restorer: r, lease: &lease{until: time.Now().Add(time.Hour)}, restore: Restore{State: Started}}
 	svc := &service{task: of, Engine: r.Engine.(ServiceEngine)}
 	if n, err := svc.await(t.Context(), nil, "good"); err != nil || n.Running != 1 {
+		t.Errorf("%s: %v", n, err)
+	}
+}
+
+// forgetful is a Swarm that remembers one failed task only, and whose service never comes up.
+type forgetful struct {
+	ServiceEngine
+	looks int
+}
+
+func (f *forgetful) Tasks(context.Context, json.RawMessage) (snapshot.Tasks, string, error) {
+	f.looks++
+	return snapshot.Tasks{Want: 1, Failures: []string{fmt.Sprint("task ", f.looks/2)}}, "good", nil
+}
+
+// TestFailuresThatTheSwarmForgetsAreCounted: with --task-history-limit 1, there is never more than one to be seen.
+func TestFailuresThatTheSwarmForgetsAreCounted(t *testing.T) {
+	t.Parallel()
+	r := New(Config{Engine: &forgetful{}})
+	of := &task{Restorer: r, lease: &lease{until: time.Now().Add(time.Hour)}, restore: Restore{State: Started}}
+	svc := &service{task: of, Engine: r.Engine.(ServiceEngine)}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if n, err := svc.await(ctx, nil, "good"); err == nil || !strings.Contains(err.Error(), "3 of its tasks have failed") {
 		t.Errorf("%s: %v", n, err)
 	}
 }
