@@ -9,10 +9,12 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// How often tasks are looked at, since no event tells of them: while some are not as they should be, and else.
+// How often tasks are looked at, since no event tells of them: while some are not as they should be, else, and while no service is
+// enabled. An event of a service has them looked at as well.
 const (
 	unsettled = time.Second
 	settled   = 10 * time.Second
+	idle      = 5 * time.Minute
 
 	unsettledFor = 10 * time.Minute // since anything has changed
 )
@@ -28,24 +30,32 @@ func (c *Cluster) Follow(ctx context.Context, since time.Time, see func(snapshot
 		defer one.Unlock()
 		see(e)
 	}
+	changed := make(chan struct{}, 1) // one slot: a look at tasks is wanted
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
-	tasks.Go(func() { c.followTasks(ctx, tell) })
-	err := c.Manager.FollowServices(ctx, since, tell)
+	tasks.Go(func() { c.followTasks(ctx, changed, tell) })
+	err := c.Manager.FollowServices(ctx, since, func(e snapshot.Event) {
+		tell(e)
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
 	cancel(err)
 	return err
 }
 
 // followTasks tells of each service whose tasks have come up, or have not stayed up.
-func (c *Cluster) followTasks(ctx context.Context, tell func(snapshot.Event)) {
+func (c *Cluster) followTasks(ctx context.Context, changed <-chan struct{}, tell func(snapshot.Event)) {
 	health, wait, since := map[string]string{}, time.Duration(0), time.Now()
 	for {
 		select {
 		case <-time.After(wait):
+		case <-changed:
 		case <-ctx.Done():
 			return
 		}
-		all, err := c.look(ctx)
+		all, err := c.look(ctx, "")
 		wait = settled
 		if err != nil {
 			continue // whoever looks says so
@@ -64,13 +74,15 @@ func (c *Cluster) followTasks(ctx context.Context, tell func(snapshot.Event)) {
 				tell(snapshot.Event{ContainerID: of.ID, Name: of.Name, Action: "health_status", At: time.Now().UTC()})
 			}
 		}
-		health = now
+		if health = now; len(now) == 0 {
+			wait = idle
+		}
 	}
 }
 
 // Observe lists what List does, and what other bots are for. A service is alone in its place, so the record tells nothing.
 func (c *Cluster) Observe(ctx context.Context, _ []snapshot.Seat) ([]snapshot.Observation, error) {
-	all, err := c.look(ctx)
+	all, err := c.look(ctx, "")
 	if err != nil {
 		return nil, err
 	}

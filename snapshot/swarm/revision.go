@@ -100,13 +100,16 @@ type seen struct {
 // keptRevisions is how many are remembered of a service.
 const keptRevisions = 20
 
-// remember notes what services are. Those that are gone are forgotten.
+// remember notes what services are that are enabled, or were. Those that are gone are forgotten.
 func (c *Cluster) remember(all []looked) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := map[string][]seen{}
 	for i, l := range all {
 		list := slices.Clone(c.seen[l.ID])
+		if !l.counted && len(list) == 0 {
+			continue
+		}
 		last := len(list) - 1
 		if last < 0 || list[last].revision != l.revision {
 			if last >= 0 {

@@ -65,7 +65,7 @@ func (v view) came() time.Time {
 
 // List returns all enabled services.
 func (c *Cluster) List(ctx context.Context) ([]snapshot.Container, error) {
-	looked, err := c.look(ctx)
+	looked, err := c.look(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +81,14 @@ func (c *Cluster) List(ctx context.Context) ([]snapshot.Container, error) {
 // looked is a service with how its tasks are.
 type looked struct {
 	view
+	counted   bool // it is enabled, or was asked for
 	tasks     snapshot.Tasks
 	container snapshot.Container
 }
 
-// look lists services and their tasks, and remembers what they are.
-func (c *Cluster) look(ctx context.Context) ([]looked, error) {
+// look lists services, counts the tasks of those that are enabled and of the one that is asked for, by its name or revision, and
+// remembers what they are. Where there are none of those, the manager is asked for no tasks.
+func (c *Cluster) look(ctx context.Context, asked string) ([]looked, error) {
 	engine, err := c.ID(ctx)
 	if err != nil {
 		return nil, err
@@ -95,27 +97,48 @@ func (c *Cluster) look(ctx context.Context) ([]looked, error) {
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := c.tasksOf(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	on, err := c.nodes(ctx)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]looked, 0, len(views))
 	for _, v := range views {
-		l := looked{view: v}
-		if l.tasks, err = v.tally(tasks[v.ID], on); err != nil {
-			return nil, err
-		}
-		out = append(out, l)
+		enabled, _ := v.spec.enabled(c.Only)
+		out = append(out, looked{view: v, counted: enabled || v.is(asked)})
+	}
+	if err := c.countTasks(ctx, out); err != nil {
+		return nil, err
 	}
 	c.remember(out)
 	for i, l := range out {
 		out[i].container = l.view.container(engine, c.Only, l.tasks)
 	}
 	return out, nil
+}
+
+// is says that a service goes by that name or revision.
+func (v view) is(idOrName string) bool {
+	return idOrName != "" && (v.spec.Name == idOrName || snapshot.SameOrShort(v.revision, idOrName))
+}
+
+// countTasks counts the tasks of those of a list that are to be counted.
+func (c *Cluster) countTasks(ctx context.Context, list []looked) error {
+	if !slices.ContainsFunc(list, func(l looked) bool { return l.counted }) {
+		return nil
+	}
+	tasks, err := c.tasksOf(ctx, "")
+	if err != nil {
+		return err
+	}
+	on, err := c.nodes(ctx)
+	if err != nil {
+		return err
+	}
+	for i, l := range list {
+		if !l.counted {
+			continue
+		}
+		if list[i].tasks, err = l.view.tally(tasks[l.ID], on); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (v view) container(engine, only string, n snapshot.Tasks) snapshot.Container {
@@ -140,11 +163,11 @@ func keyOf(engine, name string) string { return engine + "/" + name }
 // Inspect looks a service up by its name, by its revision, or by a revision that it was seen to be before. It returns
 // ErrUnknownContainer when there is none.
 func (c *Cluster) Inspect(ctx context.Context, idOrName string) (snapshot.Inspection, error) {
-	all, err := c.look(ctx)
+	all, err := c.look(ctx, idOrName)
 	if err != nil {
 		return snapshot.Inspection{}, err
 	}
-	i := slices.IndexFunc(all, func(l looked) bool { return l.spec.Name == idOrName || snapshot.SameOrShort(l.revision, idOrName) })
+	i := slices.IndexFunc(all, func(l looked) bool { return l.is(idOrName) })
 	if i < 0 {
 		return c.former(ctx, all, idOrName)
 	}
@@ -233,8 +256,11 @@ func (c *Cluster) former(ctx context.Context, all []looked, id string) (snapshot
 		of := was.view.container(l.container.Engine, c.Only, was.tasks)
 		of.State, of.Health, of.CreatedAt, of.StartedAt = "exited", "", past.from, past.good
 		in := was.inspection(of)
-		in.Enabled, _ = s.enabled(c.Only)
 		in.FinishedAt = past.until
+		if enabled, within := s.enabled(c.Only); !enabled || !within {
+			return in, nil
+		}
+		in.Enabled = true
 		in.Document, err = c.document(ctx, l.ID, past.spec)
 		return in, err
 	}
