@@ -141,10 +141,14 @@ func newSwarm(n engineNeeds, of managed) *swarmParts {
 		Keep: n.KeepBefore, Proves: n.BaselineAfter, Observe: n.measured.Restore,
 	})
 	leftovers := &restore.Leftovers{Engine: p.Cluster, Store: n.db, Logger: n.log}
+	labels := &swarm.Labels{Cluster: p.Cluster, Store: n.db, Logger: n.log}
 	p.watcher = watch.New(watch.Config{
 		Engine: p.Cluster, Store: n.db, Deploys: n.db, Taker: p.taker, Scope: n.Only, Logger: n.log, Zone: n.Zone,
 		BaselineAfter: n.BaselineAfter, MaxAge: n.MaxAge, Forget: n.Forget, Spiking: n.spikes.At, Observe: n.measured.Deploy, Leads: n.db, Me: me,
-		Chores: []watch.Chore{{Name: "ending the time of specs from before", Do: leftovers.RemoveKept}},
+		Chores: []watch.Chore{
+			{Name: "ending the time of specs from before", Do: leftovers.RemoveKept},
+			{Name: "labelling what kept specs need", Do: labels.Update},
+		},
 	})
 	return p
 }
