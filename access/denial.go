@@ -13,6 +13,7 @@ var (
 	ErrNotEnabled = errors.New("the container does not carry the label snapback.enable=true")
 	ErrTooMany    = errors.New("too many terminals are open")
 	ErrSignedOut  = errors.New("nobody is signed in to the console")
+	ErrElsewhere  = errors.New("another bot looks after the container, and can't be reached from this one")
 	ErrProve      = errors.New("the passkey has to be asked for again")
 )
 

@@ -46,6 +46,7 @@ var own = []refusals.Row{
 	{Err: signin.ErrProve, Status: http.StatusForbidden, Code: "prove", Detail: "Show your passkey again to go on."},
 	{Err: access.ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure", Detail: "It can't be found out now what you may do: Slack or PagerDuty doesn't answer. Try again in a minute."},
 	{Err: access.ErrDenied, Status: http.StatusForbidden, Code: "denied", Detail: "You may not do this. The container's labels say who may."},
+	{Err: access.ErrElsewhere, Status: http.StatusServiceUnavailable, Code: "elsewhere", Detail: "Another Snapback looks after this container, and can't be reached from this one. Open its terminal from Slack."},
 	{Err: download.ErrBusy, Status: http.StatusServiceUnavailable, Code: "exports_busy", Detail: "Many post-mortems are under way. Try again in a moment."},
 	{Err: download.ErrNoRoom, Status: http.StatusServiceUnavailable, Code: "no_room", Detail: "The bot's disk has no room for it. Nothing was sent."},
 	{Err: snapshot.ErrJournalAway, Status: http.StatusServiceUnavailable, Code: "database_away", Detail: "The database doesn't answer. Try again in a moment."},

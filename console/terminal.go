@@ -38,9 +38,6 @@ func (c *Console) terminal(w http.ResponseWriter, r *http.Request, s signin.Sess
 	if err != nil {
 		return err
 	}
-	if one.is.Elsewhere {
-		return &saidError{http.StatusConflict, "elsewhere", "Another bot looks after this container: open its terminal from Slack."}
-	}
 	id, err := c.seat(r.Context(), s, one.is)
 	if err != nil {
 		return err

@@ -71,11 +71,11 @@ func comeIn(ctx context.Context, tx pgx.Tx, me watch.Presence, in snapshot.Intro
 		return fmt.Errorf("forgetting what bot %s was there for: %w", me.Bot, err)
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO bots (bot, link, run, engine, engine_id, host, scope, address)
-		VALUES (@bot || CASE WHEN @link = '' THEN '' ELSE '/' || @link END, @link, @run, @engine, @id, @host, @scope, @address)
+		INSERT INTO bots (bot, link, run, engine, engine_id, host, scope, address, peer)
+		VALUES (@bot || CASE WHEN @link = '' THEN '' ELSE '/' || @link END, @link, @run, @engine, @id, @host, @scope, @address, @peer)
 		ON CONFLICT (bot) DO UPDATE SET run = excluded.run, engine = excluded.engine, engine_id = excluded.engine_id,
-			host = excluded.host, scope = excluded.scope, address = excluded.address, seen_at = now()`, pgx.NamedArgs{
-		"bot": me.Bot, "link": me.Link, "run": me.Run, "engine": name, "id": in.ID, "host": in.Host, "scope": me.Scope, "address": me.Address,
+			host = excluded.host, scope = excluded.scope, address = excluded.address, peer = excluded.peer, seen_at = now()`, pgx.NamedArgs{
+		"bot": me.Bot, "link": me.Link, "run": me.Run, "engine": name, "id": in.ID, "host": in.Host, "scope": me.Scope, "address": me.Address, "peer": me.Peer,
 	})
 	if err != nil {
 		return fmt.Errorf("writing down that bot %s is there: %w", me.Bot, err)

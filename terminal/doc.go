@@ -36,7 +36,9 @@
 //   - Viewers read from a bounded feed at their own pace, so that none can slow the recorder, the container, or
 //     another viewer.
 //
-// The live part of a session (its feed and its shell) is in the memory of the bot that the browser talks to. Another
+// A request at a bot that does not reach the container is passed on to one that does: see passon.go.
+//
+// The live part of a session (its feed and its shell) is in the memory of the bot that answers the browser. Another
 // bot that is asked to continue the session shows its logs, and starts a shell of its own, and knows of no shell to be watched; ending a
 // session ends it everywhere, within the polling interval.
 //

@@ -14,19 +14,25 @@ const maxBody = 8 << 10
 
 // Handler serves /t and everything below it.
 func (s *Service) Handler() http.Handler {
-	return webpage.Mux("/t/", []webpage.Route{
-		{Method: "GET", Path: "/t", Serve: s.document},
-		{Method: "GET", Path: "/t/assets/{name}", Serve: s.front.Asset},
-		{Method: "GET", Path: "/t/session", Serve: s.session},
-		{Method: "GET", Path: "/t/errors", Serve: s.errorsNow},
-		{Method: "GET", Path: "/t/logs", Serve: s.past},
-		{Method: "GET", Path: "/t/moments", Serve: s.moments},
-		{Method: "GET", Path: "/t/ws", Serve: s.socket},
-		{Method: "GET", Path: "/t/try", Serve: s.tryout},
+	return webpage.Mux("/t/", append(s.passable(),
+		webpage.Route{Method: "GET", Path: "/t", Serve: s.document},
+		webpage.Route{Method: "GET", Path: "/t/assets/{name}", Serve: s.front.Asset},
+		webpage.Route{Method: "GET", Path: "/t/try", Serve: s.tryout},
+	), s.answer)
+}
+
+// passable are the addresses of what belongs to one container: any of them may have to be passed on to another bot.
+func (s *Service) passable() []webpage.Route {
+	return []webpage.Route{
+		{Method: "GET", Path: "/t/session", Serve: s.near(s.session)},
+		{Method: "GET", Path: "/t/errors", Serve: s.near(s.errorsNow)},
+		{Method: "GET", Path: "/t/logs", Serve: s.near(s.past)},
+		{Method: "GET", Path: "/t/moments", Serve: s.near(s.moments)},
+		{Method: "GET", Path: "/t/ws", Serve: s.fromPage(s.near(s.socket))},
 		{Method: "POST", Path: "/t/redeem", Serve: s.page.FromHere(s.postRedeem)},
-		{Method: "POST", Path: "/t/share", Serve: s.page.FromHere(s.postShare)},
-		{Method: "POST", Path: "/t/end", Serve: s.page.FromHere(s.postEnd)},
-	}, s.answer)
+		{Method: "POST", Path: "/t/share", Serve: s.page.FromHere(s.near(s.postShare))},
+		{Method: "POST", Path: "/t/end", Serve: s.page.FromHere(s.near(s.postEnd))},
+	}
 }
 
 // answer sets the headers of every response, and says refusals in words. Only what a stranger can cause is ever slowed
@@ -82,7 +88,18 @@ func (s *Service) postRedeem(w http.ResponseWriter, r *http.Request) error {
 	if err := webpage.Decode(w, r, maxBody, &body); err != nil {
 		return err
 	}
-	sess, cookie, err := s.redeem(r.Context(), body.Token)
+	c, err := verify(s.cfg.Ring, body.Token)
+	if err != nil {
+		return err
+	}
+	beyond, err := s.beyond(r, c.Container)
+	if err != nil {
+		return err
+	}
+	if len(beyond) > 0 {
+		return s.passOn(w, again(r, body), beyond, "")
+	}
+	sess, cookie, err := s.redeem(r.Context(), c, body.Token)
 	if err != nil {
 		return err
 	}
@@ -144,12 +161,7 @@ func (s *Service) view(sess Session) sessionView {
 // current is the open session that a request names, or that its cookie stands for: ErrNoSession, or an error that says why it is over.
 func (s *Service) current(r *http.Request) (Session, error) {
 	asked := s.now()
-	sess, err := s.seat(r)
-	if errors.Is(err, ErrNoSession) {
-		if sess, err = s.linked(r); err == nil {
-			err = named(r, sess)
-		}
-	}
+	sess, err := s.sessionOf(r)
 	if err != nil {
 		return Session{}, err
 	}
@@ -157,6 +169,20 @@ func (s *Service) current(r *http.Request) (Session, error) {
 		return Session{}, ErrSessionOver
 	}
 	return sess, nil
+}
+
+// sessionOf is the session of a request, which may have been looked up before.
+func (s *Service) sessionOf(r *http.Request) (Session, error) {
+	if sess, ok := r.Context().Value(sessionKey{}).(Session); ok {
+		return sess, nil
+	}
+	sess, err := s.seat(r)
+	if errors.Is(err, ErrNoSession) {
+		if sess, err = s.linked(r); err == nil {
+			err = named(r, sess)
+		}
+	}
+	return sess, err
 }
 
 // named refuses a session in the place of the one that the address names.

@@ -34,7 +34,7 @@ func (s *Service) Seat(ctx context.Context, g access.Grant, until time.Time) (st
 	if !g.Valid() || g.Person.Via.Console == "" {
 		return "", ErrBadGrant
 	}
-	if err := s.cfg.Gate.Check(ctx, g); err != nil {
+	if err := s.maySeat(ctx, g); err != nil {
 		return "", fmt.Errorf("checking the permission: %w", err)
 	}
 	id, err := s.seatBefore(ctx, g)
@@ -49,6 +49,17 @@ func (s *Service) Seat(ctx context.Context, g access.Grant, until time.Time) (st
 	}
 	s.cfg.Observe("session_opened", string(sess.Mode))
 	return sess.ID, s.recordOpened(ctx, sess)
+}
+
+// maySeat asks the gate where it can tell. For a container of another bot's, what the console has just asked has to do: that one asks its
+// own gate before it shows anything.
+func (s *Service) maySeat(ctx context.Context, g access.Grant) error {
+	if s.cfg.Peers != nil {
+		if beyond, err := s.cfg.Peers.Beyond(ctx, g.Container); err != nil || len(beyond) > 0 {
+			return err
+		}
+	}
+	return s.cfg.Gate.Check(ctx, g)
 }
 
 func earlier(a, b time.Time) time.Time {

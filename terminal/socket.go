@@ -12,14 +12,21 @@ import (
 	"github.com/snapback/snapback/internal/webpage"
 )
 
+// fromPage lets through a WebSocket that our own page asks for.
+func (s *Service) fromPage(h webpage.HandlerFunc) webpage.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !s.page.OwnOrigin(r) {
+			return webpage.ErrOrigin
+		}
+		if !offers(r, Subprotocol) {
+			return webpage.ErrMalformed
+		}
+		return h(w, r)
+	}
+}
+
 // socket takes a connection to a session that is open, or remembers why not: browsers keep that from their pages.
 func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
-	if !s.page.OwnOrigin(r) {
-		return webpage.ErrOrigin
-	}
-	if !offers(r, Subprotocol) {
-		return webpage.ErrMalformed
-	}
 	sess, err := s.current(r)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ var (
 	ErrNotAllowed       = access.ErrDenied
 	ErrUnsure           = access.ErrUnsure
 	ErrNotEnabled       = access.ErrNotEnabled
+	ErrElsewhere        = access.ErrElsewhere
 	ErrService          = errors.New("a shell of a service is to be had in one of its tasks")
 	ErrNoContainer      = errors.New("no container stands under that identity")
 	ErrNotRunning       = errors.New("the container is not running")

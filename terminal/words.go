@@ -26,6 +26,7 @@ var own = []refusals.Row{
 	{Err: ErrNotEnabled, Status: http.StatusForbidden, Code: "not_enabled", Detail: "The container does not carry the label snapback.enable=true, so it can't be opened."},
 	{Err: ErrNotAllowed, Status: http.StatusForbidden, Code: "not_allowed", Detail: "You may not open this here. The container's labels say who may."},
 	{Err: ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure", Detail: "Slack or PagerDuty does not tell right now who may open this. Try again in a minute."},
+	{Err: ErrElsewhere, Status: http.StatusServiceUnavailable, Code: "elsewhere", Detail: "Another Snapback looks after this container, and can't be reached from this one. Try again in a minute."},
 	{Err: ErrService, Status: http.StatusConflict, Code: "service", Detail: "This is a service of a Swarm, and its log is all that is here. For a shell, go to a task's node: docker service ps names it, and docker exec opens one."},
 	{Err: ErrNoContainer, Status: http.StatusNotFound, Code: "no_container", Detail: "There is no such container right now."},
 	{Err: ErrNotRunning, Status: http.StatusConflict, Code: "not_running", Detail: "The container is not running, so there is nothing to run a shell in. Its logs are still there."},

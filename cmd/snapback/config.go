@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -21,6 +22,8 @@ type config struct {
 	DataDir       string
 	Listen        string
 	MetricsListen string
+	PeerListen    string // where other bots of the database come in; "": they don't
+	PeerAddress   string // where they reach it
 	PublicURL     string // without a trailing slash
 	SecretKeys    string // "": those of KeysFile, which is made when it is not there
 	KeysFile      string // where the keys come from, to read it again; "": not from a file
@@ -69,6 +72,7 @@ func readConfig(r *reader) (config, error) {
 		DataDir:       r.dataDir(os.Geteuid() == 0),
 		Listen:        r.address("SNAPBACK_LISTEN", ":8080"),
 		MetricsListen: r.address("SNAPBACK_METRICS_LISTEN", defaultMetricsListen),
+		PeerListen:    r.get("SNAPBACK_PEER_LISTEN"),
 		SecretKeys:    r.get("SNAPBACK_SECRET_KEYS"),
 		KeysFile:      r.getenv("SNAPBACK_SECRET_KEYS_FILE"),
 		APIToken:      r.get("SNAPBACK_API_TOKEN"),
@@ -91,6 +95,7 @@ func readConfig(r *reader) (config, error) {
 	}
 	c.Log = r.logging()
 	c.PublicURL = r.publicURL()
+	c.PeerAddress = r.peerAddress(c.PeerListen)
 	c.CastLimit = int64(r.number("SNAPBACK_RECORDING_LIMIT", 64, 4096)) << 20
 	c.TrustedProxies = r.prefixes("SNAPBACK_TRUSTED_PROXIES")
 	if c.PrometheusToken != "" && c.PrometheusURL == "" {
@@ -109,6 +114,25 @@ func (r *reader) publicURL() string {
 	v := r.openURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
 	if strings.ContainsAny(v, "?#") {
 		r.fail("SNAPBACK_PUBLIC_URL", "must hold no query and no fragment: every link begins with it")
+	}
+	return v
+}
+
+// peerAddress is where other bots reach this one: where it listens, unless that is said apart. It must name a host, since it is for others.
+func (r *reader) peerAddress(listen string) string {
+	if listen == "" {
+		if r.get("SNAPBACK_PEER_ADDRESS") != "" {
+			r.fail("SNAPBACK_PEER_ADDRESS", "is set, and SNAPBACK_PEER_LISTEN is not")
+		}
+		return ""
+	}
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return r.address("SNAPBACK_PEER_LISTEN", "")
+	}
+	v := r.address("SNAPBACK_PEER_ADDRESS", listen)
+	host, _, err := net.SplitHostPort(v)
+	if ip, bad := netip.ParseAddr(host); err == nil && (host == "" || bad == nil && ip.IsUnspecified()) {
+		r.fail("SNAPBACK_PEER_ADDRESS", "want the host:port at which other bots reach what SNAPBACK_PEER_LISTEN opens, got %q", v)
 	}
 	return v
 }

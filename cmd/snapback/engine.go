@@ -23,10 +23,11 @@ import (
 	"github.com/snapback/snapback/store"
 )
 
-// engineNeeds is what the parts of every engine are made from. All fields are required.
+// engineNeeds is what the parts of every engine are made from. All fields but peer are required.
 type engineNeeds struct {
 	config
 	bot, run string // the bot's name, and another one at every start
+	peer     string // where other bots reach it; "": they don't
 	db       *store.DB
 	keys     *keyring.Ring
 	spikes   snapshot.Spikes
@@ -55,7 +56,7 @@ func newEngine(ctx context.Context, n engineNeeds, at engineAt) (*engineParts, e
 	if at.name != "" {
 		n.log = n.log.With("at", at.name)
 	}
-	me := watch.Presence{Bot: n.bot, Link: at.name, Run: n.run, Scope: n.Only, Address: at.address()}
+	me := watch.Presence{Bot: n.bot, Link: at.name, Run: n.run, Scope: n.Only, Address: at.address(), Peer: n.peer}
 	p := &engineParts{at: at, registry: watch.NewRegistry(watch.RegistryConfig{Store: n.db, Me: me, Logger: n.log})}
 	cfg := at.reach(n.config)
 	cfg.Namer, cfg.Record, cfg.Logger = p.registry, n.db, n.log

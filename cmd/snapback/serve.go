@@ -26,6 +26,7 @@ import (
 	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/download"
 	"github.com/snapback/snapback/internal/metrics"
+	"github.com/snapback/snapback/internal/peer"
 	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
@@ -95,10 +96,17 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	stop.add(closing(db.Close))
 
+	// The other bots: where they reach this one has to be known before the first engine is met.
+	others, err := openPeers(ctx, c, peer.Member{Ring: keys, Bot: folder.bot}, db)
+	if err != nil {
+		return usageError{fmt.Errorf("SNAPBACK_PEER_LISTEN: %w", err)}
+	}
+	stop.add(closing(others.Close))
+
 	// The engines, and what is done with them.
 	meaning := flat.Definition{Minute: c.ErrorsMinute}
 	all, err := newEverything(ctx, engineNeeds{
-		config: c, bot: folder.bot, run: rand.Text(), db: db, keys: keys, measured: measured, log: log,
+		config: c, bot: folder.bot, run: rand.Text(), peer: others.address, db: db, keys: keys, measured: measured, log: log,
 		spikes: snapshot.Spikes{Errors: flat.Gauge{Store: db, Definition: meaning}, Deploys: db},
 	}, &stop)
 	if err != nil {
@@ -109,6 +117,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 	set := all.set(db)
 	fleet := snapshot.Fleet{Engines: all.reached(), LastSeen: db, Forget: c.Forget}
+	others.engines = fleet.Engines
 	holds := snapshot.Holds{Store: db, Images: set.Images, Zone: c.Zone}
 
 	// Errors per minute, as sources count them.
@@ -153,7 +162,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: all.terminals(fleet.Resolve),
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db, Consoles: door},
-		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
+		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Peers: others, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
@@ -226,6 +235,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)}
 	}
+	others.serve(term.Peer(), log, &stop, fail)
 	errorRates.Start()
 	stop.add(errorRates.Stop)
 	judge.Start()

@@ -34,6 +34,8 @@ var allSettings = []setting{
 	{name: "SNAPBACK_SECRET_KEYS", usual: "made in the data folder", what: "id:base64 pairs of 32 bytes, comma-separated; the first one encrypts", secret: true},
 	{name: "SNAPBACK_LISTEN", usual: ":8080", what: "where Slack, PagerDuty, people and the API come in"},
 	{name: "SNAPBACK_METRICS_LISTEN", usual: "127.0.0.1:9090", what: "/metrics, /healthz, /readyz, /debug/pprof/"},
+	{name: "SNAPBACK_PEER_LISTEN", what: "where other bots of the database pass terminals on to this one, such as 10.0.0.5:8443"},
+	{name: "SNAPBACK_PEER_ADDRESS", usual: "SNAPBACK_PEER_LISTEN", what: "how they reach it, where that is another host:port"},
 	{name: "SNAPBACK_TRUSTED_PROXIES", what: "addresses and networks whose X-Forwarded-For is believed"},
 	{name: "SNAPBACK_API_TOKEN", what: "a token with every scope, 20 characters or more", secret: true},
 	{name: "SNAPBACK_TIMEZONE", usual: "the machine's", what: "for names and for people, such as Europe/Berlin"},

@@ -127,7 +127,7 @@ func enabledServices(ctx context.Context, engine *docker.Engine, only string) (l
 func newSwarm(n engineNeeds, of managed) *swarmParts {
 	n.log = n.log.With("at", of.name)
 	n.log.Info("Docker Swarm", "manager", of.manager.From())
-	me := watch.Presence{Bot: n.bot, Link: of.name, Run: n.run, Scope: n.Only}
+	me := watch.Presence{Bot: n.bot, Link: of.name, Run: n.run, Scope: n.Only, Peer: n.peer}
 	p := &swarmParts{name: of.name, manager: of.manager, registry: watch.NewRegistry(watch.RegistryConfig{
 		Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(of.name), Cause: "it has no leader, or the engine here is no manager of it any more",
 	})}

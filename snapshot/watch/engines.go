@@ -52,6 +52,7 @@ type Presence struct {
 	Scope string // the label that narrows its containers down; "": it is for all
 
 	Address string // where its settings have the engine, if that is the same place for every bot; "": it is not, such as a socket
+	Peer    string // where other bots reach this one, as host:port; "": they don't
 }
 
 // PresentFor is for how long a bot counts as there after it was last heard of.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+
+	"github.com/snapback/snapback/internal/peer"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/store"
+	"github.com/snapback/snapback/terminal"
+)
+
+// peers is the other bots of the database, and where they reach this one. It is terminal.Peers.
+type peers struct {
+	me      peer.Member
+	db      *store.DB
+	engines []snapshot.Reached // which this bot reaches
+
+	listener net.Listener // nil: others don't reach this one
+	address  string       // as others are told; "": they are told none
+}
+
+var _ terminal.Peers = (*peers)(nil)
+
+// openPeers listens for other bots, if that is set. Nobody is answered before serve.
+func openPeers(ctx context.Context, c config, me peer.Member, db *store.DB) (*peers, error) {
+	p := &peers{me: me, db: db, address: c.PeerAddress}
+	if c.PeerListen == "" {
+		return p, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.PeerListen)
+	if err != nil {
+		return nil, err
+	}
+	p.listener = tls.NewListener(l, me.Server())
+	if c.PeerAddress == c.PeerListen { // whose port may be the system's choice
+		p.address = l.Addr().String()
+	}
+	return p, nil
+}
+
+// serve answers other bots until it is stopped.
+func (p *peers) serve(handler http.Handler, log *slog.Logger, stop *stops, fail context.CancelCauseFunc) {
+	if p.listener == nil {
+		return
+	}
+	log.Info("other bots reach this one", "addr", p.address)
+	serveOn(p.listener, handler, log, stop, fail)
+}
+
+// Close ends the listening where serve was never called.
+func (p *peers) Close() {
+	if p.listener != nil {
+		_ = p.listener.Close() // the end of serve has done that already
+	}
+}
+
+// Beyond implements terminal.Peers. While an engine of this bot has not told which one it is, it may be the container's.
+func (p *peers) Beyond(ctx context.Context, container string) ([]terminal.Peer, error) {
+	others, err := p.db.Beyond(ctx, container)
+	if err != nil && p.someUnknown() {
+		return nil, nil
+	}
+	return others, err
+}
+
+func (p *peers) someUnknown() bool {
+	over, cancel := context.WithCancel(context.Background())
+	cancel() // whoever would have to ask fails at once
+	return slices.ContainsFunc(p.engines, func(e snapshot.Reached) bool {
+		_, err := e.ID(over)
+		return err != nil
+	})
+}
+
+// Dial implements terminal.Peers.
+func (p *peers) Dial(ctx context.Context, to terminal.Peer) (net.Conn, error) {
+	conn, err := p.me.Dial(ctx, to.Bot, to.Address)
+	if err != nil {
+		return nil, fmt.Errorf("bot %s at %s: %w", to.Bot, to.Address, err)
+	}
+	return conn, nil
+}
