@@ -22,11 +22,14 @@ type Tasks struct {
 	Patience time.Duration // how long its spec lets one step of an update take
 	Update   string        // what the manager says of its update: updating, paused, completed, rollback_started and so on; "": there was none
 	Said     string        // and in words, which are outside text
+	Stuck    bool          // its update waits for a task on a node that has gone, and never ends by itself
 }
 
 // Well says that all run that are to, and no others, and that the manager has seen them stay up for as long as its update has to watch
-// them.
-func (t Tasks) Well() bool { return t.Running == t.Want && t.Old == 0 && t.Update != "updating" }
+// them. An update that never ends is not waited for.
+func (t Tasks) Well() bool {
+	return t.Running == t.Want && t.Old == 0 && (t.Update != "updating" || t.Stuck)
+}
 
 // State is the service's as that of one container.
 func (t Tasks) State() string {

@@ -39,6 +39,8 @@ type ServiceEngine interface {
 	// Update makes a service as a document says, if it is one of from. It returns ErrReplaced when it is something else,
 	// ErrGone, and ErrMoved when it has to be asked again.
 	Update(ctx context.Context, document json.RawMessage, from []string) error
+	// Again begins the update to a document's spec anew, which the service has. It returns what Update does.
+	Again(ctx context.Context, document json.RawMessage) error
 	// Tasks counts the tasks of a document's service, and says what it is now. It returns ErrGone when it was removed.
 	Tasks(ctx context.Context, document json.RawMessage) (n snapshot.Tasks, id string, err error)
 }

@@ -26,7 +26,9 @@ const (
 	taskLimit = 10 * time.Minute
 	// taskFailures is how many tasks of the wanted spec may fail while none runs. The Swarm starts a failed one again, for ever.
 	taskFailures = 3
-	taskPoll     = 500 * time.Millisecond
+	// stuckLimit is how long an update that never ends may get no further, beyond the same.
+	stuckLimit = 30 * time.Second
+	taskPoll   = 500 * time.Millisecond
 )
 
 // Preflight looks at everything that can fail, while the broken tasks still run.
@@ -213,6 +215,12 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 		case time.Since(well) >= svc.Window:
 			return n, nil
 		}
+		if n.Stuck && time.Since(moved) > stuckLimit+n.Patience {
+			if err := svc.again(ctx, document); err != nil {
+				return n, err
+			}
+			best, moved = snapshot.Tasks{Want: n.Want, Old: n.Old + n.Running}, time.Now() // all are replaced now
+		}
 		if limit := taskLimit + n.Patience; time.Since(moved) > limit {
 			return n, fmt.Errorf("%s, and it got no further in %s%s", n, limit, because(n))
 		}
@@ -222,6 +230,17 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 			return n, context.Cause(ctx)
 		}
 	}
+}
+
+// again has the Swarm begin an update anew that it does not go on with: it waits for a task on a node that has gone. What has written to
+// the service in between is seen at the next look.
+func (svc *service) again(ctx context.Context, document json.RawMessage) error {
+	svc.Logger.Warn("the Swarm's update does not go on: it waits for a task on a node that has gone, and is begun anew", "restore_id", svc.restore.ID, "container", svc.restore.Container)
+	err := svc.act(ctx, svc.ActLimit, func(ctx context.Context) error { return svc.Engine.Again(ctx, document) })
+	if errors.Is(err, snapshot.ErrMoved) || errors.Is(err, snapshot.ErrReplaced) {
+		return nil
+	}
+	return err
 }
 
 // failures are the tasks that have failed, by ID, and whether that was before anybody waited for the spec.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/snapback/snapback/snapshot"
@@ -59,6 +60,39 @@ func TestFailuresThatTheSwarmForgetsAreCounted(t *testing.T) {
 	if n, err := svc.await(ctx, nil, "good"); err == nil || !strings.Contains(err.Error(), "3 of its tasks have failed") {
 		t.Errorf("%s: %v", n, err)
 	}
+}
+
+// waiting is a Swarm whose update never ends by itself.
+type waiting struct {
+	ServiceEngine
+	begun int // how often it was begun anew
+	looks int // since
+}
+
+func (w *waiting) Tasks(context.Context, json.RawMessage) (snapshot.Tasks, string, error) {
+	if w.looks++; w.begun == 0 {
+		return snapshot.Tasks{Want: 3, Running: 1, Old: 2, Update: "updating", Stuck: true}, "good", nil
+	}
+	done := min(w.looks/1000, 3) // a task takes longer than nothing may happen
+	return snapshot.Tasks{Want: 3, Running: done, Old: 3 - done, Update: "updating", Stuck: done == 3}, "good", nil
+}
+
+func (w *waiting) Again(context.Context, json.RawMessage) error {
+	w.begun, w.looks = w.begun+1, 0
+	return nil
+}
+
+// TestAnUpdateThatNeverEndsIsBegunAnew: a Swarm's update waits for ever for a task that was to start on a node that has gone.
+func TestAnUpdateThatNeverEndsIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		of := &waiting{}
+		r := New(Config{Engine: of, Window: time.Millisecond})
+		svc := &service{task: &task{Restorer: r, lease: &lease{until: time.Now().Add(24 * time.Hour)}, restore: Restore{State: Started}}, Engine: of}
+		if n, err := svc.await(t.Context(), nil, "good"); err != nil || n.Running != 3 || of.begun != 1 {
+			t.Errorf("%s after it was begun anew %d times: %v", n, of.begun, err)
+		}
+	})
 }
 
 // TestNothingSaidOfAServiceSpeaksOfContainers: it has no replacement beside what runs, and none from before.

@@ -78,6 +78,31 @@ func TestTasksAreCounted(t *testing.T) {
 	}
 }
 
+// TestAnUpdateThatNeverEndsIsKnown: the Swarm waits for a task that was about to start on a node that has gone, for ever.
+func TestAnUpdateThatNeverEndsIsKnown(t *testing.T) {
+	on := nodes{"a": nodeAs("a", "ready", "active"), "b": nodeAs("b", "down", "active")}
+	run := taskAs("a", "shop:2", "running", "running")
+	for name, c := range map[string]struct {
+		lost   task
+		update string
+		stuck  bool
+	}{
+		"it waits":                   {taskAs("b", "shop:2", "shutdown", "assigned"), "updating", true},
+		"of the spec before":         {taskAs("b", "shop:1", "shutdown", "assigned"), "updating", false},
+		"the node is there":          {taskAs("a", "shop:2", "shutdown", "assigned"), "updating", false},
+		"it ran":                     {taskAs("b", "shop:2", "shutdown", "running"), "updating", false},
+		"it may still be done":       {taskAs("b", "shop:2", "running", "assigned"), "updating", false},
+		"it is done with the update": {taskAs("b", "shop:2", "shutdown", "assigned"), "completed", false},
+	} {
+		v := viewAs(t, replicated)
+		v.UpdateStatus.State = c.update
+		n, err := v.tally([]task{run, run, c.lost}, on)
+		if err != nil || n.Stuck != c.stuck || n.Well() != (c.stuck || c.update == "completed") {
+			t.Errorf("%s: %+v, %v", name, n, err)
+		}
+	}
+}
+
 func nodeAs(id, state, availability string) (n node) {
 	n.ID, n.Status.State, n.Spec.Availability = id, state, availability
 	return n

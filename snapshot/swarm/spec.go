@@ -39,7 +39,8 @@ type spec struct {
 			Secrets         []reference
 			Configs         []reference
 		}
-		Networks []attachment
+		Networks    []attachment
+		ForceUpdate uint64 // how often its tasks were started anew
 	}
 	Networks []attachment // where old clients put them
 	Mode     struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/internal/mask"
@@ -81,6 +82,15 @@ func (of nodes) lingers(t task, global bool) bool {
 	return known && (t.DesiredState != "running" && n.Status.State != "ready" || global && n.Spec.Availability == "pause")
 }
 
+// waitedFor says of a task that a Swarm's update waits for it in vain: it was about to start on a node that has gone. Another one is
+// started elsewhere, and the update does not go on.
+func (of nodes) waitedFor(t task) bool {
+	if n, known := of[t.NodeID]; !known || n.Status.State == "ready" || t.DesiredState != "shutdown" {
+		return false
+	}
+	return slices.Contains([]string{"assigned", "accepted", "preparing", "ready", "starting"}, t.Status.State)
+}
+
 // tally counts the tasks of a service against its spec. A task of another template is of another deploy.
 func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 	template, err := templateOf(v.Spec)
@@ -102,6 +112,7 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 			return n, err
 		}
 		current := is == template && !t.CreatedAt.Before(republished)
+		n.Stuck = n.Stuck || current && n.Update == "updating" && on.waitedFor(t)
 		meant, runs := t.DesiredState == "running" || t.DesiredState == "ready", t.Status.State == "running"
 		switch {
 		case !current && (runs || meant && t.Status.State != "failed") && !on.lingers(t, !replicated):

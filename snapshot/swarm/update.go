@@ -139,6 +139,27 @@ func (c *Cluster) Update(ctx context.Context, raw json.RawMessage, from []string
 	return err
 }
 
+// Again begins the update to the spec of a document anew, which the service has already: its tasks are replaced once more. The errors are
+// Update's.
+func (c *Cluster) Again(ctx context.Context, raw json.RawMessage) error {
+	d, s, err := parseDocument(raw)
+	if err != nil {
+		return err
+	}
+	now, err := c.serviceOf(ctx, d, s.Name)
+	if err != nil {
+		return err
+	}
+	if want, err := revision(now.ID, d.Spec); err != nil || want != now.revision {
+		return errors.Join(err, snapshot.ErrReplaced)
+	}
+	now.spec.TaskTemplate.ForceUpdate++
+	if err = c.put(ctx, now, now.Spec); outOfSequence(err) {
+		return fmt.Errorf("%w: %w", snapshot.ErrMoved, err)
+	}
+	return err
+}
+
 // put sends a spec for a service as it was seen. Who may pull its image stays as it is.
 func (c *Cluster) put(ctx context.Context, now view, wanted json.RawMessage) error {
 	body, err := fitted(wanted, now)
@@ -160,13 +181,7 @@ func fitted(wanted json.RawMessage, now view) (any, error) {
 	if n, replicated := now.spec.replicas(); replicated {
 		object(object(body["Mode"])["Replicated"])["Replicas"] = n
 	}
-	current, err := decode(now.Spec)
-	if err != nil {
-		return nil, err
-	}
-	if n, has := object(object(current)["TaskTemplate"])["ForceUpdate"]; has {
-		object(body["TaskTemplate"])["ForceUpdate"] = n
-	}
+	object(body["TaskTemplate"])["ForceUpdate"] = now.spec.TaskTemplate.ForceUpdate
 	return body, nil
 }
 
