@@ -67,7 +67,9 @@ func setup(t *testing.T, change ...func(*world, *api.Config)) *bench {
 		Containers: w, Snapshots: w, Deploys: w, Taker: w, Restorer: w, Restores: w, Holds: snapshot.Holds{Store: w, Images: func(context.Context, string) (snapshot.ImageFinder, error) { return w, nil }}, Incidents: w, Exporter: w, Prover: w, Access: w, Terminals: w,
 		Tokens: w, Idempotency: w, PagerDuty: w, Errors: w, Pictures: w,
 		DatabaseAway: func(err error) bool { return errors.Is(err, errNetwork) },
-		Checks:       []api.Check{{Name: "database", Ask: func(context.Context) error { w.checks.Add(1); return w.failAll }}},
+		Checks: func() []api.Check {
+			return []api.Check{{Name: "database", Ask: func(context.Context) error { w.checks.Add(1); return w.failAll }}}
+		},
 	})
 	return &bench{w, a, log, a.Handler()}
 }

@@ -65,14 +65,18 @@ func (r *readiness) get(ask func() (map[string]string, bool)) (map[string]string
 func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	errs := make([]error, len(a.deps.Checks))
+	var checks []Check
+	if a.deps.Checks != nil {
+		checks = a.deps.Checks()
+	}
+	errs := make([]error, len(checks))
 	var all sync.WaitGroup
-	for i, check := range a.deps.Checks {
+	for i, check := range checks {
 		all.Go(func() { errs[i] = check.Ask(ctx) })
 	}
 	all.Wait()
 	answers = map[string]string{}
-	for i, check := range a.deps.Checks {
+	for i, check := range checks {
 		answers[check.Name] = checkPassed
 		if errs[i] != nil {
 			answers[check.Name] = "not answering"
@@ -82,7 +86,7 @@ func (a *API) ask(ctx context.Context) (answers map[string]string, ready bool) {
 			a.log.WarnContext(ctx, "not ready", "check", check.Name, "err", errs[i])
 		}
 	}
-	return answers, enough(a.deps.Checks, errs)
+	return answers, enough(checks, errs)
 }
 
 // enough says that all checks have passed, of those that can stand in for each other one.

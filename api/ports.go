@@ -44,7 +44,7 @@ type Deps struct {
 	// DatabaseAway says whether an error means that the database does not answer, which is told as 503. nil: only
 	// what wraps ErrUnavailable.
 	DatabaseAway func(error) bool
-	Checks       []Check // what /readyz asks, such as database and engine
+	Checks       func() []Check // what /readyz asks, such as database and engine: there may be others each time
 }
 
 // Containers finds what a request may be about.

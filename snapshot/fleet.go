@@ -68,12 +68,22 @@ func (s *Silence) note(silent bool) {
 // last seen them. So are those of an engine that does not answer while others do.
 type Fleet struct {
 	Engines  []Reached
+	Now      func() []Reached // where more are found while the bot runs: those that there are, in place of Engines; nil: none are
 	LastSeen LastSeen
 	Forget   time.Duration // how long one that is gone is shown; 0: for ever
 }
 
+// now is the fleet with the engines that there are.
+func (f Fleet) now() Fleet {
+	if f.Now != nil {
+		f.Engines, f.Now = f.Now(), nil
+	}
+	return f
+}
+
 // Containers lists those that this bot looks after. It returns ErrEngineAway when no engine answers.
 func (f Fleet) Containers(ctx context.Context) ([]Container, error) {
+	f = f.now()
 	patience := time.Duration(0)
 	if len(f.Engines) > 1 { // one that hangs must not keep the others from being listed
 		patience = othersPatience
@@ -262,6 +272,7 @@ const enginePatience = 1500 * time.Millisecond
 // List lists all that bots look after, and what was last seen when no engine answers in time, or all deny it: an alert
 // has to be posted all the same.
 func (f Fleet) List(ctx context.Context) ([]Container, error) {
+	f = f.now()
 	list, answers, err := f.all(ctx, enginePatience)
 	if ctx.Err() == nil && (errors.Is(err, ErrEngineAway) || errors.Is(err, ErrEngineDenied)) {
 		return f.remembered(ctx, answers)
@@ -313,7 +324,7 @@ func (f Fleet) Resolve(ctx context.Context, key string) (string, error) {
 
 // of is the engine that a container's key begins with. See KeyOwner for its errors.
 func (f Fleet) of(ctx context.Context, key string) (Reached, error) {
-	return KeyOwner(ctx, f.Engines, key)
+	return KeyOwner(ctx, f.now().Engines, key)
 }
 
 func (r Reached) running(ctx context.Context, key string) (c Container, ok bool, err error) {

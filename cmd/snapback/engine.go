@@ -202,17 +202,3 @@ func (a allEngines) checks() (list []api.Check) {
 	}
 	return list
 }
-
-// start sets all to work. Of several, each is stopped beside the others: one that hangs must not take the time in which another one
-// brings a restore to its end.
-func (a allEngines) start(stop *stops) {
-	if len(a) == 1 {
-		a[0].start(stop)
-		return
-	}
-	each := make([]stops, len(a))
-	for i, p := range a {
-		p.start(&each[i])
-	}
-	*stop = append(*stop, sideBySide(each))
-}

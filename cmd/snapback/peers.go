@@ -19,7 +19,7 @@ import (
 type peers struct {
 	me      peer.Member
 	db      *store.DB
-	engines []snapshot.Reached // which this bot reaches
+	engines func() []snapshot.Reached // which this bot reaches now
 
 	listener net.Listener // nil: others don't reach this one
 	address  string       // as others are told; "": they are told none
@@ -72,7 +72,7 @@ func (p *peers) Beyond(ctx context.Context, container string) ([]terminal.Peer, 
 func (p *peers) someUnknown() bool {
 	over, cancel := context.WithCancel(context.Background())
 	cancel() // whoever would have to ask fails at once
-	return slices.ContainsFunc(p.engines, func(e snapshot.Reached) bool {
+	return slices.ContainsFunc(p.engines(), func(e snapshot.Reached) bool {
 		_, err := e.ID(over)
 		return err != nil
 	})

@@ -116,8 +116,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 		log.Warn("no engine of the settings has these archives of volumes: "+moveArchives, "folders", left)
 	}
 	set := all.set(db)
-	fleet := snapshot.Fleet{Engines: all.reached(), LastSeen: db, Forget: c.Forget}
-	others.engines = fleet.Engines
+	fleet := snapshot.Fleet{Now: all.reached(), LastSeen: db, Forget: c.Forget}
+	others.engines = fleet.Now
 	holds := snapshot.Holds{Store: db, Images: set.Images, Zone: c.Zone}
 
 	// Errors per minute, as sources count them.
@@ -205,9 +205,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	})
 
 	// The API, with the others' handlers beside its own.
-	checks := append([]api.Check{{Name: "database", Ask: db.Ready}}, all.checks()...)
-	if c.SlackAppToken != "" {
-		checks = append(checks, api.Check{Name: "slack", Ask: slackBot.Ready})
+	checks := func() []api.Check {
+		list := append([]api.Check{{Name: "database", Ask: db.Ready}}, all.checks()...)
+		if c.SlackAppToken != "" {
+			list = append(list, api.Check{Name: "slack", Ask: slackBot.Ready})
+		}
+		return list
 	}
 	web := api.New(api.Config{
 		Logger: log, Metrics: requests, BootstrapToken: c.APIToken, Downloads: downloads, TrustedProxies: c.TrustedProxies,

@@ -99,7 +99,8 @@ func TestNightOnASwarm(t *testing.T) {
 	}
 }
 
-// TestKilledBotFinishesTheRestoreOfAService: before the Swarm was told of the spec, and with the undo, after it.
+// TestKilledBotFinishesTheRestoreOfAService: before the Swarm was told of the spec, and with the undo, after it. Then its engine is away when
+// the next bot starts.
 func TestKilledBotFinishesTheRestoreOfAService(t *testing.T) {
 	needsCrashes(t)
 	s := newSwarmNight(t)
@@ -112,13 +113,13 @@ func TestKilledBotFinishesTheRestoreOfAService(t *testing.T) {
 	c.snapshot()
 	s.Docker("service", "update", "--detach", "--env-add", "DB_POOL=2", s.shop)
 
-	restored := s.killedAt(c, 0, func(bot *process) *enginefault.Fault {
+	restored := s.killedAt(c, 0, false, func(bot *process) *enginefault.Fault {
 		return &enginefault.Fault{Before: func(enginefault.Call) { bot.kill() }, Swallow: true}
 	})
 	if got := s.pool(); restored.State != restore.Verified || got != `["DB_POOL=20"]` {
 		t.Errorf("the restore is %s (%s), and it runs with %s", restored.State, restored.Error, got)
 	}
-	undone := s.killedAt(c, restored.ID, func(bot *process) *enginefault.Fault {
+	undone := s.killedAt(c, restored.ID, true, func(bot *process) *enginefault.Fault {
 		return &enginefault.Fault{After: func(enginefault.Call) { bot.kill() }, Drop: true}
 	})
 	if got := s.pool(); undone.State != restore.Verified || got != `["DB_POOL=2"]` {
@@ -126,8 +127,9 @@ func TestKilledBotFinishesTheRestoreOfAService(t *testing.T) {
 	}
 }
 
-// killedAt restores, or undoes, with a bot that is killed when it tells the Swarm, and returns what the next one makes of it.
-func (s *swarmNight) killedAt(c *crash, undo int64, fault func(*process) *enginefault.Fault) restore.Restore {
+// killedAt restores, or undoes, with a bot that is killed when it tells the Swarm, and returns what the next one makes of it, once the engine
+// is back if it is away.
+func (s *swarmNight) killedAt(c *crash, undo int64, away bool, fault func(*process) *enginefault.Fault) restore.Restore {
 	s.t.Helper()
 	f := fault(c.first)
 	f.On = func(call enginefault.Call) bool {
@@ -140,6 +142,12 @@ func (s *swarmNight) killedAt(c *crash, undo int64, fault func(*process) *engine
 	case <-time.After(2 * time.Minute):
 		s.t.Fatal("the Swarm was not told of anything")
 	}
+	if away {
+		c.proxy.Down()
+	}
 	c.first = c.boot(c.first.dataDir)
+	if away {
+		c.proxy.Up()
+	}
 	return c.over(id)
 }

@@ -15,8 +15,8 @@ import (
 
 // terminals is what terminals are opened on: containers of engines, and the logs of services.
 type terminals struct {
-	terminal.Engine // of the engines
-	swarms          []*swarmParts
+	terminal.Engine                      // of the engines
+	swarms          func() []*swarmParts // that were found so far
 
 	mu   sync.Mutex             // guards seen
 	seen map[string]*swarmParts // by a service's revision: where Resolve has found it
@@ -24,7 +24,7 @@ type terminals struct {
 
 // Resolve implements terminal.Engine.
 func (t *terminals) Resolve(ctx context.Context, key string) (terminal.Target, error) {
-	for _, p := range t.swarms {
+	for _, p := range t.swarms() {
 		if name, err := p.ID(ctx); err == nil && strings.HasPrefix(key, name+"/") {
 			return t.service(ctx, p, key)
 		}

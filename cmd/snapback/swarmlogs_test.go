@@ -25,7 +25,7 @@ func TestTheTerminalOfAServiceIsTheLogOfItsTasks(t *testing.T) {
 	s.Service(name, "--replicas", "2", "--stop-grace-period", "1s", "--env", "DB_PASSWORD=hunter2hunter2", s.Image("v1", `ENTRYPOINT ["/app"]`), "flood", "2", "signing in with hunter2hunter2")
 	cluster := swarm.New(swarm.Config{Manager: s.Engine()})
 	of := docker.NewTerminals([]*docker.Engine{s.Engine()}, func(context.Context, string) (string, error) { return "", errors.New("no container is asked for") })
-	both := &terminals{Engine: of, swarms: []*swarmParts{{Cluster: cluster, manager: s.Engine()}}, seen: map[string]*swarmParts{}}
+	both := &terminals{Engine: of, swarms: func() []*swarmParts { return []*swarmParts{{Cluster: cluster, manager: s.Engine()}} }, seen: map[string]*swarmParts{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	all, err := cluster.List(ctx)
@@ -73,7 +73,7 @@ func TestTheLogOfAServiceHidesWhatWasASecretBefore(t *testing.T) {
 	name := s.Name("shop")
 	s.Service(name, "--stop-grace-period", "1s", "--env", "DB_PASSWORD=hunter2hunter2", s.Image("v1", `ENTRYPOINT ["/app"]`), "flood", "2", "signing in with hunter2hunter2")
 	cluster := swarm.New(swarm.Config{Manager: s.Engine()})
-	both := &terminals{swarms: []*swarmParts{{Cluster: cluster, manager: s.Engine()}}, seen: map[string]*swarmParts{}}
+	both := &terminals{swarms: func() []*swarmParts { return []*swarmParts{{Cluster: cluster, manager: s.Engine()}} }, seen: map[string]*swarmParts{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for _, next := range []string{"DB_PASSWORD=swordfish99", "POOL=3", "POOL=4"} {

@@ -3,9 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/snapshot"
@@ -22,7 +22,7 @@ import (
 // everything is what the bot looks after: engines, and the Swarms that they manage.
 type everything struct {
 	allEngines
-	swarms []*swarmParts
+	swarms *swarms
 }
 
 // swarmParts is one Swarm, with what is done with its services. It is an engine beside that of its manager, with a watch and restores
@@ -31,45 +31,25 @@ type swarmParts struct {
 	*swarm.Cluster
 	name     string
 	manager  *docker.Engine
+	silent   *snapshot.Silence
 	registry *watch.Registry
 	taker    *capture.Taker
 	restorer *restore.Restorer
 	watcher  *watch.Watcher
 }
 
-// newEverything wires the engines, and the Swarms of those that are managers.
+// newEverything wires the engines, and the Swarms of those that are managers now.
 func newEverything(ctx context.Context, n engineNeeds, stop *stops) (all everything, err error) {
 	if all.allEngines, err = newEngines(ctx, n, stop); err != nil {
 		return all, err
 	}
-	for _, found := range all.managed(ctx, n.log) {
-		all.swarms = append(all.swarms, newSwarm(n, found))
+	var may []mayManage
+	for _, p := range all.allEngines {
+		may = append(may, mayManage{name: p.at.name, Engine: p.Engine})
 	}
+	all.swarms = newSwarms(may, n.log, func(name string, manager *docker.Engine) *swarmParts { return newSwarm(n, name, manager) })
+	all.swarms.look(ctx, time.Now())
 	return all, nil
-}
-
-// managed is a Swarm that one of the engines is a manager of.
-type managed struct {
-	name    string // what people call the Swarm
-	manager *docker.Engine
-}
-
-// managed asks each engine once whether it is a manager. One that does not answer now is not asked again: its services are seen after
-// the next start.
-func (a allEngines) managed(ctx context.Context, log *slog.Logger) (found []managed) {
-	var seen []string
-	for i, told := range managedBy(ctx, a.docker()) {
-		p := a[i]
-		if told.err != nil {
-			log.Warn("whether the engine manages a Swarm can't be told: should it, its services are seen after the next start", "at", p.at.name, "err", told.err)
-		}
-		if told.cluster == "" || slices.Contains(seen, told.cluster) {
-			continue
-		}
-		seen = append(seen, told.cluster)
-		found = append(found, managed{swarmName(p.at.name), p.Engine})
-	}
-	return found
 }
 
 // swarmSuffix is what follows an engine's name in that of its Swarm.
@@ -124,14 +104,17 @@ func enabledServices(ctx context.Context, engine *docker.Engine, only string) (l
 }
 
 // newSwarm wires one Swarm in a straight line. Nothing is started.
-func newSwarm(n engineNeeds, of managed) *swarmParts {
-	n.log = n.log.With("at", of.name)
-	n.log.Info("Docker Swarm", "manager", of.manager.From())
-	me := watch.Presence{Bot: n.bot, Link: of.name, Run: n.run, Scope: n.Only, Peer: n.peer}
-	p := &swarmParts{name: of.name, manager: of.manager, registry: watch.NewRegistry(watch.RegistryConfig{
-		Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(of.name), Cause: "it has no leader, or the engine here is no manager of it any more",
-	})}
-	p.Cluster = swarm.New(swarm.Config{Manager: of.manager, Only: n.Only, Namer: p.registry})
+func newSwarm(n engineNeeds, name string, manager *docker.Engine) *swarmParts {
+	n.log = n.log.With("at", name)
+	n.log.Info("Docker Swarm", "manager", manager.From())
+	me := watch.Presence{Bot: n.bot, Link: name, Run: n.run, Scope: n.Only, Peer: n.peer}
+	p := &swarmParts{
+		name: name, manager: manager, silent: &snapshot.Silence{},
+		registry: watch.NewRegistry(watch.RegistryConfig{
+			Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(name), Cause: "it has no leader, or the engine here is no manager of it any more",
+		}),
+	}
+	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry})
 	p.taker = capture.New(capture.Config{
 		Engine: p.Cluster, Ref: docker.Ref, Store: n.db, Lock: n.db, Audit: n.db, Logger: n.log, Zone: n.Zone, Limit: n.Commits,
 		Spiking: n.spikes.At, Observe: n.measured.Snapshot,
@@ -169,61 +152,69 @@ const besideSwarms = "engine"
 // set is all of them, as they are asked one by one.
 func (a everything) set(db *store.DB) engines.Set {
 	s := a.allEngines.set(db)
-	if len(a.swarms) == 0 {
-		return s
+	alone, beside := s.Engines, slices.Clone(s.Engines)
+	for i := range beside {
+		beside[i].Name = cmp.Or(beside[i].Name, besideSwarms)
 	}
-	for i := range s.Engines {
-		s.Engines[i].Name = cmp.Or(s.Engines[i].Name, besideSwarms)
-	}
-	for _, p := range a.swarms {
-		s.Engines = append(s.Engines, engines.Engine{
-			Name: p.name, Asked: p.Cluster, Restorer: p.restorer, Taker: p.taker, Examiner: snapshot.Examiner{Engine: p.Cluster, Watch: p.watcher},
+	s.Now = func() []engines.Engine {
+		return withSwarms(a.swarms, alone, beside, func(p *swarmParts) engines.Engine {
+			return engines.Engine{
+				Name: p.name, Asked: p.Cluster, Restorer: p.restorer, Taker: p.taker, Examiner: snapshot.Examiner{Engine: p.Cluster, Watch: p.watcher},
+			}
 		})
 	}
 	return s
 }
 
-// reached is all of them, as lists are made of them.
-func (a everything) reached() []snapshot.Reached {
-	list := a.allEngines.reached()
-	if len(a.swarms) == 0 {
-		return list
+// reached is all of them now, as lists are made of them.
+func (a everything) reached() func() []snapshot.Reached {
+	alone := a.allEngines.reached()
+	beside := slices.Clone(alone)
+	for i := range beside {
+		beside[i].Called = cmp.Or(beside[i].Called, besideSwarms)
 	}
-	for i := range list {
-		list[i].Called = cmp.Or(list[i].Called, besideSwarms)
+	return func() []snapshot.Reached {
+		return withSwarms(a.swarms, alone, beside, func(p *swarmParts) snapshot.Reached {
+			return snapshot.Reached{Called: p.name, Silent: p.silent, Containers: p.Cluster}
+		})
 	}
-	for _, p := range a.swarms {
-		list = append(list, snapshot.Reached{Called: p.name, Silent: &snapshot.Silence{}, Containers: p.Cluster})
+}
+
+// withSwarms are the engines, as they are called where there are Swarms as well, and those.
+func withSwarms[T any](s *swarms, alone, beside []T, of func(*swarmParts) T) []T {
+	found := s.all()
+	if len(found) == 0 {
+		return alone
+	}
+	list := slices.Clone(beside)
+	for _, p := range found {
+		list = append(list, of(p))
 	}
 	return list
 }
 
 // terminals is what terminals are opened on.
 func (a everything) terminals(resolve func(ctx context.Context, key string) (string, error)) terminal.Engine {
-	of := docker.NewTerminals(a.docker(), resolve)
-	if len(a.swarms) == 0 {
-		return of
-	}
-	return &terminals{Engine: of, swarms: a.swarms, seen: map[string]*swarmParts{}}
+	return &terminals{Engine: docker.NewTerminals(a.docker(), resolve), swarms: a.swarms.all, seen: map[string]*swarmParts{}}
 }
 
 // checks are for /readyz.
 func (a everything) checks() []api.Check {
 	list := a.allEngines.checks()
-	for _, p := range a.swarms {
+	for _, p := range a.swarms.all() {
 		list = append(list, api.Check{Name: p.name, Ask: p.Ready, OneOf: "engine"})
 	}
 	return list
 }
 
-// start sets all to work. The Swarms are stopped first, side by side: they speak through engines.
+// start sets all to work, and the Swarms. Each is stopped beside the others: one that hangs must not take the time in which another one
+// brings a restore to its end. A Swarm's parts need no more of their manager than that it is not closed.
 func (a everything) start(stop *stops) {
-	a.allEngines.start(stop)
-	each := make([]stops, len(a.swarms))
-	for i, p := range a.swarms {
+	each := make([]stops, len(a.allEngines)+1)
+	for i, p := range a.allEngines {
 		p.start(&each[i])
 	}
-	if len(each) > 0 {
-		*stop = append(*stop, sideBySide(each))
-	}
+	a.swarms.start()
+	each[len(a.allEngines)].keep(restorerStop, a.swarms.stop)
+	*stop = append(*stop, sideBySide(each))
 }

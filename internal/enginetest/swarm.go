@@ -20,8 +20,14 @@ func StartSwarm(t testing.TB) *Swarm {
 	t.Helper()
 	d := StartDaemon(t)
 	s := &Swarm{Scope: On(t, d.Host()), Daemon: d}
-	s.Docker("swarm", "init", "--advertise-addr", swarmAddress)
+	s.Init()
 	return s
+}
+
+// Init makes the Daemon the only node of a Swarm.
+func (s *Swarm) Init() {
+	s.t.Helper()
+	s.Docker("swarm", "init", "--advertise-addr", swarmAddress)
 }
 
 // Service creates an enabled service, and waits until its tasks run. Args are docker service create's after the name.

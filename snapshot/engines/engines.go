@@ -53,11 +53,20 @@ type Journal interface {
 // snapshot.KeyOwner where several could be asked.
 type Set struct {
 	Engines []Engine
+	Now     func() []Engine // where more are found while the bot runs: those that there are, in place of Engines; nil: none are
 	Journal Journal
 }
 
+// now is the set with the engines that there are.
+func (s Set) now() Set {
+	if s.Now != nil {
+		s.Engines, s.Now = s.Now(), nil
+	}
+	return s
+}
+
 func (s Set) of(ctx context.Context, key string) (Engine, error) {
-	return snapshot.KeyOwner(ctx, s.Engines, key)
+	return snapshot.KeyOwner(ctx, s.now().Engines, key)
 }
 
 // Take takes a snapshot.
@@ -89,6 +98,7 @@ func (s Set) Request(ctx context.Context, ask restore.Ask) (restore.Restore, err
 
 // Undo asks for the undo of one. One that another bot has done is undone by that bot: any engine can ask for it.
 func (s Set) Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error) {
+	s = s.now()
 	e, err := s.ofRestore(ctx, id)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		e, err = s.Engines[0], nil
@@ -101,6 +111,7 @@ func (s Set) Undo(ctx context.Context, id int64, by snapshot.By, idempotency str
 
 // Wait waits until a restore is over. One of an engine that can't be told apart now is waited for by what the journal says.
 func (s Set) Wait(ctx context.Context, id int64) (restore.Restore, error) {
+	s = s.now()
 	e, err := s.ofRestore(ctx, id)
 	if err != nil {
 		e = s.Engines[0]
@@ -109,7 +120,7 @@ func (s Set) Wait(ctx context.Context, id int64) (restore.Restore, error) {
 }
 
 func (s Set) ofRestore(ctx context.Context, id int64) (Engine, error) {
-	if len(s.Engines) == 1 {
+	if s = s.now(); len(s.Engines) == 1 {
 		return s.Engines[0], nil
 	}
 	r, err := s.Journal.Restore(ctx, id)
@@ -121,7 +132,7 @@ func (s Set) ofRestore(ctx context.Context, id int64) (Engine, error) {
 
 // knowing is the engine that can say most of a container's snapshots. Of another bot's, each knows what the journal has.
 func (s Set) knowing(ctx context.Context, c snapshot.Container) (Engine, error) {
-	if c.Elsewhere {
+	if s = s.now(); c.Elsewhere {
 		return s.Engines[0], nil
 	}
 	return s.of(ctx, c.Key)
@@ -161,6 +172,7 @@ func (s Set) Images(ctx context.Context, key string) (snapshot.ImageFinder, erro
 
 // Rebuild reads the duplicates of all engines that have any. What one of several can't tell is left out, and said.
 func (s Set) Rebuild(ctx context.Context, by snapshot.By) (recovery.Rebuilt, error) {
+	s = s.now()
 	with := slices.DeleteFunc(slices.Clone(s.Engines), func(e Engine) bool { return e.Rebuilder == nil })
 	if len(with) == 1 {
 		return with[0].Rebuilder.Rebuild(ctx, by)
@@ -249,6 +261,7 @@ func (s Set) within(ctx context.Context, limit time.Duration) (context.Context, 
 
 // joined asks all engines at once, each of several for as long as limit. It returns an error when none answers.
 func joined[T any](ctx context.Context, s Set, limit time.Duration, ask func(context.Context, Engine) ([]T, error)) (all []T, err error) {
+	s = s.now()
 	lists, errs := make([][]T, len(s.Engines)), make([]error, len(s.Engines))
 	ctx, cancel := s.within(ctx, limit)
 	defer cancel()
@@ -274,7 +287,7 @@ func joined[T any](ctx context.Context, s Set, limit time.Duration, ask func(con
 
 // Ready is nil when all answer. Where there are several, the error is an *AwayError.
 func (s Set) Ready(ctx context.Context) error {
-	if len(s.Engines) == 1 {
+	if s = s.now(); len(s.Engines) == 1 {
 		return s.Engines[0].Ready(ctx)
 	}
 	away, err := joined(ctx, s, patience, func(ctx context.Context, e Engine) ([]string, error) {

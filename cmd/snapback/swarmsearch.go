@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+// How often an engine is asked whether it manages a Swarm: one that has not answered yet, or whose Swarm has no leader, and one that has
+// answered, since it may become a manager at any time.
+const (
+	managesAgain = 2 * time.Second
+	managesAnew  = 30 * time.Second
+)
+
+// mayManage is an engine that may be a manager of a Swarm.
+type mayManage struct {
+	*docker.Engine
+	name string // what people call it; "": there is no other
+
+	cluster string           // the Swarm that it managed when it answered last; "": none
+	due     time.Time        // when to ask it next
+	asking  snapshot.Refrain // logs that it does not answer
+}
+
+// swarms are the Swarms that the bot's engines manage. They are found when their manager answers, be that at the bot's start or later. What was
+// found stays: a Swarm whose manager is away is away as an engine is.
+type swarms struct {
+	log  *slog.Logger
+	wire func(name string, manager *docker.Engine) *swarmParts // makes one, without starting it
+	may  []mayManage                                           // is the searching goroutine's, once there is one
+
+	cancel context.CancelFunc // ends that
+	search sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	found   []*swarmParts
+	started bool
+	each    []stops // of those that were started
+}
+
+func newSwarms(may []mayManage, log *slog.Logger, wire func(string, *docker.Engine) *swarmParts) *swarms {
+	return &swarms{log: log, wire: wire, may: may, cancel: func() {}}
+}
+
+// all are those that were found, in the order in which they were.
+func (s *swarms) all() []*swarmParts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.found)
+}
+
+// look asks the engines that are due, and adds the Swarms of those that are managers. Several managers of one Swarm count once.
+func (s *swarms) look(ctx context.Context, now time.Time) {
+	var asked []*mayManage
+	var list []*docker.Engine
+	for i := range s.may {
+		if m := &s.may[i]; !now.Before(m.due) {
+			asked, list = append(asked, m), append(list, m.Engine)
+		}
+	}
+	answers := managedBy(ctx, list)
+	if ctx.Err() != nil {
+		return
+	}
+	for i, m := range asked {
+		err := answers[i].err
+		m.asking.Log(s.log.With("at", m.name), "asking the engine whether it manages a Swarm, whose services are seen as soon as it says so", err)
+		if m.due = now.Add(managesAgain); err == nil {
+			m.cluster, m.due = answers[i].cluster, now.Add(managesAnew)
+		}
+	}
+	for _, m := range asked {
+		if m.cluster != "" && !s.has(m) {
+			s.add(s.wire(swarmName(m.name), m.Engine))
+		}
+	}
+}
+
+// has says that a Swarm was found by this engine, or this one's by another one.
+func (s *swarms) has(m *mayManage) bool {
+	return slices.ContainsFunc(s.all(), func(p *swarmParts) bool {
+		return slices.ContainsFunc(s.may, func(o mayManage) bool {
+			return o.Engine == p.manager && (o.Engine == m.Engine || o.cluster == m.cluster)
+		})
+	})
+}
+
+func (s *swarms) add(p *swarmParts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = append(s.found, p)
+	if s.started {
+		s.startOne(p)
+	}
+}
+
+// startOne sets one to work. Whoever calls it holds mu.
+func (s *swarms) startOne(p *swarmParts) {
+	var stop stops
+	p.start(&stop)
+	s.each = append(s.each, stop)
+}
+
+// start sets those that were found to work, and looks for others from then on.
+func (s *swarms) start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+	for _, p := range s.found {
+		s.startOne(p)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.search.Go(func() {
+		tick := time.NewTicker(managesAgain)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				s.look(ctx, time.Now())
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// stop ends the search, and then all that were found, side by side, within ctx.
+func (s *swarms) stop(ctx context.Context) error {
+	s.cancel()
+	s.search.Wait() // which the end of its context ends
+	s.mu.Lock()
+	each := s.each
+	s.mu.Unlock()
+	return sideBySide(each).do(ctx)
+}

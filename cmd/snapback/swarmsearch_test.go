@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/internal/enginefault"
+	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/snapshot/docker"
+)
+
+// saysOfSwarm is an engine that says of its Swarm what it is told to.
+type saysOfSwarm struct {
+	*docker.Engine
+
+	mu    sync.Mutex // guards what follows
+	says  string     // "": nothing, it is away
+	asked int        // how often
+}
+
+const noSwarm, noLeader = `{}`, `{"ControlAvailable":true}`
+
+func managerOf(cluster string) string {
+	return fmt.Sprintf(`{"ControlAvailable":true,"Cluster":{"ID":%q}}`, cluster)
+}
+
+func newSaysOfSwarm(t *testing.T, says string) *saysOfSwarm {
+	t.Helper()
+	s := &saysOfSwarm{says: says}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	engine, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + server.Listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { engine.Close() })
+	s.Engine = engine
+	return s
+}
+
+func (s *saysOfSwarm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Api-Version", "1.41")
+	if !strings.HasSuffix(r.URL.Path, "/info") {
+		return
+	}
+	s.asked++
+	if s.says == "" {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	fmt.Fprintf(w, `{"Swarm":%s}`, s.says)
+}
+
+func (s *saysOfSwarm) say(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.says = what
+}
+
+func (s *saysOfSwarm) times() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// searchFor looks for the Swarms of engines that are called a, b and so on. What it returns looks at a moment, and says what was found by then.
+func searchFor(t *testing.T, list ...*saysOfSwarm) func(at time.Time) string {
+	t.Helper()
+	var may []mayManage
+	for i, e := range list {
+		may = append(may, mayManage{name: string(rune('a' + i)), Engine: e.Engine})
+	}
+	s := newSwarms(may, slog.New(slog.DiscardHandler), func(name string, manager *docker.Engine) *swarmParts {
+		return &swarmParts{name: name, manager: manager}
+	})
+	return func(at time.Time) string {
+		s.look(t.Context(), at)
+		var names []string
+		for _, p := range s.all() {
+			names = append(names, p.name)
+		}
+		return strings.Join(names, " ")
+	}
+}
+
+// TestSwarmsAreFoundWhenTheyCome: after an engine was away, after a Swarm had no leader, and after an engine has become a manager.
+func TestSwarmsAreFoundWhenTheyCome(t *testing.T) {
+	t.Parallel()
+	away, leaderless, none := newSaysOfSwarm(t, ""), newSaysOfSwarm(t, noLeader), newSaysOfSwarm(t, noSwarm)
+	found := searchFor(t, away, leaderless, none)
+	start := time.Now()
+	var got []string
+	got = append(got, found(start))
+	away.say(managerOf("one"))
+	got = append(got, found(start.Add(managesAgain)))
+	leaderless.say(managerOf("two"))
+	got = append(got, found(start.Add(2*managesAgain)))
+	none.say(managerOf("three"))
+	got = append(got, found(start.Add(managesAnew)))
+	if diff := cmp.Diff([]string{"", "a-swarm", "a-swarm b-swarm", "a-swarm b-swarm c-swarm"}, got); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+}
+
+// TestWhoHasAnsweredIsAskedSeldom: half a minute later. Who has not is asked at once again.
+func TestWhoHasAnsweredIsAskedSeldom(t *testing.T) {
+	t.Parallel()
+	away, none := newSaysOfSwarm(t, ""), newSaysOfSwarm(t, noSwarm)
+	found := searchFor(t, away, none)
+	start := time.Now()
+	for at := time.Duration(0); at < managesAnew; at += managesAgain {
+		found(start.Add(at))
+	}
+	if rounds := int(managesAnew / managesAgain); away.times() != rounds || none.times() != 1 {
+		t.Errorf("in half a minute, one that is away was asked %d times, of %d, and one that has answered %d times", away.times(), rounds, none.times())
+	}
+	if found(start.Add(managesAnew)); none.times() != 2 {
+		t.Errorf("after half a minute, it was asked %d times", none.times())
+	}
+}
+
+// TestManagersOfOneSwarmCountOnce: also when one becomes a manager later, and while the one by which it was found is away.
+func TestManagersOfOneSwarmCountOnce(t *testing.T) {
+	t.Parallel()
+	first, second, third := newSaysOfSwarm(t, managerOf("one")), newSaysOfSwarm(t, managerOf("one")), newSaysOfSwarm(t, noSwarm)
+	found := searchFor(t, first, second, third)
+	start := time.Now()
+	if got := found(start); got != "a-swarm" {
+		t.Errorf("of two managers, found are %q", got)
+	}
+	third.say(managerOf("one"))
+	first.say("")
+	if got := found(start.Add(managesAnew)); got != "a-swarm" {
+		t.Errorf("with a third manager, found are %q", got)
+	}
+	first.say(managerOf("another"))
+	if got := found(start.Add(2 * managesAnew)); got != "a-swarm b-swarm" {
+		t.Errorf("after the first one has gone to another Swarm, found are %q", got)
+	}
+}
+
+// TestServicesAreSeenOnceTheirEngineAnswers: it is away when the bot starts, and becomes a manager meanwhile.
+func TestServicesAreSeenOnceTheirEngineAnswers(t *testing.T) {
+	t.Parallel()
+	daemon := enginetest.StartDaemon(t)
+	s := &swarmNight{swarm: &enginetest.Swarm{Scope: enginetest.On(t, daemon.Host()), Daemon: daemon}}
+	s.night = newNightOn(t, s.swarm.Scope)
+	proxy := enginefault.Start(t, daemon.Host(), s.Only())
+	s.env["SNAPBACK_ENGINES"], s.env["SNAPBACK_BASELINE_AFTER"] = "here="+proxy.Host(), "1s"
+	proxy.Down()
+	s.start()
+	s.swarm.Init()
+	s.shop = s.Name("shop")
+	s.swarm.Service(s.shop, s.labels(s.Image("v1", `ENTRYPOINT ["/app"]`), "serve", "-addr=")...)
+	proxy.Up()
+	s.await("the service is listed", func() bool {
+		_, answer := s.call("GET", "/services", "")
+		list, _ := answer["services"].([]any)
+		return len(list) == 1 && list[0].(map[string]any)["name"] == s.shop
+	})
+	s.await("its spec is kept as a good one", func() bool { return len(s.reasons()) == 1 })
+	if _, answer := s.call("GET", "/readyz", ""); cmp.Diff(map[string]any{"database": "ok", "engine here": "ok", "here-swarm": "ok"}, answer["checks"]) != "" {
+		t.Errorf("readyz says %v", answer)
+	}
+}
