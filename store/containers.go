@@ -46,10 +46,14 @@ func scanDeploy(row pgx.CollectableRow) (d snapshot.Deploy, err error) {
 	return d, err
 }
 
-// newestDeploys are those of the keys $1 until $2, at most $3. Each key's are read from the end of the index: a container
-// that is deployed all day has very many.
+// noted is when a deploy was written down. It is by the database's clock, as entered_at of a restore is; at is by the engine's.
+const noted = `coalesce(noted_at, at)`
+
+// newestDeploys are those of the keys $1 until $2, at most $3; what was written down until then counts, also when the engine's clock is up
+// to an hour ahead. Each key's are read from the end of the index: a container that is deployed all day has very many.
 const newestDeploys = `SELECT d.* FROM (SELECT DISTINCT unnest($1::text[])) AS k (wanted), LATERAL (
-	SELECT ` + deployColumns + ` FROM deploys WHERE key = wanted AND at <= $2 ORDER BY at DESC, id DESC LIMIT $3) AS d
+	SELECT ` + deployColumns + ` FROM deploys WHERE key = wanted AND at <= $2::timestamptz + interval '1 hour'
+		AND (at <= $2 OR noted_at <= $2) ORDER BY at DESC, id DESC LIMIT $3) AS d
 	ORDER BY at DESC, id DESC LIMIT $3`
 
 // DeployBefore is the newest deploy of the given containers until at; false when there was none.
@@ -63,13 +67,13 @@ func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (sn
 
 // deployPage is a page of the deploys of the keys, each with the restore that has undone it since: the container may have been started
 // again, which is another deploy. As in newestDeploys, each key's are read from the end of the index.
-const deployPage = `SELECT p.*, r.snapshot, r.verified_at FROM (
+const deployPage = `SELECT id, key, p.at, before_id, after_id, before, after, p.snapshot, changes, r.snapshot, r.verified_at FROM (
 	SELECT d.* FROM (SELECT DISTINCT unnest(@keys::text[])) AS k (wanted), LATERAL (
-		SELECT ` + deployColumns + ` FROM deploys WHERE key = wanted AND at >= @since AND (at, id) < (@before, @id)
+		SELECT ` + deployColumns + `, ` + noted + ` AS noted FROM deploys WHERE key = wanted AND at >= @since AND (at, id) < (@before, @id)
 		ORDER BY at DESC, id DESC LIMIT @limit) AS d
 	ORDER BY at DESC, id DESC LIMIT @limit) AS p
 	LEFT JOIN LATERAL (SELECT snapshot, verified_at FROM restores WHERE key = p.key AND ` + rolledBack + ` AND record->'plan'->>'old_id' = p.after_id
-		AND verified_at > p.at ORDER BY id DESC LIMIT 1) AS r ON true
+		AND entered_at > p.noted ORDER BY id DESC LIMIT 1) AS r ON true
 	ORDER BY p.at DESC, p.id DESC`
 
 // DeployPage implements api.Deploys.

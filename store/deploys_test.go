@@ -22,7 +22,7 @@ func fiveDeploys(t *testing.T) (db *store.DB, dsn string, newest time.Time) {
 	t.Helper()
 	dsn = storetest.URL(t)
 	newest = time.Now().UTC().Truncate(time.Second)
-	admin(t, dsn, `INSERT INTO deploys (key, at, before_id, after_id, before, after, snapshot, changes) SELECT '`+key+`', at::timestamptz, 'x', id, 'shop:1', 'shop:2', 'good',
+	admin(t, dsn, `INSERT INTO deploys (key, at, noted_at, before_id, after_id, before, after, snapshot, changes) SELECT '`+key+`', at::timestamptz, at::timestamptz, 'x', id, 'shop:1', 'shop:2', 'good',
 		'[{"attribute":"image","before":"shop:1","after":"shop:2"}]' FROM (VALUES ('a', now() - interval '3 days'), ('b', now() - interval '2 days'),
 		('c', '`+newest.Format(time.RFC3339)+`'), ('a', '`+newest.Format(time.RFC3339)+`')) AS v (id, at)`,
 		`INSERT INTO deploys (key, at, before_id, after_id, before, after) VALUES ('`+otherKey+`', now() - interval '1 day', 'v', 'w', '', '')`)
@@ -58,7 +58,8 @@ func TestDeployPagesFollowEachOther(t *testing.T) {
 	}
 }
 
-// TestDeployIsRolledBackUntilItsContainerIsStartedAgain: a's first deploy was undone, and its second came after that.
+// TestDeployIsRolledBackUntilItsContainerIsStartedAgain: a's first deploy was undone, and its second came after that, whatever time the
+// engine's clock shows.
 func TestDeployIsRolledBackUntilItsContainerIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	db, dsn, _ := fiveDeploys(t)
@@ -71,7 +72,7 @@ func TestDeployIsRolledBackUntilItsContainerIsStartedAgain(t *testing.T) {
 		list, err := db.DeployPage(t.Context(), snapshot.DeployPage{Keys: []string{key}, Limit: 10})
 		testkit.OK(t, err)
 		for _, d := range list {
-			if d.RolledBack != nil && d.RolledBack.By == "before" && d.RolledBack.At.After(d.At) {
+			if d.RolledBack != nil && d.RolledBack.By == "before" && !d.RolledBack.At.IsZero() {
 				ids = append(ids, d.ID)
 			}
 		}
@@ -82,12 +83,27 @@ func TestDeployIsRolledBackUntilItsContainerIsStartedAgain(t *testing.T) {
 		want   []int64
 	}{
 		{`SELECT 1`, nil},
-		{`UPDATE restores SET state = 'verified', verified_at = now() - interval '1 day'`, []int64{1}},
+		{`UPDATE restores SET state = 'verified', verified_at = now() - interval '1 day', entered_at = now() - interval '1 day'`, []int64{1}},
+		{`UPDATE deploys SET at = at + interval '7 days'`, []int64{1}},
+		{`UPDATE deploys SET at = at - interval '14 days'`, []int64{1}},
+		{`UPDATE deploys SET at = at + interval '7 days', noted_at = NULL`, []int64{1}}, // of a release before
 		{`UPDATE restores SET undone_by = id`, nil},
 	} {
 		admin(t, dsn, step.change)
 		if got := rolledBack(); !slices.Equal(got, step.want) {
 			t.Errorf("after %s: %v were rolled back, want %v", step.change, got, step.want)
+		}
+	}
+}
+
+// TestDeployBeforeIsFoundWhateverTheClockOfItsEngineShows: the engine is 50 minutes ahead.
+func TestDeployBeforeIsFoundWhateverTheClockOfItsEngineShows(t *testing.T) {
+	t.Parallel()
+	db, dsn, newest := fiveDeploys(t)
+	admin(t, dsn, `UPDATE deploys SET at = at + interval '50 minutes'`)
+	for at, want := range map[time.Time]int64{newest: 4, newest.Add(-time.Minute): 2, newest.Add(-49 * time.Hour): 1} {
+		if d, found, err := db.DeployBefore(t.Context(), []string{key}, at); err != nil || !found || d.ID != want {
+			t.Errorf("before %v: %d, %t, %v; want %d", at, d.ID, found, err, want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // TestARestoreSaysNothingOfWhatADeployHasBroughtSince: a service's spec has the same ID whenever it comes back. A restore went from b to
-// a; after that, b and a are deployed again.
+// a; after that, b and a are deployed again. The engine's clock, days from the database's, says nothing of that.
 func TestARestoreSaysNothingOfWhatADeployHasBroughtSince(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.URL(t)
@@ -24,7 +24,7 @@ func TestARestoreSaysNothingOfWhatADeployHasBroughtSince(t *testing.T) {
 	}, "")
 	testkit.OK(t, err)
 	deploy := func(before, after, at string) string {
-		return `INSERT INTO deploys (key, at, before_id, after_id, before, after) VALUES ('` + key + `', now() - interval '` + at + `', '` + before + `', '` + after + `', '', '')`
+		return `INSERT INTO deploys (key, at, noted_at, before_id, after_id, before, after) VALUES ('` + key + `', now() + interval '3 days', now() - interval '` + at + `', '` + before + `', '` + after + `', '', '')`
 	}
 	admin(t, dsn, `UPDATE restores SET state = 'verified', verified_at = now() - interval '1 day', entered_at = now() - interval '1 day'`, deploy("a", "b", "2 days"))
 	see := func(when string, made, known, left, undone bool) {

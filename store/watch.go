@@ -189,15 +189,15 @@ func (db *DB) MadeByRestore(ctx context.Context, key, containerID string) (ours 
 	err = db.pool.QueryRow(ctx, `SELECT EXISTS (
 		SELECT FROM restores r WHERE key = $1 AND state <> 'refused' AND (record->'plan'->>'new_id' = $2
 			OR state <> 'verified' AND $2 IN (record->'plan'->>'old_id', record->'plan'->>'stand_in_id'))
-			AND NOT EXISTS (SELECT FROM deploys d WHERE d.key = $1 AND (d.before_id = $2 OR d.after_id = $2 AND r.record->'plan' ? 'service') AND d.at > r.entered_at))`,
+			AND NOT EXISTS (SELECT FROM deploys d WHERE d.key = $1 AND (d.before_id = $2 OR d.after_id = $2 AND r.record->'plan' ? 'service') AND `+noted+` > r.entered_at))`,
 		key, containerID).Scan(&ours)
 	return ours, away(err)
 }
 
 // notSince is true of a restore after which no deploy has brought an ID. A container's never comes back by one, and that of a service's
-// spec does. So only of a service the times count: a deploy has the engine's, a restore the database's, and clocks differ.
+// spec does.
 func notSince(id string) string {
-	return ` NOT (record->'plan' ? 'service' AND EXISTS (SELECT FROM deploys d WHERE d.key = restores.key AND d.after_id = ` + id + ` AND d.at > restores.entered_at))`
+	return ` NOT (record->'plan' ? 'service' AND EXISTS (SELECT FROM deploys d WHERE d.key = restores.key AND d.after_id = ` + id + ` AND ` + noted + ` > restores.entered_at))`
 }
 
 // rolledBack is true of a restore that has undone the deploy of the container that it replaced.
@@ -206,8 +206,8 @@ const rolledBack = `kind = 'restore' AND state = 'verified' AND undone_by IS NUL
 // RolledBack implements bot.Deploys.
 func (db *DB) RolledBack(ctx context.Context, d snapshot.Deploy) (u snapshot.Undone, found bool, err error) {
 	r, err := oneRestore(ctx, db.pool, `WHERE key = @key AND `+rolledBack+` AND record->'plan'->>'old_id' = @id
-		AND (verified_at > @at OR NOT record->'plan' ? 'service') ORDER BY id DESC LIMIT 1`,
-		pgx.NamedArgs{"key": d.Key, "id": d.AfterID, "at": d.At})
+		AND (NOT record->'plan' ? 'service' OR entered_at > (SELECT `+noted+` FROM deploys WHERE id = @deploy)) ORDER BY id DESC LIMIT 1`,
+		pgx.NamedArgs{"key": d.Key, "id": d.AfterID, "deploy": d.ID})
 	if errors.Is(err, snapshot.ErrUnknownRestore) {
 		return u, false, nil
 	}
