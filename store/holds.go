@@ -73,14 +73,22 @@ func inChainOrder(holds []snapshot.Hold) []snapshot.Hold {
 	return slices.SortedStableFunc(slices.Values(holds), func(a, b snapshot.Hold) int { return cmp.Compare(a.Incident, b.Incident) })
 }
 
-// lockHolds locks the holds on a container's deploys, and then the timelines of their incidents and that of one more. Whoever writes of
+// concerned are the holds that a verified restore may change: those that are on, and that of the restore which an undo goes back to.
+const concerned = `WITH RECURSIVE line AS (
+		SELECT id, undo_of FROM restores WHERE id = @restore
+		UNION ALL SELECT r.id, r.undo_of FROM restores r JOIN line l ON r.id = l.undo_of)
+	SELECT coalesce(incident_id, 0) FROM holds WHERE id IN (
+		SELECT h.id FROM holds h WHERE h.key = @key AND ` + isOn + ` UNION SELECT id FROM holds WHERE restore_id IN (SELECT id FROM line))
+	ORDER BY id DESC FOR UPDATE OF holds`
+
+// lockHolds locks the holds that a restore concerns, and then the timelines of their incidents and that of its own. Whoever writes of
 // several holds does so in that order: see lockChains.
-func lockHolds(ctx context.Context, tx pgx.Tx, key string, incident int64) error {
-	holding, err := collect(ctx, tx, pgx.RowTo[int64], `SELECT coalesce(incident_id, 0) FROM holds WHERE key = $1 ORDER BY id DESC FOR UPDATE`, key)
+func lockHolds(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
+	holding, err := collect(ctx, tx, pgx.RowTo[int64], concerned, pgx.NamedArgs{"restore": r.ID, "key": r.Key})
 	if err != nil {
 		return fmt.Errorf("locking what is on hold: %w", err)
 	}
-	return lockChains(ctx, tx, append(holding, incident))
+	return lockChains(ctx, tx, append(holding, r.By.Incident))
 }
 
 // setHolds writes down what a verified restore means for holds.
@@ -103,7 +111,7 @@ func (db *DB) holdOn(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 		return nil
 	}
 	h := *r.Hold
-	_, err := tx.Exec(ctx, `UPDATE holds SET ended_at = now() WHERE key = @key AND ended_at IS NULL
+	_, err := tx.Exec(ctx, `UPDATE holds h SET ended_at = now() WHERE key = @key AND `+isOn+`
 		AND (back_id = @old OR image_id = @image AND changes = @changes::jsonb)`,
 		pgx.NamedArgs{"key": h.Key, "old": r.Plan.OldID, "image": h.Image.ID, "changes": h.Changes})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
 )
 
@@ -80,6 +81,72 @@ func TestTimelinesAreLockedInOneOrder(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAVerifiedRestoreLocksOnlyTheHoldsThatItConcerns: of a container with many that are over, it waits for whoever has one that is on.
+func TestAVerifiedRestoreLocksOnlyTheHoldsThatItConcerns(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.URL(t)
+	db := open(t, dsn)
+	r, _, err := db.Open(t.Context(), wish(shelved(t, db, "e/api", "good")), "")
+	testkit.OK(t, err)
+	admin(t, dsn, `WITH r AS (INSERT INTO restores (kind, key, container, snapshot_id, snapshot, state, requested_by, requested_at, entered_at, record)
+			SELECT 'restore', 'e/api', 'api', (SELECT max(id) FROM snapshots), 'good', 'verified', '{}', now(), now(), '{}' FROM generate_series(1, 2000) RETURNING id)
+		INSERT INTO holds (restore_id, key, since, until, ended_at, image, image_id, changes, document)
+			SELECT id, 'e/api', now(), now() + interval '1 hour' * (CASE WHEN id % 2 = 0 THEN 1 ELSE -1 END), CASE WHEN id % 2 = 0 THEN now() END, 'api:1', 'i', '[]', '' FROM r`)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	testkit.OK(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	tx, err := conn.Begin(t.Context())
+	testkit.OK(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT FROM holds FOR UPDATE`)
+	testkit.OK(t, err)
+	r = started(t, db, r)
+	r.Hold = &snapshot.Hold{Restore: r.ID, Key: r.Key, Image: snapshot.Image{ID: "i"}, Since: time.Now(), Until: time.Now().Add(time.Hour), Changes: []snapshot.Change{}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err = db.Advance(ctx, r, restore.Verified, verifiedEntry); err != nil {
+		t.Fatalf("while somebody has those that are over: %v", err)
+	}
+	testkit.OK(t, tx.Rollback(t.Context()))
+
+	tx, err = conn.Begin(t.Context())
+	testkit.OK(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT FROM holds WHERE restore_id = $1 FOR UPDATE`, r.ID)
+	testkit.OK(t, err)
+	undo := wish(snapshot.Snapshot{Key: r.Key, Container: r.Container, ID: r.SnapshotID, Name: r.Snapshot})
+	undo.Kind, undo.UndoOf = restore.Undoing, r.ID
+	undo, _, err = db.Open(t.Context(), undo, "")
+	testkit.OK(t, err)
+	undo = started(t, db, undo)
+	done := make(chan error, 1)
+	go func() {
+		_, err := db.Advance(t.Context(), undo, restore.Verified, verifiedEntry)
+		done <- err
+	}()
+	awaitWaiting(t, db)
+	testkit.OK(t, tx.Rollback(t.Context()))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if on, err := db.Holds(t.Context(), r.Key); err != nil || len(on) > 0 {
+		t.Errorf("after the undo, on hold: %v, %v", on, err)
+	}
+}
+
+var verifiedEntry = incidents.Entry{Kind: incidents.KindRestoreVerified, Actor: incidents.Self()}
+
+// started takes a restore to where it has only to be verified.
+func started(t *testing.T, db *store.DB, r restore.Restore) restore.Restore {
+	t.Helper()
+	r, err := db.Claim(t.Context(), r.ID, "bot", time.Minute)
+	testkit.OK(t, err)
+	for _, to := range []restore.State{restore.Preflight, restore.Prepared, restore.Swapping, restore.Started} {
+		r, err = db.Advance(t.Context(), r, to, incidents.Entry{Kind: incidents.KindRestoreState, Actor: incidents.Self()})
+		testkit.OK(t, err)
+	}
+	r.VerifiedAt = time.Now()
+	return r
 }
 
 // awaitWaiting waits until somebody in this database waits for a lock.

@@ -298,7 +298,7 @@ func (db *DB) applyVerified(ctx context.Context, tx pgx.Tx, r restore.Restore) e
 			return err
 		}
 	}
-	if err := lockHolds(ctx, tx, r.Key, r.By.Incident); err != nil {
+	if err := lockHolds(ctx, tx, r); err != nil {
 		return err
 	}
 	if r.Kind == restore.Undoing {
