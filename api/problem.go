@@ -167,6 +167,10 @@ func (a *API) problem(err error, requestID string) wire.Problem {
 	if errors.As(err, &held) {
 		p.Detail = held.Error()
 	}
+	var there *restore.AlreadyThereError
+	if errors.As(err, &there) && there.Service {
+		p.Detail = "Nothing was done: " + there.Anew() + "."
+	}
 	var refused *restore.RefusedError
 	if errors.As(err, &refused) {
 		p.Reasons = refused.Reasons

@@ -24,6 +24,7 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 		}
 	}
 	there := func(w *world, _ *api.Config) { w.there = true }
+	service := func(w *world, _ *api.Config) { w.there, w.service = true, true }
 	fails := func(err error) func(*world, *api.Config) { return func(w *world, _ *api.Config) { w.failAll = err } }
 	ana := restore.Restore{ID: 9, Container: "api", Snapshot: "manual-0100", State: restore.Swapping, RequestedAt: night, By: snapshot.By{Actor: incidents.Actor{Name: "Ana"}}}
 	for _, c := range []struct {
@@ -79,6 +80,7 @@ func TestEveryRefusalHasItsStatusCodeAndSentence(t *testing.T) {
 		{"deleting what is in use", request{method: "DELETE", path: "/containers/api/snapshots/manual-0100"}, nil, 409, "in_use", ""},
 		{"a restore runs", request{method: "PATCH", path: target}, run(ana), 409, "restore_in_progress", "by Ana"},
 		{"it runs already", request{method: "PATCH", path: target}, there, 409, "already_there", "force=true"},
+		{"it is a service's spec already", request{method: "PATCH", path: target}, service, 409, "already_there", "starts no tasks anew: docker service update --force api does."},
 		{"forced, in a word that is none", request{method: "PATCH", path: target + "?force=yes"}, there, 400, "malformed", "force"},
 		{"replaced", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `"` + idOfWeb + `"`}}, nil, 412, "replaced", "Look again"},
 		{"odd If-Match", request{method: "PATCH", path: target, header: map[string]string{"If-Match": `"abc"`}}, nil, 400, "malformed", "If-Match"},

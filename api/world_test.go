@@ -43,6 +43,7 @@ var (
 // above mu are set before the first request.
 type world struct {
 	there      bool                 // what is asked for is what runs already
+	service    bool                 // and that is a service of a Swarm
 	volumes    *restore.VolumeOffer // what every offer says of volumes
 	ends       restore.Restore      // what a restore comes to: State, WhyNot, Error
 	hold       chan struct{}        // not nil: restores end when it is closed
@@ -182,7 +183,7 @@ func (w *world) Request(_ context.Context, ask restore.Ask) (restore.Restore, er
 		return restore.Restore{}, snapshot.ErrReplaced
 	}
 	if w.there && !ask.Force {
-		return restore.Restore{}, fmt.Errorf("asking: %w", &restore.AlreadyThereError{Container: ask.Container.Name, Snapshot: ask.Snapshot})
+		return restore.Restore{}, fmt.Errorf("asking: %w", &restore.AlreadyThereError{Container: ask.Container.Name, Snapshot: ask.Snapshot, Service: w.service})
 	}
 	if w.running != nil {
 		return restore.Restore{}, fmt.Errorf("opening: %w", &restore.InProgressError{Running: *w.running})

@@ -55,12 +55,12 @@ var table = []Row{
 	{snapshot.ErrInUse, http.StatusConflict, "in_use",
 		"It is in use by a restore. Wait until that is over.", ""},
 	{snapshot.ErrAlreadyThere, http.StatusConflict, "already_there",
-		"That is what runs already: the image and all settings are the same, so nothing was done. To have it made anew all the same, with no files " +
-			"but those of the snapshot, ask with force=true (--force).",
+		"That is what runs already: the image and all settings are the same, so nothing was done. To have a container made anew all the same, with no " +
+			"files but those of the snapshot, ask with force=true (--force).",
 		"Nothing was done: that is what runs already, so it would change nothing. What else is kept is under Details in the ⋯ menu."},
 	{snapshot.ErrNothingToUndo, http.StatusConflict, "nothing_to_undo",
-		"The container from before that restore is not kept any more, or was put back already.",
-		"There is nothing to undo: the container from before is gone, or was put back already. A snapshot can be restored instead: see Details in the ⋯ menu."},
+		"What ran before that restore is not kept any more, or was put back already.",
+		"There is nothing to undo: what ran before is gone, or was put back already. A snapshot can be restored instead: see Details in the ⋯ menu."},
 	{snapshot.ErrGone, http.StatusGone, "gone",
 		"The engine does not have it any more. Look again.",
 		"Nothing was done: the engine does not have the image of that snapshot any more. Try another one: see Details in the ⋯ menu."},

@@ -139,10 +139,22 @@ func (e *InProgressError) Error() string {
 func (e *InProgressError) Unwrap() error { return snapshot.ErrInProgress }
 
 // AlreadyThereError says that a restore would change nothing. It wraps ErrAlreadyThere.
-type AlreadyThereError struct{ Container, Snapshot string }
+type AlreadyThereError struct {
+	Container, Snapshot string
+	Service             bool // of a Swarm
+}
 
 func (e *AlreadyThereError) Error() string {
 	return fmt.Sprintf("%s runs %s already", e.Container, e.Snapshot)
+}
+
+// Anew says what does start it anew, where it can't be forced: a Swarm that is told of the spec that it has does nothing. "" of a
+// container, which can be.
+func (e *AlreadyThereError) Anew() string {
+	if !e.Service {
+		return ""
+	}
+	return fmt.Sprintf("the service %s has that spec already, and a restore starts no tasks anew: docker service update --force %[1]s does", e.Container)
 }
 
 // Unwrap makes errors.Is(err, ErrAlreadyThere) hold.

@@ -3,7 +3,6 @@ package restore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -208,13 +207,13 @@ func (r *Restorer) alreadyThere(ctx context.Context, ask Ask, snap snapshot.Snap
 	if err != nil || answered {
 		return err
 	}
-	if service && (ask.Force || present.now.State != "running") { // a Swarm that is told of the spec that it has does nothing
-		return &RefusedError{Reasons: []string{fmt.Sprintf("the service %s has that spec already, and a restore starts no tasks anew: "+
-			"docker service update --force %[1]s does", ask.Container.Name)}}
+	there := &AlreadyThereError{Container: ask.Container.Name, Snapshot: snap.Name, Service: service}
+	if service && (ask.Force || present.now.State != "running") {
+		return &RefusedError{Reasons: []string{there.Anew()}}
 	}
 	rest.Plan.Anew = true
 	if !ask.Force {
-		return &AlreadyThereError{Container: ask.Container.Name, Snapshot: snap.Name}
+		return there
 	}
 	return nil
 }

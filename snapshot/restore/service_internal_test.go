@@ -152,6 +152,10 @@ func TestAServiceIsNotMadeAnew(t *testing.T) {
 		if errors.As(err, &refused) != c.refused || !c.refused && !errors.Is(err, snapshot.ErrAlreadyThere) {
 			t.Errorf("%+v: %v", c, err)
 		}
+		var there *AlreadyThereError
+		if errors.As(err, &there) && !strings.Contains(there.Anew(), "docker service update --force shop") {
+			t.Errorf("%+v: it is refused with %q", c, there.Anew())
+		}
 		if refused != nil && !strings.Contains(refused.Reasons[0], "docker service update --force shop") {
 			t.Errorf("it is refused with %s", refused.Reasons)
 		}
