@@ -10,24 +10,18 @@ const actQueue = 8
 
 // aside does what takes longer beside the reading, behind what was asked for before.
 func (v *viewer) aside(do func() error) error {
-	if v.queue(do) {
-		return nil
-	}
-	return v.tooFast()
+	return v.asideWith(func() {}, do)
 }
 
-// queue says whether there was room.
-func (v *viewer) queue(do func() error) bool {
-	select {
-	case v.acts <- do:
-		return true
-	default:
-		return false
+// asideWith notes what was asked for when there is room for it, before it may be done. It is for the reader alone: nobody else fills the
+// queue.
+func (v *viewer) asideWith(note func(), do func() error) error {
+	if len(v.acts) == cap(v.acts) {
+		return v.sendMessage(toBrowser{Type: "notice", Text: "Snapback is still at what you tapped before. Tap again in a moment."})
 	}
-}
-
-func (v *viewer) tooFast() error {
-	return v.sendMessage(toBrowser{Type: "notice", Text: "Snapback is still at what you tapped before. Tap again in a moment."})
+	note()
+	v.acts <- do
+	return nil
 }
 
 // act does what was put aside.

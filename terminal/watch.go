@@ -85,12 +85,7 @@ func (v *viewer) watchTapped(ctx context.Context, m said) error {
 	if before != nil && before.run == m.Run {
 		return nil
 	}
-	v.wanted.Store(tap)
-	if !v.queue(func() error { return v.watchShell(ctx, m, tap) }) {
-		v.wanted.CompareAndSwap(tap, before)
-		return v.tooFast()
-	}
-	return nil
+	return v.asideWith(func() { v.wanted.Store(tap) }, func() error { return v.watchShell(ctx, m, tap) })
 }
 
 // watchShell has a viewer watch somebody else's shell, unless they have tapped something else since that tap.
