@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -15,8 +16,8 @@ import (
 	"github.com/snapback/snapback/internal/testkit"
 )
 
-// page runs a block of docs/backup.md in dir, as the bot's settings are now.
-func (n *night) page(dir, heading string) {
+// page runs a block of docs/backup.md in dir, as the bot's settings are now. Programs in the folder instead count before others.
+func (n *night) page(dir, heading, instead string) {
 	n.t.Helper()
 	bin, err := pgserver.Find(n.t.Context())
 	if err != nil {
@@ -24,7 +25,7 @@ func (n *night) page(dir, heading string) {
 	}
 	cmd := exec.Command("bash", "-euc", blockOf(n.t, "backup.md", heading))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "DATABASE_URL="+n.env["DATABASE_URL"], "SNAPBACK_DATA_DIR="+n.env["SNAPBACK_DATA_DIR"])
+	cmd.Env = append(os.Environ(), "PATH="+cmp.Or(instead, bin)+":"+bin+":"+os.Getenv("PATH"), "DATABASE_URL="+n.env["DATABASE_URL"], "SNAPBACK_DATA_DIR="+n.env["SNAPBACK_DATA_DIR"])
 	command(n.t, cmd)
 }
 
@@ -36,7 +37,7 @@ func (n *night) loses(bot *process, dir string) *process {
 	testkit.OK(n.t, os.RemoveAll(n.env["SNAPBACK_DATA_DIR"]))
 	n.dropDatabase()
 	n.env["DATABASE_URL"], n.env["SNAPBACK_DATA_DIR"] = pgtest.New(n.t, nil), filepath.Join(n.t.TempDir(), "new")
-	n.page(dir, "## Restore")
+	n.page(dir, "## Restore", "")
 	again := (&crash{night: n}).bootProgram(bot.cmd.Path, n.env["SNAPBACK_DATA_DIR"])
 	n.bot = &running{url: again.url}
 	return again
@@ -52,8 +53,22 @@ func backedUp(t *testing.T) (n *night, bot *process, shop, dir string) {
 	n.Docker("exec", shop, "/app", "touch", "/seeded/before", "/tmp/written")
 	n.snapback("snapshot", "create", shop, "--name", "golden", "--pin")
 	dir = t.TempDir()
-	n.page(dir, "## Back up")
+	n.page(dir, "## Back up", n.anchoredMeanwhile())
 	return n, bot, shop, dir
+}
+
+// anchoredMeanwhile is a folder with a pg_dump after which the end of a timeline is anchored that is later than what it has dumped.
+func (n *night) anchoredMeanwhile() string {
+	n.t.Helper()
+	bin, err := pgserver.Find(n.t.Context())
+	if err != nil {
+		n.t.Skip(err)
+	}
+	dir := n.t.TempDir()
+	script := "#!/bin/sh -e\n" + bin + `/pg_dump "$@"` + "\n" +
+		`echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) incident 1 entry 9999 ` + strings.Repeat("00", 32) + `" >>"$SNAPBACK_DATA_DIR/anchors"` + "\n"
+	testkit.OK(n.t, os.WriteFile(filepath.Join(dir, "pg_dump"), []byte(script), 0o755))
+	return dir
 }
 
 func (n *night) checkIncident() {
