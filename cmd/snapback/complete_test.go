@@ -25,9 +25,12 @@ func completed(t *testing.T, url string, words ...string) string {
 	return list
 }
 
-func TestArgumentsAreCompletedByWhatTheBotKnows(t *testing.T) {
-	t.Parallel()
+// completing is a bot for one line, and what it is asked.
+func completing(t *testing.T) (url string, asked chan string) {
+	t.Helper()
+	asked = make(chan string, 100)
 	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
 		switch r.URL.Path {
 		case "/containers":
 			answer(t, w, 200, wire.Containers{Containers: []wire.Container{{Name: "api", Image: "shop:1.42\tx"}, {Name: "web"}}})
@@ -39,26 +42,37 @@ func TestArgumentsAreCompletedByWhatTheBotKnows(t *testing.T) {
 			answer(t, w, 404, wire.Problem{Status: 404, Code: "unknown_container", Detail: "There is none."})
 		}
 	}))
-	defer bot.Close()
-	for line, want := range map[string]string{
-		"deploys ":                    "api\tshop:1.42 x\nweb\n",
-		"deploys w":                   "web\n",
-		"hold release a":              "api\tshop:1.42 x\n",
-		"snapshot restore api pre":    "pre-deploy-2255\t…",
-		"snapshot restore nobody ":    "",
-		"snapshot restore api good ":  "",
-		"export ":                     "7\ttriggered: checkout answers 500\n",
-		"token revoke ":               "",
-		"containers ":                 "",
-		"snapshot delete api manual-": "manual-0100\t…",
+	t.Cleanup(bot.Close)
+	return bot.URL, asked
+}
+
+func TestArgumentsAreCompletedByWhatTheBotKnows(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]struct{ asks, gets string }{
+		"deploys ":                    {"/containers", "api\tshop:1.42 x\nweb\n"},
+		"deploys w":                   {"/containers", "web\n"},
+		"hold release a":              {"/containers", "api\tshop:1.42 x\n"},
+		"snapshot restore api pre":    {"/containers/api/snapshots", "pre-deploy-2255\t…"},
+		"snapshot restore nobody ":    {"/containers/nobody/snapshots", ""},
+		"snapshot restore api good ":  {},
+		"export ":                     {"/incidents", "7\ttriggered: checkout answers 500\n"},
+		"token revoke ":               {},
+		"containers ":                 {},
+		"snapshot delete api manual-": {"/containers/api/snapshots", "manual-0100\t…"},
 	} {
+		url, asked := completing(t)
 		testkit.Eventually(t, line+" is completed, unless the machine is so busy that the shell has not waited", func() bool {
-			got := completed(t, bot.URL, strings.Split(line, " ")...)
-			if got == want || strings.HasSuffix(want, "…") && strings.HasPrefix(got, strings.TrimSuffix(want, "…")) && strings.Count(got, "\n") == 1 {
+			got, path := completed(t, url, strings.Split(line, " ")...), ""
+			select {
+			case path = <-asked:
+			default:
+			}
+			begins, open := strings.CutSuffix(want.gets, "…")
+			if path == want.asks && (got == want.gets || open && strings.HasPrefix(got, begins) && strings.Count(got, "\n") == 1) {
 				return true
 			}
-			if got != "" {
-				t.Fatalf("%q: %q, want %q", line, got, want)
+			if got != "" || path != want.asks && path != "" {
+				t.Fatalf("%q: %q, of %q, want %q", line, got, path, want)
 			}
 			return false
 		})

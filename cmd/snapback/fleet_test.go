@@ -51,16 +51,16 @@ func (f *fleet) states() map[string]string {
 	return states
 }
 
-// await waits until it is so.
+// await waits until it is so. What it waits for asks the bot, which may be waiting for an engine itself.
 func (f *fleet) await(what string, so func() bool) {
 	f.t.Helper()
-	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(time.Minute)
+	tick, deadline := time.NewTicker(100*time.Millisecond), time.After(3*time.Minute)
 	defer tick.Stop()
 	for !so() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			f.t.Fatalf("not within a minute: %s", what)
+			f.t.Fatalf("not within three minutes: %s", what)
 		}
 	}
 }
