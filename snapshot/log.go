@@ -11,7 +11,7 @@ var ErrLogUnreadable = errors.New("the log can't be read")
 // LogAsk is which part of a container's log to read.
 type LogAsk struct {
 	Since  time.Time // lines from then on, by this bot's clock
-	Last   int       // at most so many lines of what is there already; the engine reads no more than these
+	Last   int       // at most so many lines of what is there already, of a service: of each task; the engine reads no more than these
 	Follow bool      // go on with what comes, until the container stops
 }
 
@@ -20,4 +20,5 @@ type RawLine struct {
 	At     time.Time // UTC, by this bot's clock; zero: not known
 	Stderr bool
 	Text   []byte // without the line break; of a long line, the first 16 KiB
+	Task   string // of a service: the ID of the task that has written it; "": it is of a container
 }

@@ -9,14 +9,14 @@ import (
 
 // errorSources are where errors per minute come from. It is bot.Sources.
 type errorSources struct {
-	logs    []*logtail.Follower // one for each engine
-	queried *prometheus.Source  // nil where no server is named
+	logs    func() []*logtail.Follower // one for each engine, and for each Swarm that was found
+	queried *prometheus.Source         // nil where no server is named
 }
 
 // Uncounted says why a container's errors can't be counted; "": nothing keeps anybody from it.
 func (s errorSources) Uncounted(key string) string {
 	problem := ""
-	for _, logs := range s.logs {
+	for _, logs := range s.logs() {
 		state, _ := logs.State(key)
 		problem = cmp.Or(problem, state.Problem)
 	}
@@ -25,8 +25,9 @@ func (s errorSources) Uncounted(key string) string {
 
 // Reading sums up how logs are read.
 func (s errorSources) Reading() logtail.Reading {
-	sum := s.logs[0].Reading()
-	for _, logs := range s.logs[1:] {
+	list := s.logs()
+	sum := list[0].Reading()
+	for _, logs := range list[1:] {
 		sum = sum.And(logs.Reading())
 	}
 	return sum

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/api"
+	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/capture"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -36,6 +37,7 @@ type swarmParts struct {
 	taker    *capture.Taker
 	restorer *restore.Restorer
 	watcher  *watch.Watcher
+	logs     *logtail.Follower // nil until follow
 }
 
 // newEverything wires the engines, and the Swarms of those that are managers now.
@@ -144,6 +146,8 @@ func (p *swarmParts) start(stop *stops) {
 	stop.keep(restorerStop, p.restorer.Stop)
 	p.watcher.Start()
 	stop.add(p.watcher.Stop)
+	p.logs.Start()
+	stop.add(p.logs.Stop)
 }
 
 // besideSwarms is what people call an engine that has no name in the settings, where there are Swarms as well.
@@ -177,6 +181,19 @@ func (a everything) reached() func() []snapshot.Reached {
 		return withSwarms(a.swarms, alone, beside, func(p *swarmParts) snapshot.Reached {
 			return snapshot.Reached{Called: p.name, Silent: p.silent, Containers: p.Cluster}
 		})
+	}
+}
+
+// follow has the errors in all logs counted. It returns what counts them now.
+func (a everything) follow(c logtail.Config) func() []*logtail.Follower {
+	of := a.allEngines.follow(c)
+	a.swarms.follow(c)
+	return func() []*logtail.Follower {
+		list := slices.Clone(of)
+		for _, p := range a.swarms.all() {
+			list = append(list, p.logs)
+		}
+		return list
 	}
 }
 

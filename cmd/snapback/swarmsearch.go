@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -38,7 +39,8 @@ type swarms struct {
 	cancel context.CancelFunc // ends that
 	search sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex     // guards what follows
+	logs    logtail.Config // by which the errors of those are counted that are found
 	found   []*swarmParts
 	started bool
 	each    []stops // of those that were started
@@ -94,9 +96,20 @@ func (s *swarms) has(m *mayManage) bool {
 func (s *swarms) add(p *swarmParts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.follow(s.logs)
 	s.found = append(s.found, p)
 	if s.started {
 		s.startOne(p)
+	}
+}
+
+// follow has the errors in their logs counted: of those that were found, and of those that are found later.
+func (s *swarms) follow(c logtail.Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs = c
+	for _, p := range s.found {
+		p.follow(c)
 	}
 }
 

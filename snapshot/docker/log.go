@@ -40,12 +40,8 @@ func (e *Engine) ReadLog(ctx context.Context, id string, ask snapshot.LogAsk, ta
 		return started, fmt.Errorf("reading the log of %s: %w", d.Name, unreadable(d, err))
 	}
 	defer func() { _ = body.Close() }()
-	r := &logReader{in: bufio.NewReaderSize(body, frameBuffer), ahead: ahead, take: take}
-	if d.Config.Tty {
-		err = r.terminal()
-	} else {
-		err = r.frames()
-	}
+	r := &logReader{ahead: ahead, take: take}
+	err = r.read(body, d.Config.Tty)
 	switch {
 	case r.refused:
 		return started, err
@@ -115,6 +111,17 @@ type logReader struct {
 	refused bool    // by take
 	open    [2]bool // a line of the stream has begun that goes on in the next frame
 	clock   logClock
+
+	tasks map[string]*taskLog // of a service, by their IDs; nil: it is a container's log
+}
+
+// read reads all of it.
+func (r *logReader) read(from io.Reader, tty bool) error {
+	r.in = bufio.NewReaderSize(from, frameBuffer)
+	if tty {
+		return r.terminal()
+	}
+	return r.frames()
 }
 
 // frames reads a log of two streams: of each frame, a byte says which one it is of, and four say how long it is.
@@ -153,40 +160,60 @@ func (r *logReader) frame(stream byte, size int) error {
 	if stream > 2 { // the engine's own word, instead of a line
 		return errors.New(string(text))
 	}
-	if err := r.line(stream == 2, text); err != nil {
+	open, err := r.line(stream == 2, text)
+	if err != nil {
 		return err
 	}
 	if _, err = r.in.Discard(size - 1); err == nil {
 		var last byte
 		last, err = r.in.ReadByte()
-		r.open[stream/2] = last != '\n'
+		*open = last != '\n'
 	}
 	return broken(err)
 }
 
-// line hands over a line, or the beginning of a long one, and leaves out what else comes of that.
-func (r *logReader) line(stderr bool, text []byte) error {
-	if stderr && r.open[1] || !stderr && r.open[0] {
-		return nil
+// line hands over a line, or the beginning of a long one, and leaves out what else comes of that. Open is where it is kept whether the
+// line goes on.
+func (r *logReader) line(stderr bool, text []byte) (open *bool, err error) {
+	stream, of := 0, taskLog{}
+	if stderr {
+		stream = 1
+	}
+	open = &r.open[stream]
+	if r.tasks == nil && *open {
+		return open, nil
 	}
 	at, rest := r.clock.read(text)
+	if r.tasks != nil {
+		var task *taskLog
+		if task, rest = r.task(rest); task == nil {
+			return open, errors.New(string(text)) // the manager's own word, instead of a line
+		}
+		if of, open = *task, &task.open[stream]; *open {
+			return open, nil
+		}
+	}
 	if !at.IsZero() {
 		at = at.Add(-r.ahead)
 	}
-	err := r.take(snapshot.RawLine{At: at, Stderr: stderr, Text: bytes.TrimRight(rest, "\r\n")})
+	err = r.take(snapshot.RawLine{At: at, Stderr: stderr, Text: bytes.TrimRight(rest, "\r\n"), Task: of.id})
 	r.refused = err != nil
-	return err
+	return open, err
 }
 
 // terminal reads the log of a container with a TTY, which has one stream and no frames.
 func (r *logReader) terminal() error {
+	open := &r.open[0]
 	for {
 		text, err := r.in.ReadSlice('\n')
 		if len(text) > 0 {
-			if err := r.line(false, text); err != nil {
-				return err
+			if !*open {
+				var refused error
+				if open, refused = r.line(false, text); refused != nil {
+					return refused
+				}
 			}
-			r.open[0] = text[len(text)-1] != '\n'
+			*open = text[len(text)-1] != '\n'
 		}
 		switch {
 		case errors.Is(err, io.EOF):

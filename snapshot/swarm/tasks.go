@@ -58,9 +58,10 @@ func filter(key, value string) url.Values {
 type nodes map[string]node
 
 type node struct {
-	ID     string
-	Spec   struct{ Availability string } // active, pause, drain
-	Status struct{ State string }        // ready, down, disconnected, unknown
+	ID          string
+	Spec        struct{ Availability string } // active, pause, drain
+	Description struct{ Hostname string }
+	Status      struct{ State string } // ready, down, disconnected, unknown
 }
 
 func (c *Cluster) nodes(ctx context.Context) (nodes, error) {

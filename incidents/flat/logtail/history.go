@@ -10,32 +10,73 @@ import (
 type history struct {
 	step     time.Duration
 	from, to time.Time // from when to when it is asked
-	most     int       // so many lines are the end of more
+	most     int       // so many lines of a task, or a container, are the end of more
 
-	lines       int
-	first, last time.Time // of the lines
-	steps       map[int64]flat.Count
-	traffic     bool // the log tells of requests, or did before
-	away        bool // the engine was, so that silence is none: nobody kept what was written, or nothing ran
+	lines   int
+	parts   map[string]*part // of the lines, by task; "": a container's
+	steps   map[int64]flat.Count
+	traffic bool // the log tells of requests, or did before
+	away    bool // the engine was, so that silence is none: nobody kept what was written, or nothing ran
 }
 
-func (h *history) line(at time.Time, isError, isRequest bool) {
-	if h.lines++; h.lines == 1 {
-		h.first, h.last, h.steps = at, at, map[int64]flat.Count{}
-	}
-	if at.After(h.last) {
-		h.last = at
-	}
-	n := h.index(at)
+// part is what was read of the lines of one task, or of a container.
+type part struct {
+	lines, errors, requests int
+	first, last             time.Time
+}
+
+func (h *history) line(l seen) {
+	of := h.part(l)
+	h.lines++
+	of.lines++
+	n := h.index(l.at)
 	c := h.steps[n]
-	if isError {
+	if l.isError {
+		of.errors++
 		c.Errors++
 	}
-	if isRequest {
+	if l.isRequest {
+		of.requests++
 		c.Requests++
 		h.traffic = true
 	}
 	h.steps[n] = c
+}
+
+// part is that of a line, which is within its times from then on.
+func (h *history) part(l seen) *part {
+	if h.parts == nil {
+		h.parts, h.steps = map[string]*part{}, map[int64]flat.Count{}
+	}
+	of := h.parts[l.task]
+	if of == nil {
+		of = &part{first: l.at, last: l.at}
+		h.parts[l.task] = of
+	}
+	of.last = later(of.last, l.at)
+	return of
+}
+
+// first is when the oldest line was written. Of each task, the first that is read is its oldest.
+func (h *history) first() (at time.Time) {
+	for _, of := range h.parts {
+		if at.IsZero() || of.first.Before(at) {
+			at = of.first
+		}
+	}
+	return at
+}
+
+// readTo is up to when all lines were read, where reading has ended before the log has. The lines of several tasks come in no order.
+func (h *history) readTo() time.Time {
+	if len(h.parts) != 1 {
+		return h.from
+	}
+	var last time.Time
+	for _, of := range h.parts {
+		last = of.last
+	}
+	return last
 }
 
 // index is the number of the step that a moment is in.
@@ -74,17 +115,28 @@ func (h *history) counts(started time.Time) (list []flat.Count) {
 // begins is from when on the lines are all that were written. A log that is cut off, or rotated, begins somewhere; one with nothing in
 // it has been silent for as long as the container runs.
 func (h *history) begins(started time.Time) time.Time {
-	switch {
-	case h.lines >= h.most:
-		return later(h.first, h.from)
+	first := h.first()
+	switch cut := h.cut(); {
+	case !cut.IsZero():
+		return later(cut, h.from)
 	case h.to.Sub(h.from) <= shortBreak:
 		return h.from
 	case h.lines == 0:
 		return later(started, h.from)
-	case started.After(h.from) && started.Before(h.first):
+	case started.After(h.from) && started.Before(first):
 		return started
 	}
-	return later(h.first, h.from)
+	return later(first, h.from)
+}
+
+// cut is from when on all lines were read, where a task has written more than was; zero: none has.
+func (h *history) cut() (from time.Time) {
+	for _, of := range h.parts {
+		if of.lines >= h.most {
+			from = later(from, of.first)
+		}
+	}
+	return from
 }
 
 func later(a, b time.Time) time.Time {

@@ -33,7 +33,7 @@ func TestHistoryIsKnownFromWhereTheLogBegins(t *testing.T) {
 				h.most = c.most
 			}
 			for _, at := range c.lines {
-				h.line(at, true, true)
+				h.line(seen{at: at, isError: true, isRequest: true})
 			}
 			counts := h.counts(c.started)
 			checkCounts(t, counts, c.begins, opened, len(c.lines))
@@ -63,8 +63,8 @@ func TestLinesThatComeWhileTheLogIsOpenedCount(t *testing.T) {
 	t.Parallel()
 	opened := time.Date(2026, 11, 28, 3, 42, 0, 0, time.UTC)
 	h := history{step: time.Minute, from: opened.Add(-time.Minute), to: opened, most: 1000}
-	h.line(opened.Add(time.Millisecond), true, false)
-	h.line(opened.Add(-time.Hour), true, false)
+	h.line(seen{at: opened.Add(time.Millisecond), isError: true})
+	h.line(seen{at: opened.Add(-time.Hour), isError: true})
 	checkCounts(t, h.counts(time.Time{}), opened.Add(-time.Minute), opened, 2)
 }
 

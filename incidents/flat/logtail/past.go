@@ -15,16 +15,16 @@ var errEnough = errors.New("enough has been read")
 var errTooSlow = errors.New("the engine takes too long to hand the log over")
 
 // readSoon reads a log that ends, and gives up when that takes too long, so that one that hangs does not hold up the others.
-func (t *tail) readSoon(last int, see func(at time.Time, isError, isRequest bool, size int) error) (time.Time, error) {
+func (t *tail) readSoon(last int, see func(seen) error) (time.Time, error) {
 	ctx, cancel := context.WithTimeoutCause(t.ctx, pastFor+5*time.Second, errTooSlow)
 	defer cancel()
-	seen := t.seen
+	before := t.seen
 	started, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: last}, see)
 	if err != nil && errors.Is(context.Cause(ctx), errTooSlow) {
 		err = errTooSlow // whatever the engine's client makes of it
 	}
 	if err != nil && !errors.Is(err, errEnough) {
-		t.seen = seen // what was read is not told, so it is read again
+		t.seen = before // what was read is not told, so it is read again
 	}
 	return started, err
 }
@@ -41,15 +41,15 @@ func (t *tail) past() error {
 	t.fresh()
 	opened := time.Now()
 	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines, traffic: t.count.toldOfTraffic(), away: t.away}
-	started, err := t.readSoon(t.f.BackLines, func(at time.Time, isError, isRequest bool, _ int) error {
-		h.line(at, isError, isRequest)
+	started, err := t.readSoon(t.f.BackLines, func(l seen) error {
+		h.line(l)
 		if h.lines%1_000 == 0 && time.Since(opened) > pastFor {
 			return errEnough
 		}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
-		h.to, err = h.last, nil
+		h.to, err = h.readTo(), nil
 	}
 	if err != nil {
 		return err

@@ -65,18 +65,11 @@ func (t *tail) sampleOnce() (whole bool, err error) {
 	opened := time.Now()
 	from := t.count.toldTo()
 	h := history{step: time.Hour, from: from, to: opened, most: t.pace.most}
-	var c flat.Count
 	size := 0
 	t.fresh()
-	_, err = t.readSoon(h.most, func(at time.Time, isError, isRequest bool, n int) error {
-		h.line(at, isError, isRequest)
-		if isError {
-			c.Errors++
-		}
-		if isRequest {
-			c.Requests, c.Traffic = c.Requests+1, true
-		}
-		if size += 1 + n/sizeOfLine; size > 2*h.most {
+	_, err = t.readSoon(h.most, func(l seen) error {
+		h.line(l)
+		if size += 1 + l.size/sizeOfLine; size > 2*h.most*len(h.parts) {
 			return errEnough
 		}
 		return nil
@@ -84,10 +77,27 @@ func (t *tail) sampleOnce() (whole bool, err error) {
 	if err != nil && !errors.Is(err, errEnough) {
 		return false, err
 	}
-	c.Share = 1
-	if h.lines >= h.most || err != nil {
-		c.Share = min(1, max(leastShare, h.last.Sub(h.first).Seconds()/opened.Sub(from).Seconds()))
-	}
-	t.count.sampled(opened, c, time.Since(opened))
+	t.count.sampled(opened, h.sampled(err != nil), time.Since(opened))
 	return size < h.most/2, nil
+}
+
+// sampled is what the lines that were read stand for: those of a task that has written more, for the time that they don't reach back to as
+// well. Cut says that reading has ended before the log did.
+func (h *history) sampled(cut bool) flat.Count {
+	c := flat.Count{Share: 1, Traffic: h.traffic}
+	written := 0.0
+	for _, of := range h.parts {
+		share := 1.0
+		if of.lines >= h.most || cut {
+			share = min(1, max(leastShare, of.last.Sub(of.first).Seconds()/h.to.Sub(h.from).Seconds()))
+		}
+		written += float64(of.lines) / share
+		c.Errors += float64(of.errors) / share
+		c.Requests += float64(of.requests) / share
+	}
+	if written > 0 {
+		c.Share = float64(h.lines) / written
+	}
+	c.Errors, c.Requests = c.Errors*c.Share, c.Requests*c.Share
+	return c
 }

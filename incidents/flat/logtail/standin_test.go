@@ -54,9 +54,13 @@ func (s *standIn) run(key, id string) {
 }
 
 func (s *standIn) say(id, text string) {
+	s.write(id, snapshot.RawLine{At: time.Now(), Text: []byte(text)})
+}
+
+func (s *standIn) write(id string, l snapshot.RawLine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.logs[id] = append(s.logs[id], snapshot.RawLine{At: time.Now(), Text: []byte(text)})
+	s.logs[id] = append(s.logs[id], l)
 	close(s.wrote)
 	s.wrote = make(chan struct{})
 }

@@ -24,9 +24,9 @@ type tail struct {
 	ctx       context.Context
 	end       context.CancelFunc
 	rules     *errorlines.Rules
-	streams   [2]*errorlines.Reader
-	seen      time.Time    // of the newest line: reading goes on after it
-	newest    atomic.Int64 // the same while the log is followed, for who is beside the reader; in nanoseconds of Unix time
+	streams   map[string]*[2]*errorlines.Reader // by task; "": of a container
+	seen      time.Time                         // of the newest line: reading goes on after it
+	newest    atomic.Int64                      // the same while the log is followed, for who is beside the reader; in nanoseconds of Unix time
 	count     *span
 	pace      pace
 	away      bool // the engine has been, since it was read last
@@ -49,8 +49,25 @@ func newTail(f *Follower, c snapshot.Observation, to time.Time) *tail {
 }
 
 // fresh forgets what the last lines were about.
-func (t *tail) fresh() {
-	t.streams = [2]*errorlines.Reader{t.rules.Reader(), t.rules.Reader()}
+func (t *tail) fresh() { t.streams = map[string]*[2]*errorlines.Reader{} }
+
+// keptTasks is of how many tasks it is known what their last lines were about.
+const keptTasks = 500
+
+// stream is the reader of what a task has written, or a container.
+func (t *tail) stream(task string, stderr bool) *errorlines.Reader {
+	both := t.streams[task]
+	if both == nil {
+		if len(t.streams) >= keptTasks {
+			t.fresh()
+		}
+		both = &[2]*errorlines.Reader{t.rules.Reader(), t.rules.Reader()}
+		t.streams[task] = both
+	}
+	if stderr {
+		return both[1]
+	}
+	return both[0]
 }
 
 // run reads until the tail is ended.
@@ -94,10 +111,18 @@ func (t *tail) round() error {
 	return err
 }
 
+// seen is a line that the classifier has read.
+type seen struct {
+	at                 time.Time
+	task               string // "": a container's
+	isError, isRequest bool
+	size               int // bytes
+}
+
 // read hands lines to see, after the classifier has.
-func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(at time.Time, isError, isRequest bool, size int) error) (time.Time, error) {
+func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(seen) error) (time.Time, error) {
 	return t.f.Engine.ReadLog(ctx, t.container.ID, ask, func(l snapshot.RawLine) error {
-		at, stream := l.At, 0
+		at := l.At
 		switch {
 		case at.IsZero():
 			at = time.Now()
@@ -109,11 +134,8 @@ func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(at time.T
 			t.newest.Store(at.UnixNano())
 		}
 		t.f.lines.Add(1)
-		if l.Stderr {
-			stream = 1
-		}
-		isError, isRequest := t.streams[stream].Line(l.Text)
-		return see(at, isError, isRequest, len(l.Text))
+		isError, isRequest := t.stream(l.Task, l.Stderr).Line(l.Text)
+		return see(seen{at, l.Task, isError, isRequest, len(l.Text)})
 	})
 }
 
@@ -122,9 +144,9 @@ func (t *tail) follow() error {
 	t.pace.reset()
 	t.count.goLive()
 	err := t.doubting(func(ctx context.Context) error {
-		_, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: joinLines, Follow: true}, func(at time.Time, isError, isRequest bool, size int) error {
-			t.count.line(at, isError, isRequest)
-			if !t.pace.allows(size) {
+		_, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: joinLines, Follow: true}, func(l seen) error {
+			t.count.line(l.at, l.isError, l.isRequest)
+			if !t.pace.allows(l.size) {
 				return errTooMuch
 			}
 			return nil

@@ -1,0 +1,52 @@
+package swarm
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Placed is a task of a service, and where it stands.
+type Placed struct {
+	ID        string
+	Name      string // shop.2; of a global service, shop. and its node's host
+	Node      string // its ID; "": it has none yet
+	Host      string // as the node calls itself; "": the manager knows no such node any more
+	Container string // its ID on the node; "": there was none yet
+	Meant     bool   // is to run
+	Runs      bool
+	Since     time.Time // since when it has been in its state, by its node's clock
+}
+
+// PlacedTasks are the tasks of a service, the newest first, those of the past as far as the manager remembers them.
+func (c *Cluster) PlacedTasks(ctx context.Context, serviceID string) ([]Placed, error) {
+	v, err := c.service(ctx, serviceID)
+	if err != nil {
+		return nil, fmt.Errorf("looking for a service: %w", err)
+	}
+	tasks, err := c.tasksOf(ctx, serviceID)
+	if err != nil {
+		return nil, err
+	}
+	on, err := c.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := tasks[serviceID]
+	slices.SortFunc(list, func(a, b task) int { return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.Slot, b.Slot)) })
+	var out []Placed
+	for _, t := range list {
+		host := on[t.NodeID].Description.Hostname
+		p := Placed{
+			ID: t.ID, Name: fmt.Sprintf("%s.%d", v.spec.Name, t.Slot), Node: t.NodeID, Host: host, Container: t.Status.ContainerStatus.ContainerID,
+			Meant: t.DesiredState == "running" || t.DesiredState == "ready", Runs: t.Status.State == "running", Since: t.Status.Timestamp,
+		}
+		if t.Slot == 0 {
+			p.Name = v.spec.Name + "." + cmp.Or(host, t.NodeID)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
