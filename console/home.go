@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,6 +46,7 @@ type containerView struct {
 	Image     string      `json:"image"`
 	State     string      `json:"state"`
 	Health    string      `json:"health,omitempty"`
+	Tasks     string      `json:"tasks,omitempty"` // of a service of a Swarm, such as "3 of 5 tasks"
 	StartedAt time.Time   `json:"started_at,omitzero"`
 	Elsewhere bool        `json:"elsewhere,omitempty"`
 	Incident  int64       `json:"incident,omitempty"` // an open one that is this container's
@@ -182,6 +184,9 @@ func viewOfContainer(one snapshot.Container, d *deployView, counted map[string][
 		StartedAt: one.StartedAt, Elsewhere: one.Elsewhere, Errors: errorsOf(counted[one.Key], now),
 	}
 	v.Deploy = d
+	if n := one.Tasks; n != nil {
+		v.Tasks = fmt.Sprintf("%d of %d tasks", n.Running, n.Want)
+	}
 	if i := slices.IndexFunc(open, func(in incidents.Incident) bool { return one.Settings.Names(in.ServiceID) }); i >= 0 {
 		v.Incident = open[i].ID
 	}

@@ -21,11 +21,12 @@ import (
 func furnished(t *testing.T) (*house, int64) {
 	t.Helper()
 	h := newHouse(t)
-	now := h.clock()
+	now, tasks := h.clock(), snapshot.Tasks{Want: 5, Running: 3, Old: 2}
 	h.do(func() {
 		h.containers = append(h.containers,
 			snapshot.Container{Key: "e/long", Name: strings.Repeat("a-very-long-name-", 12), Image: "registry.example/team/" + strings.Repeat("long", 20) + ":1", State: "running", Health: "healthy", Settings: labelled("C0SHOP", "PLONG")},
-			snapshot.Container{Key: "e/db", Name: "db", Image: "postgres:15", State: "exited", Settings: labelled("C0SHOP", "PDB")})
+			snapshot.Container{Key: "e/db", Name: "db", Image: "postgres:15", State: "exited", Settings: labelled("C0SHOP", "PDB")},
+			snapshot.Container{Key: "e/mail", Name: "mail", Image: "mail:3", State: tasks.State(), Health: tasks.Health(), Tasks: &tasks, Settings: labelled("C0SHOP", "PMAIL")})
 		h.offers = func(context.Context) ([]restore.Offer, error) {
 			return []restore.Offer{
 				{Snapshot: snapshot.Snapshot{ID: 1, Name: "pre-deploy-2255", Reason: snapshot.PreDeploy, CreatedAt: now.Add(-5 * time.Hour)}, Joined: []string{"sidecar"}, Beside: []string{"shop-2"},
@@ -75,7 +76,7 @@ func TestEveryScreenIsReadableAndTouchableAtEverySize(t *testing.T) {
 
 	b := v.browser()
 	b.goes("")
-	b.sees("1 incident open", "High error rate", "err/min", "DB_POOL")
+	b.sees("1 incident open", "High error rate", "err/min", "DB_POOL", "starting, 3 of 5 tasks")
 	b.lookedAt("home")
 	b.container("e/shop")
 	b.sees("Restore pre-deploy-2255", "Would change back")

@@ -146,14 +146,15 @@ function broken(c: Container): boolean {
 }
 
 export function stateWord(c: Container): { text: string; mood: "good" | "bad" | "unsure" } {
-  const where = c.elsewhere ? ", at another bot" : "";
+  const more = (c.tasks ? `, ${c.tasks}` : "") + (c.elsewhere ? ", at another bot" : "");
   if (c.state === "running") {
-    if (c.health === "unhealthy") return { text: `unhealthy${where}`, mood: "bad" };
-    if (c.health === "starting") return { text: `starting${where}`, mood: "unsure" };
-    return { text: `${c.health === "healthy" ? "healthy" : "running"}${where}`, mood: "good" };
+    if (c.health === "unhealthy") return { text: `unhealthy${more}`, mood: "bad" };
+    if (c.health === "starting") return { text: `starting${more}`, mood: "unsure" };
+    return { text: `${c.health === "healthy" ? "healthy" : "running"}${more}`, mood: "good" };
   }
   const bad = ["exited", "dead", "gone", "restarting"].includes(c.state);
-  return { text: `${c.state}${where}`, mood: bad ? "bad" : "unsure" };
+  const state = c.tasks && c.state === "created" ? "starting" : c.state;
+  return { text: `${state}${more}`, mood: bad ? "bad" : "unsure" };
 }
 
 export function errors(e: { rate: number; minutes: (number | null)[] }): HTMLElement {

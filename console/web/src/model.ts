@@ -27,6 +27,7 @@ export type Container = {
   image: string;
   state: string;
   health?: string;
+  tasks?: string; // of a service
   started_at?: string;
   elsewhere?: boolean;
   incident?: number;
