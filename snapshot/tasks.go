@@ -13,6 +13,8 @@ type Tasks struct {
 	Failed  int // how many of the spec have ended with an error, or could not be started, since it was deployed
 
 	Failures []string // the IDs of those that have, also when the spec was deployed before, as far as the manager remembers
+	Meant    []string // the IDs of those that run, or are to
+	Ended    []string // the IDs of all others of the spec that the manager remembers
 
 	Since    time.Time // when the last one of those that run began to; zero: none does
 	FailedAt time.Time // when the last one failed; zero: none has

@@ -190,7 +190,7 @@ func (svc *service) occupy(ctx context.Context) error {
 func (svc *service) await(ctx context.Context, document json.RawMessage, id string) (snapshot.Tasks, error) {
 	var well time.Time // since when
 	var best snapshot.Tasks
-	failed := failures{}
+	failed := failures{before: map[string]bool{}}
 	moved := time.Now()
 	for first := true; ; first = false {
 		n, err := svc.count(ctx, document, id)
@@ -200,7 +200,7 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 		if first {
 			best = n
 		}
-		n.Failures = failed.since(n.Failures, first)
+		n.Failures = failed.since(n, first)
 		if why := hopeless(n); why != "" && svc.restore.State != Reverting { // whose update that was given up may be
 			return n, errors.New(why)
 		}
@@ -244,17 +244,28 @@ func (svc *service) again(ctx context.Context, document json.RawMessage) error {
 }
 
 // failures are the tasks that have failed, by ID, and whether that was before anybody waited for the spec.
-type failures map[string]bool
+type failures struct {
+	before map[string]bool
+	meant  []string // those that were to run at the last look
+}
 
 // since are those that have failed meanwhile, also when the manager remembers them no more: of each slot, it keeps as few as its
-// task-history-limit says.
-func (f failures) since(told []string, first bool) (list []string) {
-	for _, id := range told {
-		if _, known := f[id]; !known {
-			f[id] = first
+// task-history-limit says. With 1 it drops a failed task as soon as there is another one in its place, so one that was to run and is gone has
+// failed.
+func (f *failures) since(n snapshot.Tasks, first bool) (list []string) {
+	told := n.Failures
+	for _, id := range f.meant {
+		if !slices.Contains(n.Meant, id) && !slices.Contains(n.Ended, id) {
+			told = append(told, id)
 		}
 	}
-	for id, before := range f {
+	f.meant = n.Meant
+	for _, id := range told {
+		if _, known := f.before[id]; !known {
+			f.before[id] = first
+		}
+	}
+	for id, before := range f.before {
 		if !before {
 			list = append(list, id)
 		}

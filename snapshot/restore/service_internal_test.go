@@ -38,27 +38,42 @@ func TestFailuresFromBeforeARestoreAreNotItsOwn(t *testing.T) {
 	}
 }
 
-// forgetful is a Swarm that remembers one failed task only, and whose service never comes up.
+// forgetful is a Swarm that remembers one task of a slot only, and whose service never comes up.
 type forgetful struct {
 	ServiceEngine
 	looks int
+	at    func(look int) (failed, meant string)
 }
 
 func (f *forgetful) Tasks(context.Context, json.RawMessage) (snapshot.Tasks, string, error) {
 	f.looks++
-	return snapshot.Tasks{Want: 1, Failures: []string{fmt.Sprint("task ", f.looks/2)}}, "good", nil
+	n := snapshot.Tasks{Want: 1}
+	if failed, meant := f.at(f.looks); meant != "" {
+		n.Meant = []string{meant}
+	} else {
+		n.Failures, n.Ended = []string{failed}, []string{failed}
+	}
+	return n, "good", nil
 }
 
-// TestFailuresThatTheSwarmForgetsAreCounted: with --task-history-limit 1, there is never more than one to be seen.
+// TestFailuresThatTheSwarmForgetsAreCounted: with --task-history-limit 1, there is one failed task to be seen, or none.
 func TestFailuresThatTheSwarmForgetsAreCounted(t *testing.T) {
 	t.Parallel()
-	r := New(Config{Engine: &forgetful{}})
-	of := &task{Restorer: r, lease: &lease{until: time.Now().Add(time.Hour)}, restore: Restore{State: Started}}
-	svc := &service{task: of, Engine: r.Engine.(ServiceEngine)}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if n, err := svc.await(ctx, nil, "good"); err == nil || !strings.Contains(err.Error(), "3 of its tasks have failed") {
-		t.Errorf("%s: %v", n, err)
+	for name, at := range map[string]func(int) (string, string){
+		"one":  func(look int) (string, string) { return fmt.Sprint("task ", look/2), "" },
+		"none": func(look int) (string, string) { return "", fmt.Sprint("task ", look/2) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			of := &forgetful{at: at}
+			r := New(Config{Engine: of})
+			svc := &service{task: &task{Restorer: r, lease: &lease{until: time.Now().Add(time.Hour)}, restore: Restore{State: Started}}, Engine: of}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if n, err := svc.await(ctx, nil, "good"); err == nil || !strings.Contains(err.Error(), "3 of its tasks have failed") {
+				t.Errorf("%s: %v", n, err)
+			}
+		})
 	}
 }
 

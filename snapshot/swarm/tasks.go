@@ -113,8 +113,14 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 			return n, err
 		}
 		current := is == template && !t.CreatedAt.Before(republished)
-		n.Stuck = n.Stuck || current && n.Update == "updating" && on.waitedFor(t)
 		meant, runs := t.DesiredState == "running" || t.DesiredState == "ready", t.Status.State == "running"
+		switch {
+		case current && meant:
+			n.Meant = append(n.Meant, t.ID)
+		case current:
+			n.Ended = append(n.Ended, t.ID)
+		}
+		n.Stuck = n.Stuck || current && n.Update == "updating" && on.waitedFor(t)
 		switch {
 		case !current && (runs || meant && t.Status.State != "failed") && !on.lingers(t, !replicated):
 			n.Old++
