@@ -51,6 +51,9 @@ type planned interface {
 // run is the machine: do the work of the state, write the next state, until it is over. When it returns an error
 // before that, adopt picks the restore up again within a second: the work of every state can be done twice.
 func (r *Restorer) run(id int64) error {
+	if err := r.stillAway(id); err != nil {
+		return err
+	}
 	asked := time.Now() // the journal's clock starts no earlier than this
 	rest, err := r.Journal.Claim(r.ctx, id, r.Bot, r.Lease)
 	if errors.Is(err, ErrFenced) || err == nil && rest.State.Final() {

@@ -93,6 +93,35 @@ func TestRestoreThatWaitsForTheEngineSaysSo(t *testing.T) {
 	}
 }
 
+// unpluggedEngine does not answer any more once something was to be started.
+type unpluggedEngine struct {
+	*bentEngine
+	away atomic.Bool
+}
+
+func (e *unpluggedEngine) Ping(ctx context.Context) error {
+	if e.away.Load() {
+		return snapshot.ErrEngineAway
+	}
+	return e.bentEngine.Ping(ctx)
+}
+
+// The bot that is cut off from the engine in the middle of a swap would come back to it every second, and keep others from it.
+func TestAnotherBotGoesOnWithARestoreWhoseEngineAnswersThatOneOnly(t *testing.T) {
+	d := setup(t).broken()
+	engine := &unpluggedEngine{bentEngine: &bentEngine{Engine: d.Engine()}}
+	engine.start = func(context.Context, string) error {
+		engine.away.Store(true)
+		return snapshot.ErrEngineAway
+	}
+	d.with(restore.Config{Engine: engine, Bot: "cut off", Lease: shortLease})
+	id := d.ask()
+	d.beside(restore.Config{Bot: "other", Lease: shortLease})
+	if r := d.over(id, 2*time.Minute); r.State != restore.Verified {
+		t.Errorf("%s: %s", r.State, r.Error)
+	}
+}
+
 // The engine says that it could not stop the old container; the process ends some seconds later all the same.
 func TestStopThatTakesEffectAfterItsErrorLeavesTheOldOneRunning(t *testing.T) {
 	for name, flag := range map[string]string{"plain": "--restart=always", "auto-remove": "--rm"} {

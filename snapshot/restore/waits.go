@@ -66,6 +66,20 @@ func (r *Restorer) noteWaiting(id int64, err error) {
 	}
 }
 
+// stillAway returns ErrEngineAway for a restore that waits for an engine which does not answer this bot yet. It may answer another bot:
+// while this one does not claim the restore again, its lease runs out, and whoever reaches the engine goes on.
+func (r *Restorer) stillAway(id int64) error {
+	if r.note(id, func(*notes) {}).waitsSince.IsZero() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, 5*time.Second)
+	defer cancel()
+	if err := r.Engine.Ping(ctx); errors.Is(err, snapshot.ErrEngineAway) {
+		return err
+	}
+	return nil
+}
+
 func (r *Restorer) notifyWaiting(id int64, since time.Duration) {
 	ctx, cancel := context.WithTimeout(r.ctx, 10*time.Second)
 	defer cancel()
