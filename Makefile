@@ -62,6 +62,11 @@ crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRA
 	@$(MAKE) web
 	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies|Deploy|Tap' ./cmd/snapback
 
+.PHONY: swarm
+swarm: ## the tests of a Swarm with a manager and workers, an engine for each, some ten minutes (ARGS='-run Global': those only)
+	@scripts/setup cc engine postgres
+	@SNAPBACK_SWARM=1 go test -race -count=1 -parallel 1 -timeout 60m -run Nodes $(ARGS) ./snapshot/swarm
+
 .PHONY: engines
 engines: ## the tests with every supported engine, an hour; writes docs/engines.md (ARGS="26.1 29": those only)
 	@scripts/setup cc engine postgres node chromium busybox compose

@@ -11,11 +11,11 @@ import (
 	"sync"
 )
 
-// registry takes what is pushed, as the OCI distribution specification has it. Of blobs it keeps no more than the digests.
+// registry takes what is pushed, and gives it back, as the OCI distribution specification has it.
 type registry struct {
 	mu        sync.Mutex // guards what follows
 	uploads   map[string]*bytes.Buffer
-	blobs     map[string]int // sizes, by digest
+	blobs     map[string][]byte // by digest
 	manifests map[string]manifest
 }
 
@@ -29,29 +29,35 @@ type manifest struct {
 // begin with.
 func (s *Scope) Registry() string {
 	s.t.Helper()
-	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string]int{}, manifests: map[string]manifest{}}
+	srv := httptest.NewServer(newRegistry())
+	s.t.Cleanup(srv.Close)
+	return strings.TrimPrefix(srv.URL, "http://") + "/"
+}
+
+func newRegistry() http.Handler {
+	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string][]byte{}, manifests: map[string]manifest{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v2/{$}", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("HEAD /v2/{name}/blobs/{digest}", r.look)
+	mux.HandleFunc("GET /v2/{name}/blobs/{digest}", r.look)
 	mux.HandleFunc("POST /v2/{name}/blobs/uploads/{$}", r.begin)
 	mux.HandleFunc("PATCH /v2/{name}/blobs/uploads/{id}", r.carryOn)
 	mux.HandleFunc("PUT /v2/{name}/blobs/uploads/{id}", r.finish)
 	mux.HandleFunc("PUT /v2/{name}/manifests/{reference}", r.keepManifest)
 	mux.HandleFunc("GET /v2/{name}/manifests/{reference}", r.giveManifest)
-	srv := httptest.NewServer(mux)
-	s.t.Cleanup(srv.Close)
-	return strings.TrimPrefix(srv.URL, "http://") + "/"
+	return mux
 }
 
+// look answers HEAD as well.
 func (r *registry) look(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	size, there := r.blobs[req.PathValue("digest")]
+	blob, there := r.blobs[req.PathValue("digest")]
 	if !there {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Length", fmt.Sprint(size))
+	w.Header().Set("Content-Length", fmt.Sprint(len(blob)))
+	_, _ = w.Write(blob)
 }
 
 func (r *registry) begin(w http.ResponseWriter, req *http.Request) {
@@ -80,7 +86,7 @@ func (r *registry) finish(w http.ResponseWriter, req *http.Request) {
 	default:
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.blobs[want] = len(blob)
+		r.blobs[want] = bytes.Clone(blob)
 		w.Header().Set("Docker-Content-Digest", want)
 		w.WriteHeader(http.StatusCreated)
 	}

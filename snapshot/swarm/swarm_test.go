@@ -40,6 +40,7 @@ type kit struct {
 	t        *testing.T
 	db       *store.DB
 	cluster  *swarm.Cluster
+	taker    *capture.Taker
 	restorer *restore.Restorer
 	image    string
 }
@@ -47,14 +48,22 @@ type kit struct {
 func setup(t *testing.T) *kit {
 	t.Helper()
 	t.Parallel()
-	k := &kit{Swarm: enginetest.StartSwarm(t), t: t, db: storetest.New(t)}
+	k := setupOn(t, enginetest.StartSwarm(t))
+	k.image = k.Image("shop", `ENTRYPOINT ["/app"]`)
+	return k
+}
+
+func setupOn(t *testing.T, on *enginetest.Swarm) *kit {
+	t.Helper()
+	k := &kit{Swarm: on, t: t, db: storetest.New(t)}
 	k.cluster = swarm.New(swarm.Config{Manager: k.Engine()})
-	taker := capture.New(capture.Config{Engine: k.cluster, Ref: docker.Ref, Store: k.db, Lock: k.db, Audit: k.db})
-	k.restorer = restore.New(restore.Config{Engine: k.cluster, Journal: k.db, Snapshots: k.db, Taker: taker, Bot: "bot"})
+	k.taker = capture.New(capture.Config{Engine: k.cluster, Ref: docker.Ref, Store: k.db, Lock: k.db, Audit: k.db})
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	k.restorer = restore.New(restore.Config{Engine: k.cluster, Journal: k.db, Snapshots: k.db, Taker: k.taker, Bot: "bot", Logger: log})
 	k.restorer.Start()
 	watcher := watch.New(watch.Config{
-		Engine: k.cluster, Store: k.db, Deploys: k.db, Taker: taker, BaselineAfter: time.Second, Quiet: 50 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Engine: k.cluster, Store: k.db, Deploys: k.db, Taker: k.taker, BaselineAfter: time.Second, Quiet: 50 * time.Millisecond,
+		Logger: log,
 	})
 	watcher.Start()
 	t.Cleanup(func() {
@@ -64,7 +73,6 @@ func setup(t *testing.T) *kit {
 			t.Error(err)
 		}
 	})
-	k.image = k.Image("shop", `ENTRYPOINT ["/app"]`)
 	return k
 }
 
@@ -133,11 +141,16 @@ func (k *kit) deployed(key string, n int) snapshot.Deploy {
 
 func (k *kit) restore(c snapshot.Container, name string) restore.Restore {
 	k.t.Helper()
+	return k.wait(k.ask(c, name))
+}
+
+func (k *kit) ask(c snapshot.Container, name string) restore.Restore {
+	k.t.Helper()
 	r, err := k.restorer.Request(k.t.Context(), restore.Ask{Container: c, Snapshot: name, Seen: c.ID, By: snapshot.By{Actor: maria}})
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return k.wait(r)
+	return r
 }
 
 func (k *kit) wait(r restore.Restore) restore.Restore {
@@ -249,12 +262,30 @@ func (k *kit) shown(config string) string {
 
 func (k *kit) config(name, content string) string {
 	k.t.Helper()
-	file := filepath.Join(k.t.TempDir(), name)
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+	k.Docker("config", "create", k.Name(name), k.file(name, content))
+	return k.Name(name)
+}
+
+func (k *kit) file(name, content string) string {
+	k.t.Helper()
+	path := filepath.Join(k.t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		k.t.Fatal(err)
 	}
-	k.Docker("config", "create", k.Name(name), file)
-	return k.Name(name)
+	return path
+}
+
+// label has what kept specs need labelled.
+func (k *kit) label() {
+	k.t.Helper()
+	labels := &swarm.Labels{Cluster: k.cluster, Store: k.db, Logger: slog.New(slog.NewTextHandler(k.t.Output(), nil))}
+	engine, err := k.cluster.ID(k.t.Context())
+	if err == nil {
+		err = labels.Update(k.t.Context(), engine)
+	}
+	if err != nil {
+		k.t.Fatal(err)
+	}
 }
 
 // TestWhatIsGoneRefusesARestore: a config that the spec refers to was removed.
@@ -270,6 +301,12 @@ func TestWhatIsGoneRefusesARestore(t *testing.T) {
 		t.Errorf("what the deploy has changed (-want +got):\n%s", diff)
 	}
 	k.settled(name)
+	k.label()
+	for config, want := range map[string]string{first: name, second: ""} {
+		if got := k.Docker("config", "inspect", "--format", `{{index .Spec.Labels "snapback.kept-by"}}`, config); got != want {
+			t.Errorf("the config %s is kept by %q", config, got)
+		}
+	}
 	k.until("the first config may go", func() bool { _, err := k.Try("config", "rm", first); return err == nil })
 	now := k.service(name)
 	r := k.restore(now, d.Snapshot)
