@@ -97,7 +97,7 @@ func managedBy(ctx context.Context, list []*docker.Engine) []asked {
 
 // enabledServices are those of the Swarm that the engine is a manager of, and what is wrong with labels of others.
 func enabledServices(ctx context.Context, engine *docker.Engine, only string) (list []snapshot.Container, wrong []string, err error) {
-	cluster := swarm.New(swarm.Config{Manager: engine, Only: only})
+	cluster := swarm.New(swarm.Config{Manager: engine, Only: only, Carries: engine.Carries})
 	if list, err = cluster.List(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -116,7 +116,7 @@ func newSwarm(n engineNeeds, name string, manager *docker.Engine) *swarmParts {
 			Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(name), Cause: "it has no leader, or the engine here is no manager of it any more",
 		}),
 	}
-	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry})
+	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry, Carries: manager.Carries})
 	p.taker = capture.New(capture.Config{
 		Engine: p.Cluster, Ref: docker.Ref, Store: n.db, Lock: n.db, Audit: n.db, Logger: n.log, Zone: n.Zone, Limit: n.Commits,
 		Spiking: n.spikes.At, Observe: n.measured.Snapshot,

@@ -148,6 +148,23 @@ func (e *Engine) carries(ctx context.Context, c candidate) string {
 	return ""
 }
 
+// Carries is carries of what runs in containers, here or on other nodes of a Swarm.
+func (e *Engine) Carries(ctx context.Context, c snapshot.Carrier) string {
+	of := candidate{runs: true, addresses: c.Addresses}
+	for at, name := range c.Volumes {
+		of.mounts = append(of.mounts, mountPoint{Type: "volume", Name: name, Destination: at})
+	}
+	for _, port := range c.Ports {
+		of.ports = append(of.ports, hostPort{protocol: "tcp", port: port})
+	}
+	for _, of.id = range append([]string{""}, c.Containers...) {
+		if why := e.carries(ctx, of); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // has says that the container has a volume mounted where the bot has it.
 func (c candidate) has(m mountedAt) bool {
 	volume := m.volume()

@@ -4,7 +4,42 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker/docker/client"
+
+	"github.com/snapback/snapback/snapshot"
 )
+
+// TestAServiceCarriesTheBotAsAContainerDoes: by one of its tasks, by what is mounted, and by the way to the engine.
+func TestAServiceCarriesTheBotAsAContainerDoes(t *testing.T) {
+	t.Parallel()
+	own := strings.Repeat("a1", 32)
+	cli, err := client.NewClientWithOpts(client.WithHost("tcp://10.0.7.2:2375"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{cli: cli}
+	e.reach.once.Do(func() {})
+	e.reach.around = surroundings{
+		ids: []string{own}, data: mountedAt{"/var/lib/snapback", "/volumes/snapback-data/_data"}, socket: mountedAt{"/sockets", "/volumes/sockets/_data"},
+	}
+	for name, c := range map[string]struct {
+		of   snapshot.Carrier
+		want string
+	}{
+		"its own task":               {snapshot.Carrier{Containers: []string{strings.Repeat("b2", 32), own}}, runsHere},
+		"its data folder":            {snapshot.Carrier{Volumes: map[string]string{"/var/lib/snapback": "snapback-data"}}, runsHere},
+		"its data elsewhere":         {snapshot.Carrier{Volumes: map[string]string{"/backup": "snapback-data"}}, ""},
+		"the engine's socket":        {snapshot.Carrier{Volumes: map[string]string{"/run": "sockets"}}, reachesHere},
+		"the address of a proxy":     {snapshot.Carrier{Addresses: []string{"10.0.7.1", "10.0.7.2"}}, reachesHere},
+		"the port of a proxy":        {snapshot.Carrier{Ports: []int{80, 2375}}, reachesHere},
+		"nothing that the bot needs": {snapshot.Carrier{Containers: []string{strings.Repeat("b2", 32)}, Addresses: []string{"10.0.7.3"}, Ports: []int{80}}, ""},
+	} {
+		if got := e.Carries(t.Context(), c.of); got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
 
 func TestOwnContainerIsKnownByWhatIsSeenInIt(t *testing.T) {
 	t.Parallel()

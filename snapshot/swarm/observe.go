@@ -95,7 +95,7 @@ func (c *Cluster) Observe(ctx context.Context, _ []snapshot.Seat) ([]snapshot.Ob
 		of, set := l.container, l.container.Settings
 		out = append(out, snapshot.Observation{
 			Key: of.Key, ID: of.ID, Name: of.Name, State: of.State, CreatedAt: of.CreatedAt, Schedule: set.Schedule,
-			Pattern: set.ErrorsPattern, Query: set.ErrorsQuery, Requests: set.ErrorsRequests, Others: !within,
+			Pattern: set.ErrorsPattern, Query: set.ErrorsQuery, Requests: set.ErrorsRequests, Others: !within || of.Carries != "",
 		})
 	}
 	return out, nil

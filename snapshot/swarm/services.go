@@ -83,6 +83,7 @@ type looked struct {
 	view
 	counted   bool // it is enabled, or was asked for
 	tasks     snapshot.Tasks
+	carries   string // as snapshot.Container has it
 	container snapshot.Container
 }
 
@@ -108,6 +109,7 @@ func (c *Cluster) look(ctx context.Context, asked string) ([]looked, error) {
 	c.remember(out)
 	for i, l := range out {
 		out[i].container = l.view.container(engine, c.Only, l.tasks)
+		out[i].container.Carries = l.carries
 	}
 	return out, nil
 }
@@ -137,6 +139,7 @@ func (c *Cluster) countTasks(ctx context.Context, list []looked) error {
 		if list[i].tasks, err = l.view.tally(tasks[l.ID], on); err != nil {
 			return err
 		}
+		list[i].carries = c.carries(ctx, l.view, tasks[l.ID])
 	}
 	return nil
 }
@@ -254,6 +257,7 @@ func (c *Cluster) former(ctx context.Context, all []looked, id string) (snapshot
 		was := looked{view: l.view}
 		was.spec, was.revision = s, id
 		of := was.view.container(l.container.Engine, c.Only, was.tasks)
+		of.Carries = l.container.Carries
 		of.State, of.Health, of.CreatedAt, of.StartedAt = "exited", "", past.from, past.good
 		in := was.inspection(of)
 		in.FinishedAt = past.until

@@ -17,6 +17,7 @@ type service struct {
 	UpdatedAt    time.Time
 	Spec         json.RawMessage
 	PreviousSpec json.RawMessage
+	Endpoint     endpoint
 	UpdateStatus struct {
 		State     string // updating, paused, completed, rollback_started, rollback_paused, rollback_completed; ""
 		StartedAt time.Time
@@ -36,6 +37,7 @@ type spec struct {
 			TTY             bool
 			StopGracePeriod int64        // nanoseconds, as all of these
 			Healthcheck     *healthcheck // nil: the image's, if it has one
+			Mounts          []mounted
 			Secrets         []reference
 			Configs         []reference
 		}

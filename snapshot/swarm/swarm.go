@@ -44,6 +44,9 @@ type Config struct {
 	Manager Manager
 	Only    string // a label, as key or key=value, that an enabled service must bear as well; "": none
 	Namer   Namer  // nil: the Swarm's name is its cluster's ID
+
+	// Carries says why nothing is to be done to what runs in containers: the bot depends on it; "" when it does not. Nil: it depends on no service.
+	Carries func(context.Context, snapshot.Carrier) string
 }
 
 // Cluster is one Swarm. It can be used from several goroutines at once.
@@ -52,6 +55,7 @@ type Cluster struct {
 
 	mu       sync.Mutex
 	name     string            // guarded by mu; "" until it was found out
+	node     string            // guarded by mu; the manager's ID as a node
 	networks map[string]string // guarded by mu; names by ID
 	seen     map[string][]seen // guarded by mu; by the service's ID, the latest last
 }
@@ -70,36 +74,38 @@ func (c *Cluster) Answers(ctx context.Context) error {
 	if c.Manager.Ping(ctx) != nil {
 		return nil
 	}
-	_, err := introduction(ctx, c.Manager)
+	_, _, err := introduction(ctx, c.Manager)
 	return err
 }
 
 // Managed is the ID of the Swarm that the engine is a manager of, by which services can be seen and changed; "": it is none.
 func Managed(ctx context.Context, m Manager) (cluster string, err error) {
-	in, err := introduction(ctx, m)
+	in, _, err := introduction(ctx, m)
 	if errors.Is(err, ErrNoManager) {
 		return "", nil
 	}
 	return in.ID, err
 }
 
-func introduction(ctx context.Context, m Manager) (snapshot.Introduction, error) {
+// introduction is how a manager introduces its Swarm, and its ID as a node of that.
+func introduction(ctx context.Context, m Manager) (in snapshot.Introduction, node string, err error) {
 	var info struct {
 		Swarm struct {
+			NodeID           string
 			ControlAvailable bool
 			Cluster          struct{ ID string }
 		}
 	}
 	if err := m.Get(ctx, "/info", nil, &info); err != nil {
-		return snapshot.Introduction{}, fmt.Errorf("asking the engine for its Swarm: %w", err)
+		return in, "", fmt.Errorf("asking the engine for its Swarm: %w", err)
 	}
 	if !info.Swarm.ControlAvailable {
-		return snapshot.Introduction{}, ErrNoManager
+		return in, "", ErrNoManager
 	}
 	if info.Swarm.Cluster.ID == "" {
-		return snapshot.Introduction{}, fmt.Errorf("%w: the Swarm has no leader", snapshot.ErrEngineAway)
+		return in, "", fmt.Errorf("%w: the Swarm has no leader", snapshot.ErrEngineAway)
 	}
-	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: "Swarm"}, nil // the same by whichever manager it is seen
+	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: "Swarm"}, info.Swarm.NodeID, nil // the same by whichever manager it is seen
 }
 
 // ID is the Swarm's name: what the keys of all its services begin with. It is found out once, and again by Introduce.
@@ -121,7 +127,7 @@ func (c *Cluster) ID(ctx context.Context) (string, error) {
 // Introduce finds out which Swarm it is. While nobody can be asked, the name stays what it was. Where somebody answers who can't be told
 // apart from another Swarm, it has none, and is asked anew.
 func (c *Cluster) Introduce(ctx context.Context) error {
-	in, err := introduction(ctx, c.Manager)
+	in, node, err := introduction(ctx, c.Manager)
 	if err != nil {
 		return err
 	}
@@ -134,7 +140,7 @@ func (c *Cluster) Introduce(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.name = name
+	c.name, c.node = name, node
 	return nil
 }
 

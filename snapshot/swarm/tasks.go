@@ -21,7 +21,10 @@ type task struct {
 	CreatedAt    time.Time
 	Spec         json.RawMessage
 	DesiredState string
-	Status       struct {
+
+	NetworksAttachments []networked
+
+	Status struct {
 		Timestamp       time.Time
 		State           string
 		Err             string
