@@ -21,11 +21,16 @@ func TestNewMigrationsHaveHigherNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var low []int
+	taken := map[int]string{}
 	for _, name := range files {
 		n, err := strconv.Atoi(name[:5])
 		if err != nil {
 			t.Fatalf("%s: want five digits first", name)
 		}
+		if other := taken[n]; other != "" {
+			t.Errorf("%s and %s have one number", other, name)
+		}
+		taken[n] = name
 		if n <= early[len(early)-1] {
 			low = append(low, n)
 		}
