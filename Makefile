@@ -90,7 +90,7 @@ lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@scripts/audit $(GOVULNCHECK)
 
 .PHONY: bench
-bench: ## benchmarks, some twenty minutes; the figures are kept in bin/bench.out (ARGS='-bench Terminal': those of the terminal; SNAPBACK_SOAK=30m: deploys for that long)
+bench: ## benchmarks, some twenty-five minutes; the figures are kept in bin/bench.out (ARGS='-bench Terminal': those of the terminal; SNAPBACK_SOAK=30m: deploys for that long)
 	@scripts/setup engine postgres node chromium busybox
 	@$(MAKE) web
 	@mkdir -p bin

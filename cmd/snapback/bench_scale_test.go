@@ -42,6 +42,8 @@ type crowd struct {
 	conn  *pgx.Conn
 	pid   int
 	image string
+
+	killed bool // it does not end in order
 }
 
 // BenchmarkWatchAtScale takes some six minutes: to start the containers, to keep a baseline of each, to be idle, to deploy,
@@ -159,6 +161,10 @@ func (c *crowd) serve() {
 }
 
 func (c *crowd) end(cmd *exec.Cmd, log *syncBuffer) {
+	if c.killed {
+		_ = cmd.Wait() // how it ended is known
+		return
+	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		c.b.Error(err)
 	}
