@@ -23,6 +23,8 @@ type Engine interface {
 	// Logs follows what a container writes until ctx ends, the container does, or emit returns an error. Secrets of the
 	// container's environment are masked: logs are for more people than its environment.
 	Logs(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error
+	// Place says in which container a shell is started: of a service of a Swarm, in that of a task. It returns a *NoEngineError.
+	Place(ctx context.Context, t Target) (Place, error)
 	// Exec starts a command with a TTY. ErrNotRunning when the container does not run.
 	Exec(ctx context.Context, id string, s ExecSpec) (Exec, error)
 	// Run runs a command to its end and returns what it wrote to its standard output. ErrNotRunning as in Exec;

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -25,6 +26,8 @@ const (
 type shell struct {
 	l    *live
 	rec  ShellRecord
+	of   string // the ID of the Target that it was started for; "": it was not yet
+	task string // in which it runs, as Place has it; "": in the Target's own container
 	cast *recorder
 	ex   Exec
 	in   chan []byte // never closed
@@ -85,7 +88,7 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	l.say("starting", "Starting the shell")
 	err := sh.start(ctx, cols, rows)
 	if err == nil {
-		l.say("running", "")
+		l.say("running", sh.where())
 		l.svc.tellOthers(l.sess.Container)
 		err = sh.pump(ctx)
 	}
@@ -105,7 +108,7 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 func (l *live) ended(sh *shell, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shell, l.endedIn = nil, sh.rec.ContainerID
+	l.shell, l.endedIn = nil, sh.of
 	if text := l.outlived(l.endedIn); text != "" {
 		message = text
 	}
@@ -113,6 +116,14 @@ func (l *live) ended(sh *shell, message string) {
 		m.forget()
 	}
 	l.feed.update(func(s *status) { s.Shell, s.Message, s.Crowd = "ended", message, nil })
+}
+
+// where says in which of several containers the shell is; "": there is one.
+func (sh *shell) where() string {
+	if sh.task == "" {
+		return ""
+	}
+	return "This shell is in " + sh.task + "."
 }
 
 func outcome(err error) string {
@@ -150,11 +161,15 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 	if !t.Running() {
 		return ErrNotRunning
 	}
-	sh.rec.ContainerID = t.ID
+	in, err := cfg.Engine.Place(ctx, t)
+	if err != nil {
+		return err
+	}
+	sh.of, sh.rec.ContainerID, sh.task = t.ID, in.ID, in.Task
 	if err := sh.announce(ctx, cols, rows); err != nil {
 		return err
 	}
-	sh.ex, err = cfg.Engine.Exec(ctx, t.ID, ExecSpec{
+	sh.ex, err = cfg.Engine.Exec(ctx, in.ID, ExecSpec{
 		Cmd: []string{"sh", "-c", wrapper, "snapback", t.Command, lockMark(sh.rec.ID)},
 		Env: []string{markVar + "=" + sh.rec.ID, "TERM=xterm-256color"},
 	})
@@ -171,7 +186,7 @@ func (sh *shell) announce(ctx context.Context, cols, rows int) error {
 	if err := sh.cast.begin(ctx, head, cols, rows); err != nil {
 		return err
 	}
-	summary := fmt.Sprintf("%s started a shell in %s", sess.Person.Name, sess.Name)
+	summary := fmt.Sprintf("%s started a shell in %s", sess.Person.Name, cmp.Or(sh.task, sess.Name))
 	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container, "container_id": sh.rec.ContainerID}
 	if err := s.record(ctx, sess.Grant, incidents.KindTerminalShell, summary, details); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
@@ -347,5 +362,5 @@ func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status 
 // containerStopped says whether the shell's container no longer runs, or no longer stands under its name.
 func (sh *shell) containerStopped(ctx context.Context) bool {
 	t, err := sh.l.svc.cfg.Engine.Resolve(ctx, sh.l.sess.Container)
-	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.rec.ContainerID || !t.Running())
+	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.of || !t.Running())
 }

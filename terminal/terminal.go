@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/snapback/snapback/access"
@@ -21,7 +22,6 @@ var (
 	ErrUnsure           = access.ErrUnsure
 	ErrNotEnabled       = access.ErrNotEnabled
 	ErrElsewhere        = access.ErrElsewhere
-	ErrService          = errors.New("a shell of a service is to be had in one of its tasks")
 	ErrNoContainer      = errors.New("no container stands under that identity")
 	ErrNotRunning       = errors.New("the container is not running")
 	ErrNoShell          = errors.New("the container has no shell")
@@ -102,11 +102,31 @@ type Target struct {
 // Running says whether a shell can be started in it.
 func (t Target) Running() bool { return t.State == "running" }
 
+// Place is the container in which a shell of a Target is started.
+type Place struct {
+	ID   string
+	Task string // what people call it, where it is a task of a service, and its node: "shop.2 on node-b"; "": it is the Target's own
+}
+
+// NoEngineError says that no engine of the bot has a container in which a shell could be started.
+type NoEngineError struct {
+	Tasks []string // that run, as in Place
+}
+
+// Error is for the person as well.
+func (e *NoEngineError) Error() string {
+	if len(e.Tasks) == 0 {
+		return "No task of this service runs, so there is nothing to run a shell in. Its log is still there."
+	}
+	return "The bot reaches no engine on which a task of this service runs, so a shell is to be had there only, with docker exec: " + strings.Join(e.Tasks, ", ") + "."
+}
+
 // LogLine is one line that the container wrote, without its line break.
 type LogLine struct {
 	At     time.Time
 	Stderr bool
 	Text   []byte
+	Task   string // of a service of a Swarm: the ID of the task that has written it; "": it is of a container
 }
 
 // LogOptions choose where to begin. Logs are followed.

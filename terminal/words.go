@@ -27,7 +27,6 @@ var own = []refusals.Row{
 	{Err: ErrNotAllowed, Status: http.StatusForbidden, Code: "not_allowed", Detail: "You may not open this here. The container's labels say who may."},
 	{Err: ErrUnsure, Status: http.StatusServiceUnavailable, Code: "unsure", Detail: "Slack or PagerDuty does not tell right now who may open this. Try again in a minute."},
 	{Err: ErrElsewhere, Status: http.StatusServiceUnavailable, Code: "elsewhere", Detail: "Another Snapback looks after this container, and can't be reached from this one. Try again in a minute."},
-	{Err: ErrService, Status: http.StatusConflict, Code: "service", Detail: "This is a service of a Swarm, and its log is all that is here. For a shell, go to a task's node: docker service ps names it, and docker exec opens one."},
 	{Err: ErrNoContainer, Status: http.StatusNotFound, Code: "no_container", Detail: "There is no such container right now."},
 	{Err: ErrNotRunning, Status: http.StatusConflict, Code: "not_running", Detail: "The container is not running, so there is nothing to run a shell in. Its logs are still there."},
 	{Err: ErrNoShell, Status: http.StatusConflict, Code: "no_shell", Detail: "This container has no shell that could be started. Its logs are still there."},
@@ -49,6 +48,9 @@ func words(err error) string {
 	var ended endCause
 	if errors.As(err, &ended) {
 		return ended.why.String()
+	}
+	if elsewhere := (*NoEngineError)(nil); errors.As(err, &elsewhere) {
+		return elsewhere.Error()
 	}
 	return webpage.Describe(err, own).Detail
 }

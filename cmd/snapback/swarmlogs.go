@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,17 +10,25 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/terminal"
 )
 
-// terminals is what terminals are opened on: containers of engines, and the logs of services.
+// terminals is what terminals are opened on: containers of engines, and services, with shells in their tasks.
 type terminals struct {
-	terminal.Engine                      // of the engines
+	terminal.Engine // of the engines
+	engines         []*docker.Engine
 	swarms          func() []*swarmParts // that were found so far
 
-	mu   sync.Mutex             // guards seen
-	seen map[string]*swarmParts // by a service's revision: where Resolve has found it
+	mu    sync.Mutex             // guards what follows
+	seen  map[string]*swarmParts // by a service's revision: where Resolve has found it
+	tasks map[string]inTask      // by a container's ID: of those that were found to be tasks'
+}
+
+func newTerminals(list []*docker.Engine, resolve func(ctx context.Context, key string) (string, error), swarms func() []*swarmParts) *terminals {
+	return &terminals{Engine: docker.NewTerminals(list, resolve), engines: list, swarms: swarms, seen: map[string]*swarmParts{}, tasks: map[string]inTask{}}
 }
 
 // Resolve implements terminal.Engine.
@@ -44,7 +53,10 @@ func (t *terminals) service(ctx context.Context, p *swarmParts, key string) (ter
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen[all[i].ID] = p
-	return terminal.Target{ID: all[i].ID, Name: all[i].Name, Image: all[i].Image, State: all[i].State, NoShell: true}, nil
+	return terminal.Target{
+		ID: all[i].ID, Name: all[i].Name, Image: all[i].Image, State: all[i].State,
+		Command: strings.Join(all[i].Settings.TerminalCommand, " "), NoShell: all[i].Settings.TerminalAllow.Rule == access.Nobody,
+	}, nil
 }
 
 // of is the Swarm of a service that Resolve has found; nil: it is a container.
@@ -61,14 +73,10 @@ func (t *terminals) Logs(ctx context.Context, id string, o terminal.LogOptions, 
 		return t.Engine.Logs(ctx, id, o, emit)
 	}
 	of, err := p.Logged(ctx, id)
-	switch {
-	case errors.Is(err, snapshot.ErrGone):
-		return fmt.Errorf("%w: %w", terminal.ErrNoContainer, err)
-	case errors.Is(err, snapshot.ErrNotEnabled):
-		return fmt.Errorf("%w: %w", terminal.ErrNotEnabled, err)
-	case err != nil:
-		return err
+	if err != nil {
+		return ofService(err)
 	}
+	emit = p.named(ctx, of.Service, emit)
 	if o.Once {
 		return p.manager.ServiceLogs(ctx, of.Service, of.Env, of.TTY, o, emit)
 	}
@@ -78,6 +86,40 @@ func (t *terminals) Logs(ctx context.Context, id string, o terminal.LogOptions, 
 	defer cancel()
 	deploys.Go(func() { p.whenDeployed(ctx, of.Service, id, cancel) })
 	return p.manager.ServiceLogs(ctx, of.Service, of.Env, of.TTY, o, emit)
+}
+
+// ofService adds the sentinels of the terminal package.
+func ofService(err error) error {
+	switch {
+	case errors.Is(err, snapshot.ErrGone):
+		return fmt.Errorf("%w: %w", terminal.ErrNoContainer, err)
+	case errors.Is(err, snapshot.ErrNotEnabled):
+		return fmt.Errorf("%w: %w", terminal.ErrNotEnabled, err)
+	}
+	return err
+}
+
+// named puts in front of each line which task it is of, as people call that. One that the manager does not know any more has the beginning of
+// its ID.
+func (p *swarmParts) named(ctx context.Context, service string, emit func(terminal.LogLine) error) func(terminal.LogLine) error {
+	names := map[string]string{}
+	return func(l terminal.LogLine) error {
+		if l.Task == "" {
+			return emit(l)
+		}
+		if names[l.Task] == "" {
+			tasks, err := p.PlacedTasks(ctx, service)
+			if err != nil && ctx.Err() != nil {
+				return err
+			}
+			for _, t := range tasks {
+				names[t.ID] = t.Name
+			}
+			names[l.Task] = cmp.Or(names[l.Task], fmt.Sprintf("%.12s", l.Task))
+		}
+		l.Text = slices.Concat([]byte(names[l.Task]+" | "), l.Text)
+		return emit(l)
+	}
 }
 
 // eventsBefore is how far back events are asked for, so that none is missed of while the following begins, and clocks may differ.
@@ -94,20 +136,4 @@ func (p *swarmParts) whenDeployed(ctx context.Context, service, id string, end f
 			end()
 		}
 	})
-}
-
-// Exec implements terminal.Engine.
-func (t *terminals) Exec(ctx context.Context, id string, s terminal.ExecSpec) (terminal.Exec, error) {
-	if t.of(id) != nil {
-		return nil, terminal.ErrService
-	}
-	return t.Engine.Exec(ctx, id, s)
-}
-
-// Run implements terminal.Engine.
-func (t *terminals) Run(ctx context.Context, id string, s terminal.ExecSpec) ([]byte, error) {
-	if t.of(id) != nil {
-		return nil, terminal.ErrService
-	}
-	return t.Engine.Run(ctx, id, s)
 }

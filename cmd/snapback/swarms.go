@@ -212,7 +212,7 @@ func withSwarms[T any](s *swarms, alone, beside []T, of func(*swarmParts) T) []T
 
 // terminals is what terminals are opened on.
 func (a everything) terminals(resolve func(ctx context.Context, key string) (string, error)) terminal.Engine {
-	return &terminals{Engine: docker.NewTerminals(a.docker(), resolve), swarms: a.swarms.all, seen: map[string]*swarmParts{}}
+	return newTerminals(a.docker(), resolve, a.swarms.all)
 }
 
 // checks are for /readyz.

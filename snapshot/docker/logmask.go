@@ -72,11 +72,12 @@ func readLines(from io.Reader, tty bool, v *logMask) error {
 
 // lines makes lines of the parts of one stream.
 type lines struct {
-	masked *logMask
-	plain  bool             // there are no frames
-	line   terminal.LogLine // as much of it as was not shown yet
-	open   bool             // a line has begun that has not ended
-	cut    bool             // and its beginning was shown
+	masked  *logMask
+	plain   bool             // there are no frames
+	details bool             // of the task are behind each time
+	line    terminal.LogLine // as much of it as was not shown yet
+	open    bool             // a line has begun that has not ended
+	cut     bool             // and its beginning was shown
 }
 
 // Write takes a frame. The engine sends one for each message, with its time in front; a message that does not end in a line
@@ -117,7 +118,7 @@ func (l *lines) end() error {
 
 // restamped is the time that the engine puts before each part of a long line, and so, without frames, in the middle of it:
 // a secret there would not be one for its look.
-var restamped = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) `)
+var restamped = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) (?:com\.docker\.swarm\.node\.id=\S+ )?`)
 
 // readPlain reads the log of a container with a TTY, which has no frames.
 func (l *lines) readPlain(from io.Reader) error {
@@ -127,6 +128,11 @@ func (l *lines) readPlain(from io.Reader) error {
 		at, text := time.Time{}, p
 		if !l.open {
 			at, text = stamped(p)
+			if l.details {
+				var id []byte
+				id, text, _ = cutTask(text)
+				l.line.Task = string(id)
+			}
 		}
 		if len(p) > 0 {
 			if err := l.add(at, text); err != nil {

@@ -23,6 +23,7 @@ type Terminal struct {
 	cli     *client.Client
 	resolve func(ctx context.Context, key string) (id string, err error)
 	only    string // as in Config
+	service string // of a Swarm: its tasks' containers are those that are enabled, whatever their labels say; "": none is
 }
 
 var _ terminal.Engine = (*Terminal)(nil)
@@ -36,6 +37,11 @@ func NewTerminal(cli *client.Client, resolve func(ctx context.Context, key strin
 // Terminal is the same engine, with the same containers, as the terminal package sees it.
 func (e *Engine) Terminal(resolve func(ctx context.Context, key string) (string, error)) *Terminal {
 	return &Terminal{cli: e.cli, resolve: resolve, only: e.only}
+}
+
+// TaskTerminal is the engine as far as it has the containers of tasks of a service, whose own labels enable them.
+func (e *Engine) TaskTerminal(service string) *Terminal {
+	return &Terminal{cli: e.cli, service: service}
 }
 
 const (
@@ -73,10 +79,22 @@ func (t *Terminal) enabled(ctx context.Context, id string) (container.InspectRes
 	if err != nil {
 		return c, fmt.Errorf("inspecting %.12s: %w", id, terminalError(err, nil))
 	}
-	if c.Config == nil || c.State == nil || !enabledBy(c.Config.Labels, t.only) {
+	if c.Config == nil || c.State == nil || !t.enables(c.Config.Labels) {
 		return c, terminal.ErrNotEnabled
 	}
 	return c, nil
+}
+
+func (t *Terminal) enables(labels map[string]string) bool {
+	if t.service != "" {
+		return labels["com.docker.swarm.service.id"] == t.service
+	}
+	return enabledBy(labels, t.only)
+}
+
+// Place implements terminal.Engine: a shell of a container is started in it.
+func (t *Terminal) Place(_ context.Context, of terminal.Target) (terminal.Place, error) {
+	return terminal.Place{ID: of.ID}, nil
 }
 
 // terminalError adds the sentinels that the terminal package tells apart, and hides the secrets of an environment.
@@ -112,19 +130,6 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 		return fmt.Errorf("reading the log of %.12s: %w", id, err)
 	}
 	return nil
-}
-
-// ServiceLogs follows what all tasks of a service of a Swarm write, as this manager gathers it, secrets of env masked.
-func (e *Engine) ServiceLogs(ctx context.Context, id string, env []string, tty bool, o terminal.LogOptions, emit func(terminal.LogLine) error) error {
-	body, err := e.cli.ServiceLogs(ctx, id, logsOptions(o))
-	if err != nil {
-		return fmt.Errorf("reading the log of service %s: %w", id, terminalError(err, env))
-	}
-	defer func() { _ = body.Close() }()
-	if err = readLines(body, tty, newLogMask(env, emit)); ctx.Err() != nil || err == nil {
-		return nil
-	}
-	return fmt.Errorf("reading the log of service %s: %w", id, err)
 }
 
 func logsOptions(o terminal.LogOptions) container.LogsOptions {

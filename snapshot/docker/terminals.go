@@ -74,6 +74,11 @@ func (t *Terminals) Logs(ctx context.Context, id string, o terminal.LogOptions, 
 	return one.Logs(ctx, id, o, emit)
 }
 
+// Place implements terminal.Engine.
+func (t *Terminals) Place(_ context.Context, of terminal.Target) (terminal.Place, error) {
+	return terminal.Place{ID: of.ID}, nil
+}
+
 // Exec implements terminal.Engine, in a container that Resolve has found.
 func (t *Terminals) Exec(ctx context.Context, id string, s terminal.ExecSpec) (terminal.Exec, error) {
 	one, err := t.at(id)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/snapback/snapback/snapshot"
 )
 
 // Placed is a task of a service, and where it stands.
@@ -18,6 +20,43 @@ type Placed struct {
 	Meant     bool   // is to run
 	Runs      bool
 	Since     time.Time // since when it has been in its state, by its node's clock
+}
+
+// Allowed returns snapshot.ErrNotEnabled for a service that the bot may not touch, and ErrGone when there is no such one any more.
+func (c *Cluster) Allowed(ctx context.Context, serviceID string) error {
+	v, err := c.service(ctx, serviceID)
+	if err != nil {
+		return fmt.Errorf("looking for a service: %w", err)
+	}
+	if enabled, within := v.spec.enabled(c.Only); !enabled || !within {
+		return fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, v.spec.Name)
+	}
+	return nil
+}
+
+// NodeOf is the ID that an engine has as a node of a Swarm; "": it is none.
+func NodeOf(ctx context.Context, engine Manager) (string, error) {
+	var info struct{ Swarm struct{ NodeID string } }
+	if err := engine.Get(ctx, "/info", nil, &info); err != nil {
+		return "", fmt.Errorf("asking the engine which node of a Swarm it is: %w", err)
+	}
+	return info.Swarm.NodeID, nil
+}
+
+// TaskIn is the service whose task runs, or has run, in a container; "": none's.
+func (c *Cluster) TaskIn(ctx context.Context, container string) (serviceID, node string, err error) {
+	all, err := c.tasksOf(ctx, "")
+	if err != nil {
+		return "", "", err
+	}
+	for service, tasks := range all {
+		for _, t := range tasks {
+			if t.Status.ContainerStatus.ContainerID == container {
+				return service, t.NodeID, nil
+			}
+		}
+	}
+	return "", "", nil
 }
 
 // PlacedTasks are the tasks of a service, the newest first, those of the past as far as the manager remembers them.

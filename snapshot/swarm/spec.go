@@ -103,12 +103,8 @@ func (s spec) ours(only string) map[string]string {
 	return labels
 }
 
-// settings are what the labels say. A shell is to be had in a container, so nobody may have one here.
-func (s spec) settings(only string) snapshot.Settings {
-	labels := s.ours(only)
-	labels["snapback.terminal.allow"] = "none"
-	return snapshot.ParseSettings(labels)
-}
+// settings are what the labels say.
+func (s spec) settings(only string) snapshot.Settings { return snapshot.ParseSettings(s.ours(only)) }
 
 // enabled says whether the bot may touch the service, and whether it is within what this one is narrowed down to.
 func (s spec) enabled(only string) (enabled, within bool) {
