@@ -98,8 +98,11 @@ func (a *API) MetricsHandler() http.Handler {
 			mux.Handle(rt.method+" "+rt.pattern, a.serve(rt))
 		}
 	}
-	return a.identify(a.recoverPanics(secureHeaders(mux)))
+	return a.Guarded(secureHeaders(mux))
 }
+
+// Guarded is a handler whose panics are told, and answered, as those of the API are.
+func (a *API) Guarded(h http.Handler) http.Handler { return a.identify(a.recoverPanics(h)) }
 
 // Server is an http.Server for handler in which a slow client holds nothing. Answers have a deadline of their own,
 // route by route, since some wait for a restore.

@@ -15,6 +15,7 @@ const maxBody = 8 << 10
 // Handler serves /t and everything below it.
 func (s *Service) Handler() http.Handler {
 	return webpage.Mux("/t/", append(s.passable(),
+		webpage.Route{Method: "POST", Path: "/t/end", Serve: s.page.FromHere(s.postEnd)}, // also while no other bot can be talked to
 		webpage.Route{Method: "GET", Path: "/t", Serve: s.document},
 		webpage.Route{Method: "GET", Path: "/t/assets/{name}", Serve: s.front.Asset},
 		webpage.Route{Method: "GET", Path: "/t/try", Serve: s.tryout},
@@ -31,7 +32,6 @@ func (s *Service) passable() []webpage.Route {
 		{Method: "GET", Path: "/t/ws", Serve: s.fromPage(s.near(s.socket))},
 		{Method: "POST", Path: "/t/redeem", Serve: s.page.FromHere(s.postRedeem)},
 		{Method: "POST", Path: "/t/share", Serve: s.page.FromHere(s.near(s.postShare))},
-		{Method: "POST", Path: "/t/end", Serve: s.page.FromHere(s.near(s.postEnd))},
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *Service) answer(h webpage.HandlerFunc) http.Handler {
 		if err == nil {
 			return
 		}
-		if strange(err) && s.tooMany(r) {
+		if strange(err) && !wasPassed(r) && s.tooMany(r) { // the source of what was passed on is a bot
 			err = webpage.ErrSlowDown
 		}
 		s.refuse(w, r, err)
@@ -108,6 +108,7 @@ func (s *Service) postRedeem(w http.ResponseWriter, r *http.Request) error {
 	return s.ok(w, s.view(sess))
 }
 
+// postEnd ends a session for all bots: the one with its shell sees it in the database.
 func (s *Service) postEnd(w http.ResponseWriter, r *http.Request) error {
 	sess, err := s.current(r)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -48,6 +49,10 @@ const (
 	passIdle      = time.Minute      // longer than from ping to ping
 	passWrite     = 10 * time.Second // as for what is written to a browser
 	passAnswer    = 45 * time.Second // until the answer begins; longer than the longest look into a log
+
+	// The page gives a question up after four seconds. So the next bot is called while the one before has not answered yet.
+	callNext  = 300 * time.Millisecond
+	callLimit = 3 * time.Second
 )
 
 // These are the headers that are passed on, there and back.
@@ -127,11 +132,25 @@ func (s *Service) passOn(w http.ResponseWriter, r *http.Request, to []Peer, sess
 		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p, to[0], session) },
 		Transport:      s.wayTo(to),
 		ModifyResponse: func(answer *http.Response) error { s.comesBack(w, answer); return nil },
-		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
+		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = s.notPassed(err) },
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelInfo),
 	}
 	pass.ServeHTTP(&patientWriter{w}, r.WithContext(ctx))
 	return failed
+}
+
+// notPassed is what has gone wrong on the way, in words that say what it means.
+func (s *Service) notPassed(err error) error {
+	var large *http.MaxBytesError
+	switch {
+	case s.background.Err() != nil:
+		return errStopping
+	case errors.As(err, &large):
+		return webpage.ErrTooLarge
+	case errors.Is(err, ErrElsewhere):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrElsewhere, err)
 }
 
 // rewrite leaves nothing of a request but what is listed.
@@ -161,22 +180,65 @@ func (s *Service) comesBack(w http.ResponseWriter, answer *http.Response) {
 	answer.Header = only(answer.Header, comesBack)
 }
 
-// wayTo is to whichever of them answers a call first, in their order.
+// wayTo is to whichever of them call reaches.
 func (s *Service) wayTo(to []Peer) *http.Transport {
 	return &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true, ResponseHeaderTimeout: passAnswer,
-		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var errs []error
-			for _, p := range to {
-				conn, err := s.cfg.Peers.Dial(ctx, p)
-				if err == nil {
-					return patient{conn}, nil
-				}
-				s.log.Warn("calling another bot", "bot", p.Bot, "addr", p.Address, "err", err)
-				errs = append(errs, err)
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.call(ctx, to) },
+	}
+}
+
+// line is how a call has ended.
+type line struct {
+	conn net.Conn
+	err  error
+}
+
+// call connects to the first bot that answers. They are called in their order, each once the one before has failed, or has not answered
+// for a moment. It returns ErrElsewhere when none has within callLimit.
+func (s *Service) call(ctx context.Context, to []Peer) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	lines, begun, errs := make(chan line, len(to)), 0, []error{ErrElsewhere}
+	next := time.NewTimer(0)
+	defer next.Stop()
+	defer func() { go hangUp(lines, begun-len(errs)+1) }()
+	for len(errs) <= len(to) {
+		select {
+		case <-next.C:
+			if begun < len(to) {
+				go func(p Peer) { lines <- s.dial(ctx, p) }(to[begun])
+				begun++
+				next.Reset(callNext)
 			}
-			return nil, errors.Join(append(errs, ErrElsewhere)...)
-		},
+		case l := <-lines:
+			errs = append(errs, l.err)
+			if l.err == nil {
+				return l.conn, nil
+			}
+			next.Reset(0)
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (s *Service) dial(ctx context.Context, p Peer) line {
+	conn, err := s.cfg.Peers.Dial(ctx, p)
+	if err != nil {
+		if !errors.Is(ctx.Err(), context.Canceled) { // by then another one has answered, or nobody waits
+			s.log.Warn("calling another bot", "bot", p.Bot, "addr", p.Address, "err", err)
+		}
+		return line{nil, err}
+	}
+	return line{patient{conn}, nil}
+}
+
+// hangUp closes what calls still lead to.
+func hangUp(lines <-chan line, number int) {
+	for range number {
+		if l := <-lines; l.conn != nil {
+			_ = l.conn.Close()
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ type neighbours struct {
 	err     error
 	dialled []terminal.Peer
 	down    map[string]bool // by the bot's name: it takes no calls
+	silent  map[string]bool // by the bot's name: nobody answers its calls
 	lines   []net.Conn
 }
 
@@ -46,16 +47,23 @@ func (p *neighbours) set(err error, beyond ...terminal.Peer) {
 func (p *neighbours) Dial(ctx context.Context, to terminal.Peer) (net.Conn, error) {
 	p.mu.Lock()
 	p.dialled = append(p.dialled, to)
-	down := p.down[to.Bot]
+	down, silent := p.down[to.Bot], p.silent[to.Bot]
 	p.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if down {
 		return nil, errors.New("nobody answers")
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", to.Address)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lines = append(p.lines, conn)
-	return conn, err
+	return conn, nil
 }
 
 // cut breaks all connections to the other bot.
@@ -98,7 +106,7 @@ func (n *night) front(t *testing.T, tune ...func(*terminal.Config)) (front *nigh
 		inner.ServeHTTP(w, r)
 	}))
 	t.Cleanup(back.Close)
-	others = &neighbours{down: map[string]bool{}}
+	others = &neighbours{down: map[string]bool{}, silent: map[string]bool{}}
 	others.set(nil, terminal.Peer{Bot: "back", Address: back.Listener.Addr().String()})
 	srv := httptest.NewUnstartedServer(nil)
 	front = &night{
@@ -253,19 +261,26 @@ func TestNoBotThatReachesTheContainerCanBeTalkedTo(t *testing.T) {
 	id, have := front.session(access.ModeLogs)
 	good := others.beyond[0]
 	others.mu.Lock()
-	others.down["down"] = true
+	others.down["down"], others.silent["silent"] = true, true
 	others.mu.Unlock()
+	mute := terminal.Peer{Bot: "mute", Address: hangsUp(t)}
 
-	others.set(nil, terminal.Peer{Bot: "down", Address: "192.0.2.1:1"}, good)
+	others.set(nil, terminal.Peer{Bot: "silent", Address: "192.0.2.1:1"}, terminal.Peer{Bot: "down", Address: "192.0.2.1:1"}, terminal.Peer{Bot: "silent", Address: "192.0.2.1:1"}, good)
 	b := front.connect(id, have)
-	within(t, time.Minute, "the second one answers", func() bool { return b.saw("hello from the first") })
+	within(t, time.Minute, "the last one answers", func() bool { return b.saw("hello from the first") })
 
-	others.set(nil, terminal.Peer{Bot: "down", Address: "192.0.2.1:1"})
 	for what, say := range map[string]struct {
-		err  error
-		code string
-	}{"none answers": {nil, "elsewhere"}, "none says where": {terminal.ErrElsewhere, "elsewhere"}, "none is there": {snapshot.ErrEngineAway, "engine_away"}} {
-		others.set(say.err, others.beyond...)
+		err    error
+		beyond []terminal.Peer
+		code   string
+	}{
+		"none takes a call": {nil, []terminal.Peer{{Bot: "down", Address: "192.0.2.1:1"}, {Bot: "down", Address: "192.0.2.1:1"}}, "elsewhere"},
+		"none answers":      {nil, []terminal.Peer{{Bot: "silent", Address: "192.0.2.1:1"}}, "elsewhere"},
+		"it hangs up":       {nil, []terminal.Peer{mute}, "elsewhere"},
+		"none says where":   {terminal.ErrElsewhere, nil, "elsewhere"},
+		"none is there":     {snapshot.ErrEngineAway, nil, "engine_away"},
+	} {
+		others.set(say.err, say.beyond...)
 		if a := front.do("GET", "/t/session", "", have); a.status != http.StatusServiceUnavailable || a.code != say.code || a.detail == "" {
 			t.Errorf("%s: %d %s %s", what, a.status, a.code, a.detail)
 		}
@@ -286,6 +301,32 @@ func TestNoBotThatReachesTheContainerCanBeTalkedTo(t *testing.T) {
 	})
 	b = front.connect(id, have)
 	within(t, time.Minute, "and comes back", func() bool { return b.saw("hello from the first") })
+
+	others.set(terminal.ErrElsewhere)
+	if a := front.do("POST", "/t/end", "{}", have); a.status != http.StatusNoContent {
+		t.Errorf("the end while no other bot can be talked to: %d %s", a.status, a.code)
+	}
+	within(t, time.Minute, "it ends where it is", func() bool { c, ok := b.closed(); return ok && c.Code == 4001 })
+}
+
+// hangsUp takes calls at the address that it returns, and ends each without a word.
+func hangsUp(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // The gate where the container is decides over what is opened in the console elsewhere.
@@ -332,6 +373,11 @@ func TestStoppingBotLetsGoOfWhatItPassesOn(t *testing.T) {
 	if a := front.do("GET", "/t/session", "", have); a.status != http.StatusServiceUnavailable || a.code != "restarting" {
 		t.Errorf("after its stop: %d %s", a.status, a.code)
 	}
+	within(t, time.Minute, "the browser is let go", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.ended != nil
+	})
 }
 
 // What is too large for a browser's message is refused as without another bot between.

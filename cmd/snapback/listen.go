@@ -29,12 +29,11 @@ func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	serveOn(l, handler, log, stop, fail)
+	serveOn(l, api.Server(handler, log), log, stop, fail)
 	return l.Addr(), nil
 }
 
-func serveOn(l net.Listener, handler http.Handler, log *slog.Logger, stop *stops, fail context.CancelCauseFunc) {
-	server := api.Server(handler, log)
+func serveOn(l net.Listener, server *http.Server, log *slog.Logger, stop *stops, fail context.CancelCauseFunc) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/internal/testkit"
 )
 
@@ -18,7 +19,7 @@ func TestABotThatNobodyCanReachEnds(t *testing.T) {
 		testkit.OK(t, err)
 		ctx, fail := context.WithCancelCause(t.Context())
 		var stop stops
-		serveOn(l, http.NotFoundHandler(), slog.New(slog.DiscardHandler), &stop, fail)
+		serveOn(l, api.Server(http.NotFoundHandler(), nil), slog.New(slog.DiscardHandler), &stop, fail)
 		if dies {
 			testkit.OK(t, l.Close())
 			<-ctx.Done()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/internal/peer"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/store"
@@ -50,7 +51,9 @@ func (p *peers) serve(handler http.Handler, log *slog.Logger, stop *stops, fail 
 		return
 	}
 	log.Info("other bots reach this one", "addr", p.address)
-	serveOn(p.listener, handler, log, stop, fail)
+	server := api.Server(handler, log)
+	server.SetKeepAlivesEnabled(false) // so that each request proves a key that holds now
+	serveOn(p.listener, server, log, stop, fail)
 }
 
 // Close ends the listening where serve was never called.

@@ -238,7 +238,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)}
 	}
-	others.serve(term.Peer(), log, &stop, fail)
+	others.serve(web.Guarded(term.Peer()), log, &stop, fail)
 	errorRates.Start()
 	stop.add(errorRates.Stop)
 	judge.Start()

@@ -4,7 +4,8 @@
 // There is nothing to be set up for it. Each connection has a certificate of its own, whose key is derived (HKDF) from the first secret key
 // and a fresh salt. Whoever has the ring derives the same key again from what the certificate says (the key's ID, the salt), and
 // compares; TLS 1.3 proves that the other side holds it. So nobody without a key of the ring gets as far as a request, what is said can
-// neither be read nor be repeated by anybody between, and a key that is taken out of the ring opens nothing any more.
+// neither be read nor be repeated by anybody between, and a key that is taken out of the ring opens no connection any more. One that is open
+// stays so: servers answer one request on each.
 //
 // The package knows nothing of what is said.
 package peer
@@ -102,7 +103,8 @@ func (m Member) certificate() (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// calls is what the bot at the other end calls itself. TLS has proved by then that it holds the key of its certificate.
+// calls is what the bot at the other end calls itself. Nothing may be done about it before the handshake is over: only then TLS has proved
+// that it holds the key of its certificate.
 func (m Member) calls(c tls.ConnectionState) (bot string, err error) {
 	if len(c.PeerCertificates) != 1 {
 		return "", fmt.Errorf("%w: %d certificates", ErrStranger, len(c.PeerCertificates))

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -111,26 +112,44 @@ func TestNobodyIsMistakenForABot(t *testing.T) {
 	}
 }
 
-// TestStrangersGetNoAnswer has those who come in by themselves, with whatever certificate.
+// TestStrangersGetNoAnswer has those who come in by themselves: with no certificate that proves a key, and with one that does, of another
+// kind than bots have.
 func TestStrangersGetNoAnswer(t *testing.T) {
 	t.Parallel()
-	address := serve(t, "two", testkit.RingOf(t, keyA))
+	ring := testkit.RingOf(t, keyA)
+	address := serve(t, "two", ring)
 	_, own, err := ed25519.GenerateKey(rand.Reader)
 	testkit.OK(t, err)
-	subject := pkix.Name{CommonName: "one", OrganizationalUnit: []string{"a"}, SerialNumber: hex.EncodeToString(make([]byte, 32))}
-	for name, c := range map[string]*tls.Config{
-		"no certificate": {}, "a key of its own": {Certificates: []tls.Certificate{certificate(t, subject, own)}},
-		"no salt":     {Certificates: []tls.Certificate{certificate(t, pkix.Name{CommonName: "one", OrganizationalUnit: []string{"a"}}, own)}},
-		"TLS 1.2":     {MaxVersion: tls.VersionTLS12},
-		"no key's ID": {Certificates: []tls.Certificate{certificate(t, pkix.Name{SerialNumber: subject.SerialNumber}, own)}},
-	} {
+	subject := func(salt []byte, kids ...string) pkix.Name {
+		return pkix.Name{CommonName: "one", OrganizationalUnit: kids, SerialNumber: hex.EncodeToString(salt)}
+	}
+	of := func(salt []byte, kids ...string) tls.Certificate {
+		_, seed := ring.Derive("peer", salt)
+		return certificate(t, subject(salt, kids...), ed25519.NewKeyFromSeed(seed))
+	}
+	salt := make([]byte, 32)
+	right := of(salt, "a")
+	two := right
+	two.Certificate = append(slices.Clone(right.Certificate), certificate(t, subject(salt, "a"), own).Certificate...)
+	tried := map[string]*tls.Config{
+		"no certificate": {}, "a key of its own": {Certificates: []tls.Certificate{certificate(t, subject(salt, "a"), own)}},
+		"TLS 1.2":          {Certificates: []tls.Certificate{right}, MaxVersion: tls.VersionTLS12},
+		"no salt":          {Certificates: []tls.Certificate{of(nil, "a")}},
+		"a short salt":     {Certificates: []tls.Certificate{of(salt[:16], "a")}},
+		"no key's ID":      {Certificates: []tls.Certificate{of(salt)}},
+		"two keys' IDs":    {Certificates: []tls.Certificate{of(salt, "a", "b")}},
+		"two certificates": {Certificates: []tls.Certificate{two}},
+		"":                 {Certificates: []tls.Certificate{right}}, // is let in
+	}
+	for name, c := range tried {
 		c.InsecureSkipVerify = true
 		conn, err := (&tls.Dialer{Config: c}).DialContext(t.Context(), "tcp", address)
-		if err != nil {
-			continue
+		var said string
+		if err == nil {
+			said, err = request(conn) // the server may refuse only then
 		}
-		if said, err := request(conn); err == nil { // the server may refuse only then
-			t.Errorf("%s: answered %q", name, said)
+		if let := err == nil && said == "here"; let != (name == "") {
+			t.Errorf("%s: answered %q, %v", name, said, err)
 		}
 	}
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)

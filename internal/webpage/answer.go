@@ -59,7 +59,7 @@ func Told(status int, code, detail string) Problem {
 // Refuse answers with a refusal, and logs why. It logs the pattern that matched and never the path: a link that was pasted wrongly has
 // its token there.
 func Refuse(log *slog.Logger, w http.ResponseWriter, r *http.Request, p Problem, err error) {
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil { // else nobody waits for it any more
 		log.Error("request not served", "route", r.Pattern, "code", p.Code, "err", err)
 	} else {
 		log.Info("request refused", "route", r.Pattern, "code", p.Code, "err", err)
