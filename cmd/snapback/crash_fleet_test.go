@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -79,9 +80,10 @@ func lineURL(t *testing.T, direct string, l *link) string {
 // boots starts a bot on its own lines.
 func (h *herd) boots(m *member) {
 	h.t.Helper()
-	h.env["DATABASE_URL"], h.env["DOCKER_HOST"] = lineURL(h.t, h.direct, m.line), m.engine.Host()
-	m.process = h.boot(m.dir)
-	h.env["DATABASE_URL"] = h.direct // for the test's own eyes
+	own := *h.night // whose settings others read meanwhile
+	own.env = maps.Clone(h.env)
+	own.env["DATABASE_URL"], own.env["DOCKER_HOST"] = lineURL(h.t, h.direct, m.line), m.engine.Host()
+	m.process = (&crash{night: &own}).boot(m.dir)
 }
 
 // leader is the bot that looks after the engine, and one that does not. Slack and PagerDuty turn to the latter, as a balancer has them do.
@@ -160,12 +162,15 @@ func TestOneOfThreeBotsIsStoppedOrCutOffAndOneActs(t *testing.T) {
 			var runs *member
 			fell := h.when(restore.Swapping, func() {
 				for _, m := range h.bots {
-					if h.count(fmt.Sprintf(`SELECT count(*) FROM restores WHERE state = 'swapping' AND lease_owner = '%s'`, m.name)) == 1 {
+					if h.count(fmt.Sprintf(`SELECT count(*) FROM restores WHERE undo_of IS NOT NULL AND lease_owner = '%s'`, m.name)) == 1 {
 						runs = m
 						pass = befalls(h, m)
 					}
 				}
 			})
+			for _, m := range h.bots { // its swap waits for that
+				m.engine.Arm(&enginefault.Fault{On: enginefault.Of(enginefault.Startup), Before: func(enginefault.Call) { <-fell }})
+			}
 			h.taps(alert, "Undo")
 			<-fell
 			if runs == nil {
