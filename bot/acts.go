@@ -27,10 +27,10 @@ func (b *Bot) container(ctx context.Context, hash string) (snapshot.Container, e
 	return all[i], reached(all[i])
 }
 
-// reached returns a *snapshot.NoEngineError when another bot has to act on the container.
+// reached returns a *snapshot.ElsewhereError when another bot has to act on the container.
 func reached(c snapshot.Container) error {
 	if c.Elsewhere {
-		return &snapshot.NoEngineError{Key: c.Key}
+		return &snapshot.ElsewhereError{Key: c.Key}
 	}
 	return nil
 }

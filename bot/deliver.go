@@ -18,7 +18,7 @@ import (
 
 // Deliver brings Slack up to what is written: the message of an incident, and the entries of its thread, in order. It
 // may be called at any time, twice, and by several bots. Incident 0 is the chain of what happened outside incidents.
-// The error is an *Error, or a *snapshot.NoEngineError when another bot can offer what this one can't; whatever it says,
+// The error is an *Error, or a *snapshot.ElsewhereError when another bot can offer what this one can't; whatever it says,
 // what was posted is not posted again.
 //
 // Once, also across crashes: what is about to be posted is noted before (Message.Attempt), and every post carries
@@ -36,7 +36,7 @@ func (b *Bot) Deliver(ctx context.Context, incidentID int64) error {
 		b.cfg.Observe("deliver", "ok")
 		return nil
 	}
-	var elsewhere *snapshot.NoEngineError
+	var elsewhere *snapshot.ElsewhereError
 	if errors.As(err, &elsewhere) {
 		b.cfg.Observe("deliver", "elsewhere")
 		return err

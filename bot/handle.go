@@ -16,7 +16,7 @@ import (
 
 // Handle carries out what Inbox.Accept was given. It can be called twice with the same: what was done is not done again.
 // What can't be done is said to the person, and is no error. An error means that it should be tried again soon; who
-// tries too late is answered that nothing was done. A *snapshot.NoEngineError is for another bot to handle.
+// tries too late is answered that nothing was done. A *snapshot.ElsewhereError is for another bot to handle.
 func (b *Bot) Handle(ctx context.Context, body []byte, receivedAt time.Time) error {
 	var in inbound
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -86,7 +86,7 @@ func nothing(context.Context, value) error { return nil }
 
 // sayWhyNot tells the person why not. What can't be put in words is tried again.
 func (h *handling) sayWhyNot(ctx context.Context, err error) error {
-	var elsewhere *snapshot.NoEngineError
+	var elsewhere *snapshot.ElsewhereError
 	if errors.As(err, &elsewhere) {
 		h.cfg.Observe("handled", "elsewhere")
 		return err

@@ -58,7 +58,7 @@ func (b *Bot) handOver(ctx context.Context, in incidents.Incident, r restore.Res
 
 func (h *handling) linkTo(ctx context.Context, in incidents.Incident, r restore.Restore) error {
 	c, err := h.container(ctx, keyHash(r.Key))
-	if elsewhere := (*snapshot.NoEngineError)(nil); err != nil && !errors.As(err, &elsewhere) {
+	if elsewhere := (*snapshot.ElsewhereError)(nil); err != nil && !errors.As(err, &elsewhere) {
 		return err
 	}
 	mode, noShell, err := h.granted(ctx, c, in)

@@ -103,17 +103,17 @@ type Container struct {
 	On        string    `json:"-"` // what people call its engine; "": there is one only, or another bot's
 	Twin      bool      `json:"-"` // a container of another engine has the same name
 	Away      bool      `json:"-"` // its engine does not answer, and others do: it is as it was last seen
-	Elsewhere bool      `json:"-"` // another bot looks after it, and this one can't: see NoEngineError
+	Elsewhere bool      `json:"-"` // another bot looks after it, and this one can't: see ElsewhereError
 	Tasks     *Tasks    `json:"-"` // of a service of a Swarm; nil: it is a container
 
 	// Carries says why nothing is done to the container: the bot runs in it, or depends on it as much; "" when it does not.
 	Carries string `json:"-"`
 }
 
-// NoEngineError says that another bot has to do it: one that reaches the container.
-type NoEngineError struct{ Key string }
+// ElsewhereError says that another bot has to do it: one that reaches the container.
+type ElsewhereError struct{ Key string }
 
-func (e *NoEngineError) Error() string { return "another bot looks after " + e.Key }
+func (e *ElsewhereError) Error() string { return "another bot looks after " + e.Key }
 
 // Reason is why a snapshot was taken.
 type Reason string

@@ -41,7 +41,7 @@ func (db *DB) queues(workers int) map[string]river.QueueConfig {
 
 // outcome is what the queue does after a run: a job for another bot is passed on to it.
 func (db *DB) outcome(ctx context.Context, args river.JobArgs, err error) error {
-	var elsewhere *snapshot.NoEngineError
+	var elsewhere *snapshot.ElsewhereError
 	if !errors.As(err, &elsewhere) {
 		return outcome(err)
 	}
