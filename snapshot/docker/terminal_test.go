@@ -7,9 +7,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,6 +170,44 @@ func TestTerminalRunsNothingAsAnotherUserAmongTheHostsProcesses(t *testing.T) {
 		if _, err := s.eng.Run(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh"}}); err != nil {
 			t.Errorf("its own user, mode %q: %v", mode, err)
 		}
+	}
+}
+
+// TestACommandRunsInAContainerThatABotBeforeHasFound: of several engines, on the one that has it. While one does not answer, nobody can say
+// that there is none.
+func TestACommandRunsInAContainerThatABotBeforeHasFound(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "sleep 100", nil)
+	var away atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		switch {
+		case away.Load():
+			w.WriteHeader(http.StatusBadGateway)
+		case strings.Contains(r.URL.Path, "/containers/"):
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(other.Close)
+	engine := func(host string) *docker.Engine {
+		e, err := docker.New(t.Context(), docker.Config{Host: host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close() })
+		return e
+	}
+	both := docker.NewTerminals([]*docker.Engine{engine("tcp://" + other.Listener.Addr().String()), engine("")}, func(context.Context, string) (string, error) { return s.id, nil })
+	nobodys := strings.Repeat("0", 64)
+	if out, err := both.Run(t.Context(), s.id, terminal.ExecSpec{Cmd: []string{"sh", "-c", "echo here"}}); err != nil || string(out) != "here\n" {
+		t.Errorf("a command has written %q, %v", out, err)
+	}
+	if _, err := both.Run(t.Context(), nobodys, terminal.ExecSpec{Cmd: []string{"sh"}}); !errors.Is(err, terminal.ErrNoContainer) {
+		t.Errorf("a container that none has: %v", err)
+	}
+	away.Store(true)
+	if _, err := both.Run(t.Context(), nobodys, terminal.ExecSpec{Cmd: []string{"sh"}}); err == nil || errors.Is(err, terminal.ErrNoContainer) {
+		t.Errorf("a container that one which is away may have: %v", err)
 	}
 }
 

@@ -1,10 +1,12 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/terminal"
@@ -88,11 +90,50 @@ func (t *Terminals) Exec(ctx context.Context, id string, s terminal.ExecSpec) (t
 	return one.Exec(ctx, id, s)
 }
 
-// Run implements terminal.Engine, in a container that Resolve has found.
+// Run implements terminal.Engine. It also looks for a container that Resolve has not found: a bot before this one may have started a shell in it.
 func (t *Terminals) Run(ctx context.Context, id string, s terminal.ExecSpec) ([]byte, error) {
 	one, err := t.at(id)
+	if errors.Is(err, terminal.ErrNoContainer) {
+		one, err = t.find(ctx, id)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return one.Run(ctx, id, s)
+}
+
+// findPatience is how long an engine may take to say whether it has a container.
+const findPatience = 3 * time.Second
+
+// find asks all engines for a container. It returns terminal.ErrNotEnabled for one without the label, terminal.ErrNoContainer when none has it,
+// and another error when none that answers has.
+func (t *Terminals) find(ctx context.Context, id string) (*Terminal, error) {
+	var on *Terminal
+	var disabled, away error
+	for _, e := range t.engines {
+		one := e.Terminal(t.resolve)
+		err := one.has(ctx, id)
+		switch {
+		case err == nil:
+			on, err = one, t.remember(id, e)
+			if err != nil {
+				return nil, err
+			}
+		case errors.Is(err, terminal.ErrNotEnabled):
+			disabled = err
+		case !errors.Is(err, terminal.ErrNoContainer):
+			away = err
+		}
+	}
+	if on != nil {
+		return on, nil
+	}
+	return nil, cmp.Or(disabled, away, fmt.Errorf("%w: %.12s", terminal.ErrNoContainer, id))
+}
+
+func (t *Terminal) has(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, findPatience)
+	defer cancel()
+	_, err := t.enabled(ctx, id)
+	return err
 }
