@@ -28,7 +28,8 @@ type Engine interface {
 	// Exec starts a command with a TTY. ErrNotRunning when the container does not run.
 	Exec(ctx context.Context, id string, s ExecSpec) (Exec, error)
 	// Run runs a command to its end and returns what it wrote to its standard output. ErrNotRunning as in Exec;
-	// ErrHostProcesses for another user than the container's own, where what it might signal is the host's.
+	// ErrHostProcesses for another user than the container's own, where what it might signal is the host's. It ends shells, so it
+	// does not ask whether the service of a task is enabled still.
 	Run(ctx context.Context, id string, s ExecSpec) ([]byte, error)
 }
 

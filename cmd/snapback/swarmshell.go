@@ -45,7 +45,9 @@ func (t *terminals) Place(ctx context.Context, target terminal.Target) (terminal
 		called := fmt.Sprintf("%s on %s", task.Name, task.Host)
 		if engine := on[task.Node]; engine != nil {
 			t.found(task.Container, inTask{p, of.Service, engine})
-			return terminal.Place{ID: task.Container, Task: called}, nil
+			place, err := engine.TaskTerminal(of.Service).Place(ctx, terminal.Target{ID: task.Container})
+			place.Task = called
+			return place, err
 		}
 		elsewhere.Tasks = append(elsewhere.Tasks, called)
 	}
@@ -85,62 +87,57 @@ func (t *terminals) found(container string, in inTask) {
 
 // Exec implements terminal.Engine.
 func (t *terminals) Exec(ctx context.Context, id string, s terminal.ExecSpec) (terminal.Exec, error) {
-	in, ok, err := t.task(ctx, id)
-	switch {
-	case err != nil:
-		return nil, err
-	case !ok:
+	in, ok := t.task(id)
+	if !ok {
 		return t.Engine.Exec(ctx, id, s)
+	}
+	if err := in.p.Allowed(ctx, in.service); err != nil {
+		return nil, ofService(err)
 	}
 	return in.engine.TaskTerminal(in.service).Exec(ctx, id, s)
 }
 
-// Run implements terminal.Engine. A container that no engine knows as its own may be a task's, in which a bot has started a shell before
-// this one has come up.
+// Run implements terminal.Engine. It ends shells, so it goes on in a task also when its service is not enabled any more, or the manager does
+// not answer. A container that no engine knows as its own may be a task's, in which a bot has started a shell before this one has come up.
 func (t *terminals) Run(ctx context.Context, id string, s terminal.ExecSpec) ([]byte, error) {
-	in, ok, err := t.task(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+	in, ok := t.task(id)
 	if !ok {
 		out, err := t.Engine.Run(ctx, id, s)
 		if !errors.Is(err, terminal.ErrNotEnabled) && !errors.Is(err, terminal.ErrNoContainer) {
 			return out, err
 		}
-		if in, ok, err = t.search(ctx, id, err); !ok {
+		if in, err = t.search(ctx, id, err); err != nil {
 			return nil, err
 		}
 	}
 	return in.engine.TaskTerminal(in.service).Run(ctx, id, s)
 }
 
-// task is what is known of a container that was found to be a task's, of a service that is still enabled.
-func (t *terminals) task(ctx context.Context, container string) (in inTask, ok bool, err error) {
+// task is what is known of a container that was found to be a task's.
+func (t *terminals) task(container string) (in inTask, ok bool) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	in, ok = t.tasks[container]
-	t.mu.Unlock()
-	if ok {
-		err = ofService(in.p.Allowed(ctx, in.service))
-	}
-	return in, ok, err
+	return in, ok
 }
 
 // search looks for a container among the tasks of all Swarms. Where it is none's, the error stays what it was.
-func (t *terminals) search(ctx context.Context, container string, otherwise error) (in inTask, ok bool, err error) {
+func (t *terminals) search(ctx context.Context, container string, otherwise error) (inTask, error) {
 	for _, p := range t.swarms() {
 		service, node, err := p.TaskIn(ctx, container)
 		if err != nil {
-			return in, false, err
+			return inTask{}, err
 		}
 		if service == "" {
 			continue
 		}
 		engine := t.byNode(ctx)[node]
 		if engine == nil {
-			return in, false, fmt.Errorf("%w: the engine of its node", snapshot.ErrEngineAway)
+			return inTask{}, fmt.Errorf("%w: the engine of its node", snapshot.ErrEngineAway)
 		}
-		t.found(container, inTask{p, service, engine})
-		return t.task(ctx, container)
+		in := inTask{p, service, engine}
+		t.found(container, in)
+		return in, nil
 	}
-	return in, false, otherwise
+	return inTask{}, otherwise
 }

@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/snapshot/swarm"
 	"github.com/snapback/snapback/terminal"
 )
@@ -55,5 +57,66 @@ func TestAShellOfAServiceIsInOneOfItsTasks(t *testing.T) {
 	s.Docker("service", "update", "--detach", "--label-add", "snapback.enable=false", name)
 	if _, err := both.Exec(ctx, place.ID, well); !errors.Is(err, terminal.ErrNotEnabled) {
 		t.Errorf("a shell of a service that is not enabled any more: %v", err)
+	}
+	for who, of := range map[string]*terminals{"the bot that has started it": both, "another bot": terminalsOf(s, cluster)} {
+		if _, err := of.Run(ctx, place.ID, well); err != nil {
+			t.Errorf("the end of a shell that was started before, by %s: %v", who, err)
+		}
+	}
+}
+
+// TestAShellEndsWhileTheManagerIsAway: its processes are there, and the engine of the task's node answers.
+func TestAShellEndsWhileTheManagerIsAway(t *testing.T) {
+	t.Parallel()
+	s := enginetest.StartSwarm(t)
+	s.Service(s.Name("shop"), "--stop-grace-period", "1s", s.Image("v1", `ENTRYPOINT ["/app"]`), "serve", "-addr=")
+	proxy := enginefault.Start(t, s.Daemon.Host(), "")
+	manager, err := docker.New(t.Context(), docker.Config{Host: proxy.Host()})
+	testkit.OK(t, err)
+	t.Cleanup(func() { _ = manager.Close() })
+	cluster := swarm.New(swarm.Config{Manager: manager})
+	both := terminalsOf(s, cluster)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	all, err := cluster.List(ctx)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("services %v, %v", all, err)
+	}
+	target, err := both.Resolve(ctx, all[0].Key)
+	testkit.OK(t, err)
+	place, err := both.Place(ctx, target)
+	testkit.OK(t, err)
+	proxy.Down()
+	well := terminal.ExecSpec{Cmd: []string{"/app", "check"}}
+	if _, err := both.Exec(ctx, place.ID, well); err == nil {
+		t.Error("a shell was started, and nobody says whether its service is enabled")
+	}
+	if _, err := both.Run(ctx, place.ID, well); err != nil {
+		t.Errorf("the end of a shell: %v", err)
+	}
+}
+
+// TestATaskWhoseContainerIsToHaveNoShellHasNone: also when the service's own labels enable it, and say nothing of shells.
+func TestATaskWhoseContainerIsToHaveNoShellHasNone(t *testing.T) {
+	t.Parallel()
+	s := enginetest.StartSwarm(t)
+	name := s.Name("shop")
+	s.Service(name, "--container-label", "snapback.terminal.allow=none", "--stop-grace-period", "1s", s.Image("v1", `ENTRYPOINT ["/app"]`), "serve", "-addr=")
+	cluster := swarm.New(swarm.Config{Manager: s.Engine()})
+	both := terminalsOf(s, cluster)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	all, err := cluster.List(ctx)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("services %v, %v", all, err)
+	}
+	target, err := both.Resolve(ctx, all[0].Key)
+	testkit.OK(t, err)
+	if place, err := both.Place(ctx, target); !errors.Is(err, terminal.ErrNotAllowed) {
+		t.Errorf("a shell would be in %+v, %v", place, err)
+	}
+	own := s.Docker("ps", "--quiet", "--no-trunc", "--filter", "label=com.docker.swarm.service.name="+name)
+	if _, err := both.Exec(ctx, own, terminal.ExecSpec{Cmd: []string{"/app", "check"}}); !errors.Is(err, terminal.ErrNotAllowed) {
+		t.Errorf("a shell in its task: %v", err)
 	}
 }

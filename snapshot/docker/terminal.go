@@ -39,7 +39,8 @@ func (e *Engine) Terminal(resolve func(ctx context.Context, key string) (string,
 	return &Terminal{cli: e.cli, resolve: resolve, only: e.only}
 }
 
-// TaskTerminal is the engine as far as it has the containers of tasks of a service, whose own labels enable them.
+// TaskTerminal is the engine as far as it has the containers of tasks of a service, whose own labels enable them. A container whose label says
+// that nobody may have a shell has none all the same.
 func (e *Engine) TaskTerminal(service string) *Terminal {
 	return &Terminal{cli: e.cli, service: service}
 }
@@ -66,7 +67,7 @@ func (t *Terminal) Resolve(ctx context.Context, key string) (terminal.Target, er
 	return terminal.Target{
 		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Config.Image, State: string(c.State.Status),
 		Command: c.Config.Labels["snapback.terminal.command"],
-		NoShell: c.Config.Labels["snapback.terminal.allow"] == "none",
+		NoShell: noShell(c),
 	}, nil
 }
 
@@ -92,9 +93,26 @@ func (t *Terminal) enables(labels map[string]string) bool {
 	return enabledBy(labels, t.only)
 }
 
-// Place implements terminal.Engine: a shell of a container is started in it.
-func (t *Terminal) Place(_ context.Context, of terminal.Target) (terminal.Place, error) {
-	return terminal.Place{ID: of.ID}, nil
+func noShell(c container.InspectResponse) bool {
+	return c.Config.Labels["snapback.terminal.allow"] == "none"
+}
+
+// Place implements terminal.Engine: a shell of a container is started in it. It returns terminal.ErrNotAllowed for a task's container that is
+// to have none.
+func (t *Terminal) Place(ctx context.Context, of terminal.Target) (terminal.Place, error) {
+	return terminal.Place{ID: of.ID}, t.inTask(ctx, of.ID)
+}
+
+// inTask returns terminal.ErrNotAllowed where a shell would be in a task whose container is to have none.
+func (t *Terminal) inTask(ctx context.Context, id string) error {
+	if t.service == "" {
+		return nil // its label has been looked at by Resolve
+	}
+	c, err := t.enabled(ctx, id)
+	if err == nil && noShell(c) {
+		err = terminal.ErrNotAllowed
+	}
+	return err
 }
 
 // terminalError adds the sentinels that the terminal package tells apart, and hides the secrets of an environment.
@@ -144,6 +162,9 @@ func logsOptions(o terminal.LogOptions) container.LogsOptions {
 
 // Exec starts a command with a TTY. It is neither privileged nor another user's than the container's own, unless s says so.
 func (t *Terminal) Exec(ctx context.Context, id string, s terminal.ExecSpec) (terminal.Exec, error) {
+	if err := t.inTask(ctx, id); err != nil {
+		return nil, err
+	}
 	execID, stream, err := t.start(ctx, id, container.ExecOptions{
 		User: s.User, Tty: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
 		DetachKeys: noDetach, Env: s.Env, Cmd: s.Cmd,
