@@ -15,6 +15,7 @@ type Tasks struct {
 	Failures []string // the IDs of those that have, also when the spec was deployed before, as far as the manager remembers
 	Meant    []string // the IDs of those that run, or are to
 	Ended    []string // the IDs of all others of the spec that the manager remembers
+	Others   []string // the IDs of those of other specs that it remembers, also when they were only forced to start anew
 
 	Since    time.Time // when the last one of those that run began to; zero: none does
 	FailedAt time.Time // when the last one failed; zero: none has

@@ -28,7 +28,9 @@ const (
 	taskFailures = 3
 	// stuckLimit is how long an update that never ends may get no further, beyond the same.
 	stuckLimit = 30 * time.Second
-	taskPoll   = 500 * time.Millisecond
+	// anewLimit is how often such an update is begun anew. All its tasks are replaced each time.
+	anewLimit = 3
+	taskPoll  = 500 * time.Millisecond
 )
 
 // Preflight looks at everything that can fail, while the broken tasks still run.
@@ -191,7 +193,7 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 	var well time.Time // since when
 	var best snapshot.Tasks
 	failed := failures{before: map[string]bool{}}
-	moved := time.Now()
+	moved, anew := time.Now(), 0
 	for first := true; ; first = false {
 		n, err := svc.count(ctx, document, id)
 		if err != nil {
@@ -215,11 +217,15 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 		case time.Since(well) >= svc.Window:
 			return n, nil
 		}
-		if n.Stuck && time.Since(moved) > stuckLimit+n.Patience {
-			if err := svc.again(ctx, document); err != nil {
+		if n.Stuck && anew < anewLimit && time.Since(moved) > stuckLimit+n.Patience {
+			begun, err := svc.again(ctx, document)
+			if err != nil {
 				return n, err
 			}
-			best, moved = snapshot.Tasks{Want: n.Want, Old: n.Old + n.Running}, time.Now() // all are replaced now
+			if begun { // all are replaced now, and none of these has failed
+				failed, anew = failures{before: map[string]bool{}}, anew+1
+				best, moved = snapshot.Tasks{Want: n.Want, Old: n.Old + n.Running}, time.Now()
+			}
 		}
 		if limit := taskLimit + n.Patience; time.Since(moved) > limit {
 			return n, fmt.Errorf("%s, and it got no further in %s%s", n, limit, because(n))
@@ -232,15 +238,18 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 	}
 }
 
-// again has the Swarm begin an update anew that it does not go on with: it waits for a task on a node that has gone. What has written to
-// the service in between is seen at the next look.
-func (svc *service) again(ctx context.Context, document json.RawMessage) error {
-	svc.Logger.Warn("the Swarm's update does not go on: it waits for a task on a node that has gone, and is begun anew", "restore_id", svc.restore.ID, "container", svc.restore.Container)
-	err := svc.act(ctx, svc.ActLimit, func(ctx context.Context) error { return svc.Engine.Again(ctx, document) })
+// again has the Swarm begin an update anew that it does not go on with: it waits for a task on a node that has gone. It returns false when
+// something else has written to the service in between: that is seen at the next look.
+func (svc *service) again(ctx context.Context, document json.RawMessage) (begun bool, err error) {
+	err = svc.act(ctx, svc.ActLimit, func(ctx context.Context) error { return svc.Engine.Again(ctx, document) })
 	if errors.Is(err, snapshot.ErrMoved) || errors.Is(err, snapshot.ErrReplaced) {
-		return nil
+		return false, nil
 	}
-	return err
+	if err != nil {
+		return false, err
+	}
+	svc.Logger.Warn("the Swarm's update does not go on: it waits for a task on a node that has gone, and is begun anew", "restore_id", svc.restore.ID, "container", svc.restore.Container)
+	return true, nil
 }
 
 // failures are the tasks that have failed, by ID, and whether that was before anybody waited for the spec.
@@ -255,7 +264,7 @@ type failures struct {
 func (f *failures) since(n snapshot.Tasks, first bool) (list []string) {
 	told := n.Failures
 	for _, id := range f.meant {
-		if !slices.Contains(n.Meant, id) && !slices.Contains(n.Ended, id) {
+		if !slices.Contains(n.Meant, id) && !slices.Contains(n.Ended, id) && !slices.Contains(n.Others, id) {
 			told = append(told, id)
 		}
 	}

@@ -77,7 +77,17 @@ func TestFailuresThatTheSwarmForgetsAreCounted(t *testing.T) {
 	}
 }
 
-// waiting is a Swarm whose update never ends by itself.
+// TestTasksThatAreForcedToStartAnewHaveNotFailed: those that ran are of another spec then, as far as the Swarm is concerned.
+func TestTasksThatAreForcedToStartAnewHaveNotFailed(t *testing.T) {
+	t.Parallel()
+	failed := failures{before: map[string]bool{}}
+	failed.since(snapshot.Tasks{Meant: []string{"a", "b", "c"}}, true)
+	if list := failed.since(snapshot.Tasks{Meant: []string{"d"}, Others: []string{"a", "b"}}, false); len(list) != 1 || list[0] != "c" {
+		t.Errorf("these have: %q, and only c is remembered no more", list)
+	}
+}
+
+// waiting is a Swarm whose update never ends by itself. It remembers no task that was replaced.
 type waiting struct {
 	ServiceEngine
 	begun int // how often it was begun anew
@@ -86,10 +96,10 @@ type waiting struct {
 
 func (w *waiting) Tasks(context.Context, json.RawMessage) (snapshot.Tasks, string, error) {
 	if w.looks++; w.begun == 0 {
-		return snapshot.Tasks{Want: 3, Running: 1, Old: 2, Update: "updating", Stuck: true}, "good", nil
+		return snapshot.Tasks{Want: 3, Running: 1, Old: 2, Meant: []string{"one", "two", "three"}, Update: "updating", Stuck: true}, "good", nil
 	}
 	done := min(w.looks/1000, 3) // a task takes longer than nothing may happen
-	return snapshot.Tasks{Want: 3, Running: done, Old: 3 - done, Update: "updating", Stuck: done == 3}, "good", nil
+	return snapshot.Tasks{Want: 3, Running: done, Old: 3 - done, Meant: []string{"four", "five", "six"}[:done], Update: "updating", Stuck: done == 3}, "good", nil
 }
 
 func (w *waiting) Again(context.Context, json.RawMessage) error {
@@ -108,6 +118,46 @@ func TestAnUpdateThatNeverEndsIsBegunAnew(t *testing.T) {
 			t.Errorf("%s after it was begun anew %d times: %v", n, of.begun, err)
 		}
 	})
+}
+
+// hopelessly is a Swarm whose update never ends, also when it is begun anew, and whose manager answers that with err.
+type hopelessly struct {
+	ServiceEngine
+	err   error
+	asked int
+}
+
+func (*hopelessly) Tasks(context.Context, json.RawMessage) (snapshot.Tasks, string, error) {
+	return snapshot.Tasks{Want: 3, Running: 1, Old: 2, Update: "updating", Stuck: true}, "good", nil
+}
+
+func (h *hopelessly) Again(context.Context, json.RawMessage) error {
+	h.asked++
+	return h.err
+}
+
+// TestAnUpdateIsNotBegunAnewForEver: nor is one that the manager keeps writing to.
+func TestAnUpdateIsNotBegunAnewForEver(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err   error
+		limit time.Duration
+		most  int
+	}{"begun": {nil, taskLimit + anewLimit*(stuckLimit+time.Second), anewLimit}, "written to": {snapshot.ErrMoved, taskLimit, 2000}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				of := &hopelessly{err: c.err}
+				r := New(Config{Engine: of, Window: time.Millisecond})
+				svc := &service{task: &task{Restorer: r, lease: &lease{until: time.Now().Add(24 * time.Hour)}, restore: Restore{State: Started}}, Engine: of}
+				ctx, cancel := context.WithTimeout(t.Context(), c.limit+time.Minute)
+				defer cancel()
+				_, err := svc.await(ctx, nil, "good")
+				if err == nil || !strings.Contains(err.Error(), "it got no further in") || of.asked == 0 || of.asked > c.most {
+					t.Errorf("after it was to be begun anew %d times: %v", of.asked, err)
+				}
+			})
+		})
+	}
 }
 
 // TestNothingSaidOfAServiceSpeaksOfContainers: it has no replacement beside what runs, and none from before.

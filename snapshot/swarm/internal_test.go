@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,17 @@ func TestTasksAreCounted(t *testing.T) {
 		if got.Update = "updating"; got.Well() {
 			t.Errorf("%s: well while the Swarm still watches it", name)
 		}
+	}
+}
+
+// TestTasksThatWereReplacedAreTold: also when they were forced to start anew, which is another template to the Swarm.
+func TestTasksThatWereReplacedAreTold(t *testing.T) {
+	before, after := taskAs("a", "shop:2", "shutdown", "shutdown"), taskAs("a", "shop:2", "running", "running")
+	before.ID, after.ID, after.Spec = "before", "after", json.RawMessage(`{"ContainerSpec":{"Image":"shop:2"},"ForceUpdate":1}`)
+	forced := strings.Replace(replicated, `"TaskTemplate":{`, `"TaskTemplate":{"ForceUpdate":1,`, 1)
+	n, err := viewAs(t, forced).tally([]task{before, after}, nodes{"a": nodeAs("a", "ready", "active")})
+	if err != nil || !slices.Equal(n.Others, []string{"before"}) || !slices.Equal(n.Meant, []string{"after"}) || len(n.Ended) != 0 {
+		t.Errorf("%+v, %v", n, err)
 	}
 }
 

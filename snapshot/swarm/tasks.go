@@ -122,6 +122,8 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 			n.Meant = append(n.Meant, t.ID)
 		case current:
 			n.Ended = append(n.Ended, t.ID)
+		default:
+			n.Others = append(n.Others, t.ID)
 		}
 		n.Stuck = n.Stuck || current && n.Update == "updating" && on.waitedFor(t)
 		switch {
