@@ -94,6 +94,8 @@ func TestTasksThatWereReplacedAreTold(t *testing.T) {
 func TestAnUpdateThatNeverEndsIsKnown(t *testing.T) {
 	on := nodes{"a": nodeAs("a", "ready", "active"), "b": nodeAs("b", "down", "active")}
 	run := taskAs("a", "shop:2", "running", "running")
+	earlier := taskAs("b", "shop:2", "shutdown", "preparing")
+	earlier.CreatedAt = run.CreatedAt.Add(-time.Hour)
 	for name, c := range map[string]struct {
 		lost   task
 		update string
@@ -102,12 +104,13 @@ func TestAnUpdateThatNeverEndsIsKnown(t *testing.T) {
 		"it waits":                   {taskAs("b", "shop:2", "shutdown", "assigned"), "updating", true},
 		"of the spec before":         {taskAs("b", "shop:1", "shutdown", "assigned"), "updating", false},
 		"the node is there":          {taskAs("a", "shop:2", "shutdown", "assigned"), "updating", false},
+		"of an earlier deploy of it": {earlier, "updating", false},
 		"it ran":                     {taskAs("b", "shop:2", "shutdown", "running"), "updating", false},
 		"it may still be done":       {taskAs("b", "shop:2", "running", "assigned"), "updating", false},
 		"it is done with the update": {taskAs("b", "shop:2", "shutdown", "assigned"), "completed", false},
 	} {
 		v := viewAs(t, replicated)
-		v.UpdateStatus.State = c.update
+		v.UpdateStatus.State, v.UpdateStatus.StartedAt = c.update, run.CreatedAt
 		n, err := v.tally([]task{run, run, c.lost}, on)
 		if err != nil || n.Stuck != c.stuck || n.Well() != (c.stuck || c.update == "completed") {
 			t.Errorf("%s: %+v, %v", name, n, err)

@@ -125,7 +125,8 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 		default:
 			n.Others = append(n.Others, t.ID)
 		}
-		n.Stuck = n.Stuck || current && n.Update == "updating" && on.waitedFor(t)
+		ofUpdate := current && n.Update == "updating" && !t.CreatedAt.Before(v.UpdateStatus.StartedAt) // one of before is waited for by nobody
+		n.Stuck = n.Stuck || ofUpdate && on.waitedFor(t)
 		switch {
 		case !current && (runs || meant && t.Status.State != "failed") && !on.lingers(t, !replicated):
 			n.Old++
