@@ -43,13 +43,12 @@ func (l *Labels) Update(ctx context.Context, engine string) error {
 	if err != nil {
 		return err
 	}
-	standing, ours := map[string]bool{}, map[string]bool{}
+	standing, ours := map[string]bool{}, map[string]bool{} // ours are also those that are not enabled any more
 	for _, v := range views {
-		enabled, within := v.spec.enabled(l.Cluster.Only)
 		standing[v.spec.Name] = true
-		ours[v.spec.Name] = enabled && within
+		_, ours[v.spec.Name] = v.spec.enabled(l.Cluster.Only)
 	}
-	needed, err := l.needed(ctx, engine, views, ours)
+	needed, err := l.needed(ctx, engine, views)
 	if err != nil {
 		return err
 	}
@@ -85,9 +84,9 @@ func ignoreDenied(err error) error {
 	return err
 }
 
-// needed are the configs and secrets that kept specs of this bot's services refer to and no service uses, by path, with those services'
-// names.
-func (l *Labels) needed(ctx context.Context, engine string, views []view, ours map[string]bool) (map[string][]string, error) {
+// needed are the configs and secrets that kept specs of this bot's enabled services refer to and no service uses, by path, with those
+// services' names.
+func (l *Labels) needed(ctx context.Context, engine string, views []view) (map[string][]string, error) {
 	kept, err := l.Store.Kept(ctx, engine)
 	if err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ func (l *Labels) needed(ctx context.Context, engine string, views []view, ours m
 	}
 	now, out := map[int64][]file{}, map[string][]string{}
 	for _, v := range views {
-		if !ours[v.spec.Name] {
+		if enabled, within := v.spec.enabled(l.Cluster.Only); !enabled || !within {
 			continue
 		}
 		for _, s := range kept[keyOf(engine, v.spec.Name)] {

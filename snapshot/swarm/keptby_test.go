@@ -124,6 +124,10 @@ func TestWhatKeptSpecsNeedIsLabelled(t *testing.T) {
 	if m.objects["/configs/old"].Spec.Labels["com.docker.stack.namespace"] != "web" {
 		t.Error("its other labels are gone")
 	}
+	m.services[0].Spec = json.RawMessage(specWith("shop", `"snapback.enable":"false","team":"a"`, "new"))
+	expect("enabled no longer", map[string]string{"/configs/another": "another"}, 3)
+	m.services[0].Spec = json.RawMessage(specWith("shop", on, "new"))
+	expect("enabled again", map[string]string{"/configs/old": "shop", "/configs/another": "another"}, 4)
 	kept["sw/shop"] = kept["sw/shop"][1:]
-	expect("kept no longer", map[string]string{"/configs/another": "another"}, 3)
+	expect("kept no longer", map[string]string{"/configs/another": "another"}, 5)
 }
