@@ -233,20 +233,26 @@ func (a ailing) Get(_ context.Context, _ string, _ url.Values, out any) error {
 	return json.Unmarshal([]byte(a.info), out)
 }
 
-// TestALostLeaderIsTold: and so is a manager that is none any more. That the manager itself is away is told of the engine.
+// TestALostLeaderIsTold: and so is a manager that is none any more. That the manager itself is away is told of the engine. Nothing is done
+// in any of these cases, for as long as another bot can do it.
 func TestALostLeaderIsTold(t *testing.T) {
 	led := `{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":"sw"}}}`
 	for name, c := range map[string]struct {
 		manager ailing
-		want    error
+		told    error
+		pinged  error
 	}{
-		"led":        {ailing{info: led}, nil},
-		"leaderless": {ailing{info: `{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":""}}}`}, snapshot.ErrEngineAway},
-		"demoted":    {ailing{info: `{"Swarm":{"ControlAvailable":false}}`}, ErrNoManager},
-		"away":       {ailing{info: led, away: snapshot.ErrEngineAway}, nil},
+		"led":        {ailing{info: led}, nil, nil},
+		"leaderless": {ailing{info: `{"Swarm":{"ControlAvailable":true,"Cluster":{"ID":""}}}`}, snapshot.ErrEngineAway, snapshot.ErrEngineAway},
+		"demoted":    {ailing{info: `{"Swarm":{"ControlAvailable":false}}`}, ErrNoManager, snapshot.ErrEngineAway},
+		"away":       {ailing{info: led, away: snapshot.ErrEngineAway}, nil, snapshot.ErrEngineAway},
 	} {
-		if err := New(Config{Manager: c.manager}).Answers(t.Context()); !errors.Is(err, c.want) {
+		of := New(Config{Manager: c.manager})
+		if err := of.Answers(t.Context()); !errors.Is(err, c.told) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if err := of.Ping(t.Context()); !errors.Is(err, c.pinged) {
+			t.Errorf("%s, and to a ping: %v", name, err)
 		}
 	}
 }

@@ -65,8 +65,18 @@ func New(c Config) *Cluster {
 	return &Cluster{Config: c, networks: map[string]string{}, seen: map[string][]seen{}}
 }
 
-// Ping asks the manager for a sign of life.
-func (c *Cluster) Ping(ctx context.Context) error { return c.Manager.Ping(ctx) }
+// Ping asks for a sign of life of the Swarm. Where there is none, or where the engine that answers is no manager of it any more, another
+// bot's manager may do what this one can't: both are snapshot.ErrEngineAway.
+func (c *Cluster) Ping(ctx context.Context) error {
+	if err := c.Manager.Ping(ctx); err != nil {
+		return err
+	}
+	_, _, err := introduction(ctx, c.Manager)
+	if errors.Is(err, ErrNoManager) {
+		return fmt.Errorf("%w: %w", snapshot.ErrEngineAway, err)
+	}
+	return err
+}
 
 // Answers asks for a sign of life of the Swarm itself. A manager that answers, of a Swarm that has no leader, or that is no manager any
 // more, is an error. A manager that is away is none: people are told that of the engine.
