@@ -155,7 +155,7 @@ func (k *kit) ask(c snapshot.Container, name string) restore.Restore {
 
 func (k *kit) wait(r restore.Restore) restore.Restore {
 	k.t.Helper()
-	ctx, cancel := context.WithTimeout(k.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(k.t.Context(), 5*time.Minute)
 	defer cancel()
 	over, err := k.restorer.Wait(ctx, r.ID)
 	if err != nil {
