@@ -240,11 +240,12 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempoten
 	return r.open(ctx, undo, idempotency)
 }
 
-// open begins what is for this Restorer's engine. What is for another one waits for whoever reaches that.
+// open begins what is for this Restorer's engine. What is for another one waits for whoever reaches that, and what is asked for before this
+// one has told who it is, until somebody has found out whose it is: it may be a Swarm's.
 func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {
 	rest.State, rest.RequestedAt = Requested, time.Now().UTC()
-	foreign := r.foreign(ctx, rest.Key)
-	if !foreign {
+	ours, known := r.owns(ctx, rest.Key)
+	if ours || !known {
 		rest.Only = r.Only
 	} else if err := r.someoneReaches(ctx, rest, idempotency); err != nil {
 		return Restore{}, err
@@ -253,7 +254,7 @@ func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (
 	if err != nil {
 		return Restore{}, err
 	}
-	if fresh && !foreign {
+	if fresh && ours {
 		r.begin(opened.ID)
 	}
 	return opened, nil
@@ -272,12 +273,12 @@ func (r *Restorer) someoneReaches(ctx context.Context, rest Restore, idempotency
 	return err
 }
 
-// foreign says that a container is another engine's. It does not wait for one that has not told yet who it is.
-func (r *Restorer) foreign(ctx context.Context, key string) bool {
+// owns says whether a container is this Restorer's engine's. It does not wait for one that has not told yet who it is: that is not known.
+func (r *Restorer) owns(ctx context.Context, key string) (ours, known bool) {
 	over, cancel := context.WithCancel(ctx)
 	cancel()
 	engine, err := r.Engine.ID(over)
-	return err == nil && !strings.HasPrefix(key, engine+"/")
+	return err == nil && strings.HasPrefix(key, engine+"/"), err == nil
 }
 
 // Wait returns the restore once it is over, whichever bot runs it, or what it is when ctx ends, with ctx's error.
