@@ -65,11 +65,13 @@ func (t *tail) sampleOnce() (whole bool, err error) {
 	opened := time.Now()
 	from := t.count.toldTo()
 	h := history{step: time.Hour, from: from, to: opened, most: t.pace.most}
-	size := 0
+	size, sizes := 0, map[string]int{}
 	t.fresh()
 	_, err = t.readSoon(h.most, func(l seen) error {
 		h.line(l)
-		if size += 1 + l.size/sizeOfLine; size > 2*h.most*len(h.parts) {
+		size += 1 + l.size/sizeOfLine
+		sizes[l.task] += 1 + l.size/sizeOfLine
+		if size > 2*h.most*len(h.parts) {
 			return errEnough
 		}
 		return nil
@@ -77,18 +79,22 @@ func (t *tail) sampleOnce() (whole bool, err error) {
 	if err != nil && !errors.Is(err, errEnough) {
 		return false, err
 	}
-	t.count.sampled(opened, h.sampled(err != nil), time.Since(opened))
+	if err == nil {
+		sizes = nil
+	}
+	t.count.sampled(opened, h.sampled(sizes), time.Since(opened))
 	return size < h.most/2, nil
 }
 
 // sampled is what the lines that were read stand for: those of a task that has written more, for the time that they don't reach back to as
-// well. Cut says that reading has ended before the log did.
-func (h *history) sampled(cut bool) flat.Count {
+// well. Where reading has ended before the log did, cut has for how many lines those of each task count, long ones for several. One whose
+// lines count for less than the budget stands for itself: from when to when a few lines were written says nothing of how many follow.
+func (h *history) sampled(cut map[string]int) flat.Count {
 	c := flat.Count{Share: 1, Traffic: h.traffic}
 	written := 0.0
-	for _, of := range h.parts {
+	for task, of := range h.parts {
 		share := 1.0
-		if of.lines >= h.most || cut {
+		if of.lines >= h.most || cut[task] >= h.most {
 			share = min(1, max(leastShare, of.last.Sub(of.first).Seconds()/h.to.Sub(h.from).Seconds()))
 		}
 		written += float64(of.lines) / share

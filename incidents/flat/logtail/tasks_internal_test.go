@@ -37,14 +37,22 @@ func TestNothingIsKnownOfTasksThatWereNotReadToTheEnd(t *testing.T) {
 // TestASampleStandsForEachTaskByItself: half of the time of one that has written more than was read, and all that the other one has written.
 func TestASampleStandsForEachTaskByItself(t *testing.T) {
 	t.Parallel()
-	opened := time.Date(2026, 11, 28, 3, 42, 0, 0, time.UTC)
-	h := history{step: time.Hour, from: opened.Add(-10 * time.Second), to: opened, most: 101}
-	for i := range 101 {
-		h.line(seen{at: opened.Add(-5*time.Second + time.Duration(i)*50*time.Millisecond), task: "loud", isError: true})
-	}
-	h.line(seen{at: opened.Add(-9 * time.Second), task: "quiet", isError: true})
-	c := h.sampled(false)
-	if errors := c.Errors / c.Share; errors < 202.9 || errors > 203.1 || c.Share >= 0.51 {
-		t.Errorf("it stands for %.1f errors, of which a share of %.2f was read", errors, c.Share)
+	for name, test := range map[string]struct {
+		most int
+		cut  map[string]int
+	}{
+		"of as many lines as were asked for":           {most: 101},
+		"of long lines, that were not read to the end": {most: 1_000, cut: map[string]int{"loud": 4_000, "quiet": 1}},
+	} {
+		opened := time.Date(2026, 11, 28, 3, 42, 0, 0, time.UTC)
+		h := history{step: time.Hour, from: opened.Add(-10 * time.Second), to: opened, most: test.most}
+		for i := range 101 {
+			h.line(seen{at: opened.Add(-5*time.Second + time.Duration(i)*50*time.Millisecond), task: "loud", isError: true})
+		}
+		h.line(seen{at: opened.Add(-9 * time.Second), task: "quiet", isError: true})
+		c := h.sampled(test.cut)
+		if errors := c.Errors / c.Share; errors < 202.9 || errors > 203.1 || c.Share >= 0.51 {
+			t.Errorf("%s: it stands for %.1f errors, of which a share of %.2f was read", name, errors, c.Share)
+		}
 	}
 }
