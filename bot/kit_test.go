@@ -297,7 +297,7 @@ func (w *world) DeployBefore(_ context.Context, keys []string, at time.Time) (sn
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, d := range w.deploys {
-		if slices.Contains(keys, d.Key) && !d.At.After(at) {
+		if slices.Contains(keys, d.Key) && !d.Came().After(at) {
 			return d, true, nil
 		}
 	}

@@ -194,11 +194,11 @@ func when(v View, d snapshot.Deploy) string {
 		return d.At.In(v.Zone).Format("Jan 2 15:04")
 	}
 	side := "before"
-	ago := max(0, opened.Sub(d.At))
+	ago := max(0, opened.Sub(d.Came()))
 	if after(d, opened) {
-		ago, side = d.At.Sub(opened), "after the alert"
+		ago, side = d.Came().Sub(opened), "after the alert"
 	}
-	return fmt.Sprintf("%s (%s %s)", clock(d.At, opened, v.Zone), span(ago), side)
+	return fmt.Sprintf("%s (%s %s)", clock(d.Came(), opened, v.Zone), span(ago), side)
 }
 
 // carriesLine says why there is no button for what the bot depends on.

@@ -160,7 +160,7 @@ func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.
 }
 
 // after says that a deploy came after the alert, and so is no cause of it.
-func after(d snapshot.Deploy, opened time.Time) bool { return incidents.Since(opened, d.At) }
+func after(d snapshot.Deploy, opened time.Time) bool { return incidents.Since(opened, d.Came()) }
 
 // suspects are those of all that come first in recent.
 func suspects(all []snapshot.Container, recent []snapshot.Deploy) []snapshot.Container {
@@ -210,7 +210,7 @@ func byDeploy(all []ContainerView, opened time.Time) {
 		if c.Deploy == nil || after(*c.Deploy, opened) {
 			return time.Time{}
 		}
-		return c.Deploy.At
+		return c.Deploy.Came()
 	}
 	slices.SortStableFunc(all, func(x, y ContainerView) int {
 		return cmp.Or(snapshot.CompareGone(x.Container, y.Container), at(y).Compare(at(x)), strings.Compare(x.Container.Name, y.Container.Name))

@@ -13,12 +13,14 @@ func TestDeployNearestBeforeTheAlertComesFirstWhateverWasDeployedSince(t *testin
 	n := setup(t)
 	web := theContainer()
 	web.Key, web.ID, web.Name, web.Service = "k/web", strings.Repeat("2", 64), "web", "web"
+	ahead := theDeploy() // its engine's clock is
+	ahead.At, ahead.Noted = at("23:15"), ahead.At
 	n.do(func() {
 		n.containers = append(n.containers, web)
 		n.deploys = []snapshot.Deploy{
 			{ID: 3, Key: "k/api", At: at("03:50"), Before: "shop:1.42", After: "shop:1.43", Snapshot: "pre-deploy-0350"},
-			{ID: 2, Key: "k/web", At: at("03:30"), Before: "web:7", After: "web:8"},
-			theDeploy(),
+			ahead,
+			{ID: 2, Key: "k/web", At: at("23:05"), Before: "web:7", After: "web:8"},
 		}
 		n.snapshots["k/api"] = append(n.snapshots["k/api"], snapshot.Snapshot{
 			ID: 3, Key: "k/api", Container: "api", Name: "pre-deploy-0350", Reason: snapshot.PreDeploy, CreatedAt: at("03:50"),
@@ -26,12 +28,42 @@ func TestDeployNearestBeforeTheAlertComesFirstWhateverWasDeployedSince(t *testin
 	})
 	m := n.alert(t)
 	text := m.String()
-	first, second := strings.Index(text, "*web* · Last deploy 03:30 (12 min before): image 7 → 8"), strings.Index(text, "*api* · Last deploy 22:55 (4 h 47 min before)")
+	first, second := strings.Index(text, "*web* · Last deploy 23:05 (4 h 37 min before): image 7 → 8"), strings.Index(text, "*api* · Last deploy 22:55 (4 h 47 min before)")
 	if first < 0 || second < first || !strings.Contains(text, "Deployed since, 03:50 (8 min after the alert): image 1.42 → 1.43") {
 		t.Errorf("it reads:\n%s", text)
 	}
 	if !m.Button("Restore pre-deploy-2255 (api)").Exists() || m.Button("Restore pre-deploy-0350 (api)").Exists() {
 		t.Errorf("the broken state is offered:\n%s", text)
+	}
+}
+
+// TestDeployBeforeTheAlertIsItsCauseWhateverTheClockOfItsEngineShows: it is told once, first, and on the timeline.
+func TestDeployBeforeTheAlertIsItsCauseWhateverTheClockOfItsEngineShows(t *testing.T) {
+	t.Parallel()
+	for name, d := range map[string]snapshot.Deploy{
+		"ahead":                                  {At: at("03:50"), Noted: at("03:30")},
+		"right, or behind, and the bot was away": {At: at("03:30"), Noted: at("03:50")},
+		"right, of a release before":             {At: at("03:30")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			web := theContainer()
+			web.Key, web.ID, web.Name, web.Service = "k/web", strings.Repeat("2", 64), "web", "web"
+			d.ID, d.Key, d.Before, d.After = 2, "k/web", "web:7", "web:8"
+			n.do(func() {
+				n.containers = append(n.containers, web)
+				n.deploys = append([]snapshot.Deploy{d}, n.deploys...)
+			})
+			text := n.alert(t).String()
+			first, second := strings.Index(text, "*web* · Last deploy 03:30 (12 min before): image 7 → 8"), strings.Index(text, "*api*")
+			if first < 0 || second < first || strings.Contains(text, "Deployed since") {
+				t.Errorf("it reads:\n%s", text)
+			}
+			if e, ok, err := d.CauseEntry(theIncident(), "web"); err != nil || !ok || !e.OccurredAt.Equal(at("03:30")) {
+				t.Errorf("on the timeline it is %+v, %t, %v", e, ok, err)
+			}
+		})
 	}
 }
 

@@ -13,7 +13,7 @@ const suspicion = 7 * 24 * time.Hour
 // CauseEntry returns the entry that puts a deploy onto the timeline of an incident that came after it, which the post-mortem
 // begins with. ok is false for a deploy that came later, or long before. Deploys that come later are written by the watch.
 func (d Deploy) CauseEntry(in incidents.Incident, container string) (e incidents.Entry, ok bool, err error) {
-	before := in.OpenedAt.Sub(d.At)
+	before := in.OpenedAt.Sub(d.Came())
 	if before < 0 || before > suspicion {
 		return e, false, nil
 	}
@@ -26,7 +26,7 @@ func (d Deploy) CauseEntry(in incidents.Incident, container string) (e incidents
 		what = OneLine(d.Changes, 3)
 	}
 	return incidents.Entry{
-		IncidentID: in.ID, OccurredAt: d.At, Kind: incidents.KindDeploy,
+		IncidentID: in.ID, OccurredAt: d.Came(), Kind: incidents.KindDeploy,
 		Actor: incidents.Actor{Kind: incidents.Engine, Name: "docker"}, Source: incidents.Source{System: "engine", NativeID: d.AfterID},
 		Summary: fmt.Sprintf("The last deploy before the alert, %s before it: %s, %s",
 			before.Round(time.Second), container, what),

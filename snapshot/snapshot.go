@@ -208,13 +208,23 @@ func (c Change) String() string {
 type Deploy struct {
 	ID       int64     `json:"id"`
 	Key      string    `json:"-"`
-	At       time.Time `json:"at"` // when it began
+	At       time.Time `json:"at"` // when it began, by the engine's clock
+	Noted    time.Time `json:"-"`  // when it was written down, by the database's clock; zero: that is not known
 	BeforeID string    `json:"-"`  // the engine's IDs of both containers
 	AfterID  string    `json:"-"`
 	Before   string    `json:"before"` // their images, as they were named
 	After    string    `json:"after"`
 	Snapshot string    `json:"snapshot"` // the state from before, "" when there was none to keep
 	Changes  []Change  `json:"changes"`
+}
+
+// Came is when a deploy had come for certain: what was written down came before, also when the engine's clock is ahead. It may have been
+// written down long after it came, as by a bot that was away, and then the engine's clock is all there is to go by.
+func (d Deploy) Came() time.Time {
+	if !d.Noted.IsZero() && d.Noted.Before(d.At) {
+		return d.Noted
+	}
+	return d.At
 }
 
 // Difference is one attribute in which a restored container is not what the snapshot recorded. Values are masked.

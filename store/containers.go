@@ -38,11 +38,12 @@ func scanContainer(row pgx.CollectableRow) (c snapshot.Container, err error) {
 	return c, nil
 }
 
-const deployColumns = `id, key, at, before_id, after_id, before, after, snapshot, changes`
+const deployColumns = `id, key, at, before_id, after_id, before, after, snapshot, changes, noted_at`
 
 func scanDeploy(row pgx.CollectableRow) (d snapshot.Deploy, err error) {
-	err = row.Scan(&d.ID, &d.Key, &d.At, &d.BeforeID, &d.AfterID, &d.Before, &d.After, &d.Snapshot, &d.Changes)
-	d.At = d.At.UTC()
+	var noted *time.Time
+	err = row.Scan(&d.ID, &d.Key, &d.At, &d.BeforeID, &d.AfterID, &d.Before, &d.After, &d.Snapshot, &d.Changes, &noted)
+	d.At, d.Noted = d.At.UTC(), zero(noted)
 	return d, err
 }
 
@@ -67,7 +68,7 @@ func (db *DB) DeployBefore(ctx context.Context, keys []string, at time.Time) (sn
 
 // deployPage is a page of the deploys of the keys, each with the restore that has undone it since: the container may have been started
 // again, which is another deploy. As in newestDeploys, each key's are read from the end of the index.
-const deployPage = `SELECT id, key, p.at, before_id, after_id, before, after, p.snapshot, changes, r.snapshot, r.verified_at FROM (
+const deployPage = `SELECT id, key, p.at, before_id, after_id, before, after, p.snapshot, changes, noted_at, r.snapshot, r.verified_at FROM (
 	SELECT d.* FROM (SELECT DISTINCT unnest(@keys::text[])) AS k (wanted), LATERAL (
 		SELECT ` + deployColumns + `, ` + noted + ` AS noted FROM deploys WHERE key = wanted AND at >= @since AND (at, id) < (@before, @id)
 		ORDER BY at DESC, id DESC LIMIT @limit) AS d
@@ -91,9 +92,10 @@ func (db *DB) DeployPage(ctx context.Context, p snapshot.DeployPage) ([]snapshot
 
 func scanPast(row pgx.CollectableRow) (p snapshot.Past, err error) {
 	var by *string
-	var at *time.Time
-	err = row.Scan(&p.ID, &p.Key, &p.At, &p.BeforeID, &p.AfterID, &p.Before, &p.After, &p.Snapshot, &p.Changes, &by, &at)
-	if p.At = p.At.UTC(); by != nil {
+	var noted, at *time.Time
+	err = row.Scan(&p.ID, &p.Key, &p.At, &p.BeforeID, &p.AfterID, &p.Before, &p.After, &p.Snapshot, &p.Changes, &noted, &by, &at)
+	p.At, p.Noted = p.At.UTC(), zero(noted)
+	if by != nil {
 		p.RolledBack = &snapshot.Undone{Deploy: p.Deploy, By: *by, At: zero(at)}
 	}
 	return p, err

@@ -102,8 +102,19 @@ func TestDeployBeforeIsFoundWhateverTheClockOfItsEngineShows(t *testing.T) {
 	db, dsn, newest := fiveDeploys(t)
 	admin(t, dsn, `UPDATE deploys SET at = at + interval '50 minutes'`)
 	for at, want := range map[time.Time]int64{newest: 4, newest.Add(-time.Minute): 2, newest.Add(-49 * time.Hour): 1} {
-		if d, found, err := db.DeployBefore(t.Context(), []string{key}, at); err != nil || !found || d.ID != want {
-			t.Errorf("before %v: %d, %t, %v; want %d", at, d.ID, found, err, want)
+		if d, found, err := db.DeployBefore(t.Context(), []string{key}, at); err != nil || !found || d.ID != want || d.Came().After(at) {
+			t.Errorf("before %v: %+v, %t, %v; want %d", at, d, found, err, want)
 		}
+	}
+	list, err := db.DeployPage(t.Context(), snapshot.DeployPage{Keys: []string{key}, Limit: 5})
+	testkit.OK(t, err)
+	for _, d := range list {
+		if ahead := d.At.Sub(d.Came()); ahead != 50*time.Minute {
+			t.Errorf("deploy %d is %v ahead", d.ID, ahead)
+		}
+	}
+	admin(t, dsn, `UPDATE deploys SET noted_at = NULL`)
+	if d, _, err := db.DeployBefore(t.Context(), []string{key}, newest.Add(time.Hour)); err != nil || !d.Noted.IsZero() || !d.Came().Equal(d.At) {
+		t.Errorf("of a release before it is %+v, %v", d, err)
 	}
 }

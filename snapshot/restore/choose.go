@@ -64,7 +64,7 @@ func (s Scene) atAlert() string {
 	}
 	at := ""
 	for _, d := range s.Deploys {
-		if !incidents.Since(s.Opened, d.At) {
+		if !incidents.Since(s.Opened, d.Came()) {
 			return d.AfterID
 		}
 		at = d.BeforeID // the oldest one since the alert says what it replaced
@@ -77,7 +77,7 @@ func (s Scene) atAlert() string {
 
 // replacedBefore says that a container had been replaced when the alert came. What is kept of it may be copied later.
 func (s Scene) replacedBefore(id string) bool {
-	return id != "" && slices.ContainsFunc(s.Deploys, func(d snapshot.Deploy) bool { return d.BeforeID == id && !incidents.Since(s.Opened, d.At) })
+	return id != "" && slices.ContainsFunc(s.Deploys, func(d snapshot.Deploy) bool { return d.BeforeID == id && !incidents.Since(s.Opened, d.Came()) })
 }
 
 // ranUntil is how long a container had run at a moment, since it was deployed the last time before; false when that is not known.

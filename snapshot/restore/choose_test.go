@@ -29,6 +29,12 @@ func deploys(of ...any) (out []snapshot.Deploy) {
 	return out
 }
 
+// noted has the newest of the deploys written down at that minute, by another clock.
+func noted(list []snapshot.Deploy, minutes int) []snapshot.Deploy {
+	list[0].Noted = moment(minutes)
+	return list
+}
+
 func TestFirstButtonIsTheNewestStateThatDiffersAndWasGood(t *testing.T) {
 	t.Parallel()
 	unwell := kept("unwell", "good", 50, snapshot.PreDeploy)
@@ -46,6 +52,16 @@ func TestFirstButtonIsTheNewestStateThatDiffersAndWasGood(t *testing.T) {
 		"a bad deploy": {
 			scene:   restore.Scene{Deploys: deploys("good", -600, "bad", 55), Opened: moment(340)},
 			kept:    []snapshot.Snapshot{kept("baseline", "bad", 57, snapshot.Baseline), kept("pre-deploy-2255", "good", 55, snapshot.PreDeploy), kept("older", "old", -600, snapshot.PreDeploy)},
+			running: "baseline", want: "pre-deploy-2255",
+		},
+		"a bad deploy on an engine whose clock is ahead": {
+			scene:   restore.Scene{Deploys: noted(deploys("good", -600, "bad", 65), 55), Opened: moment(60)},
+			kept:    []snapshot.Snapshot{kept("baseline", "bad", 57, snapshot.Baseline), kept("pre-deploy-2305", "good", 61, snapshot.PreDeploy), kept("older", "old", -600, snapshot.PreDeploy)},
+			running: "baseline", want: "pre-deploy-2305",
+		},
+		"a bad deploy that was written down after the alert": {
+			scene:   restore.Scene{Deploys: noted(deploys("good", -600, "bad", 55), 65), Opened: moment(60)},
+			kept:    []snapshot.Snapshot{kept("baseline", "bad", 67, snapshot.Baseline), kept("pre-deploy-2255", "good", 64, snapshot.PreDeploy), kept("older", "old", -600, snapshot.PreDeploy)},
 			running: "baseline", want: "pre-deploy-2255",
 		},
 		"two bad deploys, the second with nothing changed": {
