@@ -19,6 +19,9 @@ import (
 const isOn = `h.ended_at IS NULL AND (h.until > now() OR h.until IS NULL AND EXISTS (
 	SELECT FROM incidents i WHERE i.id = h.incident_id AND i.status <> 'resolved'))`
 
+// mayBeOn says in SQL that a hold h is on, or is again once its incident is opened again.
+const mayBeOn = `h.ended_at IS NULL AND (h.until > now() OR h.until IS NULL)`
+
 const forUpdate = `FOR UPDATE OF h`
 
 const holdColumns = `h.id, h.key, r.container, h.restore_id, r.snapshot, coalesce(h.incident_id, 0), r.requested_by, h.since, h.until,
@@ -73,12 +76,12 @@ func inChainOrder(holds []snapshot.Hold) []snapshot.Hold {
 	return slices.SortedStableFunc(slices.Values(holds), func(a, b snapshot.Hold) int { return cmp.Compare(a.Incident, b.Incident) })
 }
 
-// concerned are the holds that a verified restore may change: those that are on, and that of the restore which an undo goes back to.
+// concerned are the holds that a verified restore may change: those that may be on, and that of the restore which an undo goes back to.
 const concerned = `WITH RECURSIVE line AS (
 		SELECT id, undo_of FROM restores WHERE id = @restore
 		UNION ALL SELECT r.id, r.undo_of FROM restores r JOIN line l ON r.id = l.undo_of)
 	SELECT coalesce(incident_id, 0) FROM holds WHERE id IN (
-		SELECT h.id FROM holds h WHERE h.key = @key AND ` + isOn + ` UNION SELECT id FROM holds WHERE restore_id IN (SELECT id FROM line))
+		SELECT h.id FROM holds h WHERE h.key = @key AND ` + mayBeOn + ` UNION SELECT id FROM holds WHERE restore_id IN (SELECT id FROM line))
 	ORDER BY id DESC FOR UPDATE OF holds`
 
 // lockHolds locks the holds that a restore concerns, and then the timelines of their incidents and that of its own. Whoever writes of
@@ -100,7 +103,7 @@ func (db *DB) setHolds(ctx context.Context, tx pgx.Tx, r restore.Restore) error 
 }
 
 // holdOn writes down what a restore has rolled back, in the transaction that says that it is verified. The same deploy may be on
-// hold already: then it is from now on because of this restore.
+// hold already, also by an incident that is resolved: then it is from now on because of this restore.
 func (db *DB) holdOn(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 	for _, h := range inChainOrder(r.Lifted) {
 		if err := db.endHold(ctx, tx, `h.id = @id`, pgx.NamedArgs{"id": h.ID}); err != nil {
@@ -111,7 +114,7 @@ func (db *DB) holdOn(ctx context.Context, tx pgx.Tx, r restore.Restore) error {
 		return nil
 	}
 	h := *r.Hold
-	_, err := tx.Exec(ctx, `UPDATE holds h SET ended_at = now() WHERE key = @key AND `+isOn+`
+	_, err := tx.Exec(ctx, `UPDATE holds h SET ended_at = now() WHERE key = @key AND `+mayBeOn+`
 		AND (back_id = @old OR image_id = @image AND changes = @changes::jsonb)`,
 		pgx.NamedArgs{"key": h.Key, "old": r.Plan.OldID, "image": h.Image.ID, "changes": h.Changes})
 	if err != nil {

@@ -110,27 +110,85 @@ func TestAVerifiedRestoreLocksOnlyTheHoldsThatItConcerns(t *testing.T) {
 	}
 	testkit.OK(t, tx.Rollback(t.Context()))
 
-	tx, err = conn.Begin(t.Context())
+	last := r
+	for _, want := range []int{0, 1} { // the undo, and the undo of that, for which the hold has ended
+		undo := undoing(t, db, last)
+		waitsForHold(t, db, conn, r.ID, undo)
+		if on, err := db.Holds(t.Context(), r.Key); err != nil || len(on) != want {
+			t.Errorf("after an undo, on hold: %v, %v; want %d", on, err, want)
+		}
+		last = undo
+	}
+}
+
+// TestUndoEndsAllHoldsOnWhatItBringsBack: the deploy was rolled back in an incident that was resolved, came back in another one and was
+// rolled back again; then PagerDuty opens the first one again.
+func TestUndoEndsAllHoldsOnWhatItBringsBack(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.URL(t)
+	db := open(t, dsn)
+	conn, err := pgx.Connect(t.Context(), dsn)
 	testkit.OK(t, err)
-	_, err = tx.Exec(t.Context(), `SELECT FROM holds WHERE restore_id = $1 FOR UPDATE`, r.ID)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	good := shelved(t, db, "e/api", "good")
+	rollBack := func(pagerDuty string) restore.Restore {
+		in, _ := receive(t, db, "E"+pagerDuty, incidents.Incident{PagerDutyID: pagerDuty, Status: incidents.Triggered, ServiceID: "S"}, time.Now())
+		r, _, err := db.Open(t.Context(), wish(good), "")
+		testkit.OK(t, err)
+		r = started(t, db, r)
+		r.Hold = &snapshot.Hold{
+			Restore: r.ID, Key: r.Key, Image: snapshot.Image{ID: "i"}, Incident: in.ID, Since: time.Now(), Until: time.Now().Add(time.Hour), Changes: []snapshot.Change{},
+		}
+		return r
+	}
+	first := rollBack("P1")
+	_, err = db.Advance(t.Context(), first, restore.Verified, verifiedEntry)
 	testkit.OK(t, err)
+	admin(t, dsn, `UPDATE incidents SET status = 'resolved'`)
+	second := rollBack("P2")
+	waitsForHold(t, db, conn, first.ID, second)
+	admin(t, dsn, `UPDATE incidents SET status = 'triggered'`)
+	if on, err := db.Holds(t.Context(), "e/api"); err != nil || len(on) != 1 || on[0].Restore != second.ID {
+		t.Errorf("after both restores, on hold: %+v, %v", on, err)
+	}
+	_, err = db.Advance(t.Context(), undoing(t, db, second), restore.Verified, verifiedEntry)
+	testkit.OK(t, err)
+	if on, err := db.Holds(t.Context(), "e/api"); err != nil || len(on) > 0 {
+		t.Errorf("after the undo, on hold: %+v, %v", on, err)
+	}
+}
+
+// undoing is the undo of a restore, which has only to be verified.
+func undoing(t *testing.T, db *store.DB, r restore.Restore) restore.Restore {
+	t.Helper()
 	undo := wish(snapshot.Snapshot{Key: r.Key, Container: r.Container, ID: r.SnapshotID, Name: r.Snapshot})
 	undo.Kind, undo.UndoOf = restore.Undoing, r.ID
-	undo, _, err = db.Open(t.Context(), undo, "")
+	undo, _, err := db.Open(t.Context(), undo, "")
 	testkit.OK(t, err)
-	undo = started(t, db, undo)
+	return started(t, db, undo)
+}
+
+// waitsForHold verifies a restore while somebody has the hold of another one: it waits, and has not locked its timeline by then.
+func waitsForHold(t *testing.T, db *store.DB, conn *pgx.Conn, of int64, r restore.Restore) {
+	t.Helper()
+	tx, err := conn.Begin(t.Context())
+	testkit.OK(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT FROM holds WHERE restore_id = $1 FOR UPDATE`, of)
+	testkit.OK(t, err)
 	done := make(chan error, 1)
 	go func() {
-		_, err := db.Advance(t.Context(), undo, restore.Verified, verifiedEntry)
+		_, err := db.Advance(t.Context(), r, restore.Verified, verifiedEntry)
 		done <- err
 	}()
 	awaitWaiting(t, db)
+	var free bool
+	testkit.OK(t, tx.QueryRow(t.Context(), `SELECT pg_try_advisory_xact_lock(hashtext('snapback timeline'))`).Scan(&free))
+	if !free {
+		t.Error("the timeline is locked before the holds")
+	}
 	testkit.OK(t, tx.Rollback(t.Context()))
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-	if on, err := db.Holds(t.Context(), r.Key); err != nil || len(on) > 0 {
-		t.Errorf("after the undo, on hold: %v, %v", on, err)
 	}
 }
 
