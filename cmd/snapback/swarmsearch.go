@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,12 +27,14 @@ type mayManage struct {
 	name string // what people call it; "": there is no other
 
 	cluster string           // the Swarm that it managed when it answered last; "": none
+	managed string           // the one that it managed last; "": none since the bot's start
 	due     time.Time        // when to ask it next
 	asking  snapshot.Refrain // logs that it does not answer
 }
 
 // swarms are the Swarms that the bot's engines manage. They are found when their manager answers, be that at the bot's start or later. What was
-// found stays: a Swarm whose manager is away is away as an engine is.
+// found stays: a Swarm whose manager is away is away as an engine is. Once its manager says that it is none any more, and another engine is
+// one, it is looked after by that.
 type swarms struct {
 	log  *slog.Logger
 	wire func(name string, manager *docker.Engine) *swarmParts // makes one, without starting it
@@ -43,11 +47,11 @@ type swarms struct {
 	logs    logtail.Config // by which the errors of those are counted that are found
 	found   []*swarmParts
 	started bool
-	each    []stops // of those that were started
+	each    map[*swarmParts]stops // of those that were started
 }
 
 func newSwarms(may []mayManage, log *slog.Logger, wire func(string, *docker.Engine) *swarmParts) *swarms {
-	return &swarms{log: log, wire: wire, may: may, cancel: func() {}}
+	return &swarms{log: log, wire: wire, may: may, cancel: func() {}, each: map[*swarmParts]stops{}}
 }
 
 // all are those that were found, in the order in which they were.
@@ -75,22 +79,55 @@ func (s *swarms) look(ctx context.Context, now time.Time) {
 		m.asking.Log(s.log.With("at", m.name), "asking the engine whether it manages a Swarm, whose services are seen as soon as it says so", err)
 		if m.due = now.Add(managesAgain); err == nil {
 			m.cluster, m.due = answers[i].cluster, now.Add(managesAnew)
+			m.managed = cmp.Or(m.cluster, m.managed)
 		}
 	}
 	for _, m := range asked {
-		if m.cluster != "" && !s.has(m) {
+		if m.cluster == "" {
+			continue
+		}
+		p, by := s.foundBy(m)
+		if p != nil && by.Engine != m.Engine && by.cluster == "" && s.leave(ctx, p) {
+			p = nil
+		}
+		if p == nil {
 			s.add(s.wire(swarmName(m.name), m.Engine))
 		}
 	}
 }
 
-// has says that a Swarm was found by this engine, or this one's by another one.
-func (s *swarms) has(m *mayManage) bool {
-	return slices.ContainsFunc(s.all(), func(p *swarmParts) bool {
-		return slices.ContainsFunc(s.may, func(o mayManage) bool {
-			return o.Engine == p.manager && (o.Engine == m.Engine || o.cluster == m.cluster)
-		})
-	})
+// foundBy is the Swarm that was found by this engine, or this one's by another one, and by which; nil: there is none.
+func (s *swarms) foundBy(m *mayManage) (*swarmParts, *mayManage) {
+	for _, p := range s.all() {
+		for i := range s.may {
+			if by := &s.may[i]; by.Engine == p.manager && (by.Engine == m.Engine || by.managed == m.cluster) {
+				return p, by
+			}
+		}
+	}
+	return nil, nil
+}
+
+// leaveIn is how long the parts of a Swarm may take to stop, whose manager is none any more.
+const leaveIn = 30 * time.Second
+
+// leave stops what was found by an engine that is no manager any more, so that another one of the bot's has the Swarm. A restore under way
+// goes on there. What has not stopped in time stays, and is stopped the next time.
+func (s *swarms) leave(ctx context.Context, p *swarmParts) bool {
+	s.mu.Lock()
+	each := s.each[p]
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, leaveIn)
+	defer cancel()
+	if err := each.within(ctx); err != nil {
+		s.log.Warn("leaving a Swarm to another of its managers", "at", p.name, "err", err)
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.each, p)
+	s.found = slices.DeleteFunc(slices.Clone(s.found), func(o *swarmParts) bool { return o == p })
+	return true
 }
 
 func (s *swarms) add(p *swarmParts) {
@@ -117,7 +154,7 @@ func (s *swarms) follow(c logtail.Config) {
 func (s *swarms) startOne(p *swarmParts) {
 	var stop stops
 	p.start(&stop)
-	s.each = append(s.each, stop)
+	s.each[p] = stop
 }
 
 // start sets those that were found to work, and looks for others from then on.
@@ -149,7 +186,7 @@ func (s *swarms) stop(ctx context.Context) error {
 	s.cancel()
 	s.search.Wait() // which the end of its context ends
 	s.mu.Lock()
-	each := s.each
+	each := slices.Collect(maps.Values(s.each))
 	s.mu.Unlock()
 	return sideBySide(each).do(ctx)
 }

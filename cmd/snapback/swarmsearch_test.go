@@ -149,6 +149,26 @@ func TestManagersOfOneSwarmCountOnce(t *testing.T) {
 	}
 }
 
+// TestASwarmIsLeftToAnotherOfItsManagers: once the one by which it was found is none any more. Before another one answers, it stays.
+func TestASwarmIsLeftToAnotherOfItsManagers(t *testing.T) {
+	t.Parallel()
+	first, second := newSaysOfSwarm(t, managerOf("one")), newSaysOfSwarm(t, "")
+	found := searchFor(t, first, second)
+	start := time.Now()
+	got := []string{found(start)}
+	first.say(noSwarm)
+	got = append(got, found(start.Add(managesAnew)))
+	second.say(managerOf("one"))
+	got = append(got, found(start.Add(2*managesAnew)))
+	first.say(managerOf("one"))
+	got = append(got, found(start.Add(3*managesAnew)))
+	second.say("")
+	got = append(got, found(start.Add(4*managesAnew)))
+	if diff := cmp.Diff([]string{"a-swarm", "a-swarm", "b-swarm", "b-swarm", "b-swarm"}, got); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+}
+
 // TestServicesAreSeenOnceTheirEngineAnswers: it is away when the bot starts, and becomes a manager meanwhile.
 func TestServicesAreSeenOnceTheirEngineAnswers(t *testing.T) {
 	t.Parallel()
