@@ -90,7 +90,7 @@ func (t *tail) comes(ctx context.Context, written int64) bool {
 func (t *tail) doubting(read func(ctx context.Context) error) error {
 	ctx, cut := context.WithCancelCause(t.ctx)
 	var beside sync.WaitGroup
-	t.newest.Store(t.seen.UnixNano())
+	t.newest.Store(t.read.newest.UnixNano())
 	beside.Go(func() { t.doubt(ctx, cut) })
 	err := read(ctx)
 	if errors.Is(context.Cause(ctx), errDeadStream) {

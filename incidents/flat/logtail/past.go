@@ -18,13 +18,16 @@ var errTooSlow = errors.New("the engine takes too long to hand the log over")
 func (t *tail) readSoon(last int, see func(seen) error) (time.Time, error) {
 	ctx, cancel := context.WithTimeoutCause(t.ctx, pastFor+5*time.Second, errTooSlow)
 	defer cancel()
-	before := t.seen
-	started, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: last}, see)
+	before := t.read.clone()
+	started, err := t.readOn(ctx, snapshot.LogAsk{Last: last}, see)
 	if err != nil && errors.Is(context.Cause(ctx), errTooSlow) {
 		err = errTooSlow // whatever the engine's client makes of it
 	}
-	if err != nil && !errors.Is(err, errEnough) {
-		t.seen = before // what was read is not told, so it is read again
+	switch {
+	case errors.Is(err, errEnough):
+		t.read.leave() // what has come later of other tasks is of a time that is told
+	case err != nil:
+		t.read = before // what was read is not told, so it is read again
 	}
 	return started, err
 }

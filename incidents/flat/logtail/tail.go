@@ -25,8 +25,8 @@ type tail struct {
 	end       context.CancelFunc
 	rules     *errorlines.Rules
 	streams   map[string]*[2]*errorlines.Reader // by task; "": of a container
-	seen      time.Time                         // of the newest line: reading goes on after it
-	newest    atomic.Int64                      // the same while the log is followed, for who is beside the reader; in nanoseconds of Unix time
+	read      marks                             // where reading goes on
+	newest    atomic.Int64                      // of the newest line while the log is followed, for who is beside the reader; in nanoseconds of Unix time
 	count     *span
 	pace      pace
 	away      bool // the engine has been, since it was read last
@@ -37,7 +37,7 @@ func newTail(f *Follower, c snapshot.Observation, to time.Time) *tail {
 	if oldest := time.Now().Add(-f.Back); to.Before(oldest) {
 		to = oldest
 	}
-	t := &tail{f: f, container: c, seen: to, count: newSpan(f, c.Key, to), pace: newPace(f.Budget)}
+	t := &tail{f: f, container: c, read: newMarks(to), count: newSpan(f, c.Key, to), pace: newPace(f.Budget)}
 	t.ctx, t.end = context.WithCancel(f.ctx)
 	rules, err := errorlines.New(c.Pattern)
 	if err != nil { // the label was checked
@@ -119,8 +119,10 @@ type seen struct {
 	size               int // bytes
 }
 
-// read hands lines to see, after the classifier has.
-func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(seen) error) (time.Time, error) {
+// readOn hands lines that were not read before to see, after the classifier has.
+func (t *tail) readOn(ctx context.Context, ask snapshot.LogAsk, see func(seen) error) (time.Time, error) {
+	before := t.read.clone()
+	ask.Since = before.since()
 	return t.f.Engine.ReadLog(ctx, t.container.ID, ask, func(l snapshot.RawLine) error {
 		at := l.At
 		switch {
@@ -128,11 +130,11 @@ func (t *tail) read(ctx context.Context, ask snapshot.LogAsk, see func(seen) err
 			at = time.Now()
 		case at.Before(ask.Since):
 			return nil // some drivers know no parts of a second
+		case before.has(l.Task, at):
+			return nil
 		}
-		if at.After(t.seen) {
-			t.seen = at
-			t.newest.Store(at.UnixNano())
-		}
+		t.read.note(l.Task, at)
+		t.newest.Store(t.read.newest.UnixNano())
 		t.f.lines.Add(1)
 		isError, isRequest := t.stream(l.Task, l.Stderr).Line(l.Text)
 		return see(seen{at, l.Task, isError, isRequest, len(l.Text)})
@@ -144,7 +146,7 @@ func (t *tail) follow() error {
 	t.pace.reset()
 	t.count.goLive()
 	err := t.doubting(func(ctx context.Context) error {
-		_, err := t.read(ctx, snapshot.LogAsk{Since: t.seen.Add(1), Last: joinLines, Follow: true}, func(l seen) error {
+		_, err := t.readOn(ctx, snapshot.LogAsk{Last: joinLines, Follow: true}, func(l seen) error {
 			t.count.line(l.at, l.isError, l.isRequest)
 			if !t.pace.allows(l.size) {
 				return errTooMuch

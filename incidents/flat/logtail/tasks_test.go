@@ -32,3 +32,28 @@ func TestWhatOneTaskSaysEndsNoTraceOfAnother(t *testing.T) {
 		}
 	})
 }
+
+// TestLinesOfANodeWhoseClockIsBehindAreCountedOnce: they look older than what another task has written, and the log is read anew in between.
+func TestLinesOfANodeWhoseClockIsBehindAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop")
+		f.Start()
+		time.Sleep(2 * time.Minute)
+		say := func(task string, behind time.Duration) {
+			s.write("shop", snapshot.RawLine{At: time.Now().Add(-behind), Task: task, Text: []byte("level=error msg=boom")})
+		}
+		say("ahead", 0)
+		say("behind", 20*time.Second)
+		time.Sleep(time.Second)
+		s.goAway(true)
+		time.Sleep(time.Second)
+		say("behind", 20*time.Second)
+		say("new", 30*time.Second)
+		s.goAway(false)
+		time.Sleep(2 * time.Minute)
+		if all := s.since("shop", time.Time{}); !near(all.Errors, 4) {
+			t.Errorf("of 4 errors, this is counted: %+v", all)
+		}
+	})
+}
