@@ -150,7 +150,8 @@ func (e *Engine) carries(ctx context.Context, c candidate) string {
 
 // Carries is carries of what runs in containers, here or on other nodes of a Swarm.
 func (e *Engine) Carries(ctx context.Context, c snapshot.Carrier) string {
-	of := candidate{runs: true, addresses: c.Addresses}
+	own, _ := net.InterfaceAddrs() // none: it is on no network that is others' alone
+	of := candidate{runs: true, addresses: reachable(c.Addresses, own)}
 	for at, name := range c.Volumes {
 		of.mounts = append(of.mounts, mountPoint{Type: "volume", Name: name, Destination: at})
 	}
@@ -163,6 +164,24 @@ func (e *Engine) Carries(ctx context.Context, c snapshot.Carrier) string {
 		}
 	}
 	return ""
+}
+
+// reachable are the addresses that who has its own ones can mean. One with a prefix is of a network that a host elsewhere may have in use for
+// something else.
+func reachable(addresses []string, own []net.Addr) (out []string) {
+	for _, a := range addresses {
+		prefix, err := netip.ParsePrefix(a)
+		switch {
+		case err != nil:
+			out = append(out, a)
+		case slices.ContainsFunc(own, func(o net.Addr) bool {
+			on, err := netip.ParsePrefix(o.String())
+			return err == nil && prefix.Contains(on.Addr())
+		}):
+			out = append(out, prefix.Addr().String())
+		}
+	}
+	return out
 }
 
 // has says that the container has a volume mounted where the bot has it.

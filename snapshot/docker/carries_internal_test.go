@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -33,11 +34,27 @@ func TestAServiceCarriesTheBotAsAContainerDoes(t *testing.T) {
 		"the engine's socket":        {snapshot.Carrier{Volumes: map[string]string{"/run": "sockets"}}, reachesHere},
 		"the address of a proxy":     {snapshot.Carrier{Addresses: []string{"10.0.7.1", "10.0.7.2"}}, reachesHere},
 		"the port of a proxy":        {snapshot.Carrier{Ports: []int{80, 2375}}, reachesHere},
+		"the same one elsewhere":     {snapshot.Carrier{Addresses: []string{"10.0.7.2/32"}}, ""},
 		"nothing that the bot needs": {snapshot.Carrier{Containers: []string{strings.Repeat("b2", 32)}, Addresses: []string{"10.0.7.3"}, Ports: []int{80}}, ""},
 	} {
 		if got := e.Carries(t.Context(), c.of); got != c.want {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// TestAnAddressInANetworkIsForWhoIsInIt: elsewhere, the same one may be a host's.
+func TestAnAddressInANetworkIsForWhoIsInIt(t *testing.T) {
+	t.Parallel()
+	_, inside, err := net.ParseCIDR("10.0.7.0/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside.IP = net.IPv4(10, 0, 7, 9)
+	own := []net.Addr{inside, &net.IPNet{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)}}
+	got := reachable([]string{"10.0.7.2/24", "10.0.8.2/24", "192.0.2.7", "fd00::2/64"}, own)
+	if want := []string{"10.0.7.2", "192.0.2.7"}; !slices.Equal(got, want) {
+		t.Errorf("of these, it reaches %v, want %v", got, want)
 	}
 }
 

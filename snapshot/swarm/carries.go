@@ -14,11 +14,18 @@ type endpoint struct {
 		PublishMode   string // ingress: on every node; host: where a task runs
 		PublishedPort int
 	}
-	VirtualIPs []struct{ Addr string } // with the length of its network's prefix
+	VirtualIPs []struct{ NetworkID, Addr string } // with the length of its network's prefix
 }
 
 // networked is where a task is on a network.
-type networked struct{ Addresses []string } // as in endpoint
+type networked struct {
+	Network struct {
+		ID          string
+		Spec        struct{ Ingress bool } // the routing mesh: nobody but that reaches a task by its address there
+		DriverState struct{ Name string }  // overlay, macvlan
+	}
+	Addresses []string // as in endpoint
+}
 
 // mounted is what a spec has mounted into each task.
 type mounted struct{ Type, Source, Target string }
@@ -26,7 +33,7 @@ type mounted struct{ Type, Source, Target string }
 // carrier is what is known of a service and its tasks. Here is the node of the engine that is the manager.
 func (v view) carrier(tasks []task, here string) snapshot.Carrier {
 	c := snapshot.Carrier{Volumes: map[string]string{}}
-	onHere := false
+	onHere, vips := false, map[string]bool{}
 	for _, t := range tasks {
 		if id := t.Status.ContainerStatus.ContainerID; id != "" {
 			c.Containers = append(c.Containers, id)
@@ -36,11 +43,14 @@ func (v view) carrier(tasks []task, here string) snapshot.Carrier {
 		}
 		onHere = onHere || t.NodeID == here
 		for _, n := range t.NetworksAttachments {
-			c.Addresses = append(c.Addresses, withoutPrefix(n.Addresses...)...)
+			vips[n.Network.ID] = !n.Network.Spec.Ingress
+			c.Addresses = append(c.Addresses, n.reached()...)
 		}
 	}
 	for _, ip := range v.Endpoint.VirtualIPs {
-		c.Addresses = append(c.Addresses, withoutPrefix(ip.Addr)...)
+		if vips[ip.NetworkID] {
+			c.Addresses = append(c.Addresses, ip.Addr)
+		}
 	}
 	for _, p := range v.Endpoint.Ports {
 		if p.Protocol == "tcp" && (onHere || p.PublishMode != "host") {
@@ -55,8 +65,16 @@ func (v view) carrier(tasks []task, here string) snapshot.Carrier {
 	return c
 }
 
-func withoutPrefix(addresses ...string) (out []string) {
-	for _, a := range addresses {
+// reached are the addresses by which the task is reached there: with the prefix of the network where that has it for itself.
+func (n networked) reached() []string {
+	switch {
+	case n.Network.Spec.Ingress:
+		return nil
+	case n.Network.DriverState.Name == "overlay":
+		return n.Addresses
+	}
+	var out []string
+	for _, a := range n.Addresses {
 		address, _, _ := strings.Cut(a, "/")
 		out = append(out, address)
 	}

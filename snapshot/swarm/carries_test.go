@@ -46,10 +46,15 @@ func TestAServiceThatCarriesTheBotIsLeftAlone(t *testing.T) {
 	if !slices.Equal(carrier.Ports, []int{8085}) || carrier.Volumes["/data"] != "data" {
 		t.Errorf("it is told as %+v", carrier)
 	}
-	for _, address := range strings.Fields(k.Docker("service", "inspect", "--format", "{{range .Endpoint.VirtualIPs}}{{.Addr}} {{end}}", bot)) {
-		if address, _, _ = strings.Cut(address, "/"); !slices.Contains(carrier.Addresses, address) {
-			t.Errorf("its address %s is not among %v", address, carrier.Addresses)
+	for _, vip := range strings.Fields(k.Docker("service", "inspect", "--format", "{{range .Endpoint.VirtualIPs}}{{.NetworkID}}={{.Addr}} {{end}}", bot)) {
+		network, address, _ := strings.Cut(vip, "=")
+		ingress := k.Docker("network", "inspect", "--format", "{{.Ingress}}", network) == "true"
+		if slices.Contains(carrier.Addresses, address) == ingress {
+			t.Errorf("its address %s, of the routing mesh: %v, is not as it should be among %v", address, ingress, carrier.Addresses)
 		}
+	}
+	if len(carrier.Addresses) != 2 { // its own, and its task's
+		t.Errorf("its addresses are %v", carrier.Addresses)
 	}
 	seen, err := cluster.Observations(t.Context())
 	testkit.OK(t, err)
