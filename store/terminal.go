@@ -212,8 +212,9 @@ func (s *TerminalStore) ShellGone(ctx context.Context, id string, at time.Time) 
 // StaleShells returns those that are there and that no bot holds.
 func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]terminal.ShellRecord, error) {
 	list, err := collect(ctx, s.pool, pgx.RowToStructByPos[terminal.ShellRecord], `
-		SELECT id, session_id, container_id, sid, start_time, started_at, seen_at
-		FROM terminal_shells WHERE gone_at IS NULL AND seen_at < @since ORDER BY started_at`, pgx.NamedArgs{"since": since})
+		SELECT s.id, s.session_id, o.container_key, s.container_id, s.sid, s.start_time, s.started_at, s.seen_at
+		FROM terminal_shells s JOIN terminal_sessions o ON o.id = s.session_id
+		WHERE s.gone_at IS NULL AND s.seen_at < @since ORDER BY s.started_at`, pgx.NamedArgs{"since": since})
 	if err != nil {
 		return nil, fmt.Errorf("reading stale shells: %w", terminalAway(err))
 	}

@@ -82,6 +82,10 @@ func (noEngine) Resolve(context.Context, string) (terminal.Target, error) {
 	return terminal.Target{}, terminal.ErrNoContainer
 }
 
+func (noEngine) Run(context.Context, string, terminal.ExecSpec) ([]byte, error) {
+	return nil, terminal.ErrNoContainer
+}
+
 // heard is what a bot was sent by another one.
 type heard struct {
 	mu       sync.Mutex // guards requests

@@ -123,7 +123,7 @@ type ShellStore interface {
 	ShellSeen(ctx context.Context, id string, at time.Time) error
 	// ShellGone notes that its processes are gone.
 	ShellGone(ctx context.Context, id string, at time.Time) error
-	// StaleShells returns those that are not gone and that nobody has held since.
+	// StaleShells returns those that are not gone and that nobody has held since, on all engines.
 	StaleShells(ctx context.Context, since time.Time) ([]ShellRecord, error)
 }
 

@@ -53,7 +53,7 @@ func (l *live) startShell(v *viewer, cols, rows int) {
 	}
 	sh := &shell{l: l, party: newParty(l.sess, cols, rows, l.feed.divide), from: l.feed.written(), family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1), concluded: make(chan struct{})}
 	now := l.svc.now()
-	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, StartedAt: now, SeenAt: now}
+	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, Container: l.sess.Container, StartedAt: now, SeenAt: now}
 	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
 	for _, page := range l.pages {
 		sh.party.host().pages[page] = true

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// staleAfter is how long a shell may go unseen by the bot that holds it. Live sessions say so at every poll.
-const staleAfter = time.Minute
+const (
+	// staleAfter is how long a shell may go unseen by the bot that holds it. Live sessions say so at every poll.
+	staleAfter = time.Minute
+	// lostAfter is how long a shell waits for a bot that reaches its container.
+	lostAfter = 7 * 24 * time.Hour
+)
 
 func (s *Service) sweepLoop(ctx context.Context) {
 	tick := time.NewTicker(s.cfg.SweepEvery)
@@ -76,14 +80,32 @@ func (s *Service) sweepShells(ctx context.Context) error {
 	}
 	var errs []error
 	for _, sh := range stale {
-		errs = append(errs, s.finishShell(ctx, sh, newFamily()))
+		errs = append(errs, s.sweepShell(ctx, sh))
 	}
 	return errors.Join(errs...)
 }
 
+// sweepShell leaves what is beyond this bot's engines to one that reaches it: here, its container would seem to be gone.
+func (s *Service) sweepShell(ctx context.Context, sh ShellRecord) error {
+	if s.cfg.Peers == nil {
+		return s.finishShell(ctx, sh)
+	}
+	beyond, err := s.cfg.Peers.Beyond(ctx, sh.Container)
+	switch {
+	case errors.Is(err, ErrStoreAway):
+		return fmt.Errorf("looking for who reaches shell %s: %w", sh.ID, err)
+	case err == nil && len(beyond) == 0:
+		return s.finishShell(ctx, sh)
+	case s.now().Sub(sh.SeenAt) < lostAfter:
+		return nil
+	}
+	s.log.Warn("shell given up, which no bot could reach to end its processes", "session", sh.SessionID, "container", sh.Container)
+	return s.closeShell(ctx, sh)
+}
+
 // finishShell ends a shell's processes and closes its recording.
-func (s *Service) finishShell(ctx context.Context, sh ShellRecord, f *family) error {
-	if err := s.endProcesses(ctx, sh, f); err != nil {
+func (s *Service) finishShell(ctx context.Context, sh ShellRecord) error {
+	if err := s.endProcesses(ctx, sh, newFamily()); err != nil {
 		return err
 	}
 	return s.closeShell(ctx, sh)

@@ -147,7 +147,8 @@ type ExecSpec struct {
 type ShellRecord struct {
 	ID          string // also the recording's; each process of the shell has it in its environment as SNAPBACK_SHELL
 	SessionID   string
-	ContainerID string
+	Container   string // the session's: its identity
+	ContainerID string // in which it runs
 	SID         int    // the kernel session of the processes, in the container's PID namespace; 0: not known yet
 	StartTime   string // of that session's leader, in the kernel's ticks, against reused PIDs
 	StartedAt   time.Time
