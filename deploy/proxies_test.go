@@ -45,15 +45,18 @@ http { access_log off; client_body_temp_path $FOLDER/a; proxy_temp_path $FOLDER/
 }`
 
 var proxies = []proxy{
-	{name: "Caddy", program: "caddy", args: []string{"run", "--adapter", "caddyfile", "--config", "$FOLDER/conf"}, config: func(page string) string {
+	{name: "Caddy", program: "caddy", args: []string{"run", "--adapter", "caddyfile", "--config", "$FOLDER/conf.yaml"}, config: func(page string) string {
 		return "{\n admin off\n auto_https disable_redirects\n skip_install_trust\n}\n" + strings.Replace(page, "snapback.example.com", "https://localhost:$LISTEN", 1)
 	}},
-	{name: "nginx", program: "nginx", args: []string{"-e", "stderr", "-c", "$FOLDER/conf"}, config: func(page string) string {
+	{name: "nginx", program: "nginx", args: []string{"-e", "stderr", "-c", "$FOLDER/conf.yaml"}, config: func(page string) string {
 		return fmt.Sprintf(nginxAround, strings.Replace(page, "listen 443", "listen 127.0.0.1:$LISTEN", 1))
 	}, cuts: strings.NewReplacer("proxy_read_timeout 15m;", "")},
-	{name: "HAProxy", program: "haproxy", args: []string{"-f", "$FOLDER/conf"}, config: func(page string) string {
+	{name: "HAProxy", program: "haproxy", args: []string{"-f", "$FOLDER/conf.yaml"}, config: func(page string) string {
 		return strings.Replace(page, "bind :443", "bind 127.0.0.1:$LISTEN", 1) + "\n"
 	}, cuts: strings.NewReplacer("timeout server 15m", "timeout server 50s", "timeout client 15m", "timeout client 50s")},
+	{name: "Traefik", program: "traefik", args: []string{"--entryPoints.websecure.address=127.0.0.1:$LISTEN", "--providers.file.filename=$FOLDER/conf.yaml"}, config: func(page string) string {
+		return strings.Replace(page, "snapback.example.com", "localhost", 1) + "\ntls: { certificates: [{ certFile: $FOLDER/certificate.pem, keyFile: $FOLDER/key.pem }] }\n"
+	}},
 }
 
 // page is the block of docs/proxies.md below a heading.
@@ -75,7 +78,7 @@ func (p proxy) start(t *testing.T, block, bot string) string {
 	folder, listen := t.TempDir(), fmt.Sprint(testkit.FreePort(t))
 	certificate(t, folder)
 	fill := strings.NewReplacer("$FOLDER", folder, "$LISTEN", listen, "127.0.0.1:8080", bot, "/etc/ssl/snapback", folder)
-	if err := os.WriteFile(filepath.Join(folder, "conf"), []byte(fill.Replace(p.config(block))), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "conf.yaml"), []byte(fill.Replace(p.config(block))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := make([]string, len(p.args))
@@ -191,7 +194,7 @@ func ask(t *testing.T, method, url string, header ...string) (int, string, error
 	return resp.StatusCode, string(text), err
 }
 
-// TestProxiesAsTheirPageHasThem has the real ones that are installed: scripts/setup proxies.
+// TestProxiesAsTheirPageHasThem has the real ones that are installed: scripts/setup proxies. Debian has no Traefik.
 func TestProxiesAsTheirPageHasThem(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup // as parallel subtests they would wait for each other where processors are few
