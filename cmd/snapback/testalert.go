@@ -94,7 +94,7 @@ func localTest(ctx context.Context, test pagerduty.TestAlert, c config, db *stor
 		secrets = append(secrets, s.Secret)
 	}
 	if len(secrets) == 0 {
-		return errors.Join(usageError{errors.New("there is no webhook secret to sign with: snapback pagerduty subscribe makes one")}, lost)
+		return errors.Join(usageError{errors.New("there is no webhook secret to sign with: snapback pagerduty subscribe makes one; if it says that one is there: snapback pagerduty rotate")}, lost)
 	}
 	return test.Local(ctx, "http://"+reachable(c.Listen)+webhookPath, secrets[0])
 }
