@@ -50,3 +50,13 @@ func (db *DB) Beyond(ctx context.Context, container string) ([]terminal.Peer, er
 	}
 	return nil, fmt.Errorf("%w: no bot reaches it", snapshot.ErrEngineAway)
 }
+
+// Peer is a bot that was heard of lately, and where others reach it. See terminal.Peers.
+func (db *DB) Peer(ctx context.Context, bot string) (terminal.Peer, error) {
+	var address string
+	err := db.pool.QueryRow(ctx, `SELECT coalesce(max(peer), '') FROM bots WHERE name = $1 AND `+present, bot).Scan(&address)
+	if err == nil && address == "" {
+		err = fmt.Errorf("%w: bot %s is gone or says no address", terminal.ErrElsewhere, bot)
+	}
+	return terminal.Peer{Bot: bot, Address: address}, terminalAway(err)
+}

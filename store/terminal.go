@@ -188,11 +188,11 @@ func (s *TerminalStore) Sessions(ctx context.Context) ([]terminal.Session, error
 // PutShell adds or replaces what is needed to end a shell.
 func (s *TerminalStore) PutShell(ctx context.Context, sh terminal.ShellRecord) error {
 	return s.exec(ctx, "storing a shell", `
-		INSERT INTO terminal_shells (id, session_id, container_id, sid, start_time, started_at, seen_at)
-		VALUES (@id, @session, @container, @sid, @start_time, @started, @seen)
+		INSERT INTO terminal_shells (id, session_id, bot, container_id, sid, start_time, started_at, seen_at)
+		VALUES (@id, @session, @bot, @container, @sid, @start_time, @started, @seen)
 		ON CONFLICT (id) DO UPDATE SET sid = excluded.sid, start_time = excluded.start_time, seen_at = excluded.seen_at`,
 		pgx.NamedArgs{
-			"id": sh.ID, "session": sh.SessionID, "container": sh.ContainerID, "sid": sh.SID,
+			"id": sh.ID, "session": sh.SessionID, "bot": sh.Bot, "container": sh.ContainerID, "sid": sh.SID,
 			"start_time": sh.StartTime, "started": sh.StartedAt, "seen": sh.SeenAt,
 		})
 }
@@ -211,12 +211,23 @@ func (s *TerminalStore) ShellGone(ctx context.Context, id string, at time.Time) 
 
 // StaleShells returns those that are there and that no bot holds.
 func (s *TerminalStore) StaleShells(ctx context.Context, since time.Time) ([]terminal.ShellRecord, error) {
+	return s.shells(ctx, `s.seen_at < @since`, pgx.NamedArgs{"since": since})
+}
+
+// HeldShells returns those of a container's open sessions that some bot holds.
+func (s *TerminalStore) HeldShells(ctx context.Context, container string, since time.Time) ([]terminal.ShellRecord, error) {
+	return s.shells(ctx, `s.seen_at >= @since AND o.container_key = @container AND o.ended_at IS NULL`,
+		pgx.NamedArgs{"since": since, "container": container})
+}
+
+// shells lists those of shells s and their sessions o that are there, oldest first.
+func (s *TerminalStore) shells(ctx context.Context, which string, args pgx.NamedArgs) ([]terminal.ShellRecord, error) {
 	list, err := collect(ctx, s.pool, pgx.RowToStructByPos[terminal.ShellRecord], `
-		SELECT s.id, s.session_id, o.container_key, s.container_id, s.sid, s.start_time, s.started_at, s.seen_at
+		SELECT s.id, s.session_id, s.bot, o.container_key, s.container_id, s.sid, s.start_time, s.started_at, s.seen_at
 		FROM terminal_shells s JOIN terminal_sessions o ON o.id = s.session_id
-		WHERE s.gone_at IS NULL AND s.seen_at < @since ORDER BY s.started_at`, pgx.NamedArgs{"since": since})
+		WHERE s.gone_at IS NULL AND `+which+` ORDER BY s.started_at, s.id`, args)
 	if err != nil {
-		return nil, fmt.Errorf("reading stale shells: %w", terminalAway(err))
+		return nil, fmt.Errorf("reading shells: %w", terminalAway(err))
 	}
 	return list, nil
 }

@@ -38,9 +38,9 @@
 //
 // A request at a bot that does not reach the container is passed on to one that does: see passon.go.
 //
-// The live part of a session (its feed and its shell) is in the memory of the bot that answers the browser. Another
-// bot that is asked to continue the session shows its logs, and starts a shell of its own, and knows of no shell to be watched; ending a
-// session ends it everywhere, within the polling interval.
+// The live part of a session (its feed and its shell) is in the memory of one bot. Where a shell runs, the browsers of its session, and of
+// those that may watch it, are led to its bot: see holder.go. Only where that one can't be reached, another bot continues a session
+// without its shell. Ending a session ends it everywhere, within the polling interval.
 //
 // The package does not decide who may do what (Gate does), and knows neither Docker nor Postgres nor Slack.
 package terminal

@@ -65,7 +65,7 @@ func setup(t testing.TB, tune ...func(*terminal.Config)) *night {
 	srv.Listener = countingListener{srv.Listener, &n.sent}
 	n.url = "http://" + srv.Listener.Addr().String()
 	cfg := terminal.Config{
-		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline,
+		PublicURL: n.url, Ring: ring(t), Store: n.store, Engine: n.engine, Gate: n.gate, Timeline: n.timeline, Bot: "back",
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Location: time.UTC, Now: n.clock.now, Poll: 100 * time.Millisecond,
 	}
 	for _, f := range tune {

@@ -23,11 +23,12 @@ type live struct {
 	feed *feed
 	// epoch tells a browser whether what it has been shown was counted by this feed, or by one before a restart.
 	epoch string
-	ctx   context.Context // ended with an endCause, errAway, or errStopping
+	ctx   context.Context // ended with an endCause, errAway, errLed, or errStopping
 	stop  context.CancelCauseFunc
 
-	work sync.WaitGroup // the log follower and the shell
-	acts chan struct{}  // holds one thing while somebody tells the timeline who watches or has the keyboard; never closed
+	work  sync.WaitGroup // the log follower and the shell
+	tried string         // the bot with a shell to which the pages were last to be led; "": none. Only watch uses it
+	acts  chan struct{}  // holds one thing while somebody tells the timeline who watches or has the keyboard; never closed
 
 	mu       sync.Mutex // guards all below
 	viewers  int
@@ -98,6 +99,7 @@ func (l *live) look() {
 	if l.awayTooLong() {
 		l.stop(errAway)
 	}
+	l.lookForShell()
 }
 
 // end ends the session for good.

@@ -39,6 +39,8 @@ type Peers interface {
 	// bot. It returns ErrElsewhere when none of those that reach the container can be talked to, ErrStoreAway, and another error when no
 	// bot reaches it.
 	Beyond(ctx context.Context, container string) ([]Peer, error)
+	// Named is a bot that was heard of lately. It returns ErrElsewhere for one that was not, or says no address, and ErrStoreAway.
+	Named(ctx context.Context, bot string) (Peer, error)
 	// Dial connects to one of them, and makes sure that it is that one.
 	Dial(ctx context.Context, p Peer) (net.Conn, error)
 }
@@ -73,7 +75,7 @@ func withSession(r *http.Request, sess Session) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), sessionKey{}, sess))
 }
 
-// near has a request of a session answered by the bot that reaches its container.
+// near has a request of a session answered by the bot that has its shell, or else by one that reaches its container.
 func (s *Service) near(h webpage.HandlerFunc) webpage.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if s.cfg.Peers == nil || wasPassed(r) { // the database need not be asked twice
@@ -86,6 +88,10 @@ func (s *Service) near(h webpage.HandlerFunc) webpage.HandlerFunc {
 		r = withSession(r, sess)
 		if s.runsShell(sess.ID) {
 			return h(w, r)
+		}
+		if p, conn := s.reachHolder(r.Context(), s.holder(r.Context(), sess)); conn != nil {
+			defer func() { _ = conn.Close() }() // the request may end before it is used
+			return s.passBy(w, r, p, func(context.Context) (net.Conn, error) { return conn, nil }, sess.ID)
 		}
 		beyond, err := s.beyond(r, sess.Container)
 		if err != nil {
@@ -116,6 +122,11 @@ func again(r *http.Request, body any) *http.Request {
 
 // passOn has the first bot that can be talked to answer. A session of "" is for a link, which has none yet.
 func (s *Service) passOn(w http.ResponseWriter, r *http.Request, to []Peer, session string) error {
+	return s.passBy(w, r, to[0], func(ctx context.Context) (net.Conn, error) { return s.call(ctx, to) }, session)
+}
+
+// passBy has whoever is called answer.
+func (s *Service) passBy(w http.ResponseWriter, r *http.Request, to Peer, call func(context.Context) (net.Conn, error), session string) error {
 	s.mu.Lock()
 	if s.stopped {
 		s.mu.Unlock()
@@ -129,8 +140,8 @@ func (s *Service) passOn(w http.ResponseWriter, r *http.Request, to []Peer, sess
 	defer context.AfterFunc(s.background, cancel)()
 	var failed error
 	pass := httputil.ReverseProxy{
-		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p, to[0], session) },
-		Transport:      s.wayTo(to),
+		Rewrite:        func(p *httputil.ProxyRequest) { rewrite(p, to, session) },
+		Transport:      wayBy(call),
 		ModifyResponse: func(answer *http.Response) error { s.comesBack(w, answer); return nil },
 		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = s.notPassed(err) },
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelInfo),
@@ -180,11 +191,11 @@ func (s *Service) comesBack(w http.ResponseWriter, answer *http.Response) {
 	answer.Header = only(answer.Header, comesBack)
 }
 
-// wayTo is to whichever of them call reaches.
-func (s *Service) wayTo(to []Peer) *http.Transport {
+// wayBy is to whomever call reaches.
+func wayBy(call func(context.Context) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true, ResponseHeaderTimeout: passAnswer,
-		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.call(ctx, to) },
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return call(ctx) },
 	}
 }
 

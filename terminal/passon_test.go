@@ -26,6 +26,7 @@ type neighbours struct {
 	mu      sync.Mutex // guards all below
 	beyond  []terminal.Peer
 	err     error
+	named   map[string]string // addresses by the bots' names
 	dialled []terminal.Peer
 	down    map[string]bool // by the bot's name: it takes no calls
 	silent  map[string]bool // by the bot's name: nobody answers its calls
@@ -36,6 +37,15 @@ func (p *neighbours) Beyond(context.Context, string) ([]terminal.Peer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.beyond, p.err
+}
+
+func (p *neighbours) Named(_ context.Context, bot string) (terminal.Peer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at := p.named[bot]; at != "" {
+		return terminal.Peer{Bot: bot, Address: at}, nil
+	}
+	return terminal.Peer{}, terminal.ErrElsewhere
 }
 
 func (p *neighbours) set(err error, beyond ...terminal.Peer) {
@@ -110,7 +120,7 @@ func (n *night) front(t *testing.T, tune ...func(*terminal.Config)) (front *nigh
 		inner.ServeHTTP(w, r)
 	}))
 	t.Cleanup(back.Close)
-	others = &neighbours{down: map[string]bool{}, silent: map[string]bool{}}
+	others = &neighbours{named: map[string]string{"back": back.Listener.Addr().String()}, down: map[string]bool{}, silent: map[string]bool{}}
 	others.set(nil, terminal.Peer{Bot: "back", Address: back.Listener.Addr().String()})
 	srv := httptest.NewUnstartedServer(nil)
 	front = &night{
@@ -118,7 +128,7 @@ func (n *night) front(t *testing.T, tune ...func(*terminal.Config)) (front *nigh
 		cli: n.cli, image: n.image, name: n.name, incident: n.incident,
 	}
 	cfg := terminal.Config{
-		PublicURL: front.url, Ring: ring(t), Store: front.store, Engine: noEngine{}, Gate: front.gate, Timeline: front.timeline, Peers: others,
+		PublicURL: front.url, Ring: ring(t), Store: front.store, Engine: noEngine{}, Gate: front.gate, Timeline: front.timeline, Peers: others, Bot: "front",
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Location: time.UTC, Now: n.clock.now, Poll: 100 * time.Millisecond,
 	}
 	for _, f := range tune {

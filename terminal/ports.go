@@ -125,6 +125,8 @@ type ShellStore interface {
 	ShellGone(ctx context.Context, id string, at time.Time) error
 	// StaleShells returns those that are not gone and that nobody has held since, on all engines.
 	StaleShells(ctx context.Context, since time.Time) ([]ShellRecord, error)
+	// HeldShells returns those of a container's open sessions that are not gone and that some bot has held since, oldest first.
+	HeldShells(ctx context.Context, container string, since time.Time) ([]ShellRecord, error)
 }
 
 // RecordingStore keeps recordings. Their chunks are only ever appended, and none is once a recording has ended.

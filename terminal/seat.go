@@ -81,7 +81,11 @@ func (s *Service) seatBefore(ctx context.Context, g access.Grant) (string, error
 		if sess.Container != g.Container || s.overdue(sess, asked) != "" {
 			continue
 		}
-		if sess.Mode == g.Mode && (sess.IncidentID == g.IncidentID || s.runsShell(sess.ID)) && sess.LogsSince.Equal(g.LogsSince) {
+		shell, err := s.hasShell(ctx, sess)
+		if err != nil {
+			return "", err
+		}
+		if sess.Mode == g.Mode && (sess.IncidentID == g.IncidentID || shell) && sess.LogsSince.Equal(g.LogsSince) {
 			_, err := s.cfg.Store.Touch(ctx, sess.ID, asked)
 			return sess.ID, err
 		}

@@ -29,6 +29,7 @@ type Config struct {
 	Errors       Errors                      // nil: the page says that they aren't counted
 	Seats        Seats                       // nil: there is no console
 	Peers        Peers                       // nil: there are no other bots
+	Bot          string                      // this one, as the others know it; "": there are none
 	Logger       *slog.Logger                // nil: slog's default
 	Location     *time.Location              // of the times that people read; nil: the machine's
 	Now          func() time.Time            // nil: time.Now

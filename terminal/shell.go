@@ -53,7 +53,7 @@ func (l *live) startShell(v *viewer, cols, rows int) {
 	}
 	sh := &shell{l: l, party: newParty(l.sess, cols, rows, l.feed.divide), from: l.feed.written(), family: newFamily(), in: make(chan []byte, inputQueue), size: make(chan [2]int, 1), concluded: make(chan struct{})}
 	now := l.svc.now()
-	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, Container: l.sess.Container, StartedAt: now, SeenAt: now}
+	sh.rec = ShellRecord{ID: rand.Text(), SessionID: l.sess.ID, Bot: l.svc.cfg.Bot, Container: l.sess.Container, StartedAt: now, SeenAt: now}
 	sh.cast = &recorder{store: l.svc.cfg.Store, id: sh.rec.ID, start: now, now: l.svc.cfg.Now, left: l.svc.cfg.MaxRecording}
 	for _, page := range l.pages {
 		sh.party.host().pages[page] = true
@@ -149,6 +149,9 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 		return ErrNotAllowed
 	}
 	if err := cfg.Gate.CheckShell(ctx, sh.l.sess.Grant); err != nil {
+		return err
+	}
+	if err := sh.l.notElsewhere(ctx); err != nil {
 		return err
 	}
 	t, err := cfg.Engine.Resolve(ctx, sh.l.sess.Container)

@@ -147,6 +147,7 @@ type ExecSpec struct {
 type ShellRecord struct {
 	ID          string // also the recording's; each process of the shell has it in its environment as SNAPBACK_SHELL
 	SessionID   string
+	Bot         string // that runs it; "": not known
 	Container   string // the session's: its identity
 	ContainerID string // in which it runs
 	SID         int    // the kernel session of the processes, in the container's PID namespace; 0: not known yet

@@ -279,7 +279,7 @@ func (v *viewer) close(err error) {
 	case errors.Is(err, errTooSlow):
 		v.l.svc.cfg.Observe("viewer_dropped", "slow")
 		v.conn.bye(closeAgain, "Your connection was too slow for this much output. Reconnecting.")
-	case errors.Is(err, errStopping), errors.Is(err, errAway):
+	case errors.Is(err, errStopping), errors.Is(err, errAway), errors.Is(err, errLed):
 		v.conn.bye(closeAgain, words(err))
 	case errors.Is(err, webpage.ErrMalformed):
 		v.conn.bye(websocket.StatusPolicyViolation, words(err))

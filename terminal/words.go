@@ -33,6 +33,7 @@ var own = []refusals.Row{
 	{Err: ErrTooMany, Status: http.StatusTooManyRequests, Code: "too_many", Detail: "Too many terminals are open for you or for this container. Close one first."},
 	{Err: errStopping, Status: http.StatusServiceUnavailable, Code: "restarting", Detail: "Snapback is restarting. Try again in a moment."},
 	{Err: errAway, Status: http.StatusGone, Code: "away", Detail: "The shell was ended because nobody was connected to it."},
+	{Err: errLed, Status: http.StatusConflict, Code: "led", Detail: "Another Snapback has the shell. Connecting to it."},
 	{Err: errShellOver, Status: http.StatusGone, Code: "shell_over", Detail: "That shell has ended."},
 	{Err: errNotYours, Status: http.StatusConflict, Code: "not_yours", Detail: "Somebody else has the keyboard. Ask for it."},
 	{Err: errNotThere, Status: http.StatusConflict, Code: "not_there", Detail: "They have just left, so the keyboard stays where it is."},

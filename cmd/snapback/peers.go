@@ -72,6 +72,11 @@ func (p *peers) Beyond(ctx context.Context, container string) ([]terminal.Peer, 
 	return others, err
 }
 
+// Named implements terminal.Peers.
+func (p *peers) Named(ctx context.Context, bot string) (terminal.Peer, error) {
+	return p.db.Peer(ctx, bot)
+}
+
 func (p *peers) someUnknown() bool {
 	over, cancel := context.WithCancel(context.Background())
 	cancel() // whoever would have to ask fails at once

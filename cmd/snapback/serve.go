@@ -162,7 +162,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	term, err := terminal.New(terminal.Config{
 		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: all.terminals(fleet.Resolve),
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db, Consoles: door},
-		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Peers: others, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
+		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Peers: others, Bot: folder.bot, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})
 	if err != nil {
 		return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
