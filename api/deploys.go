@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -22,38 +23,75 @@ func (a *API) listDeploys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	containers, err := a.deployedTo(r)
+	all, err := a.onceDeployed(r)
 	if err != nil {
 		return err
 	}
-	for key := range containers {
-		ask.Keys = append(ask.Keys, key)
+	if ask.Keys, err = askedFor(r, all); err != nil {
+		return err
+	}
+	containers := map[string]snapshot.Container{}
+	for _, c := range all {
+		containers[c.Key] = c
 	}
 	list, err := a.deps.Deploys.DeployPage(r.Context(), ask)
 	if err != nil {
 		return fmt.Errorf("listing deploys: %w", err)
 	}
 	list, next := trim(p, list, func(d snapshot.Past) position { return position{at: micros(d.At), id: strconv.FormatInt(d.ID, 10)} })
-	shape := func(d snapshot.Past) wire.Deploy { return shapeDeploy(containers[d.Key], d) }
+	together, err := a.together(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	shape := func(d snapshot.Past) wire.Deploy {
+		out := shapeDeploy(containers[d.Key], d)
+		out.Together = deployedWith(together[d.ID], containers)
+		return out
+	}
 	return respond(w, http.StatusOK, wire.Deploys{Deploys: shapeAll(list, shape), NextCursor: next})
 }
 
-// deployedTo are the containers whose deploys are asked for, by their keys.
-func (a *API) deployedTo(r *http.Request) (map[string]snapshot.Container, error) {
+func (a *API) together(ctx context.Context, list []snapshot.Past) (map[int64][]snapshot.Deploy, error) {
+	of := make([]snapshot.Deploy, 0, len(list))
+	for _, d := range list {
+		of = append(of, d.Deploy)
+	}
+	found, err := a.deps.Deploys.Together(ctx, of...)
+	if err != nil {
+		return nil, fmt.Errorf("finding what was deployed together: %w", err)
+	}
+	return found, nil
+}
+
+// deployedWith leaves out what is not listed any more.
+func deployedWith(deploys []snapshot.Deploy, containers map[string]snapshot.Container) (out []wire.DeployedWith) {
+	for _, d := range deploys {
+		if c, listed := containers[d.Key]; listed {
+			out = append(out, wire.DeployedWith{ID: d.ID, Container: c.Name})
+		}
+	}
+	return out
+}
+
+// onceDeployed are the containers whose deploys may be told.
+func (a *API) onceDeployed(r *http.Request) ([]snapshot.Container, error) {
 	all, err := a.deps.Containers.List(r.Context())
 	if err != nil {
 		return nil, fmt.Errorf("listing containers: %w", err)
 	}
-	all = choose(all, func(c snapshot.Container) bool { return !c.Elsewhere && !snapshot.OurName(c.Name) })
+	return choose(all, func(c snapshot.Container) bool { return !c.Elsewhere && !snapshot.OurName(c.Name) }), nil
+}
+
+// askedFor are the keys of those of all whose deploys are asked for.
+func askedFor(r *http.Request, all []snapshot.Container) (keys []string, err error) {
 	if q := r.URL.Query(); q.Has("container") {
 		one, err := Resolve(all, q.Get("container"))
-		return map[string]snapshot.Container{one.Key: one}, err
+		return []string{one.Key}, err
 	}
-	found := map[string]snapshot.Container{}
 	for _, c := range all {
-		found[c.Key] = c
+		keys = append(keys, c.Key)
 	}
-	return found, nil
+	return keys, nil
 }
 
 func deployPage(r *http.Request, p page) (snapshot.DeployPage, error) {

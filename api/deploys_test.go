@@ -35,6 +35,15 @@ func (w *world) DeployPage(_ context.Context, p snapshot.DeployPage) ([]snapshot
 	return all[:min(p.Limit, len(all))], w.failAll
 }
 
+// Together has deploy 4 be a part of the same as one of web-1 and one of a container that is not listed.
+func (w *world) Together(_ context.Context, of ...snapshot.Deploy) (map[int64][]snapshot.Deploy, error) {
+	out := map[int64][]snapshot.Deploy{}
+	if slices.ContainsFunc(of, func(d snapshot.Deploy) bool { return d.ID == 4 }) {
+		out[4] = []snapshot.Deploy{{ID: 6, Key: "key-w1"}, {ID: 7, Key: "key-other"}}
+	}
+	return out, nil
+}
+
 func TestDeploysAreListedNewestFirst(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -46,7 +55,8 @@ func TestDeploysAreListedNewestFirst(t *testing.T) {
 	want := wire.Deploys{Deploys: []wire.Deploy{
 		{
 			ID: 4, Container: "api", Service: "checkout", Engine: "local", At: night, Before: "shop:1.41", After: "shop:1.42", Snapshot: "pre-deploy-2255",
-			Changes: []snapshot.Change{{Attribute: "image", Before: "shop:1.41", After: "shop:1.42"}},
+			Changes:  []snapshot.Change{{Attribute: "image", Before: "shop:1.41", After: "shop:1.42"}},
+			Together: []wire.DeployedWith{{ID: 6, Container: "web-1"}},
 		},
 		{
 			ID: 2, Container: "api", Service: "checkout", Engine: "local", At: night.Add(-time.Hour), Changes: []snapshot.Change{},

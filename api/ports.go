@@ -68,6 +68,9 @@ type Snapshots interface {
 type Deploys interface {
 	// DeployPage lists deploys, the newest first.
 	DeployPage(ctx context.Context, p snapshot.DeployPage) ([]snapshot.Past, error)
+	// Together is, by the ID of each of the given deploys, what else was deployed in the same deploy. One that was deployed alone is
+	// not in it.
+	Together(ctx context.Context, of ...snapshot.Deploy) (map[int64][]snapshot.Deploy, error)
 }
 
 // Taker takes and removes snapshots; *capture.Taker is one, and says there what it returns.

@@ -169,6 +169,7 @@ func (h *handling) details(ctx context.Context, v value) error {
 	for _, c := range view.Containers {
 		r.Blocks = append(r.Blocks, h.detail(ctx, view, c)...)
 	}
+	r.Blocks = append(r.Blocks, h.mates(ctx, view)...)
 	if view.More > 0 {
 		r.Blocks = append(r.Blocks, note(moreContainers(view.More)))
 	}
@@ -206,7 +207,7 @@ func (h *handling) detail(ctx context.Context, v View, c ContainerView) []slack.
 		return append(out, note("The snapshots could not be looked up: "+problem(err)))
 	}
 	for i, o := range offers[:min(detailOffers, len(offers))] {
-		out = append(out, snapshotSection(v, c, o, i == 0))
+		out = append(out, snapshotSection(v, c.Container, o, "Restore", i == 0))
 	}
 	if n := len(offers) - detailOffers; n > 0 {
 		out = append(out, note(fmt.Sprintf("%d more: `/snapback snapshots %s`", n, quote(c.Container.Called(), 120))))
@@ -225,21 +226,21 @@ func deployed(what string, v View, d snapshot.Deploy) []string {
 
 // snapshotSection is one kept state: what it would change from now, and its button, if a restore would do anything. Only the
 // first one's is red, and only if it is a way out.
-func snapshotSection(v View, c ContainerView, o restore.Offer, first bool) slack.Block {
+func snapshotSection(v View, c snapshot.Container, o restore.Offer, label string, first bool) slack.Block {
 	s := o.Snapshot
 	head := fmt.Sprintf("`%s` · %s · %s", quote(s.Name, 64), quote(string(s.Reason), 20), s.CreatedAt.In(v.Zone).Format("Jan 2 15:04"))
 	if s.Note != "" {
 		head += " · " + quote(s.Note, 200)
 	}
 	if o.Running {
-		head += "\n• " + upperFirst(o.Verdict(c.Container))
+		head += "\n• " + upperFirst(o.Verdict(c))
 	}
 	if !restorable(o) {
 		return section(lines(maxSection, head, "Can't be restored: "+quote(strings.Join(o.WhyNot, "; "), 800)))
 	}
 	out := section(lines(maxSection, append([]string{head}, consequences(o)...)...))
-	if v.Incident.Status != incidents.Resolved && changing(c.Container, o) && !nobodyMay(c.Container) {
-		b := restoreButton("Restore", v.Incident.ID, c.Container, o)
+	if v.Incident.Status != incidents.Resolved && changing(c, o) && !nobodyMay(c) {
+		b := restoreButton(label, v.Incident.ID, c, o)
 		if !first || !o.WayOut() {
 			b = b.WithStyle(slack.StyleDefault)
 		}

@@ -63,9 +63,10 @@ type world struct {
 	timelineHeld bool // somebody else holds the timeline, so that nothing is written
 	snapshots    map[string][]snapshot.Snapshot
 	deploys      []snapshot.Deploy
-	left         []string                  // the engine's IDs of containers that restores were made away from
-	running      []string                  // the names of the snapshots that are what runs now
-	rolledBack   map[int64]snapshot.Undone // by the deploy's ID
+	left         []string                    // the engine's IDs of containers that restores were made away from
+	running      []string                    // the names of the snapshots that are what runs now
+	rolledBack   map[int64]snapshot.Undone   // by the deploy's ID
+	together     map[int64][]snapshot.Deploy // by the deploy's ID: what went with it
 	whyNot       map[string][]string
 	losses       []string
 	changes      map[string][]snapshot.Change // by the snapshot's name: what its restore would change
@@ -340,6 +341,18 @@ func (w *world) Offers(ctx context.Context, c snapshot.Container, opened time.Ti
 	restore.Sort(out)
 	if w.engineErr != nil {
 		return nil, w.engineErr
+	}
+	return out, nil
+}
+
+func (w *world) Together(_ context.Context, of ...snapshot.Deploy) (map[int64][]snapshot.Deploy, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[int64][]snapshot.Deploy{}
+	for _, d := range of {
+		if one := w.together[d.ID]; len(one) > 0 {
+			out[d.ID] = one
+		}
 	}
 	return out, nil
 }

@@ -114,6 +114,9 @@ type Deploys interface {
 	DeployBefore(ctx context.Context, keys []string, at time.Time) (snapshot.Deploy, bool, error)
 	// RolledBack says which restore has undone a deploy; false when none has, or when that was undone itself.
 	RolledBack(ctx context.Context, d snapshot.Deploy) (snapshot.Undone, bool, error)
+	// Together is, by the ID of each of the given deploys, what else was deployed in the same deploy. One that was deployed alone is
+	// not in it.
+	Together(ctx context.Context, of ...snapshot.Deploy) (map[int64][]snapshot.Deploy, error)
 }
 
 // Offers says what restores would do that nobody has asked for. restore.Restorer does.

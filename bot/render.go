@@ -160,7 +160,7 @@ func deployLine(v View, c ContainerView) string {
 	if c.Deploy == nil {
 		return name + "No deploy seen; " + quote(c.Container.Called(), 100) + " runs " + quote(c.Container.Image, 120)
 	}
-	return name + "Last deploy " + when(v, *c.Deploy) + rolledBack(v, c) + ": " + changed(*c.Deploy)
+	return name + "Last deploy " + when(v, *c.Deploy) + togetherWith(c) + rolledBack(v, c) + ": " + changed(*c.Deploy)
 }
 
 // rolledBack says that the deploy is no longer what runs.
@@ -168,7 +168,7 @@ func rolledBack(v View, c ContainerView) string {
 	if c.Undone == nil {
 		return ""
 	}
-	return " was rolled back at " + clock(c.Undone.At, v.Incident.OpenedAt, v.Zone) + " to " + quote(c.Undone.By, 64) + ". It had changed"
+	return " was rolled back at " + clock(c.Undone.At, v.Incident.OpenedAt, v.Zone) + " to " + quote(c.Undone.By, 64) + leftBehind(c) + ". It had changed"
 }
 
 // sinceLine tells of a deploy after the alert, such as a fix that did not help.

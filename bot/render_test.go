@@ -67,6 +67,15 @@ func onHold(v *bot.View) {
 	}}
 }
 
+// together makes of the deploy one that has changed four more containers.
+func together(v *bot.View) {
+	for _, name := range []string{"cron", "mail", "web", "worker"} {
+		c := theContainer()
+		c.Key, c.ID, c.Name = "k/"+name, "id of "+name, name
+		v.Containers[0].With = append(v.Containers[0].With, bot.Mate{Container: c, Deploy: snapshot.Deploy{Key: c.Key, At: at("22:55"), AfterID: c.ID}})
+	}
+}
+
 // service makes a service of the container, whose tasks are not all well.
 func service(v *bot.View) {
 	n := snapshot.Tasks{Want: 5, Running: 3, Old: 1, Failed: 2, FailedAt: at("03:41"), Failure: "task: non-zero exit (1)", Update: "paused", Said: "update paused due to failure"}
@@ -120,6 +129,12 @@ var renderings = map[string]func(*bot.View){
 		v.Containers[0].Undone = &snapshot.Undone{Deploy: theDeploy(), By: "pre-deploy-2255", At: at("03:36")}
 		v.Containers[0].Offers[0].Running, v.Containers[0].Offers[1].Running = true, true
 		restore.Sort(v.Containers[0].Offers)
+	},
+	"together": together,
+	"together_rolled_back": func(v *bot.View) {
+		together(v)
+		v.Containers[0].Undone = &snapshot.Undone{Deploy: theDeploy(), By: "pre-deploy-2255", At: at("03:36")}
+		v.Containers[0].With[0].Container.ID = "another one"
 	},
 	"nobody_may": func(v *bot.View) {
 		v.Containers[0].Container.Settings.RestoreAllow = access.Allow{Rule: access.Nobody}

@@ -49,6 +49,7 @@ type ContainerView struct {
 	Container snapshot.Container
 	Deploy    *snapshot.Deploy // the one nearest before the alert; when there was none, the newest
 	Since     *snapshot.Deploy // the newest one after the alert, when there is one before it as well
+	With      []Mate           // what was deployed in the same deploy as Deploy, by their names
 	Undone    *snapshot.Undone // Deploy, when a restore has undone it; nil: none has
 	Offers    []restore.Offer  // the first of what is kept, as restore.Sort has it; those with WhyNot can't be restored
 	Examined  bool             // Offers were looked up: when there are none, none is kept
@@ -108,7 +109,11 @@ func problem(err error) string {
 }
 
 func (b *Bot) fill(ctx context.Context, v *View) error {
-	found, suspects, err := b.concerned(ctx, v.Incident)
+	all, err := b.Containers.List(ctx)
+	if err != nil {
+		return err
+	}
+	found, suspects, err := b.concerned(ctx, all, v.Incident)
 	if err != nil {
 		return err
 	}
@@ -120,7 +125,9 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 		errs = append(errs, err)
 	}
 	byDeploy(v.Containers, v.Incident.OpenedAt)
-	b.errorRates(ctx, v.Containers[:min(len(v.Containers), maxContainers)], v.Incident.OpenedAt)
+	shown := v.Containers[:min(len(v.Containers), maxContainers)]
+	errs = append(errs, b.together(ctx, all, shown))
+	b.errorRates(ctx, shown, v.Incident.OpenedAt)
 	if !suspects && errors.Join(errs...) == nil && v.Containers[0].Deploy != nil {
 		first := v.Containers[0]
 		v.cause = &first
@@ -139,12 +146,8 @@ func (b *Bot) fill(ctx context.Context, v *View) error {
 	return errors.Join(errs...)
 }
 
-// concerned are the containers of the incident's service, or else the suspects.
-func (b *Bot) concerned(ctx context.Context, in incidents.Incident) ([]snapshot.Container, bool, error) {
-	all, err := b.Containers.List(ctx)
-	if err != nil {
-		return nil, false, err
-	}
+// concerned are those of all containers that are of the incident's service, or else the suspects.
+func (b *Bot) concerned(ctx context.Context, all []snapshot.Container, in incidents.Incident) ([]snapshot.Container, bool, error) {
 	lately := in.OpenedAt.Add(-goneLately)
 	found := slices.DeleteFunc(slices.Clone(all), func(c snapshot.Container) bool { return !c.Settings.Names(in.ServiceID) })
 	if len(found) > 0 {

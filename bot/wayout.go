@@ -119,7 +119,7 @@ func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // causeEntry makes the entry of the last deploy before the incident, which says so when a restore had undone it by then.
 func (c ContainerView) causeEntry(in incidents.Incident) (incidents.Entry, bool, error) {
-	e, ok, err := c.Deploy.CauseEntry(in, c.Container.Name)
+	e, ok, err := c.Deploy.CauseEntry(in, c.Container.Name, called(c.With))
 	if ok && c.Undone != nil && c.Undone.At.Before(in.OpenedAt) {
 		e.Summary += fmt.Sprintf(". It had been rolled back to %s by then, %s after it", c.Undone.By, span(c.Undone.At.Sub(c.Deploy.At)))
 	}

@@ -33,6 +33,7 @@ type changeView struct {
 	At       time.Time `json:"at"`
 	Changes  []string  `json:"changes"` // secrets masked
 	Snapshot string    `json:"snapshot,omitempty"`
+	Together string    `json:"together,omitempty"` // with what else the same deploy has changed, as far as this person may see it
 }
 
 // offerView is a kept state, and what restoring it would change from now.
@@ -88,7 +89,7 @@ func (c *Console) containerLook(key string) look {
 		}
 		v := pageView{Container: one.view, Seen: one.is.ID, Trouble: seen.trouble, Deploys: []changeView{}}
 		v.Refused = c.refusal(ctx, s, one.is)
-		if err := c.history(ctx, &v, key); err != nil {
+		if err := c.history(ctx, &v, s, key, seen); err != nil {
 			return "", seen.at, nil, err
 		}
 		if now := one.is.ID + one.view.State + stateOf(v.Restore); now != of || c.now().After(until) {
@@ -210,19 +211,55 @@ func (c *Console) incidentsOf(ctx context.Context, one snapshot.Container) ([]in
 	return c.Data.OpenIncidents(ctx, one.Settings.PagerDutyServices)
 }
 
-func (c *Console) history(ctx context.Context, v *pageView, key string) error {
+func (c *Console) history(ctx context.Context, v *pageView, s signin.Session, key string, seen sight) error {
 	deploys, err := c.Data.Deploys(ctx, []string{key}, shownDeploys)
 	if err != nil {
 		return err
 	}
+	together, err := c.Data.Together(ctx, deploys...)
+	if err != nil {
+		return err
+	}
+	names := c.seenAmong(ctx, s, together, seen)
 	for _, d := range deploys {
-		v.Deploys = append(v.Deploys, changeView{At: d.At, Changes: words(d.Changes), Snapshot: d.Snapshot})
+		v.Deploys = append(v.Deploys, changeView{At: d.At, Changes: words(d.Changes), Snapshot: d.Snapshot, Together: inOneDeploy(together[d.ID], names)})
 	}
 	last, ok, err := c.Data.LatestRestoreOf(ctx, key)
 	if ok && c.now().Sub(last.RequestedAt) < restoreTold {
 		v.Restore = viewOfRestore(last, c.now())
 	}
 	return err
+}
+
+// seenAmong are the names, by their keys, of the containers of deploys that somebody is known to see.
+func (c *Console) seenAmong(ctx context.Context, s signin.Session, deploys map[int64][]snapshot.Deploy, seen sight) map[string]string {
+	names := map[string]string{}
+	for _, list := range deploys {
+		for _, d := range list {
+			names[d.Key] = ""
+		}
+	}
+	for _, one := range seen.containers {
+		if _, of := names[one.is.Key]; !of {
+			continue
+		}
+		if ok, err := c.sees(ctx, s, one.is); ok && err == nil {
+			names[one.is.Key] = one.view.Name
+		}
+	}
+	return names
+}
+
+// inOneDeploy names those of deploys that have a name.
+func inOneDeploy(deploys []snapshot.Deploy, names map[string]string) string {
+	var out []string
+	for _, d := range deploys {
+		if name := names[d.Key]; name != "" {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return snapshot.Names(out)
 }
 
 func words(changes []snapshot.Change) []string {

@@ -41,7 +41,7 @@ func furnished(t *testing.T) (*house, int64) {
 		testkit.OK(t, err)
 	}
 	occupant := func(id string) snapshot.Occupant {
-		return snapshot.Occupant{Container: snapshot.Container{ID: id, Key: "e/shop", Name: "shop", Engine: "e", Image: "shop:1.42", CreatedAt: now}, Labels: map[string]string{}, Document: []byte("{}")}
+		return snapshot.Occupant{Container: snapshot.Container{ID: id, Key: "e/shop", Name: "shop", Engine: "e", Project: "shop", Image: "shop:1.42", CreatedAt: now}, Labels: map[string]string{}, Document: []byte("{}")}
 	}
 	testkit.OK(t, h.db.SetOccupant(t.Context(), occupant("a")))
 	_, err := h.db.AddDeployed(t.Context(), snapshot.Deployed{
@@ -51,6 +51,7 @@ func furnished(t *testing.T) (*house, int64) {
 		Entry:    incidents.Entry{Kind: incidents.KindDeploy, OccurredAt: now.Add(-5 * time.Hour), Actor: incidents.Self(), Summary: "shop was deployed"},
 	})
 	testkit.OK(t, err)
+	h.deployed("mail", now.Add(-5*time.Hour))
 	var counts []flat.Count
 	for i := range 25 {
 		at := now.Truncate(time.Minute).Add(time.Duration(i-25) * time.Minute)
@@ -79,7 +80,7 @@ func TestEveryScreenIsReadableAndTouchableAtEverySize(t *testing.T) {
 	b.sees("1 incident open", "High error rate", "err/min", "DB_POOL", "starting, 3 of 5 tasks")
 	b.lookedAt("home")
 	b.container("e/shop")
-	b.sees("Restore pre-deploy-2255", "Would change back")
+	b.sees("Restore pre-deploy-2255", "Would change back", "Together with mail")
 	b.lookedAt("container-changes")
 	b.click("Snapshots")
 	b.sees("baseline-1200", "its network shop-net is gone")

@@ -77,6 +77,9 @@ type Data interface {
 	LastDeploys(ctx context.Context, keys []string) (map[string]snapshot.Deploy, error)
 	// Deploys lists the newest of the given containers, at most limit, newest first.
 	Deploys(ctx context.Context, keys []string, limit int) ([]snapshot.Deploy, error)
+	// Together is, by the ID of each of the given deploys, what else was deployed in the same deploy. One that was deployed alone is
+	// not in it.
+	Together(ctx context.Context, of ...snapshot.Deploy) (map[int64][]snapshot.Deploy, error)
 	// Snapshot reads one of a container's. It returns snapshot.ErrUnknownSnapshot.
 	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
 	// RolledBack says which restore has undone a deploy; false when none has, or when that was undone itself.

@@ -11,8 +11,8 @@ import (
 const suspicion = 7 * 24 * time.Hour
 
 // CauseEntry returns the entry that puts a deploy onto the timeline of an incident that came after it, which the post-mortem
-// begins with. ok is false for a deploy that came later, or long before. Deploys that come later are written by the watch.
-func (d Deploy) CauseEntry(in incidents.Incident, container string) (e incidents.Entry, ok bool, err error) {
+// begins with. together are the names of what was deployed in the same deploy. ok is false for a deploy that came later, or long before. Deploys that come later are written by the watch.
+func (d Deploy) CauseEntry(in incidents.Incident, container string, together []string) (e incidents.Entry, ok bool, err error) {
 	before := in.OpenedAt.Sub(d.Came())
 	if before < 0 || before > suspicion {
 		return e, false, nil
@@ -20,10 +20,14 @@ func (d Deploy) CauseEntry(in incidents.Incident, container string) (e incidents
 	details, err := incidents.Details(struct {
 		Container string `json:"container"`
 		Deploy
-	}{container, d})
+		Together []string `json:"together_with,omitempty"`
+	}{container, d, together})
 	what := "nothing changed"
 	if len(d.Changes) > 0 {
 		what = OneLine(d.Changes, 3)
+	}
+	if len(together) > 0 {
+		what += "; together with " + Names(together)
 	}
 	return incidents.Entry{
 		IncidentID: in.ID, OccurredAt: d.Came(), Kind: incidents.KindDeploy,

@@ -96,8 +96,9 @@ type Container struct {
 	Health    string    `json:"health,omitempty"` // "" (no health check), starting, healthy, unhealthy
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
-	Own       string    `json:"own,omitempty"`    // the key that its labels and its name tell: not Key where it has another one's place
-	Config    string    `json:"config,omitempty"` // as Member has it
+	Own       string    `json:"own,omitempty"`     // the key that its labels and its name tell: not Key where it has another one's place
+	Config    string    `json:"config,omitempty"`  // as Member has it
+	Project   string    `json:"project,omitempty"` // the Compose project, or the stack of a Swarm, that it is a part of; "": none
 	Settings  Settings  `json:"-"`
 	Beside    []string  `json:"-"` // names of those that run beside it in its place, or are about to take it
 	On        string    `json:"-"` // what people call its engine; "": there is one only, or another bot's

@@ -108,6 +108,13 @@ type Deploy struct {
 	Snapshot   string            `json:"snapshot,omitempty"` // the state from before; left out: none was kept. It may have been removed since
 	Changes    []snapshot.Change `json:"changes"`            // what the deploy brought, secrets masked
 	RolledBack *RolledBack       `json:"rolled_back,omitempty"`
+	Together   []DeployedWith    `json:"together_with,omitempty"` // what the same deploy of the Compose project or stack has changed; left out: it was deployed alone
+}
+
+// DeployedWith is another container's part in a deploy of several.
+type DeployedWith struct {
+	ID        int64  `json:"id"` // the Deploy's
+	Container string `json:"container"`
 }
 
 // RolledBack is the restore that has undone a deploy.

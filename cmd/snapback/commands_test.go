@@ -95,6 +95,7 @@ func TestDeploysAreListed(t *testing.T) {
 	at := time.Date(2026, 3, 1, 22, 55, 0, 0, time.UTC)
 	deploy := wire.Deploy{ID: 9, Container: "api", At: at, Snapshot: "pre-deploy-2255", Changes: []snapshot.Change{{Attribute: "image", Before: "shop:1.41", After: "shop:1.42\x1b[2J"}}}
 	deploy.RolledBack = &wire.RolledBack{Snapshot: "pre-deploy-2255", At: at.Add(5 * time.Hour)}
+	deploy.Together = []wire.DeployedWith{{ID: 8, Container: "web"}, {ID: 7, Container: "worker"}}
 	bot := func(w http.ResponseWriter, r *http.Request) {
 		switch q := r.URL.Query(); {
 		case q.Get("container") == "nobody":
@@ -107,7 +108,7 @@ func TestDeploysAreListed(t *testing.T) {
 			answer(t, w, 200, wire.Deploys{Deploys: []wire.Deploy{deploy, {ID: 8, Container: "web", At: at}}})
 		}
 	}
-	row := local(at) + ` +\d+d +api +pre-deploy-2255 +image: shop:1\.41 → shop:1\.42\[2J; rolled back to pre-deploy-2255 at ` + local(at.Add(5*time.Hour)) + "\n"
+	row := local(at) + ` +\d+d +api +pre-deploy-2255 +image: shop:1\.41 → shop:1\.42\[2J; together with web and worker; rolled back to pre-deploy-2255 at ` + local(at.Add(5*time.Hour)) + "\n"
 	for args, want := range map[string]string{
 		"": row, "api --since 7d": row, "--limit 1": row + "$", "--limit 0": `web +none +nothing\n$`, "--since 1h": "^no deploy was seen\n$",
 		"--json": `"id": 9,`, "--json --since 1h": `"deploys": \[\]`,

@@ -21,7 +21,8 @@ func newDeploysCmd(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "deploys [CONTAINER]", Short: "List the deploys, the newest first", Args: usageArgs(cobra.MaximumNArgs(1)),
 		Long: `List the deploys of a container, or of all, the newest first, from a running bot (SNAPBACK_URL, SNAPBACK_TOKEN).
-SNAPSHOT is the state from before the deploy.`,
+SNAPSHOT is the state from before the deploy. What is of the same Compose project or stack, and was deployed within a minute of
+each other, is together one deploy.`,
 		Example: "  snapback deploys\n  snapback deploys api --since 7d --limit 0",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -76,11 +77,21 @@ func printDeploys(out io.Writer, list []wire.Deploy, now time.Time) error {
 	return w.Flush()
 }
 
+func deployedWith(d wire.Deploy) (names []string) {
+	for _, w := range d.Together {
+		names = append(names, w.Container)
+	}
+	return names
+}
+
 // changed is what a deploy has brought, and whether that was taken back.
 func changed(d wire.Deploy) string {
 	what := outside.Line(snapshot.OneLine(d.Changes, 3))
 	if what == "" {
 		what = "nothing"
+	}
+	if names := deployedWith(d); len(names) > 0 {
+		what += "; together with " + outside.Line(snapshot.Names(names))
 	}
 	if d.RolledBack != nil {
 		what += "; rolled back to " + outside.Line(d.RolledBack.Snapshot) + " at " + local(d.RolledBack.At)

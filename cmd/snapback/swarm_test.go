@@ -20,12 +20,19 @@ type swarmNight struct {
 	shop  string
 }
 
-func newSwarmNight(t *testing.T) *swarmNight {
+// newBareSwarmNight is one without a service.
+func newBareSwarmNight(t *testing.T) *swarmNight {
 	t.Helper()
 	t.Parallel()
 	s := &swarmNight{swarm: enginetest.StartSwarm(t)}
 	s.night = newNightOn(t, s.swarm.Scope)
 	s.env["SNAPBACK_ENGINES"], s.env["SNAPBACK_BASELINE_AFTER"] = "here="+s.swarm.Daemon.Host(), "1s"
+	return s
+}
+
+func newSwarmNight(t *testing.T) *swarmNight {
+	t.Helper()
+	s := newBareSwarmNight(t)
 	s.shop = s.Name("shop")
 	s.swarm.Service(s.shop, s.labels("--replicas", "2", "--stop-grace-period", "1s", "--env", "DB_POOL=20", s.Image("v1", `ENTRYPOINT ["/app"]`), "serve", "-addr=")...)
 	return s

@@ -160,7 +160,7 @@ func (d document) container(engineID string) snapshot.Container {
 	settings := snapshot.ParseSettings(d.labels())
 	key := Key(engineID, d.Name, d.Config.Labels)
 	c := snapshot.Container{
-		Key: key, Own: key, Config: d.Config.Labels[composeHash], ID: d.ID, Name: d.Name, Engine: engineID,
+		Key: key, Own: key, Config: d.Config.Labels[composeHash], ID: d.ID, Name: d.Name, Engine: engineID, Project: d.Config.Labels[composeProject],
 		Service: service(settings, d.Config.Labels, d.Name),
 		Image:   d.Config.Image, ImageID: d.Image, State: d.State.Status,
 		CreatedAt: instant(d.Created), StartedAt: instant(d.State.StartedAt), Settings: settings,

@@ -150,6 +150,7 @@ func (v view) container(engine, only string, n snapshot.Tasks) snapshot.Containe
 	c := snapshot.Container{
 		Key: keyOf(engine, v.spec.Name), ID: v.revision, Name: v.spec.Name, Engine: engine, Service: v.spec.Name,
 		Image: name, ImageID: v.spec.imageID(), CreatedAt: v.came(), StartedAt: v.came(), Settings: settings, Tasks: &n,
+		Project: v.spec.Labels[stackLabel],
 	}
 	if n.Since.After(c.StartedAt) {
 		c.StartedAt = n.Since.UTC()
@@ -160,6 +161,9 @@ func (v view) container(engine, only string, n snapshot.Tasks) snapshot.Containe
 	c.Own, c.State, c.Health = c.Key, n.State(), n.Health()
 	return c
 }
+
+// stackLabel is what docker stack deploy puts on the services of a stack.
+const stackLabel = "com.docker.stack.namespace"
 
 func keyOf(engine, name string) string { return engine + "/" + name }
 

@@ -111,6 +111,7 @@ function changes(p: Page, now: number): Node[] {
   return [make("ul", { class: "list" }, ...p.deploys.map((d) => make("li", {},
     make("p", { class: "when" }, `${clock(d.at, now)} · ${ago(d.at, now)} ago`),
     make("ul", { class: "changes" }, ...(d.changes.length > 0 ? d.changes : ["nothing changed"]).map((c) => make("li", {}, c))),
+    d.together ? make("p", { class: "fine tight" }, `Together with ${d.together}`) : null,
     d.snapshot ? make("p", { class: "fine tight" }, `The state from before is kept: ${d.snapshot}`) : null)))];
 }
 

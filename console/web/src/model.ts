@@ -39,7 +39,7 @@ export type Page = {
   container: Container;
   seen: string;
   refused?: string;
-  deploys: { at: string; changes: string[]; snapshot?: string }[];
+  deploys: { at: string; changes: string[]; snapshot?: string; together?: string }[];
   snapshots: Offer[] | null; // null: it is not known what can be restored
   restore?: Restore;
   trouble?: string;
