@@ -74,15 +74,18 @@ internal/metrics:        incidents/flat/logtail snapshot snapshot/restore store
 internal/arrows:
 internal/browsertest:
 internal/enginefault:
-internal/enginetest:     internal/testkit snapshot/docker
+internal/enginetest:     internal/ownengine internal/registryfake internal/testkit snapshot/docker
 internal/enginetest/app: internal/volumetar
 internal/enginetest/table:
+internal/ownengine:
 internal/pagerdutyfake:
 internal/pgtest:         internal/pgserver
+internal/registryfake:
 internal/slackfake:
 internal/storetest:      internal/keyring internal/pgtest internal/testkit store
 internal/testkit:        internal/keyring
-internal/demo:           internal/demo/engine internal/demo/load internal/demo/page internal/demo/shop internal/pagerdutyfake internal/slackfake
+internal/demo:           internal/demo/balancer internal/demo/engine internal/demo/load internal/demo/page internal/demo/shop internal/ownengine internal/pagerdutyfake internal/registryfake internal/slackfake
+internal/demo/balancer:
 internal/demo/engine:
 internal/demo/load:
 internal/demo/page:      internal/demo/engine internal/demo/load internal/slackfake

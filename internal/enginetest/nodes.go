@@ -4,17 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/snapback/snapback/internal/registryfake"
 )
 
 // Nodes is a Swarm of a test's own of several nodes: a manager, which is the Swarm's own, and workers. Each is an engine in namespaces of
@@ -95,13 +92,13 @@ func (n *Nodes) Image(name string, changes ...string) string {
 func (n *Nodes) Registry() (prefix string, end func()) {
 	n.t.Helper()
 	const address = "127.0.0.1:5000"
-	srv := &http.Server{Handler: newRegistry(), ReadHeaderTimeout: time.Minute}
+	srv := &http.Server{Handler: registryfake.New(), ReadHeaderTimeout: time.Minute}
 	daemons := []*Daemon{n.Daemon}
 	for _, w := range n.Workers {
 		daemons = append(daemons, w.Daemon)
 	}
 	for _, d := range daemons {
-		l, err := d.listen(address)
+		l, err := d.engine.Listen("tcp", address)
 		if err != nil {
 			n.t.Fatalf("starting a registry: %v", err)
 		}
@@ -110,25 +107,6 @@ func (n *Nodes) Registry() (prefix string, end func()) {
 	end = func() { _ = srv.Close() }
 	n.t.Cleanup(end)
 	return address + "/", end
-}
-
-// listen listens at an address of the namespace that the engine lives in.
-func (d *Daemon) listen(address string) (l net.Listener, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for good: the thread ends with this, and nobody else gets one that is elsewhere
-		var space *os.File
-		if space, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", d.keeper.Process.Pid)); err != nil {
-			return
-		}
-		defer space.Close()
-		if err = unix.Setns(int(space.Fd()), unix.CLONE_NEWNET); err == nil {
-			l, err = net.Listen("tcp", address)
-		}
-	}()
-	<-done
-	return l, err
 }
 
 // bridge joins network namespaces. It lives in one of its own, so that nobody's firewall sees what passes.
@@ -164,7 +142,7 @@ func (b *bridge) join(d *Daemon) (address string) {
 	b.t.Helper()
 	b.joined++
 	port, address := fmt.Sprint("port", b.joined), fmt.Sprint("198.51.100.", b.joined)
-	here, there := strconv.Itoa(b.holder.Process.Pid), strconv.Itoa(d.keeper.Process.Pid)
+	here, there := strconv.Itoa(b.holder.Process.Pid), strconv.Itoa(d.engine.Process())
 	for _, args := range [][]string{
 		{here, "ip", "link", "add", port, "type", "veth", "peer", "name", "lan", "netns", there},
 		{here, "ip", "link", "set", port, "master", "lan", "up"},

@@ -1,138 +1,17 @@
 package enginetest
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+
+	"github.com/snapback/snapback/internal/registryfake"
 )
-
-// registry takes what is pushed, and gives it back, as the OCI distribution specification has it.
-type registry struct {
-	mu        sync.Mutex // guards what follows
-	uploads   map[string]*bytes.Buffer
-	blobs     map[string][]byte // by digest
-	manifests map[string]manifest
-}
-
-// manifest is known by name and tag, and by name and digest.
-type manifest struct {
-	mediaType string
-	body      []byte
-}
 
 // Registry starts a registry on this machine, whose engine needs no TLS for it, and returns what names of images in it
 // begin with.
 func (s *Scope) Registry() string {
 	s.t.Helper()
-	srv := httptest.NewServer(newRegistry())
+	srv := httptest.NewServer(registryfake.New())
 	s.t.Cleanup(srv.Close)
 	return strings.TrimPrefix(srv.URL, "http://") + "/"
 }
-
-func newRegistry() http.Handler {
-	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string][]byte{}, manifests: map[string]manifest{}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v2/{$}", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /v2/{name}/blobs/{digest}", r.look)
-	mux.HandleFunc("POST /v2/{name}/blobs/uploads/{$}", r.begin)
-	mux.HandleFunc("PATCH /v2/{name}/blobs/uploads/{id}", r.carryOn)
-	mux.HandleFunc("PUT /v2/{name}/blobs/uploads/{id}", r.finish)
-	mux.HandleFunc("PUT /v2/{name}/manifests/{reference}", r.keepManifest)
-	mux.HandleFunc("GET /v2/{name}/manifests/{reference}", r.giveManifest)
-	return mux
-}
-
-// look answers HEAD as well.
-func (r *registry) look(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	blob, there := r.blobs[req.PathValue("digest")]
-	if !there {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	w.Header().Set("Content-Length", fmt.Sprint(len(blob)))
-	_, _ = w.Write(blob)
-}
-
-func (r *registry) begin(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	id := fmt.Sprint(len(r.uploads) + 1)
-	r.uploads[id] = &bytes.Buffer{}
-	w.Header().Set("Location", req.URL.Path+id)
-	w.WriteHeader(http.StatusAccepted)
-}
-
-func (r *registry) carryOn(w http.ResponseWriter, req *http.Request) {
-	if all := r.read(w, req); all != nil {
-		w.Header().Set("Location", req.URL.Path)
-		w.Header().Set("Range", fmt.Sprintf("0-%d", len(all)-1))
-		w.WriteHeader(http.StatusAccepted)
-	}
-}
-
-func (r *registry) finish(w http.ResponseWriter, req *http.Request) {
-	blob, want := r.read(w, req), req.URL.Query().Get("digest")
-	switch {
-	case blob == nil:
-	case digestOf(blob) != want:
-		http.Error(w, "DIGEST_INVALID", http.StatusBadRequest)
-	default:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.blobs[want] = bytes.Clone(blob)
-		w.Header().Set("Docker-Content-Digest", want)
-		w.WriteHeader(http.StatusCreated)
-	}
-}
-
-// read adds a part to an upload, and returns all of it so far; nil when it has answered itself.
-func (r *registry) read(w http.ResponseWriter, req *http.Request) []byte {
-	part, err := io.ReadAll(req.Body)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := r.uploads[req.PathValue("id")]
-	if err != nil || all == nil {
-		http.Error(w, "BLOB_UPLOAD_UNKNOWN", http.StatusNotFound)
-		return nil
-	}
-	all.Write(part)
-	return all.Bytes()
-}
-
-func (r *registry) keepManifest(w http.ResponseWriter, req *http.Request) {
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		http.Error(w, "MANIFEST_INVALID", http.StatusBadRequest)
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m, name := manifest{req.Header.Get("Content-Type"), body}, req.PathValue("name")+"@"
-	r.manifests[name+req.PathValue("reference")], r.manifests[name+digestOf(body)] = m, m
-	w.Header().Set("Docker-Content-Digest", digestOf(body))
-	w.WriteHeader(http.StatusCreated)
-}
-
-// giveManifest answers HEAD as well: the containerd store asks whether a manifest is there before it pushes.
-func (r *registry) giveManifest(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m, there := r.manifests[req.PathValue("name")+"@"+req.PathValue("reference")]
-	if !there {
-		http.Error(w, "MANIFEST_UNKNOWN", http.StatusNotFound)
-		return
-	}
-	w.Header().Set("Content-Type", m.mediaType)
-	w.Header().Set("Docker-Content-Digest", digestOf(m.body))
-	w.Header().Set("Content-Length", fmt.Sprint(len(m.body)))
-	_, _ = w.Write(m.body)
-}
-
-func digestOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }

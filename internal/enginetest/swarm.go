@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"testing"
 	"time"
-)
 
-// swarmAddress is a Daemon's own within its namespace. It is of those that are for documentation.
-const swarmAddress = "192.0.2.1"
+	"github.com/snapback/snapback/internal/ownengine"
+)
 
 // Swarm is a scope on a Swarm of a test's own, of one node.
 type Swarm struct {
@@ -27,7 +26,7 @@ func StartSwarm(t testing.TB) *Swarm {
 // Init makes the Daemon the only node of a Swarm.
 func (s *Swarm) Init() {
 	s.t.Helper()
-	s.Docker("swarm", "init", "--advertise-addr", swarmAddress)
+	s.Docker("swarm", "init", "--advertise-addr", ownengine.Address)
 }
 
 // Service creates an enabled service, and waits until its tasks run. Args are docker service create's after the name.
