@@ -44,7 +44,7 @@ web: $(WEBS:=/$(STAMP)-built) ## the front ends, if their sources have changed
 lost:
 
 .PHONY: demo
-demo: ## a night on this machine, without any account (ARGS=--auto plays it by itself)
+demo: ## a night on this machine, without any account (ARGS=--auto plays it by itself, ARGS=--swarm on a Swarm)
 	@scripts/setup engine postgres node busybox
 	@$(MAKE) build
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/snapback-demo ./cmd/snapback-demo
@@ -63,9 +63,10 @@ crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRA
 	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies|Deploy|Tap' ./cmd/snapback
 
 .PHONY: swarm
-swarm: ## the tests of a Swarm with a manager and workers, an engine for each, some ten minutes (ARGS='-run Global': those only)
-	@scripts/setup cc engine postgres
-	@SNAPBACK_SWARM=1 go test -race -count=1 -parallel 1 -timeout 60m -run Nodes $(ARGS) ./snapshot/swarm
+swarm: ## the tests of a Swarm with a manager and workers, an engine for each, and the demo's nights on one, some twelve minutes (ARGS='-run Global': those only)
+	@scripts/setup cc engine postgres node busybox
+	@$(MAKE) web
+	@SNAPBACK_SWARM=1 go test -race -count=1 -p 1 -parallel 1 -timeout 60m -run 'Nodes|NightOn' $(ARGS) ./snapshot/swarm ./internal/demo
 
 .PHONY: engines
 engines: ## the tests with every supported engine, an hour; writes docs/engines.md (ARGS="26.1 29": those only)

@@ -33,6 +33,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo.Run(cmd.Context(), opts) },
 	}
 	cmd.Flags().BoolVar(&opts.Auto, "auto", false, "play it through without anybody, and fail if a step does")
+	cmd.Flags().BoolVar(&opts.Swarm, "swarm", false, "with the shop as a service of a Swarm; unless the engine manages one, that takes root")
 	cmd.Flags().StringVar(&opts.Addr, "page", "127.0.0.1:8484", "where the page listens; port 0 takes any")
 	cmd.Flags().StringVar(&opts.Snapback, "snapback", "", "the program to show; the default is the file named snapback beside this one")
 	cmd.AddCommand(&cobra.Command{

@@ -34,6 +34,8 @@ type Options struct {
 	Stderr io.Writer
 
 	Auto bool
+	// Swarm has the shop be a service of a Swarm: the engine's, or else one that is made for the night.
+	Swarm bool
 	// Addr is where the page listens. Empty: 127.0.0.1:8484.
 	Addr string
 	// DataDir is where Snapback keeps its data. Empty: a temporary folder, which is removed at the end.

@@ -78,15 +78,31 @@ func engineClient(t *testing.T) *client.Client {
 // play runs the demo as make demo does, and returns what it has printed.
 func play(t *testing.T, tmp string, args ...string) (string, error) {
 	t.Helper()
-	dir := programs(t)
+	return perform(t, exec.Command(filepath.Join(programs(t), "snapback-demo"), args...), tmp)
+}
+
+// perform runs a demo's command with what has it play itself.
+func perform(t *testing.T, what *exec.Cmd, tmp string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "snapback-demo"), append([]string{"--auto", "--page", "127.0.0.1:0"}, args...)...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	cmd := exec.CommandContext(ctx, what.Path, append(what.Args[1:], "--auto", "--page", "127.0.0.1:0")...)
+	cmd.Env = append(what.Environ(), "TMPDIR="+tmp)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it tidies up
 	cmd.WaitDelay = 2 * time.Minute
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// playedThrough fails for what a night's output lacks.
+func playedThrough(t *testing.T, out string) {
+	t.Helper()
+	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds", "In the channel: ✅ Flat since ",
+		"The pipeline asks before it deploys shop 1.42 again, and stops: ", "In the channel: ⛔ shop 1.42 is back: the deploy that was rolled back at "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
+		}
+	}
 }
 
 // The two runs below use the fixed image names of a demo, so they take turns.
@@ -96,12 +112,7 @@ func TestTheNightPlaysItselfAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"Restore pre-deploy-", "# Post-mortem: High error rate on shop", "tap → restored and verified", "No errors for 5 seconds", "In the channel: ✅ Flat since ",
-		"The pipeline asks before it deploys shop 1.42 again, and stops: ", "In the channel: ⛔ shop 1.42 is back: the deploy that was rolled back at "} {
-		if !strings.Contains(out, want) {
-			t.Errorf("%q is missing in:\n%s", want, out)
-		}
-	}
+	playedThrough(t, out)
 	nothingOf(t, cli, out, tmp)
 }
 

@@ -10,14 +10,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/snapback/snapback/internal/demo/engine"
 	"github.com/snapback/snapback/internal/slackfake"
 )
 
 // deployAgain is what brings a bad deploy back in real life: a pipeline runs again, which asks first and is told no, and somebody
 // who does not ask.
 func (n *night) deployAgain(ctx context.Context) error {
-	why, err := n.refused(ctx, engine.Ref(badVersion))
+	why, err := n.refused(ctx, n.place.Ref(badVersion))
 	if err != nil {
 		return err
 	}

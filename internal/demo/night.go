@@ -36,7 +36,9 @@ type night struct {
 	secrets secrets
 	pageURL string
 
-	engine   *engine.Engine
+	place    place
+	host     string // the engine's own address, when it is not the one that DOCKER_HOST names
+	tasks    int    // how many serve the shop
 	shop     engine.Deployment
 	traffic  *load.Prober
 	opened   time.Time // when the shop was well first
@@ -50,6 +52,7 @@ type night struct {
 	lines  []page.Line
 	hint   string
 	status engine.Status
+	ran    string                  // the version that ran last
 	paged  *pagerdutyfake.Incident // the incident, for the page
 }
 
@@ -158,7 +161,7 @@ func (n *night) side() page.Side {
 
 // restoredNow says that a restore has put the shop back, and that the night isn't over. It must be called with mu held.
 func (n *night) restoredNow() bool {
-	return n.paged != nil && n.paged.Status() != pagerdutyfake.Resolved && n.status.Version == goodVersion && len(n.status.Kept) > 0
+	return n.paged != nil && n.paged.Status() != pagerdutyfake.Resolved && n.ran == goodVersion
 }
 
 func shown(i *pagerdutyfake.Incident) *page.Incident {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -38,6 +39,9 @@ func startProgram(ctx context.Context, path string, vars map[string]string, read
 func environment(vars map[string]string) []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_API_VERSION", "DOCKER_CONTEXT", "DOCKER_CONFIG", "SSH_AUTH_SOCK"} {
+		if strings.HasPrefix(name, "DOCKER_") && vars["DOCKER_HOST"] != "" {
+			continue // they are of another engine
+		}
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

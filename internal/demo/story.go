@@ -19,67 +19,42 @@ const (
 	goodVersion, goodPool = "1.41", "20"
 	badVersion, badPool   = "1.42", "2"
 	busybox               = "/bin/busybox"
-	baselineAfter         = 5 * time.Second // a minute, outside of a demo
-	errorsMinute          = 3 * time.Second // likewise; three of them have to be counted before the deploy
+	requestEvery          = 50 * time.Millisecond // for each task of the shop
+	baselineAfter         = 5 * time.Second       // a minute, outside of a demo
+	errorsMinute          = 3 * time.Second       // likewise; three of them have to be counted before the deploy
 )
 
 // openShop makes the images, runs the good version, and sends it customers.
 func (n *night) openShop(ctx context.Context) error {
-	if err := n.openEngine(ctx); err != nil {
+	if err := n.openPlace(ctx); err != nil {
 		return err
 	}
 	program := engine.Program{Executable: n.opts.Executable, Args: n.opts.ShopArgs, Busybox: busybox}
 	for _, v := range []string{goodVersion, badVersion} {
-		if err := n.engine.Import(ctx, v, program); err != nil {
+		if err := n.place.Import(ctx, v, program); err != nil {
 			return err
 		}
 	}
 	if err := n.deploy(ctx, goodVersion, goodPool); err != nil {
 		return err
 	}
-	n.traffic = load.New(load.Config{URL: shopURL(n.shop)})
+	n.traffic = load.New(load.Config{URL: shopURL(n.shop), Every: requestEvery / time.Duration(n.tasks)})
 	n.background("ending the customers", n.traffic.Run)
 	n.background("looking away", n.watch)
 	what := fmt.Sprintf("pages of shop %s without errors", goodVersion)
 	err := until(ctx, what, 20*time.Second, func() bool { b := n.traffic.Buckets(1); return len(b) > 0 && b[0].OK > 0 && b[0].Failed() == 0 })
 	if err == nil {
 		n.opened = time.Now()
-		n.say(good, "shop %s serves 20 requests a second, with DB_POOL=%s, at %s", goodVersion, goodPool, shopURL(n.shop))
+		n.say(good, "shop %s serves %d requests a second, with DB_POOL=%s, at %s", goodVersion, n.tasks*int(time.Second/requestEvery), goodPool, shopURL(n.shop))
 	}
 	return err
-}
-
-func (n *night) openEngine(ctx context.Context) error {
-	e, err := engine.New(ctx, n.run)
-	if err != nil {
-		return err
-	}
-	n.engine = e
-	n.undo("removing the shop", func(ctx context.Context) error { defer func() { _ = e.Close() }(); return e.Cleanup(ctx) })
-	if left, err := e.Leftovers(ctx); err == nil && len(left) > 0 {
-		n.say(info, "Another demo runs, or has left something: %s", strings.Join(left, ", "))
-	}
-	name, err := e.FreeName(ctx, "shop")
-	if err != nil {
-		return err
-	}
-	port, err := engine.FreePort()
-	if err != nil {
-		return err
-	}
-	n.shop = engine.Deployment{Name: name, Port: port, Labels: map[string]string{
-		"snapback.enable": "true", "snapback.service": "shop", "snapback.pagerduty.service": serviceID,
-		"snapback.slack.channel": channelID, "snapback.runbook": n.pageURL + "/static/runbook.html",
-		"snapback.errors.pattern": "level=error",
-	}}
-	return nil
 }
 
 // deploy replaces the shop, as deploy tools do.
 func (n *night) deploy(ctx context.Context, version, pool string) error {
 	d := n.shop
 	d.Version, d.Env = version, map[string]string{"DB_POOL": pool}
-	if err := n.engine.Deploy(ctx, d); err != nil {
+	if err := n.place.Deploy(ctx, d); err != nil {
 		return err
 	}
 	return until(ctx, "the shop's health", 20*time.Second, func() bool { return n.healthy(ctx) })
@@ -124,7 +99,10 @@ func (n *night) deployBadly(ctx context.Context) error {
 	}
 	n.figures.deployed = time.Now()
 	n.say(info, "shop %s is deployed, with DB_POOL=%s", badVersion, badPool)
-	err := until(ctx, "errors", 30*time.Second, func() bool { s := n.traffic.Summary(5); return s.Over == 5 && s.Percent >= 50 })
+	err := until(ctx, "errors", 30*time.Second, func() bool {
+		s := n.traffic.Summary(5)
+		return s.Over == 5 && s.Percent >= 50 && time.Since(n.figures.deployed) > 4*time.Second
+	})
 	if err == nil {
 		s := n.traffic.Summary(5)
 		n.say(bad, "%d %% of requests fail: %d errors a minute", s.Percent, s.ErrorsPerMinute)

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/snapback/snapback/internal/demo/engine"
@@ -15,7 +14,7 @@ func (n *night) watch(ctx context.Context) {
 	defer tick.Stop()
 	said := ""
 	for {
-		if s, err := n.engine.Look(ctx, n.shop.Name); err == nil {
+		if s, err := n.place.Look(ctx, n.shop.Name); err == nil {
 			n.notice(s)
 		}
 		said = n.follow(said)
@@ -27,21 +26,32 @@ func (n *night) watch(ctx context.Context) {
 	}
 }
 
-// notice takes the shop's status over. A container that comes with another one kept was put there by a restore.
+// notice takes the shop's status over. Nothing but a restore brings the good version back.
 func (n *night) notice(s engine.Status) {
 	n.mu.Lock()
-	before := n.status
+	ran := n.ran
 	n.status = s
-	n.mu.Unlock()
-	if s.State == "running" && s.ID != before.ID && len(s.Kept) > 0 && !slices.Equal(s.Kept, before.Kept) {
-		n.say(good, "shop %s runs, with DB_POOL=%s; kept, stopped: %s", s.Version, s.Pool, s.Kept[len(s.Kept)-1])
+	if s.State == "running" {
+		n.ran = s.Version
 	}
+	n.mu.Unlock()
+	if s.State == "running" && s.Version == goodVersion && ran == badVersion {
+		n.say(good, "shop %s runs, with DB_POOL=%s%s", s.Version, s.Pool, beside(s))
+	}
+}
+
+// beside is what else there is to say of a shop that was restored.
+func beside(s engine.Status) string {
+	if len(s.Kept) > 0 {
+		return "; kept, stopped: " + s.Kept[len(s.Kept)-1]
+	}
+	return "; tasks: " + s.Tasks
 }
 
 // follow says what PagerDuty has come to know, and what to do next. It returns the incident's status.
 func (n *night) follow(said string) string {
 	n.mu.Lock()
-	i, version := n.paged, n.status.Version
+	i, version := n.paged, n.ran
 	n.mu.Unlock()
 	if i == nil {
 		return said

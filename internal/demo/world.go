@@ -125,6 +125,9 @@ func (n *night) startSnapback(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if n.host != "" {
+		env["DOCKER_HOST"] = n.host
+	}
 	began := time.Now()
 	url, err := n.launch(ctx, env)
 	if err != nil {

@@ -79,6 +79,9 @@ func (d *Daemon) Upgrade(r Release) {
 // Host is what DOCKER_HOST has to be to reach it.
 func (d *Daemon) Host() string { return d.engine.Host() }
 
+// Process is one that lives in the engine's network, for nsenter.
+func (d *Daemon) Process() int { return d.engine.Process() }
+
 // Restart has the engine end as an upgrade of its package does, which stops the containers, and starts it again.
 func (d *Daemon) Restart() {
 	d.t.Helper()

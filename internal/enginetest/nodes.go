@@ -142,7 +142,7 @@ func (b *bridge) join(d *Daemon) (address string) {
 	b.t.Helper()
 	b.joined++
 	port, address := fmt.Sprint("port", b.joined), fmt.Sprint("198.51.100.", b.joined)
-	here, there := strconv.Itoa(b.holder.Process.Pid), strconv.Itoa(d.engine.Process())
+	here, there := strconv.Itoa(b.holder.Process.Pid), strconv.Itoa(d.Process())
 	for _, args := range [][]string{
 		{here, "ip", "link", "add", port, "type", "veth", "peer", "name", "lan", "netns", there},
 		{here, "ip", "link", "set", port, "master", "lan", "up"},

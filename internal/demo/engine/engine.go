@@ -27,20 +27,26 @@ import (
 const Label = "snapback.demo"
 
 const (
-	repository = "snapback-demo/shop"
-	inside     = "8080/tcp"
-	grace      = 3 // seconds that the shop is given to close; it needs less
+	port   = "8080"
+	inside = port + "/tcp"
+	grace  = 3         // seconds that the shop is given to close; it needs less
+	memory = 256 << 20 // bytes for one of it
 )
 
-// Engine is the engine that DOCKER_HOST names, for one run of the demo.
+// Engine is a container engine, for one run of the demo.
 type Engine struct {
-	cli *client.Client
-	run string
+	cli        *client.Client
+	run        string
+	repository string
 }
 
-// New checks that the engine answers.
-func New(ctx context.Context, run string) (*Engine, error) {
-	cli, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+// New checks that the engine at host answers; "" is the one that DOCKER_HOST names.
+func New(ctx context.Context, host, run string) (*Engine, error) {
+	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
+	if host != "" {
+		opts = []client.Opt{client.WithHost(host), client.WithAPIVersionNegotiation()}
+	}
+	cli, err := client.NewClientWithOpts(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the engine's client: %w", err)
 	}
@@ -48,14 +54,14 @@ func New(ctx context.Context, run string) (*Engine, error) {
 		_ = cli.Close()
 		return nil, fmt.Errorf("asking the container engine at %s: %w", cli.DaemonHost(), err)
 	}
-	return &Engine{cli: cli, run: run}, nil
+	return &Engine{cli, run, "snapback-demo/shop"}, nil
 }
 
 // Close ends the connections to the engine.
 func (e *Engine) Close() error { return e.cli.Close() }
 
 // Ref is the image of a version of the shop.
-func Ref(version string) string { return repository + ":" + version }
+func (e *Engine) Ref(version string) string { return e.repository + ":" + version }
 
 // Deployment is one deploy of the shop. All fields are required.
 type Deployment struct {
@@ -89,14 +95,14 @@ func (e *Engine) config(d Deployment) *container.Config {
 		env = append(env, name+"="+v)
 	}
 	seconds := grace
-	return &container.Config{Image: Ref(d.Version), Env: env, Labels: labels, StopTimeout: &seconds}
+	return &container.Config{Image: e.Ref(d.Version), Env: env, Labels: labels, StopTimeout: &seconds}
 }
 
 func hostConfig(at netip.AddrPort) *container.HostConfig {
 	return &container.HostConfig{
 		PortBindings:  nat.PortMap{inside: {{HostIP: at.Addr().String(), HostPort: strconv.Itoa(int(at.Port()))}}},
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
-		Resources:     container.Resources{Memory: 256 << 20},
+		Resources:     container.Resources{Memory: memory},
 	}
 }
 

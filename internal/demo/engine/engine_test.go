@@ -36,7 +36,7 @@ func program(t *testing.T) engine.Program {
 func setup(t *testing.T) (*engine.Engine, string, *client.Client) {
 	t.Helper()
 	run := "t" + strings.ToLower(rand.Text()[:10])
-	e, err := engine.New(t.Context(), run)
+	e, err := engine.New(t.Context(), "", run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestADeployReplacesTheShopAndCleanupLeavesNothing(t *testing.T) {
 			t.Errorf("after deploying %s the shop says %s", d.version, got)
 		}
 		s, err := e.Look(ctx, name)
-		if err != nil || s.Version != d.version || s.Pool != d.pool || s.State != "running" || s.Image != engine.Ref(d.version) {
+		if err != nil || s.Version != d.version || s.Pool != d.pool || s.State != "running" || s.Image != e.Ref(d.version) {
 			t.Errorf("status: %+v, %v", s, err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestTheImageHasAShell(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, err := raw.ContainerCreate(t.Context(), &container.Config{
-		Image: engine.Ref("sh-" + run), Entrypoint: []string{"sh", "-c", `id -u; test "$SHOP_VERSION" = "sh-` + run + `"`},
+		Image: e.Ref("sh-" + run), Entrypoint: []string{"sh", "-c", `id -u; test "$SHOP_VERSION" = "sh-` + run + `"`},
 		Labels: map[string]string{engine.Label: run},
 	}, nil, nil, nil, "sh-"+run)
 	if err != nil {
@@ -182,7 +182,7 @@ func TestTheImageHasAShell(t *testing.T) {
 	case err := <-failed:
 		t.Error(err)
 	}
-	inspected, err := raw.ImageInspect(t.Context(), engine.Ref("sh-"+run))
+	inspected, err := raw.ImageInspect(t.Context(), e.Ref("sh-"+run))
 	if err != nil || strings.Join(inspected.Config.Entrypoint, " ") != "/shop demo-shop" || inspected.Config.User != "65534:65534" {
 		t.Errorf("image: %+v, %v", inspected.Config, err)
 	}
@@ -199,7 +199,7 @@ func TestAFreeNameStepsAside(t *testing.T) {
 	if got, err := e.FreeName(t.Context(), name); got != name || err != nil {
 		t.Errorf("free: %s, %v", got, err)
 	}
-	_, err := raw.ContainerCreate(t.Context(), &container.Config{Image: engine.Ref(run), Labels: map[string]string{engine.Label: run}}, nil, nil, nil, name)
+	_, err := raw.ContainerCreate(t.Context(), &container.Config{Image: e.Ref(run), Labels: map[string]string{engine.Label: run}}, nil, nil, nil, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func (e *Engine) Import(ctx context.Context, version string, p Program) error {
 	if err != nil {
 		return fmt.Errorf("writing the entrypoint: %w", err)
 	}
-	body, err := e.cli.ImageImport(ctx, image.ImportSource{Source: r, SourceName: "-"}, Ref(version), image.ImportOptions{
+	body, err := e.cli.ImageImport(ctx, image.ImportSource{Source: r, SourceName: "-"}, e.Ref(version), image.ImportOptions{
 		Message: "the demo's shop", Changes: []string{
 			"ENTRYPOINT " + string(entrypoint), "EXPOSE " + inside, "USER 65534:65534", "WORKDIR /",
 			"ENV PATH=/bin SHOP_VERSION=" + version, "LABEL " + Label + "=" + e.run,
@@ -46,17 +46,17 @@ func (e *Engine) Import(ctx context.Context, version string, p Program) error {
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("importing %s: %w", Ref(version), err)
+		return fmt.Errorf("importing %s: %w", e.Ref(version), err)
 	}
-	defer func() { _ = body.Close() }()
 	if err := verdict(body); err != nil {
-		return fmt.Errorf("importing %s: %w", Ref(version), err)
+		return fmt.Errorf("importing %s: %w", e.Ref(version), err)
 	}
 	return nil
 }
 
-// verdict reads the engine's progress messages to the end; an error is one of them.
-func verdict(r io.Reader) error {
+// verdict reads the engine's progress messages to the end, and closes them; an error is one of them.
+func verdict(r io.ReadCloser) error {
+	defer func() { _ = r.Close() }()
 	dec := json.NewDecoder(r)
 	for {
 		var m struct{ Error string }

@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Status is the container of a name as it is now.
+// Status is the container, or the service, of a name as it is now.
 type Status struct {
 	Name    string    `json:"name"`
 	ID      string    `json:"id"`
@@ -20,7 +20,8 @@ type Status struct {
 	Pool    string    `json:"pool"`    // DB_POOL
 	State   string    `json:"state"`   // running, exited, …; absent when there is none
 	Started time.Time `json:"started"`
-	Kept    []string  `json:"kept"` // what the bot keeps of it: containers from before, stopped
+	Tasks   string    `json:"tasks,omitempty"` // of a service, how many run: 2 of 3
+	Kept    []string  `json:"kept"`            // what the bot keeps of it: containers from before, stopped
 }
 
 // Look reads the status of the shop. A container that isn't there is no error: while it is replaced there is none.

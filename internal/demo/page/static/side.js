@@ -42,7 +42,7 @@ function shop(s, url) {
   $("shop-state").textContent = s.state;
   $("shop-state").dataset.state = s.state === "running" ? "good" : "bad";
   $("shop-link").href = url;
-  const rows = [["container", s.name], ["image", s.image], ["SHOP_VERSION", s.version], ["DB_POOL", s.pool], ["kept, stopped", s.kept.join(", ")]];
+  const rows = [[s.tasks ? "service" : "container", s.name], ["tasks", s.tasks], ["image", s.image], ["SHOP_VERSION", s.version], ["DB_POOL", s.pool], ["kept, stopped", s.kept.join(", ")]];
   const known = rows.filter(([, v]) => v);
   change($("facts"), known, known.flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]));
 }
