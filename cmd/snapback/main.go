@@ -74,9 +74,12 @@ func exitCode(err error) int {
 	var usage usageError
 	var answer *client.Error
 	var pd *pagerduty.Error
+	var other noHold
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &other):
+		return exitFailed
 	case errors.As(err, &usage), errors.Is(err, setup.ErrMissing):
 		return exitUsage
 	case errors.Is(err, errRefused), errors.Is(err, errUnfit), errors.Is(err, errNotRemoved), errors.Is(err, pagerduty.ErrNotOurs):

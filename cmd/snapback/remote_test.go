@@ -209,6 +209,30 @@ func TestSnapshotRestoreFailsWhenTheContainerIsNotRestored(t *testing.T) {
 	}
 }
 
+// A pipeline stops for exit code 3: for a hold, and not because the disk is full.
+func TestBeforeADeployOnlyAHoldIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status, want int
+		code, as     string
+	}{
+		{423, exitRefused, "held", "--pre-deploy"},
+		{423, exitRefused, "held", "--reason=pre-deploy"},
+		{412, exitFailed, "disk_full", "--pre-deploy"},
+		{409, exitFailed, "in_use", "--pre-deploy"},
+		{403, exitFailed, "scope", "--reason=pre-deploy"},
+		{404, exitUnknown, "unknown_container", "--pre-deploy"},
+		{403, exitRefused, "scope", "--pin"},
+	} {
+		_, err := call(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
+			answer(t, w, c.status, wire.Problem{Status: c.status, Code: c.code, Detail: "No."})
+		}, newSnapshotCmd, "create", "api", c.as)
+		if exitCode(err) != c.want || err.Error() != "No." {
+			t.Errorf("%s with %s: exit code %d, %v, want %d", c.code, c.as, exitCode(err), err, c.want)
+		}
+	}
+}
+
 func TestCtrlCEndsTheWatchingAndSaysThatTheRestoreGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

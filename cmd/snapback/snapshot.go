@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -35,7 +36,7 @@ func newSnapshotCreateCmd(e env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create CONTAINER", Short: "Keep the state of a container", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: `Keep the state of a container. With --pre-deploy it also asks whether a deploy may begin. Exit code 3 means that it may not: a
-restore has rolled the deploy back, and it is on hold.`,
+restore has rolled the deploy back, and it is on hold. Nothing else has that code then: a refusal of another kind, such as a full disk, has 1.`,
 		Example: "  snapback snapshot create api --pre-deploy --deploying shop/api:1.43\n  snapback snapshot create api --name before-migration --expires-in 14d",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if preDeploy {
@@ -47,7 +48,7 @@ restore has rolled the deploy back, and it is on hold.`,
 			}
 			s, err := c.TakeSnapshot(cmd.Context(), args[0], ask)
 			if err != nil {
-				return err
+				return beforeDeploy(ask.Reason, err)
 			}
 			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)%s\n", outside.Line(s.Name), outside.Line(s.Container), size(s.SizeBytes), although(s))
 			return err
@@ -64,6 +65,20 @@ restore has rolled the deploy back, and it is on hold.`,
 	f.BoolVar(&ask.Override, "override", false, "with --pre-deploy: also while a deploy is on hold; takes a token with the scope restore")
 	cmd.MarkFlagsMutuallyExclusive("pre-deploy", "reason")
 	return cmd
+}
+
+// noHold is a refusal before a deploy for which the deploy need not stop.
+type noHold struct{ error }
+
+func (e noHold) Unwrap() error { return e.error }
+
+// beforeDeploy leaves the exit code for what is refused to holds, since pipelines stop for it.
+func beforeDeploy(reason string, err error) error {
+	var answer *client.Error
+	if reason != string(snapshot.PreDeploy) || exitCode(err) != exitRefused || errors.As(err, &answer) && answer.Status == http.StatusLocked {
+		return err
+	}
+	return noHold{err}
 }
 
 func newSnapshotListCmd(e env) *cobra.Command {
