@@ -26,16 +26,17 @@ func StartDaemon(t testing.TB) *Daemon {
 // apart. It can't be upgraded.
 func StartDaemonApart(t testing.TB) *Daemon {
 	t.Helper()
-	return startDaemon(t, "", true)
+	return startDaemon(t, ownengine.Config{Apart: true})
 }
 
 // StartDaemonIn is StartDaemon with a data folder that may be on another disk. It can't be upgraded.
 func StartDaemonIn(t testing.TB, data string) *Daemon {
 	t.Helper()
-	return startDaemon(t, data, false)
+	return startDaemon(t, ownengine.Config{Data: data})
 }
 
-func startDaemon(t testing.TB, data string, apart bool) *Daemon {
+// startDaemon gives it a folder.
+func startDaemon(t testing.TB, cfg ownengine.Config) *Daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("an engine of its own needs root")
@@ -44,7 +45,8 @@ func startDaemon(t testing.TB, data string, apart bool) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, cfg: ownengine.Config{Dir: dir, Data: data, Apart: apart}}
+	cfg.Dir = dir
+	d := &Daemon{t: t, cfg: cfg}
 	t.Cleanup(func() {
 		if d.engine != nil {
 			d.engine.Close()

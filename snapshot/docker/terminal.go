@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
@@ -141,13 +142,24 @@ func (t *Terminal) Logs(ctx context.Context, id string, o terminal.LogOptions, e
 		return fmt.Errorf("reading the log of %.12s: %w", id, terminalError(err, c.Config.Env))
 	}
 	defer func() { _ = body.Close() }()
-	if err = readLines(body, c.Config.Tty, newLogMask(c.Config.Env, emit)); ctx.Err() != nil {
+	if err = readLines(body, c.Config.Tty, newLogMask(c.Config.Env, notBefore(o.Since, emit))); ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the log of %.12s: %w", id, err)
 	}
 	return nil
+}
+
+// notBefore leaves out what is older: a log driver such as journald knows no billionths of a second, and has the line once more from right
+// after which on it is asked.
+func notBefore(since time.Time, emit func(terminal.LogLine) error) func(terminal.LogLine) error {
+	return func(l terminal.LogLine) error {
+		if !l.At.IsZero() && l.At.Before(since) {
+			return nil
+		}
+		return emit(l)
+	}
 }
 
 func logsOptions(o terminal.LogOptions) container.LogsOptions {

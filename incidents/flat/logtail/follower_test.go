@@ -190,16 +190,35 @@ func TestLogsOfOtherDriversAreCounted(t *testing.T) {
 	for name, driver := range map[string][]string{"local": {"--log-driver", "local"}, "syslog": remote} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := setup(t)
-			n.scope.Run(n.scope.Name("shop"), append(driver, n.scope.Image("v1", `ENTRYPOINT ["/app"]`))...)
-			key := n.key("shop")
-			n.say("shop", "level=error msg=early", "2:level=error msg=early", "level=info msg=fine")
-			n.start()
-			n.until(key, "the past", errorsAre(2))
-			n.say("shop", "level=error msg=late")
-			n.until(key, "what comes", errorsAre(3))
+			setup(t).countsEach(driver)
 		})
 	}
+}
+
+// TestLogsInAJournalAreCounted: its times are no finer than a millionth of a second.
+func TestLogsInAJournalAreCounted(t *testing.T) {
+	t.Parallel()
+	daemon := enginetest.StartDaemonWithJournal(t)
+	n := &night{t: t, scope: enginetest.On(t, daemon.Host()), db: storetest.New(t)}
+	n.countsEach([]string{"--log-driver", "journald"})
+	before := n.sum(n.key("shop")).Seconds
+	n.until(n.key("shop"), "silence", func(m flat.Minute) bool { return m.Seconds > before+2 && near(m.Errors, 4) })
+}
+
+// countsEach has errors of the past, of what comes, and of the time for which a bot was away counted, each once.
+func (n *night) countsEach(driver []string) {
+	n.t.Helper()
+	n.scope.Run(n.scope.Name("shop"), append(driver, n.scope.Image("v1", `ENTRYPOINT ["/app"]`))...)
+	key := n.key("shop")
+	n.say("shop", "level=error msg=early", "2:level=error msg=early", "level=info msg=fine")
+	n.start()
+	n.until(key, "the past", errorsAre(2))
+	n.say("shop", "level=error msg=late")
+	n.until(key, "what comes", errorsAre(3))
+	n.stop()
+	n.say("shop", "level=error msg=meanwhile")
+	n.start()
+	n.until(key, "what came meanwhile", errorsAre(4))
 }
 
 func TestLogThatCannotBeReadIsSaid(t *testing.T) {
