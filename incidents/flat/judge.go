@@ -141,16 +141,28 @@ func (j *Judge) read(ctx context.Context, r Restored) (a After, ok bool, err err
 	if err != nil {
 		return a, false, err
 	}
-	if a.Moments, err = j.Journal.ErrorMinutes(ctx, r.Key, a.Since, true); err != nil {
+	moments, err := j.Journal.ErrorMinutes(ctx, r.Key, r.Verified, true)
+	if err != nil {
 		return a, false, err
 	}
+	a.Moments = between(moments, a.Since, a.Now)
+	a.Last = j.last(r, minutes, moments, a.Now)
 	var known bool
 	a.Baseline, known = j.Definition.Usual(minutes, r.Deployed, r.Opened)
 	a.NoBaseline = !known
 	if known {
 		a.Spike = j.Definition.worst(a.Baseline, minutes, r)
 	}
-	return a, len(a.Moments) > 0 || len(minutes) > 0, nil
+	return a, len(moments) > 0 || len(minutes) > 0, nil
+}
+
+// last is the end of what was counted since a restore. Its fine steps may be gone already, as when all bots were away for an hour.
+func (j *Judge) last(r Restored, minutes, moments []Minute, now time.Time) Last {
+	d := j.Definition
+	if moments = between(moments, r.Verified, now); len(moments) > 0 {
+		return d.last(moments, d.minutes(1.0/6))
+	}
+	return d.last(between(minutes, r.Verified, now), d.minutes(1))
 }
 
 // worst is the higher of the spikes before the restore and at the alert.

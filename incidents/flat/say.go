@@ -64,9 +64,18 @@ func (j *Judge) short(r Restored, a After, v Verdict) string {
 	case Uncompared:
 		return "Whether errors are flat can't be told: they were counted for less than 3 minutes before the alert, and there is no baseline"
 	case Unseen:
-		return fmt.Sprintf("Whether errors are flat can't be told: none of %s are counted since the restore", r.Container)
+		return "Whether errors are flat can't be told: " + j.unseen(r, a)
 	}
 	return fmt.Sprintf("Whether errors are flat can't be told: %s a minute, %s", now, usually)
+}
+
+// unseen says since when nothing is counted. A container that has ended, and an engine or a Prometheus that hangs, look alike from here.
+func (j *Judge) unseen(r Restored, a After) string {
+	if a.Last.Until.IsZero() {
+		return fmt.Sprintf("nothing of %s has been counted since the restore: look whether it runs", r.Container)
+	}
+	return fmt.Sprintf("nothing of %s has been counted since %s (%s a minute until then): look whether it runs", r.Container,
+		j.clock(a.Last.Until, r.Verified), Rate(a.Last.Rate))
 }
 
 func caveat(v Verdict) string {

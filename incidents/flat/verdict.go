@@ -44,7 +44,7 @@ func (s State) May(to State) bool {
 // Verdict is a state with its figures.
 type Verdict struct {
 	State   State
-	Rate    float64 // errors per minute now: of the last minutes since the restore
+	Rate    float64 // errors per minute now: of the last minutes since the restore; when Unseen, of the last that were counted
 	Traffic bool    // whether there is traffic is known
 }
 
@@ -55,7 +55,23 @@ type After struct {
 	Spike      Spike
 	Since      time.Time // the restore, or when errors came back
 	Moments    []Minute
+	Last       Last // that was counted
 	Now        time.Time
+}
+
+// Last is the end of what was counted since a restore.
+type Last struct {
+	Until time.Time // the zero time: nothing was
+	Rate  float64   // errors per minute in the last minutes of it
+}
+
+// last is the end of what was counted.
+func (d Definition) last(counted []Minute, step time.Duration) Last {
+	if len(counted) == 0 {
+		return Last{}
+	}
+	until := counted[len(counted)-1].At.Add(step)
+	return Last{Until: until, Rate: sum(between(counted, until.Add(-d.minutes(recentMinutes)), until)).Rate()}
 }
 
 // Judge says what is to be said at a.Now. It looks twice, a fine step apart, before it says flat.
@@ -71,7 +87,7 @@ func (d Definition) Judge(a After) Verdict {
 		v.State = Flat
 	case recent.Seconds == 0:
 		if a.took() >= d.minutes(recentMinutes) {
-			v.State = Unseen
+			v.State, v.Rate = Unseen, a.Last.Rate
 		}
 	case a.took() >= d.minutes(patience):
 		v.State = d.impatient(a, v.Rate, limit)

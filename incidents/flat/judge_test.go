@@ -1,0 +1,109 @@
+package flat_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/flat"
+)
+
+// outage is a Journal with one restore, of shop, five minutes after the alert of night. What was counted is fine; its minutes are made of it.
+type outage struct {
+	memory
+	r     flat.Restored
+	fine  []flat.Minute
+	said  []incidents.Entry
+	times []string // kinds of said, with how long after the alert
+}
+
+func outages() *outage {
+	return &outage{r: flat.Restored{ID: 1, Incident: 7, Key: "k/shop", Container: "shop", Snapshot: "good", By: "Ada", State: flat.Watching,
+		Opened: night, Requested: night.Add(5*time.Minute - 10*time.Second), Verified: night.Add(5 * time.Minute)}}
+}
+
+func (o *outage) Restored(context.Context) ([]flat.Restored, error) { return []flat.Restored{o.r}, nil }
+
+func (o *outage) TellErrors(_ context.Context, r flat.Restored, to flat.State, at time.Time, e incidents.Entry) (bool, error) {
+	o.r.State, o.r.StateAt, o.r.WasFlat = to, at, r.WasFlat || to == flat.Flat
+	o.said, o.times = append(o.said, e), append(o.times, string(e.Kind)+" "+at.Sub(night).String())
+	return true, nil
+}
+
+func (o *outage) ErrorMinutes(_ context.Context, _ string, since time.Time, fine bool) (out []flat.Minute, _ error) {
+	var counts []flat.Count
+	for _, m := range o.fine {
+		counts = append(counts, flat.Count{Key: o.r.Key, From: m.At, To: m.At.Add(10 * time.Second), Errors: m.Errors, Share: m.Share})
+	}
+	step := time.Minute
+	if fine {
+		step = 10 * time.Second
+	}
+	all, _ := flat.Split(counts, time.Time{}, step)
+	for _, m := range all {
+		if !m.At.Before(since) {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// errors are so many a minute, evenly, from one moment after the alert to another.
+func (o *outage) errors(from, to time.Duration, perMinute float64) {
+	for at := from; at < to; at += 10 * time.Second {
+		o.fine = append(o.fine, flat.Minute{At: night.Add(at), Errors: perMinute / 6, Share: 1})
+	}
+}
+
+// judged looks every five seconds from the restore to so long after the alert.
+func (o *outage) judged(t *testing.T, to time.Duration, want ...string) {
+	t.Helper()
+	now := night
+	j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return now }})
+	for now = o.r.Verified; !now.After(night.Add(to)); now = now.Add(5 * time.Second) {
+		must(t, j.Look(t.Context()))
+	}
+	if diff := cmp.Diff(want, o.times); diff != "" {
+		t.Error(diff)
+		for _, e := range o.said {
+			t.Log(e.Summary)
+		}
+	}
+}
+
+// last is what was said last.
+func (o *outage) last() string {
+	if len(o.said) == 0 {
+		return ""
+	}
+	return o.said[len(o.said)-1].Summary
+}
+
+// What was counted after a restore was counted: the restored container may die, or the engine hang, some minutes later.
+func TestSaysSinceWhenNothingIsCounted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		counts   time.Duration // after the alert, until which it goes on
+		rate     float64       // after the restore
+		want     []string
+		sentence string
+	}{
+		"at once": {5 * time.Minute, 0, []string{"errors.unknown 7m0s"}, "nothing of shop has been counted since the restore: look whether it runs"},
+		"after three minutes": {8 * time.Minute, 12, []string{"errors.unknown 9m55s"},
+			"nothing of shop has been counted since 03:50 (12 a minute until then): look whether it runs"},
+		"when they fell": {8 * time.Minute, 2.5, []string{"errors.falling 6m35s", "errors.unknown 9m55s"},
+			"nothing of shop has been counted since 03:50 (2.5 a minute until then): look whether it runs"},
+	} {
+		o := outages()
+		o.errors(-75*time.Minute, -10*time.Minute, 1)
+		o.errors(-10*time.Minute, 5*time.Minute, 21)
+		o.errors(5*time.Minute, c.counts, c.rate)
+		o.judged(t, 12*time.Minute, c.want...)
+		if want := "Whether errors are flat can't be told: " + c.sentence; o.last() != want {
+			t.Errorf("%s: it says %q, want %q", name, o.last(), want)
+		}
+	}
+}
