@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
@@ -18,13 +19,14 @@ const (
 	visits        = 10
 )
 
-// BenchmarkTerminalPage is how long somebody looks at nothing: until the page is painted, on this machine, and from the tap to the first line
-// of the log over a bad network, with what may be kept from before.
+// BenchmarkTerminalPage is how long somebody looks at nothing: until the page is painted, on this machine; over a bad network, with what may be
+// kept from before, from the tap to the first line of the log, and from a reload to it.
 func BenchmarkTerminalPage(b *testing.B) {
 	n := served(b)
 	p := newPhone(b)
+	p.watchForLines()
 	for b.Loop() {
-		var paints, lines figures
+		var paints, lines, again figures
 		for range visits {
 			p.do(chromedp.Navigate("about:blank")) // another link in the same page would reload it
 			p.slow(false)
@@ -34,12 +36,15 @@ func BenchmarkTerminalPage(b *testing.B) {
 			p.slow(true)
 			n.open(p, access.ModeLogs)
 			lines = append(lines, p.tapToLine())
+			p.do(chromedp.Reload())
+			again = append(again, p.lined(0))
 		}
-		b.Logf("%s: first paint %s; from the tap to the first line at 400 kbit/s and 200 ms %s", load(), paints, lines)
+		b.Logf("%s: first paint %s; at 400 kbit/s and 200 ms, from the tap to the first line %s, from a reload to it %s", load(), paints, lines, again)
 		b.ReportMetric(paints.at(50).Seconds()*1000, "paint-ms")
 		b.ReportMetric(lines.at(50).Seconds()*1000, "line-ms")
-		if paints.at(50) > promisedPaint || lines.at(50) > promisedLine {
-			b.Errorf("painted after %s, and the first line after %s; want at most %s and %s", paints.at(50), lines.at(50), promisedPaint, promisedLine)
+		b.ReportMetric(again.at(50).Seconds()*1000, "reload-ms")
+		if paints.at(50) > promisedPaint || max(lines.at(50), again.at(50)) > promisedLine {
+			b.Errorf("painted after %s, and the first line after %s, or %s; want at most %s and %s", paints.at(50), lines.at(50), again.at(50), promisedPaint, promisedLine)
 		}
 	}
 }
@@ -72,15 +77,30 @@ func (p *phone) painted() time.Duration {
 	return ms(ask(p, chromedp.Evaluate[float64](entry+`.startTime`)))
 }
 
+// watchForLines notes in every page when there is a line of the log.
+func (p *phone) watchForLines() {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `window.tapped = 0;
+			addEventListener('click', e => { if (e.target.id === 'gate-open') tapped = performance.now(); }, true);
+			new MutationObserver(() => { if (!window.lined && document.querySelector('#lines .row')) window.lined = performance.now(); })
+				.observe(document, {subtree: true, childList: true});`})
+		return err
+	}))
+}
+
 // tapToLine taps, and says how long the page took to show a line of the log.
 func (p *phone) tapToLine() time.Duration {
 	p.t.Helper()
-	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#gate-open').addEventListener('click', () => window.tapped = performance.now(), true);
-		new MutationObserver(() => { if (!window.lined && document.querySelector('#lines .row')) window.lined = performance.now(); })
-			.observe(document.documentElement, {subtree: true, childList: true}); 0`))
 	p.openGate()
-	p.yes("a line is there", `window.lined && window.tapped`)
-	return ms(ask(p, chromedp.Evaluate[float64](`window.lined - window.tapped`)))
+	return p.lined(ask(p, chromedp.Evaluate[float64](`tapped`)))
+}
+
+// lined is how long after a moment of the page's, in ms since the visit began, it had a line.
+func (p *phone) lined(since float64) time.Duration {
+	p.t.Helper()
+	p.yes("a line is there", `window.lined`)
+	return ms(ask(p, chromedp.Evaluate[float64](`lined`)) - since)
 }
 
 func ms(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }

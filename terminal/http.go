@@ -1,11 +1,13 @@
 package terminal
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/assets"
 	"github.com/snapback/snapback/internal/limit"
 	"github.com/snapback/snapback/internal/webpage"
 )
@@ -105,7 +107,18 @@ func (s *Service) postRedeem(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.cfg.Observe("session_opened", string(sess.Mode))
 	s.page.SetCookie(w, cookie, sess.ExpiresAt.Sub(s.now()))
-	return s.ok(w, s.view(sess))
+	return s.small(w, r, s.first(r.Context(), sess))
+}
+
+// small answers with few bytes, to a request that no other site can make: see assets.Document.
+func (s *Service) small(w http.ResponseWriter, r *http.Request, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	assets.Small(w, r, b)
+	return nil
 }
 
 // postEnd ends a session for all bots: the one with its shell sees it in the database.
@@ -130,6 +143,9 @@ func (s *Service) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.URL.Query().Has("first") {
+		return s.ok(w, s.first(r.Context(), sess))
+	}
 	view := s.view(sess)
 	view.Wire = s.wireOf(r)
 	return s.ok(w, view)
@@ -145,7 +161,8 @@ type sessionView struct {
 	ExpiresAt time.Time   `json:"expires_at"`
 	IdleAfter int         `json:"idle_after"` // seconds
 	Wire      *try        `json:"wire,omitempty"`
-	Key       string      `json:"key,omitempty"` // of a session that was opened in the console: the container's there
+	Key       string      `json:"key,omitempty"`   // of a session that was opened in the console: the container's there
+	Lines     []shownLine `json:"lines,omitempty"` // the newest of the log, for a page that begins
 }
 
 func (s *Service) view(sess Session) sessionView {

@@ -22,18 +22,17 @@ type said struct {
 
 // toBrowser is a message to the browser.
 type toBrowser struct {
-	Type    string       `json:"type"` // hello, lines, status, typed, refused, notice, beat, watch, watched, unwatched
-	Session *sessionView `json:"session,omitempty"`
-	Epoch   string       `json:"epoch,omitempty"`
-	Live    int64        `json:"live,omitempty"` // with hello: output before this offset is history, whose questions have been answered
-	Status  *status      `json:"status,omitempty"`
-	Lines   []shownLine  `json:"lines,omitempty"`
-	Next    int64        `json:"next,omitempty"`
-	Skipped int64        `json:"skipped,omitempty"`
-	Text    string       `json:"text,omitempty"`
-	Name    string       `json:"name,omitempty"`  // with watch: whose shell it is
-	You     int          `json:"you,omitempty"`   // with watch: who the page's person is among those at the shell
-	Run     string       `json:"run,omitempty"`   // with hello: the shell that there is
-	By      string       `json:"by,omitempty"`    // with typed and refused
-	Typed   int64        `json:"typed,omitempty"` // with hello, typed and refused: what has been taken, up to and with this number
+	Type    string      `json:"type"` // hello, lines, status, typed, refused, notice, beat, watch, watched, unwatched
+	Epoch   string      `json:"epoch,omitempty"`
+	Live    int64       `json:"live,omitempty"` // with hello: output before this offset is history, whose questions have been answered
+	Status  *status     `json:"status,omitempty"`
+	Lines   []shownLine `json:"lines,omitempty"`
+	Next    int64       `json:"next,omitempty"`
+	Skipped int64       `json:"skipped,omitempty"`
+	Text    string      `json:"text,omitempty"`
+	Name    string      `json:"name,omitempty"`  // with watch: whose shell it is
+	You     int         `json:"you,omitempty"`   // with watch: who the page's person is among those at the shell
+	Run     string      `json:"run,omitempty"`   // with hello: the shell that there is
+	By      string      `json:"by,omitempty"`    // with typed and refused
+	Typed   int64       `json:"typed,omitempty"` // with hello, typed and refused: what has been taken, up to and with this number
 }

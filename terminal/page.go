@@ -18,7 +18,7 @@ var dist embed.FS
 // noncePlace is replaced in the page by a value that is new in every response.
 const noncePlace = "{{nonce}}"
 
-// document changes nothing, whoever asks: link previews, prefetching, HEAD.
+// document changes nothing, whoever asks: link previews, prefetching, HEAD. For whoever has a session it holds what the page begins with.
 func (s *Service) document(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.front.Document()
 	if err != nil {
@@ -26,7 +26,8 @@ func (s *Service) document(w http.ResponseWriter, r *http.Request) error {
 	}
 	nonce := rand.Text()
 	w.Header().Set("Content-Security-Policy", s.pagePolicy(nonce))
-	assets.Document(w, r, bytes.ReplaceAll(b, []byte(noncePlace), []byte(nonce)))
+	b = bytes.ReplaceAll(b, []byte(noncePlace), []byte(nonce))
+	assets.Document(w, r, bytes.Replace(b, []byte(firstPlace), s.begin(r), 1))
 	return nil
 }
 

@@ -30,10 +30,10 @@ type WireError struct{ Says string }
 func (e *WireError) Error() string {
 	for _, p := range proxies {
 		if p.is.MatchString(e.Says) {
-			return p.name + " before Snapback does not let WebSockets through, so there are no logs and no shell. Set there: " + p.set
+			return p.name + " before Snapback does not let WebSockets through, so no log goes on here and there is no shell. Set there: " + p.set
 		}
 	}
-	return "The proxy before Snapback does not let WebSockets through, so there are no logs and no shell. It has to pass on the headers Upgrade and Connection for /t/ws."
+	return "The proxy before Snapback does not let WebSockets through, so no log goes on here and there is no shell. It has to pass on the headers Upgrade and Connection for /t/ws."
 }
 
 // says is what a proxy says of itself in an answer that it has passed on. The bot says nothing of itself.

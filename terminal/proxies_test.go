@@ -56,9 +56,9 @@ func proxied(t *testing.T, says string) (*night, *proxy) {
 func TestAProxyWithoutWebSocketsIsNamed(t *testing.T) {
 	t.Parallel()
 	for says, want := range map[string]string{
-		"nginx/1.22.1":           "nginx before Snapback does not let WebSockets through, so there are no logs and no shell. Set there: proxy_http_version 1.1; proxy_set_header Upgrade",
-		"Apache/2.4.71 (Debian)": `Apache before Snapback does not let WebSockets through, so there are no logs and no shell. Set there: ProxyPass`,
-		"":                       "The proxy before Snapback does not let WebSockets through, so there are no logs and no shell. It has to pass on the headers Upgrade and Connection",
+		"nginx/1.22.1":           "nginx before Snapback does not let WebSockets through, so no log goes on here and there is no shell. Set there: proxy_http_version 1.1; proxy_set_header Upgrade",
+		"Apache/2.4.71 (Debian)": `Apache before Snapback does not let WebSockets through, so no log goes on here and there is no shell. Set there: ProxyPass`,
+		"":                       "The proxy before Snapback does not let WebSockets through, so no log goes on here and there is no shell. It has to pass on the headers Upgrade and Connection",
 	} {
 		t.Run("it is "+says, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func TestAProxyWithoutWebSocketsIsNamed(t *testing.T) {
 			p.picture("24-proxy" + strings.Split(says, "/")[0])
 			proxy.eats.Store(false)
 			proxy.passes.Store(true)
-			p.wait("once it is set, the logs come", "#lines", "GET /basket")
+			p.wait("once it is set, the logs go on", "#state", "running")
 			p.yes("and nothing is said any more", contact)
 			testkit.OK(t, terminal.TryWire(t.Context(), n.url))
 			p.wantQuiet()

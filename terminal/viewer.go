@@ -89,9 +89,8 @@ func (v *viewer) hello() error {
 	}
 	v.at = v.l.feed.resume(v.at)
 	v.l.succeed(v)
-	view := v.l.svc.view(v.l.sess)
 	run, typed := v.l.progress(m.By)
-	return v.sendMessage(toBrowser{Type: "hello", Session: &view, Epoch: v.l.epoch, Live: v.l.feed.written(), Run: run, Typed: typed})
+	return v.sendMessage(toBrowser{Type: "hello", Epoch: v.l.epoch, Live: v.l.feed.written(), Run: run, Typed: typed})
 }
 
 func (v *viewer) read(ctx context.Context) error {

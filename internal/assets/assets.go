@@ -131,11 +131,17 @@ func Document(w http.ResponseWriter, r *http.Request, html []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
+	Small(w, r, html)
+}
+
+// Small answers with a body that is made for one request, under the headers that are set already. What Document says of what is compressed
+// holds here too.
+func Small(w http.ResponseWriter, r *http.Request, body []byte) {
 	if !accepted(r.Header)("gzip") {
-		send(w, "", html)
+		send(w, "", body)
 		return
 	}
-	send(w, "gzip", compressed(html))
+	send(w, "gzip", compressed(body))
 }
 
 func compressed(html []byte) []byte {

@@ -33,12 +33,13 @@ export async function pack(dist, files) {
 }
 
 // page fills the places {{asset NAME}} of a document with the files' names, and {{preload NAME}} with a line for each file
-// that a script begins by loading, so that none waits for another to be read.
+// that a script begins by loading, so that none waits for another to be read. Nothing in it may need the spaces that a line begins with.
 export async function page(from, dist, files, folder, imports) {
   const known = (name) => files[name] ?? fail(`${from} wants ${name}, which is not there`);
   const line = (file) => `<link rel="modulepreload" href="${folder}${file}">`;
   const html = (await readFile(from, "utf8"))
     .replace(/\{\{asset ([^}]+)\}\}/g, (_, name) => known(name))
+    .replace(/^ +/gm, "")
     .replace(/\{\{preload ([^}]+)\}\}/g, (_, name) => imports(known(name)).map(line).join("\n"));
   await writeFile(join(dist, basename(from)), html);
 }

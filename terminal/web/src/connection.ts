@@ -1,4 +1,5 @@
 import { at } from "./address";
+import { el } from "./dom";
 import type { Have, Output, Said, Session, Told } from "./protocol";
 import { Wire, type Contact } from "./wire";
 
@@ -44,9 +45,20 @@ export async function redeem(token: string): Promise<Session> {
   return (await response.json()) as Session;
 }
 
-// current is the session that this browser's cookie stands for, or the one in the console that the address names, and why the page has no WebSocket.
-export async function current(page = "", unopened = 0, signal?: AbortSignal): Promise<Session> {
-  const response = await fetch(at("/t/session", { page, says, unopened: String(Math.min(unopened, 9)) }), { credentials: "same-origin", ...(signal ? { signal } : {}) });
+// begin is the session that this browser's cookie stands for, or the one in the console that the address names, with the newest lines of its
+// log: from the page itself, where the bot could put it there, and asked for otherwise.
+export async function begin(): Promise<Session> {
+  const given = el("first").textContent;
+  return given ? (JSON.parse(given) as Session) : ask({ first: "yes" });
+}
+
+// current is that session, and why the page has no WebSocket.
+export function current(page: string, unopened: number, signal: AbortSignal): Promise<Session> {
+  return ask({ page, says, unopened: String(Math.min(unopened, 9)) }, signal);
+}
+
+async function ask(query: Record<string, string>, signal?: AbortSignal): Promise<Session> {
+  const response = await fetch(at("/t/session", query), { credentials: "same-origin", ...(signal ? { signal } : {}) });
   listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
   return (await response.json()) as Session;

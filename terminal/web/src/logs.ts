@@ -2,6 +2,7 @@ import "./logs.css";
 import { clock, el } from "./dom";
 import { past, type Past } from "./earlier";
 import { Filter, Marks } from "./filter";
+import { First } from "./first";
 import { row as drawn, said } from "./line";
 import { Pick } from "./pick";
 import type { Line, Session } from "./protocol";
@@ -40,6 +41,7 @@ export class Logs {
   private begins = false; // nothing is before the oldest line
   private filter = new Filter("");
   private elsewhere: Elsewhere | null = null;
+  private readonly first = new First();
   private readonly queue = new Queue((lines) => this.show(lines));
   private readonly marks = new Marks(this.list);
   private readonly hits = el("hits");
@@ -56,26 +58,55 @@ export class Logs {
     el("search").addEventListener("click", () => void this.scrolledUp());
     new Views(session, (at, what) => void this.readFrom(at, what));
     new Pick(session, this.list, () => (this.hold(), this.stopped));
+    if (session.lines) this.begin(session.lines);
   }
 
   add(lines: Line[], skipped = 0): void {
     this.queue.add(lines, skipped);
   }
 
-  private show(lines: Array<Line | number>): void {
+  // begin shows the newest lines before there is a connection.
+  private begin(lines: Line[]): void {
+    const batch = this.drawn(lines);
+    this.first.set([...batch.children], lines[0]?.at ?? "");
+    this.list.append(batch);
+    this.toEnd();
+  }
+
+  private drawn(lines: Array<Line | number>): DocumentFragment {
     const batch = document.createDocumentFragment();
     const aside = this.elsewhere !== null; // they are marked when somebody comes back to them
     for (const line of lines) batch.append(this.row(typeof line === "number" ? { kind: "note", text: `${line} lines were left out here: more came than can be shown` } : line, aside));
-    const shown = batch.querySelectorAll(".row:not([hidden])").length;
+    return batch;
+  }
+
+  // behind shows lines that come before those that the page has begun with, and leaves what is being read where it is.
+  private behind(lines: Array<Line | number>): void {
+    const height = this.list.scrollHeight, top = this.list.scrollTop;
+    this.first.before(this.drawn(lines));
+    if (!this.elsewhere) this.list.scrollTop = this.top = top + this.list.scrollHeight - height;
+  }
+
+  private show(lines: Array<Line | number>): void {
+    const early = this.first.early(lines);
+    if (early > 0) this.behind(lines.slice(0, early));
+    if (early < lines.length) this.append(lines.slice(early));
+  }
+
+  private append(lines: Array<Line | number>): void {
+    const batch = this.drawn(lines), top = this.list.scrollTop, before = this.first.leave();
+    const shown = batch.querySelectorAll(".row:not([hidden])").length - before;
     (this.elsewhere?.newest ?? this.list).append(batch);
+    if (before > 0 && !this.following) this.list.scrollTop = top; // they stand where those stood
     this.trim();
     if (this.following) this.toEnd();
-    else this.count(shown);
+    else this.count(Math.max(0, shown));
     this.tellEmpty();
   }
 
   clear(): void {
     this.queue.clear();
+    this.first.leave();
     if (this.elsewhere) return this.elsewhere.newest.replaceChildren(); // whoever reads elsewhere goes on
     this.list.replaceChildren();
     this.gone = this.older = 0;
@@ -196,7 +227,7 @@ export class Logs {
   private async scrolledUp(): Promise<void> {
     const oldest = this.list.querySelector<HTMLElement>(".row[data-at]");
     const before = oldest?.dataset["at"];
-    if (!oldest || !before || this.turn || this.begins || this.older >= most) return;
+    if (!oldest || !before || this.turn || this.begins || this.first.there || this.older >= most) return;
     const turn = this.nextTurn();
     this.tellSearch("Searching…");
     try {
@@ -265,7 +296,7 @@ export class Logs {
       this.marks.clear();
       const when = new Date(at);
       this.list.replaceChildren(this.row({ kind: "note", text: `${what ? `${what}, f` : "F"}rom ${day(when)}${clock(when, true)} on${this.filter.empty ? "" : ", lines that match"}` }));
-      this.append(found.lines, found.end ?? false);
+      this.lengthen(found.lines, found.end ?? false);
       this.list.scrollTop = this.top = 0;
     } catch (err) {
       if (this.turn !== turn) return;
@@ -277,7 +308,7 @@ export class Logs {
     this.tellEmpty();
   }
 
-  private append(lines: Line[], end: boolean): void {
+  private lengthen(lines: Line[], end: boolean): void {
     if (!this.elsewhere) return;
     for (const line of lines) this.list.append(this.row(line));
     this.elsewhere.last = lines.at(-1)?.at ?? this.elsewhere.last;
@@ -292,7 +323,7 @@ export class Logs {
     try {
       const found = await past(this.session, "after", there.last, this.filter, turn);
       if (this.turn !== turn) return;
-      this.append(found.lines, found.end ?? false);
+      this.lengthen(found.lines, found.end ?? false);
     } catch {
       if (this.turn !== turn) return;
       this.top = this.list.scrollTop; // whoever scrolls on asks again

@@ -5,7 +5,7 @@ import "./touch.css";
 import "./together.css";
 import "./narrow.css";
 import { allowStyles } from "./nonce";
-import { Refused, current, redeem } from "./connection";
+import { Refused, begin, redeem } from "./connection";
 import { clock, el, recall, remember, show, showOver } from "./dom";
 import { Screen } from "./screen";
 import { readClaims, type Claims, type Session } from "./protocol";
@@ -31,7 +31,7 @@ async function leadBack(claims: Claims): Promise<boolean> {
   const [nonce, id] = (recall("local", "snapback.opened") ?? "").split(" ");
   if (!nonce || nonce !== claims.n) return false;
   try {
-    const session = await current();
+    const session = await begin();
     if (session.id === id) open(session);
     return session.id === id;
   } catch {
@@ -96,7 +96,7 @@ async function tapped(token: string, claims: Claims, button: HTMLButtonElement, 
 // resume is what a reload does: the cookie is still there.
 async function resume(): Promise<void> {
   try {
-    const session = await current();
+    const session = await begin();
     if (session.key) return open(session);
     const mine = recall("session", "snapback.session");
     if (mine && mine !== session.id) {

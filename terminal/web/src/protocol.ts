@@ -15,6 +15,7 @@ export interface Session {
   expires_at: string;
   idle_after: number;
   wire?: { code: string; detail: string }; // why this page's last WebSocket was refused
+  lines?: Line[]; // the newest of the log, for a page that begins
   key?: string; // of a session that was opened in the console: the container's there
 }
 
@@ -52,7 +53,7 @@ export interface Line {
 }
 
 export type Told =
-  | { type: "hello"; session: Session; epoch: string; live?: number; run?: string; typed?: number }
+  | { type: "hello"; epoch: string; live?: number; run?: string; typed?: number }
   | { type: "status"; status: Status }
   | { type: "lines"; lines: Line[]; next: number; skipped?: number }
   | { type: "typed" | "refused"; by: string; typed?: number; text?: string }
