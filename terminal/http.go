@@ -27,11 +27,11 @@ func (s *Service) Handler() http.Handler {
 // passable are the addresses of what belongs to one container: any of them may have to be passed on to another bot.
 func (s *Service) passable() []webpage.Route {
 	return []webpage.Route{
-		{Method: "GET", Path: "/t/session", Serve: s.near(s.session)},
+		{Method: "GET", Path: "/t/session", Serve: s.nearUnlessTried(s.session)},
 		{Method: "GET", Path: "/t/errors", Serve: s.near(s.errorsNow)},
 		{Method: "GET", Path: "/t/logs", Serve: s.near(s.past)},
 		{Method: "GET", Path: "/t/moments", Serve: s.near(s.moments)},
-		{Method: "GET", Path: "/t/ws", Serve: s.fromPage(s.near(s.socket))},
+		{Method: "GET", Path: "/t/ws", Serve: s.heard(s.fromPage(s.near(s.socket)))},
 		{Method: "POST", Path: "/t/redeem", Serve: s.page.FromHere(s.postRedeem)},
 		{Method: "POST", Path: "/t/share", Serve: s.page.FromHere(s.near(s.postShare))},
 	}
@@ -64,7 +64,7 @@ func (s *Service) tooMany(r *http.Request) bool {
 
 // strange says that a request bears nothing of ours, and was not made by our page.
 func strange(err error) bool {
-	for _, what := range []error{ErrLinkForged, ErrLinkUnknown, webpage.ErrOrigin, webpage.ErrMalformed, webpage.ErrTooLarge, webpage.ErrMediaType} {
+	for _, what := range []error{ErrLinkForged, ErrLinkUnknown, webpage.ErrOrigin, webpage.ErrMalformed, webpage.ErrTooLarge, webpage.ErrMediaType, errSpeech} {
 		if errors.Is(err, what) {
 			return true
 		}
@@ -147,7 +147,7 @@ func (s *Service) session(w http.ResponseWriter, r *http.Request) error {
 		return s.ok(w, s.first(r.Context(), sess))
 	}
 	view := s.view(sess)
-	view.Wire = s.wireOf(r)
+	view.Wire = s.wireOf(r, sess)
 	return s.ok(w, view)
 }
 

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"net/http"
 	"time"
+
+	"github.com/snapback/snapback/internal/webpage"
 )
 
 // A page that has lost its connection opens another one, sometimes several at once, before the bot has noticed. They are one
@@ -50,8 +52,22 @@ type try struct {
 	Detail string    `json:"detail"`
 }
 
-// tried remembers why somebody's WebSocket was refused, for the page to ask. When there is no more room, all is forgotten: a page
-// that goes on trying is refused again soon.
+// heard remembers, for the page to ask, why the WebSocket of somebody who has a session was refused by this bot: browsers keep that from
+// their pages. Strangers are not remembered.
+func (s *Service) heard(h webpage.HandlerFunc) webpage.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := h(w, r)
+		if err != nil {
+			if _, unknown := s.current(r); unknown != nil {
+				return err
+			}
+		}
+		s.tried(pageName(r), err)
+		return err
+	}
+}
+
+// tried remembers what came of it. When there is no more room, all is forgotten: a page that goes on trying is refused again soon.
 func (s *Service) tried(page string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,21 +80,41 @@ func (s *Service) tried(page string, err error) {
 	}
 }
 
-// wireOf is why a page has no WebSocket, if there is a reason for it. Where the bot has not heard of one that the page has tried more
-// than once, something between has answered in its place.
-func (s *Service) wireOf(r *http.Request) *try {
+// triedHere is why this bot has refused a page's last WebSocket, if it has.
+func (s *Service) triedHere(r *http.Request) (t try, ok bool) {
 	s.mu.Lock()
-	t, heard := s.tries[pageName(r)]
-	s.mu.Unlock()
-	if heard && s.now().Sub(t.At) > tryAge {
-		heard = false
+	defer s.mu.Unlock()
+	t, ok = s.tries[pageName(r)]
+	return t, ok && s.now().Sub(t.At) <= tryAge
+}
+
+// nearUnlessTried has the bot answer that has refused the page's WebSocket: the one that reaches the container has not heard of it.
+func (s *Service) nearUnlessTried(h webpage.HandlerFunc) webpage.HandlerFunc {
+	near := s.near(h)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if _, ok := s.triedHere(r); ok {
+			return h(w, r)
+		}
+		return near(w, r)
 	}
-	eaten := !heard && r.URL.Query().Get("unopened") > "1"
-	if !heard && !eaten {
+}
+
+// wireOf is why a page has no WebSocket, if there is a reason for it. Where the bot has not heard of one that the page has tried more
+// than once, something between has answered in its place, or another bot, which would have refused what this one would.
+func (s *Service) wireOf(r *http.Request, sess Session) *try {
+	t, heard := s.triedHere(r)
+	if !heard && r.URL.Query().Get("unopened") <= "1" {
 		return nil
 	}
-	if eaten || t.Code == upgradeCode {
-		t.Code, t.Detail = upgradeCode, (&WireError{Says: clip(r.URL.Query().Get("says"), 200)}).Error()
+	if !heard {
+		if err := s.allowed(r.Context(), sess); err != nil {
+			p := s.describe(err)
+			return &try{Code: p.Code, Detail: p.Detail}
+		}
+		t.Code = upgradeCode
+	}
+	if t.Code == upgradeCode {
+		t.Detail = (&WireError{Says: clip(r.URL.Query().Get("says"), 200)}).Error()
 	}
 	return &t
 }

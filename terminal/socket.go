@@ -19,26 +19,18 @@ func (s *Service) fromPage(h webpage.HandlerFunc) webpage.HandlerFunc {
 			return webpage.ErrOrigin
 		}
 		if !offers(r, Subprotocol) {
-			return webpage.ErrMalformed
+			return errSpeech
 		}
 		return h(w, r)
 	}
 }
 
-// socket takes a connection to a session that is open, or remembers why not: browsers keep that from their pages.
+// socket takes a connection to a session that is open.
 func (s *Service) socket(w http.ResponseWriter, r *http.Request) error {
 	sess, err := s.current(r)
 	if err != nil {
 		return err
 	}
-	page := pageName(r)
-	err = s.take(w, r, sess, page)
-	s.tried(page, err)
-	return err
-}
-
-// take checks everything else before the connection is taken.
-func (s *Service) take(w http.ResponseWriter, r *http.Request, sess Session, page string) error {
 	if upgradeDropped(r) {
 		w.Header().Set("Upgrade", "websocket") // goes with 426
 		return errUpgrade
@@ -46,6 +38,7 @@ func (s *Service) take(w http.ResponseWriter, r *http.Request, sess Session, pag
 	if err := s.allowed(r.Context(), sess); err != nil {
 		return err
 	}
+	page := pageName(r)
 	release, err := s.admit(sess, page)
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ var (
 	errTooLong          = errors.New("a log that takes too long to read")
 	errNoLine           = errors.New("no such line in the log")
 	errNoIncident       = errors.New("no incident to share with")
+	errSpeech           = errors.New("not the page's subprotocol")
 	errUpgrade          = errors.New("no upgrade to a websocket")
 	ErrBadGrant         = errors.New("not a grant that a link can be made for")
 )

@@ -41,6 +41,7 @@ var own = []refusals.Row{
 	{Err: errTooLong, Status: http.StatusServiceUnavailable, Code: "too_long", Detail: "The log is too long to be read that far in time. Choose a later time, or try again."},
 	{Err: errNoLine, Status: http.StatusNotFound, Code: "no_line", Detail: "The log no longer has this line, so it was not shared."},
 	{Err: errNoIncident, Status: http.StatusConflict, Code: "no_incident", Detail: "No incident of this container was open when this page was opened, so there is no thread to share with."},
+	{Err: errSpeech, Status: http.StatusBadRequest, Code: "speech", Detail: "This page is of another version of Snapback: reload it. If it says so again, something between drops the header Sec-WebSocket-Protocol."},
 	{Err: errUpgrade, Status: http.StatusUpgradeRequired, Code: upgradeCode, Detail: "Something between your browser and Snapback does not let WebSockets through."},
 }
 
