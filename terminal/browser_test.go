@@ -37,8 +37,9 @@ type browser struct {
 	shell   string
 	run     string
 	word    string
-	typed   int64 // what has been taken
-	number  int64 // what has been typed
+	task    string // in which the shell runs
+	typed   int64  // what has been taken
+	number  int64  // what has been typed
 	refused []string
 	others  []otherShell
 	crowd   *crowd // who is at the shell that is shown
@@ -130,9 +131,9 @@ func (b *browser) told(p []byte) {
 	var m struct {
 		Lines  []struct{ Text string }
 		Status *struct {
-			Shell, Run, Message string
-			Crowd               *crowd
-			Others              []otherShell
+			Shell, Run, Message, Task string
+			Crowd                     *crowd
+			Others                    []otherShell
 		}
 		Name                string
 		You                 int
@@ -154,7 +155,7 @@ func (b *browser) told(p []byte) {
 		if m.Status.Run != "" && m.Status.Run != b.run {
 			b.number, b.typed = 0, 0 // each shell counts from 1
 		}
-		b.shell, b.run, b.word = m.Status.Shell, m.Status.Run, m.Status.Message
+		b.shell, b.run, b.word, b.task = m.Status.Shell, m.Status.Run, m.Status.Message, m.Status.Task
 	}
 	switch m.Type {
 	case "hello":
@@ -242,6 +243,12 @@ func (b *browser) message() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.word
+}
+
+func (b *browser) inTask() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.task
 }
 
 // closed returns why the server hung up.

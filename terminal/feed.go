@@ -31,8 +31,10 @@ type status struct {
 	Container string `json:"container"`
 	Image     string `json:"image"`
 	State     string `json:"state"`
-	Shell     string `json:"shell"`         // none, starting, running, ending, ended
-	Run       string `json:"run,omitempty"` // which shell that is, or was
+	Service   bool   `json:"service,omitempty"` // it is one, with tasks, and not a container
+	Shell     string `json:"shell"`             // none, starting, running, ending, ended
+	Run       string `json:"run,omitempty"`     // which shell that is, or was
+	Task      string `json:"task,omitempty"`    // in which a shell runs, as Place has it
 	Message   string `json:"message,omitempty"`
 
 	Crowd  *crowd   `json:"crowd,omitempty"`  // who is at the shell; replaced, never changed

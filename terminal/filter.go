@@ -16,14 +16,16 @@ const (
 type filter struct {
 	expr *regexp.Regexp
 	not  bool
+
+	begins []byte // with what a line of the task begins that is asked for; empty: lines of all
 }
 
-// lineFilter reads a page's filter: match is a regular expression that takes capitals for small letters, not wants lines without it.
+// lineFilter reads a page's filter: match is a regular expression that takes capitals for small letters, not wants lines without it, task those of one task of a service.
 func lineFilter(r *http.Request) (filter, error) {
 	q := r.URL.Query()
 	match := q.Get("match")
 	if match == "" {
-		return filter{}, nil
+		return filter{}.ofTask(r)
 	}
 	if len(match) > maxFilter {
 		return filter{}, errFilter
@@ -32,7 +34,7 @@ func lineFilter(r *http.Request) (filter, error) {
 	if err != nil || !small("(?i)"+match) {
 		return filter{}, errFilter
 	}
-	return filter{expr: expr, not: q.Get("not") == "1"}, nil
+	return filter{expr: expr, not: q.Get("not") == "1"}.ofTask(r)
 }
 
 // small says whether a filter costs little for each byte of a line: a count such as {1000} makes a short one large.
@@ -49,6 +51,9 @@ func small(expr string) bool {
 var escapes = regexp.MustCompile("\x1b\\[[0-9;:?<=>]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]?")
 
 func (f filter) matches(line []byte) bool {
+	if !f.begun(line) {
+		return false
+	}
 	if f.expr == nil {
 		return true
 	}

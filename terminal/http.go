@@ -30,6 +30,7 @@ func (s *Service) passable() []webpage.Route {
 		{Method: "GET", Path: "/t/session", Serve: s.nearUnlessTried(s.session)},
 		{Method: "GET", Path: "/t/errors", Serve: s.near(s.errorsNow)},
 		{Method: "GET", Path: "/t/logs", Serve: s.near(s.past)},
+		{Method: "GET", Path: "/t/tasks", Serve: s.near(s.tasks)},
 		{Method: "GET", Path: "/t/moments", Serve: s.near(s.moments)},
 		{Method: "GET", Path: "/t/ws", Serve: s.heard(s.fromPage(s.near(s.socket)))},
 		{Method: "POST", Path: "/t/redeem", Serve: s.page.FromHere(s.postRedeem)},

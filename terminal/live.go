@@ -205,7 +205,7 @@ func (l *live) lookAtContainer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.feed.update(func(s *status) { s.State, s.Image = t.State, t.Image })
+	l.feed.update(func(s *status) { s.State, s.Image, s.Service = t.State, t.Image, t.Service })
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.target.ID != "" && l.target.ID != t.ID {

@@ -61,11 +61,18 @@ func (f *follower) turnTo(ctx context.Context, t Target) {
 	default:
 		f.last = time.Time{}
 		what := f.l.replacement(ctx, t)
-		f.note(fmt.Sprintf("%s: following %.12s, %s, from here on", what, t.ID, t.Image))
+		f.note(followed(what, t))
 		f.l.replaced(t, what)
 	}
 	f.current = t
-	f.l.feed.update(func(s *status) { s.State, s.Image = t.State, t.Image })
+	f.l.feed.update(func(s *status) { s.State, s.Image, s.Service = t.State, t.Image, t.Service })
+}
+
+func followed(what string, t Target) string {
+	if t.Service {
+		return fmt.Sprintf("%s: following what it is now, %s, from here on", what, t.Image)
+	}
+	return fmt.Sprintf("%s: following %.12s, %s, from here on", what, t.ID, t.Image)
 }
 
 // replacement says in words what put a container into another's place.
@@ -74,7 +81,10 @@ func (l *live) replacement(ctx context.Context, t Target) string {
 	if err != nil {
 		l.svc.log.Warn("not known what made a container", "container", l.sess.Name, "err", err)
 	}
-	if how == "" {
+	switch {
+	case how == "" && t.Service:
+		return "Service changed"
+	case how == "":
 		return "Container replaced"
 	}
 	return l.sess.Name + " was " + how

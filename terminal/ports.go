@@ -33,6 +33,12 @@ type Engine interface {
 	Run(ctx context.Context, id string, s ExecSpec) ([]byte, error)
 }
 
+// Tasks knows where a service runs.
+type Tasks interface {
+	// Tasks are those of a Target that is a service, one of each name, in the names' order. It returns ErrNoContainer when the service is gone.
+	Tasks(ctx context.Context, t Target) ([]Task, error)
+}
+
 // Exec is a command with a TTY. Closing it does not end the command.
 type Exec interface {
 	io.ReadWriteCloser

@@ -26,6 +26,7 @@ type Config struct {
 	Gate      Gate
 	Timeline  Timeline
 
+	Tasks        Tasks                       // nil: there are no services
 	Errors       Errors                      // nil: the page says that they aren't counted
 	Seats        Seats                       // nil: there is no console
 	Peers        Peers                       // nil: there are no other bots

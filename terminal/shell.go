@@ -36,9 +36,10 @@ type shell struct {
 
 	from    int64   // its first byte in the session's feed
 	family  *family // the processes that come from it
-	typists typists // guarded by the live session's mu, as are the next three
+	typists typists // guarded by the live session's mu, as are the next four
 	party   *party
 	owed    []*handOver // were done, and the timeline has not been told
+	ended   bool        // by itself, and not with its container
 	over    bool        // nothing reads what is typed any more, although its processes may not all be ended yet
 
 	concluded chan struct{} // closed when all is written down of it, or never will be
@@ -88,15 +89,14 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	l.say("starting", "Starting the shell")
 	err := sh.start(ctx, cols, rows)
 	if err == nil {
-		l.say("running", sh.where())
+		l.feed.update(func(s *status) { s.Shell, s.Message, s.Task = "running", "", sh.task })
 		l.svc.tellOthers(l.sess.Container)
 		err = sh.pump(ctx)
 	}
 	l.mu.Lock()
 	sh.over = true
 	l.mu.Unlock()
-	message := sh.finish(err)
-	l.ended(sh, message)
+	l.ended(sh, sh.finish(err))
 	l.svc.tellOthers(l.sess.Container)
 	l.svc.cfg.Observe("shell", outcome(err))
 	if outcome(err) == "not_recorded" {
@@ -109,21 +109,16 @@ func (l *live) ended(sh *shell, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.shell, l.endedIn = nil, sh.of
+	if sh.ended {
+		l.endedIn = ""
+	}
 	if text := l.outlived(l.endedIn); text != "" {
 		message = text
 	}
 	for _, m := range sh.party.members {
 		m.forget()
 	}
-	l.feed.update(func(s *status) { s.Shell, s.Message, s.Crowd = "ended", message, nil })
-}
-
-// where says in which of several containers the shell is; "": there is one.
-func (sh *shell) where() string {
-	if sh.task == "" {
-		return ""
-	}
-	return "This shell is in " + sh.task + "."
+	l.feed.update(func(s *status) { s.Shell, s.Message, s.Task, s.Crowd = "ended", message, "", nil })
 }
 
 func outcome(err error) string {
@@ -340,6 +335,10 @@ func (sh *shell) reportLeft(ctx context.Context, err error) string {
 	return "Its processes could not all be ended yet" + named + "; the bot keeps trying."
 }
 
+// killed is the status of what was ended by SIGKILL, as all in a container are that ends. The engine may say so before it says that the
+// container has stopped.
+const killed = 128 + 9
+
 // epitaph says how it ended, and with which status; a negative one is none. 126 is what the engine says when it could not run the
 // command, so it is nobody's.
 func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status int) {
@@ -352,6 +351,7 @@ func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status 
 	for range 20 {
 		code, ok, err := sh.ex.ExitCode(ctx)
 		if ok && err == nil && code != 126 {
+			sh.endedItself(code != killed)
 			return fmt.Sprintf("The shell exited with code %d.", code), code
 		}
 		if ok || err != nil {
@@ -362,8 +362,19 @@ func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status 
 	return "The shell ended.", -1
 }
 
-// containerStopped says whether the shell's container no longer runs, or no longer stands under its name.
+func (sh *shell) endedItself(yes bool) {
+	sh.l.mu.Lock()
+	defer sh.l.mu.Unlock()
+	sh.ended = yes
+}
+
+// containerStopped says whether the shell's container no longer runs, or no longer stands under its name. A task's may run on when its
+// service has become something else.
 func (sh *shell) containerStopped(ctx context.Context) bool {
+	if sh.task != "" {
+		out, err := sh.l.svc.cfg.Engine.Run(ctx, sh.rec.ContainerID, ExecSpec{Cmd: []string{"sh", "-c", "echo up"}})
+		return errors.Is(err, ErrNoContainer) || errors.Is(err, ErrNotRunning) || err == nil && strings.TrimSpace(string(out)) != "up"
+	}
 	t, err := sh.l.svc.cfg.Engine.Resolve(ctx, sh.l.sess.Container)
 	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.of || !t.Running())
 }

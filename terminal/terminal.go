@@ -90,9 +90,10 @@ var reasonWords = map[Reason]string{
 	ReasonUnchecked:   "The permission could not be checked, so the session was ended.",
 }
 
-// Target is the container that stands under an identity at this moment.
+// Target is the container that stands under an identity at this moment, or the service.
 type Target struct {
-	ID      string
+	ID      string // of a service, that of its revision: its tasks need not be others for another
+	Service bool
 	Name    string
 	Image   string
 	State   string // the engine's word: running, exited, paused, restarting, …
@@ -107,6 +108,13 @@ func (t Target) Running() bool { return t.State == "running" }
 type Place struct {
 	ID   string
 	Task string // what people call it, where it is a task of a service, and its node: "shop.2 on node-b"; "": it is the Target's own
+}
+
+// Task is one of a service's.
+type Task struct {
+	Name  string `json:"name"`            // what people call it: shop.2; it stands in front of its lines in the log
+	On    string `json:"on,omitempty"`    // what its node is called; "": it has none
+	State string `json:"state,omitempty"` // in the manager's word
 }
 
 // NoEngineError says that no engine of the bot has a container in which a shell could be started.

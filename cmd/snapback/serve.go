@@ -158,9 +158,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	}
 
 	// The terminal.
-	terminals := store.NewTerminalStore(db.Pool(), keys)
+	terminals, opened := store.NewTerminalStore(db.Pool(), keys), all.terminals(fleet.Resolve)
 	term, err := terminal.New(terminal.Config{
-		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: all.terminals(fleet.Resolve),
+		PublicURL: c.PublicURL, Ring: keys, Store: terminals, Engine: opened, Tasks: opened,
 		Gate:     &access.Gate{Guard: guard, Incidents: db, Containers: fleet, Tokens: db, Consoles: door},
 		Timeline: db, Errors: pictures, Seats: console.Seats{Door: door}, Peers: others, Bot: folder.bot, Logger: log, Location: c.Zone, MaxRecording: c.CastLimit, Observe: measured.Terminal,
 	})

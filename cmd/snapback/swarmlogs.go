@@ -54,7 +54,7 @@ func (t *terminals) service(ctx context.Context, p *swarmParts, key string) (ter
 	defer t.mu.Unlock()
 	t.seen[all[i].ID] = p
 	return terminal.Target{
-		ID: all[i].ID, Name: all[i].Name, Image: all[i].Image, State: all[i].State,
+		ID: all[i].ID, Service: true, Name: all[i].Name, Image: all[i].Image, State: all[i].State,
 		Command: strings.Join(all[i].Settings.TerminalCommand, " "), NoShell: all[i].Settings.TerminalAllow.Rule == access.Nobody,
 	}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot/docker"
 	"github.com/snapback/snapback/snapshot/swarm"
@@ -62,12 +64,28 @@ func TestTheTerminalOfAServiceIsTheLogOfItsTasks(t *testing.T) {
 	if !tasks[name+".1"] || !tasks[name+".2"] {
 		t.Errorf("its lines are of %v", tasks)
 	}
+	placed, err := both.Tasks(ctx, target)
+	if err != nil || len(placed) != 2 || placed[0].Name != name+".1" || placed[1].Name != name+".2" || placed[0].On == "" || placed[0].State != "running" {
+		t.Errorf("its tasks are told as %+v, %v", placed, err)
+	}
 	s.Docker("service", "update", "--detach", "--label-add", "snapback.enable=false", name)
 	if err := both.Logs(ctx, target.ID, terminal.LogOptions{Once: true}, func(terminal.LogLine) error { return nil }); !errors.Is(err, terminal.ErrNoContainer) {
 		t.Errorf("the log of what is another spec by now: %v", err)
 	}
 	if _, err := both.Resolve(ctx, all[0].Key); !errors.Is(err, terminal.ErrNoContainer) {
 		t.Errorf("a service that lost its label is %v", err)
+	}
+}
+
+// TestOfTasksOfOneNameTheNewestIsTold and ten comes after nine.
+func TestOfTasksOfOneNameTheNewestIsTold(t *testing.T) {
+	t.Parallel()
+	got := newestOfEach([]swarm.Placed{
+		{Name: "shop.10", Host: "b", State: "running"}, {Name: "shop.9", Host: "a", State: "starting"}, {Name: "shop.9", Host: "b", State: "failed"}, {Name: "shop.1", State: "pending"},
+	})
+	want := []terminal.Task{{Name: "shop.1", State: "pending"}, {Name: "shop.9", On: "a", State: "starting"}, {Name: "shop.10", On: "b", State: "running"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the tasks are (-want +got):\n%s", diff)
 	}
 }
 

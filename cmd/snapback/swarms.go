@@ -17,7 +17,6 @@ import (
 	"github.com/snapback/snapback/snapshot/swarm"
 	"github.com/snapback/snapback/snapshot/watch"
 	"github.com/snapback/snapback/store"
-	"github.com/snapback/snapback/terminal"
 )
 
 // everything is what the bot looks after: engines, and the Swarms that they manage.
@@ -211,7 +210,7 @@ func withSwarms[T any](s *swarms, alone, beside []T, of func(*swarmParts) T) []T
 }
 
 // terminals is what terminals are opened on.
-func (a everything) terminals(resolve func(ctx context.Context, key string) (string, error)) terminal.Engine {
+func (a everything) terminals(resolve func(ctx context.Context, key string) (string, error)) *terminals {
 	return newTerminals(a.docker(), resolve, a.swarms.all)
 }
 

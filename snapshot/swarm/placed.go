@@ -19,6 +19,7 @@ type Placed struct {
 	Container string // its ID on the node; "": there was none yet
 	Meant     bool   // is to run
 	Runs      bool
+	State     string    // in the manager's word: running, starting, failed, …
 	Since     time.Time // since when it has been in its state, by its node's clock
 }
 
@@ -80,7 +81,7 @@ func (c *Cluster) PlacedTasks(ctx context.Context, serviceID string) ([]Placed, 
 		host := on[t.NodeID].Description.Hostname
 		p := Placed{
 			ID: t.ID, Name: fmt.Sprintf("%s.%d", v.spec.Name, t.Slot), Node: t.NodeID, Host: host, Container: t.Status.ContainerStatus.ContainerID,
-			Meant: t.DesiredState == "running" || t.DesiredState == "ready", Runs: t.Status.State == "running", Since: t.Status.Timestamp,
+			Meant: t.DesiredState == "running" || t.DesiredState == "ready", Runs: t.Status.State == "running", State: t.Status.State, Since: t.Status.Timestamp,
 		}
 		if t.Slot == 0 {
 			p.Name = v.spec.Name + "." + cmp.Or(host, t.NodeID)

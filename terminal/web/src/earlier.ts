@@ -30,8 +30,18 @@ async function ask(path: string, query: Record<string, string>, how: RequestInit
 
 // past asks for what stands before a line, from a time on, or after a line.
 export async function past(session: Session, by: "before" | "since" | "after", when: string, filter: Filter, turn: AbortController): Promise<Past> {
-  const only = filter.empty ? {} : { match: filter.source, ...(filter.not ? { not: "1" } : {}) };
+  const only = { ...(filter.source ? { match: filter.source } : {}), ...(filter.not ? { not: "1" } : {}), ...(filter.task ? { task: filter.task } : {}) };
   return (await (await ask("/t/logs", { session: session.id, [by]: when, ...only }, {}, turn)).json()) as Past;
+}
+
+export interface Task {
+  name: string;
+  on?: string; // node
+  state?: string;
+}
+
+export async function tasks(session: Session): Promise<Task[]> {
+  return ((await (await ask("/t/tasks", { session: session.id })).json()) as { tasks: Task[] | null }).tasks ?? [];
 }
 
 export async function moments(session: Session): Promise<Moment[]> {

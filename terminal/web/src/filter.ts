@@ -1,29 +1,35 @@
 // Filter is what somebody wants to see of the lines: a regular expression, to which capitals are small letters; after a ! the lines without
 // it. What is no regular expression is taken as the texts that it has between its bars. Source is what the bot, which looks through
-// what the page does not hold, is asked for.
+// what the page does not hold, is asked for. A task is one of a service's, whose name each of its lines begins with; "" stands for all.
 export class Filter {
-  readonly empty: boolean;
+  readonly empty: boolean; // takes all lines
+  private readonly any: boolean; // whatever they say
   readonly not: boolean;
   readonly source: string;
   private readonly expr: RegExp;
 
-  constructor(typed: string) {
+  constructor(
+    typed: string,
+    readonly task = "",
+  ) {
     const text = typed.trim();
     this.not = text.startsWith("!");
     const body = (this.not ? text.slice(1) : text).split("|").map((t) => t.trim()).filter(Boolean).join("|");
-    this.empty = body === "";
+    this.any = body === "";
+    this.empty = this.any && task === "";
     this.source = readable(body) ? body : body.replace(/[.*+?^${}()[\]\\]/g, "\\$&");
     this.expr = new RegExp(this.source, "gi");
   }
 
   matches(line: string): boolean {
     this.expr.lastIndex = 0;
-    return this.empty || this.expr.test(line) !== this.not;
+    if (this.task && !line.startsWith(`${this.task} | `)) return false;
+    return this.any || this.expr.test(line) !== this.not;
   }
 
   // hits are where it stands in a piece of a line, as it is shown.
   hits(piece: string): Array<[from: number, to: number]> {
-    if (this.not || this.empty) return [];
+    if (this.not || this.any) return [];
     this.expr.lastIndex = 0;
     return [...piece.matchAll(this.expr)].filter((m) => m[0]).map((m) => [m.index, m.index + m[0].length]);
   }

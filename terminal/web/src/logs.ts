@@ -7,6 +7,7 @@ import { row as drawn, said } from "./line";
 import { Pick } from "./pick";
 import type { Line, Session } from "./protocol";
 import { Queue } from "./queue";
+import { Tasks } from "./tasks";
 import { Views, day } from "./views";
 
 const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones, and those that they asked for
@@ -42,6 +43,7 @@ export class Logs {
   private filter = new Filter("");
   private elsewhere: Elsewhere | null = null;
   private readonly first = new First();
+  private readonly tasks: Tasks;
   private readonly queue = new Queue((lines) => this.show(lines));
   private readonly marks = new Marks(this.list);
   private readonly hits = el("hits");
@@ -56,9 +58,15 @@ export class Logs {
     this.pause.addEventListener("click", () => this.setPaused(!this.paused));
     this.newest.addEventListener("click", () => this.setPaused(false));
     el("search").addEventListener("click", () => void this.scrolledUp());
+    this.tasks = new Tasks(session, () => this.refilter());
     new Views(session, (at, what) => void this.readFrom(at, what));
     new Pick(session, this.list, () => (this.hold(), this.stopped));
     if (session.lines) this.begin(session.lines);
+  }
+
+  // ofService is told whether there are tasks to choose from.
+  ofService(is: boolean): void {
+    this.tasks.offer(is);
   }
 
   add(lines: Line[], skipped = 0): void {
@@ -152,7 +160,7 @@ export class Logs {
   }
 
   private refilter(): void {
-    this.filter = new Filter(this.field.value);
+    this.filter = new Filter(this.field.value, this.tasks.chosen);
     if (this.elsewhere || this.leads) this.rereadSoon();
     this.abandon();
     if (this.elsewhere) return;
@@ -181,7 +189,7 @@ export class Logs {
     el("found").hidden = this.filter.empty;
     el("search").hidden = this.begins;
     if (!this.filter.empty) this.hits.textContent = String(this.list.querySelectorAll(".row:not([hidden], .note)").length);
-    this.nomatch.textContent = this.field.value ? "No line matches the filter." : "Nothing has been logged yet.";
+    this.nomatch.textContent = !this.filter.empty ? "No line matches the filter." : "Nothing has been logged yet.";
   }
 
   // hold stops the following at once: lines that come must not pull away what somebody is about to read.

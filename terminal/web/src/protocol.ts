@@ -25,6 +25,8 @@ export interface Status {
   container: string;
   image: string;
   state: string;
+  service?: boolean; // it is one, with tasks, and not a container
+  task?: string; // in which the shell runs, and on which node
   shell: ShellState;
   run?: string; // which shell that is, or was
   message?: string;

@@ -71,7 +71,7 @@ export class Screen implements Listener {
   told(message: Told): void {
     if (message.type === "hello") this.greeted(message.run ?? "", message.typed ?? 0);
     else if (message.type === "watch") this.watch(message);
-    else if (message.type === "watched") this.together.crowded(message.status.crowd);
+    else if (message.type === "watched") this.watched(message.status);
     else if (message.type === "unwatched") this.unwatched(message.text ?? "");
     else if (message.type === "typed") this.typing.taken(message.by, message.typed ?? 0);
     else if (message.type === "refused") this.typing.refused(message.by, message.typed ?? 0, message.text ?? "");
@@ -93,6 +93,11 @@ export class Screen implements Listener {
     if (!again) this.choose("shell");
     this.setShell("running", "");
     if (again && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size }); // may have changed meanwhile
+  }
+
+  private watched(s: Status): void {
+    this.together.crowded(s.crowd);
+    this.setPlace(s.task);
   }
 
   private unwatched(text: string): void {
@@ -210,13 +215,21 @@ export class Screen implements Listener {
     el("dot").dataset["state"] = s.state;
     el("detail").textContent = this.detail(s.image);
     this.own = s;
+    this.logs.ofService(s.service ?? false);
     this.together.offer(s.others ?? []);
     if (this.together.watching) return;
     this.together.crowded(s.crowd);
     this.setOwn(s);
   }
 
+  // setPlace keeps in sight in which task of a service the shell that is shown runs.
+  private setPlace(task = ""): void {
+    el("place").hidden = task === "";
+    el("place").textContent = task;
+  }
+
   private setOwn(s: Status): void {
+    this.setPlace(s.task);
     this.setShell(s.shell, s.message ?? "");
     this.typing.shell(s.run ?? "", s.shell === "running");
   }
