@@ -21,7 +21,7 @@ func (n *night) deployAgain(ctx context.Context) error {
 		return err
 	}
 	n.say(good, "The pipeline asks before it deploys shop %s again, and stops: %s", badVersion, why)
-	if err := n.deploy(ctx, badVersion, badPool); err != nil {
+	if err := n.deploy(ctx, badVersion, n.badPool); err != nil {
 		return err
 	}
 	n.say(bad, "Somebody deploys shop %s by hand all the same", badVersion)

@@ -38,7 +38,7 @@ type night struct {
 
 	place    place
 	host     string // the engine's own address, when it is not the one that DOCKER_HOST names
-	tasks    int    // how many serve the shop
+	badPool  string // DB_POOL of the bad deploy, for each task
 	shop     engine.Deployment
 	traffic  *load.Prober
 	opened   time.Time // when the shop was well first

@@ -63,7 +63,7 @@ func (n *night) openContainers(ctx context.Context) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	n.tasks = 1
+	n.badPool = "2"
 	n.settle(e)
 	return engine.FreePort()
 }
@@ -71,7 +71,7 @@ func (n *night) openContainers(ctx context.Context) (netip.AddrPort, error) {
 // openSwarm takes the Swarm that the machine's engine manages already, or makes one of an engine of its own: nobody's engine becomes a
 // Swarm by this.
 func (n *night) openSwarm(ctx context.Context) (netip.AddrPort, error) {
-	n.tasks = engine.Tasks
+	n.badPool = "1" // there are several
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("listening for the shop: %w", err)

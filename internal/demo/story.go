@@ -17,11 +17,10 @@ import (
 
 const (
 	goodVersion, goodPool = "1.41", "20"
-	badVersion, badPool   = "1.42", "2"
+	badVersion            = "1.42"
 	busybox               = "/bin/busybox"
-	requestEvery          = 50 * time.Millisecond // for each task of the shop
-	baselineAfter         = 5 * time.Second       // a minute, outside of a demo
-	errorsMinute          = 3 * time.Second       // likewise; three of them have to be counted before the deploy
+	baselineAfter         = 5 * time.Second // a minute, outside of a demo
+	errorsMinute          = 3 * time.Second // likewise; three of them have to be counted before the deploy
 )
 
 // openShop makes the images, runs the good version, and sends it customers.
@@ -38,14 +37,14 @@ func (n *night) openShop(ctx context.Context) error {
 	if err := n.deploy(ctx, goodVersion, goodPool); err != nil {
 		return err
 	}
-	n.traffic = load.New(load.Config{URL: shopURL(n.shop), Every: requestEvery / time.Duration(n.tasks)})
+	n.traffic = load.New(load.Config{URL: shopURL(n.shop)})
 	n.background("ending the customers", n.traffic.Run)
 	n.background("looking away", n.watch)
 	what := fmt.Sprintf("pages of shop %s without errors", goodVersion)
 	err := until(ctx, what, 20*time.Second, func() bool { b := n.traffic.Buckets(1); return len(b) > 0 && b[0].OK > 0 && b[0].Failed() == 0 })
 	if err == nil {
 		n.opened = time.Now()
-		n.say(good, "shop %s serves %d requests a second, with DB_POOL=%s, at %s", goodVersion, n.tasks*int(time.Second/requestEvery), goodPool, shopURL(n.shop))
+		n.say(good, "shop %s serves 20 requests a second, with DB_POOL=%s, at %s", goodVersion, goodPool, shopURL(n.shop))
 	}
 	return err
 }
@@ -94,11 +93,11 @@ func (n *night) awaitBaseline(ctx context.Context) error {
 // deployBadly is the mistake of the night.
 func (n *night) deployBadly(ctx context.Context) error {
 	n.suggest("One moment: somebody deploys.")
-	if err := n.deploy(ctx, badVersion, badPool); err != nil {
+	if err := n.deploy(ctx, badVersion, n.badPool); err != nil {
 		return err
 	}
 	n.figures.deployed = time.Now()
-	n.say(info, "shop %s is deployed, with DB_POOL=%s", badVersion, badPool)
+	n.say(info, "shop %s is deployed, with DB_POOL=%s", badVersion, n.badPool)
 	err := until(ctx, "errors", 30*time.Second, func() bool {
 		s := n.traffic.Summary(5)
 		return s.Over == 5 && s.Percent >= 50 && time.Since(n.figures.deployed) > 4*time.Second

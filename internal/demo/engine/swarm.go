@@ -15,10 +15,8 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// Tasks is how many of them the shop has as a service.
-const Tasks = 3
-
 const (
+	replicas     = 3
 	deployLimit  = time.Minute
 	removalLimit = 30 * time.Second
 	nobody       = "e30="                        // who pushes: {}
@@ -104,7 +102,7 @@ func (s *Swarm) spec(d Deployment) swarm.ServiceSpec {
 	c := s.config(d)
 	labels := maps.Clone(d.Labels)
 	labels[Label] = s.run
-	tasks, stop := uint64(Tasks), grace*time.Second
+	tasks, stop := uint64(replicas), grace*time.Second
 	return swarm.ServiceSpec{
 		Annotations: swarm.Annotations{Name: d.Name, Labels: labels},
 		TaskTemplate: swarm.TaskSpec{
@@ -145,8 +143,8 @@ func (s *Swarm) Look(ctx context.Context, name string) (Status, error) {
 			old++
 		}
 	}
-	status.Tasks, status.State = fmt.Sprintf("%d of %d", run, Tasks), "updating"
-	if run == Tasks && old == 0 {
+	status.Tasks, status.State = fmt.Sprintf("%d of %d", run, replicas), "updating"
+	if run == replicas && old == 0 {
 		status.State = "running"
 	}
 	return status, nil
