@@ -89,7 +89,7 @@ func (d Definition) requests(minutes []Minute) (perMinute float64, known bool) {
 }
 
 // Usual is the baseline of an incident: from before the deploy (the zero time: none is known), or else from up to ten minutes
-// before the alert, which leaves out what led to it.
+// before the alert, which leaves out what led to it. With less history than that it is what there is until errors rose.
 func (d Definition) Usual(minutes []Minute, deployed, opened time.Time) (Baseline, bool) {
 	if !deployed.IsZero() && deployed.Before(opened) {
 		if b, ok := d.Baseline(minutes, deployed); ok {
@@ -97,7 +97,36 @@ func (d Definition) Usual(minutes []Minute, deployed, opened time.Time) (Baselin
 			return b, true
 		}
 	}
-	return d.Baseline(minutes, opened.Add(-d.minutes(2*spikeMinutes)))
+	if b, ok := d.Baseline(minutes, opened.Add(-d.minutes(2*spikeMinutes))); ok {
+		return b, true
+	}
+	return d.untilTheRise(minutes, opened)
+}
+
+// untilTheRise is a baseline from a short history. It ends where errors rose above the first three minutes of it. Where they have not
+// risen, what there is may all be the spike: then it is a baseline only if the errors at the alert are flat for any container.
+func (d Definition) untilTheRise(minutes []Minute, opened time.Time) (Baseline, bool) {
+	history := d.beforeAlert(minutes, opened)
+	if len(history) == 0 {
+		return Baseline{}, false
+	}
+	first, ok := d.Baseline(history, history[0].At.Add(d.minutes(leastMinutes)))
+	if !ok {
+		return first, false
+	}
+	if rise := d.rise(first, between(history, first.To, opened), opened.Add(-d.minutes(spikeMinutes))); !rise.IsZero() {
+		return d.Baseline(history, rise)
+	}
+	lately := sum(between(history, opened.Add(-d.minutes(spikeMinutes)), opened))
+	if lately.Exposure() <= 0 || lately.Rate() > d.usualUpTo(0) {
+		return first, false
+	}
+	return d.Baseline(history, opened)
+}
+
+// beforeAlert is what was counted in the hour before an alert, in which a baseline is looked for.
+func (d Definition) beforeAlert(minutes []Minute, opened time.Time) []Minute {
+	return between(minutes, opened.Add(-d.minutes(baselineMinutes)), opened)
 }
 
 // between picks the minutes that begin from from on and before to.

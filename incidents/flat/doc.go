@@ -18,7 +18,8 @@ that each is said once, by any number of bots.
 
 # The definition
 
-	baseline   errors a minute in the hour before the deploy, or before the alert; from 3 minutes of history on
+	baseline   errors a minute in the hour before the deploy, or before the alert; from 3 minutes of history on. Before an alert without
+	           a deploy it ends ten minutes earlier, or with less history, when errors rose
 	spike      the last 5 or 2 minutes have at least 5 errors, not all in one minute, and more a minute than the limit of flat, and
 	           the exact conditional binomial test rejects "at most twice the baseline" at 0.001
 	falling    after a restore, the exact Poisson test rejects "a quarter of the way from the baseline to the spike" at 5 %

@@ -149,7 +149,7 @@ func (j *Judge) read(ctx context.Context, r Restored) (a After, ok bool, err err
 	a.Last = j.last(r, minutes, moments, a.Now)
 	var known bool
 	a.Baseline, known = j.Definition.Usual(minutes, r.Deployed, r.Opened)
-	a.NoBaseline = !known
+	a.NoBaseline, a.Before = !known, sum(j.Definition.beforeAlert(minutes, r.Opened))
 	if known {
 		a.Spike = j.Definition.worst(a.Baseline, minutes, r)
 	}

@@ -2,6 +2,7 @@ package flat_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,9 @@ func (o *outage) last() string {
 	return o.said[len(o.said)-1].Summary
 }
 
+// deed is what the channel is told with it.
+const deed = ". It was restored to good at 03:47 by Ada; data in its volumes was not touched"
+
 // What was counted after a restore was counted: the restored container may die, or the engine hang, some minutes later.
 func TestSaysSinceWhenNothingIsCounted(t *testing.T) {
 	t.Parallel()
@@ -102,8 +106,40 @@ func TestSaysSinceWhenNothingIsCounted(t *testing.T) {
 		o.errors(-10*time.Minute, 5*time.Minute, 21)
 		o.errors(5*time.Minute, c.counts, c.rate)
 		o.judged(t, 12*time.Minute, c.want...)
-		if want := "Whether errors are flat can't be told: " + c.sentence; o.last() != want {
+		if want := "Whether errors are flat can't be told: " + c.sentence + deed; o.last() != want {
 			t.Errorf("%s: it says %q, want %q", name, o.last(), want)
+		}
+	}
+}
+
+// Without a deploy, and with a history that is shorter than the ten minutes that are left out before an alert, what there is before the
+// errors rose is the baseline, and that is said.
+func TestAShortHistoryIsABaselineUntilErrorsRose(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		begins, rises time.Duration // before the alert
+		rate          float64       // from then on
+		want          []string
+		sentence      string
+	}{
+		"12 minutes":                       {12 * time.Minute, 4 * time.Minute, 21, []string{"errors.falling 6m15s", "errors.flat 8m55s"}, "The baseline is from 8 min 0 s only"},
+		"7 minutes":                        {7 * time.Minute, 4 * time.Minute, 21, []string{"errors.flat 11m35s"}, "The baseline is from 3 min 0 s only"},
+		"6 minutes, errors have not risen": {6 * time.Minute, 0, 1, []string{"errors.flat 9m25s"}, "The baseline is from 6 min 0 s only"},
+		"9 minutes, all of them bad": {9 * time.Minute, 9 * time.Minute, 21, []string{"errors.unknown 5m0s"},
+			"there is no baseline, since they were counted for only 9 min 0 s before the alert, at 21 a minute" + deed},
+		"2 minutes": {2 * time.Minute, time.Minute, 21, []string{"errors.unknown 5m0s"},
+			"there is no baseline, since they were counted for only 2 min 0 s before the alert, at 11 a minute" + deed},
+		"none": {-5 * time.Minute, 0, 21, []string{"errors.unknown 5m0s"}, "there is no baseline, since they were not counted before the alert" + deed},
+	} {
+		o := outages()
+		o.errors(-c.begins, -c.rises, 1)
+		if c.begins > 0 {
+			o.errors(-c.rises, 5*time.Minute, c.rate)
+		}
+		o.errors(5*time.Minute, 20*time.Minute, 1)
+		o.judged(t, 20*time.Minute, c.want...)
+		if !strings.HasSuffix(o.last(), c.sentence) {
+			t.Errorf("%s: it says %q, want %q", name, o.last(), c.sentence)
 		}
 	}
 }

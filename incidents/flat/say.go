@@ -62,11 +62,19 @@ func (j *Judge) short(r Restored, a After, v Verdict) string {
 	case Quiet:
 		return fmt.Sprintf("Not enough traffic to tell whether errors are flat: %s a minute, %s", now, usually)
 	case Uncompared:
-		return "Whether errors are flat can't be told: they were counted for less than 3 minutes before the alert, and there is no baseline"
+		return "Whether errors are flat can't be told: there is no baseline, since " + uncompared(a.Before)
 	case Unseen:
 		return "Whether errors are flat can't be told: " + j.unseen(r, a)
 	}
 	return fmt.Sprintf("Whether errors are flat can't be told: %s a minute, %s", now, usually)
+}
+
+// uncompared says what there is instead of a baseline, in the hour before the alert.
+func uncompared(before Minute) string {
+	if before.Seconds < 1 {
+		return "they were not counted before the alert"
+	}
+	return fmt.Sprintf("they were counted for only %s before the alert, at %s a minute", span(time.Duration(before.Seconds*float64(time.Second))), Rate(before.Rate()))
 }
 
 // unseen says since when nothing is counted. A container that has ended, and an engine or a Prometheus that hangs, look alike from here.
@@ -96,7 +104,9 @@ func (j *Judge) long(r Restored, a After, v Verdict) string {
 	case NotFlat:
 		return ". Look for an older snapshot under Details, look at the logs in the terminal, or escalate"
 	case Quiet:
-		return ". Look at it again when there is traffic"
+		return ". " + j.deed(r) + ". Look at it again when there is traffic"
+	case Unclear, Unseen, Uncompared:
+		return ". " + j.deed(r)
 	}
 	return ""
 }
@@ -111,6 +121,16 @@ func (j *Judge) story(r Restored, a After) string {
 		}
 		s.WriteString(". ")
 	}
+	s.WriteString(j.deed(r))
+	if a.Baseline.Short {
+		fmt.Fprintf(&s, ". The baseline is from %s only", span(time.Duration(a.Baseline.Minutes*float64(time.Minute))))
+	}
+	return s.String()
+}
+
+// deed is what was done, and by whom.
+func (j *Judge) deed(r Restored) string {
+	var s strings.Builder
 	fmt.Fprintf(&s, "It was restored to %s at %s", r.Snapshot, j.clock(r.Verified, r.Verified))
 	if r.By != "" {
 		fmt.Fprintf(&s, " by %s", r.By)
@@ -119,9 +139,6 @@ func (j *Judge) story(r Restored, a After) string {
 		s.WriteString(", with the contents of its volumes")
 	} else {
 		s.WriteString("; data in its volumes was not touched")
-	}
-	if a.Baseline.Short {
-		fmt.Fprintf(&s, ". The baseline is from %s only", span(time.Duration(a.Baseline.Minutes*float64(time.Minute))))
 	}
 	return s.String()
 }

@@ -51,7 +51,8 @@ type Verdict struct {
 // After judges what has been counted since a restore, in fine steps, with what was before it.
 type After struct {
 	Baseline   Baseline
-	NoBaseline bool // Baseline is not known
+	NoBaseline bool   // Baseline is not known
+	Before     Minute // what was counted in the hour before the alert, added up
 	Spike      Spike
 	Since      time.Time // the restore, or when errors came back
 	Moments    []Minute
