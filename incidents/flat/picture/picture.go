@@ -121,7 +121,7 @@ func (p Painter) chart(ctx context.Context, s subject, from, to time.Time) (char
 	if len(c.Minutes) == 0 {
 		return c, minutes, ErrNone
 	}
-	c.Events = happened(s.incident, s.entries)
+	c.Events = happened(s.incident, about(s.entries, s.name))
 	c.Events = append(c.Events, p.usual(&c, s, minutes)...)
 	return c, minutes, nil
 }
@@ -216,6 +216,16 @@ func restored(entries []incidents.Entry) (name string) {
 		}
 	}
 	return name
+}
+
+// about leaves out what other containers' entries tell. The name may come after its engine's.
+func about(entries []incidents.Entry, name string) (own []incidents.Entry) {
+	for _, e := range entries {
+		if of := tell(e).Container; of == "" || of == name || strings.HasSuffix(name, "/"+of) {
+			own = append(own, e)
+		}
+	}
+	return own
 }
 
 // happened are the events of the incident and its timeline.

@@ -117,6 +117,30 @@ func TestChartHasTheEventsOfTheNight(t *testing.T) {
 	}
 }
 
+// Of two containers of one incident, each one's chart has its own deploys, restores and errors alone.
+func TestChartLeavesOutWhatHappenedToOtherContainers(t *testing.T) {
+	t.Parallel()
+	w, in := night()
+	want, err := painter(w, 10*time.Minute).Chart(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]string{"container": "web", "before": "web:1", "after": "web:2"}
+	w.entries = append([]incidents.Entry{
+		entry(incidents.KindDeploy, -time.Hour, of), entry(incidents.KindRestoreVerified, 2*time.Minute, of),
+		entry(incidents.KindErrorsFalling, 3*time.Minute, of), entry(incidents.KindErrorsFlat, 3*time.Minute, of),
+		entry(incidents.KindErrorsBack, 4*time.Minute, of), entry(incidents.KindDeployBack, 5*time.Minute, of),
+	}, w.entries...)
+	got, err := painter(w, 10*time.Minute).Chart(t.Context(), in)
+	if d := cmp.Diff(want.Events, got.Events); err != nil || d != "" {
+		t.Errorf("web's night is in the chart of api (-without +with it): %v\n%s", err, d)
+	}
+	p, err := painter(w, 10*time.Minute).Picture(t.Context(), in)
+	if err != nil || strings.Count(p.Words, "flat at") != 1 || strings.Count(p.Words, "deploy ") != 1 {
+		t.Errorf("the export's picture says %q: %v", p.Words, err)
+	}
+}
+
 func TestChartEndsWithTheIncident(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
