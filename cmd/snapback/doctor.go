@@ -22,9 +22,12 @@ func newDoctorCmd(e env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
-		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, PagerDuty's token and
-webhook subscription, and whether the terminal's WebSocket comes through the public URL. PagerDuty is asked for one test call, to see whether the running bot takes its signature; nothing is
-changed. The exit code is 1 when something would not work at night; a warning leaves it at 0.
+		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, whether the bot runs, PagerDuty's token and
+webhook subscription, and whether the terminal's WebSocket comes through the public URL. PagerDuty is asked for one test call, to see whether the
+running bot takes its signature; nothing is changed. Run it where the bot runs, as its user and with its settings: by the Debian package
+sudo -u snapback snapback doctor, with Compose docker compose exec bot snapback doctor.
+
+The exit code is 1 when something would not work at night; a warning leaves it at 0.
 
 ` + exitCodes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,6 +51,7 @@ changed. The exit code is 1 when something would not work at night; a warning le
 func checks(c config) []check {
 	pd := pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL})
 	var all []check
+	var hook testCall
 	for _, at := range c.Engines {
 		all = append(all, engineChecks(c, at)...)
 	}
@@ -58,14 +62,15 @@ func checks(c config) []check {
 	return append(all, []check{
 		{"Database", "database", "docs/snapshots.md, The database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
 		{"Slack", "token and channel", "README.md, Slack: scopes, install, invite the bot", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
+		{"Bot", "running", startIt, func(ctx context.Context) (string, error) { return checkBot(ctx, c) }},
 		{"PagerDuty", "user", "PAGERDUTY_FROM is the e-mail address of a user of the account that PAGERDUTY_API_TOKEN is for", func(ctx context.Context) (string, error) {
 			user, err := pd.UserByEmail(ctx, c.PagerDutyFrom)
 			return user.Name, err
 		}},
 		{"PagerDuty", "webhook", "snapback pagerduty status tells more; subscribe, enable and rotate mend", func(ctx context.Context) (string, error) {
-			return checkSubscription(ctx, pd, c)
+			return hook.checkSubscription(ctx, pd, c)
 		}},
-		{"Phones", "WebSocket", "docs/proxies.md", func(ctx context.Context) (string, error) { return checkWire(ctx, c.PublicURL) }},
+		{"Phones", "WebSocket", "docs/proxies.md", func(ctx context.Context) (string, error) { return checkWire(ctx, c.PublicURL, hook.came) }},
 	}...)
 }
 
@@ -206,7 +211,7 @@ func checkContainers(ctx context.Context, c config, at engineAt) (string, error)
 	for _, c := range list {
 		found += c.Name + " "
 		if len(c.Settings.PagerDutyServices) == 0 {
-			found += "(no snapback.pagerduty.service) "
+			notes = errors.Join(notes, fmt.Errorf("%s has no label snapback.pagerduty.service: no alert is about it", c.Name))
 		}
 		for _, wrong := range c.Settings.Wrong {
 			err = errors.Join(err, fmt.Errorf("%s: %s", c.Name, wrong))
@@ -222,6 +227,16 @@ func checkContainers(ctx context.Context, c config, at engineAt) (string, error)
 		return found, caution{notes}
 	}
 	return found, err
+}
+
+const startIt = "start it: snapback serve, by the Debian package systemctl enable --now snapback, with Compose docker compose up -d"
+
+// checkBot asks at SNAPBACK_METRICS_LISTEN, where whoever looks after the bot on its machine finds it.
+func checkBot(ctx context.Context, c config) (string, error) {
+	if err := askHealth(ctx, reachable(c.MetricsListen)); err != nil {
+		return "", fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)
+	}
+	return "answers at " + c.MetricsListen, nil
 }
 
 func checkDatabase(ctx context.Context, c config) (string, error) {

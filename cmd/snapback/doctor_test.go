@@ -73,7 +73,11 @@ func TestDoctorTriesTheWebhooksSecret(t *testing.T) {
 	pd := pagerduty.New(pagerduty.Config{Token: "pd-token", From: "bot@example.com", APIURL: n.pd.URL()})
 	ask := func(c config) string {
 		var out bytes.Buffer
-		err := examine(t.Context(), &out, []check{{name: "PagerDuty webhook", ask: func(ctx context.Context) (string, error) { return checkSubscription(ctx, pd, c) }}})
+		hook := testCall{}
+		err := examine(t.Context(), &out, []check{{name: "PagerDuty webhook", ask: func(ctx context.Context) (string, error) { return hook.checkSubscription(ctx, pd, c) }}})
+		if through := strings.Contains(out.String(), "came through") || strings.Contains(out.String(), "along another subscription"); hook.came != through {
+			t.Errorf("the test call came through: %v: %s", hook.came, out.String())
+		}
 		if ill := strings.HasPrefix(out.String(), "✗"); ill != (err != nil) {
 			t.Errorf("%v: %s", err, out.String())
 		}
@@ -114,13 +118,20 @@ func TestDoctorTellsOfLabels(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
 	image := s.Image("shop")
+	s.Docker("create", "--name", s.Name("unheard"), "--label", s.Only(), "--label", "snapback.enable=true", image, "/none")
+	var out bytes.Buffer
+	enabled := check{name: "enabled containers", ask: func(ctx context.Context) (string, error) {
+		return checkContainers(ctx, config{Only: s.Only()}, engineAt{})
+	}}
+	err := examine(t.Context(), &out, []check{enabled})
+	if want := s.Name("unheard") + " has no label snapback.pagerduty.service"; err != nil || !strings.HasPrefix(out.String(), "!") || !strings.Contains(out.String(), want) {
+		t.Errorf("%v, want %q in\n%s", err, want, out.String())
+	}
 	for _, label := range []string{"snapback.enable=yes", "snapback.enable=true"} {
 		s.Docker("create", "--name", s.Name(strings.TrimPrefix(label, "snapback.enable=")), "--label", s.Only(), "--label", label, "--label", "snapback.restor.allow=oncall", image, "/none")
 	}
-	var out bytes.Buffer
-	err := examine(t.Context(), &out, []check{{name: "enabled containers", ask: func(ctx context.Context) (string, error) {
-		return checkContainers(ctx, config{Only: s.Only()}, engineAt{})
-	}}})
+	out.Reset()
+	err = examine(t.Context(), &out, []check{enabled})
 	for _, want := range []string{
 		"✗", s.Name("yes") + `: label snapback.enable="yes": want true or false`,
 		s.Name("true") + `: label snapback.restor.allow="oncall" is unknown; did you mean snapback.restore.allow? Until then nobody may restore`,

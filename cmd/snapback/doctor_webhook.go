@@ -19,16 +19,19 @@ import (
 // errUnknownSecret says that the bot has refused PagerDuty's test call, as it would an alert.
 var errUnknownSecret = errors.New("the bot refused PagerDuty's test call")
 
+// testCall is what became of PagerDuty's test calls.
+type testCall struct{ came bool } // at least one has come through the public URL, and was taken
+
 // checkSubscription has PagerDuty call along each subscription that calls this bot: it disables one after three refusals in a row, so a
 // wrong secret has to be found before the first alert.
-func checkSubscription(ctx context.Context, pd *pagerduty.Client, c config) (string, error) {
+func (t *testCall) checkSubscription(ctx context.Context, pd *pagerduty.Client, c config) (string, error) {
 	s := pagerduty.Subscriber{Client: pd, URL: c.PublicURL + webhookPath}
 	list, err := callers(ctx, s)
 	if err == nil {
 		err = s.Verdict(list)
 	}
 	if err == nil {
-		err = tryWebhooks(ctx, s, list, c)
+		err = t.tryWebhooks(ctx, s, list, c)
 	}
 	if err == nil {
 		err = forgiven(s, list)
@@ -63,7 +66,7 @@ func callerNames(list []pagerduty.Standing) string {
 }
 
 // tryWebhooks notes in list whose secret the bot does not know.
-func tryWebhooks(ctx context.Context, s pagerduty.Subscriber, list []pagerduty.Standing, c config) error {
+func (t *testCall) tryWebhooks(ctx context.Context, s pagerduty.Subscriber, list []pagerduty.Standing, c config) error {
 	for i := range list {
 		if s.Trouble(list[i]) != "" {
 			continue
@@ -73,6 +76,8 @@ func tryWebhooks(ctx context.Context, s pagerduty.Subscriber, list []pagerduty.S
 			list[i].Kept = false
 		} else if err != nil {
 			return err
+		} else {
+			t.came = true
 		}
 	}
 	return s.Verdict(list)
