@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -40,7 +41,7 @@ func (a *API) listServices(w http.ResponseWriter, r *http.Request) error {
 func byAge(c snapshot.Container) position { return position{at: micros(c.CreatedAt), id: c.ID} }
 
 func (a *API) getContainer(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.container(r)
+	c, err := a.anyContainer(r)
 	if err != nil {
 		return err
 	}
@@ -57,13 +58,42 @@ func (a *API) containers(ctx context.Context) ([]snapshot.Container, error) {
 	return choose(all, func(c snapshot.Container) bool { return !snapshot.OurName(c.Name) }), nil
 }
 
-// container is the one that the request's path names.
+// container is the one that the request's path names. It returns errOtherBot for one that another bot looks after.
 func (a *API) container(r *http.Request) (snapshot.Container, error) {
+	c, err := a.anyContainer(r)
+	if err == nil {
+		err = here(c)
+	}
+	return c, err
+}
+
+// here returns errOtherBot for a container with which this bot can do nothing.
+func here(c snapshot.Container) error {
+	if !c.Elsewhere {
+		return nil
+	}
+	const whom = "Another bot looks after %s, on the engine %s: ask that one. Its snapshots, restores and errors are answered here as well."
+	return &refusal{err: errOtherBot, detail: fmt.Sprintf(whom, c.Name, c.Engine)}
+}
+
+// anyContainer is the one that the request's path names, of another bot's when this one has none that answers to that.
+func (a *API) anyContainer(r *http.Request) (snapshot.Container, error) {
 	all, err := a.containers(r.Context())
 	if err != nil {
 		return snapshot.Container{}, err
 	}
-	return Resolve(all, r.PathValue("id"))
+	c, unknown := Resolve(all, r.PathValue("id"))
+	if !errors.Is(unknown, snapshot.ErrUnknownContainer) {
+		return c, unknown
+	}
+	if all, err = a.deps.Containers.List(r.Context()); err != nil {
+		return c, fmt.Errorf("listing containers: %w", err)
+	}
+	others := choose(all, func(c snapshot.Container) bool { return c.Elsewhere && !snapshot.OurName(c.Name) })
+	if c, err = Resolve(others, r.PathValue("id")); errors.Is(err, snapshot.ErrUnknownContainer) {
+		err = unknown // which lists this bot's
+	}
+	return c, err
 }
 
 // tag names the container that the answer is about, for If-Match. It is no validator of the answer's body, and nothing

@@ -31,7 +31,7 @@ func (a *API) containerErrors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.container(r)
+	c, err := a.anyContainer(r)
 	if err != nil {
 		return err
 	}

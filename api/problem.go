@@ -21,6 +21,7 @@ var (
 	errMalformed       = errors.New("the request can't be read")
 	errUnauthorized    = errors.New("no valid token")
 	errScope           = errors.New("the token lacks the scope")
+	errOtherBot        = errors.New("another bot looks after the container")
 	errUnknownPath     = errors.New("no such path")
 	errMethod          = errors.New("no such method here")
 	errMediaType       = errors.New("not JSON")
@@ -57,6 +58,8 @@ var (
 			Detail: "The webhook's signature is missing or wrong. The bot does not know the subscription's secret: snapback pagerduty rotate, or correct PAGERDUTY_WEBHOOK_SECRETS."},
 		{Err: errUnauthorized, Status: http.StatusUnauthorized, Code: "unauthorized",
 			Detail: "Send a valid token as Authorization: Bearer. snapback token create makes one."},
+		{Err: errOtherBot, Status: http.StatusServiceUnavailable, Code: "elsewhere",
+			Detail: "Another bot looks after this container: ask that one."},
 		{Err: errScope, Status: http.StatusForbidden, Code: "insufficient_scope",
 			Detail: "The token lacks a scope that this needs. snapback token create makes one that has it."},
 		{Err: access.ErrDenied, Status: http.StatusForbidden, Code: "not_allowed",

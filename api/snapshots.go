@@ -21,7 +21,7 @@ func (a *API) listSnapshots(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.container(r)
+	c, err := a.anyContainer(r)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (a *API) getSnapshot(w http.ResponseWriter, r *http.Request) error {
 
 // snapshot is the one that the request's path names, and its container.
 func (a *API) snapshot(r *http.Request) (snapshot.Container, snapshot.Snapshot, error) {
-	c, err := a.container(r)
+	c, err := a.anyContainer(r)
 	if err != nil {
 		return c, snapshot.Snapshot{}, err
 	}
@@ -222,6 +222,9 @@ func words(d time.Duration) string {
 func (a *API) deleteSnapshot(w http.ResponseWriter, r *http.Request) error {
 	c, snap, err := a.snapshot(r)
 	if err != nil {
+		return err
+	}
+	if err := here(c); err != nil {
 		return err
 	}
 	incident, err := a.incidentFor(r.Context(), c, nil)

@@ -100,9 +100,6 @@ func (c *Console) allowed(ctx context.Context, s signin.Session, ask wanted, ver
 	} else if !ok {
 		return one, by, errUnseen
 	}
-	if one.Elsewhere {
-		return one, by, &saidError{http.StatusConflict, "elsewhere", "Another bot looks after this container: restore it from Slack."}
-	}
 	in, err := c.within(ctx, s, one)
 	by = snapshot.By{Actor: actorOf(s), Incident: in.ID, Source: incidents.Source{System: "console", NativeID: ask.Tap}}
 	if err != nil {

@@ -1,12 +1,16 @@
 package console_test
 
 import (
+	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // What a page sends is a wish: who may is asked anew, and a refusal is written down.
@@ -62,5 +66,35 @@ func TestActsAreAskedAnewEachTime(t *testing.T) {
 		if _, code := act(path, envelope{"incident": 7, "text": "x", "tap": tap}); code != "unseen" {
 			t.Errorf("%s of an incident that is not there: %s", path, code)
 		}
+	}
+}
+
+// What another bot looks after is asked for as what is this one's: by the same rules, of the same machine.
+func TestWhatAnotherBotLooksAfterIsRestoredFromTheConsole(t *testing.T) {
+	h := newHouse(t)
+	h.do(func() {
+		for i := range h.containers {
+			h.containers[i].Elsewhere = true
+		}
+		h.offers = func(context.Context) ([]restore.Offer, error) {
+			return []restore.Offer{{Snapshot: snapshot.Snapshot{Name: "pre-deploy-2255"}}}, nil
+		}
+	})
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	_, _, page := v.ask("GET", "/console/container?key=e/shop", nil)
+	if !strings.Contains(page, `"pre-deploy-2255"`) || strings.Contains(page, `"refused"`) {
+		t.Errorf("its page: %s", page)
+	}
+	wish := envelope{"key": "e/shop", "snapshot": "pre-deploy-2255", "seen": "aaaaaaaaaaaa", "tap": "0123456789abcdef"}
+	if status, code, answer := v.ask("POST", "/console/restore", wish); status != http.StatusOK {
+		t.Errorf("restoring it: %d %s %s", status, code, answer)
+	}
+	if len(h.asked) != 1 || !h.asked[0].Container.Elsewhere || h.asked[0].Snapshot != "pre-deploy-2255" {
+		t.Errorf("asked for was %+v", h.asked)
+	}
+	wish["key"] = "e/pay"
+	if _, code, _ := v.ask("POST", "/console/restore", wish); code != "unseen" || len(h.asked) != 1 {
+		t.Errorf("somebody else's: %s", code)
 	}
 }

@@ -94,8 +94,8 @@ func (c *Console) containerLook(key string) look {
 		}
 		if now := one.is.ID + one.view.State + stateOf(v.Restore); now != of || c.now().After(until) {
 			var found []offerView
-			err := snapshot.ErrEngineAway // as the look has found it, which need not be waited for once more
-			if seen.trouble == "" {
+			err := snapshot.ErrEngineAway               // as the look has found it, which need not be waited for once more
+			if seen.trouble == "" || one.is.Elsewhere { // which no engine is asked about
 				found, err = c.offers(ctx, one.is)
 			}
 			switch {
@@ -138,9 +138,6 @@ func (c *Console) mine(ctx context.Context, s signin.Session, key string) (shown
 
 // refusal is why somebody may not restore a container, as a sentence with who may; "" when they may.
 func (c *Console) refusal(ctx context.Context, s signin.Session, one snapshot.Container) string {
-	if one.Elsewhere {
-		return "Another bot looks after this container: restore it from Slack."
-	}
 	if one.Carries != "" {
 		return "The bot runs in this container, or depends on it. Deploy it as you deploy the bot."
 	}

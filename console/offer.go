@@ -20,9 +20,6 @@ const offersPatience = 5 * time.Second
 // returns snapshot.ErrEngineAway, also for an engine that takes too long.
 func (c *Console) offers(ctx context.Context, one snapshot.Container) ([]offerView, error) {
 	out := []offerView{}
-	if one.Elsewhere {
-		return out, nil
-	}
 	ctx, cancel := inTime(ctx)
 	defer cancel()
 	open, err := c.incidentsOf(ctx, one)

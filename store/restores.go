@@ -145,6 +145,16 @@ func (db *DB) RestoresAttended(ctx context.Context, key, only string) (attended 
 	return attended, away(err)
 }
 
+// AttendedFor implements restore.Journal.
+func (db *DB) AttendedFor(ctx context.Context, key string) (only string, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT b.scope FROM containers c JOIN bots b ON `+reaches+`
+		WHERE c.key = $1 AND b.`+present+` ORDER BY b.seen_at DESC LIMIT 1`, key).Scan(&only)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("%w: no bot reaches that of %s", snapshot.ErrEngineAway, key)
+	}
+	return only, away(err)
+}
+
 // Claim implements restore.Journal.
 func (db *DB) Claim(ctx context.Context, id int64, bot string, lease time.Duration) (restore.Restore, error) {
 	var r restore.Restore

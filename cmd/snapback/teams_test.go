@@ -96,6 +96,25 @@ func (t *teams) taps(shop string) {
 	}
 }
 
+// asksTheFirst restores the second bot's shop by the API of the first one, and undoes that.
+func (t *teams) asksTheFirst(shop string) {
+	t.t.Helper()
+	env := func() string { return t.second.Docker("inspect", "--format", "{{.Config.Env}}", shop) }
+	status, answer := t.first.call("PATCH", "/containers/"+shop+"/snapshots/pre-deploy-2255", "")
+	if status != 200 || !strings.Contains(env(), "DB_POOL=20") {
+		t.t.Fatalf("restoring it: %d %v, env is %s", status, answer, env())
+	}
+	if status, again := t.first.call("PATCH", "/containers/"+shop+"/snapshots/pre-deploy-2255", ""); status != 422 || !strings.Contains(fmt.Sprint(again), "already") {
+		t.t.Errorf("restoring it once more: %d %v", status, again)
+	}
+	if status, answer = t.first.call("POST", fmt.Sprintf("/restores/%v/undo", answer["id"]), ""); status != 200 || strings.Contains(env(), "DB_POOL=20") {
+		t.t.Errorf("undoing it: %d %v, env is %s", status, answer, env())
+	}
+	if status, answer := t.first.call("POST", "/containers/"+shop+"/snapshots", `{"reason":"manual"}`); status != 503 || answer["code"] != "elsewhere" {
+		t.t.Errorf("taking a snapshot: %d %v", status, answer)
+	}
+}
+
 func TestBotsOfTwoTeamsShareAnEngineAndADatabase(t *testing.T) {
 	n := newNight(t)
 	b := sharing(n)
@@ -118,6 +137,7 @@ func TestBotsOfTwoTeamsShareAnEngineAndADatabase(t *testing.T) {
 		}
 	}
 	b.taps(shop)
+	b.asksTheFirst(shop)
 	n.Docker("rm", "-f", web)
 	b.pollUntil("the one that is gone counts as gone", func() bool {
 		return b.count(fmt.Sprintf(`SELECT count(*) FROM containers WHERE gone_at IS NOT NULL AND name = '%s'`, web)) == 1
@@ -155,4 +175,5 @@ func TestBotsOfTwoEnginesShareADatabase(t *testing.T) {
 		t.Errorf("the first bot lists %v, want %s alone", got, web)
 	}
 	b.taps(shop)
+	b.asksTheFirst(shop)
 }

@@ -30,6 +30,21 @@ func (p *past) RestoresAttended(_ context.Context, key, only string) (bool, erro
 	return p.attended && key == "C/name/api" && only == "team=c", nil
 }
 
+func (p *past) AttendedFor(_ context.Context, key string) (string, error) {
+	if !p.attended || key != "C/name/api" {
+		return "", snapshot.ErrEngineAway
+	}
+	return "team=c", nil
+}
+
+func (*past) Snapshot(context.Context, string, string) (snapshot.Snapshot, error) {
+	return snapshot.Snapshot{ID: 3, Key: "C/name/api", Name: "good"}, nil
+}
+
+func (*past) SnapshotByID(context.Context, int64) (snapshot.Snapshot, error) {
+	return snapshot.Snapshot{ID: 3, Key: "C/name/api", Name: "good"}, nil
+}
+
 func (*past) Answered(_ context.Context, _, idempotency string) (bool, error) {
 	return idempotency == "again", nil
 }
@@ -65,7 +80,7 @@ func TestWhatAnotherBotHasIsAskedOfAnyEngine(t *testing.T) {
 	journal := &past{}
 	set := engines.Set{Journal: journal}
 	for _, id := range []string{"A", "B"} {
-		r := restore.New(restore.Config{Engine: named{id: id}, Journal: journal, Bot: "a", Only: "team=a"})
+		r := restore.New(restore.Config{Engine: named{id: id}, Journal: journal, Snapshots: journal, Bot: "a", Only: "team=a"})
 		t.Cleanup(func() { _ = r.Stop(context.Background()) })
 		set.Engines = append(set.Engines, engines.Engine{Name: id, Asked: asked{id: id}, Restorer: r})
 	}
@@ -73,6 +88,13 @@ func TestWhatAnotherBotHasIsAskedOfAnyEngine(t *testing.T) {
 	offers, err := set.Offers(t.Context(), c, time.Time{}, 0)
 	if err != nil || len(offers) != 1 || offers[0].Snapshot.Name != "good" {
 		t.Errorf("what is kept of it is %+v, %v", offers, err)
+	}
+	if o, err := set.Offer(t.Context(), c, offers[0].Snapshot); err != nil || o.Doubt == "" || o.WayOut() {
+		t.Errorf("whether it can be restored is not known here: %+v, %v", o, err)
+	}
+	ask := restore.Ask{Container: c, Snapshot: "good"}
+	if _, err := set.Request(t.Context(), ask); !errors.Is(err, snapshot.ErrEngineAway) || len(journal.opened) != 0 {
+		t.Errorf("restoring it while no bot reaches its engine: %v, and %d were opened", err, len(journal.opened))
 	}
 	if _, err := set.Undo(t.Context(), 7, snapshot.By{}, ""); !errors.Is(err, snapshot.ErrEngineAway) || len(journal.opened) != 0 {
 		t.Errorf("undoing a restore of it while no bot reaches its engine: %v, and %d were opened", err, len(journal.opened))
@@ -87,6 +109,12 @@ func TestWhatAnotherBotHasIsAskedOfAnyEngine(t *testing.T) {
 	}
 	if only := journal.opened[0].Only; only != "team=c" {
 		t.Errorf("the undo is for bots with %q", only)
+	}
+	if got, err := set.Request(t.Context(), ask); err != nil || got.ID != 8 || len(journal.opened) != 2 {
+		t.Fatalf("restoring it: %+v, %v", got, err)
+	}
+	if got := journal.opened[1]; got.Only != "team=c" || !got.Plan.Afar || got.Container != "api" {
+		t.Errorf("the restore is %+v", got)
 	}
 }
 

@@ -87,9 +87,9 @@ func (s Set) Delete(ctx context.Context, key, name string, by snapshot.By) error
 	return e.Taker.Delete(ctx, key, name, by)
 }
 
-// Request asks for a restore.
+// Request asks for a restore. Any engine can ask for one that another bot has to do.
 func (s Set) Request(ctx context.Context, ask restore.Ask) (restore.Restore, error) {
-	e, err := s.of(ctx, ask.Container.Key)
+	e, err := s.knowing(ctx, ask.Container)
 	if err != nil {
 		return restore.Restore{}, err
 	}

@@ -154,6 +154,9 @@ func (m *machine) preflight(ctx context.Context) (State, error) {
 		return m.refuse("it was asked for too long ago: look again, and ask again")
 	}
 	why, err := m.subject.Preflight(ctx)
+	if err == nil && len(why) == 0 {
+		why, err = m.changesNothing(ctx)
+	}
 	if retryable(err) {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -36,8 +37,15 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 	return offers[0], r.check(ctx, c, &offers[0])
 }
 
-// check runs the preflight.
+// unseen is said of what another bot looks after.
+const unseen = "another bot looks after the container, and finds out whether this can be restored only when it is asked to"
+
+// check runs the preflight, where this bot can.
 func (r *Restorer) check(ctx context.Context, c snapshot.Container, o *Offer) (err error) {
+	if c.Elsewhere {
+		o.Doubt = cmp.Or(o.Doubt, unseen)
+		return nil
+	}
 	snap := o.Snapshot
 	rest := Restore{Kind: Restoring, Key: c.Key, Container: nameFor(c, snap), SnapshotID: snap.ID, RequestedAt: time.Now()}
 	t := &task{Restorer: r, restore: rest}

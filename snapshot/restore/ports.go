@@ -119,6 +119,9 @@ type Restores interface {
 	Answered(ctx context.Context, key, idempotency string) (bool, error)
 	// RestoresAttended says whether a bot was heard of lately that takes up restores of the container with that key, and for that label.
 	RestoresAttended(ctx context.Context, key, only string) (bool, error)
+	// AttendedFor is the label of a bot that was heard of lately and looks after the container with that key. It returns
+	// snapshot.ErrEngineAway when none does.
+	AttendedFor(ctx context.Context, key string) (only string, err error)
 	// Restore reads one. It returns ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (Restore, error)
 	// Last is what was done last to a container: its newest restore that was verified, reverted or has failed. Running says

@@ -187,7 +187,7 @@ type Ask struct {
 
 // Request records the wish and its audit entry, and starts on it. Nothing has been done to the engine when it
 // returns. It returns ErrUnknownSnapshot, an *AlreadyThereError, a *RefusedError, an *InProgressError, ErrReplaced, ErrKeyReused, or what the journal says: when
-// the audit entry can't be written, nothing is done.
+// the audit entry can't be written, nothing is done. What another bot looks after is that one's to begin; ErrEngineAway says that none does.
 func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	snap, err := r.Snapshots.Snapshot(ctx, ask.Container.Key, ask.Snapshot)
 	if err != nil {
@@ -199,6 +199,9 @@ func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	rest := Restore{
 		Kind: Restoring, Key: ask.Container.Key, Container: nameFor(ask.Container, snap),
 		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By,
+	}
+	if ask.Container.Elsewhere {
+		return r.requestAfar(ctx, ask, rest)
 	}
 	if ask.Volumes {
 		if rest.Plan.Volumes, err = r.volumePlan(snap); err != nil {
@@ -245,7 +248,9 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempoten
 func (r *Restorer) open(ctx context.Context, rest Restore, idempotency string) (Restore, error) {
 	rest.State, rest.RequestedAt = Requested, time.Now().UTC()
 	ours, known := r.owns(ctx, rest.Key)
-	if ours || !known {
+	if r.isOthers(ctx, rest) {
+		ours = false
+	} else if ours || !known {
 		rest.Only = r.Only
 	} else if err := r.someoneReaches(ctx, rest, idempotency); err != nil {
 		return Restore{}, err

@@ -73,7 +73,7 @@ function wayOut(state: PageState, p: Page): Node[] {
   if (p.restore && !p.restore.over) return [];
   if (p.refused) return [make("p", { class: "fine" }, p.refused)];
   if (!o) return p.snapshots.length === 0 ? [make("p", { class: "fine" }, "No snapshot is kept yet, so there is nothing to go back to.")] : [];
-  return [act(state, p, `Restore ${o.name}`, "primary danger", () => confirm(state, p, o)), make("p", { class: "fine" }, wouldChange(o))];
+  return [act(state, p, `Restore ${o.name}`, "primary danger", () => confirm(state, p, o)), make("p", { class: "fine" }, wouldChange(p, o))];
 }
 
 // act is a button that waits for a network, and says why it does.
@@ -84,7 +84,10 @@ function act(state: PageState, p: Page, label: string, cls: string, run: () => v
   return button;
 }
 
-function wouldChange(o: Offer): string {
+const unseen = "What it would change can't be seen from here.";
+
+function wouldChange(p: Page, o: Offer): string {
+  if (p.container.elsewhere) return unseen;
   return o.changes.length > 0 ? `Would change back: ${o.changes.join(" · ")}` : "Changes nothing but the files that it has written itself.";
 }
 
@@ -122,7 +125,7 @@ function snapshots(state: PageState, p: Page, now: number): Node[] {
     make("p", { class: "when" }, make("strong", {}, o.name), ` · ${clock(o.at, now)}`),
     o.note ? make("p", { class: "deploy" }, o.note) : null,
     o.doubt && !o.why_not ? make("p", { class: "deploy unsure" }, o.doubt) : null,
-    make("p", { class: "deploy" }, o.why_not ?? wouldChange(o)),
+    make("p", { class: "deploy" }, o.why_not ?? wouldChange(p, o)),
     o.why_not || p.refused ? null : act(state, p, `Restore ${o.name}…`, "plain wide", () => confirm(state, p, o)))))];
 }
 
@@ -136,7 +139,8 @@ function confirm(state: PageState, p: Page, o: Offer): void {
       seen = q.seen;
       if (q.why_not) return { lines: [q.why_not], no: true };
       const doubt = o.doubt && !q.says.some((s) => s.toLowerCase().startsWith(o.doubt?.toLowerCase() ?? "")) ? [`${o.doubt}.`] : [];
-      return { lines: [...(q.changes.length > 0 ? q.changes.map((c) => `Changes ${c}`) : ["Changes no setting."]), ...doubt, ...q.says] };
+      const changes = p.container.elsewhere ? [unseen] : ["Changes no setting."];
+      return { lines: [...(q.changes.length > 0 ? q.changes.map((c) => `Changes ${c}`) : changes), ...doubt, ...q.says] };
     },
     act: `Restore ${o.name}`,
     run: () => ask(state, `Asking to restore ${o.name}…`, "/console/restore", { key: state.key, snapshot: o.name, seen }),
