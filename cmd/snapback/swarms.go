@@ -46,7 +46,9 @@ func newEverything(ctx context.Context, n engineNeeds, stop *stops) (all everyth
 	}
 	var may []mayManage
 	for _, p := range all.allEngines {
-		may = append(may, mayManage{name: p.at.name, Engine: p.Engine})
+		absence := registryOf(n, swarmName(p.at.name), "it has no leader")
+		absence.Logger = n.log.With("at", absence.Me.Link)
+		may = append(may, mayManage{name: p.at.name, Engine: p.Engine, absence: watch.NewRegistry(absence)})
 	}
 	all.swarms = newSwarms(may, n.log, func(name string, manager *docker.Engine) *swarmParts { return newSwarm(n, name, manager) })
 	all.swarms.look(ctx, time.Now())
@@ -104,17 +106,18 @@ func enabledServices(ctx context.Context, engine *docker.Engine, only string) (l
 	return list, wrong, err
 }
 
+// registryOf is of a Swarm, with why it may be away.
+func registryOf(n engineNeeds, name, cause string) watch.RegistryConfig {
+	me := watch.Presence{Bot: n.bot, Link: name, Run: n.run, Scope: n.Only, Peer: n.peer}
+	return watch.RegistryConfig{Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(name), Cause: cause}
+}
+
 // newSwarm wires one Swarm in a straight line. Nothing is started.
 func newSwarm(n engineNeeds, name string, manager *docker.Engine) *swarmParts {
 	n.log = n.log.With("at", name)
 	n.log.Info("Docker Swarm", "manager", manager.From())
-	me := watch.Presence{Bot: n.bot, Link: name, Run: n.run, Scope: n.Only, Peer: n.peer}
-	p := &swarmParts{
-		name: name, manager: manager, silent: &snapshot.Silence{},
-		registry: watch.NewRegistry(watch.RegistryConfig{
-			Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(name), Cause: "it has no leader, or the engine here is no manager of it any more",
-		}),
-	}
+	reg := registryOf(n, name, "it has no leader, or the engine here is no manager of it any more")
+	p := &swarmParts{name: name, manager: manager, silent: &snapshot.Silence{}, registry: watch.NewRegistry(reg)}
 	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry, Carries: manager.Carries})
 	p.taker = capture.New(capture.Config{
 		Engine: p.Cluster, Ref: docker.Ref, Store: n.db, Lock: n.db, Audit: n.db, Logger: n.log, Zone: n.Zone, Limit: n.Commits,
@@ -128,7 +131,7 @@ func newSwarm(n engineNeeds, name string, manager *docker.Engine) *swarmParts {
 	labels := &swarm.Labels{Cluster: p.Cluster, Store: n.db, Logger: n.log}
 	p.watcher = watch.New(watch.Config{
 		Engine: p.Cluster, Store: n.db, Deploys: n.db, Taker: p.taker, Scope: n.Only, Logger: n.log, Zone: n.Zone,
-		BaselineAfter: n.BaselineAfter, MaxAge: n.MaxAge, Forget: n.Forget, Spiking: n.spikes.At, Observe: n.measured.Deploy, Leads: n.db, Me: me,
+		BaselineAfter: n.BaselineAfter, MaxAge: n.MaxAge, Forget: n.Forget, Spiking: n.spikes.At, Observe: n.measured.Deploy, Leads: n.db, Me: reg.Me,
 		Chores: []watch.Chore{
 			{Name: "ending the time of specs from before", Do: leftovers.RemoveKept},
 			{Name: "labelling what kept specs need", Do: labels.Update},

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/swarm"
+	"github.com/snapback/snapback/snapshot/watch"
 )
 
 // How often an engine is asked whether it manages a Swarm: one that has not answered yet, or whose Swarm has no leader, and one that has
@@ -30,6 +33,7 @@ type mayManage struct {
 	managed string           // the one that it managed last; "": none since the bot's start
 	due     time.Time        // when to ask it next
 	asking  snapshot.Refrain // logs that it does not answer
+	absence *watch.Registry  // tells people that a Swarm has no leader that was not found yet
 }
 
 // swarms are the Swarms that the bot's engines manage. They are found when their manager answers, be that at the bot's start or later. What was
@@ -76,6 +80,7 @@ func (s *swarms) look(ctx context.Context, now time.Time) {
 	}
 	for i, m := range asked {
 		err := answers[i].err
+		s.tell(ctx, m, answers[i])
 		m.asking.Log(s.log.With("at", m.name), "asking the engine whether it manages a Swarm, whose services are seen as soon as it says so", err)
 		if m.due = now.Add(managesAgain); err == nil {
 			m.cluster, m.due = answers[i].cluster, now.Add(managesAnew)
@@ -93,6 +98,18 @@ func (s *swarms) look(ctx context.Context, now time.Time) {
 		if p == nil {
 			s.add(s.wire(swarmName(m.name), m.Engine))
 		}
+	}
+}
+
+// tell has people told that a Swarm has no leader which no part of the bot knows yet: what was found tells that itself. An engine that is away
+// says nothing of its Swarm.
+func (s *swarms) tell(ctx context.Context, m *mayManage, says asked) {
+	p, _ := s.foundBy(m)
+	switch {
+	case p == nil && errors.Is(says.err, swarm.ErrNoLeader):
+		m.absence.Heard(ctx, says.err)
+	case says.cluster != "":
+		m.absence.Heard(ctx, nil)
 	}
 }
 

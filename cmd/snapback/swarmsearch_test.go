@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/watch"
 )
 
 // saysOfSwarm is an engine that says of its Swarm what it is told to.
@@ -73,12 +76,42 @@ func (s *saysOfSwarm) times() int {
 	return s.asked
 }
 
+// toldOf keeps what people are told of absences.
+type toldOf struct {
+	watch.EngineStore
+	said []string
+	away bool // they were told so
+}
+
+func (o *toldOf) TellAway(_ context.Context, _ watch.Absence, e incidents.Entry) error {
+	if !o.away {
+		o.said, o.away = append(o.said, e.Summary), true
+	}
+	return nil
+}
+
+func (o *toldOf) TellBack(_ context.Context, _ watch.Absence, entry func(time.Time) incidents.Entry) error {
+	if o.away {
+		o.said, o.away = append(o.said, entry(time.Now()).Summary), false
+	}
+	return nil
+}
+
 // searchFor looks for the Swarms of engines that are called a, b and so on. What it returns looks at a moment, and says what was found by then.
 func searchFor(t *testing.T, list ...*saysOfSwarm) func(at time.Time) string {
 	t.Helper()
+	return searchTelling(t, &toldOf{}, list...)
+}
+
+// searchTelling is searchFor with what people are told of Swarms without a leader, at once.
+func searchTelling(t *testing.T, told *toldOf, list ...*saysOfSwarm) func(at time.Time) string {
+	t.Helper()
 	var may []mayManage
 	for i, e := range list {
-		may = append(may, mayManage{name: string(rune('a' + i)), Engine: e.Engine})
+		name := string(rune('a' + i))
+		may = append(may, mayManage{name: name, Engine: e.Engine, absence: watch.NewRegistry(watch.RegistryConfig{
+			Store: told, Title: swarmTitle(swarmName(name)), Cause: "it has no leader", After: time.Nanosecond,
+		})})
 	}
 	s := newSwarms(may, slog.New(slog.DiscardHandler), func(name string, manager *docker.Engine) *swarmParts {
 		return &swarmParts{name: name, manager: manager}
@@ -109,6 +142,27 @@ func TestSwarmsAreFoundWhenTheyCome(t *testing.T) {
 	got = append(got, found(start.Add(managesAnew)))
 	if diff := cmp.Diff([]string{"", "a-swarm", "a-swarm b-swarm", "a-swarm b-swarm c-swarm"}, got); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
+	}
+}
+
+// TestSwarmWithoutALeaderAtTheStartIsTold once, and when it has one. An engine that is away says nothing of a Swarm, and what was found tells
+// that itself.
+func TestSwarmWithoutALeaderAtTheStartIsTold(t *testing.T) {
+	t.Parallel()
+	told, swarm, away, none := &toldOf{}, newSaysOfSwarm(t, noLeader), newSaysOfSwarm(t, ""), newSaysOfSwarm(t, noSwarm)
+	found := searchTelling(t, told, swarm, away, none)
+	at := time.Now()
+	for _, says := range []string{noLeader, noLeader, "", managerOf("one"), noLeader, managerOf("one")} {
+		swarm.say(says)
+		found(at)
+		at = at.Add(managesAnew)
+	}
+	want := []string{
+		"The Swarm a-swarm has not answered for a minute: it has no leader. Until it does, nothing there can be restored or looked at",
+		"The Swarm a-swarm answers again, after a minute",
+	}
+	if diff := cmp.Diff(want, told.said); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
 

@@ -36,6 +36,9 @@ type Namer interface {
 // ErrNoManager says that the engine is no manager of a Swarm.
 var ErrNoManager = errors.New("the engine is no manager of a Swarm")
 
+// ErrNoLeader says that the engine is a manager of a Swarm whose managers have agreed on no leader.
+var ErrNoLeader = errors.New("the Swarm has no leader")
+
 // errNoFiles: what tasks write is theirs, on whatever node they run.
 var errNoFiles = errors.New("the files of a service's tasks are not kept")
 
@@ -113,7 +116,7 @@ func introduction(ctx context.Context, m Manager) (in snapshot.Introduction, nod
 		return in, "", ErrNoManager
 	}
 	if info.Swarm.Cluster.ID == "" {
-		return in, "", fmt.Errorf("%w: the Swarm has no leader", snapshot.ErrEngineAway)
+		return in, "", fmt.Errorf("%w: %w", snapshot.ErrEngineAway, ErrNoLeader)
 	}
 	return snapshot.Introduction{ID: info.Swarm.Cluster.ID, Host: "Swarm"}, info.Swarm.NodeID, nil // the same by whichever manager it is seen
 }

@@ -45,7 +45,7 @@ func (r *Registry) attend(introduce, ping func(context.Context) error) {
 	}
 	r.here.asking.Log(r.Logger, "asking the engine who it is", err)
 	if err == nil {
-		r.isBack()
+		r.isBack(r.ctx)
 	}
 	silent := err
 	if err != nil {
@@ -57,8 +57,18 @@ func (r *Registry) attend(introduce, ping func(context.Context) error) {
 	case silent == nil, errors.Is(silent, snapshot.ErrEngineDenied):
 		r.here.since = time.Time{}
 	default:
-		r.isAway(silent)
+		r.isAway(r.ctx, silent)
 	}
+}
+
+// Heard is for who asks an engine in the place of Start, which is not called then: it tells people that the engine is away when it has
+// been for a while, and when it is back. Why is what came of asking; nil: it answers. It is for one goroutine.
+func (r *Registry) Heard(ctx context.Context, why error) {
+	if why != nil {
+		r.isAway(ctx, why)
+		return
+	}
+	r.isBack(ctx)
 }
 
 func (r *Registry) within(ask func(context.Context) error) error {
@@ -67,7 +77,7 @@ func (r *Registry) within(ask func(context.Context) error) error {
 	return ask(ctx)
 }
 
-func (r *Registry) isAway(why error) {
+func (r *Registry) isAway(ctx context.Context, why error) {
 	if r.here.since.IsZero() {
 		r.here.since = time.Now()
 	}
@@ -79,7 +89,7 @@ func (r *Registry) isAway(why error) {
 		r.Logger.Error("the engine is away", "for", away.Round(time.Second), "err", why)
 	}
 	r.here.logged, r.here.clear = true, false
-	ctx, cancel := context.WithTimeout(r.ctx, tellIn)
+	ctx, cancel := context.WithTimeout(ctx, tellIn)
 	defer cancel()
 	r.here.saying.Log(r.Logger, "telling that an engine is away", r.Store.TellAway(ctx, r.absence(), r.entry(
 		incidents.KindEngineAway, r.here.since, "%s has not answered for %s%s. Until it does, nothing there can be restored or looked at", words(away), r.because(),
@@ -96,7 +106,7 @@ func (r *Registry) because() string {
 // tellIn is how long the database may take to note that an engine is away or back: meanwhile the bot does not say that it is there.
 const tellIn = 15 * time.Second
 
-func (r *Registry) isBack() {
+func (r *Registry) isBack(ctx context.Context) {
 	if r.here.logged {
 		r.Logger.Info("the engine is back")
 	}
@@ -104,7 +114,7 @@ func (r *Registry) isBack() {
 	if r.here.clear {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, tellIn)
+	ctx, cancel := context.WithTimeout(ctx, tellIn)
 	defer cancel()
 	err := r.Store.TellBack(ctx, r.absence(), func(since time.Time) incidents.Entry {
 		return r.entry(incidents.KindEngineBack, since, "%s answers again, after %s", words(time.Since(since)))
