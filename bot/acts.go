@@ -121,8 +121,8 @@ func (h *handling) restore(ctx context.Context, v value) error {
 // replaced refuses, and shows the message as it has to be now. A tap that is handled for the second time finds the
 // container replaced by its own restore: that is no refusal.
 func (h *handling) replaced(ctx context.Context, v value, c snapshot.Container) error {
-	last, ok, err := h.Restores.LatestRestore(ctx, v.Incident)
-	if err != nil || ok && last.By.Source == h.source() {
+	last, err := h.Restores.LastRestores(ctx, v.Incident)
+	if err != nil || slices.ContainsFunc(last, func(r restore.Restore) bool { return r.By.Source == h.source() }) {
 		return err
 	}
 	err = h.refused(ctx, v.Incident, "restore "+c.Called()+" (it was replaced meanwhile)", snapshot.ErrReplaced)

@@ -156,15 +156,16 @@ func (h *handling) details(ctx context.Context, v value) error {
 	if err := h.fill(ctx, &view); err != nil {
 		return err
 	}
-	last, ok, err := h.Restores.LatestRestore(ctx, in.ID)
+	last, err := h.Restores.LastRestores(ctx, in.ID)
 	if err != nil {
 		return err
 	}
+	view.Restore, view.Others = foremost(last)
 	r := Rendering{Text: "Details of " + quote(headline(in), 300)}
 	r.Blocks = append(r.Blocks, section("*"+r.Text+"*"))
-	if ok {
-		view.Restore = &last
-		r.Blocks = append(r.Blocks, sections(detailSections, append([]string{progress(view)}, differences(last)...))...)
+	if view.Restore != nil {
+		told := append([]string{progress(view)}, differences(*view.Restore)...)
+		r.Blocks = append(r.Blocks, sections(detailSections, append(told, otherRestores(view)...))...)
 	}
 	for _, c := range view.Containers {
 		r.Blocks = append(r.Blocks, h.detail(ctx, view, c)...)

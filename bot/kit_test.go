@@ -406,15 +406,17 @@ func (w *world) Restore(_ context.Context, id int64) (restore.Restore, error) {
 	return restore.Restore{}, snapshot.ErrUnknownRestore
 }
 
-func (w *world) LatestRestore(_ context.Context, incident int64) (restore.Restore, bool, error) {
+func (w *world) LastRestores(_ context.Context, incident int64) (last []restore.Restore, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	vain := func(r restore.Restore) bool { return r.State == restore.Refused || r.State == restore.Reverted }
 	for _, r := range slices.Backward(w.restores) {
-		if r.By.Incident == incident {
-			return r, true, nil
+		later := func(o restore.Restore) bool { return o.Key == r.Key && vain(o) == vain(r) }
+		if r.By.Incident == incident && !slices.ContainsFunc(last, later) {
+			last = append(last, r)
 		}
 	}
-	return restore.Restore{}, false, nil
+	return last, nil
 }
 
 func (w *world) OnCall(_ context.Context, service string) ([]access.Person, error) {

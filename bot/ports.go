@@ -137,8 +137,9 @@ type Restorer interface {
 type Restores interface {
 	// Restore reads one. It returns snapshot.ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (restore.Restore, error)
-	// LatestRestore is the last one that was asked for within an incident; ok is false when there was none.
-	LatestRestore(ctx context.Context, incidentID int64) (r restore.Restore, ok bool, err error)
+	// LastRestores are the newest ones within an incident, newest first. Of each container there may be two: one that was refused or
+	// reverted, and one that was neither.
+	LastRestores(ctx context.Context, incidentID int64) ([]restore.Restore, error)
 }
 
 // Terminal makes links that open a terminal once, for one person.

@@ -30,6 +30,9 @@ func Render(v View) Rendering {
 	if v.Restore != nil && !v.back().is { // what it has put back does not run any more
 		blocks = append(blocks, section(progress(v)))
 	}
+	for _, line := range otherRestores(v) {
+		blocks = append(blocks, section(line))
+	}
 	blocks = append(blocks, holdBlocks(v)...)
 	if actions := actionsOf(v); len(actions) > 0 {
 		blocks = append(blocks, slack.NewActionBlock("", actions...))

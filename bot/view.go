@@ -28,9 +28,10 @@ const (
 type View struct {
 	Incident   incidents.Incident
 	Containers []ContainerView
-	Suspects   bool // no container names the incident's service; these are those that were deployed last
-	More       int  // containers that are not shown
-	Restore    *restore.Restore
+	Suspects   bool                      // no container names the incident's service; these are those that were deployed last
+	More       int                       // containers that are not shown
+	Restore    *restore.Restore          // the one that runs, else the one that is in place, else the newest; nil: there was none
+	Others     []restore.Restore         // how the others have ended, newest first
 	Holds      []snapshot.Hold           // what restores of this incident have put on hold, newest first
 	Told       string                    // what was said last of the errors after Restore, with its mark; "": nothing
 	Asked      map[incidents.Call]string // who has asked for what PagerDuty has not confirmed yet
@@ -64,14 +65,14 @@ type ContainerView struct {
 // than none. It returns an error only when the incident's own data can't be read.
 func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []incidents.Entry, budget time.Duration) (View, error) {
 	v := View{Incident: in, Zone: b.cfg.Zone, Terminal: b.Terminal != nil, calm: budget > b.cfg.Budget, Asked: b.asked(in, entries), Refused: refusedChannels(entries)}
-	rest, ok, err := b.Restores.LatestRestore(ctx, in.ID)
+	last, err := b.Restores.LastRestores(ctx, in.ID)
 	if err != nil {
 		return v, err
 	}
-	if ok {
-		v.Restore = &rest
-		v.Told = toldErrors(entries, v.Restore)
-		if v.Holds, err = b.holdsOf(ctx, in, rest.Key); err != nil {
+	v.Restore, v.Others = foremost(last)
+	v.Told = toldErrors(entries, v.Restore)
+	if v.Restore != nil {
+		if v.Holds, err = b.holdsOf(ctx, in, v.Restore.Key); err != nil {
 			return v, err
 		}
 	}

@@ -26,6 +26,7 @@ type pageView struct {
 	Deploys   []changeView  `json:"deploys"`           // newest first
 	Snapshots []offerView   `json:"snapshots"`         // in the order in which they are offered; null: it is not known what can be restored
 	Restore   *restoreView  `json:"restore,omitempty"` // the last one, while it tells anything
+	Stands    *restoreView  `json:"stands,omitempty"`  // the one before Restore that has worked, when Restore came to nothing
 	Trouble   string        `json:"trouble,omitempty"`
 }
 
@@ -221,11 +222,19 @@ func (c *Console) history(ctx context.Context, v *pageView, s signin.Session, ke
 	for _, d := range deploys {
 		v.Deploys = append(v.Deploys, changeView{At: d.At, Changes: words(d.Changes), Snapshot: d.Snapshot, Together: inOneDeploy(together[d.ID], names)})
 	}
-	last, ok, err := c.Data.LatestRestoreOf(ctx, key)
-	if ok && c.now().Sub(last.RequestedAt) < restoreTold {
-		v.Restore = viewOfRestore(last, c.now())
+	last, err := c.Data.LastRestoresOf(ctx, key)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, r := range last {
+		switch recent := c.now().Sub(r.RequestedAt) < restoreTold; {
+		case recent && i == 0:
+			v.Restore = viewOfRestore(r, c.now())
+		case recent && r.State == restore.Verified:
+			v.Stands = viewOfRestore(r, c.now())
+		}
+	}
+	return nil
 }
 
 // seenAmong are the names, by their keys, of the containers of deploys that somebody is known to see.

@@ -84,8 +84,9 @@ type Data interface {
 	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
 	// RolledBack says which restore has undone a deploy; false when none has, or when that was undone itself.
 	RolledBack(ctx context.Context, d snapshot.Deploy) (snapshot.Undone, bool, error)
-	// LatestRestoreOf is the last restore of a container that was asked for; false when there was none.
-	LatestRestoreOf(ctx context.Context, key string) (restore.Restore, bool, error)
+	// LastRestoresOf are a container's newest restores, newest first: two at most, one that was refused or reverted, and one that was
+	// neither.
+	LastRestoresOf(ctx context.Context, key string) ([]restore.Restore, error)
 	// Restore reads one. It returns snapshot.ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (restore.Restore, error)
 	// ErrorMinutesOf is the counted minutes of each of the containers, oldest first.

@@ -2,14 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // LastDeploys is the newest deploy of each of the containers. Who has had none is not in it.
@@ -21,15 +17,6 @@ func (db *DB) LastDeploys(ctx context.Context, keys []string) (map[string]snapsh
 		out[d.Key] = d
 	}
 	return out, away(err)
-}
-
-// LatestRestoreOf is the last restore of a container that was asked for; false when there was none.
-func (db *DB) LatestRestoreOf(ctx context.Context, key string) (restore.Restore, bool, error) {
-	r, err := oneRestore(ctx, db.pool, `WHERE key = @key ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"key": key})
-	if errors.Is(err, snapshot.ErrUnknownRestore) {
-		return r, false, nil
-	}
-	return r, err == nil, err
 }
 
 // ErrorMinutesOf is ErrorMinutes of several containers at once, by the minute.

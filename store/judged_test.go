@@ -63,10 +63,16 @@ func (o *outage) errors(from, to time.Duration, perSecond, requests float64) {
 // restored asks for a restore, and has it verified so long after the alert.
 func (o *outage) restored(after time.Duration) restore.Restore {
 	o.t.Helper()
-	w := wish(shelved(o.t, o.db, "shop", "pre-deploy-"+after.String()))
-	w.By.Incident, w.By.Actor = o.incident, incidents.Actor{Kind: incidents.Person, Name: "Ada"}
+	w := o.wish("shop", "pre-deploy-"+after.String())
 	w.RequestedAt = o.opened.Add(after - 10*time.Second)
 	return o.verified(w, after)
+}
+
+// wish is a restore of a container within the incident, which nobody has asked for yet.
+func (o *outage) wish(key, snapshot string) restore.Restore {
+	w := wish(shelved(o.t, o.db, key, snapshot))
+	w.By.Incident, w.By.Actor = o.incident, incidents.Actor{Kind: incidents.Person, Name: "Ada"}
+	return w
 }
 
 func (o *outage) verified(w restore.Restore, after time.Duration) restore.Restore {
@@ -310,6 +316,43 @@ func TestNeitherARestoreNorItsErrorsCoverAChangedRow(t *testing.T) {
 		}
 		if found != n+1 {
 			t.Errorf("after change %d, the timeline tells of %d", n+1, found)
+		}
+	}
+}
+
+// TestARestoreInVainHidesNoneThatStands: the newest one of a container that counts is found whatever was refused after it.
+func TestARestoreInVainHidesNoneThatStands(t *testing.T) {
+	o := outages(t)
+	web := o.verified(o.wish("web", "good"), 6*time.Minute)
+	refused := func(name string) restore.Restore {
+		r, _, err := o.db.Open(t.Context(), o.wish("shop", name), "")
+		testkit.OK(t, err)
+		r, err = o.db.Claim(t.Context(), r.ID, "bot", time.Minute)
+		testkit.OK(t, err)
+		for _, to := range []restore.State{restore.Preflight, restore.Refused} {
+			r, err = o.db.Advance(t.Context(), r, to, incidents.Entry{IncidentID: o.incident, Kind: incidents.KindRestoreState, Actor: incidents.Self()})
+			testkit.OK(t, err)
+		}
+		return r
+	}
+	refused("one")
+	last := refused("another")
+	for name, c := range map[string]struct {
+		find func() ([]restore.Restore, error)
+		want []int64
+	}{
+		"in the incident":  {func() ([]restore.Restore, error) { return o.db.LastRestores(t.Context(), o.incident) }, []int64{last.ID, web.ID, o.restore.ID}},
+		"of the container": {func() ([]restore.Restore, error) { return o.db.LastRestoresOf(t.Context(), "shop") }, []int64{last.ID, o.restore.ID}},
+		"in none":          {func() ([]restore.Restore, error) { return o.db.LastRestores(t.Context(), 0) }, nil},
+	} {
+		found, err := c.find()
+		testkit.OK(t, err)
+		var got []int64
+		for _, r := range found {
+			got = append(got, r.ID)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

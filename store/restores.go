@@ -60,13 +60,23 @@ func (db *DB) Restore(ctx context.Context, id int64) (restore.Restore, error) {
 	return oneRestore(ctx, db.pool, `WHERE id = @id`, pgx.NamedArgs{"id": id})
 }
 
-// LatestRestore is the last one that was asked for within an incident; false when there was none.
-func (db *DB) LatestRestore(ctx context.Context, incident int64) (restore.Restore, bool, error) {
-	r, err := oneRestore(ctx, db.pool, `WHERE incident_id = @id ORDER BY id DESC LIMIT 1`, pgx.NamedArgs{"id": incident})
-	if errors.Is(err, snapshot.ErrUnknownRestore) {
-		return r, false, nil
-	}
-	return r, err == nil, err
+// lastRestores are the newest of each container's, newest first: the one that counts, and the one that came to nothing.
+// That one may be later, and takes nothing away from what stands.
+func (db *DB) lastRestores(ctx context.Context, where string, args pgx.NamedArgs) ([]restore.Restore, error) {
+	list, err := restores(ctx, db.pool, `WHERE id IN (SELECT max(id) FROM restores WHERE `+where+`
+		GROUP BY key, state IN ('refused', 'reverted')) ORDER BY id DESC`, args)
+	return list, away(err)
+}
+
+// LastRestores are the newest restores within an incident, newest first. Of each container there may be two: one that was refused or
+// reverted, and one that was neither.
+func (db *DB) LastRestores(ctx context.Context, incident int64) ([]restore.Restore, error) {
+	return db.lastRestores(ctx, `incident_id = @id`, pgx.NamedArgs{"id": incident})
+}
+
+// LastRestoresOf are those of one container, whatever they were asked for in.
+func (db *DB) LastRestoresOf(ctx context.Context, key string) ([]restore.Restore, error) {
+	return db.lastRestores(ctx, `key = @key`, pgx.NamedArgs{"key": key})
 }
 
 const stillRunning = `state NOT IN ('verified', 'refused', 'reverted', 'failed')`

@@ -62,6 +62,10 @@ function progress(state: PageState, p: Page, now: number): Node[] {
   const r = p.restore;
   if (!r) return state.asked ? [make("p", { class: "notice" }, state.asked)] : [];
   if (!r.over) return [make("p", { class: "notice" }, `${r.says}… ${ago(r.at, now)}`)];
+  return [r, ...(p.stands ? [p.stands] : [])].flatMap((one) => ended(state, p, one, now));
+}
+
+function ended(state: PageState, p: Page, r: Restore, now: number): Node[] {
   const by = r.by ? ` By ${r.by}, ${clock(r.at, now)}.` : "";
   const told = make("p", { class: `notice ${r.good ? "good" : "bad"}` }, `${r.says}.${by}`);
   return r.undoable ? [told, act(state, p, "Undo", "plain wide", () => confirmUndo(state, p, r))] : [told];

@@ -42,6 +42,7 @@ export type Page = {
   deploys: { at: string; changes: string[]; snapshot?: string; together?: string }[];
   snapshots: Offer[] | null; // null: it is not known what can be restored
   restore?: Restore;
+  stands?: Restore; // the one before restore that has worked, when restore came to nothing
   trouble?: string;
 };
 
