@@ -54,7 +54,10 @@ func (r *recorder) write(ctx context.Context, p []byte) error {
 	if r.full {
 		return nil
 	}
-	buf := append(r.tail, p...)
+	buf := p
+	if len(r.tail) > 0 {
+		buf = append(r.tail, p...)
+	}
 	n := wholeRunes(buf)
 	r.tail = append([]byte(nil), buf[n:]...)
 	if n == 0 {

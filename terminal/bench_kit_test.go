@@ -87,6 +87,7 @@ type stream struct {
 	again  int           // times that it has connected anew
 	missed int64         // bytes
 	seen   sought
+	piece  bytes.Buffer
 }
 
 func (s *stream) connect() {
@@ -115,10 +116,20 @@ func (s *stream) typeIn(text string) {
 	s.say(string(m))
 }
 
+// read is the next message, which is good until the one after it.
+func (s *stream) read() (websocket.MessageType, []byte, error) {
+	kind, r, err := s.conn.Reader(s.n.t.Context())
+	if err == nil {
+		s.piece.Reset()
+		_, err = s.piece.ReadFrom(r)
+	}
+	return kind, s.piece.Bytes(), err
+}
+
 // take is the next piece of output; empty when something else was said.
 func (s *stream) take() []byte {
 	s.n.t.Helper()
-	kind, p, err := s.conn.Read(s.n.t.Context())
+	kind, p, err := s.read()
 	if websocket.CloseStatus(err) == 4002 {
 		s.again++
 		s.connect()

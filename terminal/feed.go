@@ -11,7 +11,7 @@ import (
 const (
 	feedLines     = 2000
 	feedLineBytes = 1 << 20
-	feedOutput    = 512 << 10 // twice what comes at once, or that alone would overtake everybody
+	feedOutput    = 1 << 20   // four times what comes at once: who shows it has a moment to take it
 	replayed      = 128 << 10 // of it, to who has just come or has lost the place
 	batchLines    = 200
 	batchOutput   = 32 << 10

@@ -6,7 +6,7 @@ import (
 )
 
 // outletSize is how much a shell may have written before it has to wait for its recording.
-const outletSize = feedOutput / 2
+const outletSize = feedOutput / 4
 
 // outlet holds what a shell has written and nobody has recorded yet. A recording costs as much for one byte as for many, so that
 // what comes while one piece is written makes up the next.
@@ -14,6 +14,7 @@ type outlet struct {
 	mu   sync.Mutex // guards all below
 	some *sync.Cond // something of it has changed
 	held []byte
+	last []byte // what was taken before, whose memory is for what comes next
 	over bool
 }
 
@@ -47,15 +48,16 @@ func (o *outlet) put(p []byte) bool {
 	return !o.over
 }
 
-// take waits for something, and returns all there is; nothing when that was all.
+// take waits for something, and returns all there is; nothing when that was all. It is good until the next take.
 func (o *outlet) take() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.held) == 0 && !o.over {
+		o.held, o.last = nil, nil // an idle shell keeps no memory of its busy times
 		o.some.Wait()
 	}
 	p := o.held
-	o.held = nil // an idle shell keeps no memory of its busy times
+	o.held, o.last = o.last[:0], p
 	o.some.Broadcast()
 	return p
 }

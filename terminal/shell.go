@@ -234,6 +234,14 @@ func (sh *shell) readUntil(buf []byte, mark *regexp.Regexp) (match [][]byte, res
 	}
 }
 
+// What comes in small pieces, and without an end, is waited for until there is more of it: each piece costs as much as a large one. A key's
+// echo is smaller.
+const (
+	flooding   = 4 << 10 // bytes; what a terminal gives at once at the most
+	gathered   = 64 << 10
+	gatherTime = time.Millisecond
+)
+
 // pump records, then shows, until the shell exits (nil), can't be recorded, or its session ends.
 func (sh *shell) pump(ctx context.Context) error {
 	writing, stop := context.WithCancel(ctx)
@@ -256,7 +264,12 @@ func (sh *shell) pump(ctx context.Context) error {
 			return err
 		}
 		sh.l.feed.addOutput(p)
-		runtime.Gosched() // to whoever shows it: a flood leaves no other pause once its recording is full
+		switch { // a flood leaves no other pause once its recording is full
+		case len(p) >= gathered:
+			runtime.Gosched() // to whoever shows it
+		case len(p) >= flooding:
+			pause(ctx, gatherTime)
+		}
 	}
 }
 

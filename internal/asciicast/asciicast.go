@@ -60,7 +60,8 @@ func (c *Clock) Line(at time.Duration, code, data string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	line := fmt.Appendf(nil, `[%s,"%s",`, c.step(at), code)
+	const around = 40 // bytes, for a time and a code
+	line := fmt.Appendf(make([]byte, 0, around+len(text)), `[%s,"%s",`, c.step(at), code)
 	return append(append(line, text...), ']', '\n'), nil
 }
 

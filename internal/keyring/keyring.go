@@ -173,8 +173,8 @@ func (r *Ring) Seal(purpose, about string, text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := append([]byte{byte(len(k.id))}, k.id...)
-	return aead.Seal(head, nil, text, []byte(about)), nil
+	head := append(make([]byte, 0, 1+len(k.id)+len(text)+aead.Overhead()), byte(len(k.id)))
+	return aead.Seal(append(head, k.id...), nil, text, []byte(about)), nil
 }
 
 // Open decrypts what Seal made. It returns ErrUnknownKey or ErrTampered.
