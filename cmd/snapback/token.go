@@ -111,7 +111,8 @@ func withTokens(ctx context.Context, e env, do func(*store.DB) error) error {
 	return withDatabase(ctx, e, store.Config{}, do)
 }
 
-// withDatabase opens the bot's database beside it; the private one is joined when the bot has it running.
+// withDatabase opens the bot's database beside it; the private one is joined when the bot has it running, and is never made here: it would
+// be another one than the bot's.
 func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB) error) error {
 	r := e.reader()
 	url, dir := r.get("DATABASE_URL"), ""
@@ -122,6 +123,9 @@ func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB)
 		return usageError{err}
 	}
 	if url == "" {
+		if err := madeByBot(dir); err != nil {
+			return usageError{err}
+		}
 		server, err := pgserver.Start(ctx, pgserver.Config{Dir: filepath.Join(dir, "postgres")})
 		if err != nil {
 			return fmt.Errorf("starting the private PostgreSQL: %w", err)
@@ -139,4 +143,14 @@ func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB)
 	}
 	defer db.Close()
 	return do(db)
+}
+
+// madeByBot says what to do where a bot has made no private database in its data folder.
+func madeByBot(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, "postgres"))
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("SNAPBACK_DATA_DIR: the bot's private database is not in %s (%w): run this as the bot's account and with its settings, or set DATABASE_URL; "+
+		"of a bot that has never run, start that first", dir, errors.Unwrap(err))
 }
