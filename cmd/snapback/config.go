@@ -104,8 +104,9 @@ func readConfig(r *reader) (config, error) {
 	r.checkKeys(&c)
 	r.slack(&c)
 	r.pagerDuty(&c)
-	if err := r.err(); err != nil {
-		return c, usageError{err}
+	slips, _ := nameFaults(r.around) // first, since they are why others are missing
+	if r.errs = append(slips, r.errs...); len(r.errs) > 0 {
+		return c, usageError{r.err()}
 	}
 	return c, nil
 }

@@ -144,18 +144,59 @@ func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
 		"SNAPBACK_SERVICE_PORT_HTTP": "✓|", "SNAPBACK_PORT_8080_TCP_ADDR": "✓|", "PATH": "✓|",
 	} {
 		mark, text, _ := strings.Cut(want, "|")
-		var out bytes.Buffer
-		_ = examine(t.Context(), &out, []check{{name: "names", ask: func(context.Context) (string, error) { return checkNames([]string{name, "HOME"}) }}})
-		if !strings.HasPrefix(out.String(), mark) || !strings.Contains(out.String(), text) {
-			t.Errorf("%s: %s", name, out.String())
+		values := settings()
+		if meant := strings.TrimSuffix(text, "_FILE"); mark == "✗" {
+			delete(values, meant)
 		}
+		code, said := checkedWith(t, values, name)
+		if (code == exitUsage) != (mark == "✗") || (said == "") != (mark == "✓") || !strings.Contains(said, text) {
+			t.Errorf("%s: exit code %d, %s", name, code, said)
+		}
+		warned := check{ask: func(context.Context) (string, error) { return checkNames([]string{name, "HOME"}) }}.run(t.Context())
+		if (warned.State == checkWarning) != (mark == "!") {
+			t.Errorf("%s: doctor says %+v", name, warned)
+		}
+	}
+}
+
+// checkedWith is what config check says beside its last line, with other variables in the environment.
+func checkedWith(t *testing.T, values map[string]string, others ...string) (code int, said string) {
+	t.Helper()
+	environ := func() (pairs []string) {
+		for name := range values {
+			pairs = append(pairs, name+"="+values[name])
+		}
+		for _, name := range others {
+			pairs = append(pairs, name+"=x")
+		}
+		return pairs
+	}
+	getenv := func(name string) string { return values[name] }
+	var errs bytes.Buffer
+	err := execute(t.Context(), []string{"config", "check"}, env{getenv: getenv, stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, environ: environ})
+	return exitCode(err), errs.String()
+}
+
+// TestMisspeltNamesAreToldWithWhatTheyLeaveMissing: all at once, each line with who says it.
+func TestMisspeltNamesAreToldWithWhatTheyLeaveMissing(t *testing.T) {
+	t.Parallel()
+	code, said := checkedWith(t, nil, "SLACK_CHANNL")
+	if code != exitUsage || !strings.HasPrefix(said, "snapback: SLACK_CHANNL is unknown, and not used; did you mean SLACK_CHANNEL?\n") || !strings.Contains(said, "SLACK_CHANNEL: is missing") {
+		t.Errorf("exit code %d:\n%s", code, said)
+	}
+	if code, said = checkedWith(t, settings(), "SNAPBACK_LISTN"); code != exitUsage || !strings.Contains(said, "did you mean SNAPBACK_LISTEN?") {
+		t.Errorf("exit code %d:\n%s", code, said)
+	}
+	code, said = checkedWith(t, settings(), "SNAPBACK_WHATEVER", "SNAPBACK_SOMETHING", "SLACK_CHANELL") // the last one may be another program's
+	if code != 0 || strings.Count(said, "snapback: S") != 3 || strings.Count(said, "\n") != 3 {
+		t.Errorf("exit code %d:\n%s", code, said)
 	}
 }
 
 func TestServeTellsOfNamesThatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	n := newNightOn(t, enginetest.New(t))
-	n.env["SNAPBACK_ONYL"] = "team=payments"
+	n.env["SNAPBACK_WHATEVER"] = "team=payments"
 	environ := func() (pairs []string) {
 		for name, value := range n.env {
 			pairs = append(pairs, name+"="+value)
@@ -170,7 +211,7 @@ func TestServeTellsOfNamesThatItDoesNotKnow(t *testing.T) {
 	}()
 	testkit.Eventually(t, "it says so", func() bool {
 		text, _ := log.read()
-		return strings.Contains(text, "SNAPBACK_ONYL is unknown, and not used; did you mean SNAPBACK_ONLY?")
+		return strings.Contains(text, "SNAPBACK_WHATEVER is unknown, and not used")
 	})
 	cancel()
 	<-done

@@ -39,8 +39,9 @@ func checkConfig(e env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := checkNames(e.names()); err != nil {
-		fmt.Fprintf(e.stderr, "snapback: %v\n", err)
+	_, strange := nameFaults(e.names())
+	for _, fault := range strange {
+		fmt.Fprintf(e.stderr, "snapback: %v\n", fault)
 	}
 	set := 0
 	for _, s := range allSettings {

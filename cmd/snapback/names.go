@@ -13,9 +13,10 @@ import (
 // linked are names that Kubernetes and Docker's links make for a service that is called snapback.
 var linked = regexp.MustCompile(`^SNAPBACK(_SERVICE)?_(HOST|PORT|NAME|ENV)(_[A-Z0-9_]+)?$`)
 
-// nameFaults are variables of the environment that look like settings and are none. typo says that at least one is so near to a
-// setting's name that this was meant. Names of SLACK_ and PAGERDUTY_ may be another program's, unless they are near.
-func nameFaults(environment []string) (faults []error, typo bool) {
+// nameFaults are variables of the environment that look like settings and are none. slips are so near to a setting's name that this was
+// meant; strange are the other ones. Names of SLACK_ and PAGERDUTY_ may be another program's: they are strange where the setting that is
+// near is set as well, and no fault where none is near.
+func nameFaults(environment []string) (slips, strange []error) {
 	known := append(settingNames(), "SNAPBACK_CONFIG")
 	for _, name := range slices.Sorted(slices.Values(environment)) {
 		setting := strings.TrimSuffix(name, "_FILE")
@@ -24,25 +25,22 @@ func nameFaults(environment []string) (faults []error, typo bool) {
 			slices.Contains(known, setting) || linked.MatchString(name) {
 			continue
 		}
-		switch meant := nearest.Name(setting, known); {
-		case meant != "":
-			typo = true
-			faults = append(faults, fmt.Errorf("%s is unknown, and not used; did you mean %s?", name, meant))
-		case ours:
-			faults = append(faults, fmt.Errorf("%s is unknown, and not used", name))
+		meant := nearest.Name(setting, known)
+		isSet := slices.Contains(environment, meant) || slices.Contains(environment, meant+"_FILE")
+		switch {
+		case meant != "" && (ours || !isSet):
+			slips = append(slips, fmt.Errorf("%s is unknown, and not used; did you mean %s?", name, meant))
+		case meant != "" || ours:
+			strange = append(strange, fmt.Errorf("%s is unknown, and not used", name))
 		}
 	}
-	return faults, typo
+	return slips, strange
 }
 
-// checkNames fails for what is a slip of the pen, and warns of the rest.
+// checkNames warns of what is not known. Slips of the pen are among what is wrong with the settings.
 func checkNames(environment []string) (string, error) {
-	faults, typo := nameFaults(environment)
-	switch {
-	case typo:
-		return "", errors.Join(faults...)
-	case len(faults) > 0:
-		return "", caution{errors.Join(faults...)}
+	if _, strange := nameFaults(environment); len(strange) > 0 {
+		return "", caution{errors.Join(strange...)}
 	}
 	return "all are known", nil
 }

@@ -23,6 +23,7 @@ type reader struct {
 	names  []string            // of all settings that were asked for, whether they are set or not
 	wrong  []string            // the names
 	errs   []error             // what is wrong with them
+	around []string            // the names of all variables of the environment, as far as they are known
 }
 
 func (r *reader) fail(name, format string, args ...any) {
@@ -53,6 +54,7 @@ func (e env) readerOf(f configFile, errs []error) *reader {
 		getenv: func(name string) string { return f.lookup(e.getenv, name) },
 		place:  func(setting string) string { return f.place(e.getenv, setting) },
 		errs:   errs,
+		around: e.names(),
 	}
 }
 

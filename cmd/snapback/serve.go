@@ -45,8 +45,8 @@ func newServeCmd(e env) *cobra.Command {
 				return err
 			}
 			log := c.Log.logger(e.stderr)
-			faults, _ := nameFaults(e.names())
-			for _, fault := range faults {
+			_, strange := nameFaults(e.names())
+			for _, fault := range strange {
 				log.Warn("a name in the environment", "err", fault)
 			}
 			err = serve(cmd.Context(), c, log, nil)
