@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/internal/peer"
@@ -38,7 +39,7 @@ func openPeers(ctx context.Context, c config, me peer.Member, db *store.DB) (*pe
 	if err != nil {
 		return nil, err
 	}
-	p.listener = tls.NewListener(l, me.Server())
+	p.listener = l
 	if c.PeerAddress == c.PeerListen { // whose port may be the system's choice
 		p.address = l.Addr().String()
 	}
@@ -51,9 +52,24 @@ func (p *peers) serve(handler http.Handler, log *slog.Logger, stop *stops, fail 
 		return
 	}
 	log.Info("other bots reach this one", "addr", p.address)
-	server := api.Server(handler, log)
+	server := api.Server(handler, log) // which also limits how long a handshake may take
 	server.SetKeepAlivesEnabled(false) // so that each request proves a key that holds now
-	serveOn(p.listener, server, log, stop, fail)
+	limited := peer.Limit(p.listener, maxPeerConns, refusedPeers(log))
+	serveOn(tls.NewListener(limited, p.me.Server()), server, log, stop, fail)
+}
+
+// maxPeerConns is how many connections of other bots there may be: each terminal that is passed on is one, and each request.
+const maxPeerConns = 512
+
+// refusedPeers logs, once a minute, that connections were refused.
+func refusedPeers(log *slog.Logger) func(net.Addr) {
+	var said time.Time // only one goroutine accepts
+	return func(from net.Addr) {
+		if time.Since(said) > time.Minute {
+			said = time.Now()
+			log.Warn("too many connections of other bots", "addr", from.String(), "most", maxPeerConns)
+		}
+	}
 }
 
 // Close ends the listening where serve was never called.
