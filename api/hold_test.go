@@ -57,8 +57,8 @@ func (w *world) Holds(_ context.Context, key string) ([]snapshot.Hold, error) {
 	return []snapshot.Hold{*w.onHold}, nil
 }
 
-func (w *world) ToldHolds(ctx context.Context, key string) ([]snapshot.Hold, error) {
-	return w.Holds(ctx, key)
+func (w *world) ToldHolds(ctx context.Context, _ int64) ([]snapshot.Hold, error) {
+	return w.Holds(ctx, "key-api")
 }
 
 func (w *world) AllHolds(ctx context.Context) ([]snapshot.Hold, error) {

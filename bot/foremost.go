@@ -37,9 +37,11 @@ const maxOthers = 4
 // otherRestores are a line for each.
 func otherRestores(v View) (out []string) {
 	for _, r := range v.Others[:min(len(v.Others), maxOthers)] {
-		if r.State.Final() {
+		switch {
+		case v.replaced(r.Key) && inPlace(&r): // the line of its hold says so
+		case r.State.Final():
 			out = append(out, lines(maxSection, outcome(r), undone(r)))
-		} else {
+		default:
 			out = append(out, "⏳ *"+doing(r)+"*"+forWhom(r))
 		}
 	}

@@ -83,3 +83,42 @@ func TestARestoreInVainIsToldWhileNothingIsInPlace(t *testing.T) {
 		t.Errorf("it reads:\n%s", m)
 	}
 }
+
+// TestHoldsOfAllContainersAreShown: each with its Release, and whether its deploy is back.
+func TestHoldsOfAllContainersAreShown(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	second := restored()
+	second.ID, second.Key, second.Container = 32, "k/web", "web"
+	hold := func(id int64, of snapshot.Container, ref string) snapshot.Hold {
+		return snapshot.Hold{
+			ID: id, Key: of.Key, Container: of.Name, Restore: 30 + id, Incident: 7, Snapshot: "pre-deploy-2255", Since: at("03:46"), Ref: ref,
+			Image: snapshot.Image{ID: "sha256:42"}, Changes: []snapshot.Change{{Attribute: "image", Before: ref, After: "shop:1.41"}, {Attribute: "image ID"}},
+		}
+	}
+	n.do(func() {
+		n.containers = append(n.containers, theWeb())
+		n.restores = []restore.Restore{restored(), second}
+		n.holds = []snapshot.Hold{hold(2, theWeb(), "web:8"), hold(1, theContainer(), "shop:1.42")}
+	})
+	m := n.alert(t)
+	for _, want := range []string{"✅ *web is back on pre-deploy-2255*", "✅ *api is back on pre-deploy-2255*", "✋ On hold: web 8", "✋ On hold: api 1.42"} {
+		if !m.Contains(want) {
+			t.Errorf("without %q it reads:\n%s", want, m)
+		}
+	}
+	if got := strings.Count(m.String(), "[Release]"); got != 2 {
+		t.Errorf("there are %d buttons Release:\n%s", got, m)
+	}
+	n.do(func() { n.holds[1].BackID, n.holds[1].BackAt = apiID, at("03:58") })
+	n.deliver(t, 7)
+	m = n.shop.ExpectMessage(t, "Checkout error rate")
+	for _, want := range []string{"✅ *web is back on pre-deploy-2255*", "✋ On hold: web 8", "⛔ *api 1.42 is back since 03:58"} {
+		if !m.Contains(want) {
+			t.Errorf("without %q it reads:\n%s", want, m)
+		}
+	}
+	if m.Contains("✅ *api is back") || !m.Button("Restore pre-deploy-2255 (api)").Exists() {
+		t.Errorf("it reads:\n%s", m)
+	}
+}

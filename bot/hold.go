@@ -14,12 +14,11 @@ import (
 
 // holdsOf are the holds that restores of an open incident have put on. One that was released while its deploy ran again is among
 // them: what was restored does not run all the same.
-func (b *Bot) holdsOf(ctx context.Context, in incidents.Incident, key string) ([]snapshot.Hold, error) {
+func (b *Bot) holdsOf(ctx context.Context, in incidents.Incident) ([]snapshot.Hold, error) {
 	if b.Holds == nil || !in.Open() {
 		return nil, nil
 	}
-	all, err := b.Holds.Told(ctx, key)
-	return slices.DeleteFunc(all, func(h snapshot.Hold) bool { return h.Incident != in.ID }), err
+	return b.Holds.Told(ctx, in.ID)
 }
 
 // returned is a deploy on hold that runs again.
@@ -29,19 +28,32 @@ type returned struct {
 	by   ContainerView // with which it came back
 }
 
-// back says whether what runs now is a deploy on hold.
+// back says whether what runs now, of any container, is a deploy on hold.
 func (v View) back() returned {
 	for _, h := range v.Holds {
-		for _, c := range v.Containers {
-			if h.BackID != "" && h.Key == c.Container.Key && h.BackID == c.Container.ID {
-				return returned{true, h, c}
-			}
+		if back := v.backOf(h); back.is {
+			return back
 		}
 	}
 	return returned{}
 }
 
-// inPlace says that a restore has worked, and that what it has put back still runs, as far as that is known.
+// backOf says whether what one hold is on runs now.
+func (v View) backOf(h snapshot.Hold) returned {
+	for _, c := range v.Containers {
+		if h.BackID != "" && h.Key == c.Container.Key && h.BackID == c.Container.ID {
+			return returned{true, h, c}
+		}
+	}
+	return returned{}
+}
+
+// replaced says that a deploy on hold runs in the place of what restores have put back of a container.
+func (v View) replaced(key string) bool {
+	return slices.ContainsFunc(v.Holds, func(h snapshot.Hold) bool { return h.Key == key && v.backOf(h).is })
+}
+
+// inPlace says that a restore has worked, and that what restores have put back still runs, as far as that is known.
 func (v View) inPlace() bool { return inPlace(v.Restore) && !v.back().is }
 
 // againButton restores once more what a deploy on hold has replaced; nil when none has.
@@ -62,7 +74,7 @@ func againButton(v View) slack.BlockElement {
 }
 
 // maxHolds is how many holds a message shows; there rarely is more than one.
-const maxHolds = 2
+const maxHolds = 6
 
 // holdBlocks have a line for each hold, with the button that releases it.
 func holdBlocks(v View) []slack.Block {
@@ -72,24 +84,25 @@ func holdBlocks(v View) []slack.Block {
 	var out []slack.Block
 	for _, h := range v.Holds[:min(len(v.Holds), maxHolds)] {
 		line := "✋ On hold: " + quote(h.What(), 300)
-		back := v.back()
-		runs := back.is && back.hold.ID == h.ID
-		if runs {
-			line = "⛔ *" + backLine(v) + "*"
+		back := v.backOf(h)
+		if back.is {
+			line = "⛔ *" + backLine(v, back) + "*"
 		}
 		switch s := section(line); {
 		case !h.Released:
 			s.Accessory = slack.NewAccessory(releaseButton(v.Incident.ID, h.Key, h.What()))
 			out = append(out, s)
-		case runs:
+		case back.is:
 			out = append(out, section(line+" · released"))
 		}
+	}
+	if n := len(v.Holds) - maxHolds; n > 0 {
+		out = append(out, note(fmt.Sprintf("… and %d more holds: `/snapback status` has all", n)))
 	}
 	return out
 }
 
-func backLine(v View) string {
-	back := v.back()
+func backLine(v View, back returned) string {
 	return fmt.Sprintf("%s is back since %s: the deploy that was rolled back at %s", quote(back.hold.What(), 300),
 		clock(back.hold.BackAt, v.Incident.OpenedAt, v.Zone), clock(back.hold.Since, v.Incident.OpenedAt, v.Zone))
 }

@@ -76,7 +76,8 @@ type world struct {
 	undos        []int64
 	undoErr      error
 	restores     []restore.Restore
-	acts         []act // what PagerDuty was asked to do
+	holds        []snapshot.Hold // newest first
+	acts         []act           // what PagerDuty was asked to do
 	onCall       map[string][]access.Person
 	onCallErr    error
 	mints        []string
@@ -419,6 +420,21 @@ func (w *world) LastRestores(_ context.Context, incident int64) (last []restore.
 	return last, nil
 }
 
+func (w *world) All(context.Context) ([]snapshot.Hold, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.holds), nil
+}
+
+func (w *world) Told(ctx context.Context, incident int64) ([]snapshot.Hold, error) {
+	all, err := w.All(ctx)
+	return slices.DeleteFunc(all, func(h snapshot.Hold) bool { return h.Incident != incident }), err
+}
+
+func (w *world) Release(context.Context, string, snapshot.By) ([]snapshot.Hold, error) {
+	return nil, snapshot.ErrNotHeld
+}
+
 func (w *world) OnCall(_ context.Context, service string) ([]access.Person, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -481,7 +497,7 @@ func start(t *testing.T, c bot.Config, w *world) (*bot.Bot, *access.Guard) {
 	})
 	b, err := bot.New(c, bot.Deps{
 		Incidents: w, Timeline: w, Messages: w, Inbox: w, Access: guard, Directory: directory, Containers: w, Snapshots: w, Deploys: w,
-		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w, Pictures: w, Errors: w,
+		Offers: w, Restorer: w, Restores: w, Terminal: w, Labels: w, Conditions: w, Pictures: w, Errors: w, Holds: w,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -163,7 +163,7 @@ type Conditions interface {
 
 // Holds knows what is on hold; snapshot.Holds does, and says there what it returns.
 type Holds interface {
-	Told(ctx context.Context, key string) ([]snapshot.Hold, error)
+	Told(ctx context.Context, incidentID int64) ([]snapshot.Hold, error)
 	All(ctx context.Context) ([]snapshot.Hold, error)
 	Release(ctx context.Context, key string, by snapshot.By) ([]snapshot.Hold, error)
 }

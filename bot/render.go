@@ -27,7 +27,7 @@ func Render(v View) Rendering {
 	if v.Incident.Open() {
 		blocks = append(blocks, containers(v)...)
 	}
-	if v.Restore != nil && !v.back().is { // what it has put back does not run any more
+	if v.Restore != nil && !v.replaced(v.Restore.Key) { // else what it has put back does not run any more
 		blocks = append(blocks, section(progress(v)))
 	}
 	for _, line := range otherRestores(v) {
@@ -291,7 +291,7 @@ func fallback(v View) string {
 	case in.Status == incidents.Resolved:
 		text += " · resolved"
 	case v.back().is:
-		text += " · " + backLine(v)
+		text += " · " + backLine(v, v.back())
 	case v.Restore != nil:
 		text += " · " + quote(v.Restore.Sentence(v.Restore.State), 400)
 	case len(v.Containers) > 0 && !v.Suspects:

@@ -71,10 +71,8 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 	}
 	v.Restore, v.Others = foremost(last)
 	v.Told = toldErrors(entries, v.Restore)
-	if v.Restore != nil {
-		if v.Holds, err = b.holdsOf(ctx, in, v.Restore.Key); err != nil {
-			return v, err
-		}
+	if v.Holds, err = b.holdsOf(ctx, in); err != nil {
+		return v, err
 	}
 	if !in.Open() && hasCause(in, entries) {
 		return v, nil // nothing is offered any more

@@ -20,8 +20,9 @@ type Holds struct {
 type HoldStore interface {
 	// Holds lists the holds on a container's deploys, newest first.
 	Holds(ctx context.Context, key string) ([]Hold, error)
-	// ToldHolds are Holds, and the last one also after somebody has released it while its deploy ran again.
-	ToldHolds(ctx context.Context, key string) ([]Hold, error)
+	// ToldHolds lists those of an incident, newest first, and the last one of a container also after somebody has released it while
+	// its deploy ran again.
+	ToldHolds(ctx context.Context, incident int64) ([]Hold, error)
 	// AllHolds lists those of all containers, newest first.
 	AllHolds(ctx context.Context) ([]Hold, error)
 	// ReleaseHolds ends the holds on a container's deploys, with an entry for each, and returns them. It returns ErrNotHeld.
@@ -68,10 +69,10 @@ func (h Holds) Of(ctx context.Context, key string) ([]Hold, error) {
 	return list, err
 }
 
-// Told lists the holds on a container's deploys, newest first, and the last one also after somebody has released it while its deploy
-// ran again: then what was restored still does not run.
-func (h Holds) Told(ctx context.Context, key string) ([]Hold, error) {
-	return h.Store.ToldHolds(ctx, key)
+// Told lists the holds that restores of an incident have put on, newest first, and the last one of a container also after somebody has
+// released it while its deploy ran again: then what was restored still does not run.
+func (h Holds) Told(ctx context.Context, incident int64) ([]Hold, error) {
+	return h.Store.ToldHolds(ctx, incident)
 }
 
 // All lists those of all containers, newest first.

@@ -33,9 +33,9 @@ func (db *DB) Holds(ctx context.Context, key string) ([]snapshot.Hold, error) {
 }
 
 // ToldHolds implements snapshot.HoldStore.
-func (db *DB) ToldHolds(ctx context.Context, key string) ([]snapshot.Hold, error) {
-	return db.holdsWhere(ctx, db.pool, `h.key = @key AND (`+isOn+` OR h.ended_by IS NOT NULL AND h.back_id IS NOT NULL
-		AND h.id = (SELECT max(id) FROM holds WHERE key = @key))`, "", pgx.NamedArgs{"key": key})
+func (db *DB) ToldHolds(ctx context.Context, incident int64) ([]snapshot.Hold, error) {
+	return db.holdsWhere(ctx, db.pool, `h.incident_id = @incident AND (`+isOn+` OR h.ended_by IS NOT NULL AND h.back_id IS NOT NULL
+		AND h.id = (SELECT max(l.id) FROM holds l WHERE l.key = h.key))`, "", pgx.NamedArgs{"incident": incident})
 }
 
 // AllHolds lists those of all containers, newest first.

@@ -81,6 +81,9 @@ func (o *outage) verified(w restore.Restore, after time.Duration) restore.Restor
 	testkit.OK(o.t, err)
 	r, err = o.db.Claim(o.t.Context(), r.ID, "bot", time.Minute)
 	testkit.OK(o.t, err)
+	if r.Hold = w.Hold; r.Hold != nil {
+		r.Hold.Restore = r.ID
+	}
 	for _, to := range []restore.State{restore.Preflight, restore.Prepared, restore.Swapping, restore.Started, restore.Verified} {
 		r.VerifiedAt = o.opened.Add(after)
 		r, err = o.db.Advance(o.t.Context(), r, to, incidents.Entry{IncidentID: o.incident, Kind: incidents.KindRestoreState, Actor: incidents.Self()})
@@ -354,5 +357,22 @@ func TestARestoreInVainHidesNoneThatStands(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// TestHoldsOfAnIncidentAreThoseOfAllItsContainers: and of no other incident.
+func TestHoldsOfAnIncidentAreThoseOfAllItsContainers(t *testing.T) {
+	o := outages(t)
+	for i, key := range []string{"web", "mail"} {
+		w := o.wish(key, "good")
+		w.Hold = &snapshot.Hold{Key: key, Container: key, Incident: o.incident, Since: o.opened, Ref: key + ":2", Image: snapshot.Image{ID: key}, Document: []byte("{}")}
+		o.verified(w, time.Duration(6+i)*time.Minute)
+	}
+	held, err := o.db.ToldHolds(t.Context(), o.incident)
+	testkit.OK(t, err)
+	other, err := o.db.ToldHolds(t.Context(), o.incident+1)
+	testkit.OK(t, err)
+	if len(held) != 2 || held[0].Key != "mail" || held[1].Key != "web" || len(other) != 0 {
+		t.Errorf("the incident has %+v, another one %+v", held, other)
 	}
 }
