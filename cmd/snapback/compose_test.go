@@ -122,15 +122,14 @@ func (d *deployed) prepare() {
 		testkit.OK(d.t, err)
 		testkit.OK(d.t, os.WriteFile(filepath.Join(d.dir, name), text, 0o644))
 	}
-	script, before := strings.CutPrefix(blockOf(d.t, "install.md", "## Compose"), "make image VERSION=local\ncd deploy\n")
+	script, before := strings.CutPrefix(blockOf(d.t, "install.md", "### By hand"), "make image VERSION=local\ncd deploy\n")
 	script, after := strings.CutSuffix(script, "\ndocker compose up -d")
 	if !before || !after {
 		d.t.Fatalf("docs/install.md does not begin with the image and end with the start:\n%s", script)
 	}
 	script = strings.NewReplacer("snapback.example.com", "localhost", "C0123456789", "C0ALERTS", "oncall@example.com", "bot@example.com",
 		"'xoxb-…' >", "xoxb-test >", "'…' >secrets/slack_signing_secret", "signing >secrets/slack_signing_secret",
-		"'…' >secrets/pagerduty_api_token", "pd-token >secrets/pagerduty_api_token",
-		"'…' >secrets/pagerduty_webhook_secrets", hookSecret+" >secrets/pagerduty_webhook_secrets").Replace(script)
+		"'…' >secrets/pagerduty_api_token", "pd-token >secrets/pagerduty_api_token").Replace(script)
 	if strings.Contains(script, "…") {
 		d.t.Fatalf("something was not filled in:\n%s", script)
 	}

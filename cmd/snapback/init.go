@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -63,12 +65,15 @@ func (c initCall) run(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
-	s := settingUp{target: target, getenv: e.getenv, out: e.stdout, compose: c.compose != "", way: c.way(given)}
+	s := settingUp{target: target, getenv: e.getenv, out: e.stdout, compose: c.compose != "", alone: c.yes, way: c.way(given)}
 	if c.manifest {
 		return s.printManifest(cmp.Or(given["SNAPBACK_PUBLIC_URL"], target.Get("SNAPBACK_PUBLIC_URL")))
 	}
 	if slices.Contains(c.ask, "SLACK_SIGNING_SECRET") && s.sockets() {
 		return usageError{errors.New("SLACK_SIGNING_SECRET is not used in Socket Mode, and SLACK_APP_TOKEN turns that on: remove SLACK_APP_TOKEN from the settings, then ask again")}
+	}
+	if err := c.writable(target); err != nil {
+		return err
 	}
 	w := setup.Wizard{Target: target, Given: given, Again: c.ask, Out: e.stdout}
 	if !c.yes {
@@ -77,7 +82,46 @@ func (c initCall) run(ctx context.Context, e env) error {
 	if err := w.Run(ctx, s.questions()); err != nil {
 		return err
 	}
-	return s.finish(ctx)
+	if err := s.finish(ctx); err != nil {
+		return err
+	}
+	if len(c.ask)+len(c.set) == 0 {
+		return nil
+	}
+	restart := "systemctl restart snapback"
+	if s.compose {
+		restart = "docker compose up -d --force-recreate bot"
+	}
+	_, err = fmt.Fprintf(e.stdout, "A bot that runs already takes what has changed when it starts again: %s\n", restart)
+	return err
+}
+
+// writable tells before the first question that the answers could not be kept.
+func (c initCall) writable(target setup.Target) error {
+	dir := target.String()
+	if c.compose == "" {
+		dir = filepath.Dir(dir)
+	}
+	for { // what is not there yet is made
+		info, err := os.Stat(dir)
+		if errors.Is(err, os.ErrNotExist) && dir != filepath.Dir(dir) {
+			dir = filepath.Dir(dir)
+			continue
+		}
+		if err == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+		if err == nil {
+			err = syscall.Access(dir, 2|1) // to write, and to search
+		}
+		switch {
+		case err == nil:
+			return nil
+		case c.compose != "":
+			return fmt.Errorf("answers can't be written to %s: %w. Run it as root (sudo)", target, err)
+		}
+		return fmt.Errorf("answers can't be written to %s: %w. Run it as root (sudo), or name a file of your own: --config FILE, and SNAPBACK_CONFIG=FILE for the other commands", target, err)
+	}
 }
 
 // way is how Slack is to reach the bot, as far as the flags tell.
@@ -177,6 +221,11 @@ func (t settingsFile) Set(name, value string) error {
 func (s settingUp) printManifest(publicURL string) error {
 	if publicURL == "" && !s.sockets() {
 		return usageError{errors.New("SNAPBACK_PUBLIC_URL: is missing: the manifest has it in it; --set SNAPBACK_PUBLIC_URL=https://snapback.example.com")}
+	}
+	if !s.sockets() {
+		if err := publicURLForm(publicURL); err != nil {
+			return usageError{fmt.Errorf("SNAPBACK_PUBLIC_URL: %w", err)}
+		}
 	}
 	manifest := s.manifest(publicURL)
 	_, err := fmt.Fprintf(s.out, "%s\n%s\n", manifest, setup.ManifestLink(manifest))

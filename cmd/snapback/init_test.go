@@ -62,8 +62,8 @@ func lacks(t *testing.T, text string, parts ...string) {
 func TestInitLeadsFromNothingToSettingsThatHold(t *testing.T) {
 	n := newNewcomer(t)
 	url := storetest.URL(t)
-	out := n.init(exitFailed, []string{"http://bot.example.com", "https://bot.example.com", "maybe", "yes", "xoxb-wrong", "xoxb-right", "0123456789abcdef"})
-	lacks(t, out, "want https", "Can Slack reach this machine from the internet?", "Type yes or no", "url: https://bot.example.com/slack/commands", "https://api.slack.com/apps?new_app=1&manifest_yaml=", "does not take the bot token",
+	out := n.init(exitFailed, []string{"http://bot.example.com", "https://bot.example.com/snapback", "https://bot.example.com", "maybe", "yes", "xoxb-wrong", "xoxb-right", "0123456789abcdef"})
+	lacks(t, out, "want https", "without a path: https://bot.example.com", "warn  SNAPBACK_PUBLIC_URL: bot.example.com is not found in DNS", "Can Slack reach this machine from the internet?", "Type yes or no", "url: https://bot.example.com/slack/commands", "https://api.slack.com/apps?new_app=1&manifest_yaml=", "does not take the bot token",
 		"goes on from there")
 	lacks(t, n.text(), `SLACK_BOT_TOKEN: "xoxb-right"`)
 	if info, err := os.Stat(n.file); err != nil || info.Mode().Perm() != 0o600 {
@@ -92,7 +92,7 @@ func TestInitLeadsFromNothingToSettingsThatHold(t *testing.T) {
 	if n.text() != before || len(n.pd.Subscriptions()) != 1 {
 		t.Errorf("a second run changed the file or PagerDuty:\n%s", n.text())
 	}
-	n.init(0, []string{"C0ALERTS"}, "--ask", "SLACK_CHANNEL")
+	lacks(t, n.init(0, []string{"C0ALERTS"}, "--ask", "SLACK_CHANNEL"), "systemctl restart snapback")
 	if n.text() != before {
 		t.Errorf("asked for what it is already:\n%s", n.text())
 	}
@@ -165,7 +165,7 @@ func TestInitWarnsOfASubscriptionWhoseSecretNobodyKnowsHere(t *testing.T) {
 func TestInitAsksNothingWhenItIsToldAll(t *testing.T) {
 	n := newNewcomer(t)
 	out := n.init(exitUsage, nil, "--yes", "--set", "SLACK_CHANNEL=C0ALERTS")
-	lacks(t, out, "snapback: SNAPBACK_PUBLIC_URL: is missing: how phones", "snapback: PAGERDUTY_FROM: is missing: the e-mail")
+	lacks(t, out, "snapback: SNAPBACK_PUBLIC_URL: is missing: how phones", "by the link that snapback init --manifest prints", "snapback: PAGERDUTY_FROM: is missing: the e-mail")
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("xoxb-right\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -179,4 +179,34 @@ func TestInitAsksNothingWhenItIsToldAll(t *testing.T) {
 		}
 	}
 	lacks(t, n.init(0, nil, "--manifest"), "https://bot.example.com/slack/events")
+}
+
+func TestInitTakesWhatFewNeed(t *testing.T) {
+	n := newNewcomer(t)
+	eu := n.env["PAGERDUTY_API_URL"]
+	n.env["PAGERDUTY_API_URL"] = "" // or it would win
+	lacks(t, n.init(exitUsage, nil, "--yes", "--set", "PAGERDUTY_API_URL=eu", "--set", "SNAPBACK_LISTEN=8080", "--set", "SNAPBACK_TRUSTED_PROXIES=caddy"),
+		"PAGERDUTY_API_URL: want a URL", "SNAPBACK_LISTEN: want host:port", "SNAPBACK_TRUSTED_PROXIES: want addresses")
+	_, readme, _ := strings.Cut(readmeBlock(t, "sudo snapback init"), "\nsudo snapback init ")
+	line, _, _ := strings.Cut(readme, "\n")
+	args := append(n.all(), "--set", "SLACK_BOT_TOKEN=xoxb-right", "--set", "PAGERDUTY_API_URL="+eu, "--set", "PAGERDUTY_EVENTS_URL="+eu)
+	n.init(0, nil, append(args, strings.Fields(line)...)...)
+	lacks(t, n.text(), `PAGERDUTY_API_URL: "`+eu, `PAGERDUTY_EVENTS_URL: "`+eu, `SNAPBACK_LISTEN: "127.0.0.1:8080"`, `SNAPBACK_TRUSTED_PROXIES: "127.0.0.1,::1"`)
+}
+
+func TestInitSaysFirstThatItCanNotWrite(t *testing.T) {
+	n := newNewcomer(t)
+	n.append("")
+	n.file += "/snapback/config.yaml" // below a file nobody makes a folder
+	out := n.init(exitFailed, []string{"https://bot.example.com"})
+	lacks(t, out, "answers can't be written to "+n.file, "(sudo)", "--config FILE")
+	if strings.Contains(out, "SNAPBACK_PUBLIC_URL") {
+		t.Errorf("it has asked before:\n%s", out)
+	}
+}
+
+func TestInitPrintsNoManifestForWhatIsNoAddress(t *testing.T) {
+	n := newNewcomer(t)
+	lacks(t, n.init(exitUsage, nil, "--manifest", "--set", "SNAPBACK_PUBLIC_URL=banana"), "SNAPBACK_PUBLIC_URL: want a URL")
+	lacks(t, n.init(0, nil, "--manifest", "--set", "SNAPBACK_PUBLIC_URL=https://bot.acme.example"), "https://bot.acme.example/slack/events")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type settingUp struct {
 	getenv  func(string) string
 	out     io.Writer
 	compose bool
+	alone   bool // nobody is asked
 	way     *slackWay
 }
 
@@ -33,11 +35,15 @@ const checkPatience = 20 * time.Second
 
 // questions are in the order in which somebody comes to what they ask for.
 func (s settingUp) questions() []setup.Question {
+	appFrom := "make the app by the link above"
+	if s.alone {
+		appFrom = "make the app by the link that snapback init --manifest prints"
+	}
 	list := []setup.Question{
 		{Name: "SNAPBACK_PUBLIC_URL", Where: "how phones, Slack and PagerDuty reach the bot, such as https://snapback.example.com. TLS ends at your proxy.",
 			Check: s.checkPublicURL},
 		s.slackReaches(),
-		{Name: "SLACK_BOT_TOKEN", Secret: true, Where: "make the app by the link above, install it; then OAuth & Permissions, Bot User OAuth Token (xoxb-…).",
+		{Name: "SLACK_BOT_TOKEN", Secret: true, Where: appFrom + ", install it; then OAuth & Permissions, Bot User OAuth Token (xoxb-…).",
 			Check: s.checkSlackToken, Before: s.showManifest},
 		{Name: "SLACK_APP_TOKEN", Secret: true, Skip: func() bool { return !s.sockets() }, Check: s.checkAppToken,
 			Where: "of the same app: Basic Information, App-Level Tokens, Generate, with the scope connections:write (xapp-…)."},
@@ -45,16 +51,44 @@ func (s settingUp) questions() []setup.Question {
 			Where: "of the same app: Basic Information, App Credentials, Signing Secret. (Can Slack not reach this machine? --socket-mode)"},
 		{Name: "SLACK_CHANNEL", Where: "the channel for alerts: its ID (C…) stands at the end of its details. Type /invite @snapback there first.",
 			Check: s.checkSlackChannel},
-		{Name: "PAGERDUTY_API_TOKEN", Secret: true, Where: "in PagerDuty: Integrations, API Access Keys, Create New API Key, not read-only.", Check: s.checkPagerDutyToken},
+		unasked("PAGERDUTY_API_URL", "where PagerDuty's API is, for its EU region https://api.eu.pagerduty.com."),
+		unasked("PAGERDUTY_EVENTS_URL", "where PagerDuty takes events, for its EU region https://events.eu.pagerduty.com."),
+		{Name: "PAGERDUTY_API_TOKEN", Secret: true, Check: s.checkPagerDutyToken,
+			Where: "in PagerDuty: Integrations, API Access Keys, Create New API Key, not read-only. (In its EU region? --set PAGERDUTY_API_URL=https://api.eu.pagerduty.com first)"},
 		{Name: "PAGERDUTY_FROM", Where: "the e-mail address of a PagerDuty user: signs for people whom PagerDuty does not know.", Check: s.checkPagerDutyUser},
 	}
 	if s.compose { // Caddy needs to be reached anyway, and compose.yaml has no place for an app token
 		list = slices.DeleteFunc(list, func(q setup.Question) bool { return q.Name == "SLACK_APP_TOKEN" || q.Decide != nil })
 	} else {
-		list = append(list, setup.Question{Name: "DATABASE_URL", Secret: true, Optional: true, Check: checkDatabaseURL,
-			Where: "postgres://user:password@host/database; empty: a private server, from this machine's PostgreSQL."})
+		list = append(list, unasked("SNAPBACK_LISTEN", "where the bot listens, such as 127.0.0.1:8080 behind a proxy on the same machine."),
+			unasked("SNAPBACK_TRUSTED_PROXIES", "the proxy's addresses, such as 127.0.0.1,::1."), setup.Question{Name: "DATABASE_URL", Secret: true, Optional: true, Check: checkDatabaseURL,
+				Where: "postgres://user:password@host/database; empty: a private server, from this machine's PostgreSQL."})
 	}
 	return list
+}
+
+// unasked is a setting that few need: it is tried when it is given, and asked for by --ask alone.
+func unasked(name, where string) setup.Question {
+	return setup.Question{Name: name, Where: where, Optional: true, Skip: func() bool { return true }, Check: func(_ context.Context, v string) (string, error) {
+		r := &reader{getenv: func(asked string) string { return map[string]string{name: v}[asked] }}
+		switch name {
+		case "SNAPBACK_LISTEN":
+			r.address(name, "")
+		case "SNAPBACK_TRUSTED_PROXIES":
+			r.prefixes(name)
+		default:
+			r.openURL(name, v)
+		}
+		return v, nameless(name, r.err())
+	}}
+}
+
+// nameless is what is wrong with a setting, where its name is told anyway.
+func nameless(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), name+": "))
 }
 
 // value is a setting as it is by now.
@@ -68,17 +102,35 @@ func (s settingUp) showManifest() {
 	fmt.Fprintf(s.out, "\nThe Slack app, as a manifest:\n\n%s\nThis link opens Slack's page with it:\n%s\n", manifest, setup.ManifestLink(manifest))
 }
 
-func (s settingUp) checkPublicURL(_ context.Context, v string) (string, error) {
+// checkPublicURL warns of a name that leads nowhere yet: its record may be made later.
+func (s settingUp) checkPublicURL(ctx context.Context, v string) (string, error) {
+	if err := publicURLForm(v); err != nil {
+		return "", err
+	}
+	u, _ := url.Parse(v) // its form is right
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	if _, err := net.DefaultResolver.LookupHost(ctx, u.Hostname()); err != nil {
+		v += fmt.Sprintf("\nwarn  SNAPBACK_PUBLIC_URL: %s is not found in DNS from here: phones, Slack and PagerDuty need its record", u.Hostname())
+	}
+	return v, nil
+}
+
+// publicURLForm says what is wrong with the address as such. The pages of the bot and its links begin at the root of a name.
+func publicURLForm(v string) error {
 	r := &reader{getenv: func(name string) string { return map[string]string{"SNAPBACK_PUBLIC_URL": v}[name] }}
 	r.publicURL()
 	if err := r.err(); err != nil {
-		return "", err
+		return nameless("SNAPBACK_PUBLIC_URL", err)
 	}
 	u, _ := url.Parse(v) // the reader has parsed it
-	if u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" {
-		return "", errors.New("want https, or http on localhost")
+	switch {
+	case u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1":
+		return errors.New("want https, or http on localhost")
+	case strings.Trim(u.Path, "/") != "":
+		return fmt.Errorf("want a name without a path: https://%s", u.Host)
 	}
-	return v, nil
+	return nil
 }
 
 // slack is the bot with what is known by now, and with that setting.
