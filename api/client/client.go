@@ -1,9 +1,10 @@
 // Package client talks to a running bot over its HTTP API, for the command line and for programs in Go. It retries
-// nothing by itself: every wish is sent once, with an idempotency key, so that a caller may send it again.
+// nothing by itself: every wish is sent once. A caller that may send one again gives it a key: Client.WithKey.
 package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -47,6 +48,7 @@ type Client struct {
 	token    string
 	http     *http.Client
 	patience patience
+	key      string // "": each wish has one of its own
 }
 
 // New makes a client for the bot at base, such as https://snapback.example.com. It returns an error that wraps
@@ -62,6 +64,15 @@ func New(base, token string) (*Client, error) {
 	// The token goes to that address and nowhere else, so redirects are not followed.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{base: u, token: token, http: &http.Client{CheckRedirect: stay}, patience: defaultPatience()}, nil
+}
+
+// WithKey is a client whose wish is known by that key, 1 to 255 visible ASCII characters: sent twice within two days with the same token,
+// it is done once, and answered alike. For another wish take another key, or it is refused with 422 idempotency_key_reused. What was
+// refused may be asked for again.
+func (c *Client) WithKey(key string) *Client {
+	keyed := *c
+	keyed.key = key
+	return &keyed
 }
 
 // call is one request.
@@ -160,7 +171,7 @@ func (c *Client) fill(req *http.Request, k call) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if k.method == http.MethodPost || k.method == http.MethodPatch {
-		req.Header.Set("Idempotency-Key", rand.Text())
+		req.Header.Set("Idempotency-Key", cmp.Or(c.key, rand.Text()))
 	}
 	for name, value := range k.header {
 		if value != "" {

@@ -154,3 +154,20 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 		t.Errorf("got %+v, %v", list, err)
 	}
 }
+
+func TestAWishThatIsSentAgainHasItsCallersKey(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	c := bot(t, func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		fmt.Fprint(w, `{}`)
+	})
+	for _, one := range []*client.Client{c.WithKey("deploy-1"), c.WithKey("deploy-1"), c, c} {
+		if _, err := one.TakeSnapshot(t.Context(), "api", wire.NewSnapshot{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys[0] != "deploy-1" || keys[1] != "deploy-1" || keys[2] == "" || keys[2] == keys[3] || keys[2] == "deploy-1" {
+		t.Errorf("the keys are %q", keys)
+	}
+}

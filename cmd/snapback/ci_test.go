@@ -6,8 +6,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/snapback/snapback/internal/testkit"
 )
@@ -20,7 +23,7 @@ var (
 // The examples for pipelines whose services can't be run here call commands that there are, with flags that there are.
 func TestPipelinesCallWhatThereIs(t *testing.T) {
 	t.Parallel()
-	for file, least := range map[string]int{"github-actions.yml": 2, "gitlab-ci.yml": 2, "Jenkinsfile": 1} {
+	for file, least := range map[string]int{"github-actions.yml": 1, "gitlab-ci.yml": 2, "Jenkinsfile": 1} {
 		text, err := os.ReadFile(filepath.Join("../../deploy/ci", file))
 		testkit.OK(t, err)
 		calls := 0
@@ -76,7 +79,87 @@ func (n *night) preDeploy(url, container, image, id string, more ...string) (cod
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-func TestTheCurlExampleAgainstTheBot(t *testing.T) {
+// pipelines are the examples that call the program: what their runner runs, and the exit codes for which the deploy goes on all the same.
+func pipelines(t *testing.T) map[string]pipeline {
+	t.Helper()
+	read := func(file string, into any) {
+		text, err := os.ReadFile("../../deploy/ci/" + file)
+		testkit.OK(t, err)
+		testkit.OK(t, yaml.Unmarshal(text, into))
+	}
+	var github struct {
+		Jobs map[string]struct {
+			Steps []struct{ Run string }
+		}
+	}
+	read("github-actions.yml", &github)
+	var gitlab struct {
+		Ask struct {
+			Script  []string
+			Failure struct {
+				Codes []int `yaml:"exit_codes"`
+			} `yaml:"allow_failure"`
+		} `yaml:"ask-snapback"`
+	}
+	read("gitlab-ci.yml", &gitlab)
+	text, err := os.ReadFile("../../deploy/ci/Jenkinsfile")
+	testkit.OK(t, err)
+	_, jenkins, _ := strings.Cut(string(text), "script: '''")
+	jenkins, rest, _ := strings.Cut(jenkins, "'''")
+	if !strings.Contains(rest, "if (code == 3) { error") || !strings.Contains(rest, "if (code != 0) { echo") {
+		t.Errorf("the Jenkinsfile stops for another code than 3, or for more:\n%s", rest)
+	}
+	return map[string]pipeline{
+		"github-actions.yml": {[]string{"bash", "-eo", "pipefail", "-c", github.Jobs["deploy"].Steps[1].Run}, []int{0}},
+		"gitlab-ci.yml":      {[]string{"bash", "-eo", "pipefail", "-c", strings.Join(gitlab.Ask.Script, "\n")}, append(gitlab.Ask.Failure.Codes, 0)},
+		"Jenkinsfile":        {[]string{"sh", "-xe", "-c", jenkins}, []int{0, 1, 2, 4}},
+	}
+}
+
+type pipeline struct {
+	command []string
+	goesOn  []int
+}
+
+// asks runs what a pipeline asks before it deploys an image.
+func (n *night) asks(p pipeline, url, token, container, image, id string) (code int, said string) {
+	n.t.Helper()
+	binary, err := program()
+	testkit.OK(n.t, err)
+	cmd := exec.CommandContext(n.t.Context(), p.command[0], p.command[1:]...)
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "SNAPBACK_URL="+url, "SNAPBACK_TOKEN="+token, "CONTAINER="+container, "IMAGE="+image,
+		"DEPLOY_ID="+id, "CI_JOB_ID="+id, "BUILD_TAG="+id)
+	out, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		n.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// holdPipelines has each example ask about what is on hold, about a fix, twice, and without a bot, by a token of the scope that it names.
+func (n *night) holdPipelines(shop, bad, fix string) {
+	n.t.Helper()
+	token := strings.TrimSpace(n.snapback("token", "create", "ci", "--scope", "snapshots:write"))
+	for name, p := range pipelines(n.t) {
+		if code, said := n.asks(p, n.bot.url, token, shop, bad, name+" 1"); code != exitRefused || !strings.Contains(said, "on hold since") || strings.Contains(said, "scope") {
+			n.t.Errorf("%s, what was rolled back: %d %s", name, code, said)
+		}
+		for range 2 { // a job that is run again
+			if code, said := n.asks(p, n.bot.url, token, shop, fix, name+" 2"); code != 0 || !strings.Contains(said, "is kept") {
+				n.t.Errorf("%s, a fix: %d %s", name, code, said)
+			}
+		}
+		if got := n.count(`SELECT count(*) FROM snapshots WHERE note LIKE 'before deploy %` + name + ` 2'`); got != 1 {
+			n.t.Errorf("%s: %d snapshots, want 1", name, got)
+		}
+		if code, said := n.asks(p, "http://127.0.0.1:1", token, shop, fix, name+" 3"); !slices.Contains(p.goesOn, code) || strings.Contains(said, "is kept") {
+			n.t.Errorf("%s, without a bot: %d %s", name, code, said)
+		}
+	}
+}
+
+func TestThePipelinesAgainstTheBot(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip(err)
 	}
@@ -108,6 +191,7 @@ func TestTheCurlExampleAgainstTheBot(t *testing.T) {
 	if code, said := n.preDeploy(n.bot.url, shop, fix, "4713"); code != 0 || !strings.Contains(said, "is kept") {
 		t.Errorf("a fix: %d %s", code, said)
 	}
+	n.holdPipelines(shop, bad, fix)
 	away := "http://127.0.0.1:1"
 	if code, said := n.preDeploy(away, shop, fix, "4714"); code != 0 || !strings.Contains(said, "warning: no snapshot") {
 		t.Errorf("without a bot: %d %s", code, said)

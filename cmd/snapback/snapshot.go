@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -33,11 +36,12 @@ SNAPBACK_TOKEN). CONTAINER is its name, its snapback.service, its ID, or at leas
 func newSnapshotCreateCmd(e env) *cobra.Command {
 	var ask wire.NewSnapshot
 	var preDeploy bool
+	var deployID string
 	cmd := &cobra.Command{
 		Use: "create CONTAINER", Short: "Keep the state of a container", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: `Keep the state of a container. With --pre-deploy it also asks whether a deploy may begin. Exit code 3 means that it may not: a
 restore has rolled the deploy back, and it is on hold. Nothing else has that code then: a refusal of another kind, such as a full disk, has 1.`,
-		Example: "  snapback snapshot create api --pre-deploy --deploying shop/api:1.43\n  snapback snapshot create api --name before-migration --expires-in 14d",
+		Example: "  snapback snapshot create api --pre-deploy --deploying shop/api:1.43 --deploy-id 4711\n  snapback snapshot create api --name before-migration --expires-in 14d",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if preDeploy {
 				ask.Reason = string(snapshot.PreDeploy)
@@ -45,6 +49,9 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 			c, err := remote(e)
 			if err != nil {
 				return err
+			}
+			if deployID != "" {
+				c, ask.Note = c.WithKey(deployKey(deployID, args[0])), cmp.Or(ask.Note, "before deploy "+deployID)
 			}
 			s, err := c.TakeSnapshot(cmd.Context(), args[0], ask)
 			if err != nil {
@@ -62,9 +69,16 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 	f.StringVar(&ask.ExpiresIn, "expires-in", "", "when it may go, such as 90m, 72h or 14d; default as snapback.keep has it")
 	f.BoolVar(&ask.Pinned, "pin", false, "keep it until it is deleted")
 	f.StringVar(&ask.Deploying, "deploying", "", "with --pre-deploy: the image that is to be deployed, by its tag, digest or ID; another one than that on hold gets through")
+	f.StringVar(&deployID, "deploy-id", "", "the name of this attempt to deploy: called again with it within two days, this takes no second snapshot; the note has it")
 	f.BoolVar(&ask.Override, "override", false, "with --pre-deploy: also while a deploy is on hold; takes a token with the scope restore")
 	cmd.MarkFlagsMutuallyExclusive("pre-deploy", "reason")
 	return cmd
+}
+
+// deployKey is what a deploy of a container is known by. A header takes no name as it may be.
+func deployKey(id, container string) string {
+	sum := sha256.Sum256([]byte(id + "\x00" + container))
+	return "deploy-" + hex.EncodeToString(sum[:])
 }
 
 // noHold is a refusal before a deploy for which the deploy need not stop.
