@@ -105,7 +105,7 @@ var (
 		{Err: errBusy, Status: http.StatusServiceUnavailable, Code: "busy",
 			Detail: "Too many tokens are being looked up. Nothing was done; try again in a few seconds."},
 		{Err: errWebhookDisabled, Status: http.StatusServiceUnavailable, Code: "webhooks_disabled",
-			Detail: "PAGERDUTY_WEBHOOK_SECRETS is not set, so webhooks can't be verified."},
+			Detail: "No secret of a webhook subscription is known, so webhooks can't be verified: snapback pagerduty subscribe makes one, or set PAGERDUTY_WEBHOOK_SECRETS."},
 		{Err: context.DeadlineExceeded, Status: http.StatusServiceUnavailable, Code: "timeout",
 			Detail: "It took too long. Look what was done before you try again."},
 	}

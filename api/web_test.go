@@ -68,6 +68,9 @@ func TestWebhooksAreToBeDeliveredAgainWhileNoSecretIsSet(t *testing.T) {
 	rec := httptest.NewRecorder()
 	a.Handler().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/pagerduty", strings.NewReader("{}")))
 	wantCode(t, rec, 503, "webhooks_disabled")
+	if said := rec.Body.String(); !strings.Contains(said, "snapback pagerduty subscribe") {
+		t.Errorf("it does not say what to do: %s", said)
+	}
 }
 
 // On a 400, PagerDuty drops the event for good.
