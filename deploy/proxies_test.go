@@ -226,8 +226,9 @@ func TestProxiesAsTheirPageHasThem(t *testing.T) {
 	}
 }
 
+// webSocket is silent before its first word, as a terminal is in which nobody types.
 func webSocket(t *testing.T, name, at string) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), longest+2*time.Minute)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, "wss://"+at+"/ws", &websocket.DialOptions{HTTPClient: client})
 	if err != nil {
@@ -235,6 +236,10 @@ func webSocket(t *testing.T, name, at string) {
 		return
 	}
 	defer conn.CloseNow() //nolint:errcheck // the other end may have gone
+	select {
+	case <-time.After(longest):
+	case <-ctx.Done():
+	}
 	if err := conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
