@@ -108,6 +108,20 @@ func TestEveryAlertHasAnExampleThatFiresAndOneThatDoesNot(t *testing.T) {
 	}
 }
 
+func TestTheDocsSayWhatToDoAboutEveryAlert(t *testing.T) {
+	t.Parallel()
+	var want, told []string
+	for _, m := range regexp.MustCompile(`(?s)- alert: (\w+)\n.*?severity: (\w+)`).FindAllStringSubmatch(read(t, "alerts.yml"), -1) {
+		want = append(want, m[1]+" "+m[2])
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(Snapback\\w+)` \\| (\\w+) \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(read(t, "../docs/metrics.md"), -1) {
+		told = append(told, m[1]+" "+m[2])
+	}
+	if len(want) < 10 || !slices.Equal(want, told) {
+		t.Errorf("the rules are %q, docs/metrics.md has %q", want, told)
+	}
+}
+
 func TestAlertRulesDoWhatTheirExamplesSay(t *testing.T) {
 	t.Parallel()
 	promtool(t, "check", "rules", "alerts.yml")
