@@ -16,7 +16,7 @@ import (
 func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 	return collect(ctx, db.pool, scanRestored, `
 		SELECT r.id, r.incident_id, r.key, r.container, r.snapshot, r.requested_by->'Actor'->>'name', r.record->'plan'->'volumes' IS NOT NULL,
-			i.opened_at, d.at, r.requested_at, r.verified_at, r.errors, r.errors_at,
+			i.opened_at, d.at, r.requested_at, r.verified_at, (SELECT max(n.at) FROM deploys n WHERE n.key = r.key AND n.at > r.verified_at), r.errors, r.errors_at,
 			EXISTS (SELECT FROM timeline t WHERE t.incident_id = r.incident_id AND t.kind = 'errors.flat' AND t.details->>'restore_id' = r.id::text)
 		FROM restores r JOIN incidents i ON i.id = r.incident_id
 		LEFT JOIN LATERAL (SELECT at FROM deploys d WHERE d.key = r.key AND d.at <= i.opened_at
@@ -30,13 +30,14 @@ func (db *DB) Restored(ctx context.Context) ([]flat.Restored, error) {
 
 func scanRestored(row pgx.CollectableRow) (r flat.Restored, err error) {
 	var by *string
-	var deployed, verified, at *time.Time
-	err = row.Scan(&r.ID, &r.Incident, &r.Key, &r.Container, &r.Snapshot, &by, &r.Volumes, &r.Opened, &deployed, &r.Requested, &verified, &r.State, &at, &r.WasFlat)
+	var deployed, verified, redeployed, at *time.Time
+	err = row.Scan(&r.ID, &r.Incident, &r.Key, &r.Container, &r.Snapshot, &by, &r.Volumes, &r.Opened, &deployed, &r.Requested, &verified, &redeployed,
+		&r.State, &at, &r.WasFlat)
 	if by != nil {
 		r.By = *by
 	}
 	r.Opened, r.Requested = r.Opened.UTC(), r.Requested.UTC()
-	r.Deployed, r.Verified, r.StateAt = zero(deployed), zero(verified), zero(at)
+	r.Deployed, r.Verified, r.Redeployed, r.StateAt = zero(deployed), zero(verified), zero(redeployed), zero(at)
 	return r, err
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +261,26 @@ func TestErrorsAreNotJudgedOnceTheDeployIsBack(t *testing.T) {
 		VALUES ($1, 'shop', $2, now(), 'shop:1.42', 'sha256:42', '[]', '', 'again', now())`, o.restore.ID, o.incident)
 	testkit.OK(t, err)
 	o.want(o.judged(5*time.Minute, 15*time.Minute))
+}
+
+// TestWhatIsJudgedKnowsADeployAfterTheRestore: the last one of that container, and none from before.
+func TestWhatIsJudgedKnowsADeployAfterTheRestore(t *testing.T) {
+	o := outages(t)
+	for n, d := range []struct {
+		key         string
+		after, want time.Duration // after the alert; 0: none
+	}{
+		{"shop", -time.Hour, 0}, {"other", 9 * time.Minute, 0}, {"shop", 7 * time.Minute, 7 * time.Minute}, {"shop", 8 * time.Minute, 8 * time.Minute},
+	} {
+		_, err := o.db.Pool().Exec(t.Context(), `INSERT INTO deploys (key, at, before_id, after_id, before, after) VALUES ($1, $2, $3, $3, '', '')`,
+			d.key, o.opened.Add(d.after), strconv.Itoa(n))
+		testkit.OK(t, err)
+		all, err := o.db.Restored(t.Context())
+		testkit.OK(t, err)
+		if len(all) != 1 || d.want == 0 && !all[0].Redeployed.IsZero() || d.want > 0 && !all[0].Redeployed.Equal(o.opened.Add(d.want)) {
+			t.Errorf("after deploy %d: %+v", n, all)
+		}
+	}
 }
 
 func TestAnUndoANewRestoreAndAResolveEndTheJudging(t *testing.T) {

@@ -13,6 +13,8 @@ Judge looks every few seconds, and has the timeline say what becomes of them:
 Not flat can't become falling again. Flat is told in the channel and to PagerDuty once; when errors were back and are flat again, the
 incident's thread has it.
 
+A deploy after the restore begins the watch anew, and the sentence names it; once errors were flat, it only names it.
+
 An undo, another restore of the container, and the incident's end are the end of it. What was said last is written beside the restore, so
 that each is said once, by any number of bots.
 

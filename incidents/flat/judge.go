@@ -20,9 +20,18 @@ type Restored struct {
 	Opened              time.Time // when the incident was
 	Deployed            time.Time // when the deploy was that it took back; the zero time when none is known
 	Requested, Verified time.Time
+	Redeployed          time.Time // when the container was deployed last since then; the zero time: it was not
 	State               State     // what was said last
 	StateAt             time.Time // when; the zero time while that is Watching
 	WasFlat             bool      // Flat was said before, so that the next Flat is no news for the channel and PagerDuty
+}
+
+// begin is when what runs now began to: at the restore, or at the deploy after it.
+func (r Restored) begin() time.Time {
+	if r.Redeployed.After(r.Verified) {
+		return r.Redeployed
+	}
+	return r.Verified
 }
 
 // Journal is what a Judge reads and writes. Several bots may use it at once.
@@ -133,8 +142,8 @@ func (j *Judge) look(ctx context.Context, r Restored) error {
 
 // read is what is known of a restore's errors. It returns false for a container whose errors nobody has counted.
 func (j *Judge) read(ctx context.Context, r Restored) (a After, ok bool, err error) {
-	a = After{Since: r.Verified.Add(j.Lag(r.Key)), Now: j.Now().UTC()}
-	if r.State == Back || r.State == Flat {
+	a = After{Since: r.begin().Add(j.Lag(r.Key)), Now: j.Now().UTC()}
+	if r.State == Flat || r.State == Back && r.StateAt.After(r.Redeployed) {
 		a.Since = r.StateAt
 	}
 	minutes, err := j.Journal.ErrorMinutes(ctx, r.Key, r.Requested.Add(-KeepMinutes), false)

@@ -15,6 +15,7 @@ import (
 // outage is a Journal with one restore, of shop, five minutes after the alert of night. What was counted is fine; its minutes are made of it.
 type outage struct {
 	memory
+	now   time.Time
 	r     flat.Restored
 	fine  []flat.Minute
 	said  []incidents.Entry
@@ -26,7 +27,13 @@ func outages() *outage {
 		Opened: night, Requested: night.Add(5*time.Minute - 10*time.Second), Verified: night.Add(5 * time.Minute)}}
 }
 
-func (o *outage) Restored(context.Context) ([]flat.Restored, error) { return []flat.Restored{o.r}, nil }
+func (o *outage) Restored(context.Context) ([]flat.Restored, error) {
+	r := o.r
+	if r.Redeployed.After(o.now) {
+		r.Redeployed = time.Time{}
+	}
+	return []flat.Restored{r}, nil
+}
 
 func (o *outage) TellErrors(_ context.Context, r flat.Restored, to flat.State, at time.Time, e incidents.Entry) (bool, error) {
 	o.r.State, o.r.StateAt, o.r.WasFlat = to, at, r.WasFlat || to == flat.Flat
@@ -62,9 +69,8 @@ func (o *outage) errors(from, to time.Duration, perMinute float64) {
 // judged looks every five seconds from the restore to so long after the alert.
 func (o *outage) judged(t *testing.T, to time.Duration, want ...string) {
 	t.Helper()
-	now := night
-	j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return now }})
-	for now = o.r.Verified; !now.After(night.Add(to)); now = now.Add(5 * time.Second) {
+	j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return o.now }})
+	for o.now = o.r.Verified; !o.now.After(night.Add(to)); o.now = o.now.Add(5 * time.Second) {
 		must(t, j.Look(t.Context()))
 	}
 	if diff := cmp.Diff(want, o.times); diff != "" {
@@ -140,6 +146,37 @@ func TestAShortHistoryIsABaselineUntilErrorsRose(t *testing.T) {
 		o.judged(t, 20*time.Minute, c.want...)
 		if !strings.HasSuffix(o.last(), c.sentence) {
 			t.Errorf("%s: it says %q, want %q", name, o.last(), c.sentence)
+		}
+	}
+}
+
+// What runs after the next deploy is judged from there on, and the sentence names that deploy: neither is its merit the restore's, nor its
+// fault.
+func TestADeployAfterTheRestoreIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		restored, deployed float64       // errors a minute
+		at, to             time.Duration // of the deploy, and the end
+		want               []string
+		sentence           string
+	}{
+		"the fix, after a restore that has not helped": {21, 0.5, 13 * time.Minute, 20 * time.Minute, []string{"errors.not-flat 10m0s", "errors.flat 14m55s"},
+			"Flat since 03:56, 1 min 55 s after the deploy at 03:55: 0.5 a minute, baseline 1.0 (how much traffic there is, is not known). " +
+				"Errors of shop were at 21 a minute since 03:32. It was restored to good at 03:47 by Ada; data in its volumes was not touched; there was a deploy at 03:55"},
+		"the fix, soon": {21, 21, 7 * time.Minute, 15 * time.Minute, []string{"errors.not-flat 12m0s"},
+			"Not flat 5 min 0 s after the deploy at 03:49: still 21 a minute, baseline 1.0. Look for an older snapshot under Details, look at the logs in the terminal, or escalate"},
+		"another bad one": {0.5, 21, 13 * time.Minute, 15 * time.Minute, []string{"errors.falling 5m35s", "errors.flat 6m55s", "errors.back 13m35s"},
+			"Errors are back: 21 a minute, baseline 1.0; there was a deploy at 03:55"},
+	} {
+		o := outages()
+		o.errors(-75*time.Minute, -10*time.Minute, 1)
+		o.errors(-10*time.Minute, 5*time.Minute, 21)
+		o.errors(5*time.Minute, c.at, c.restored)
+		o.errors(c.at, c.to, c.deployed)
+		o.r.Redeployed = night.Add(c.at)
+		o.judged(t, c.to, c.want...)
+		if o.last() != c.sentence {
+			t.Errorf("%s: it says\n%q, want\n%q", name, o.last(), c.sentence)
 		}
 	}
 }

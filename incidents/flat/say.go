@@ -52,13 +52,13 @@ func (j *Judge) short(r Restored, a After, v Verdict) string {
 	now, usually := Rate(v.Rate), "baseline "+Rate(a.Baseline.Rate)
 	switch v.State {
 	case Falling:
-		return fmt.Sprintf("Falling: %s a minute, was %s, %s", now, Rate(a.Spike.Rate), usually)
+		return fmt.Sprintf("Falling: %s a minute, was %s, %s", now, Rate(a.Spike.Rate), usually) + j.redeployed(r)
 	case Flat:
-		return fmt.Sprintf("Flat since %s, %s after the restore: %s a minute, %s%s", j.clock(a.Now, r.Verified), span(a.Now.Sub(r.Verified)), now, usually, caveat(v))
+		return fmt.Sprintf("Flat since %s, %s: %s a minute, %s%s", j.clock(a.Now, r.Verified), j.after(r, a), now, usually, caveat(v))
 	case NotFlat:
-		return fmt.Sprintf("Not flat %s after the restore: still %s a minute, %s. The deploy may not be the cause", span(a.Now.Sub(r.Verified)), now, usually)
+		return fmt.Sprintf("Not flat %s: still %s a minute, %s%s", j.after(r, a), now, usually, suspicion(r))
 	case Back:
-		return fmt.Sprintf("Errors are back: %s a minute, %s", now, usually)
+		return fmt.Sprintf("Errors are back: %s a minute, %s", now, usually) + j.redeployed(r)
 	case Quiet:
 		return fmt.Sprintf("Not enough traffic to tell whether errors are flat: %s a minute, %s", now, usually)
 	case Uncompared:
@@ -67,6 +67,31 @@ func (j *Judge) short(r Restored, a After, v Verdict) string {
 		return "Whether errors are flat can't be told: " + j.unseen(r, a)
 	}
 	return fmt.Sprintf("Whether errors are flat can't be told: %s a minute, %s", now, usually)
+}
+
+// after is how long ago what runs now began, and with what: with the restore, or with a deploy that came after it.
+func (j *Judge) after(r Restored, a After) string {
+	took := span(a.Now.Sub(r.begin()))
+	if r.Redeployed.After(r.Verified) {
+		return fmt.Sprintf("%s after the deploy at %s", took, j.clock(r.Redeployed, r.Verified))
+	}
+	return took + " after the restore"
+}
+
+// suspicion is what errors that a restore has not mended say of the deploy that it took back.
+func suspicion(r Restored) string {
+	if r.Redeployed.After(r.Verified) {
+		return ""
+	}
+	return ". The deploy may not be the cause"
+}
+
+// redeployed names a deploy that came after the restore, so that what it does is not laid to the restore.
+func (j *Judge) redeployed(r Restored) string {
+	if !r.Redeployed.After(r.Verified) {
+		return ""
+	}
+	return "; there was a deploy at " + j.clock(r.Redeployed, r.Verified)
 }
 
 // uncompared says what there is instead of a baseline, in the hour before the alert.
@@ -140,7 +165,7 @@ func (j *Judge) deed(r Restored) string {
 	} else {
 		s.WriteString("; data in its volumes was not touched")
 	}
-	return s.String()
+	return s.String() + j.redeployed(r)
 }
 
 // Rate is errors per minute for people: 21, 1.1, 0.
