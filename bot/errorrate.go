@@ -19,7 +19,7 @@ type Errors interface {
 	At(ctx context.Context, deployed map[string]time.Time, opened time.Time) (map[string]flat.Alert, error)
 	// Spikes are those of At whose errors are up now.
 	Spikes(ctx context.Context, deployed map[string]time.Time, now time.Time) (map[string]flat.Alert, error)
-	// Counted says whether they are being counted now.
+	// Counted says whether something will be said of them after a restore of the moment now.
 	Counted(ctx context.Context, key string, now time.Time) (bool, error)
 }
 

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// countedWithin is how long ago something was counted of a container that is being measured.
-const countedWithin = 3 * time.Minute
-
 // Alert is what a container's errors were when an alert came.
 type Alert struct {
 	Rate     float64 // errors per minute, of the last minutes before it
@@ -88,9 +85,10 @@ func (g Gauge) Spiking(ctx context.Context, key string, deployed, at time.Time) 
 	return up[key].Spike.Is, err
 }
 
-// Counted says whether a container's errors are being counted at the moment now.
+// Counted says whether a Judge will say something of a container's errors after a restore of the moment now: whether anything was counted of
+// it within the day. Of one that had ended minutes before its restore, nothing was lately.
 func (g Gauge) Counted(ctx context.Context, key string, now time.Time) (bool, error) {
-	minutes, err := g.Store.ErrorMinutesOf(ctx, []string{key}, now.Add(-g.Definition.minutes(1)-countedWithin))
+	minutes, err := g.Store.ErrorMinutesOf(ctx, []string{key}, now.Add(-KeepMinutes))
 	return len(minutes[key]) > 0, err
 }
 

@@ -180,3 +180,34 @@ func TestADeployAfterTheRestoreIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func (o *outage) ErrorMinutesOf(ctx context.Context, keys []string, since time.Time) (map[string][]flat.Minute, error) {
+	all := map[string][]flat.Minute{}
+	for _, key := range keys {
+		if minutes, _ := o.ErrorMinutes(ctx, key, since, false); key == o.r.Key && len(minutes) > 0 {
+			all[key] = minutes
+		}
+	}
+	return all, nil
+}
+
+// The channel is told of a restore when it is verified, or of its errors, and not of both. So whoever was counted before they ended is
+// counted, however long ago that was.
+func TestWhoHasEndedLongAgoIsCountedIfSomethingIsSaidLater(t *testing.T) {
+	t.Parallel()
+	for name, ended := range map[string]time.Duration{
+		"runs": 0, "ended 10 minutes ago": 10 * time.Minute, "ended 20 hours ago": 20 * time.Hour, "ended two days ago": 48 * time.Hour,
+	} {
+		o := outages()
+		o.errors(5*time.Minute-ended-time.Hour, 5*time.Minute-ended, 1)
+		counted, err := flat.Gauge{Store: o}.Counted(t.Context(), "k/shop", o.r.Verified)
+		must(t, err)
+		j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return o.now }})
+		for o.now = o.r.Verified; o.now.Before(night.Add(15 * time.Minute)); o.now = o.now.Add(30 * time.Second) {
+			must(t, j.Look(t.Context()))
+		}
+		if said := len(o.said) > 0; counted != said || counted != (ended < 24*time.Hour) {
+			t.Errorf("%s: counted %v, and %q", name, counted, o.times)
+		}
+	}
+}
