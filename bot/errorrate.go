@@ -140,13 +140,16 @@ func (h *handling) lastDeploys(ctx context.Context) map[string]time.Time {
 
 // shout says whether the reply of an entry is shown in the channel too: people look there. Of a restore that worked they hear once,
 // when its errors are flat, or where nobody counts them, when it is verified. That errors are not flat, or that it can't be told, is no
-// success: the channel hears of the first such word, also from a quiet bot, or it would wait for an end that does not come.
+// success: the channel hears of the first such word, also from a quiet bot, or it would wait for an end that does not come. So it does of
+// errors that are back, once: whoever has read that they are flat would sleep on.
 func (d *delivery) shout(ctx context.Context, e incidents.Entry, entries []incidents.Entry) bool {
 	switch e.Kind {
 	case incidents.KindErrorsFlat:
 		return loud(e) && !d.cfg.Quiet
 	case incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown:
 		return firstOutcome(e, entries)
+	case incidents.KindErrorsBack:
+		return firstBack(e, entries)
 	case incidents.KindRestoreVerified:
 		return e.IncidentID != 0 && !d.cfg.Quiet && !d.counted(ctx, e)
 	}
@@ -157,6 +160,13 @@ func (d *delivery) shout(ctx context.Context, e incidents.Entry, entries []incid
 func firstOutcome(e incidents.Entry, entries []incidents.Entry) bool {
 	return !slices.ContainsFunc(entries, func(o incidents.Entry) bool {
 		return o.Seq < e.Seq && o.Kind.IsErrors() && o.Kind != incidents.KindErrorsFalling && aboutOf(o).Restore == aboutOf(e).Restore
+	})
+}
+
+// firstBack says that errors were not back before since an entry's restore.
+func firstBack(e incidents.Entry, entries []incidents.Entry) bool {
+	return !slices.ContainsFunc(entries, func(o incidents.Entry) bool {
+		return o.Seq < e.Seq && o.Kind == incidents.KindErrorsBack && aboutOf(o).Restore == aboutOf(e).Restore
 	})
 }
 

@@ -108,7 +108,7 @@ func TestChannelHearsOfTheRestoreWhereErrorsAreNotCounted(t *testing.T) {
 }
 
 // Where errors are measured and it can't be told what becomes of them, the channel hears that once, and when they are flat in the end, that.
-func TestChannelHearsOnceThatErrorsAreNotFlatOrUnknown(t *testing.T) {
+func TestChannelHearsOnceThatErrorsAreNotFlatOrUnknownOrBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		kinds []incidents.Kind
@@ -117,8 +117,11 @@ func TestChannelHearsOnceThatErrorsAreNotFlatOrUnknown(t *testing.T) {
 	}{
 		"not flat, and flat later": {[]incidents.Kind{incidents.KindErrorsFalling, incidents.KindErrorsNotFlat, incidents.KindErrorsFlat}, false, []string{"⚠️ 1", "✅ 2"}},
 		"no traffic, not flat":     {[]incidents.Kind{incidents.KindErrorsUnknown, incidents.KindErrorsNotFlat}, false, []string{"⚠️ 0"}},
-		"flat, back, not flat":     {[]incidents.Kind{incidents.KindErrorsFlat, incidents.KindErrorsBack, incidents.KindErrorsNotFlat}, false, []string{"✅ 0"}},
-		"a quiet bot":              {[]incidents.Kind{incidents.KindErrorsUnknown, incidents.KindErrorsFlat}, true, []string{"⚠️ 0"}},
+		"flat, back, not flat":     {[]incidents.Kind{incidents.KindErrorsFlat, incidents.KindErrorsBack, incidents.KindErrorsNotFlat}, false, []string{"✅ 0", "⚠️ 1"}},
+		"back twice": {[]incidents.Kind{incidents.KindErrorsFlat, incidents.KindErrorsBack, incidents.KindErrorsFlatAgain, incidents.KindErrorsBack}, false,
+			[]string{"✅ 0", "⚠️ 1"}},
+		"back, in a quiet bot": {[]incidents.Kind{incidents.KindErrorsFlat, incidents.KindErrorsBack}, true, []string{"⚠️ 1"}},
+		"a quiet bot":          {[]incidents.Kind{incidents.KindErrorsUnknown, incidents.KindErrorsFlat}, true, []string{"⚠️ 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -222,11 +222,14 @@ var table = map[Kind]Meaning{
 	KindErrorsFalling: {Is: "errors fall after a restore", Mark: "📉"},
 	KindErrorsFlat: {Is: "after a restore, the error rate is back at its baseline", Mark: "✅", Loud: true,
 		Call: CallNote, IfRefused: KindNoteFailed, Moment: "Flat"},
-	KindErrorsNotFlat: {Is: "minutes after a restore, the error rate is still above its baseline", Mark: warning},
+	KindErrorsNotFlat: {Is: "minutes after a restore, the error rate is still above its baseline", Mark: warning,
+		Call: CallNote, IfRefused: KindNoteFailed},
 	KindErrorsUnknown: {Is: "after a restore, it can't be told whether errors are flat; the summary says why", Mark: warning},
-	KindErrorsBack:    {Is: "errors were flat after a restore, and are no more", Mark: warning, Moment: "Errors are back"},
+	KindErrorsBack: {Is: "errors were flat after a restore, and are no more", Mark: warning,
+		Call: CallNote, IfRefused: KindNoteFailed, Moment: "Errors are back"},
 
-	KindErrorsFlatAgain: {Is: "errors that were back after a restore are flat once more", Mark: "✅", Moment: "Flat again"},
+	KindErrorsFlatAgain: {Is: "errors that were back after a restore are flat once more", Mark: "✅",
+		Call: CallNote, IfRefused: KindNoteFailed, Moment: "Flat again"}, // or PagerDuty's last note would be that they are back
 
 	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},

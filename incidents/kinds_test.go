@@ -152,3 +152,13 @@ func parse(t *testing.T, files *token.FileSet, p pkg) (out []*ast.File) {
 	}
 	return out
 }
+
+// PagerDuty has a note that errors are flat. When they are no more, or are not in the first place, it gets another one.
+func TestPagerDutyHasANoteOfAllThatBecomesOfErrors(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []incidents.Kind{incidents.KindErrorsFlat, incidents.KindErrorsBack, incidents.KindErrorsFlatAgain, incidents.KindErrorsNotFlat} {
+		if kind.Call() != incidents.CallNote {
+			t.Errorf("no note is made of %s", kind)
+		}
+	}
+}

@@ -225,7 +225,7 @@ func TestFlatIsLoudOnce(t *testing.T) {
 	}
 	o.want(kinds, "errors.falling", "errors.flat", "errors.back", "errors.falling", "errors.flat.again")
 	again, _ := incidents.KindErrorsFlatAgain.Meaning()
-	if again.Loud || again.Call != incidents.NoCall || o.flatAt().IsZero() {
+	if again.Loud || o.flatAt().IsZero() {
 		t.Errorf("got %+v, flat at %s", again, o.flatAt())
 	}
 }

@@ -10,8 +10,8 @@ Judge looks every few seconds, and has the timeline say what becomes of them:
 	    │
 	    └──▶ uncompared
 
-Not flat can't become falling again. Flat is told in the channel and to PagerDuty once; when errors were back and are flat again, the
-incident's thread has it.
+Not flat can't become falling again. The channel is told once that errors are flat, and once that they are back; of what follows, the
+incident's thread has it. PagerDuty gets a note of each, so that its last one is true.
 
 A deploy after the restore begins the watch anew, and the sentence names it; once errors were flat, it only names it.
 

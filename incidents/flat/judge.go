@@ -23,7 +23,7 @@ type Restored struct {
 	Redeployed          time.Time // when the container was deployed last since then; the zero time: it was not
 	State               State     // what was said last
 	StateAt             time.Time // when; the zero time while that is Watching
-	WasFlat             bool      // Flat was said before, so that the next Flat is no news for the channel and PagerDuty
+	WasFlat             bool      // Flat was said before, so that the next Flat is no news for the channel
 }
 
 // begin is when what runs now began to: at the restore, or at the deploy after it.
