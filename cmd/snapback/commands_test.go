@@ -26,8 +26,8 @@ func TestExitCodesTellRefusedFromNotFoundFromFailed(t *testing.T) {
 	}
 	for want, errs := range map[int][]error{
 		0: {nil},
-		1: {errors.New("x"), errNotRestored, verdict([]checked{{State: checkFailed}}), status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback"), status(401, "no_token"), status(400, "malformed")},
-		2: {usageError{errors.New("x")}},
+		1: {errors.New("x"), errNotRestored, verdict([]checked{{State: checkFailed}}), status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback")},
+		2: {usageError{errors.New("x")}, status(401, "unauthorized"), status(400, "malformed")},
 		3: {errRefused, status(403, "scope"), status(409, "restore_in_progress"), status(412, "changed"), status(422, "not_restorable"), status(423, "held")},
 		4: {status(404, "unknown_container")},
 	} {
@@ -87,6 +87,9 @@ func TestIncidentsAreListedAndShown(t *testing.T) {
 	none := func(w http.ResponseWriter, _ *http.Request) { answer(t, w, 200, wire.Incidents{}) }
 	if out, err := call(t.Context(), t, none, newIncidentsCmd); err != nil || out != "no incident is open\n" {
 		t.Errorf("without one: %q, %v", out, err)
+	}
+	if out, err := call(t.Context(), t, none, newIncidentsCmd, "--all"); err != nil || out != "there was no incident yet\n" {
+		t.Errorf("of all, without one: %q, %v", out, err)
 	}
 }
 

@@ -37,7 +37,7 @@ each other, is together one deploy.`,
 			}
 			list, err := c.Deploys(cmd.Context(), ask)
 			if err != nil {
-				return wrongCall(err)
+				return err
 			}
 			if asJSON {
 				return printJSON(e.stdout, wire.Deploys{Deploys: append([]wire.Deploy{}, list...)})
@@ -49,15 +49,6 @@ each other, is together one deploy.`,
 	cmd.Flags().IntVar(&ask.Most, "limit", 20, "how many at most; 0: all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as the API has it")
 	return cmd
-}
-
-// wrongCall is a refusal of what was typed, for which the exit code is another one.
-func wrongCall(err error) error {
-	var refused *client.Error
-	if errors.As(err, &refused) && refused.Code == "malformed" {
-		return usageError{err}
-	}
-	return err
 }
 
 func printDeploys(out io.Writer, list []wire.Deploy, now time.Time) error {

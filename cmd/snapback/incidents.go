@@ -52,7 +52,11 @@ func listIncidents(ctx context.Context, c *client.Client, out io.Writer, all, as
 		return printJSON(out, wire.Incidents{Incidents: shown})
 	}
 	if len(shown) == 0 {
-		_, err := fmt.Fprintln(out, "no incident is open")
+		none := "no incident is open"
+		if all {
+			none = "there was no incident yet"
+		}
+		_, err := fmt.Fprintln(out, none)
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)

@@ -53,6 +53,9 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
+// unknownError says that there is no such thing: exit code 4.
+type unknownError struct{ error }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := execute(ctx, os.Args[1:], env{os.Getenv, os.Stdin, os.Stdout, os.Stderr, os.Environ, usualConfig})
@@ -65,7 +68,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2 // a wrong call or setting
 	exitRefused = 3 // as the bot sees it, it must not be: on hold, under way already, not allowed
-	exitUnknown = 4 // there is no such container, snapshot, restore or incident
+	exitUnknown = 4 // there is no such container, snapshot, restore, incident, token or person
 )
 
 const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong call or setting, 3 refused, 4 not found."
@@ -84,12 +87,14 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errRefused), errors.Is(err, errUnfit), errors.Is(err, errNotRemoved), errors.Is(err, pagerduty.ErrNotOurs):
 		return exitRefused
-	case errors.Is(err, pagerduty.ErrNoSubscription), errors.Is(err, snapshot.ErrUnknownContainer):
+	case errors.Is(err, pagerduty.ErrNoSubscription), errors.Is(err, snapshot.ErrUnknownContainer), errors.As(err, new(unknownError)):
 		return exitUnknown
 	case errors.As(err, &pd) && pd.Reason == pagerduty.ReasonUnauthorized: // PAGERDUTY_API_TOKEN
 		return exitUsage
 	case errors.As(err, &answer) && answer.Code == "not_snapback":
 		return exitFailed
+	case errors.As(err, &answer) && (answer.Status == http.StatusUnauthorized || answer.Code == "malformed"): // SNAPBACK_TOKEN, or what was typed
+		return exitUsage
 	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
 		return exitUnknown
 	case errors.As(err, &answer) && slices.Contains([]int{
@@ -126,6 +131,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 ` + exitCodes,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       versionText(),
 		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -142,7 +148,23 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 		root.AddCommand(extra(e))
 	}
 	completeArguments(root, e)
+	root.SetVersionTemplate("snapback {{.Version}}\n")
+	refuseOtherShells(root)
 	return root
+}
+
+// refuseOtherShells makes a wrong call of completion an error: cobra prints the help, and takes that for done.
+func refuseOtherShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Args, cmd.RunE = usageArgs(cobra.NoArgs), func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range cmd.Commands() {
+			shell.Args = usageArgs(cobra.NoArgs)
+		}
+	}
 }
 
 // extraCommands are those that only some builds have.

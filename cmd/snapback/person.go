@@ -107,7 +107,7 @@ func newPersonRevokeCmd(e env) *cobra.Command {
 					err = door.RevokePerson(cmd.Context(), id, by)
 				}
 				if errors.Is(err, signin.ErrUnknown) {
-					return fmt.Errorf("%s has no such thing: see snapback person list", id)
+					return unknownError{fmt.Errorf("%s has no such thing: see snapback person list", id)}
 				}
 				return err
 			})

@@ -34,6 +34,9 @@ func newTokenCreateCmd(e env) *cobra.Command {
 		Use: "create NAME", Short: "Make a token and print it, once", Args: usageArgs(cobra.ExactArgs(1)),
 		Example: "  snapback token create ci --scope snapshots:write",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(scopes) == 0 {
+				return usageError{fmt.Errorf("--scope is missing: one or more of %s", scopeNames())}
+			}
 			parsed, err := access.ParseScopes(scopes)
 			if err != nil {
 				return usageError{err}
@@ -51,8 +54,7 @@ func newTokenCreateCmd(e env) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do; can be given several times: "+scopeNames())
-	_ = cmd.MarkFlagRequired("scope") // it exists
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "required: what it may do; can be given several times: "+scopeNames())
 	return cmd
 }
 
@@ -98,7 +100,7 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
 				err := tokens.RevokeToken(cmd.Context(), args[0], time.Now())
 				if errors.Is(err, access.ErrUnknownToken) {
-					return fmt.Errorf("no token has the ID %q: see snapback token list", args[0])
+					return unknownError{fmt.Errorf("no token has the ID %q: see snapback token list", args[0])}
 				}
 				return err
 			})
