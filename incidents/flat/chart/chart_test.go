@@ -172,6 +172,22 @@ func TestWords(t *testing.T) {
 	golden(t, "words.txt", []byte(all.String()))
 }
 
+// What was measured last is not what there is at the end, when that was not measured.
+func TestWordsSayNothingOfAnEndThatWasNotMeasured(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		missing int // of the last minutes
+		end     bool
+	}{"all": {0, true}, "two missing": {2, true}, "five missing": {5, false}} {
+		n := night()
+		n.Minutes = n.Minutes[:len(n.Minutes)-c.missing]
+		text := n.AltText()
+		if strings.Contains(text, "At the end") != c.end || strings.Contains(text, "Not measured from") == c.end {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
 func BenchmarkPNG(b *testing.B) {
 	for b.Loop() {
 		if _, err := night().PNG(chart.Dark, 3); err != nil {

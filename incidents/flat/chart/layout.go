@@ -87,7 +87,7 @@ func (l *layout) scale() (ticks []float64, top float64) {
 // title says whose errors, how many are usual, and how many there are at the end.
 func (l *layout) title() {
 	now := text{point: point{l.right, margin + 14}, size: titleSize, bold: true, right: true, colour: ink}
-	if n := len(l.Minutes); n > 0 && l.To.Sub(l.Minutes[n-1].At) < 3*l.Step {
+	if l.measuredToTheEnd() {
 		now.s = rate(recent(l.Minutes)) + " a minute"
 	}
 	if now.s != "" {
@@ -103,6 +103,12 @@ func (l *layout) title() {
 		l.rect(band, l.right-l.width(usual)-20, y-9, 14, 10)
 	}
 	l.write(usual)
+}
+
+// measuredToTheEnd says that the last minutes are those of the end, with nothing between that was not measured.
+func (c Chart) measuredToTheEnd() bool {
+	n := len(c.Minutes)
+	return n > 0 && c.To.Sub(c.Minutes[n-1].At) <= 3*c.Step
 }
 
 // recent is the rate of the last two minutes: a single one jumps.

@@ -28,7 +28,10 @@ func (c Chart) AltText() string {
 		if most.Rate() == 0 {
 			out.WriteString(" There were none.")
 		} else {
-			fmt.Fprintf(&out, " At most %s, at %s. At the end %s.", rate(most.Rate()), c.clock(most.At), rate(recent(c.Minutes)))
+			fmt.Fprintf(&out, " At most %s, at %s.", rate(most.Rate()), c.clock(most.At))
+		}
+		if most.Rate() > 0 && c.measuredToTheEnd() {
+			fmt.Fprintf(&out, " At the end %s.", rate(recent(c.Minutes)))
 		}
 		for _, g := range c.gaps() {
 			fmt.Fprintf(&out, " Not measured from %s to %s.", c.clock(g.from), c.clock(g.to))
