@@ -16,7 +16,9 @@ func accessStatus(line []byte) int {
 	case bytes.HasPrefix(line, []byte("[GIN]")):
 		return ginStatus(line)
 	case upper(line[0]):
-		return morganStatus(line)
+		return max(morganStatus(line), completedStatus(line))
+	case line[0] == '[':
+		return completedStatus(line)
 	}
 	return 0
 }
@@ -69,6 +71,18 @@ func morganStatus(line []byte) int {
 	}
 	_, rest, _ = bytes.Cut(rest, []byte(" "))
 	if len(rest) > 3 && rest[3] != ' ' {
+		return 0
+	}
+	return status(rest)
+}
+
+// completedStatus is for Rails without Ruby's header: Completed 500 Internal Server Error in 12ms, with or without [tags] before it.
+func completedStatus(line []byte) int {
+	for len(line) > 0 && line[0] == '[' {
+		_, line, _ = bytes.Cut(line, []byte("] "))
+	}
+	rest, found := bytes.CutPrefix(line, []byte("Completed "))
+	if !found || len(rest) < 6 || rest[3] != ' ' || !upper(rest[4]) || !bytes.Contains(rest, []byte(" in ")) {
 		return 0
 	}
 	return status(rest)

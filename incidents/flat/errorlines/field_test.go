@@ -150,6 +150,32 @@ F, [2026-11-28T03:42:00.123456 #1] FATAL -- : [4a2b] app/views/cart.html.erb:3:i
 I, [2026-11-28T03:42:01.123456 #1]  INFO -- : [4a2c] Started GET "/cart" for 10.0.0.1 at 2026-11-28 03:42:01 +0000
 I, [2026-11-28T03:42:01.123456 #1]  INFO -- : [4a2c] Completed 200 OK in 12ms
 E, [2026-11-28T03:42:02.123456 #1] ERROR -- : boom`, 2, 2},
+	{"Rails without a header", `Started GET "/cart" for 10.0.0.1 at 2026-11-28 03:42:00 +0000
+Completed 500 Internal Server Error in 12ms (ActiveRecord: 0.0ms | Allocations: 17)
+
+ActionView::Template::Error (boom):
+app/views/cart.html.erb:3:in 'Cart#show'
+[4a2c] Completed 200 OK in 12ms (Views: 3.0ms)
+[4a2d] [10.0.0.1] Completed 503 Service Unavailable in 12ms
+Completed 500 items in 12ms`, 2, 3},
+	{"PHP without a log", `
+Fatal error: Uncaught Exception: boom in /app/index.php:3
+Stack trace:
+#0 /app/index.php(7): pay()
+#1 {main}
+  thrown in /app/index.php on line 3
+Parse error: syntax error, unexpected end of file in /app/index.php on line 9`, 2, 0},
+	{"a response in JSON", `{"msg":"request","request":{"method":"GET","status":500},"response":{"status":503,"size":12}}
+{"msg":"request","response":{"status":200,"body":{"status":500}}}
+{"msg":"request","response":{"level":"error"}}`, 1, 2},
+	{"syslog in JSON", `{"message":"boom","syslog_severity":"err","syslog_facility":"daemon"}
+{"message":"boom","syslog_severity":"error","syslog_severity_code":3}
+{"message":"boom","syslog_severity_code":2}
+{"message":"fine","syslog_severity":"notice","syslog_severity_code":5}
+{"MESSAGE":"boom","PRIORITY":"3","_PID":"7"}
+{"MESSAGE":"fine","PRIORITY":"6","_PID":"7"}
+{"output":"a shell was started","priority":"Error","rule":"shells"}
+{"msg":"a job was queued","priority":1}`, 5, 0},
 	{"Ruby by itself", "app.rb:3:in `pay': boom (RuntimeError)\n\tfrom app.rb:7:in `<main>'", 1, 0},
 	{"pino", `{"level":30,"time":1795837320123,"pid":1,"hostname":"web","msg":"0 errors"}
 {"level":50,"time":1795837320123,"pid":1,"hostname":"web","err":{"type":"Error","message":"boom","stack":"Error: boom\n    at x"},"msg":"boom"}

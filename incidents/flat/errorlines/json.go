@@ -12,7 +12,7 @@ const (
 	elsewhere within = iota
 	top
 	inLog     // "log", as in {"log":{"level":"error"}}
-	inRequest // "res", "http", "httpRequest" and the "response" of these
+	inRequest // "res", "response", "http", "httpRequest" and the "response" of these
 )
 
 // object walks over one line of JSON, of which it takes no more apart than it needs.
@@ -131,7 +131,7 @@ func (o *object) child(key []byte) within {
 			return inRequest
 		}
 	case "response":
-		if in == inRequest {
+		if in == top || in == inRequest {
 			return inRequest
 		}
 	}
@@ -148,6 +148,10 @@ func (o *object) word(key, value []byte) {
 	case aLetter:
 		if o.found.level == unknown && len(value) == 1 {
 			o.found.level = levelOfLetter(value[0])
+		}
+	case aPriority:
+		if o.found.level == unknown {
+			o.found.level = levelOfPriority(value)
 		}
 	case aStatus:
 		if len(value) == 3 && o.found.status == 0 {
@@ -173,6 +177,14 @@ func (o *object) number(key []byte, n, digits int) {
 	}
 }
 
+// levelOfPriority is for journald's "PRIORITY":"3", and for names of levels. A bare number is more often a job's, or a ticket's.
+func levelOfPriority(value []byte) level {
+	if len(value) == 1 && value[0] >= '0' && value[0] <= '7' {
+		return levelOfNumber(int(value[0] - '0'))
+	}
+	return levelOf(value)
+}
+
 // levelOfSeverity is for OpenTelemetry's SeverityNumber, from 1 to 24.
 func levelOfSeverity(n int) level {
 	switch {
@@ -192,6 +204,7 @@ const (
 	aLevel
 	aLetter   // a level of one letter
 	aSeverity // OpenTelemetry's number
+	aPriority
 	aStatus
 )
 
@@ -213,7 +226,7 @@ func meaningOf(key []byte) meaning {
 		return nothing
 	}
 	switch key[0] | 0x20 {
-	case 'l', 's', 'h', 'r', 'd', '@' | 0x20, 'o':
+	case 'l', 's', 'h', 'r', 'd', 'p', '@' | 0x20, 'o':
 	default:
 		return nothing
 	}
@@ -226,8 +239,10 @@ func meaningOf(key []byte) meaning {
 		}
 	}
 	switch string(name[:n]) {
-	case "level", "lvl", "severity", "loglevel", "levelname", "severitytext":
+	case "level", "lvl", "severity", "loglevel", "levelname", "severitytext", "syslogseverity", "syslogseveritycode":
 		return aLevel
+	case "priority":
+		return aPriority
 	case "l", "s":
 		return levelOfKey(key)
 	case "severitynumber":

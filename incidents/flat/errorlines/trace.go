@@ -21,6 +21,7 @@ var prefixes = []struct {
 }{
 	{"Traceback (most recent call last)", isTraceback},
 	{"panic: ", isPanic}, {"fatal error: ", isPanic}, {"unexpected fault address", isPanic},
+	{"Fatal error: ", isException}, {"Parse error: ", isException}, // PHP's, where it is not told to write to a log
 	{"Exception in thread ", isException}, {"Unhandled exception", isException}, {"Unhandled Exception", isException},
 	{"Uncaught ", isException}, {"UnhandledPromiseRejection", isException}, {"Unhandled Rejection", isException},
 	{"Caused by: ", goesOn}, {"Suppressed: ", goesOn}, {"at ", goesOn}, {"... ", goesOn},
