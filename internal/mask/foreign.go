@@ -11,7 +11,7 @@ var foreignPasswords = []string{
 	"PASSWORT", "KENNWORT", // German
 	"MOTDEPASSE", "MOTSDEPASSE", // French
 	"CONTRASENA", "CONTRASEÑA", "CONTRASENIA", "CONTRASENYA", // Spanish, Catalan
-	"PALAVRAPASSE", "HASŁO", "PAROLĂ", "ŞIFRE", "ŞİFRE", // Portuguese, Polish, Romanian, Turkish
+	"PALAVRAPASSE", "PAROLACHIAVE", "HASŁO", "PAROLĂ", "ŞIFRE", "ŞİFRE", // Portuguese, Italian, Polish, Romanian, Turkish
 	"WACHTWOORD",                                                  // Dutch
 	"LOSENORD", "LÖSENORD", "ADGANGSKODE", "SALASANA", "LYKILORD", // the Nordic ones
 	"JELSZO", "JELSZÓ", // Hungarian
@@ -20,6 +20,8 @@ var foreignPasswords = []string{
 	"パスワード", "ﾊﾟｽﾜｰﾄﾞ", "パスフレーズ", "暗証番号", "合言葉", "PASUWADO", // Japanese
 	"비밀번호", "패스워드", "암호", "BIMILBEONHO", // Korean
 	"पासवर्ड", "कूटशब्द", // Hindi
+	"পাসওয়ার্ড", "পাসওয়ার্ড", // Bengali, with the letter for y in both its spellings
+	"LOZINK", "ЛОЗИНК", // Croatian, Bosnian, Serbian
 	"كلمةالسر", "كلمةالمرور", "كلمةسر", "گذرواژه", "رمزعبور", // Arabic, Persian
 	"סיסמה", "סיסמא", // Hebrew
 	"MATKHAU", "MẬTKHẨU", "KATASANDI", "รหัสผ่าน", // Vietnamese, Indonesian, Thai

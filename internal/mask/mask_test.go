@@ -21,7 +21,7 @@ func TestNamesOfSecretsAreRecognised(t *testing.T) {
 		"KENNWORT", "db_kennwort", "DbPasswort", "MOT_DE_PASSE", "motDePasse", "MDP", "CONTRASENA", "contraseña", "CLAVE_API", "SENHA", "DB_SENHA", "dbsenha",
 		"PAROLA", "DB_PAROL", "parolă", "ПАРОЛЬ", "пароль_бд", "Токен", "密码", "数据库密码", "資料庫密碼", "MIMA", "db_mima", "密钥", "パスワード", "DBパスワード",
 		"ﾊﾟｽﾜｰﾄﾞ", "ＰＡＳＳＷＯＲＤ", "WACHTWOORD", "HASLO", "hasło", "HESLO", "LÖSENORD", "Passord", "SALASANA", "JELSZÓ", "ŞİFRE", "db_sifre", "비밀번호", "पासवर्ड",
-		"كلمة_السر", "סיסמה", "mật_khẩu", "รหัสผ่าน", "GEHEIM", "SEGREDO", "CLÉ_API", "CHIAVE_API", "PSWD",
+		"كلمة_السر", "סיסמה", "mật_khẩu", "รหัสผ่าน", "LOZINKA", "db_lozinka", "лозинка", "PAROLACHIAVE", "parola_chiave", "পাসওয়ার্ড", "db_পাসওয়ার্ড", "GEHEIM", "SEGREDO", "CLÉ_API", "CHIAVE_API", "PSWD",
 		"P_W_D", "DB_P_W_D", "P_A_S_S_W_O_R_D", "PASS_WORD", "pass-word", "Pass.Word", "PA_SSWD", "A_P_I_K_E_Y", "K_E_N_N_W_O_R_T", "KENN_WORT", "P_WD", "PASS\u200bWORD",
 	} {
 		if !mask.Name(name) {
