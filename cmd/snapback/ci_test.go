@@ -145,6 +145,9 @@ func (n *night) holdPipelines(shop, bad, fix string) {
 		if code, said := n.asks(p, n.bot.url, token, shop, bad, name+" 1"); code != exitRefused || !strings.Contains(said, "on hold since") || strings.Contains(said, "scope") {
 			n.t.Errorf("%s, what was rolled back: %d %s", name, code, said)
 		}
+		if slices.Contains(p.goesOn, exitRefused) {
+			n.t.Errorf("%s deploys what is on hold", name)
+		}
 		for range 2 { // a job that is run again
 			if code, said := n.asks(p, n.bot.url, token, shop, fix, name+" 2"); code != 0 || !strings.Contains(said, "is kept") {
 				n.t.Errorf("%s, a fix: %d %s", name, code, said)

@@ -63,7 +63,7 @@ func TestInitLeadsFromNothingToSettingsThatHold(t *testing.T) {
 	n := newNewcomer(t)
 	url := storetest.URL(t)
 	out := n.init(exitFailed, []string{"http://bot.example.com", "https://bot.example.com/snapback", "https://bot.example.com", "maybe", "yes", "xoxb-wrong", "xoxb-right", "0123456789abcdef"})
-	lacks(t, out, "want https", "without a path: https://bot.example.com", "warn  SNAPBACK_PUBLIC_URL: bot.example.com is not found in DNS", "Can Slack reach this machine from the internet?", "Type yes or no", "url: https://bot.example.com/slack/commands", "https://api.slack.com/apps?new_app=1&manifest_yaml=", "does not take the bot token",
+	lacks(t, out, "want https", "without a path: https://bot.example.com", "Can Slack reach this machine from the internet?", "Type yes or no", "url: https://bot.example.com/slack/commands", "https://api.slack.com/apps?new_app=1&manifest_yaml=", "does not take the bot token",
 		"goes on from there")
 	lacks(t, n.text(), `SLACK_BOT_TOKEN: "xoxb-right"`)
 	if info, err := os.Stat(n.file); err != nil || info.Mode().Perm() != 0o600 {
@@ -166,6 +166,7 @@ func TestInitAsksNothingWhenItIsToldAll(t *testing.T) {
 	n := newNewcomer(t)
 	out := n.init(exitUsage, nil, "--yes", "--set", "SLACK_CHANNEL=C0ALERTS")
 	lacks(t, out, "snapback: SNAPBACK_PUBLIC_URL: is missing: how phones", "by the link that snapback init --manifest prints", "snapback: PAGERDUTY_FROM: is missing: the e-mail")
+	lacks(t, n.init(exitUsage, nil, "--yes", "--set", "SNAPBACK_PUBLIC_URL=https://bot.invalid"), "ok    SNAPBACK_PUBLIC_URL", "warn  SNAPBACK_PUBLIC_URL: bot.invalid is not found in DNS")
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("xoxb-right\n"), 0o600); err != nil {
 		t.Fatal(err)
