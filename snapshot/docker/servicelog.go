@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/pkg/stdcopy"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/terminal"
@@ -37,25 +41,79 @@ func (e *Engine) ReadServiceLog(ctx context.Context, id string, tty bool, ask sn
 	ahead := e.ahead(ctx)
 	options := readOptions(ask, ahead)
 	options.Details = true // they tell the task
-	return e.readServiceLog(ctx, id, options, tty, &logReader{ahead: ahead, take: take, tasks: map[string]*taskLog{}})
+	if !ask.Follow {
+		return e.readTaskLogs(ctx, id, options, tty, logReader{ahead: ahead, take: take})
+	}
+	body, err := e.cli.ServiceLogs(ctx, id, options)
+	return readManagersLog(ctx, "service "+id, body, err, tty, &logReader{ahead: ahead, take: take, tasks: map[string]*taskLog{}})
 }
 
-func (e *Engine) readServiceLog(ctx context.Context, id string, o container.LogsOptions, tty bool, r *logReader) error {
-	body, err := e.cli.ServiceLogs(ctx, id, o)
+// tasksAtOnce is of how many tasks the log is read at a time.
+const tasksAtOnce = 4
+
+// readTaskLogs reads the log of each task by itself: that of the service stops in the middle and never ends where several tasks on one node
+// have much to hand over (seen with Docker 20.10).
+func (e *Engine) readTaskLogs(ctx context.Context, id string, o container.LogsOptions, tty bool, like logReader) error {
+	tasks, err := e.cli.TaskList(ctx, swarm.TaskListOptions{Filters: filters.NewArgs(filters.Arg("service", id))})
 	if err != nil {
-		return fmt.Errorf("reading the log of service %s: %w", id, leaderless(known(err, snapshot.ErrGone)))
+		return fmt.Errorf("listing the tasks of service %s: %w", id, leaderless(known(err, nil)))
 	}
-	defer func() { _ = body.Close() }()
-	err = r.read(body, tty)
+	var mu sync.Mutex // held while a line is taken; guards missing
+	var missing []string
+	take := like.take
+	like.take = func(l snapshot.RawLine) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return take(l)
+	}
+	readers, ctx := errgroup.WithContext(ctx)
+	readers.SetLimit(tasksAtOnce)
+	for _, t := range tasks {
+		if t.Status.ContainerStatus == nil || t.Status.ContainerStatus.ContainerID == "" {
+			continue // it has not run
+		}
+		readers.Go(func() error {
+			r := like
+			r.tasks = map[string]*taskLog{}
+			body, err := e.cli.TaskLogs(ctx, t.ID, o)
+			err = readManagersLog(ctx, "task "+t.ID, body, err, tty, &r)
+			incomplete := (*IncompleteLogError)(nil)
+			switch {
+			case errors.As(err, &incomplete):
+				mu.Lock()
+				defer mu.Unlock()
+				missing = append(missing, incomplete.Why)
+				return nil
+			case errors.Is(err, snapshot.ErrGone): // the manager has forgotten it since
+				return nil
+			}
+			return err
+		})
+	}
+	if err := readers.Wait(); err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("reading the log of service %s: %w", id, &IncompleteLogError{strings.Join(missing, "; ")})
+	}
+	return nil
+}
+
+// readManagersLog reads what the manager has opened, or not.
+func readManagersLog(ctx context.Context, of string, body io.ReadCloser, err error, tty bool, r *logReader) error {
+	if err == nil {
+		defer func() { _ = body.Close() }()
+		err = r.read(body, tty)
+	}
 	switch {
 	case r.refused:
 		return err
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil && strings.Contains(err.Error(), incompleteLog):
-		return fmt.Errorf("reading the log of service %s: %w", id, &IncompleteLogError{strings.TrimSpace(err.Error())})
+		return fmt.Errorf("reading the log of %s: %w", of, &IncompleteLogError{strings.TrimSpace(err.Error())})
 	case err != nil:
-		return fmt.Errorf("reading the log of service %s: %w", id, leaderless(known(err, snapshot.ErrGone)))
+		return fmt.Errorf("reading the log of %s: %w", of, leaderless(known(err, snapshot.ErrGone)))
 	}
 	return nil
 }
