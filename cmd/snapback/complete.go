@@ -63,6 +63,14 @@ func (e env) complete(ctx context.Context, which names, before []string, begun s
 	return list[:min(len(list), completionsAtMost)]
 }
 
+// completeFlag lets shells complete a flag's value by those that there are, and no files. The flag exists.
+func completeFlag(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		fitting := slices.DeleteFunc(slices.Clone(values), func(one string) bool { return !strings.HasPrefix(one, begun) })
+		return fitting, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
 // described is a completion and a word about it, as cobra takes the two.
 func described(name, about string) string { return outside.Line(name) + "\t" + outside.Line(about) }
 

@@ -58,6 +58,10 @@ func TestArgumentsAreCompletedByWhatTheBotKnows(t *testing.T) {
 		"export ":                     {"/incidents", "7\ttriggered: checkout answers 500\n"},
 		"token revoke ":               {},
 		"containers ":                 {},
+		"export 7 --format h":         {"", "html\n"},
+		"snapshot create a --reason ": {"", "manual\npre-deploy\n"},
+		"token create me --scope re":  {"", "restore\n"},
+		"init --ask SLACK_CH":         {"", "SLACK_CHANNEL\n"},
 		"snapshot delete api manual-": {"/containers/api/snapshots", "manual-0100\t…"},
 	} {
 		url, asked := completing(t)

@@ -15,7 +15,7 @@ import (
 )
 
 func addYes(f *pflag.FlagSet, yes *bool) {
-	f.BoolVarP(yes, "yes", "y", false, "don't ask")
+	f.BoolVarP(yes, "yes", "y", false, "don't ask; without a terminal nothing is asked in any case")
 }
 
 var errNotConfirmed = errors.New("not confirmed: nothing was done")

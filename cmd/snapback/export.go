@@ -38,6 +38,7 @@ Nothing is written unless all of it came: what was cut on its way is an error, a
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "md", "md, html, json, cdevents or zip")
+	completeFlag(cmd, "format", "md", "html", "json", "cdevents", "zip")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "the file to write; default standard output")
 	return cmd
 }

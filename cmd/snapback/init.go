@@ -52,6 +52,7 @@ With --set and --yes it asks nothing. A value that begins with @ is the path of 
 	f.BoolVarP(&c.yes, "yes", "y", false, "ask nothing: say what is missing")
 	f.BoolVar(&c.sockets, "socket-mode", false, "Slack can't reach this machine: the bot connects to Slack instead (SLACK_APP_TOKEN)")
 	cmd.MarkFlagsMutuallyExclusive("config", "compose")
+	completeFlag(cmd, "ask", settingNames()...)
 	cmd.MarkFlagsMutuallyExclusive("compose", "socket-mode")
 	return cmd
 }

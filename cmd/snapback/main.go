@@ -140,7 +140,7 @@ Slack with a button that puts that state back, and keeps the timeline of the nig
 	root.SetErr(e.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newInitCmd(e), newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newDeploysCmd(e), newSnapshotCmd(e), newUndoCmd(e), newHoldCmd(e), newIncidentsCmd(e),
+		newInitCmd(e), newServeCmd(e), newVolumeHelperCmd(e), newContainersCmd(e), newDeploysCmd(e), newSnapshotCmd(e), newUndoCmd(e), newRestoresCmd(e), newHoldCmd(e), newIncidentsCmd(e),
 		newExportCmd(e), newVerifyCmd(e), newDoctorCmd(e),
 		newConfigCmd(e), newPagerDutyCmd(e), newTestAlertCmd(e), newMigrateCmd(e), newTokenCmd(e), newPersonCmd(e), newHealthCmd(e), newUninstallCmd(e), newVersionCmd(e),
 	)

@@ -91,11 +91,15 @@ record what happened meanwhile. Fetching can be done again at any time: what is 
 }
 
 func newRotateCmd(e env, beside withBot) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "rotate", Short: "Put a new subscription with a new secret in the place of the old one", Args: usageArgs(cobra.NoArgs),
 		Long: `Make a new subscription with a new secret, have PagerDuty send a test call along it, and only then remove the old one. Both are taken
 meanwhile, and what was still on its way is fetched. When the test call does not come through, the old one stays. The bot has to run.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := e.confirm(cmd.Context(), yes, "Put new webhook subscriptions in the place of those that call this bot?"); err != nil {
+				return err
+			}
 			return beside(cmd.Context(), func(s subscriberAt) error {
 				since, err := s.dark(cmd.Context(), 0)
 				if err != nil {
@@ -115,6 +119,8 @@ meanwhile, and what was still on its way is fetched. When the test call does not
 			})
 		},
 	}
+	addYes(cmd.Flags(), &yes)
+	return cmd
 }
 
 // withBot does something on the database of the bot.

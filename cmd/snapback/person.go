@@ -91,12 +91,20 @@ func newPersonListCmd(e env) *cobra.Command {
 }
 
 func newPersonRevokeCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "revoke SLACK_USER_ID [PASSKEY]", Short: "End all of a person's links, passkeys and sessions, or one passkey, at once",
 		Args: usageArgs(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := personID(args[0])
 			if err != nil {
+				return err
+			}
+			what := "all links, passkeys and sessions"
+			if len(args) == 2 {
+				what = "passkey " + args[1]
+			}
+			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("End %s of %s?", what, id)); err != nil {
 				return err
 			}
 			return withDoor(cmd.Context(), e, false, func(door *signin.Service, _ *store.DB) error {
@@ -113,6 +121,8 @@ func newPersonRevokeCmd(e env) *cobra.Command {
 			})
 		},
 	}
+	addYes(cmd.Flags(), &yes)
+	return cmd
 }
 
 // hostAccounts knows nobody: who is who is asked when a link is used, by the bot.

@@ -72,6 +72,7 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 	f.StringVar(&deployID, "deploy-id", "", "the name of this attempt to deploy: called again with it within two days, this takes no second snapshot; the note has it")
 	f.BoolVar(&ask.Override, "override", false, "with --pre-deploy: also while a deploy is on hold; takes a token with the scope restore")
 	cmd.MarkFlagsMutuallyExclusive("pre-deploy", "reason")
+	completeFlag(cmd, "reason", string(snapshot.Manual), string(snapshot.PreDeploy))
 	return cmd
 }
 
@@ -285,7 +286,7 @@ func seeThrough(ctx context.Context, c *client.Client, out io.Writer, rest wire.
 	phases := &phasePrinter{out: out}
 	over, err := c.Await(ctx, rest.ID, pollEvery, patience, phases.print)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("no longer watching: restore %d goes on. GET /restores/%d tells how it ends", rest.ID, rest.ID)
+		return fmt.Errorf("no longer watching: restore %d goes on. snapback restores %d tells how it ends", rest.ID, rest.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("restore %d was asked for, and nothing is heard of it: %w", rest.ID, err)

@@ -35,7 +35,7 @@ func newTokenCreateCmd(e env) *cobra.Command {
 		Example: "  snapback token create ci --scope snapshots:write",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(scopes) == 0 {
-				return usageError{fmt.Errorf("--scope is missing: one or more of %s", scopeNames())}
+				return usageError{fmt.Errorf("--scope is missing: one or more of %s", strings.Join(scopeNames(), ", "))}
 			}
 			parsed, err := access.ParseScopes(scopes)
 			if err != nil {
@@ -54,16 +54,16 @@ func newTokenCreateCmd(e env) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "required: what it may do; can be given several times: "+scopeNames())
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "required: what it may do; can be given several times: "+strings.Join(scopeNames(), ", "))
+	completeFlag(cmd, "scope", scopeNames()...)
 	return cmd
 }
 
-func scopeNames() string {
-	var names []string
+func scopeNames() (names []string) {
 	for _, s := range access.Scopes() {
 		names = append(names, string(s))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func newTokenListCmd(e env) *cobra.Command {
@@ -94,9 +94,13 @@ func day(t time.Time) string {
 }
 
 func newTokenRevokeCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	cmd := &cobra.Command{
 		Use: "revoke ID", Short: "End a token at once", Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("End token %s? Whoever uses it is refused from then on.", args[0])); err != nil {
+				return err
+			}
 			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
 				err := tokens.RevokeToken(cmd.Context(), args[0], time.Now())
 				if errors.Is(err, access.ErrUnknownToken) {
@@ -106,6 +110,8 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 			})
 		},
 	}
+	addYes(cmd.Flags(), &yes)
+	return cmd
 }
 
 // withTokens is withDatabase for what is on no timeline.

@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snapback/snapback/api/wire"
-	"github.com/snapback/snapback/internal/outside"
 )
 
 func newUndoCmd(e env) *cobra.Command {
@@ -19,9 +17,9 @@ func newUndoCmd(e env) *cobra.Command {
 bot's: Ctrl-C ends the watching, not the undo. Exit code 1 means that it was reverted or failed, and 3 that it was refused.`,
 		Example: `  snapback undo 12 --reason "it was not the deploy"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || id < 1 {
-				return usageError{fmt.Errorf("%q is no restore's number: snapback snapshot restore tells it, and so does the timeline", outside.Line(args[0]))}
+			id, err := restoreID(args[0])
+			if err != nil {
+				return err
 			}
 			c, err := remote(e)
 			if err != nil {
