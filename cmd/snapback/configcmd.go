@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,28 +19,40 @@ names, or of ` + usualConfig + ` when that is there. The names are the same in b
 ` + settingsHelp(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	var asJSON bool
+	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "for scripts")
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "check", Short: "Say everything that is wrong with the settings", Args: usageArgs(cobra.NoArgs),
 			Long: "Say everything that is wrong with the settings, a line each. Nothing is connected to: snapback doctor does that. The exit code is 2 when something is wrong.",
-			RunE: func(*cobra.Command, []string) error { return checkConfig(e) },
+			RunE: func(*cobra.Command, []string) error { return checkConfig(e, asJSON) },
 		},
 		&cobra.Command{
 			Use: "print", Short: "Show which settings hold, and where each comes from", Args: usageArgs(cobra.NoArgs),
 			Long: "Show which settings hold, and where each comes from, as a YAML file. Secrets are not shown.",
-			RunE: func(*cobra.Command, []string) error { return printConfig(e) },
+			RunE: func(*cobra.Command, []string) error { return printConfig(e, asJSON) },
 		},
 	)
 	return cmd
 }
 
-func checkConfig(e env) error {
+func checkConfig(e env, asJSON bool) error {
 	r := e.reader()
 	_, err := readConfig(r)
+	_, strange := nameFaults(e.names())
+	if asJSON {
+		lines := map[string][]string{"wrong": {}, "warnings": {}}
+		for _, fault := range r.errs {
+			lines["wrong"] = append(lines["wrong"], fault.Error())
+		}
+		for _, fault := range strange {
+			lines["warnings"] = append(lines["warnings"], fault.Error())
+		}
+		return errors.Join(printJSON(e.stdout, lines), err)
+	}
 	if err != nil {
 		return err
 	}
-	_, strange := nameFaults(e.names())
 	for _, fault := range strange {
 		fmt.Fprintf(e.stderr, "snapback: %v\n", fault)
 	}
@@ -53,8 +66,28 @@ func checkConfig(e env) error {
 	return nil
 }
 
-func printConfig(e env) error {
+// shownSetting is a setting that is set, as --json shows it.
+type shownSetting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"` // masked where it is a secret
+	From  string `json:"from"`  // file:line, or environment
+}
+
+func printConfig(e env, asJSON bool) error {
 	r := e.reader()
+	if asJSON {
+		list := []shownSetting{}
+		for _, s := range allSettings {
+			if origin := r.origin(s.name); origin != "" {
+				list = append(list, shownSetting{s.name, r.shown(s), origin})
+			}
+		}
+		err := printJSON(e.stdout, map[string][]shownSetting{"settings": list})
+		if wrong := r.err(); wrong != nil {
+			err = usageError{wrong}
+		}
+		return err
+	}
 	var missing []string
 	for _, s := range allSettings {
 		origin := r.origin(s.name)

@@ -31,7 +31,11 @@ The exit code is 1 when something would not work at night; a warning leaves it a
 
 ` + exitCodes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := readConfig(e.reader())
+			r := e.reader()
+			c, err := readConfig(r)
+			if err != nil && asJSON {
+				return errors.Join(printJSON(e.stdout, map[string]any{"ready": false, "checks": wrongSettings(r.errs)}), err)
+			}
 			if err != nil {
 				return err
 			}
@@ -46,6 +50,14 @@ The exit code is 1 when something would not work at night; a warning leaves it a
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "for scripts")
 	return cmd
+}
+
+// wrongSettings are what doctor finds where there is nothing to look at things with.
+func wrongSettings(errs []error) (all []checked) {
+	for _, err := range errs {
+		all = append(all, checked{Group: "Settings", Name: "values", State: checkFailed, Found: err.Error(), Todo: "snapback config check says the same"})
+	}
+	return all
 }
 
 func checks(c config) []check {

@@ -17,7 +17,8 @@ const defaultMetricsListen = "127.0.0.1:9090"
 const healthPatience = 5 * time.Second
 
 func newHealthCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "health", Short: "Ask whether the bot on this machine runs", Args: usageArgs(cobra.NoArgs),
 		Long: `Ask /healthz at SNAPBACK_METRICS_LISTEN, for five seconds at most: exit code 0 if the bot answers, 1 if not. It is what the image's
 health check calls. An engine or a database that is away is no reason to restart the bot: /readyz tells of those.`,
@@ -27,13 +28,19 @@ health check calls. An engine or a database that is away is no reason to restart
 			if err := r.err(); err != nil {
 				return usageError{err}
 			}
-			if err := askHealth(cmd.Context(), reachable(address)); err != nil {
+			err := askHealth(cmd.Context(), reachable(address))
+			if asJSON {
+				return errors.Join(printJSON(e.stdout, map[string]bool{"runs": err == nil}), err)
+			}
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(e.stdout, "the bot runs")
+			_, err = fmt.Fprintln(e.stdout, "the bot runs")
 			return err
 		},
 	}
+	addJSON(cmd.Flags(), &asJSON)
+	return cmd
 }
 
 // askHealth asks the machine itself, so it goes through no proxy.

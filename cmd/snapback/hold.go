@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/snapback/snapback/api/client"
+	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/outside"
 )
 
@@ -29,6 +32,10 @@ func newHoldListCmd(e env) *cobra.Command {
 				return err
 			}
 			held, err := c.Holds(cmd.Context(), args[0])
+			var answer *client.Error
+			if asJSON && errors.As(err, &answer) && answer.Code == "not_held" {
+				return errors.Join(printJSON(e.stdout, map[string][]wire.Hold{"holds": {}}), err)
+			}
 			if err != nil {
 				return err
 			}

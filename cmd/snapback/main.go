@@ -181,13 +181,19 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 func newVersionCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return printJSON(e.stdout, map[string]string{"version": versionText()})
+			}
 			_, err := fmt.Fprintln(e.stdout, "snapback", versionText())
 			return err
 		},
 	}
+	addJSON(cmd.Flags(), &asJSON)
+	return cmd
 }
 
 func versionText() string {

@@ -12,7 +12,7 @@ import (
 )
 
 func newMigrateCmd(e env) *cobra.Command {
-	var dry bool
+	var dry, asJSON bool
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Bring the database's schema up to this release", Args: usageArgs(cobra.NoArgs),
 		Long: "Bring the schema of the database at DATABASE_URL up to this release, and do nothing else. serve does the same when it starts.\n" +
@@ -27,24 +27,31 @@ func newMigrateCmd(e env) *cobra.Command {
 				return usageError{errors.New("DATABASE_URL: is missing: which database? (a private one is migrated when serve starts it)")}
 			}
 			if dry {
-				return printPending(cmd.Context(), e.stdout, url)
+				return printPending(cmd.Context(), e.stdout, url, asJSON)
 			}
 			applied, err := store.Migrate(cmd.Context(), url)
 			if err != nil {
 				return databaseError(err)
+			}
+			if asJSON {
+				return printJSON(e.stdout, map[string]int{"applied": len(applied)})
 			}
 			fmt.Fprintf(e.stdout, "%d migrations applied; the schema is up to date\n", len(applied))
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and change nothing")
+	addJSON(cmd.Flags(), &asJSON)
 	return cmd
 }
 
-func printPending(ctx context.Context, out io.Writer, url string) error {
+func printPending(ctx context.Context, out io.Writer, url string, asJSON bool) error {
 	files, err := store.Pending(ctx, url)
 	if err != nil {
 		return databaseError(err)
+	}
+	if asJSON {
+		return printJSON(out, map[string][]string{"pending": append([]string{}, files...)})
 	}
 	for _, file := range files {
 		fmt.Fprintf(out, "would apply %s\n", file)

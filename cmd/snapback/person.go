@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,13 +67,17 @@ func newPersonAddCmd(e env) *cobra.Command {
 }
 
 func newPersonListCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "list", Short: "List people and their passkeys", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withTokens(cmd.Context(), e, func(db *store.DB) error {
 				people, err := db.People(cmd.Context())
 				if err != nil {
 					return err
+				}
+				if asJSON {
+					return printJSON(e.stdout, map[string][]listedPerson{"people": listedPeople(people)})
 				}
 				w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(w, "PERSON\tNAME\tPASSKEY\tDEVICE\tREGISTERED\tLAST USED\tREVOKED")
@@ -88,6 +93,36 @@ func newPersonListCmd(e env) *cobra.Command {
 			})
 		},
 	}
+	addJSON(cmd.Flags(), &asJSON)
+	return cmd
+}
+
+// listedPerson is a person as --json shows them.
+type listedPerson struct {
+	SlackID  string          `json:"slack_id"`
+	Name     string          `json:"name"`
+	AddedAt  time.Time       `json:"added_at"`
+	Passkeys []listedPasskey `json:"passkeys"`
+}
+
+type listedPasskey struct {
+	ID         string    `json:"id"` // as person revoke takes it
+	Device     string    `json:"device"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastUsedAt time.Time `json:"last_used_at,omitzero"`
+	RevokedAt  time.Time `json:"revoked_at,omitzero"`
+}
+
+func listedPeople(people []signin.Registered) []listedPerson {
+	shown := []listedPerson{}
+	for _, p := range people {
+		one := listedPerson{p.SlackID, p.Name, p.AddedAt, []listedPasskey{}}
+		for _, k := range p.Passkeys {
+			one.Passkeys = append(one.Passkeys, listedPasskey{k.Short(), k.Device, k.CreatedAt, k.LastUsedAt, k.RevokedAt})
+		}
+		shown = append(shown, one)
+	}
+	return shown
 }
 
 func newPersonRevokeCmd(e env) *cobra.Command {

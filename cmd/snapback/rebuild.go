@@ -12,7 +12,8 @@ import (
 )
 
 func newSnapshotRebuildCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "rebuild", Short: "Find snapshots again after the database was lost", Args: usageArgs(cobra.NoArgs),
 		Long: `Find snapshots again after the database was lost. What the bot knows of a snapshot is also kept on the engine, sealed
 with the bot's keys: so it needs the same SNAPBACK_SECRET_KEYS as before. Doing it twice does no harm. It needs a token with
@@ -26,9 +27,14 @@ the scope admin; after a loss, snapback token create makes one, or SNAPBACK_API_
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return printJSON(e.stdout, got)
+			}
 			return printRebuilt(e.stdout, got)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as the API has it")
+	return cmd
 }
 
 func printRebuilt(out io.Writer, r wire.Rebuilt) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 
+	"github.com/spf13/pflag"
+
 	"github.com/snapback/snapback/api/client"
 )
 
@@ -22,6 +24,9 @@ func remote(e env) (*client.Client, error) {
 	}
 	return c, err
 }
+
+// addJSON is for what is not as the API has it.
+func addJSON(f *pflag.FlagSet, asJSON *bool) { f.BoolVar(asJSON, "json", false, "for scripts") }
 
 func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)

@@ -35,7 +35,7 @@ SNAPBACK_TOKEN). CONTAINER is its name, its snapback.service, its ID, or at leas
 
 func newSnapshotCreateCmd(e env) *cobra.Command {
 	var ask wire.NewSnapshot
-	var preDeploy bool
+	var preDeploy, asJSON bool
 	var deployID string
 	cmd := &cobra.Command{
 		Use: "create CONTAINER", Short: "Keep the state of a container", Args: usageArgs(cobra.ExactArgs(1)),
@@ -57,6 +57,9 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 			if err != nil {
 				return beforeDeploy(ask.Reason, err)
 			}
+			if asJSON {
+				return printJSON(e.stdout, s)
+			}
 			_, err = fmt.Fprintf(e.stdout, "%s of %s is kept (%s)%s\n", outside.Line(s.Name), outside.Line(s.Container), size(s.SizeBytes), although(s))
 			return err
 		},
@@ -72,6 +75,7 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 	f.StringVar(&deployID, "deploy-id", "", "the name of this attempt to deploy: called again with it within two days, this takes no second snapshot; the note has it")
 	f.BoolVar(&ask.Override, "override", false, "with --pre-deploy: also while a deploy is on hold; takes a token with the scope restore")
 	cmd.MarkFlagsMutuallyExclusive("pre-deploy", "reason")
+	f.BoolVar(&asJSON, "json", false, "as the API has it")
 	completeFlag(cmd, "reason", string(snapshot.Manual), string(snapshot.PreDeploy))
 	return cmd
 }

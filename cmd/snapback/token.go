@@ -67,13 +67,17 @@ func scopeNames() (names []string) {
 }
 
 func newTokenListCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "list", Short: "List all tokens, without their secrets", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
 				list, err := tokens.ListTokens(cmd.Context())
 				if err != nil {
 					return err
+				}
+				if asJSON {
+					return printJSON(e.stdout, map[string][]listedToken{"tokens": listedTokens(list)})
 				}
 				w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
 				fmt.Fprintln(w, "ID\tNAME\tSCOPES\tMADE\tLAST USED\tREVOKED")
@@ -84,6 +88,26 @@ func newTokenListCmd(e env) *cobra.Command {
 			})
 		},
 	}
+	addJSON(cmd.Flags(), &asJSON)
+	return cmd
+}
+
+// listedToken is a token as --json shows it.
+type listedToken struct {
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Scopes     []access.Scope `json:"scopes"`
+	CreatedAt  time.Time      `json:"created_at"`
+	LastUsedAt time.Time      `json:"last_used_at,omitzero"`
+	RevokedAt  time.Time      `json:"revoked_at,omitzero"`
+}
+
+func listedTokens(list []access.Token) []listedToken {
+	shown := []listedToken{}
+	for _, t := range list {
+		shown = append(shown, listedToken{t.ID, t.Name, t.Scopes, t.CreatedAt, t.LastUsedAt, t.RevokedAt})
+	}
+	return shown
 }
 
 func day(t time.Time) string {

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/testkit"
+)
+
+// withoutJSON are the commands that have no --json, and why.
+var withoutJSON = map[string]string{
+	"serve": "it logs", "init": "it asks", "export": "it has --format", "docs": "it writes files",
+	"completion bash": "a script", "completion zsh": "a script", "completion fish": "a script", "completion powershell": "a script",
+	"volume-helper": "it speaks to the bot",
+	"token create":  "it prints the token alone", "person add": "it prints the link alone",
+	"token revoke": "the exit code says it", "person revoke": "the exit code says it", "hold release": "the exit code says it", "snapshot delete": "the exit code says it",
+	"snapshot restore": "steps as they are taken; restores RESTORE --json has the result", "undo": "steps as they are taken; restores RESTORE --json has the result",
+	"test-alert": "steps as they are taken", "uninstall": "steps as they are taken", "verify": "steps as they are taken; the exit code has the result",
+	"pagerduty subscribe": "steps as they are taken; pagerduty status --json has the result",
+	"pagerduty enable":    "steps as they are taken; pagerduty status --json has the result",
+	"pagerduty rotate":    "steps as they are taken; pagerduty status --json has the result",
+}
+
+func TestEveryCommandThatListsOrSaysSomethingHasJSON(t *testing.T) {
+	t.Parallel()
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+		name := strings.TrimPrefix(cmd.CommandPath(), "snapback ")
+		if cmd.HasSubCommands() || name == "help" {
+			return
+		}
+		if has, why := cmd.Flag("json") != nil || cmd.InheritedFlags().Lookup("json") != nil, withoutJSON[name]; has == (why != "") {
+			t.Errorf("snapback %s has --json: %v; why it has none: %q", name, has, why)
+		}
+	}
+	walk(newRoot(env{getenv: func(string) string { return "" }}))
+}
+
+func TestJSONIsPrintedForScripts(t *testing.T) {
+	t.Parallel()
+	bot := func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + r.URL.Path {
+		case "POST/containers/api/snapshots":
+			answer(t, w, 201, wire.Snapshot{Name: "x", Container: "api"})
+		case "POST/snapshots/rebuild":
+			answer(t, w, 200, wire.Rebuilt{Found: 3})
+		default:
+			answer(t, w, 404, wire.Problem{Status: 404, Code: "not_held", Detail: "Nothing is on hold."})
+		}
+	}
+	for _, try := range []struct {
+		cmd        func(env) *cobra.Command
+		args, want string
+		code       int
+	}{
+		{newSnapshotCmd, "create api --json", `"name": "x"`, 0},
+		{newSnapshotCmd, "rebuild --json", `"found": 3`, 0},
+		{newHoldCmd, "list api --json", "{\n  \"holds\": []\n}\n", exitUnknown},
+		{newVersionCmd, "--json", `"version": `, 0},
+		{newConfigCmd, "check --json", "SLACK_CHANNEL: is missing", exitUsage},
+		{newConfigCmd, "print --json", `"value": "•••"`, 0},
+		{newDoctorCmd, "--json", `"ready": false`, exitUsage},
+	} {
+		out, err := call(t.Context(), t, bot, try.cmd, strings.Fields(try.args)...)
+		if exitCode(err) != try.code || !strings.Contains(out, try.want) || !json.Valid([]byte(out)) {
+			t.Errorf("%s: %v: %s", try.args, err, out)
+		}
+	}
+}
+
+func TestTokensPeopleAndMigrationsAreListedAsJSON(t *testing.T) {
+	n := newNight(t)
+	n.start()
+	for args, want := range map[string]string{
+		"token list --json": `"tokens": []`, "person list --json": `"people": []`, "migrate --dry-run --json": `"pending": []`, "migrate --json": `"applied": 0`,
+	} {
+		var out bytes.Buffer
+		testkit.OK(t, run(t.Context(), strings.Fields(args), func(k string) string { return n.env[k] }, strings.NewReader(""), &out, &out))
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %s", args, out.String())
+		}
+	}
+}
