@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,8 @@ type process struct {
 	base  float64 // the rate before the deploy
 	burst float64 // the dispersion: variance over mean of a minute; 1: Poisson
 	// spoil changes what was counted as a fault in the counting does. nil: nothing.
-	spoil func(rng *rand.Rand, m []flat.Minute) []flat.Minute
+	spoil   func(rng *rand.Rand, m []flat.Minute) []flat.Minute
+	forward bool // nobody looks while nothing is counted: by the clock, that time never was
 }
 
 func processes() []process {
@@ -37,7 +39,8 @@ func processes() []process {
 		{name: "many, bursty", base: 40, burst: 6},
 		{name: "minutes missing", base: 1.1, burst: 1, spoil: missing},
 		{name: "a counter that restarts", base: 1.1, burst: 1, spoil: restarting},
-		{name: "a clock that jumps", base: 1.1, burst: 1, spoil: jumping},
+		{name: "a clock set back", base: 1.1, burst: 1, spoil: jumping},
+		{name: "a clock set forward", base: 1.1, burst: 1, spoil: jumping, forward: true},
 	}
 }
 
@@ -63,15 +66,11 @@ func restarting(rng *rand.Rand, m []flat.Minute) []flat.Minute {
 	return m
 }
 
-// jumping moves the second half away by ten minutes, as a clock that is set does.
-func jumping(_ *rand.Rand, m []flat.Minute) (out []flat.Minute) {
-	for i, one := range m {
-		if i < len(m)/2 {
-			one.At = one.At.Add(-10 * time.Minute)
-		}
-		out = append(out, one)
-	}
-	return out
+// jumping leaves ten minutes out, from some moment on. By the clock, one that is set forward passes over them, and after one that is set
+// back, what was counted already is not counted again.
+func jumping(rng *rand.Rand, m []flat.Minute) []flat.Minute {
+	from := m[rng.IntN(len(m))].At
+	return slices.DeleteFunc(m, func(one flat.Minute) bool { return !one.At.Before(from) && one.At.Before(from.Add(10*time.Minute)) })
 }
 
 // counts makes steps of errors at a rate.
@@ -109,6 +108,7 @@ const (
 type power struct {
 	spikeUsual, spikeTwice, spikeOne, spikeTwo float64 // a spike was said: at the usual rate, at twice, one and two minutes after a rise
 	falseFlat, falseFalling, notFlat           float64 // what must not be said
+	quarterFalling, fifthsFalling              float64 // falling was said at a quarter and at two fifths of the way up, which is its limit and above
 	falling, flat                              [3]float64
 }
 
@@ -119,6 +119,9 @@ var (
 )
 
 func (p process) spikeRate() float64 { return max(21, 4*p.base) }
+
+// up is a rate on the way from the usual one to the spike's.
+func (p process) up(way float64) float64 { return p.base + way*(p.spikeRate()-p.base) }
 
 // simulate runs p so many times.
 func (p process) simulate(n int) (w power) {
@@ -131,6 +134,8 @@ func (p process) simulate(n int) (w power) {
 		count(&w.spikeTwo, one, p.spikes(rng, p.spikeRate(), 2*time.Minute))
 		count(&w.falseFlat, one, p.after(rng, max(2*p.base, p.base+3)).within(flat.Flat, window))
 		count(&w.falseFalling, one, p.after(rng, p.spikeRate()).within(flat.Falling, window))
+		count(&w.quarterFalling, one, p.after(rng, p.up(0.25)).within(flat.Falling, window))
+		count(&w.fifthsFalling, one, p.after(rng, p.up(0.4)).within(flat.Falling, window))
 		usual := p.after(rng, p.base)
 		count(&w.notFlat, one, usual.within(flat.NotFlat, window))
 		for i := range 3 {
@@ -175,6 +180,9 @@ func (p process) after(rng *rand.Rand, rate float64) firsts {
 	a := flat.After{Baseline: b, Spike: flat.Spike{Is: true, Rate: p.spikeRate()}, Since: night, Moments: p.counts(rng, night, window, 10*time.Second, rate)}
 	for t := 10 * time.Second; t <= window; t += 10 * time.Second {
 		a.Now = night.Add(t)
+		if p.forward && !slices.ContainsFunc(a.Moments, func(m flat.Minute) bool { return m.At.Add(10 * time.Second).Equal(a.Now) }) {
+			continue
+		}
 		v := d.Judge(a)
 		if _, said := first[v.State]; !said {
 			first[v.State] = t
@@ -245,6 +253,8 @@ func tables(all []process, results []power) string {
 		{"spike", "as usual", func(w power) float64 { return w.spikeUsual }},
 		{"spike", "twice the usual", func(w power) float64 { return w.spikeTwice }},
 		{"falling", "as in the spike", func(w power) float64 { return w.falseFalling }},
+		{"falling", "a quarter of the way up, its limit", func(w power) float64 { return w.quarterFalling }},
+		{"falling", "two fifths of the way up", func(w power) float64 { return w.fifthsFalling }},
 		{"flat", "at the limit", func(w power) float64 { return w.falseFlat }},
 		{"not flat", "as usual", func(w power) float64 { return w.notFlat }},
 	} {
