@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -67,7 +68,7 @@ func (d *delivery) target(e incidents.Entry, known map[string]string) (post, []s
 	if i >= 0 {
 		return post{seq: e.Seq, thread: d.m.Threads[i].TS}, []string{d.m.Threads[i].Channel}
 	}
-	return post{seq: e.Seq}, []string{known[a.Container], d.cfg.Channel}
+	return post{seq: e.Seq}, []string{known[cmp.Or(a.Key, a.Hold.Key, a.Container)], d.cfg.Channel}
 }
 
 // findLastOutside finds out how the last attempt ended, and returns the seq up to which entries are out.
@@ -84,7 +85,8 @@ func (d *delivery) findLastOutside(ctx context.Context, entries []incidents.Entr
 	return p.seq, d.posted(entries[i], p, d.m.Channel, ts)
 }
 
-// channels maps containers' names to their channels. Without the engine, the default channel has to do.
+// channels maps containers' keys to their channels, and for entries of earlier releases their names, which have no slash. Without the
+// engine, the default channel has to do.
 func (d *delivery) channels(ctx context.Context) map[string]string {
 	all, err := d.Containers.List(ctx)
 	if err != nil {
@@ -92,7 +94,7 @@ func (d *delivery) channels(ctx context.Context) map[string]string {
 	}
 	out := map[string]string{}
 	for _, c := range all {
-		out[c.Name] = c.Settings.SlackChannel
+		out[c.Name], out[c.Key] = c.Settings.SlackChannel, c.Settings.SlackChannel
 	}
 	return out
 }

@@ -52,6 +52,7 @@ func reply(e incidents.Entry, mark string) Rendering {
 // about is what an entry's details tell of a restore or a container.
 type about struct {
 	Container string       `json:"container"`
+	Key       string       `json:"key"` // the container's; "": an earlier release has written it, or it is that of Hold
 	Restore   int64        `json:"restore_id"`
 	Kind      restore.Kind `json:"kind"`
 	Hold      struct {

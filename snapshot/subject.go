@@ -20,8 +20,8 @@ type Concern struct {
 	}
 }
 
-// Subject is the container that was restored in the incident, if one was, and else the one of the incident's service that was deployed
-// last before the alert. deployed is when; the zero time when that is not known. An empty key says that it is not known.
+// Subject is the container that was restored in the incident, if one was (its key, or what an earlier release has written, its name), and
+// else the one of the incident's service that was deployed last before the alert. deployed is when; the zero time when that is not known. An empty key says that it is not known.
 func (c Concern) Subject(ctx context.Context, in incidents.Incident, restored string) (key, name string, deployed time.Time, err error) {
 	all, err := c.Containers.List(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func (c Concern) Subject(ctx context.Context, in incidents.Incident, restored st
 	}
 	concerned := slices.DeleteFunc(all, func(one Container) bool {
 		if restored != "" {
-			return one.Name != restored
+			return one.Key != restored && one.Name != restored
 		}
 		return !one.Settings.Names(in.ServiceID)
 	})

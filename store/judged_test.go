@@ -386,7 +386,10 @@ func TestHoldsOfAnIncidentAreThoseOfAllItsContainers(t *testing.T) {
 	o := outages(t)
 	for i, key := range []string{"web", "mail"} {
 		w := o.wish(key, "good")
-		w.Hold = &snapshot.Hold{Key: key, Container: key, Incident: o.incident, Since: o.opened, Ref: key + ":2", Image: snapshot.Image{ID: key}, Changes: []snapshot.Change{}, Document: []byte("{}")}
+		w.Hold = &snapshot.Hold{
+			Key: key, Container: key, Incident: o.incident, Since: o.opened, Ref: key + ":2", Image: snapshot.Image{ID: key},
+			Changes: []snapshot.Change{}, Document: []byte("{}"),
+		}
 		o.verified(w, time.Duration(6+i)*time.Minute)
 	}
 	held, err := o.db.ToldHolds(t.Context(), o.incident)

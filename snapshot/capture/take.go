@@ -259,7 +259,7 @@ func (t *Taker) dropVolumes(ctx context.Context, s snapshot.Snapshot) error {
 
 func takeEntry(s snapshot.Snapshot, by snapshot.By) incidents.Entry {
 	details, _ := incidents.Details(map[string]any{ // strings: always encodable
-		"container": s.Container, "snapshot": s.Name, "reason": s.Reason, "note": s.Note,
+		"container": s.Container, "key": s.Key, "snapshot": s.Name, "reason": s.Reason, "note": s.Note,
 	})
 	return incidents.Entry{
 		IncidentID: by.Incident, OccurredAt: time.Now(), Kind: incidents.KindSnapshotAsked, Actor: by.Actor, Source: by.Source,

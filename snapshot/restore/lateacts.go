@@ -328,7 +328,7 @@ func (rec *reconciliation) notify(ctx context.Context, failed error) error {
 	if failed != nil {
 		said, kind = fmt.Sprintf("It can't be put right: %v. %s", failed, rec.advice(ctx)), incidents.KindRestoreMendFailed
 	}
-	details, _ := incidents.Details(map[string]any{"restore_id": rec.over.ID, "container": rec.over.Container, "done": rec.done}) // strings: always encodable
+	details, _ := incidents.Details(map[string]any{"restore_id": rec.over.ID, "container": rec.over.Container, "key": rec.over.Key, "done": rec.done}) // strings: always encodable
 	_, err := rec.Taker.Audit.Record(ctx, incidents.Entry{
 		IncidentID: rec.over.By.Incident, OccurredAt: time.Now(), Kind: kind, Actor: incidents.Self(),
 		Source: incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/mended", rec.over.ID)}, Details: details,

@@ -83,7 +83,7 @@ func (l *Leftovers) removeLeft(ctx context.Context, r Restore) error {
 }
 
 func keptEntry(r Restore) incidents.Entry {
-	details, _ := incidents.Details(map[string]any{"container": r.Container, "kept": r.Plan.KeptName, "restore_id": r.ID})
+	details, _ := incidents.Details(map[string]any{"container": r.Container, "key": r.Key, "kept": r.Plan.KeptName, "restore_id": r.ID})
 	return incidents.Entry{
 		IncidentID: r.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreKeptRemoved, Actor: incidents.Self(),
 		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/kept-removed", r.ID)},

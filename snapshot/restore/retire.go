@@ -112,7 +112,7 @@ func (ctr *container) evidence(ctx context.Context, old snapshot.Inspection) err
 	if err != nil {
 		return err
 	}
-	details, err := incidents.Details(map[string]any{"container": ctr.restore.Container, "restore_id": ctr.restore.ID, "lines": tail})
+	details, err := incidents.Details(map[string]any{"container": ctr.restore.Container, "key": ctr.restore.Key, "restore_id": ctr.restore.ID, "lines": tail})
 	if err != nil {
 		return err
 	}

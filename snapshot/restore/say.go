@@ -179,6 +179,7 @@ func (r Restore) details(to State) any {
 		Restore     int64                 `json:"restore_id"`
 		State       State                 `json:"state"`
 		Container   string                `json:"container"`
+		Key         string                `json:"key"` // tells it from another engine's of that name
 		Snapshot    string                `json:"snapshot"`
 		Kind        Kind                  `json:"kind"`
 		Reason      string                `json:"reason,omitempty"`
@@ -194,7 +195,7 @@ func (r Restore) details(to State) any {
 		Error       string                `json:"error,omitempty"`
 		Service     bool                  `json:"is_service,omitempty"`
 	}{
-		Restore: r.ID, State: to, Container: r.Container, Snapshot: r.Snapshot, Kind: r.Kind,
+		Restore: r.ID, State: to, Container: r.Container, Key: r.Key, Snapshot: r.Snapshot, Kind: r.Kind,
 		Reason: r.By.Reason, Seen: r.Seen, WhyNot: r.WhyNot, Kept: r.Plan.KeptName,
 		DowntimeMs: r.Downtime.Milliseconds(), Proof: r.Proof, Losses: r.Plan.Losses, Volumes: r.Plan.Volumes, Error: r.Error, Service: r.Plan.Service,
 	}

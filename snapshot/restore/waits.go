@@ -87,7 +87,7 @@ func (r *Restorer) notifyWaiting(id int64, since time.Duration) {
 	if err != nil || rest.State.Final() || r.Taker == nil {
 		return
 	}
-	details, _ := incidents.Details(map[string]any{"restore_id": id, "container": rest.Container, "state": rest.State}) // strings: always encodable
+	details, _ := incidents.Details(map[string]any{"restore_id": id, "container": rest.Container, "key": rest.Key, "state": rest.State}) // strings: always encodable
 	_, err = r.Taker.Audit.Record(ctx, incidents.Entry{
 		IncidentID: rest.By.Incident, OccurredAt: time.Now(), Kind: incidents.KindRestoreWaiting, Actor: incidents.Self(),
 		Source:  incidents.Source{System: "snapback", NativeID: fmt.Sprintf("restore/%d/waiting", id)},

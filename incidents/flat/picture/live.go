@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -54,8 +53,7 @@ func (p Painter) following(ctx context.Context, incident int64, key, name string
 			return s, fmt.Errorf("reading a timeline for its chart: %w", err)
 		}
 		s.entries = slices.DeleteFunc(s.entries, func(e incidents.Entry) bool {
-			of := tell(e).Container
-			return of != "" && of != name && !strings.HasSuffix(name, "/"+of)
+			return !tell(e).of(key, name)
 		})
 		before = s.incident.OpenedAt
 	}

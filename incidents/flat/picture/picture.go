@@ -3,6 +3,7 @@
 package picture
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,7 @@ type Errors interface {
 // Subjects finds the container that an incident is about.
 type Subjects interface {
 	// Subject returns its identity, its name, and when it was last deployed before the alert (the zero time: that is not known).
-	// restored is the name of the container that was restored in the incident; "": none was. An empty key says that it is not known.
+	// restored is the key of the container that was restored in the incident, or its name; "": none was. An empty key says that it is not known.
 	Subject(ctx context.Context, in incidents.Incident, restored string) (key, name string, deployed time.Time, err error)
 	// Deployed is when a container was last deployed before a moment; the zero time when that is not known.
 	Deployed(ctx context.Context, key string, before time.Time) (time.Time, error)
@@ -121,7 +122,7 @@ func (p Painter) chart(ctx context.Context, s subject, from, to time.Time) (char
 	if len(c.Minutes) == 0 {
 		return c, minutes, ErrNone
 	}
-	c.Events = happened(s.incident, about(s.entries, s.name))
+	c.Events = happened(s.incident, about(s.entries, s.key, s.name))
 	c.Events = append(c.Events, p.usual(&c, s, minutes)...)
 	return c, minutes, nil
 }
@@ -197,6 +198,7 @@ func hasDeploy(all []chart.Event) bool {
 // told is what details of entries tell.
 type told struct {
 	Container string `json:"container"`
+	Key       string `json:"key"`   // the container's; "": only its name is known
 	Short     string `json:"short"` // what was said of the errors after a restore
 	Kind      string `json:"kind"`  // of a restore
 	Before    string `json:"before"`
@@ -208,24 +210,31 @@ func tell(e incidents.Entry) (t told) {
 	return t
 }
 
-// restored is the container of the last restore.
+// restored is the container of the last restore: its key, or where only that is known its name.
 func restored(entries []incidents.Entry) (name string) {
 	for _, e := range entries {
 		if e.Kind == incidents.KindRestoreVerified {
-			name = tell(e).Container
+			name = cmp.Or(tell(e).Key, tell(e).Container)
 		}
 	}
 	return name
 }
 
 // about leaves out what other containers' entries tell. The name may come after its engine's.
-func about(entries []incidents.Entry, name string) (own []incidents.Entry) {
+func about(entries []incidents.Entry, key, name string) (own []incidents.Entry) {
 	for _, e := range entries {
-		if of := tell(e).Container; of == "" || of == name || strings.HasSuffix(name, "/"+of) {
+		if tell(e).of(key, name) {
 			own = append(own, e)
 		}
 	}
 	return own
+}
+
+func (t told) of(key, name string) bool {
+	if t.Key != "" {
+		return t.Key == key
+	}
+	return t.Container == "" || t.Container == name || strings.HasSuffix(name, "/"+t.Container)
 }
 
 // happened are the events of the incident and its timeline.

@@ -126,6 +126,8 @@ func TestChartLeavesOutWhatHappenedToOtherContainers(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := map[string]string{"container": "web", "before": "web:1", "after": "web:2"}
+	twin := map[string]string{"container": "api", "key": "far/api", "kind": "restore"} // another engine's
+	w.entries = append([]incidents.Entry{entry(incidents.KindRestoreVerified, 2*time.Minute, twin)}, w.entries...)
 	w.entries = append([]incidents.Entry{
 		entry(incidents.KindDeploy, -time.Hour, of), entry(incidents.KindRestoreVerified, 2*time.Minute, of),
 		entry(incidents.KindErrorsFalling, 3*time.Minute, of), entry(incidents.KindErrorsFlat, 3*time.Minute, of),
