@@ -87,11 +87,11 @@ func errorsLine(v View, c ContainerView) string {
 	case a == nil:
 		return ""
 	case !a.Compared:
-		return fmt.Sprintf("Errors: %s a minute; not counted for long enough to say what is usual", flat.Rate(a.Rate))
+		return fmt.Sprintf("Errors: %s; not counted for long enough to say what is usual", flat.PerMinute(a.Rate, a.Sampled))
 	case a.Spike.Is:
-		return fmt.Sprintf("Errors: %s a minute, baseline %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate)) + sinceRise(a.Spike, v.Incident.OpenedAt, v.Zone)
+		return fmt.Sprintf("Errors: %s, baseline %s", flat.PerMinute(a.Rate, a.Sampled), flat.Rate(a.Usual.Rate)) + sinceRise(a.Spike, v.Incident.OpenedAt, v.Zone)
 	}
-	return fmt.Sprintf("Errors: %s a minute, baseline %s", flat.Rate(a.Rate), flat.Rate(a.Usual.Rate))
+	return fmt.Sprintf("Errors: %s, baseline %s", flat.PerMinute(a.Rate, a.Sampled), flat.Rate(a.Usual.Rate))
 }
 
 // sinceRise says since when errors are up, where that is known.

@@ -82,6 +82,15 @@ func TestMessageSaysThatErrorsFallAndThatTheyAreFlat(t *testing.T) {
 	}
 }
 
+func TestAlertSaysThatARateIsFromASample(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() { n.errors = theSpike(); n.errors.Sampled = true })
+	if m := n.alert(t); !m.Contains("Errors: 21 a minute (from a sample), baseline 1.1, since 03:38") {
+		t.Errorf("the alert reads:\n%s", m)
+	}
+}
+
 func TestChannelHearsOnceThatErrorsAreFlat(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

@@ -39,6 +39,9 @@ func (m Minute) Rate() float64 {
 // Exposure is how many seconds of reading all lines what was read stands for.
 func (m Minute) Exposure() float64 { return m.Seconds * m.Share }
 
+// Sampled says that not all lines were read meanwhile, so that the rate is an estimate.
+func (m Minute) Sampled() bool { return m.Seconds > 0 && m.Share < 0.999 }
+
 func (m Minute) plus(o Minute) Minute {
 	read := m.Exposure() + o.Exposure()
 	m.Errors, m.Requests = m.Errors+o.Errors, m.Requests+o.Requests

@@ -10,6 +10,7 @@ import (
 // Alert is what a container's errors were when an alert came.
 type Alert struct {
 	Rate     float64 // errors per minute, of the last minutes before it
+	Sampled  bool    // Rate is an estimate: not all lines were read
 	Usual    Baseline
 	Compared bool // Usual is known
 	Spike    Spike
@@ -49,7 +50,7 @@ func (d Definition) at(minutes []Minute, deployed, opened time.Time) (Alert, boo
 	if len(last) == 0 {
 		return Alert{}, false
 	}
-	a := Alert{Rate: sum(last).Rate()}
+	a := Alert{Rate: sum(last).Rate(), Sampled: sum(last).Sampled()}
 	if a.Usual, a.Compared = d.Usual(minutes, deployed, opened); a.Compared {
 		if a.Spike = d.Spike(a.Usual, minutes, opened); a.Spike.Is {
 			a.Rate = a.Spike.Rate
@@ -92,8 +93,8 @@ func (g Gauge) Counted(ctx context.Context, key string, now time.Time) (bool, er
 	return len(minutes[key]) > 0, err
 }
 
-// Recent is errors per minute in the last minutes before a moment, of fine steps. It returns false when nobody counted them.
-func (d Definition) Recent(moments []Minute, now time.Time) (rate float64, counted bool) {
-	last := sum(between(moments, now.Add(-d.minutes(recentMinutes)), now))
-	return last.Rate(), last.Exposure() > 0
+// Recent is what was counted in the last minutes before a moment, of fine steps. It returns false when nothing was.
+func (d Definition) Recent(moments []Minute, now time.Time) (last Minute, counted bool) {
+	last = sum(between(moments, now.Add(-d.minutes(recentMinutes)), now))
+	return last, last.Exposure() > 0
 }

@@ -188,7 +188,7 @@ func (j *Judge) verdict(r Restored, a After) Verdict {
 		return j.Definition.Judge(a)
 	}
 	if again := j.Definition.Spike(a.Baseline, a.Moments, a.Now); again.Is {
-		return Verdict{State: Back, Rate: again.Rate}
+		return Verdict{State: Back, Rate: again.Rate, Sampled: a.last(j.Definition.minutes(spikeMinutes)).Sampled()}
 	}
 	return Verdict{State: Flat}
 }

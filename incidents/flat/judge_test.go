@@ -211,3 +211,26 @@ func TestWhoHasEndedLongAgoIsCountedIfSomethingIsSaidLater(t *testing.T) {
 		}
 	}
 }
+
+// A rate that is read from a part of the lines is an estimate, and said to be one.
+func TestARateFromASampleIsSaidToBeOne(t *testing.T) {
+	t.Parallel()
+	for sentence, share := range map[string]float64{": 0.5 a minute, baseline": 1, ": 0.5 a minute (from a sample), baseline": 0.04} {
+		o := outages()
+		o.errors(-75*time.Minute, -10*time.Minute, 1)
+		o.errors(-10*time.Minute, 5*time.Minute, 21)
+		o.errors(5*time.Minute, 60*time.Minute, 0.5)
+		for i := range o.fine {
+			if m := &o.fine[i]; !m.At.Before(o.r.Verified) {
+				m.Share, m.Errors = share, m.Errors*share
+			}
+		}
+		j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return o.now }})
+		for o.now = o.r.Verified; o.now.Before(night.Add(time.Hour)) && len(o.said) == 0; o.now = o.now.Add(10 * time.Second) {
+			must(t, j.Look(t.Context()))
+		}
+		if !strings.Contains(strings.Replace(o.last(), "was 21, ", "", 1), strings.Replace(sentence, ": ", "", 1)) {
+			t.Errorf("it says %q, want %q", o.last(), sentence)
+		}
+	}
+}

@@ -49,24 +49,24 @@ func kindOf(r Restored, s State) incidents.Kind {
 
 // short is one line for the incident's message.
 func (j *Judge) short(r Restored, a After, v Verdict) string {
-	now, usually := Rate(v.Rate), "baseline "+Rate(a.Baseline.Rate)
+	now, usually := PerMinute(v.Rate, v.Sampled), "baseline "+Rate(a.Baseline.Rate)
 	switch v.State {
 	case Falling:
-		return fmt.Sprintf("Falling: %s a minute, was %s, %s", now, Rate(a.Spike.Rate), usually) + j.redeployed(r)
+		return fmt.Sprintf("Falling: %s, was %s, %s", now, Rate(a.Spike.Rate), usually) + j.redeployed(r)
 	case Flat:
-		return fmt.Sprintf("Flat since %s, %s: %s a minute, %s%s", j.clock(a.Now, r.Verified), j.after(r, a), now, usually, caveat(v))
+		return fmt.Sprintf("Flat since %s, %s: %s, %s%s", j.clock(a.Now, r.Verified), j.after(r, a), now, usually, caveat(v))
 	case NotFlat:
-		return fmt.Sprintf("Not flat %s: still %s a minute, %s%s", j.after(r, a), now, usually, suspicion(r))
+		return fmt.Sprintf("Not flat %s: still %s, %s%s", j.after(r, a), now, usually, suspicion(r))
 	case Back:
-		return fmt.Sprintf("Errors are back: %s a minute, %s", now, usually) + j.redeployed(r)
+		return fmt.Sprintf("Errors are back: %s, %s", now, usually) + j.redeployed(r)
 	case Quiet:
-		return fmt.Sprintf("Not enough traffic to tell whether errors are flat: %s a minute, %s", now, usually)
+		return fmt.Sprintf("Not enough traffic to tell whether errors are flat: %s, %s", now, usually)
 	case Uncompared:
 		return "Whether errors are flat can't be told: there is no baseline, since " + uncompared(a.Before)
 	case Unseen:
 		return "Whether errors are flat can't be told: " + j.unseen(r, a)
 	}
-	return fmt.Sprintf("Whether errors are flat can't be told: %s a minute, %s", now, usually)
+	return fmt.Sprintf("Whether errors are flat can't be told: %s, %s", now, usually)
 }
 
 // after is how long ago what runs now began, and with what: with the restore, or with a deploy that came after it.
@@ -174,6 +174,14 @@ func Rate(r float64) string {
 		return fmt.Sprintf("%.0f", r)
 	}
 	return fmt.Sprintf("%.1f", r)
+}
+
+// PerMinute is Rate with its unit, and says so where it is an estimate from a part of the lines.
+func PerMinute(r float64, sampled bool) string {
+	if sampled {
+		return Rate(r) + " a minute (from a sample)"
+	}
+	return Rate(r) + " a minute"
 }
 
 // clock is a time of day, with the day when it is not that of beside.

@@ -46,6 +46,7 @@ type Verdict struct {
 	State   State
 	Rate    float64 // errors per minute now: of the last minutes since the restore; when Unseen, of the last that were counted
 	Traffic bool    // whether there is traffic is known
+	Sampled bool    // Rate is an estimate: not all lines were read
 }
 
 // After judges what has been counted since a restore, in fine steps, with what was before it.
@@ -79,7 +80,7 @@ func (d Definition) last(counted []Minute, step time.Duration) Last {
 func (d Definition) Judge(a After) Verdict {
 	a.Moments = between(a.Moments, a.Since, a.Now)
 	recent := a.last(d.minutes(recentMinutes))
-	v := Verdict{State: Watching, Rate: recent.Rate(), Traffic: a.Baseline.Traffic && recent.Traffic}
+	v := Verdict{State: Watching, Rate: recent.Rate(), Traffic: a.Baseline.Traffic && recent.Traffic, Sampled: recent.Sampled()}
 	limit := d.usualUpTo(a.Baseline.Rate)
 	switch {
 	case a.NoBaseline:

@@ -98,9 +98,9 @@ func (p Painter) figures(ctx context.Context, s subject, minutes []flat.Minute) 
 	}
 	usual, compared := p.Definition.Usual(minutes, s.deployed, opened)
 	text, counted := "", false
-	if rate, ok := p.Definition.Recent(moments, now); ok {
-		text, counted = flat.Rate(rate)+" a minute", true
-		if was, spiked := p.worst(s, usual, compared, minutes); spiked && was > rate {
+	if last, ok := p.Definition.Recent(moments, now); ok {
+		text, counted = flat.PerMinute(last.Rate(), last.Sampled()), true
+		if was, spiked := p.worst(s, usual, compared, minutes); spiked && was > last.Rate() {
 			text += ", was " + flat.Rate(was)
 		}
 	}

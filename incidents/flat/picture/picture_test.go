@@ -232,3 +232,15 @@ func TestLiveSaysTheFiguresOfOneContainer(t *testing.T) {
 		t.Errorf("when nobody counts any more: %q: %v", got.Figures, err)
 	}
 }
+
+func TestLiveSaysThatARateIsFromASample(t *testing.T) {
+	t.Parallel()
+	w, in := night()
+	for i := range w.minutes {
+		w.minutes[i].Errors, w.minutes[i].Share = w.minutes[i].Errors/25, 0.04
+	}
+	got, err := painter(w, 10*time.Minute).Live(t.Context(), in.ID, "k/api", "api", false)
+	if err != nil || !strings.HasPrefix(got.Figures, "1.0 a minute (from a sample)") {
+		t.Errorf("it says %q: %v", got.Figures, err)
+	}
+}
