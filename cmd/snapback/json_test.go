@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 // withoutJSON are the commands that have no --json, and why.
@@ -20,7 +22,6 @@ var withoutJSON = map[string]string{
 	"volume-helper": "it speaks to the bot",
 	"token create":  "it prints the token alone", "person add": "it prints the link alone",
 	"token revoke": "the exit code says it", "person revoke": "the exit code says it", "hold release": "the exit code says it", "snapshot delete": "the exit code says it",
-	"snapshot restore": "steps as they are taken; restores RESTORE --json has the result", "undo": "steps as they are taken; restores RESTORE --json has the result",
 	"test-alert": "steps as they are taken", "uninstall": "steps as they are taken", "verify": "steps as they are taken; the exit code has the result",
 	"pagerduty subscribe": "steps as they are taken; pagerduty status --json has the result",
 	"pagerduty enable":    "steps as they are taken; pagerduty status --json has the result",
@@ -73,6 +74,41 @@ func TestJSONIsPrintedForScripts(t *testing.T) {
 		out, err := call(t.Context(), t, bot, try.cmd, strings.Fields(try.args)...)
 		if exitCode(err) != try.code || !strings.Contains(out, try.want) || !json.Valid([]byte(out)) {
 			t.Errorf("%s: %v: %s", try.args, err, out)
+		}
+	}
+}
+
+// TestARestoreIsPrintedAsJSONAlone: a script reads it on standard output, whatever people are told meanwhile.
+func TestARestoreIsPrintedAsJSONAlone(t *testing.T) {
+	t.Parallel()
+	end := restore.Verified
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		state, status := end, 200
+		if r.Method != http.MethodGet {
+			state, status = restore.Requested, 202
+		}
+		answer(t, w, status, wire.Restore{ID: 7, Container: "api", State: state, Summary: "told"})
+	}))
+	t.Cleanup(bot.Close)
+	vars := map[string]string{"SNAPBACK_URL": bot.URL, "SNAPBACK_TOKEN": "t"}
+	for _, try := range []struct {
+		args  string
+		end   restore.State
+		shown restore.State
+		code  int
+	}{
+		{"snapshot restore api good --json", restore.Verified, restore.Verified, 0},
+		{"snapshot restore api good --json", restore.Refused, restore.Refused, exitRefused},
+		{"snapshot restore api good --json --async", restore.Verified, restore.Requested, 0},
+		{"undo 6 --json", restore.Reverted, restore.Reverted, exitFailed},
+		{"undo 6 --json --async", restore.Verified, restore.Requested, 0},
+	} {
+		end = try.end
+		var out, steps bytes.Buffer
+		err := run(t.Context(), strings.Fields(try.args), func(k string) string { return vars[k] }, strings.NewReader(""), &out, &steps)
+		var got wire.Restore
+		if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr != nil || got.State != try.shown || exitCode(err) != try.code || !strings.Contains(steps.String(), "asked for") {
+			t.Errorf("%s: %v, %v: %s", try.args, err, jsonErr, out.String())
 		}
 	}
 }

@@ -227,6 +227,7 @@ type restoreFlags struct {
 	async   bool
 	force   bool
 	ifMatch string
+	asJSON  bool
 }
 
 func newSnapshotRestoreCmd(e env) *cobra.Command {
@@ -249,7 +250,7 @@ restore. Exit code 1 means that it was reverted or failed, and 3 that it was ref
 			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("Put %s back to %s? It is down for a moment.", args[0], args[1])); err != nil {
 				return err
 			}
-			return restoreAndWatch(cmd.Context(), c, e.stdout, args[0], args[1], flags)
+			return restoreAndWatch(cmd.Context(), c, e.tellsOf(flags.asJSON), args[0], args[1], flags)
 		},
 	}
 	f := cmd.Flags()
@@ -258,6 +259,7 @@ restore. Exit code 1 means that it was reverted or failed, and 3 that it was ref
 	f.BoolVar(&flags.ask.Volumes, "with-volumes", false, "put the contents of its volumes back as well; what they hold now is kept for the undo")
 	f.StringVar(&incident, "incident", "", "whose timeline gets it: its ID or number; default the only open one")
 	f.BoolVar(&flags.async, "async", false, "ask for it, and don't watch")
+	f.BoolVar(&flags.asJSON, "json", false, "the restore as the API has it, on standard output; its steps go to standard error")
 	f.BoolVar(&flags.force, "force", false, "also when that is what runs already: the container is made anew, without the files that it has written")
 	f.StringVar(&flags.ifMatch, "if-match", "", "the ID of the container that you saw: refused when another one runs by now")
 	return cmd
@@ -273,20 +275,41 @@ var (
 	errRefused     = fmt.Errorf("%w: refused", errNotRestored)
 )
 
-func restoreAndWatch(ctx context.Context, c *client.Client, out io.Writer, container, name string, flags restoreFlags) error {
+// telling is where a restore is told of.
+type telling struct {
+	steps  io.Writer
+	result io.Writer // gets the restore as JSON; nil: nobody wants that
+}
+
+func (e env) tellsOf(asJSON bool) telling {
+	if asJSON {
+		return telling{e.stderr, e.stdout}
+	}
+	return telling{steps: e.stdout}
+}
+
+func (t telling) whole(r wire.Restore) error {
+	if t.result == nil {
+		return nil
+	}
+	return printJSON(t.result, r)
+}
+
+func restoreAndWatch(ctx context.Context, c *client.Client, to telling, container, name string, flags restoreFlags) error {
 	rest, err := c.Restore(ctx, container, name, flags.ifMatch, flags.force, flags.ask)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "restore %d of %s to %s: asked for\n", rest.ID, outside.Line(rest.Container), outside.Line(rest.Snapshot))
+	fmt.Fprintf(to.steps, "restore %d of %s to %s: asked for\n", rest.ID, outside.Line(rest.Container), outside.Line(rest.Snapshot))
 	if flags.async {
-		return nil
+		return to.whole(rest)
 	}
-	return seeThrough(ctx, c, out, rest)
+	return seeThrough(ctx, c, to, rest)
 }
 
 // seeThrough watches a restore or an undo to its end, and says what can be done then.
-func seeThrough(ctx context.Context, c *client.Client, out io.Writer, rest wire.Restore) error {
+func seeThrough(ctx context.Context, c *client.Client, to telling, rest wire.Restore) error {
+	out := to.steps
 	phases := &phasePrinter{out: out}
 	over, err := c.Await(ctx, rest.ID, pollEvery, patience, phases.print)
 	if err != nil && ctx.Err() != nil {
@@ -294,6 +317,9 @@ func seeThrough(ctx context.Context, c *client.Client, out io.Writer, rest wire.
 	}
 	if err != nil {
 		return fmt.Errorf("restore %d was asked for, and nothing is heard of it: %w", rest.ID, err)
+	}
+	if err := to.whole(over); err != nil {
+		return err
 	}
 	if over.State != restore.Verified {
 		printLink(ctx, c, out, over)

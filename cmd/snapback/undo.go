@@ -10,7 +10,7 @@ import (
 
 func newUndoCmd(e env) *cobra.Command {
 	var ask wire.RestoreAsk
-	var yes, async bool
+	var yes, async, asJSON bool
 	cmd := &cobra.Command{
 		Use: "undo RESTORE", Short: "Put the container from before a restore back", Args: usageArgs(cobra.ExactArgs(1)),
 		Long: `Put the container from before a restore back, and see it through. RESTORE is the number that the restore has told. The undo is the
@@ -32,16 +32,18 @@ bot's: Ctrl-C ends the watching, not the undo. Exit code 1 means that it was rev
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(e.stdout, "restore %d, the undo of %d: asked for\n", undo.ID, id)
+			to := e.tellsOf(asJSON)
+			fmt.Fprintf(to.steps, "restore %d, the undo of %d: asked for\n", undo.ID, id)
 			if async {
-				return nil
+				return to.whole(undo)
 			}
-			return seeThrough(cmd.Context(), c, e.stdout, undo)
+			return seeThrough(cmd.Context(), c, to, undo)
 		},
 	}
 	f := cmd.Flags()
 	addYes(f, &yes)
 	f.StringVar(&ask.Reason, "reason", "", "one line for the timeline")
+	f.BoolVar(&asJSON, "json", false, "the undo as the API has it, on standard output; its steps go to standard error")
 	f.BoolVar(&async, "async", false, "ask for it, and don't watch")
 	return cmd
 }
