@@ -137,6 +137,7 @@ func (r *Restorer) adopt(looking *snapshot.Refrain) {
 	if looking.Log(r.Logger, "looking for restores", err); err != nil {
 		return
 	}
+	r.leave(ids)
 	for _, id := range ids {
 		r.begin(id)
 	}

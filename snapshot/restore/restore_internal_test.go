@@ -71,3 +71,23 @@ func TestWhatMayBeAnotherEnginesIsNotBegun(t *testing.T) {
 		t.Errorf("it was begun so often, before and after each of two engines was known: %v, want %v", begun, want)
 	}
 }
+
+// What waited for its engine here may come back from another bot much later: it has not waited since.
+func TestARestoreThatAnotherBotHasTakenWaitsNoMore(t *testing.T) {
+	t.Parallel()
+	r := &Restorer{known: map[int64]*notes{}, running: map[int64]bool{3: true}}
+	for id := range int64(5) {
+		r.note(id, func(n *notes) { n.waitsSince, n.notified = time.Now(), true })
+	}
+	r.note(4, func(n *notes) { n.late = true })
+	r.leave([]int64{2})
+	want := map[int64]bool{2: true, 3: true, 4: false}
+	if len(r.known) != len(want) {
+		t.Errorf("%d are known, want %d", len(r.known), len(want))
+	}
+	for id, waits := range want {
+		if n := r.note(id, func(*notes) {}); n.waitsSince.IsZero() == waits || n.notified != waits {
+			t.Errorf("restore %d: %+v", id, n)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/incidents"
@@ -39,6 +40,20 @@ func (r *Restorer) forget(id int64) {
 	defer r.mu.Unlock()
 	if n := r.known[id]; n != nil && *n == (notes{}) {
 		delete(r.known, id)
+	}
+}
+
+// leave forgets that those waited for their engine which are not this bot's to take up now: another one is at them, or has ended them.
+func (r *Restorer) leave(claimable []int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, n := range r.known {
+		if r.running[id] || slices.Contains(claimable, id) {
+			continue
+		}
+		if n.waitsSince, n.notified = (time.Time{}), false; *n == (notes{}) {
+			delete(r.known, id)
+		}
 	}
 }
 
