@@ -14,7 +14,7 @@ import (
 )
 
 const help = "*What I understand*\n" +
-	"• `/snapback status`: open incidents\n" +
+	"• `/snapback status`: open incidents, what is on hold, whose errors are up\n" +
 	"• `/snapback list`: the containers that I watch\n" +
 	"• `/snapback snapshots <container>`: what can be restored\n" +
 	"• `/snapback restore <container> <snapshot>`: shows what would happen, and asks\n" +
@@ -71,12 +71,21 @@ func (h *handling) status(ctx context.Context) error {
 		who, _ := in.LastAcknowledgement()
 		out = append(out, line+byWhom(who))
 	}
+	out = append(out, leftOut(len(open)-20, "open incidents")...)
 	held, err := h.held(ctx)
 	if err != nil {
 		return err
 	}
 	out = append(append(out, held...), h.spikes(ctx)...)
 	return h.show(ctx, "Status", append(out, h.labelFaults(ctx)...)...)
+}
+
+// leftOut is a line that says how many of a list are left out, if any are.
+func leftOut(n int, what string) []string {
+	if n <= 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("… and %d more %s", n, what)}
 }
 
 // labelFaults are the labels that somebody has to put right. That the engine does not answer is told elsewhere.
@@ -158,6 +167,7 @@ func (h *handling) snapshots(ctx context.Context, ref string) error {
 	for _, o := range offers[:min(len(offers), 30)] {
 		out = append(out, h.snapshotLine(c, o))
 	}
+	out = append(out, leftOut(len(offers)-30, "snapshots")...)
 	return h.show(ctx, "Snapshots", out...)
 }
 

@@ -177,7 +177,7 @@ func (h *handling) held(ctx context.Context) (out []string, err error) {
 		}
 		out = append(out, line)
 	}
-	return out, err
+	return append(out, leftOut(len(all)-10, "holds: `snapback hold list` has each container's")...), err
 }
 
 // runsAgain says whether what is on hold runs now. That the engine does not answer is told elsewhere.
