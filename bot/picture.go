@@ -22,7 +22,8 @@ import (
 // redraws are the entries that a picture is drawn for.
 var redraws = []incidents.Kind{
 	incidents.KindPagerDutyTriggered, incidents.KindRestoreVerified, incidents.KindErrorsFalling, incidents.KindErrorsFlat,
-	incidents.KindErrorsFlatAgain, incidents.KindErrorsBack, incidents.KindPagerDutyResolved,
+	incidents.KindErrorsFlatAgain, incidents.KindErrorsBack, incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown,
+	incidents.KindDeployBack, incidents.KindPagerDutyResolved,
 }
 
 // uploadWithin is how long an upload may take, all of its steps together. The job of a picture ends a little later.

@@ -182,3 +182,18 @@ func TestAPictureThatNeverGetsThereIsGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// TestPictureIsDrawnAnewAtEveryOutcome: also when errors stay up, nothing can be told, or what was rolled back returns.
+func TestPictureIsDrawnAnewAtEveryOutcome(t *testing.T) {
+	t.Parallel()
+	n, alert := pictured(t)
+	for _, c := range []struct {
+		kind incidents.Kind
+		at   string
+	}{
+		{incidents.KindErrorsNotFlat, "03:51"}, {incidents.KindErrorsUnknown, "03:56"}, {incidents.KindDeployBack, "03:58"},
+	} {
+		n.happens(t, c.kind, c.at)
+		onePicture(t, alert, "Errors a minute, "+c.at)
+	}
+}
