@@ -22,7 +22,7 @@ var withoutJSON = map[string]string{
 	"volume-helper": "it speaks to the bot",
 	"token create":  "it prints the token alone", "person add": "it prints the link alone",
 	"token revoke": "the exit code says it", "person revoke": "the exit code says it", "hold release": "the exit code says it", "snapshot delete": "the exit code says it",
-	"test-alert": "steps as they are taken", "uninstall": "steps as they are taken", "verify": "steps as they are taken; the exit code has the result",
+	"test-alert": "steps as they are taken", "uninstall": "steps as they are taken",
 	"pagerduty subscribe": "steps as they are taken; pagerduty status --json has the result",
 	"pagerduty enable":    "steps as they are taken; pagerduty status --json has the result",
 	"pagerduty rotate":    "steps as they are taken; pagerduty status --json has the result",

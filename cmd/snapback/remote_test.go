@@ -316,6 +316,16 @@ func TestVerifyTellsWhatTheBotFinds(t *testing.T) {
 	if !errors.Is(err, errBrokenChains) || !strings.Contains(out, "BROKEN  incident 1 (PX): recording X had 3 pieces") || strings.Contains(out, "ok ") {
 		t.Errorf("%q, %v", out, err)
 	}
+	for finding, want := range map[string]string{"": `"holds": true`, "recording X is cut": "recording X is cut"} {
+		findings := []string{finding}
+		if finding == "" {
+			findings = nil
+		}
+		out, err := call(t.Context(), t, timelines(t, sealed(t, 3), findings...), newVerifyCmd, "4711", "--json")
+		if errors.Is(err, errBrokenChains) != (finding != "") || !strings.Contains(out, want) || !strings.Contains(out, `"entries": 3`) || !json.Valid([]byte(out)) {
+			t.Errorf("as JSON, with %q: %v\n%s", finding, err, out)
+		}
+	}
 	out, err = call(t.Context(), t, timelines(t, sealed(t, 3)), newVerifyCmd, "4711")
 	if err != nil || !strings.Contains(out, "; signed\n") || !strings.Contains(out, "not against whoever has the secret keys") {
 		t.Errorf("%q, %v", out, err)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +21,8 @@ import (
 var errBrokenChains = errors.New("not every timeline is as it was written")
 
 func newVerifyCmd(e env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "verify [INCIDENT]", Short: "Prove that timelines are as they were written", Args: usageArgs(cobra.MaximumNArgs(1)),
 		Long: `Read the timeline of one incident, or of all, and of what happened outside any, from a running bot (SNAPBACK_URL,
 SNAPBACK_TOKEN), and compute every hash again, here. The bot holds each against the signatures of its entries, made with
@@ -37,9 +40,14 @@ that can be told as well. Entries from before a bot that signs are vouched for b
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return verifyForScripts(cmd.Context(), c, e.stdout, args)
+			}
 			return verify(cmd.Context(), c, e.stdout, args)
 		},
 	}
+	addJSON(cmd.Flags(), &asJSON)
+	return cmd
 }
 
 // chain is one timeline to be verified.
@@ -55,16 +63,61 @@ func verify(ctx context.Context, c *client.Client, out io.Writer, args []string)
 	}
 	broken := false
 	for _, ch := range chains {
-		holds, err := verifyChain(ctx, c, out, ch)
+		v, err := verifyChain(ctx, c, ch)
+		if err == nil {
+			err = v.print(out, ch.title)
+		}
 		if err != nil {
 			return err
 		}
-		broken = broken || !holds
+		broken = broken || !v.Holds
 	}
 	if broken {
 		return errBrokenChains
 	}
 	_, err = fmt.Fprintln(out, "Shown against whoever can write to the database, but not against whoever has the secret keys: see snapback verify --help.")
+	return err
+}
+
+// verifyForScripts prints nothing unless all could be read.
+func verifyForScripts(ctx context.Context, c *client.Client, out io.Writer, args []string) error {
+	chains, err := chainsOf(ctx, c, args)
+	if err != nil {
+		return err
+	}
+	all, broken := []verified{}, error(nil)
+	for _, ch := range chains {
+		v, err := verifyChain(ctx, c, ch)
+		if err != nil {
+			return err
+		}
+		if all = append(all, v); !v.Holds {
+			broken = errBrokenChains
+		}
+	}
+	return errors.Join(printJSON(out, map[string][]verified{"timelines": all}), broken)
+}
+
+// verified is what is found of a timeline.
+type verified struct {
+	Incident int64    `json:"incident"` // our ID; 0: what happened outside any
+	Holds    bool     `json:"holds"`
+	Entries  int64    `json:"entries"`
+	LastHash string   `json:"last_hash"` // "": there is no entry
+	Findings []string `json:"findings"`  // what is not as it was written
+	strength string
+}
+
+func (v verified) print(out io.Writer, title string) error {
+	for _, finding := range v.Findings {
+		if _, err := fmt.Fprintf(out, "BROKEN  %s: %s\n", title, finding); err != nil {
+			return err
+		}
+	}
+	if !v.Holds {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "ok      %s: %d entries, last hash %s%s\n", title, v.Entries, cmp.Or(v.LastHash, "none"), v.strength)
 	return err
 }
 
@@ -85,36 +138,28 @@ func chainOf(i wire.Incident) chain {
 	return chain{i.ID, fmt.Sprintf("incident %d (%s)", i.ID, outside.Line(i.PagerDutyID))}
 }
 
-func verifyChain(ctx context.Context, c *client.Client, out io.Writer, ch chain) (holds bool, err error) {
+func verifyChain(ctx context.Context, c *client.Client, ch chain) (verified, error) {
+	out := verified{Incident: ch.id, Findings: []string{}}
 	v, err := readChain(ctx, c, ch.id)
 	switch {
 	case errors.Is(err, incidents.ErrBroken):
-		_, err = fmt.Fprintf(out, "BROKEN  %s: %v\n", ch.title, err)
-		return false, err
+		out.Findings = append(out.Findings, outside.Line(err.Error()))
+		return out, nil
 	case err != nil:
-		return false, fmt.Errorf("reading the timeline %s: %w", ch.title, err)
+		return out, fmt.Errorf("reading the timeline %s: %w", ch.title, err)
 	}
 	proof, err := c.Proof(ctx, ch.id)
 	if err != nil {
-		return false, fmt.Errorf("asking for the proof of the timeline %s: %w", ch.title, err)
+		return out, fmt.Errorf("asking for the proof of the timeline %s: %w", ch.title, err)
 	}
 	if proof.Entries < v.Count || proof.Entries == v.Count && !bytes.Equal(proof.LastHash, v.Last) {
 		proof.Findings = append(proof.Findings, "what the bot lists is not what it proves")
 	}
 	for _, finding := range proof.Findings {
-		if _, err := fmt.Fprintf(out, "BROKEN  %s: %s\n", ch.title, outside.Line(finding)); err != nil {
-			return false, err
-		}
+		out.Findings = append(out.Findings, outside.Line(finding))
 	}
-	if len(proof.Findings) > 0 {
-		return false, nil
-	}
-	last := "none"
-	if v.Last != nil {
-		last = fmt.Sprintf("%x", v.Last)
-	}
-	_, err = fmt.Fprintf(out, "ok      %s: %d entries, last hash %s%s\n", ch.title, v.Count, last, strength(proof))
-	return true, err
+	out.Holds, out.Entries, out.LastHash, out.strength = len(out.Findings) == 0, v.Count, hex.EncodeToString(v.Last), strength(proof)
+	return out, nil
 }
 
 // strength says how much of a timeline that holds is signed and noted outside the database.
