@@ -19,10 +19,9 @@ func (r *Restorer) requestAfar(ctx context.Context, ask Ask, rest Restore) (Rest
 	if err != nil {
 		return Restore{}, err
 	}
-	if !answered {
-		if rest.Only, err = r.Journal.AttendedFor(ctx, rest.Key); err != nil {
-			return Restore{}, err
-		}
+	// It is asked also of what is answered: what runs now may be over by the time that this is opened.
+	if rest.Only, err = r.Journal.AttendedFor(ctx, rest.Key); err != nil && !answered {
+		return Restore{}, err
 	}
 	rest.State, rest.RequestedAt, rest.Plan.Afar = Requested, time.Now().UTC(), !ask.Force
 	opened, _, err := r.Journal.Open(ctx, rest, ask.Idempotency)

@@ -155,7 +155,10 @@ func (m *machine) preflight(ctx context.Context) (State, error) {
 	}
 	why, err := m.subject.Preflight(ctx)
 	if err == nil && len(why) == 0 {
-		why, err = m.changesNothing(ctx)
+		err = m.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
+			why, err = m.changesNothing(ctx)
+			return err
+		})
 	}
 	if retryable(err) {
 		return "", err
