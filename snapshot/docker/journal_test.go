@@ -48,6 +48,7 @@ func TestTerminalReadsALogInAJournal(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, d)
 		}
 	}
+	testkit.Eventually(t, "what it has said in the journal", func() bool { return len(once(terminal.LogOptions{Tail: 3})) == 3 })
 	wants("its last lines", []string{"one", "two", "three"}, once(terminal.LogOptions{Tail: 3}))
 	wants("its very last", []string{"two", "three"}, once(terminal.LogOptions{Tail: 2}))
 	wants("from a time on", []string{"two", "three"}, once(terminal.LogOptions{Since: at["two"]}))
