@@ -23,7 +23,7 @@ func (r *Restorer) requestAfar(ctx context.Context, ask Ask, rest Restore) (Rest
 	if rest.Only, err = r.Journal.AttendedFor(ctx, rest.Key); err != nil && !answered {
 		return Restore{}, err
 	}
-	rest.State, rest.RequestedAt, rest.Plan.Afar = Requested, time.Now().UTC(), !ask.Force
+	rest.State, rest.RequestedAt, rest.Plan.Afar, rest.Plan.Force = Requested, time.Now().UTC(), true, ask.Force
 	opened, _, err := r.Journal.Open(ctx, rest, ask.Idempotency)
 	return opened, err
 }
@@ -37,9 +37,10 @@ func (r *Restorer) isOthers(ctx context.Context, undo Restore) bool {
 	return err == nil && attended // else the journal says why not when it is opened
 }
 
-// changesNothing is why a restore is refused that was asked for afar, and would put back what runs.
+// changesNothing is why a restore is refused that was asked for afar, and would put back what runs. Of one of a container that is forced, it
+// notes that instead, as alreadyThere does.
 func (m *machine) changesNothing(ctx context.Context) (why []string, err error) {
-	p := m.restore.Plan
+	p := &m.restore.Plan
 	if !p.Afar || p.OldID == "" {
 		return nil, nil
 	}
@@ -47,13 +48,21 @@ func (m *machine) changesNothing(ctx context.Context) (why []string, err error) 
 	if err != nil {
 		return nil, err
 	}
+	_, service := m.Engine.(ServiceEngine)
 	present, err := m.present(ctx, snapshot.Container{Key: m.restore.Key, ID: p.OldID})
-	if err != nil || present.now.State != "running" {
+	if err != nil || present.now.State != "running" && !service {
 		return nil, err
 	}
 	_, same, layer, err := present.with(snap)
 	if err != nil || !same || layer {
 		return nil, err
 	}
-	return []string{(&AlreadyThereError{Container: m.restore.Container, Snapshot: snap.Name}).Error()}, nil
+	there := &AlreadyThereError{Container: m.restore.Container, Snapshot: snap.Name, Service: service}
+	if service {
+		return []string{there.Anew()}, nil
+	}
+	if p.Anew = p.Force; p.Anew {
+		return nil, nil
+	}
+	return []string{there.Error()}, nil
 }

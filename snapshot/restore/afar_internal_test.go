@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,6 +73,54 @@ func TestAnEngineThatHangsIsWaitedForLater(t *testing.T) {
 			t.Errorf("it goes to %q, because of %v: %v", next, m.restore.WhyNot, err)
 		}
 	})
+}
+
+// known has the snapshots whose spec a service has already.
+type known struct{ Snapshots }
+
+func (known) SnapshotByID(context.Context, int64) (snapshot.Snapshot, error) {
+	return snapshot.Snapshot{Name: "good", Document: json.RawMessage("{}")}, nil
+}
+
+// plain is a container that is as every snapshot says.
+type plain struct{ Engine }
+
+func (plain) Inspect(context.Context, string) (snapshot.Inspection, error) {
+	return (&standing{state: "running"}).Inspect(context.Background(), "")
+}
+
+func (plain) Changes(json.RawMessage, json.RawMessage) ([]snapshot.Change, error) { return nil, nil }
+
+// TestWhatRunsAlreadyIsPutBackFromAfarAsItIsHere: a service never, and a container when that is forced, which is noted.
+func TestWhatRunsAlreadyIsPutBackFromAfarAsItIsHere(t *testing.T) {
+	t.Parallel()
+	service := []string{(&AlreadyThereError{Container: "shop", Service: true}).Anew()}
+	for name, c := range map[string]struct {
+		engine Engine
+		force  bool
+		why    []string
+		anew   bool
+	}{
+		"a service":                    {&standing{state: "running"}, false, service, false},
+		"a service, forced":            {&standing{state: "running"}, true, service, false},
+		"a service that is not well":   {&standing{state: "exited"}, false, service, false},
+		"one that is not well, forced": {&standing{state: "exited"}, true, service, false},
+		"a container":                  {plain{}, false, []string{"shop runs good already"}, false},
+		"a container, forced":          {plain{}, true, nil, true},
+	} {
+		j := &ending{}
+		r := &Restorer{Config: Config{Journal: j}}
+		rest, err := r.requestAfar(t.Context(), Ask{Force: c.force}, Restore{Key: "C/name/shop", Container: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest.Plan.OldID = "good"
+		far := &Restorer{Config: Config{Engine: c.engine, Journal: &standing{}, Snapshots: known{}}}
+		m := &machine{task: &task{Restorer: far, restore: rest}}
+		if why, err := m.changesNothing(t.Context()); err != nil || !slices.Equal(why, c.why) || m.restore.Plan.Anew != c.anew {
+			t.Errorf("%s: refused with %q, made anew %v: %v", name, why, m.restore.Plan.Anew, err)
+		}
+	}
 }
 
 // ending is a journal whose running restore ends just before another one is opened.

@@ -83,6 +83,7 @@ type Plan struct {
 	Service     bool                   `json:"service,omitempty"`    // it is a service of a Swarm
 	Anew        bool                   `json:"anew,omitempty"`       // it was what ran already, and was asked for all the same
 	Afar        bool                   `json:"afar,omitempty"`       // asked for at a bot that could not see whether it would change anything
+	Force       bool                   `json:"force,omitempty"`      // with Afar: asked for also if it would change nothing
 	Undoes      string                 `json:"undoes,omitempty"`     // with Undoing: the name of the snapshot whose restore is undone
 	Brings      string                 `json:"brings,omitempty"`     // with Undoing: the image that runs again, as its deploy named it
 	OldRef      string                 `json:"old_ref,omitempty"`    // the old container's image, as its deploy named it
