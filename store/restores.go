@@ -213,6 +213,13 @@ func (db *DB) Claimable(ctx context.Context, scope restore.Scope) ([]int64, erro
 		AND coalesce(record->'plan'->'volumes'->>'bot', @bot) = @bot`, scope, 0)
 }
 
+// Untaken implements restore.Journal.
+func (db *DB) Untaken(ctx context.Context, after time.Duration) ([]restore.Restore, error) {
+	list, err := restores(ctx, db.pool, `WHERE state = 'requested' AND lease_until < now()
+		AND entered_at < now() - make_interval(secs => @after) ORDER BY id`, pgx.NamedArgs{"after": after.Seconds()})
+	return list, away(err)
+}
+
 // WithLateActs implements restore.Journal.
 func (db *DB) WithLateActs(ctx context.Context, scope restore.Scope, after time.Duration) ([]int64, error) {
 	return db.restoreIDs(ctx, `NOT (`+stillRunning+`) AND late <> '{}'

@@ -4,14 +4,14 @@ Package restore puts the state of a container or of a service back that a snapsh
 A restore is a machine that any bot can carry on where another one died:
 
 	requested ──▶ preflight ──▶ prepared ──▶ swapping ──▶ started ──▶ verified
-	                  │             │            │           │
-	                  ▼             └────────────┴───────────┴──▶ reverting ──▶ reverted
+	    │             │             │            │           │
+	    └─────────────▼             └────────────┴───────────┴──▶ reverting ──▶ reverted
 	               refused                                            │
 	                                                                  └──▶ failed
 
 This is the transition table (a test compares the two):
 
-	requested → preflight
+	requested → preflight | refused
 	preflight → prepared | refused
 	prepared → swapping | reverting
 	swapping → started | reverting
@@ -47,7 +47,8 @@ Before anybody has asked: offer.go says whether a snapshot can be restored, offe
 the way out, consequences.go what to warn of.
 
 And what comes after: lateacts.go puts right what an act has done that came too late, leftovers.go removes what restores
-have left, waits.go says when a restore waits for the engine.
+have left, waits.go says when a restore waits for the engine,
+untaken.go refuses what no bot takes.
 
 # The work of a state
 

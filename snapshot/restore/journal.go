@@ -129,6 +129,12 @@ type Phase struct {
 	Ms    int64     `json:"ms"`
 }
 
+// left is r with the phase that it leaves now.
+func (r Restore) left() Restore {
+	r.Phases = append(slices.Clone(r.Phases), Phase{r.State, r.EnteredAt, time.Since(r.EnteredAt).Milliseconds()})
+	return r
+}
+
 // InProgressError tells whose restore is running already. It wraps ErrInProgress.
 type InProgressError struct{ Running Restore }
 

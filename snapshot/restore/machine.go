@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -111,8 +110,7 @@ func (m *machine) advance(ctx context.Context, next State) error {
 	if !m.restore.State.May(next) {
 		return fmt.Errorf("a restore can't go from %s to %s", m.restore.State, next)
 	}
-	then := m.restore
-	then.Phases = append(slices.Clone(then.Phases), Phase{then.State, then.EnteredAt, time.Since(then.EnteredAt).Milliseconds()})
+	then := m.restore.left()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	rest, err := m.Journal.Advance(ctx, then, next, then.entry(next))

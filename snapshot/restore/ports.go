@@ -134,6 +134,8 @@ type Leases interface {
 	// Claimable lists restores within scope that are not over and that nobody runs, and those that its bot ran when it died;
 	// less those with contents of volumes in another bot's vault.
 	Claimable(ctx context.Context, scope Scope) ([]int64, error)
+	// Untaken lists those in state Requested that nobody runs and that were asked for longer than after ago, of all engines.
+	Untaken(ctx context.Context, after time.Duration) ([]Restore, error)
 	// Claim makes bot the one that runs the restore, for lease, and raises its epoch. It returns ErrFenced while
 	// another bot's lease runs.
 	Claim(ctx context.Context, id int64, bot string, lease time.Duration) (Restore, error)

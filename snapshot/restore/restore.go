@@ -125,6 +125,7 @@ type Scope struct {
 }
 
 func (r *Restorer) adopt(looking *snapshot.Refrain) {
+	refusing := r.refuseUntaken()
 	engine, err := r.Engine.ID(r.ctx)
 	var ids []int64
 	scope := Scope{Bot: r.Bot, Engine: engine, Only: r.Only}
@@ -134,7 +135,7 @@ func (r *Restorer) adopt(looking *snapshot.Refrain) {
 	if r.ctx.Err() != nil {
 		return
 	}
-	if looking.Log(r.Logger, "looking for restores", err); err != nil {
+	if looking.Log(r.Logger, "looking for restores", cmp.Or(err, refusing)); err != nil {
 		return
 	}
 	r.leave(ids)

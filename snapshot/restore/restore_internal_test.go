@@ -41,6 +41,8 @@ func (*wished) Claimable(_ context.Context, scope Scope) (ids []int64, err error
 	return ids, nil
 }
 
+func (*wished) Untaken(context.Context, time.Duration) ([]Restore, error) { return nil, nil }
+
 func (w *wished) Claim(context.Context, int64, string, time.Duration) (Restore, error) {
 	w.begun.Add(1)
 	return Restore{}, ErrFenced

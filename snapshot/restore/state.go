@@ -23,7 +23,7 @@ const (
 // transitions is the one table of what may follow what. The machine runs on it (see Restorer.advance), store
 // refuses everything else, and the diagram in doc.go is checked against it.
 var transitions = map[State][]State{
-	Requested: {Preflight},
+	Requested: {Preflight, Refused},
 	Preflight: {Prepared, Refused},
 	Prepared:  {Swapping, Reverting},
 	Swapping:  {Started, Reverting},
