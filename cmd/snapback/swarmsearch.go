@@ -44,18 +44,19 @@ type swarms struct {
 	wire func(name string, manager *docker.Engine) *swarmParts // makes one, without starting it
 	may  []mayManage                                           // is the searching goroutine's, once there is one
 
-	cancel context.CancelFunc // ends that
+	cancel context.CancelFunc // ends that, and the telling
 	search sync.WaitGroup
 
 	mu      sync.Mutex     // guards what follows
 	logs    logtail.Config // by which the errors of those are counted that are found
 	found   []*swarmParts
 	started bool
-	each    map[*swarmParts]stops // of those that were started
+	each    map[*swarmParts]stops     // of those that were started
+	heard   map[*watch.Registry]error // what is still to be told, by who tells it: a Swarm has no leader; nil: it has one, or there is none
 }
 
 func newSwarms(may []mayManage, log *slog.Logger, wire func(string, *docker.Engine) *swarmParts) *swarms {
-	return &swarms{log: log, wire: wire, may: may, cancel: func() {}, each: map[*swarmParts]stops{}}
+	return &swarms{log: log, wire: wire, may: may, cancel: func() {}, each: map[*swarmParts]stops{}, heard: map[*watch.Registry]error{}}
 }
 
 // all are those that were found, in the order in which they were.
@@ -80,7 +81,7 @@ func (s *swarms) look(ctx context.Context, now time.Time) {
 	}
 	for i, m := range asked {
 		err := answers[i].err
-		s.tell(ctx, m, answers[i])
+		s.hear(m, answers[i])
 		m.asking.Log(s.log.With("at", m.name), "asking the engine whether it manages a Swarm, whose services are seen as soon as it says so", err)
 		if m.due = now.Add(managesAgain); err == nil {
 			m.cluster, m.due = answers[i].cluster, now.Add(managesAnew)
@@ -101,15 +102,33 @@ func (s *swarms) look(ctx context.Context, now time.Time) {
 	}
 }
 
-// tell has people told that a Swarm has no leader which no part of the bot knows yet: what was found tells that itself. An engine that is away
-// says nothing of its Swarm.
-func (s *swarms) tell(ctx context.Context, m *mayManage, says asked) {
-	p, _ := s.foundBy(m)
+// hear notes whether people are to be told that a Swarm has no leader which no part of the bot knows yet: what was found tells that itself.
+// An engine that is away says nothing of its Swarm, and one that is no manager any more has none.
+func (s *swarms) hear(m *mayManage, says asked) {
+	p, by := s.foundBy(m)
 	switch {
 	case p == nil && errors.Is(says.err, swarm.ErrNoLeader):
-		m.absence.Heard(ctx, says.err)
-	case says.cluster != "":
-		m.absence.Heard(ctx, nil)
+		s.note(m, says.err)
+	case says.cluster != "", says.err == nil && (p == nil || by.Engine != m.Engine):
+		s.note(m, nil)
+	}
+}
+
+// note keeps what an engine said last until tellAll.
+func (s *swarms) note(m *mayManage, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard[m.absence] = why
+}
+
+// tellAll tells people of what was heard since. It may take a while for each engine, when the database is away.
+func (s *swarms) tellAll(ctx context.Context) {
+	s.mu.Lock()
+	heard := s.heard
+	s.heard = map[*watch.Registry]error{}
+	s.mu.Unlock()
+	for absence, why := range heard {
+		absence.Heard(ctx, why)
 	}
 }
 
@@ -184,21 +203,25 @@ func (s *swarms) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.search.Go(func() {
-		tick := time.NewTicker(managesAgain)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				s.look(ctx, time.Now())
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	s.search.Go(func() { everyRound(ctx, func() { s.look(ctx, time.Now()) }) })
+	s.search.Go(func() { everyRound(ctx, func() { s.tellAll(ctx) }) }) // which the search does not wait for
 }
 
-// stop ends the search, and then all that were found, side by side, within ctx.
+// everyRound does it again and again until ctx ends.
+func everyRound(ctx context.Context, do func()) {
+	tick := time.NewTicker(managesAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			do()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stop ends the search and the telling, and then all that were found, side by side, within ctx.
 func (s *swarms) stop(ctx context.Context) error {
 	s.cancel()
 	s.search.Wait() // which the end of its context ends

@@ -80,19 +80,21 @@ func (s *saysOfSwarm) times() int {
 type toldOf struct {
 	watch.EngineStore
 	said []string
-	away bool // they were told so
+	away map[string]bool // of which they were told so
 }
 
-func (o *toldOf) TellAway(_ context.Context, _ watch.Absence, e incidents.Entry) error {
-	if !o.away {
-		o.said, o.away = append(o.said, e.Summary), true
+func newToldOf() *toldOf { return &toldOf{away: map[string]bool{}} }
+
+func (o *toldOf) TellAway(_ context.Context, a watch.Absence, e incidents.Entry) error {
+	if !o.away[a.Link] {
+		o.said, o.away[a.Link] = append(o.said, e.Summary), true
 	}
 	return nil
 }
 
-func (o *toldOf) TellBack(_ context.Context, _ watch.Absence, entry func(time.Time) incidents.Entry) error {
-	if o.away {
-		o.said, o.away = append(o.said, entry(time.Now()).Summary), false
+func (o *toldOf) TellBack(_ context.Context, a watch.Absence, entry func(time.Time) incidents.Entry) error {
+	if o.away[a.Link] {
+		o.said, o.away[a.Link] = append(o.said, entry(time.Now()).Summary), false
 	}
 	return nil
 }
@@ -100,7 +102,7 @@ func (o *toldOf) TellBack(_ context.Context, _ watch.Absence, entry func(time.Ti
 // searchFor looks for the Swarms of engines that are called a, b and so on. What it returns looks at a moment, and says what was found by then.
 func searchFor(t *testing.T, list ...*saysOfSwarm) func(at time.Time) string {
 	t.Helper()
-	return searchTelling(t, &toldOf{}, list...)
+	return searchTelling(t, newToldOf(), list...)
 }
 
 // searchTelling is searchFor with what people are told of Swarms without a leader, at once.
@@ -110,7 +112,7 @@ func searchTelling(t *testing.T, told *toldOf, list ...*saysOfSwarm) func(at tim
 	for i, e := range list {
 		name := string(rune('a' + i))
 		may = append(may, mayManage{name: name, Engine: e.Engine, absence: watch.NewRegistry(watch.RegistryConfig{
-			Store: told, Title: swarmTitle(swarmName(name)), Cause: "it has no leader", After: time.Nanosecond,
+			Store: told, Me: watch.Presence{Link: swarmName(name)}, Title: swarmTitle(swarmName(name)), Cause: "it has no leader", After: time.Nanosecond,
 		})})
 	}
 	s := newSwarms(may, slog.New(slog.DiscardHandler), func(name string, manager *docker.Engine) *swarmParts {
@@ -118,6 +120,7 @@ func searchTelling(t *testing.T, told *toldOf, list ...*saysOfSwarm) func(at tim
 	})
 	return func(at time.Time) string {
 		s.look(t.Context(), at)
+		s.tellAll(t.Context())
 		var names []string
 		for _, p := range s.all() {
 			names = append(names, p.name)
@@ -149,7 +152,7 @@ func TestSwarmsAreFoundWhenTheyCome(t *testing.T) {
 // that itself.
 func TestSwarmWithoutALeaderAtTheStartIsTold(t *testing.T) {
 	t.Parallel()
-	told, swarm, away, none := &toldOf{}, newSaysOfSwarm(t, noLeader), newSaysOfSwarm(t, ""), newSaysOfSwarm(t, noSwarm)
+	told, swarm, away, none := newToldOf(), newSaysOfSwarm(t, noLeader), newSaysOfSwarm(t, ""), newSaysOfSwarm(t, noSwarm)
 	found := searchTelling(t, told, swarm, away, none)
 	at := time.Now()
 	for _, says := range []string{noLeader, noLeader, "", managerOf("one"), noLeader, managerOf("one")} {
@@ -164,6 +167,65 @@ func TestSwarmWithoutALeaderAtTheStartIsTold(t *testing.T) {
 	if diff := cmp.Diff(want, told.said); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
+}
+
+// TestNobodyMissesASwarmThatIsNone: an engine has left one that had no leader.
+func TestNobodyMissesASwarmThatIsNone(t *testing.T) {
+	t.Parallel()
+	told, left := newToldOf(), newSaysOfSwarm(t, noLeader)
+	found := searchTelling(t, told, left)
+	at := time.Now()
+	for _, says := range []string{noLeader, noLeader, noSwarm} {
+		left.say(says)
+		found(at)
+		at = at.Add(managesAnew)
+	}
+	if len(told.said) != 2 || told.away[swarmName("a")] {
+		t.Errorf("told: %q", told.said)
+	}
+}
+
+// TestSearchDoesNotWaitForTheTelling: the database is away.
+func TestSearchDoesNotWaitForTheTelling(t *testing.T) {
+	t.Parallel()
+	store := silentStore{asked: make(chan struct{}, 1)}
+	engine := newSaysOfSwarm(t, noLeader)
+	s := newSwarms([]mayManage{{name: "a", Engine: engine.Engine, absence: watch.NewRegistry(watch.RegistryConfig{
+		Store: store, Logger: slog.New(slog.DiscardHandler), After: time.Nanosecond,
+	})}}, slog.New(slog.DiscardHandler), func(name string, manager *docker.Engine) *swarmParts {
+		return &swarmParts{name: name, manager: manager}
+	})
+	s.look(t.Context(), time.Now())
+	ctx, cancel := context.WithCancel(t.Context())
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		s.tellAll(ctx) // notes since when
+		s.note(&s.may[0], context.DeadlineExceeded)
+		s.tellAll(ctx)
+	})
+	<-store.asked
+	engine.say(noSwarm)
+	s.look(t.Context(), time.Now().Add(managesAnew))
+	if engine.times() != 2 {
+		t.Errorf("asked %d times", engine.times())
+	}
+	cancel()
+	telling.Wait()
+}
+
+// silentStore is a database that does not answer.
+type silentStore struct {
+	watch.EngineStore
+	asked chan struct{}
+}
+
+func (s silentStore) TellAway(ctx context.Context, _ watch.Absence, _ incidents.Entry) error {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // TestWhoHasAnsweredIsAskedSeldom: half a minute later. Who has not is asked at once again.
