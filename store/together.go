@@ -12,12 +12,13 @@ import (
 
 // around are the deploys of the projects of those with the IDs $1, an hour before each and after it: enough to see where one deploy of
 // several containers begins and ends.
-const around = `SELECT DISTINCT ON (d.id) c.engine, c.doc->>'project', d.* FROM deploys w
-	JOIN containers o ON o.key = w.key AND o.doc->>'project' <> ''
-	JOIN containers c ON c.engine = o.engine AND c.doc->>'project' = o.doc->>'project',
+// Hours that overlap are read as one, so that each deploy is read once however many are asked for.
+const around = `WITH spans AS (
+		SELECT o.engine, o.doc->>'project' AS project, unnest(range_agg(tstzrange(w.at - interval '1 hour', w.at + interval '1 hour', '[]'))) AS span
+		FROM deploys w JOIN containers o ON o.key = w.key AND o.doc->>'project' <> '' WHERE w.id = ANY($1) GROUP BY 1, 2)
+	SELECT c.engine, s.project, d.* FROM spans s JOIN containers c ON c.engine = s.engine AND c.doc->>'project' = s.project,
 	LATERAL (SELECT ` + deployColumns + ` FROM deploys WHERE key = c.key
-		AND at BETWEEN w.at - interval '1 hour' AND w.at + interval '1 hour' ORDER BY at DESC, id DESC LIMIT 100) AS d
-	WHERE w.id = ANY($1) ORDER BY d.id`
+		AND at BETWEEN lower(s.span) AND upper(s.span) ORDER BY at DESC, id DESC LIMIT 500) AS d ORDER BY d.id`
 
 // placed is a deploy with the project, on one engine, that its container belongs to.
 type placed struct {
@@ -49,18 +50,21 @@ func (db *DB) Together(ctx context.Context, of ...snapshot.Deploy) (map[int64][]
 	out := map[int64][]snapshot.Deploy{}
 	for _, deploys := range projects {
 		for _, one := range snapshot.OneByOne(deploys) {
-			tie(out, one)
+			tie(out, one, ids)
 		}
 	}
 	return out, err
 }
 
-// tie writes down of each of what is one deploy what the others are.
-func tie(out map[int64][]snapshot.Deploy, one []snapshot.Deploy) {
+// tie writes down of each with such an ID of what is one deploy what the others are.
+func tie(out map[int64][]snapshot.Deploy, one []snapshot.Deploy, ids []int64) {
 	if len(one) == 1 {
 		return
 	}
 	for _, d := range one {
+		if !slices.Contains(ids, d.ID) {
+			continue
+		}
 		out[d.ID] = slices.DeleteFunc(slices.Clone(one), func(o snapshot.Deploy) bool { return o.ID == d.ID })
 	}
 }

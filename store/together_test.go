@@ -36,7 +36,7 @@ func TestDeploysAreTogetherWithinTheirProjectAndEngine(t *testing.T) {
 	}
 	api := slices.IndexFunc(list, func(d snapshot.Deploy) bool { return d.AfterID == "api0" })
 	alone, err := db.Together(t.Context(), list[api])
-	if testkit.OK(t, err); len(alone[list[api].ID]) != 1 || alone[list[api].ID][0].Key != "web" || !alone[list[api].ID][0].At.Equal(list[api].At.Add(20e9)) {
+	if testkit.OK(t, err); len(alone) != 1 || len(alone[list[api].ID]) != 1 || alone[list[api].ID][0].Key != "web" || !alone[list[api].ID][0].At.Equal(list[api].At.Add(20e9)) {
 		t.Errorf("asked for one, it is %+v", alone)
 	}
 	if none, err := db.Together(t.Context()); err != nil || len(none) > 0 {
