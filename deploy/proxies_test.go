@@ -99,7 +99,9 @@ func (p proxy) start(t *testing.T, block, bot string) string {
 	for {
 		if resp, err := client.Get("https://" + address + "/"); err == nil {
 			resp.Body.Close()
-			return address
+			if resp.StatusCode == http.StatusOK { // before, it may listen without having read its configuration
+				return address
+			}
 		}
 		select {
 		case <-tick.C:
