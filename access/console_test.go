@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
@@ -69,4 +71,36 @@ func TestATerminalOfTheConsoleGoesOnForAsLongAsItsPersonMay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhoeverIsInAHurrySpeaksForNobodyElse: a channel that was not known in their time is asked about again; one that was not in Slack's, a
+// while later.
+func TestWhoeverIsInAHurrySpeaksForNobodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, g := setup(false)
+		w.present = map[string][]string{"C0SHOP": {"U1"}}
+		w.silent = true
+		hurried, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := g.InChannel(hurried, "U1", "C0SHOP"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Slack's silence is answered with %v", err)
+		}
+		w.silent = false
+		if in, err := g.InChannel(t.Context(), "U1", "C0SHOP"); !in || err != nil {
+			t.Errorf("the next one hears %v, %v", in, err)
+		}
+		w.silent, w.now = true, w.now.Add(2*time.Minute)
+		if _, err := g.InChannel(t.Context(), "U1", "C0SHOP"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Slack's silence is answered with %v", err)
+		}
+		w.silent = false
+		if _, err := g.InChannel(t.Context(), "U1", "C0SHOP"); err == nil {
+			t.Error("Slack is asked again at once")
+		}
+		w.now = w.now.Add(10 * time.Second)
+		if in, err := g.InChannel(t.Context(), "U1", "C0SHOP"); !in || err != nil {
+			t.Errorf("ten seconds later it is %v, %v", in, err)
+		}
+	})
 }

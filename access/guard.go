@@ -85,7 +85,7 @@ func New(c Config) *Guard {
 	g := &Guard{Config: c}
 	g.accounts = newMemory(c.Now, c.Slack.Account)
 	g.groups = newMemory(c.Now, c.Slack.Members)
-	g.channels = newMemory(c.Now, c.Slack.ChannelMembers)
+	g.channels = newMemory(c.Now, g.members)
 	g.channels.fail = channelsFail
 	if c.Rota != nil {
 		g.rota = newMemory(c.Now, c.Rota.OnCall)

@@ -45,7 +45,7 @@ func (m *memory[T]) of(ctx context.Context, id string) (T, error) {
 		return have.what, have.err
 	}
 	what, err := m.ask(ctx, id)
-	if err != nil && m.fail == 0 {
+	if err != nil && (m.fail == 0 || ctx.Err() != nil) { // whoever asked may have had less patience than the next one
 		return what, err
 	}
 	m.mu.Lock()

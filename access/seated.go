@@ -48,13 +48,18 @@ const (
 	channelPatience = 3 * time.Second
 )
 
+// members waits for Slack as long as a page may.
+func (g *Guard) members(ctx context.Context, channel string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, channelPatience)
+	defer cancel()
+	return g.Slack.ChannelMembers(ctx, channel)
+}
+
 // InChannel says whether somebody is a member of a channel; "" is none. An error is Slack's silence.
 func (g *Guard) InChannel(ctx context.Context, slackID, channel string) (bool, error) {
 	if slackID == "" || channel == "" {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, channelPatience)
-	defer cancel()
 	members, err := g.channels.of(ctx, channel)
 	if err != nil {
 		g.Logger.Warn("asking who is in a channel", "channel", channel, "err", err)
