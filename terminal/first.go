@@ -20,7 +20,7 @@ const (
 // them by what the connection brings. Whoever may not read the log gets none; the connection says why.
 func (s *Service) first(ctx context.Context, sess Session) sessionView {
 	view := s.view(sess)
-	ctx, cancel := context.WithTimeout(ctx, firstTime)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.FirstTime)
 	defer cancel()
 	if s.allowed(ctx, sess) == nil {
 		view.Lines = s.newest(ctx, sess)

@@ -19,6 +19,9 @@ import (
 // aLine would end a script that it stands in, if it were not escaped.
 const aLine = `</script><script>said.push("run")</script> & {{nonce}}`
 
+// unhurried has the page wait for the newest lines as long as a slow machine may take.
+func unhurried(c *terminal.Config) { c.FirstTime = time.Minute }
+
 // begun is what a page begins with.
 type begun struct {
 	ID, Person string
@@ -56,7 +59,7 @@ func goes(have http.Header, from string) http.Header {
 // TestThePageBeginsWithItsSession has it in the document for whoever has one and goes there by hand, and for nobody else.
 func TestThePageBeginsWithItsSession(t *testing.T) {
 	t.Parallel()
-	n := setup(t)
+	n := setup(t, unhurried)
 	n.replace(`echo '` + aLine + `'; echo the last; sleep 1000`)
 	id, have := n.session(access.ModeLogs)
 	document := func(h http.Header) *begun {
@@ -112,7 +115,7 @@ func (n *night) answersWith(since time.Time) (b begun) {
 // TestALinkAnswersWithTheNewestLines from its time on.
 func TestALinkAnswersWithTheNewestLines(t *testing.T) {
 	t.Parallel()
-	n := setup(t)
+	n := setup(t, unhurried)
 	n.replace(`i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo "a line with a number: $i"; done; sleep 1000`)
 	within(t, time.Minute, "the newest lines are answered", func() bool {
 		lines := n.answersWith(time.Time{}).Lines
@@ -126,7 +129,7 @@ func TestALinkAnswersWithTheNewestLines(t *testing.T) {
 // TestNoMoreFirstLinesThanABadNetworkBrings at once.
 func TestNoMoreFirstLinesThanABadNetworkBrings(t *testing.T) {
 	t.Parallel()
-	n := setup(t)
+	n := setup(t, unhurried)
 	n.replace(`i=0; while [ $i -lt 10 ]; do i=$((i+1)); printf '%0500d\n' $i; done; sleep 1000`)
 	within(t, time.Minute, "there are as many as fit", func() bool {
 		lines := n.answersWith(time.Time{}).Lines
@@ -143,8 +146,12 @@ func (p *phone) texts() []string {
 // TestTheFirstLinesComeBeforeTheConnection has a proxy that lets no WebSocket through at first. What the connection brings takes their place.
 func TestTheFirstLinesComeBeforeTheConnection(t *testing.T) {
 	t.Parallel()
-	n, proxy := proxied(t, "nginx")
+	n, proxy := proxied(t, "nginx", unhurried)
 	n.replace(`i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo "number $i"; done; echo '` + aLine + `'; sleep 1000`)
+	within(t, time.Minute, "the log is there", func() bool {
+		lines := n.answersWith(time.Time{}).Lines
+		return len(lines) == 25 && lines[24].Text == aLine
+	})
 	p := newPhone(t)
 	n.open(p, access.ModeLogs)
 	p.openGate()

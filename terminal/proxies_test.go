@@ -22,7 +22,7 @@ type proxy struct {
 }
 
 // proxied is a night whose bot stands behind a proxy that says what it is.
-func proxied(t *testing.T, says string) (*night, *proxy) {
+func proxied(t *testing.T, says string, tune ...func(*terminal.Config)) (*night, *proxy) {
 	t.Helper()
 	p := &proxy{}
 	var to atomic.Pointer[url.URL]
@@ -42,7 +42,7 @@ func proxied(t *testing.T, says string) (*night, *proxy) {
 		rp.FlushInterval = -1
 		rp.ServeHTTP(w, r)
 	}))
-	n := setup(t, func(c *terminal.Config) { c.PublicURL = srv.URL; c.Refusals = 1000 })
+	n := setup(t, append(tune, func(c *terminal.Config) { c.PublicURL = srv.URL; c.Refusals = 1000 })...)
 	t.Cleanup(srv.Close)
 	at, err := url.Parse(n.url)
 	testkit.OK(t, err)

@@ -42,6 +42,7 @@ type Config struct {
 	Follow       time.Duration               // how often a shell's descendants are looked at; 0: 10 seconds
 	Beat         time.Duration               // between signs of life to the page; 0: 1 second
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
+	FirstTime    time.Duration               // for the newest lines of a log, without which the page comes then; 0: 200 milliseconds
 	NoContact    time.Duration               // with who has a shell's keyboard, after which a watcher may take it; 0: 30 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
@@ -59,6 +60,7 @@ func (c *Config) defaults() {
 	set(&c.Follow, followEvery)
 	set(&c.Beat, time.Second)
 	set(&c.Ping, 20*time.Second)
+	set(&c.FirstTime, firstTime)
 	set(&c.NoContact, 30*time.Second)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)
