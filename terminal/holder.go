@@ -20,6 +20,9 @@ A bot that can't be reached leads nobody anywhere: the session then goes on wher
 // callHolder is how long a bot may take to answer that has a shell. After that the page is shown the container without it.
 const callHolder = 1500 * time.Millisecond
 
+// callAgain is how long a bot with a shell that could not be reached is left alone by a page that stands open.
+const callAgain = 15 * time.Second
+
 // errLed ends the pages of a session at a bot once it belongs to another one.
 var errLed = errors.New("the shell is at another bot")
 
@@ -56,7 +59,11 @@ func (s *Service) holder(ctx context.Context, sess Session) string {
 	if slices.ContainsFunc(held, func(sh ShellRecord) bool { return sh.Bot == s.cfg.Bot }) {
 		return ""
 	}
-	return held[0].Bot
+	i := slices.IndexFunc(held, func(sh ShellRecord) bool { return sh.Bot != "" }) // the release before did not say which
+	if i < 0 {
+		return ""
+	}
+	return held[i].Bot
 }
 
 // reachHolder connects to a bot that holds a shell. It returns nil when it can't be reached.
@@ -91,16 +98,17 @@ func (l *live) lookForShell() {
 		return
 	}
 	bot := l.svc.holder(l.ctx, l.sess)
-	if bot == l.tried {
+	now := l.svc.now()
+	if bot == l.tried && now.Sub(l.triedAt) < callAgain {
 		return
 	}
-	l.tried = bot
+	l.tried, l.triedAt = bot, now
 	if l.svc.reachesHolder(l.ctx, bot) {
 		l.stop(errLed)
 	}
 }
 
-// notElsewhere returns errLed when the session has a shell at another bot, to which its pages are about to be led.
+// notElsewhere returns errLed when the session has a shell at another bot that can be reached, and leads its pages there.
 func (l *live) notElsewhere(ctx context.Context) error {
 	held, err := l.svc.held(ctx, l.sess.Container)
 	if err != nil {
@@ -110,5 +118,6 @@ func (l *live) notElsewhere(ctx context.Context) error {
 	if i < 0 || l.svc.cfg.Peers == nil || !l.svc.reachesHolder(ctx, held[i].Bot) {
 		return nil
 	}
+	l.stop(errLed)
 	return errLed
 }

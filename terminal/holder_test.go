@@ -9,6 +9,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -29,6 +30,32 @@ func (n *night) from(have http.Header) http.Header {
 
 func (b *browser) sentAway() bool { c, ok := b.closed(); return ok && c.Code == 4002 }
 
+// led is a page that comes back as often as it is sent away, as a browser's does, until something is there.
+func led(t *testing.T, connect func() *browser, what string, there func(*browser) bool) *browser {
+	t.Helper()
+	b := connect()
+	within(t, time.Minute, what, func() bool {
+		if b.sentAway() {
+			b = connect()
+		}
+		return there(b)
+	})
+	return b
+}
+
+// takesCalls says whether the bot with the shell does.
+func (p *neighbours) takesCalls(does bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down["back"] = !does
+}
+
+func (p *neighbours) calls() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.dialled)
+}
+
 func (n *night) wantShells(number int) {
 	n.t.Helper()
 	if got := len(n.timeline.of(incidents.KindTerminalShell)); got != number {
@@ -46,39 +73,47 @@ func TestWhoComesBackToAShellAtAnotherBotIsLedToIt(t *testing.T) {
 	a := n.connect(id, n.from(have))
 	a.startShell()
 	within(t, time.Minute, "the page at the other bot is sent away", before.sentAway)
-	b := twin.connect(id, have)
-	within(t, time.Minute, "the shell is there", func() bool { return b.shellIs("running") && b.saw("ready") })
+	b := led(t, func() *browser { return twin.connect(id, have) }, "the shell is there", func(b *browser) bool { return b.shellIs("running") && b.saw("ready") })
 	b.typeIn("echo he''re\n")
 	within(t, time.Minute, "it is the same one", func() bool { return a.saw("here") && b.saw("here") })
 	n.wantShells(1)
 
-	others.mu.Lock()
-	others.down["back"] = true
-	others.mu.Unlock()
+	others.takesCalls(false)
 	c := twin.connect(id, have)
 	c.startShell() // which can't be reached is not waited for
 	n.wantShells(2)
 }
 
 // A page that comes to another bot while that of the shell does not answer stays there, until it does.
+func TestAPageIsLedToItsShellOnceThatBotAnswers(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	twin, others := n.twin(t)
+	id, have := twin.session(access.ModeShell)
+	n.connect(id, n.from(have)).startShell()
+	others.takesCalls(false)
+	b := twin.connect(id, have)
+	within(t, time.Minute, "it is called when the page comes, and once more", func() bool { return others.calls() >= 2 })
+	others.takesCalls(true)
+	n.clock.advance(15 * time.Second)
+	within(t, time.Minute, "the page is sent away", b.sentAway)
+	led(t, func() *browser { return twin.connect(id, have) }, "the shell is there", func(b *browser) bool { return b.shellIs("running") })
+	n.wantShells(1)
+}
+
+// Before that, whoever taps Shell is led to the one that there is.
 func TestNoSecondShellIsStartedBesideOneAtAnotherBot(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
-	twin, others := n.twin(t, func(c *terminal.Config) { c.Poll = time.Hour }) // its page is not sent away meanwhile
+	twin, others := n.twin(t, func(c *terminal.Config) { c.Poll = time.Minute }) // its page is not sent away meanwhile
 	id, have := twin.session(access.ModeShell)
 	n.connect(id, n.from(have)).startShell()
-	others.mu.Lock()
-	others.down["back"] = true
-	others.mu.Unlock()
+	others.takesCalls(false)
 	b := twin.connect(id, have)
 	within(t, time.Minute, "the log is there", func() bool { return b.saw("hello from the first") })
-	others.mu.Lock()
-	others.down["back"] = false
-	others.mu.Unlock()
+	others.takesCalls(true)
 	_ = b.conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"shell","cols":80,"rows":24}`)) // it may be sent away just now
-	within(t, time.Minute, "it is told so", func() bool {
-		return b.sentAway() || b.shellIs("ended") && b.message() == "Another Snapback has the shell. Connecting to it."
-	})
+	within(t, time.Minute, "it is sent there", b.sentAway)
 	n.wantShells(1)
 }
 
@@ -94,8 +129,7 @@ func TestASeatReopenedAtAnotherBotKeepsItsShell(t *testing.T) {
 	if again != id {
 		t.Fatalf("another session was opened in the place of the one with the shell")
 	}
-	b := twin.sit(id, have)
-	within(t, time.Minute, "the shell is there", func() bool { return b.shellIs("running") })
+	b := led(t, func() *browser { return twin.sit(id, have) }, "the shell is there", func(b *browser) bool { return b.shellIs("running") })
 	a.typeIn("echo still''here\n")
 	within(t, time.Minute, "it goes on", func() bool { return a.saw("stillhere") && b.saw("stillhere") })
 	n.wantShells(1)
@@ -120,7 +154,8 @@ func TestAShellAtAnotherBotIsWatched(t *testing.T) {
 			a := n.shell()
 			if reaches {
 				within(t, time.Minute, "the page is sent away", b.sentAway)
-				b = other.connect(id, have)
+				connect := func() *browser { return other.connect(id, have) }
+				b = led(t, connect, "it is told of the shell", func(b *browser) bool { return len(b.invited()) == 1 })
 			}
 			b.watch()
 			a.typeIn("echo to''gether\n")
@@ -132,6 +167,19 @@ func TestAShellAtAnotherBotIsWatched(t *testing.T) {
 			n.wantShells(1)
 		})
 	}
+}
+
+// A bot of the release before has not written down which one it is.
+func TestAShellOfABotWithoutANameHidesNoOther(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	twin, _ := n.twin(t)
+	theirs, _ := twin.link(zoe, access.ModeShell)
+	before := n.clock.now()
+	testkit.OK(t, n.store.PutShell(t.Context(), terminal.ShellRecord{ID: "older", SessionID: theirs, ContainerID: "c", StartedAt: before, SeenAt: before.Add(time.Hour)}))
+	n.shell()
+	id, have := twin.link(tom, access.ModeShell)
+	led(t, func() *browser { return twin.connect(id, have) }, "it is told of the shell", func(b *browser) bool { return len(b.invited()) == 1 })
 }
 
 // Whoever has a shell of their own stays with it, as does who may watch none.

@@ -26,9 +26,10 @@ type live struct {
 	ctx   context.Context // ended with an endCause, errAway, errLed, or errStopping
 	stop  context.CancelCauseFunc
 
-	work  sync.WaitGroup // the log follower and the shell
-	tried string         // the bot with a shell to which the pages were last to be led; "": none. Only watch uses it
-	acts  chan struct{}  // holds one thing while somebody tells the timeline who watches or has the keyboard; never closed
+	work    sync.WaitGroup // the log follower and the shell
+	tried   string         // the bot with a shell to which the pages were last to be led; "": none. Only watch uses it
+	triedAt time.Time      // when that was. Only watch uses it
+	acts    chan struct{}  // holds one thing while somebody tells the timeline who watches or has the keyboard; never closed
 
 	mu       sync.Mutex // guards all below
 	viewers  int
