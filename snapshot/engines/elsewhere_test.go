@@ -118,6 +118,24 @@ func TestWhatAnotherBotHasIsAskedOfAnyEngine(t *testing.T) {
 	}
 }
 
+// TestABotWithoutEnginesSaysSo: what another bot has may be asked of it before it has found any.
+func TestABotWithoutEnginesSaysSo(t *testing.T) {
+	t.Parallel()
+	set := engines.Set{Journal: &past{}, Now: func() []engines.Engine { return nil }}
+	c := snapshot.Container{Key: "C/name/api", Name: "api", Engine: "C", Elsewhere: true}
+	for what, try := range map[string]func() error{
+		"offers":  func() error { _, err := set.Offers(t.Context(), c, time.Time{}, 0); return err },
+		"offer":   func() error { _, err := set.Offer(t.Context(), c, snapshot.Snapshot{}); return err },
+		"request": func() error { _, err := set.Request(t.Context(), restore.Ask{Container: c}); return err },
+		"undo":    func() error { _, err := set.Undo(t.Context(), 7, snapshot.By{}, ""); return err },
+		"wait":    func() error { _, err := set.Wait(t.Context(), 7); return err },
+	} {
+		if err := try(); !errors.Is(err, snapshot.ErrEngineAway) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // asked is what the set asks of an engine.
 type asked struct {
 	engines.Asked

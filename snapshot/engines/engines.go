@@ -101,7 +101,7 @@ func (s Set) Undo(ctx context.Context, id int64, by snapshot.By, idempotency str
 	s = s.now()
 	e, err := s.ofRestore(ctx, id)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		e, err = s.Engines[0], nil
+		e, err = s.any()
 	}
 	if err != nil {
 		return restore.Restore{}, err
@@ -114,7 +114,10 @@ func (s Set) Wait(ctx context.Context, id int64) (restore.Restore, error) {
 	s = s.now()
 	e, err := s.ofRestore(ctx, id)
 	if err != nil {
-		e = s.Engines[0]
+		e, err = s.any()
+	}
+	if err != nil {
+		return restore.Restore{}, err
 	}
 	return e.Restorer.Wait(ctx, id)
 }
@@ -133,9 +136,17 @@ func (s Set) ofRestore(ctx context.Context, id int64) (Engine, error) {
 // knowing is the engine that can say most of a container's snapshots. Of another bot's, each knows what the journal has.
 func (s Set) knowing(ctx context.Context, c snapshot.Container) (Engine, error) {
 	if s = s.now(); c.Elsewhere {
-		return s.Engines[0], nil
+		return s.any()
 	}
 	return s.of(ctx, c.Key)
+}
+
+// any is an engine for what needs only the journal. It returns ErrEngineAway when there is none yet.
+func (s Set) any() (Engine, error) {
+	if len(s.Engines) == 0 {
+		return Engine{}, fmt.Errorf("%w: there is none", snapshot.ErrEngineAway)
+	}
+	return s.Engines[0], nil
 }
 
 // Offer runs the preflight of one snapshot.
