@@ -89,9 +89,15 @@ func (a *API) anyContainer(r *http.Request) (snapshot.Container, error) {
 	if all, err = a.deps.Containers.List(r.Context()); err != nil {
 		return c, fmt.Errorf("listing containers: %w", err)
 	}
+	return othersOr(unknown, all, r.PathValue("id"))
+}
+
+// othersOr is the container of another bot that answers to id. When none does, it returns unknown, which lists this bot's.
+func othersOr(unknown error, all []snapshot.Container, id string) (snapshot.Container, error) {
 	others := choose(all, func(c snapshot.Container) bool { return c.Elsewhere && !snapshot.OurName(c.Name) })
-	if c, err = Resolve(others, r.PathValue("id")); errors.Is(err, snapshot.ErrUnknownContainer) {
-		err = unknown // which lists this bot's
+	c, err := Resolve(others, id)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		err = unknown
 	}
 	return c, err
 }

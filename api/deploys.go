@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// listDeploys lists the deploys of one container, or of all that GET /containers lists: nobody is told of one that was never enabled. What
+// listDeploys lists the deploys of one container, also of another bot's, or of all that GET /containers lists: nobody is told of one that was never enabled. What
 // was deployed is on record, so that it can be asked while the engine is away.
 func (a *API) listDeploys(w http.ResponseWriter, r *http.Request) error {
 	p, err := pageOf(r, "deploys")
@@ -23,16 +24,16 @@ func (a *API) listDeploys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.onceDeployed(r)
+	all, asked, err := a.onceDeployed(r)
 	if err != nil {
-		return err
-	}
-	if ask.Keys, err = askedFor(r, all); err != nil {
 		return err
 	}
 	containers := map[string]snapshot.Container{}
 	for _, c := range all {
 		containers[c.Key] = c
+	}
+	for _, c := range asked {
+		ask.Keys, containers[c.Key] = append(ask.Keys, c.Key), c
 	}
 	list, err := a.deps.Deploys.DeployPage(r.Context(), ask)
 	if err != nil {
@@ -73,25 +74,22 @@ func deployedWith(deploys []snapshot.Deploy, containers map[string]snapshot.Cont
 	return out
 }
 
-// onceDeployed are the containers whose deploys may be told.
-func (a *API) onceDeployed(r *http.Request) ([]snapshot.Container, error) {
+// onceDeployed are this bot's containers whose deploys may be told, and those whose deploys are asked for.
+func (a *API) onceDeployed(r *http.Request) (own, asked []snapshot.Container, err error) {
 	all, err := a.deps.Containers.List(r.Context())
 	if err != nil {
-		return nil, fmt.Errorf("listing containers: %w", err)
+		return nil, nil, fmt.Errorf("listing containers: %w", err)
 	}
-	return choose(all, func(c snapshot.Container) bool { return !c.Elsewhere && !snapshot.OurName(c.Name) }), nil
-}
-
-// askedFor are the keys of those of all whose deploys are asked for.
-func askedFor(r *http.Request, all []snapshot.Container) (keys []string, err error) {
-	if q := r.URL.Query(); q.Has("container") {
-		one, err := Resolve(all, q.Get("container"))
-		return []string{one.Key}, err
+	own = choose(all, func(c snapshot.Container) bool { return !c.Elsewhere && !snapshot.OurName(c.Name) })
+	q := r.URL.Query()
+	if !q.Has("container") {
+		return own, own, nil
 	}
-	for _, c := range all {
-		keys = append(keys, c.Key)
+	one, err := Resolve(own, q.Get("container"))
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		one, err = othersOr(err, all, q.Get("container"))
 	}
-	return keys, nil
+	return own, []snapshot.Container{one}, err
 }
 
 func deployPage(r *http.Request, p page) (snapshot.DeployPage, error) {
