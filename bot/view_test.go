@@ -60,7 +60,7 @@ func TestDeployBeforeTheAlertIsItsCauseWhateverTheClockOfItsEngineShows(t *testi
 			if first < 0 || second < first || strings.Contains(text, "Deployed since") {
 				t.Errorf("it reads:\n%s", text)
 			}
-			if e, ok, err := d.CauseEntry(theIncident(), "web", nil); err != nil || !ok || !e.OccurredAt.Equal(at("03:30")) {
+			if e, ok, err := d.CauseEntry(theIncident(), "web", nil); err != nil || !ok || !e.OccurredAt.Equal(at("03:30")) || !strings.Contains(string(e.Details), `"key":"`+d.Key+`"`) {
 				t.Errorf("on the timeline it is %+v, %t, %v", e, ok, err)
 			}
 		})

@@ -19,9 +19,10 @@ func (d Deploy) CauseEntry(in incidents.Incident, container string, together []s
 	}
 	details, err := incidents.Details(struct {
 		Container string `json:"container"`
+		Key       string `json:"key"`
 		Deploy
 		Together []string `json:"together_with,omitempty"`
-	}{container, d, together})
+	}{container, d.Key, d, together})
 	what := "nothing changed"
 	if len(d.Changes) > 0 {
 		what = OneLine(d.Changes, 3)

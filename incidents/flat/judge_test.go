@@ -2,6 +2,7 @@ package flat_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func (o *outage) Restored(context.Context) ([]flat.Restored, error) {
 }
 
 func (o *outage) TellErrors(_ context.Context, r flat.Restored, to flat.State, at time.Time, e incidents.Entry) (bool, error) {
+	if !strings.Contains(string(e.Details), `"key":"k/shop"`) {
+		return false, fmt.Errorf("the entry does not say whose errors: %s", e.Details)
+	}
 	o.r.State, o.r.StateAt, o.r.WasFlat = to, at, r.WasFlat || to == flat.Flat
 	o.said, o.times = append(o.said, e), append(o.times, string(e.Kind)+" "+at.Sub(night).String())
 	return true, nil

@@ -18,6 +18,7 @@ var kinds = map[State]incidents.Kind{
 type Told struct {
 	Restore   int64   `json:"restore_id"`
 	Container string  `json:"container"`
+	Key       string  `json:"key"` // is the same whatever the container is called after later deploys
 	State     State   `json:"state"`
 	Rate      float64 `json:"rate"`
 	Was       float64 `json:"was,omitempty"` // at the spike
@@ -27,7 +28,7 @@ type Told struct {
 
 func (j *Judge) entry(r Restored, a After, v Verdict) incidents.Entry {
 	short := j.short(r, a, v)
-	told := Told{Restore: r.ID, Container: r.Container, State: v.State, Rate: v.Rate, Baseline: a.Baseline.Rate, Short: short}
+	told := Told{Restore: r.ID, Container: r.Container, Key: r.Key, State: v.State, Rate: v.Rate, Baseline: a.Baseline.Rate, Short: short}
 	if a.Spike.Is {
 		told.Was = a.Spike.Rate
 	}

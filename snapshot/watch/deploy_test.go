@@ -66,11 +66,14 @@ func (k *kit) checkEntry(list []incidents.Entry, d snapshot.Deploy) {
 	if len(list) != 1 {
 		k.T.Fatalf("%d entries, want one: %+v", len(list), list)
 	}
-	var told snapshot.Deploy
+	var told struct {
+		Key string `json:"key"`
+		snapshot.Deploy
+	}
 	if err := json.Unmarshal(list[0].Details, &told); err != nil {
 		k.T.Fatal(err)
 	}
-	if told.Before != d.Before || told.After != d.After || told.Snapshot != d.Snapshot || !cmp.Equal(told.Changes, d.Changes) || told.Changes == nil {
+	if told.Key != d.Key || told.Before != d.Before || told.After != d.After || told.Snapshot != d.Snapshot || !cmp.Equal(told.Changes, d.Changes) || told.Changes == nil {
 		k.T.Errorf("the entry says %+v, want %+v", told, d)
 	}
 	if strings.Contains(string(list[0].Details), "d4e5f6") || !strings.Contains(list[0].Summary, "DB_POOL") && len(d.Changes) > 0 {

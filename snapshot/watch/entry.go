@@ -14,6 +14,7 @@ import (
 // deployDetails is what a deploy's entry carries.
 type deployDetails struct {
 	Container string `json:"container"`
+	Key       string `json:"key"` // is the same whatever the container is called after later deploys
 	Service   string `json:"service"`
 	ID        *int64 `json:"id,omitempty"` // in the place of the deploy's own, which it does not have yet
 	snapshot.Deploy
@@ -26,7 +27,7 @@ func (w *Watcher) deployEntry(ctx context.Context, d snapshot.Deploy, now snapsh
 		OccurredAt: d.At, Kind: incidents.KindDeploy, Actor: incidents.Actor{Kind: incidents.Engine, Name: "docker"},
 		Summary: deploySentence(d, now), Source: incidents.Source{System: "engine", NativeID: d.AfterID},
 	}
-	details := deployDetails{Container: now.Name, Service: now.Service, Deploy: d}
+	details := deployDetails{Container: now.Name, Key: d.Key, Service: now.Service, Deploy: d}
 	undone, found, err := w.Store.Undone(ctx, d.Key)
 	if err != nil {
 		return e, err

@@ -58,6 +58,6 @@ func (w *Watcher) backEntry(r snapshot.Returned, d snapshot.Deploy, now snapshot
 		e.Kind = incidents.KindDeployBack
 	}
 	var err error
-	e.Details, err = incidents.Details(deployDetails{Container: now.Name, Service: now.Service, Deploy: d, Returned: r.Back, Hold: &ref})
+	e.Details, err = incidents.Details(deployDetails{Container: now.Name, Key: d.Key, Service: now.Service, Deploy: d, Returned: r.Back, Hold: &ref})
 	return e, err
 }

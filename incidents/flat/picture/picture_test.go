@@ -143,6 +143,27 @@ func TestChartLeavesOutWhatHappenedToOtherContainers(t *testing.T) {
 	}
 }
 
+// TestChartKeepsWhatHappenedUnderAnEarlierName: some tools name containers anew with each deploy.
+func TestChartKeepsWhatHappenedUnderAnEarlierName(t *testing.T) {
+	t.Parallel()
+	w, in := night()
+	want, err := painter(w, 10*time.Minute).Chart(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range w.entries {
+		var details map[string]any
+		if json.Unmarshal(e.Details, &details) == nil && details["container"] == "api" {
+			details["container"], details["key"] = "api-2f9c1", "k/api"
+			w.entries[i].Details, _ = json.Marshal(details)
+		}
+	}
+	got, err := painter(w, 10*time.Minute).Chart(t.Context(), in)
+	if d := cmp.Diff(want.Events, got.Events); err != nil || d != "" {
+		t.Errorf("%v (-as it was called +as it is called now):\n%s", err, d)
+	}
+}
+
 func TestChartEndsWithTheIncident(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
