@@ -126,8 +126,6 @@ func (h *handling) before(ctx context.Context, v View, m Mate) (s slack.Block, w
 		return nil, "What that deploy had brought runs no longer: `/snapback snapshots " + quote(c.Called(), 120) + "`"
 	case m.Deploy.Snapshot == "":
 		return nil, "Nothing from before that deploy is kept"
-	case c.Elsewhere:
-		return nil, "Another bot looks after it, and tells what can be restored: `/snapback snapshots " + quote(c.Called(), 120) + "`"
 	}
 	kept, err := h.Snapshots.Snapshots(ctx, m.Container.Key)
 	if err != nil {

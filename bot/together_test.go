@@ -74,7 +74,6 @@ func TestDetailsOfferNoWayBackTwice(t *testing.T) {
 		"What that deploy had brought runs no longer": func(n *night) { n.containers[1].ID = "another one" },
 		"Nothing from before that deploy is kept":     func(n *night) { n.together[1][0].Snapshot = "" },
 		"is kept any more":                            func(n *night) { delete(n.snapshots, "k/web") },
-		"Another bot looks after it":                  func(n *night) { n.containers[1].Elsewhere = true },
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -85,5 +84,16 @@ func TestDetailsOfferNoWayBackTwice(t *testing.T) {
 				t.Errorf("it is offered:\n%s", e)
 			}
 		})
+	}
+}
+
+// TestDetailsOfferWhatAnotherBotHasToRestore: it takes the tap.
+func TestDetailsOfferWhatAnotherBotHasToRestore(t *testing.T) {
+	t.Parallel()
+	n := deployedTogether(t)
+	n.do(func() { n.containers[1].Elsewhere = true })
+	n.tap(t, n.ann, n.alert(t).Overflow("Details"))
+	if e := n.ann.ExpectEphemeral(t, n.shop, "*web* was deployed together with api"); !e.Button("Restore web").Exists() {
+		t.Errorf("it is not offered:\n%s", e)
 	}
 }
