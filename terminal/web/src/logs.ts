@@ -40,6 +40,7 @@ export class Logs {
   private older = 0; // lines that somebody has scrolled up for
   private turn: AbortController | null = null; // of the one question that waits for its answer
   private begins = false; // nothing is before the oldest line
+  private owed = false; // somebody has asked for earlier lines before the connection has brought those that are there
   private filter = new Filter("");
   private elsewhere: Elsewhere | null = null;
   private readonly first = new First();
@@ -110,6 +111,7 @@ export class Logs {
     if (this.following) this.toEnd();
     else this.count(Math.max(0, shown));
     this.tellEmpty();
+    if (this.owed) void this.scrolledUp();
   }
 
   clear(): void {
@@ -235,7 +237,8 @@ export class Logs {
   private async scrolledUp(): Promise<void> {
     const oldest = this.list.querySelector<HTMLElement>(".row[data-at]");
     const before = oldest?.dataset["at"];
-    if (!oldest || !before || this.turn || this.begins || this.first.there || this.older >= most) return;
+    this.owed = this.first.there;
+    if (!oldest || !before || this.turn || this.begins || this.owed || this.older >= most) return;
     const turn = this.nextTurn();
     this.tellSearch("Searching…");
     try {
