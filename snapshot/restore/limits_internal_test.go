@@ -16,7 +16,7 @@ func TestTheDocsHaveTheLimitsOfARestoresActs(t *testing.T) {
 		pauses += revertPause(try)
 	}
 	testkit.Limits(t, "../../docs/limits.md", map[string][]time.Duration{
-		"not begun to swap":                                          {c.Stale},
+		"not begun to swap, or taken by no bot":                      {c.Stale},
 		"the engine does not answer":                                 {c.NotifyAfter},
 		"a dead bot's restore":                                       {c.Lease},
 		"create, start or remove a container":                        {c.ActLimit},
