@@ -55,15 +55,24 @@ func (p *phone) tapGate(what, until string) {
 	})
 }
 
-// visit loads a link until its gate is there: a browser gives a page up when another test's network comes or goes on this machine.
+// loadAgain is how long a page may take whose scripts are on their way.
+const loadAgain = 20 * time.Second
+
+// visit loads a link until its gate is there: a browser gives a page up, or its scripts, when another test's network comes or goes on this
+// machine.
 func (p *phone) visit(url string) {
 	p.t.Helper()
-	loaded := false // once more would be another fragment of the same page, which reloads itself
+	var at time.Time // when it was loaded
 	within(p.t, 2*time.Minute, "the gate is there", func() bool {
-		if !loaded {
-			loaded = chromedp.Do(p.ctx, chromedp.Navigate(url)) == nil && ask(p, chromedp.Evaluate[bool](`document.querySelector('#gate') !== null`))
+		if time.Since(at) > loadAgain {
+			// The link by itself would be another fragment of the same page, which reloads itself.
+			loads := chromedp.Do(p.ctx, chromedp.Navigate("about:blank")) == nil && chromedp.Do(p.ctx, chromedp.Navigate(url)) == nil
+			if !loads || !ask(p, chromedp.Evaluate[bool](`document.querySelector('#gate') !== null`)) {
+				return false
+			}
+			at = time.Now()
 		}
-		return loaded && ask(p, chromedp.Evaluate[bool](gateIsThere))
+		return ask(p, chromedp.Evaluate[bool](gateIsThere))
 	})
 }
 
