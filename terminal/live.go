@@ -37,8 +37,10 @@ type live struct {
 	touched  time.Time // the person's last doing that is not stored yet
 	checked  time.Time // when the permission was last known to hold
 	target   Target
+	looked   time.Time          // when the look began that found the target in another's place
 	came     string             // how the target replaced the one before, in a sentence; empty: it has not
 	endedIn  string             // the container that the last shell was in
+	endedOf  time.Time          // when the look had ended that found it
 	retarget context.CancelFunc // ends the log stream that is being followed
 	shell    *shell             // nil: none
 	pages    map[string]*viewer // by the page's name: the connection that it has greeted last

@@ -37,6 +37,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // next finds the container to follow, and says whether there is something to follow.
 func (f *follower) next(ctx context.Context) bool {
+	looked := time.Now()
 	t, err := f.l.svc.cfg.Engine.Resolve(ctx, f.l.sess.Container)
 	switch {
 	case errors.Is(err, ErrNoContainer):
@@ -49,11 +50,11 @@ func (f *follower) next(ctx context.Context) bool {
 		f.note(fmt.Sprintf("Container is %s; waiting for it to start or to be replaced", t.State))
 		return false
 	}
-	f.turnTo(ctx, t)
+	f.turnTo(ctx, t, looked)
 	return true
 }
 
-func (f *follower) turnTo(ctx context.Context, t Target) {
+func (f *follower) turnTo(ctx context.Context, t Target, looked time.Time) {
 	switch {
 	case f.current.ID == "":
 	case f.current.ID == t.ID:
@@ -62,7 +63,7 @@ func (f *follower) turnTo(ctx context.Context, t Target) {
 		f.last = time.Time{}
 		what := f.l.replacement(ctx, t)
 		f.note(followed(what, t))
-		f.l.replaced(t, what)
+		f.l.replaced(t, looked, what)
 	}
 	f.current = t
 	f.l.feed.update(func(s *status) { s.State, s.Image, s.Service = t.State, t.Image, t.Service })
@@ -90,22 +91,22 @@ func (l *live) replacement(ctx context.Context, t Target) string {
 	return l.sess.Name + " was " + how
 }
 
-// replaced notes that another container stands under the name, for shells that end with the one before.
-func (l *live) replaced(t Target, what string) {
+// replaced notes that another container stands under the name, by a look that began then, for shells that end with the one before.
+func (l *live) replaced(t Target, looked time.Time, what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.target, l.came = t, what
+	l.target, l.looked, l.came = t, looked, what
 	l.feed.update(func(s *status) {
-		if text := l.outlived(l.endedIn); s.Shell == "ended" && text != "" {
+		if text := l.outlived(); s.Shell == "ended" && text != "" {
 			s.Message = text
 		}
 	})
 }
 
-// outlived says what happened to the container of a shell that has ended, where another stands in its place: that ended it,
-// whatever it ended with. It must be called with mu held.
-func (l *live) outlived(container string) string {
-	if l.came == "" || container == "" || container == l.target.ID {
+// outlived says what happened to the container of the shell that ended last, where another stands in its place: that ended it,
+// whatever it ended with. What the log is followed of may still be the one before the shell's. It must be called with mu held.
+func (l *live) outlived() string {
+	if l.came == "" || l.endedIn == "" || l.endedIn == l.target.ID || l.looked.Before(l.endedOf) {
 		return ""
 	}
 	return l.came + ", which ended this shell. A new one starts in what runs now."

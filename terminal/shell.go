@@ -24,15 +24,16 @@ const (
 
 // shell is one shell of a session. Its outlet is the only reader of the exec, and its pump the only one to record output.
 type shell struct {
-	l    *live
-	rec  ShellRecord
-	of   string // the ID of the Target that it was started for; "": it was not yet
-	task string // in which it runs, as Place has it; "": in the Target's own container
-	cast *recorder
-	ex   Exec
-	in   chan []byte // never closed
-	size chan [2]int // never closed; holds the newest size
-	rest []byte      // output that came with the handshake
+	l      *live
+	rec    ShellRecord
+	of     string    // the ID of the Target that it was started for; "": it was not yet
+	looked time.Time // when the look had ended that found it
+	task   string    // in which it runs, as Place has it; "": in the Target's own container
+	cast   *recorder
+	ex     Exec
+	in     chan []byte // never closed
+	size   chan [2]int // never closed; holds the newest size
+	rest   []byte      // output that came with the handshake
 
 	from    int64   // its first byte in the session's feed
 	family  *family // the processes that come from it
@@ -108,11 +109,11 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 func (l *live) ended(sh *shell, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shell, l.endedIn = nil, sh.of
+	l.shell, l.endedIn, l.endedOf = nil, sh.of, sh.looked
 	if sh.ended {
 		l.endedIn = ""
 	}
-	if text := l.outlived(l.endedIn); text != "" {
+	if text := l.outlived(); text != "" {
 		message = text
 	}
 	for _, m := range sh.party.members {
@@ -150,6 +151,7 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 		return err
 	}
 	t, err := cfg.Engine.Resolve(ctx, sh.l.sess.Container)
+	looked := time.Now()
 	if err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 	if err != nil {
 		return err
 	}
-	sh.of, sh.rec.ContainerID, sh.task = t.ID, in.ID, in.Task
+	sh.of, sh.looked, sh.rec.ContainerID, sh.task = t.ID, looked, in.ID, in.Task
 	if err := sh.announce(ctx, cols, rows); err != nil {
 		return err
 	}
@@ -349,8 +351,11 @@ func (sh *shell) reportLeft(ctx context.Context, err error) string {
 }
 
 // killed is the status of what was ended by SIGKILL, as all in a container are that ends. The engine may say so before it says that the
-// container has stopped.
-const killed = 128 + 9
+// container has stopped: it is given a moment to.
+const (
+	killed      = 128 + 9
+	stoppedTime = 3 * time.Second
+)
 
 // epitaph says how it ended, and with which status; a negative one is none. 126 is what the engine says when it could not run the
 // command, so it is nobody's.
@@ -358,11 +363,15 @@ func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status 
 	if cause != nil {
 		return words(cause), -1
 	}
+	const stopped = "The container was stopped, which ended this shell."
 	if sh.containerStopped(ctx) {
-		return "The container was stopped, which ended this shell.", -1
+		return stopped, -1
 	}
 	for range 20 {
 		code, ok, err := sh.ex.ExitCode(ctx)
+		if ok && err == nil && code == killed && sh.containerStops(ctx) {
+			return stopped, -1
+		}
 		if ok && err == nil && code != 126 {
 			sh.endedItself(code != killed)
 			return fmt.Sprintf("The shell exited with code %d.", code), code
@@ -379,6 +388,19 @@ func (sh *shell) endedItself(yes bool) {
 	sh.l.mu.Lock()
 	defer sh.l.mu.Unlock()
 	sh.ended = yes
+}
+
+// containerStops says whether it has stopped within stoppedTime.
+func (sh *shell) containerStops(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, stoppedTime)
+	defer cancel()
+	for ctx.Err() == nil {
+		if sh.containerStopped(ctx) {
+			return true
+		}
+		pause(ctx, stoppedTime/30)
+	}
+	return false
 }
 
 // containerStopped says whether the shell's container no longer runs, or no longer stands under its name. A task's may run on when its
