@@ -139,8 +139,9 @@ func TestUnknownNamesOfSettingsAreTold(t *testing.T) {
 	for name, want := range map[string]string{
 		"SNAPBACK_ONYL": "✗|SNAPBACK_ONLY", "SNAPBACK_MAXAGE": "✗|SNAPBACK_MAX_AGE", "SLACK_CHANEL": "✗|SLACK_CHANNEL",
 		"SLACK_BOT_TOKN_FILE": "✗|SLACK_BOT_TOKEN", "PAGERDUTY_ROUTINGKEY": "✗|PAGERDUTY_ROUTING_KEY",
-		"SNAPBACK_WHATEVER": "!|is unknown",
-		"SNAPBACK_URL":      "✓|", "SNAPBACK_TOKEN_FILE": "✓|", "SNAPBACK_SECRET_KEYS_FILE": "✓|", "SLACK_WEBHOOK": "✓|", "PAGERDUTY_TEAM": "✓|",
+		"SNAPBACK_WHATEVER": "!|is unknown", "SLACK_API_TOKEN": "!|did you mean SLACK_APP_TOKEN?", "SLACK_API_TOKEN_FILE": "!|did you mean SLACK_APP_TOKEN?",
+		"SLACK_TOKEN": "✓|", "PAGERDUTY_API_KEY": "✓|", "PAGERDUTY_TOKEN": "✓|",
+		"SNAPBACK_URL": "✓|", "SNAPBACK_TOKEN_FILE": "✓|", "SNAPBACK_SECRET_KEYS_FILE": "✓|", "SLACK_WEBHOOK": "✓|", "PAGERDUTY_TEAM": "✓|",
 		"SNAPBACK_SERVICE_PORT_HTTP": "✓|", "SNAPBACK_PORT_8080_TCP_ADDR": "✓|", "PATH": "✓|",
 	} {
 		mark, text, _ := strings.Cut(want, "|")

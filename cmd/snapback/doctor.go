@@ -235,10 +235,13 @@ func checkContainers(ctx context.Context, c config, at engineAt) (string, error)
 			notes = errors.Join(notes, fmt.Errorf("%s is neither kept nor restored: %s", c.Name, c.Carries))
 		}
 	}
-	if err == nil && notes != nil {
+	if err != nil {
+		return found, errors.Join(err, notes)
+	}
+	if notes != nil {
 		return found, caution{notes}
 	}
-	return found, err
+	return found, nil
 }
 
 const startIt = "start it: snapback serve, by the Debian package systemctl enable --now snapback, with Compose docker compose up -d"

@@ -133,7 +133,8 @@ func TestDoctorTellsOfLabels(t *testing.T) {
 	out.Reset()
 	err = examine(t.Context(), &out, []check{enabled})
 	for _, want := range []string{
-		"✗", s.Name("yes") + `: label snapback.enable="yes": want true or false`,
+		"✗", s.Name("unheard") + " has no label snapback.pagerduty.service",
+		s.Name("yes") + `: label snapback.enable="yes": want true or false`,
 		s.Name("true") + `: label snapback.restor.allow="oncall" is unknown; did you mean snapback.restore.allow? Until then nobody may restore`,
 	} {
 		if err == nil || !strings.Contains(out.String(), want) {

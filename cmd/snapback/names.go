@@ -13,9 +13,14 @@ import (
 // linked are names that Kubernetes and Docker's links make for a service that is called snapback.
 var linked = regexp.MustCompile(`^SNAPBACK(_SERVICE)?_(HOST|PORT|NAME|ENV)(_[A-Z0-9_]+)?$`)
 
+// theirs are names that other well-known programs have given their own settings, near to one of ours or not.
+var theirs = []string{
+	"SLACK_API_TOKEN", "SLACK_CHANNELS", "SLACK_TOKEN", "PAGERDUTY_API_KEY", "PAGERDUTY_TOKEN",
+}
+
 // nameFaults are variables of the environment that look like settings and are none. slips are so near to a setting's name that this was
 // meant; strange are the other ones. Names of SLACK_ and PAGERDUTY_ may be another program's: they are strange where the setting that is
-// near is set as well, and no fault where none is near.
+// near is set as well, or where such a name is well known, and no fault where none is near.
 func nameFaults(environment []string) (slips, strange []error) {
 	known := append(settingNames(), "SNAPBACK_CONFIG")
 	for _, name := range slices.Sorted(slices.Values(environment)) {
@@ -28,6 +33,8 @@ func nameFaults(environment []string) (slips, strange []error) {
 		meant := nearest.Name(setting, known)
 		isSet := slices.Contains(environment, meant) || slices.Contains(environment, meant+"_FILE")
 		switch {
+		case meant != "" && !isSet && slices.Contains(theirs, setting):
+			strange = append(strange, fmt.Errorf("%s is unknown, and not used; it may be another program's, or did you mean %s?", name, meant))
 		case meant != "" && (ours || !isSet):
 			slips = append(slips, fmt.Errorf("%s is unknown, and not used; did you mean %s?", name, meant))
 		case meant != "" || ours:
