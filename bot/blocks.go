@@ -43,16 +43,25 @@ func (r Rendering) messages() []Rendering {
 	out := []Rendering{{Text: r.Text}}
 	used := 0
 	for _, b := range r.Blocks {
-		doc, _ := json.Marshal(b) // a plain struct: always encodable
+		n := weight(b)
 		last := &out[len(out)-1]
-		if n := len(last.Blocks); n == maxMessageBlocks || n > 0 && used+len(doc) > maxMessage {
+		if len(last.Blocks) == maxMessageBlocks || len(last.Blocks) > 0 && used+n > maxMessage {
 			out, used = append(out, Rendering{Text: r.Text}), 0
 			last = &out[len(out)-1]
 		}
 		last.Blocks = append(last.Blocks, b)
-		used += len(doc)
+		used += n
 	}
 	return out
+}
+
+// weight is what blocks come to, as JSON.
+func weight(blocks ...slack.Block) (n int) {
+	for _, b := range blocks {
+		doc, _ := json.Marshal(b) // a plain struct: always encodable
+		n += len(doc)
+	}
+	return n
 }
 
 func note(text string) *slack.ContextBlock { return slack.NewContextBlock("", mrkdwn(text)) }

@@ -288,11 +288,7 @@ func logDetails(c snapshot.Condition, zone *time.Location, allowed bool) []strin
 		out = []string{"No errors at the end of its log. The last lines:"}
 	}
 	for _, l := range c.Lines {
-		at := ""
-		if !l.At.IsZero() {
-			at = l.At.In(zone).Format("15:04:05") + " "
-		}
-		out = append(out, "> "+at+quote(l.Text, 300))
+		out = append(out, logLine(l, c.At, zone, 300))
 	}
 	return out
 }

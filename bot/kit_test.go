@@ -87,13 +87,12 @@ type world struct {
 	unanswered   bool               // how containers are is asked in vain
 	slow         time.Duration      // how long what can be restored takes to find out
 	hangs        string             // the engine of which nothing is found out before nobody waits any more
-	logsRead     int
-	picture      *chart.Chart // of every incident; nil: there is none
-	unpictured   error        // instead of a picture
-	guests       bool         // their e-mail addresses count
-	enterprise   string       // of the Slack workspace, set before it starts
-	rated        []int        // of how many containers errors were asked at once
-	chain        sync.Mutex   // the lock that WithMessage holds
+	picture      *chart.Chart       // of every incident; nil: there is none
+	unpictured   error              // instead of a picture
+	guests       bool               // their e-mail addresses count
+	enterprise   string             // of the Slack workspace, set before it starts
+	rated        []int              // of how many containers errors were asked at once
+	chain        sync.Mutex         // the lock that WithMessage holds
 }
 
 // act is what PagerDuty was asked to do, and as whom.
@@ -660,19 +659,17 @@ func (w *world) Counted(context.Context, string, time.Time) (bool, error) {
 	return w.errors != nil, nil
 }
 
-func (w *world) Condition(ctx context.Context, _ snapshot.Container, log bool) (snapshot.Condition, error) {
+func (w *world) Condition(ctx context.Context, _ snapshot.Container, whole bool) (snapshot.Condition, error) {
 	if w.unanswered {
 		<-ctx.Done()
 		return snapshot.Condition{}, ctx.Err()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if log {
-		w.logsRead++
-		return w.condition, nil
-	}
 	c := w.condition
-	c.Lines = nil
+	if !whole {
+		c.CPU = snapshot.Load{}
+	}
 	return c, nil
 }
 

@@ -156,8 +156,8 @@ type Signin interface {
 
 // Conditions looks up how containers are. snapshot.Examiner does.
 type Conditions interface {
-	// Condition looks up how one is: with the last errors of its log and its use of the CPU when whole is set. What does not come before ctx ends is
-	// named in it; it returns snapshot.ErrEngineAway when nothing came.
+	// Condition looks up how one is, with the last errors of its log, and with its use of the CPU when whole is set. What does not come
+	// before ctx ends is named in it; it returns snapshot.ErrEngineAway when nothing came.
 	Condition(ctx context.Context, c snapshot.Container, whole bool) (snapshot.Condition, error)
 }
 

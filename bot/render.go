@@ -37,6 +37,7 @@ func Render(v View) Rendering {
 	if actions := actionsOf(v); len(actions) > 0 {
 		blocks = append(blocks, slack.NewActionBlock("", actions...))
 	}
+	blocks = append(blocks, evidence(v, blocks)...)
 	if small := smallPrint(v); small != "" {
 		blocks = append(blocks, note(small))
 	}

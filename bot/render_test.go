@@ -211,6 +211,10 @@ var renderings = map[string]func(*bot.View){
 		v.Containers[0].Container.State = "restarting"
 		v.Containers[0].Condition = &snapshot.Condition{
 			At: at("03:42"), State: "restarting", ExitCode: 3, EndedAt: at("03:41"), Restarts: snapshot.Restarts{Times: 4, Since: at("03:39")},
+			Lines: []snapshot.LogLine{
+				{At: at("03:40").AddDate(0, 0, -3), Text: "ERROR config: DB_POOL too small"}, {At: at("03:39"), Stderr: true, Text: "<!channel> *pool* exhausted"},
+				{At: at("03:40"), Stderr: true, Text: "<!channel> *pool* exhausted"}, {Text: "panic: " + strings.Repeat("at shop.go ", 30)}, {At: at("03:41"), Stderr: true, Text: "exiting"},
+			},
 		}
 	},
 	"sick": func(v *bot.View) {

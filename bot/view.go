@@ -40,7 +40,7 @@ type View struct {
 	Zone       *time.Location            // of the times that people read
 	Terminal   bool                      // terminals can be opened
 
-	whole bool           // how its containers are is looked up with their logs
+	whole bool           // how its containers are is looked up with their use of the CPU
 	calm  bool           // nobody waits: looking may take longer
 	cause *ContainerView // the container of the incident's service that was deployed last before it; nil: none is known
 }

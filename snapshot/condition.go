@@ -97,10 +97,10 @@ type Examiner struct {
 
 // ConditionEngine looks a container up by its full ID.
 type ConditionEngine interface {
-	// Condition fills in all but Restarts, with that many lines of the log. With 0, neither the log nor the use of the CPU is looked
-	// up, which take longer than the rest. What does not come before ctx
-	// ends is missing, and named in it. It returns ErrGone, ErrNotEnabled, or ErrEngineAway when not even the state came.
-	Condition(ctx context.Context, id string, lines int) (Condition, error)
+	// Condition fills in all but Restarts, with that many lines of the log, and with the use of the CPU when cpu is set: it takes
+	// longer than the rest. What does not come before ctx ends is missing, and named in it. It returns ErrGone, ErrNotEnabled, or
+	// ErrEngineAway when not even the state came.
+	Condition(ctx context.Context, id string, lines int, cpu bool) (Condition, error)
 }
 
 // RestartsSeen remembers what has happened to containers.
@@ -115,13 +115,10 @@ const tailed = 400
 // shownLines is how many of them are kept.
 const shownLines = 5
 
-// Condition looks up how a container is: with the last errors of its log and its use of the CPU, which take seconds, when whole is set. See ConditionEngine for its errors.
+// Condition looks up how a container is, with the last errors of its log, and when whole is set with its use of the CPU, which may take
+// seconds. See ConditionEngine for its errors.
 func (e Examiner) Condition(ctx context.Context, c Container, whole bool) (Condition, error) {
-	lines := 0
-	if whole {
-		lines = tailed
-	}
-	out, err := e.Engine.Condition(ctx, c.ID, lines)
+	out, err := e.Engine.Condition(ctx, c.ID, tailed, whole)
 	if err != nil {
 		return out, err
 	}

@@ -13,7 +13,7 @@ import (
 // patient is an engine with one container.
 type patient snapshot.Condition
 
-func (p patient) Condition(context.Context, string, int) (snapshot.Condition, error) {
+func (p patient) Condition(context.Context, string, int, bool) (snapshot.Condition, error) {
 	return snapshot.Condition(p), nil
 }
 

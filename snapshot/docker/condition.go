@@ -48,7 +48,7 @@ type vitals struct {
 
 // Condition is snapshot.ConditionEngine's. Load and log are asked for side by side, as soon as it is known that the
 // container is enabled.
-func (e *Engine) Condition(ctx context.Context, id string, lines int) (snapshot.Condition, error) {
+func (e *Engine) Condition(ctx context.Context, id string, lines int, cpu bool) (snapshot.Condition, error) {
 	if err := checkID(id); err != nil {
 		return snapshot.Condition{}, err
 	}
@@ -66,12 +66,10 @@ func (e *Engine) Condition(ctx context.Context, id string, lines int) (snapshot.
 	out := v.condition(d)
 	var loadErr, logErr error
 	var log sync.WaitGroup
-	if lines > 0 {
-		log.Go(func() { out.Lines, logErr = e.lastLines(ctx, d, lines) })
-	}
-	loadErr = e.load(ctx, d, v, lines > 0, &out)
+	log.Go(func() { out.Lines, logErr = e.lastLines(ctx, d, lines) })
+	loadErr = e.load(ctx, d, v, cpu, &out)
 	log.Wait()
-	out.Quiet = lines > 0 && logErr == nil && len(out.Lines) == 0
+	out.Quiet = logErr == nil && len(out.Lines) == 0
 	for _, part := range []struct {
 		what string
 		err  error

@@ -58,7 +58,7 @@ func (c *Cluster) Remove(context.Context, string) error { return nil }
 
 // Condition implements snapshot.ConditionEngine, by a service's revision: how its tasks are. What each has written and uses is on its
 // node.
-func (c *Cluster) Condition(ctx context.Context, id string, lines int) (snapshot.Condition, error) {
+func (c *Cluster) Condition(ctx context.Context, id string, _ int, _ bool) (snapshot.Condition, error) {
 	in, err := c.Inspect(ctx, id)
 	switch {
 	case errors.Is(err, snapshot.ErrUnknownContainer):
@@ -69,8 +69,6 @@ func (c *Cluster) Condition(ctx context.Context, id string, lines int) (snapshot
 		return snapshot.Condition{}, fmt.Errorf("%w: %s", snapshot.ErrNotEnabled, in.Name)
 	}
 	out := snapshot.Condition{State: in.State, Health: in.Health, ExitCode: in.ExitCode, EndedAt: in.FinishedAt, CreatedAt: in.CreatedAt, Tasks: in.Tasks}
-	if lines > 0 {
-		out.Missing = []string{"log: docker service logs " + in.Name + " has its tasks'"}
-	}
+	out.Missing = []string{"log: docker service logs " + in.Name + " has its tasks'"}
 	return out, nil
 }
