@@ -99,9 +99,9 @@ func (c initCall) run(ctx context.Context, e env) error {
 
 // writable tells before the first question that the answers could not be kept.
 func (c initCall) writable(target setup.Target) error {
-	dir := target.String()
-	if c.compose == "" {
-		dir = filepath.Dir(dir)
+	dir := c.compose
+	if dir == "" {
+		dir = filepath.Dir(target.String())
 	}
 	for { // what is not there yet is made
 		info, err := os.Stat(dir)
@@ -119,7 +119,7 @@ func (c initCall) writable(target setup.Target) error {
 		case err == nil:
 			return nil
 		case c.compose != "":
-			return fmt.Errorf("answers can't be written to %s: %w. Run it as root (sudo)", target, err)
+			return fmt.Errorf("answers can't be written to %s: %w. Run it as root (sudo)", c.compose, err)
 		}
 		return fmt.Errorf("answers can't be written to %s: %w. Run it as root (sudo), or name a file of your own: --config FILE, and SNAPBACK_CONFIG=FILE for the other commands", target, err)
 	}

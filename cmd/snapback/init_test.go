@@ -150,6 +150,27 @@ func (n *newcomer) all() []string {
 	return append(args, "--yes")
 }
 
+// TestInitForComposeNamesNoFolder: in a container the folder of compose.yaml has another name than on the machine.
+func TestInitForComposeNamesNoFolder(t *testing.T) {
+	n := newNewcomer(t)
+	dir := t.TempDir()
+	var out bytes.Buffer
+	args := []string{"init", "--compose", dir, "--yes"}
+	for _, one := range []string{
+		"SNAPBACK_PUBLIC_URL=https://bot.example.com", "SLACK_BOT_TOKEN=xoxb-right", "SLACK_SIGNING_SECRET=0123456789abcdef", "SLACK_CHANNEL=C0ALERTS",
+		"PAGERDUTY_API_TOKEN=pd-token", "PAGERDUTY_FROM=bot@example.com",
+	} {
+		args = append(args, "--set", one)
+	}
+	if err := run(t.Context(), args, func(name string) string { return n.env[name] }, strings.NewReader(""), &out, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	lacks(t, out.String(), "All is in .env and secrets, beside compose.yaml. Next, there: docker compose up -d")
+	if strings.Contains(out.String(), dir) {
+		t.Errorf("it names the folder:\n%s", out.String())
+	}
+}
+
 func TestInitWarnsOfASubscriptionWhoseSecretNobodyKnowsHere(t *testing.T) {
 	n := newNewcomer(t)
 	sub := n.pd.Subscribe("https://bot.example.com"+webhookPath, "of an earlier installation")

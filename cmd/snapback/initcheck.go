@@ -207,11 +207,11 @@ func (s settingUp) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := "snapback serve (by the Debian package: systemctl enable --now snapback), snapback doctor"
+	next := ": snapback serve (by the Debian package: systemctl enable --now snapback), snapback doctor"
 	if s.compose {
-		next = "in " + s.target.String() + ": docker compose up -d, docker compose exec bot snapback doctor. Keep a copy of secrets elsewhere"
+		next = ", there: docker compose up -d, docker compose exec bot snapback doctor. Keep a copy of secrets elsewhere"
 	}
-	_, err = fmt.Fprintf(s.out, "\nAll is in %s. Next: %s. Then label a container, and run snapback test-alert with its name.\n", s.target, next)
+	_, err = fmt.Fprintf(s.out, "\nAll is in %s. Next%s. Then label a container, and run snapback test-alert with its name.\n", s.target, next)
 	return err
 }
 

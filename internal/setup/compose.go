@@ -27,7 +27,8 @@ var composeSecrets = map[string]string{
 	"PAGERDUTY_WEBHOOK_SECRETS": "pagerduty_webhook_secrets", "SNAPBACK_SECRET_KEYS": "secret_keys", "DATABASE_URL": "database_url",
 }
 
-func (c Compose) String() string { return c.Dir }
+// String names no folder: in a container it is another one than on the machine.
+func (c Compose) String() string { return ".env and secrets, beside compose.yaml" }
 
 func (c Compose) env() string { return filepath.Join(c.Dir, ".env") }
 
