@@ -60,3 +60,19 @@ func (db *DB) Peer(ctx context.Context, bot string) (terminal.Peer, error) {
 	}
 	return terminal.Peer{Bot: bot, Address: address}, terminalAway(err)
 }
+
+// Neighbour is a bot that was heard of lately.
+type Neighbour struct {
+	Name    string
+	Address string // where others reach it; "": it says none
+	Needed  bool   // some other one does not reach all that it reaches, and has to pass terminals on to it
+}
+
+// Neighbours lists the bots that were heard of lately, by name.
+func (db *DB) Neighbours(ctx context.Context) ([]Neighbour, error) {
+	return collect(ctx, db.pool, pgx.RowToStructByPos[Neighbour], `
+		WITH here AS (SELECT name, peer, engine, scope FROM bots WHERE `+present+`)
+		SELECT b.name, max(b.peer), bool_or(EXISTS (SELECT FROM here o WHERE NOT EXISTS (
+			SELECT FROM here r WHERE r.name = o.name AND r.engine = b.engine AND r.scope IN ('', b.scope))))
+		FROM here b GROUP BY b.name ORDER BY b.name`)
+}

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/store"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -20,6 +23,37 @@ func TestABotIsFoundByItsNameWhileItIsThere(t *testing.T) {
 	for _, name := range []string{"mute", "gone", "nobody"} {
 		if p, err := db.Peer(t.Context(), name); !errors.Is(err, terminal.ErrElsewhere) {
 			t.Errorf("%s: %v, %v", name, p, err)
+		}
+	}
+}
+
+func TestNeighboursAreNeededForWhatOthersDoNotReach(t *testing.T) {
+	db := setup(t)
+	for name, test := range map[string]struct {
+		bots string
+		want []store.Neighbour
+	}{
+		"nobody":           {``, []store.Neighbour{}},
+		"one, of two":      {`('a/web', 'web', 'web', '', ''), ('a/db', 'db', 'db', '', '')`, []store.Neighbour{{Name: "a"}}},
+		"both reach both":  {`('a/web', 'web', 'web', '', ''), ('a/db', 'db', 'db', '', ''), ('b/1', '1', 'db', '', 'b.lan:1'), ('b/2', '2', 'web', '', 'b.lan:1')`, []store.Neighbour{{Name: "a"}, {Name: "b", Address: "b.lan:1"}}},
+		"one reaches more": {`('a/web', 'web', 'web', '', ''), ('a/db', 'db', 'db', '', 'a.lan:1'), ('b', '', 'db', '', '')`, []store.Neighbour{{"a", "a.lan:1", true}, {Name: "b"}}},
+		"each has its own": {`('a', '', 'web', '', ''), ('b', '', 'db', '', '')`, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b", Needed: true}}},
+		"a part of one":    {`('a', '', 'web', '', ''), ('b', '', 'web', 'team=b', '')`, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b"}}},
+		"two parts of one": {`('a', '', 'web', 'team=a', ''), ('b', '', 'web', 'team=b', '')`, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b", Needed: true}}},
+	} {
+		_, err := db.Pool().Exec(t.Context(), `DELETE FROM bots`)
+		testkit.OK(t, err)
+		if test.bots != "" {
+			_, err := db.Pool().Exec(t.Context(), `INSERT INTO bots (bot, link, engine, scope, peer, run, engine_id, host)
+				SELECT b.*, 'r', 'i', 'h' FROM (VALUES `+test.bots+`) b`)
+			testkit.OK(t, err)
+		}
+		_, err = db.Pool().Exec(t.Context(), `INSERT INTO bots (bot, run, engine, engine_id, host, scope, seen_at)
+			VALUES ('gone', 'r', 'x', 'i', 'h', '', now() - interval '2 minutes')`)
+		testkit.OK(t, err)
+		got, err := db.Neighbours(t.Context())
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
 	}
 }

@@ -22,10 +22,10 @@ func newDoctorCmd(e env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check every setting against the real thing", Args: usageArgs(cobra.NoArgs),
-		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, whether the bot runs, PagerDuty's token and
-webhook subscription, and whether the terminal's WebSocket comes through the public URL. PagerDuty is asked for one test call, to see whether the
-running bot takes its signature; nothing is changed. Run it where the bot runs, as its user and with its settings: by the Debian package
-sudo -u snapback snapback doctor, with Compose docker compose exec bot snapback doctor.
+		Long: `Check every setting against the real thing: the engine, the database, Slack's token and channel, whether the bot runs, whether the
+other bots are reached, PagerDuty's token and webhook subscription, and whether the terminal's WebSocket comes through the public URL. PagerDuty is
+asked for one test call, to see whether the running bot takes its signature; nothing is changed. Run it where the bot runs, as its user and with its
+settings: by the Debian package sudo -u snapback snapback doctor, with Compose docker compose exec bot snapback doctor.
 
 The exit code is 1 when something would not work at night; a warning leaves it at 0.
 
@@ -71,10 +71,15 @@ func checks(c config) []check {
 	if named || len(unmoved(c.Engines, c.DataDir)) > 0 {
 		all = append(all, check{"Volumes", "archives", moveArchives, checkUnmoved(c)})
 	}
-	return append(all, []check{
+	all = append(all, []check{
 		{"Database", "database", "docs/snapshots.md, The database", func(ctx context.Context) (string, error) { return checkDatabase(ctx, c) }},
 		{"Slack", "token and channel", "README.md, Slack: scopes, install, invite the bot", func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }},
-		{"Bot", "running", startIt, func(ctx context.Context) (string, error) { return checkBot(ctx, c) }},
+		{"Bot", "running", c.seeItRun(), func(ctx context.Context) (string, error) { return checkBot(ctx, c) }},
+	}...)
+	if c.DatabaseURL != "" { // a private one has no other bots
+		all = append(all, check{"Other bots", "addresses", setPeers, func(ctx context.Context) (string, error) { return checkPeers(ctx, c) }})
+	}
+	return append(all, []check{
 		{"PagerDuty", "user", "PAGERDUTY_FROM is the e-mail address of a user of the account that PAGERDUTY_API_TOKEN is for", func(ctx context.Context) (string, error) {
 			user, err := pd.UserByEmail(ctx, c.PagerDutyFrom)
 			return user.Name, err
@@ -246,9 +251,21 @@ func checkContainers(ctx context.Context, c config, at engineAt) (string, error)
 
 const startIt = "start it: snapback serve, by the Debian package systemctl enable --now snapback, with Compose docker compose up -d"
 
+// seeItRun is what to do about a bot that is not seen to run.
+func (c config) seeItRun() string {
+	if anyPort(c.MetricsListen) {
+		return "SNAPBACK_METRICS_LISTEN=" + defaultMetricsListen + ", or another port than 0"
+	}
+	return startIt
+}
+
 // checkBot asks at SNAPBACK_METRICS_LISTEN, where whoever looks after the bot on its machine finds it.
 func checkBot(ctx context.Context, c config) (string, error) {
-	if err := askHealth(ctx, reachable(c.MetricsListen)); err != nil {
+	err := askHealth(ctx, reachable(c.MetricsListen))
+	if errors.Is(err, errAnyPort) {
+		return "", caution{fmt.Errorf("whether the bot runs can't be seen: %w", err)}
+	}
+	if err != nil {
 		return "", fmt.Errorf("SNAPBACK_METRICS_LISTEN: %w", err)
 	}
 	return "answers at " + c.MetricsListen, nil

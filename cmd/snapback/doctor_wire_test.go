@@ -65,6 +65,7 @@ func TestDoctorIsNotReadyWithoutABot(t *testing.T) {
 	}{
 		{runs(well.Listener.Addr().String()), checkOK, ""},
 		{runs("127.0.0.1:1"), checkFailed, startIt},
+		{runs("127.0.0.1:0"), checkWarning, startIt}, // where it runs perhaps
 		{func(ctx context.Context) (string, error) { return checkWire(ctx, nowhere, false) }, checkFailed, startIt},
 	} {
 		if got := (check{todo: startIt, ask: try.ask}).run(t.Context()); got.State != try.want || got.Todo != try.todo {

@@ -23,6 +23,9 @@ type folder struct {
 	lock *os.File
 }
 
+// botNameFile is the file in the data folder with the bot's name.
+const botNameFile = "bot-name"
+
 func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, err
@@ -35,7 +38,7 @@ func openFolder(dir string) (*folder, error) {
 		lock.Close()
 		return nil, fmt.Errorf("another snapback uses %s: stop it, or name another folder", dir)
 	}
-	name, err := botName(filepath.Join(dir, "bot-name"))
+	name, err := botName(filepath.Join(dir, botNameFile))
 	if err != nil {
 		lock.Close()
 		return nil, err

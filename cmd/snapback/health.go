@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -43,8 +44,19 @@ health check calls. An engine or a database that is away is no reason to restart
 	return cmd
 }
 
-// askHealth asks the machine itself, so it goes through no proxy.
+// errAnyPort says that the bot can't be asked, whether it runs or not.
+var errAnyPort = errors.New("SNAPBACK_METRICS_LISTEN leaves the port to the system (:0), which nobody else knows")
+
+func anyPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && port == "0"
+}
+
+// askHealth asks the machine itself, so it goes through no proxy. It returns errAnyPort where the address has no port to ask at.
 func askHealth(ctx context.Context, address string) error {
+	if anyPort(address) {
+		return errAnyPort
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, healthPatience, errors.New("no answer in 5 s"))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", http.NoBody)

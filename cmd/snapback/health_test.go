@@ -40,6 +40,9 @@ func TestHealthIsWhatTheBotAnswers(t *testing.T) {
 	if _, err := health(t, listen); exitCode(err) != exitFailed || !strings.Contains(err.Error(), "does not run") {
 		t.Errorf("no bot: %v", err)
 	}
+	if _, err := health(t, ":0"); exitCode(err) != exitFailed || strings.Contains(err.Error(), "does not run") || !strings.Contains(err.Error(), "leaves the port to the system") {
+		t.Errorf("a port that nobody knows: %v", err)
+	}
 	if _, err := health(t, "nonsense"); exitCode(err) != exitUsage {
 		t.Errorf("no address: %v", err)
 	}
