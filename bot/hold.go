@@ -171,9 +171,9 @@ func (h *handling) held(ctx context.Context) (out []string, err error) {
 	}
 	all, err := h.Holds.All(ctx)
 	for _, one := range all[:min(len(all), 10)] {
-		line := "✋ " + quote(one.Sentence(h.cfg.Zone), 400)
+		line := "✋ " + quote(one.Sentence(h.cfg.Now(), h.cfg.Zone), 400)
 		if h.runsAgain(ctx, one) {
-			line = "⛔ " + quote(one.Sentence(h.cfg.Zone), 400) + ". *It is back since " + clock(one.BackAt, h.cfg.Now(), h.cfg.Zone) + "*"
+			line = "⛔ " + quote(one.Sentence(h.cfg.Now(), h.cfg.Zone), 400) + ". *It is back since " + clock(one.BackAt, h.cfg.Now(), h.cfg.Zone) + "*"
 		}
 		out = append(out, line)
 	}

@@ -39,6 +39,15 @@ func (s Span) String() string {
 	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }
 
+// Clock is t's time of day in zone, with the day when it is not that of beside.
+func Clock(t, beside time.Time, zone *time.Location) string {
+	t = t.In(zone)
+	if t.Format(time.DateOnly) == beside.In(zone).Format(time.DateOnly) {
+		return t.Format("15:04")
+	}
+	return t.Format("Jan 2 15:04")
+}
+
 // Spans are the durations that a post-mortem asks for, each counted from when the incident was opened.
 type Spans struct {
 	ToAcknowledge Span `json:"to_acknowledge_ms"`

@@ -81,9 +81,9 @@ func shortImage(id string) string {
 	return id[:min(len(id), 12)]
 }
 
-// Sentence says what is held, since when, why and for how long; it has no end. The times are in the zone that people read.
-func (h Hold) Sentence(zone *time.Location) string {
-	s := fmt.Sprintf("%s is on hold since %s, when it was rolled back to %s", h.What(), h.Since.In(zone).Format("15:04"), h.Snapshot)
+// Sentence says what is held, since when, why and for how long; it has no end. It is read at now, in zone.
+func (h Hold) Sentence(now time.Time, zone *time.Location) string {
+	s := fmt.Sprintf("%s is on hold since %s, when it was rolled back to %s", h.What(), incidents.Clock(h.Since, now, zone), h.Snapshot)
 	if h.By.Name != "" {
 		s += " by " + h.By.Name
 	}
@@ -130,11 +130,11 @@ func (h Hold) Returns(differs []Change) (r Returned, ok bool) {
 	return r, len(r.Back) > 0
 }
 
-// Sentence says what is back, for people; zone is theirs. now is the image's name, and name the container's.
-func (r Returned) Sentence(name, now string, zone *time.Location) string {
-	at := r.Hold.Since.In(zone).Format("15:04")
+// Sentence says what is back, for people; zone is theirs. The container of that name runs the image since then.
+func (r Returned) Sentence(name, image string, since time.Time, zone *time.Location) string {
+	at := incidents.Clock(r.Hold.Since, since, zone)
 	if !r.Whole {
-		return fmt.Sprintf("%s was deployed as %s, with a part of what was rolled back at %s: %s", name, now, at, OneLine(r.Back, 3))
+		return fmt.Sprintf("%s was deployed as %s, with a part of what was rolled back at %s: %s", name, image, at, OneLine(r.Back, 3))
 	}
 	s := fmt.Sprintf("%s is back: the deploy that was rolled back at %s", r.Hold.What(), at)
 	if len(r.Other) > 0 {

@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -40,10 +41,27 @@ func TestWhatIsBackOfAHold(t *testing.T) {
 		r, back := h.Returns(test.differs)
 		got := ""
 		if back {
-			got = r.Sentence("api", "shop:1.43", time.UTC)
+			got = r.Sentence("api", "shop:1.43", at.Add(time.Hour), time.UTC)
 		}
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestSentencesOfAHoldNameItsDayOnAnother(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("", 2*60*60)
+	held := snapshot.Hold{Container: "api", Ref: "shop:1.42", Snapshot: "pre-deploy-2255", Since: time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC), Changes: []snapshot.Change{imageName}}
+	for after, want := range map[time.Duration]string{time.Hour: "00:30", 23 * time.Hour: "00:30", 24 * time.Hour: "Mar 2 00:30", 50 * time.Hour: "Mar 2 00:30"} {
+		now := held.Since.Add(after)
+		said := snapshot.Holds{Zone: zone, Now: func() time.Time { return now }}.Sentence(held)
+		if !strings.HasPrefix(said, "api 1.42 is on hold since "+want+", when it was rolled back") {
+			t.Errorf("after %s: %q", after, said)
+		}
+		r := snapshot.Returned{Hold: held, Whole: true, Back: held.Changes}
+		if said := r.Sentence("api", "shop:1.42", now, zone); !strings.HasPrefix(said, "api 1.42 is back: the deploy that was rolled back at "+want+" (") {
+			t.Errorf("after %s: %q", after, said)
 		}
 	}
 }

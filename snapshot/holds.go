@@ -14,6 +14,7 @@ type Holds struct {
 	Store  HoldStore
 	Images func(ctx context.Context, key string) (ImageFinder, error) // of the engine of a container
 	Zone   *time.Location                                             // of the times in sentences; nil: UTC
+	Now    func() time.Time                                           // when sentences are read; nil: time.Now
 }
 
 // HoldStore is where holds are kept.
@@ -60,6 +61,13 @@ func (h Holds) zone() *time.Location {
 	return h.Zone
 }
 
+func (h Holds) now() time.Time {
+	if h.Now == nil {
+		return time.Now()
+	}
+	return h.Now()
+}
+
 // Of lists the holds on a container's deploys, newest first. It returns ErrNotHeld when there are none.
 func (h Holds) Of(ctx context.Context, key string) ([]Hold, error) {
 	list, err := h.Store.Holds(ctx, key)
@@ -79,7 +87,7 @@ func (h Holds) Told(ctx context.Context, incident int64) ([]Hold, error) {
 func (h Holds) All(ctx context.Context) ([]Hold, error) { return h.Store.AllHolds(ctx) }
 
 // Sentence says what is held, since when, why and for how long.
-func (h Holds) Sentence(held Hold) string { return held.Sentence(h.zone()) }
+func (h Holds) Sentence(held Hold) string { return held.Sentence(h.now(), h.zone()) }
 
 // Release ends the holds on a container's deploys. It returns ErrNotHeld when there are none.
 func (h Holds) Release(ctx context.Context, key string, by By) ([]Hold, error) {

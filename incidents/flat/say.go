@@ -187,11 +187,7 @@ func PerMinute(r float64, sampled bool) string {
 
 // clock is a time of day, with the day when it is not that of beside.
 func (j *Judge) clock(t, beside time.Time) string {
-	t, beside = t.In(j.Zone), beside.In(j.Zone)
-	if t.Format(time.DateOnly) == beside.Format(time.DateOnly) {
-		return t.Format("15:04")
-	}
-	return t.Format("Jan 2 15:04")
+	return incidents.Clock(t, beside, j.Zone)
 }
 
 func span(d time.Duration) string { return incidents.Span{Took: d, Done: true}.String() }

@@ -52,7 +52,7 @@ func (w *Watcher) backEntry(r snapshot.Returned, d snapshot.Deploy, now snapshot
 	ref := r.Hold.RefersTo()
 	e := incidents.Entry{
 		OccurredAt: d.At, Kind: incidents.KindDeployReturned, Actor: incidents.Actor{Kind: incidents.Engine, Name: "docker"},
-		Source: incidents.Source{System: "engine", NativeID: d.AfterID}, Summary: r.Sentence(now.Name, now.Image, w.Zone),
+		Source: incidents.Source{System: "engine", NativeID: d.AfterID}, Summary: r.Sentence(now.Name, now.Image, d.At, w.Zone),
 	}
 	if r.Whole {
 		e.Kind = incidents.KindDeployBack

@@ -105,7 +105,7 @@ func (p Painter) figures(ctx context.Context, s subject, minutes []flat.Minute) 
 		}
 	}
 	if !counted {
-		text = "Not known: nothing has been counted since " + p.clock(minutes[len(minutes)-1].At.Add(p.step()), now)
+		text = "Not known: nothing has been counted since " + incidents.Clock(minutes[len(minutes)-1].At.Add(p.step()), now, p.Zone)
 		if why := p.Uncounted(s.key); why != "" {
 			text += ", " + why
 		}
@@ -133,15 +133,6 @@ func (p Painter) worst(s subject, usual flat.Baseline, compared bool, minutes []
 		}
 	}
 	return rate, spiked
-}
-
-// clock is a time of day, with the day when it is not that of beside.
-func (p Painter) clock(t, beside time.Time) string {
-	t, beside = t.In(p.Zone), beside.In(p.Zone)
-	if t.Format(time.DateOnly) == beside.Format(time.DateOnly) {
-		return t.Format("15:04")
-	}
-	return t.Format("Jan 2 15:04")
 }
 
 // shown is how much time a chart shows.
