@@ -52,7 +52,7 @@ func TestWhatIsBackOfAHold(t *testing.T) {
 func TestSentencesOfAHoldNameItsDayOnAnother(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", 2*60*60)
-	held := snapshot.Hold{Container: "api", Ref: "shop:1.42", Snapshot: "pre-deploy-2255", Since: time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC), Changes: []snapshot.Change{imageName}}
+	held := snapshot.Hold{Container: "api", Ref: "shop:1.42", Snapshot: "pre-deploy-2255", Since: time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC), Changes: []snapshot.Change{imageName, imageID}}
 	for after, want := range map[time.Duration]string{time.Hour: "00:30", 23 * time.Hour: "00:30", 24 * time.Hour: "Mar 2 00:30", 50 * time.Hour: "Mar 2 00:30"} {
 		now := held.Since.Add(after)
 		said := snapshot.Holds{Zone: zone, Now: func() time.Time { return now }}.Sentence(held)
