@@ -97,7 +97,7 @@ func TestHoldSaysWhatIsHeldAndWhyUntilItIsReleased(t *testing.T) {
 	rec := b.do(t, request{path: holdPath})
 	wantStatus(t, rec, http.StatusOK)
 	held := decodeBody[wire.Holds](t, rec)
-	want := "api 1.42 is on hold since 03:46, when it was rolled back to pre-deploy-2255 by Maria, until the incident is resolved or somebody releases it"
+	want := "api 1.42 is on hold since Mar 1 03:46, when it was rolled back to pre-deploy-2255 by Maria, until the incident is resolved or somebody releases it"
 	if len(held.Holds) != 1 || held.Holds[0].Summary != want || held.Holds[0].RestoreID != 7 || held.Holds[0].IncidentID != 1 || len(held.Holds[0].Changes) != 2 {
 		t.Errorf("held: %+v", held)
 	}
@@ -132,7 +132,7 @@ func TestPreDeploySnapshotIsRefusedWhileADeployIsOnHold(t *testing.T) {
 			continue
 		}
 		p := b.code(t, q, http.StatusLocked, "held")
-		if !strings.HasPrefix(p.Detail, "api 1.42 is on hold since 03:46") || !strings.Contains(p.Detail, "release the hold") || len(b.takes) != 0 {
+		if !strings.HasPrefix(p.Detail, "api 1.42 is on hold since Mar 1 03:46") || !strings.Contains(p.Detail, "release the hold") || len(b.takes) != 0 {
 			t.Errorf("%q: %s (%d snapshots)", deploying, p.Detail, len(b.takes))
 		}
 	}
