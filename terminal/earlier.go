@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -116,9 +117,6 @@ func lookOf(r *http.Request, only filter) (func(context.Context, *Service, []str
 	return nil, webpage.ErrMalformed
 }
 
-// errEnough ends the reading of a log when there are as many lines as are answered.
-var errEnough = errors.New("enough lines")
-
 // logsOf are the containers whose logs are read as one: the one with that ID first, and those in whose place restores have put it, as
 // long as they are kept. An undo starts an old one again, so that their times are interlaced. What a deploy has replaced is gone with its
 // log.
@@ -178,20 +176,22 @@ func (s *Service) linesFrom(ctx context.Context, logs []string, at time.Time, on
 }
 
 // head are the first lines of a log from a time on: one more than is answered, if there are so many.
-func (s *Service) head(ctx context.Context, id string, at time.Time, only filter) (list []shownLine, err error) {
-	err = s.cfg.Engine.Logs(ctx, id, LogOptions{Since: at, Once: true}, func(l LogLine) error {
+func (s *Service) head(ctx context.Context, id string, at time.Time, only filter) ([]shownLine, error) {
+	of := map[string][]shownLine{} // by task
+	err := s.cfg.Engine.Logs(ctx, id, LogOptions{Since: at, Once: true}, func(l LogLine) error {
 		if l.At.Before(at) || !only.matches(l.Text) {
 			return nil
 		}
-		if list = append(list, shown(l)); len(list) > earlierLines {
-			return errEnough
+		if of[l.Task] = append(of[l.Task], shown(l)); len(of[l.Task]) > earlierLines {
+			return ErrEnough
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, ErrEnough) {
 		err = nil
 	}
-	return list, err
+	list := inOrder(slices.Collect(maps.Values(of)))
+	return list[:min(len(list), earlierLines+1)], err
 }
 
 // linesBefore reads from the logs' end.
@@ -212,23 +212,15 @@ func (s *Service) linesBefore(ctx context.Context, logs []string, before time.Ti
 // further and further: engines find no line by its time but by reading all that come before it.
 func (s *Service) tail(ctx context.Context, id string, before time.Time, only filter) (found []shownLine, far bool, err error) {
 	for look := firstLook; ; look *= 4 {
-		found = nil
-		read := 0
-		err := s.cfg.Engine.Logs(ctx, id, LogOptions{Tail: look, Once: true}, func(l LogLine) error {
-			if read++; !l.At.Before(before) || !only.matches(l.Text) {
-				return nil
-			}
-			if found = append(found, shown(l)); len(found) == 2*earlierLines {
-				found = append(found[:0], found[earlierLines:]...)
-			}
-			return nil
+		past, err := s.newestLines(ctx, id, LogOptions{Tail: look}, earlierLines, func(l LogLine) bool {
+			return l.At.Before(before) && only.matches(l.Text)
 		})
 		if err != nil {
 			return nil, false, err
 		}
+		found, whole := past.lines()
 		enough := len(found) >= earlierLines
-		found = found[max(0, len(found)-earlierLines):]
-		if whole := read < look; whole || enough || look >= lastLook {
+		if whole || enough || look >= lastLook {
 			return found, !whole && !enough, nil
 		}
 	}

@@ -39,16 +39,11 @@ func (s *Service) newest(ctx context.Context, sess Session) []shownLine {
 	if err != nil {
 		return nil
 	}
-	var lines []shownLine
-	err = s.cfg.Engine.Logs(ctx, t.ID, LogOptions{Tail: firstLines, Once: true}, func(l LogLine) error {
-		if !l.At.Before(sess.LogsSince) {
-			lines = append(lines, shown(l))
-		}
-		return nil
-	})
+	past, err := s.newestLines(ctx, t.ID, LogOptions{Tail: firstLines}, firstLines, func(l LogLine) bool { return !l.At.Before(sess.LogsSince) })
 	if err != nil || ctx.Err() != nil {
 		return nil // some of them would leave a gap
 	}
+	lines, _ := past.lines()
 	return lastThatFit(lines)
 }
 

@@ -14,12 +14,13 @@ const tailLines = 500
 type follower struct {
 	l       *live
 	current Target
-	last    time.Time // of the newest line of the current container
-	said    string    // the last note, which is not repeated
+	last    time.Time            // of the newest line of the current container
+	had     map[string]time.Time // that of each task of a service
+	said    string               // the last note, which is not repeated
 }
 
 func (l *live) followLogs(ctx context.Context) {
-	f := &follower{l: l}
+	f := &follower{l: l, had: map[string]time.Time{}}
 	for ctx.Err() == nil {
 		if f.next(ctx) {
 			f.stream(ctx)
@@ -135,14 +136,54 @@ func (f *follower) stream(ctx context.Context) {
 	if !f.last.IsZero() {
 		o = LogOptions{Since: f.last.Add(time.Nanosecond)}
 	}
-	err := f.l.svc.cfg.Engine.Logs(ctx, f.current.ID, o, f.emit)
+	read := f.l.svc.cfg.Engine.Logs
+	if f.current.Service {
+		read = f.tasks
+	}
+	err := read(ctx, f.current.ID, o, f.emit)
 	if err != nil && ctx.Err() == nil {
 		f.l.svc.log.Warn("following logs interrupted", "container", f.l.sess.Name, "err", err)
 	}
 }
 
 func (f *follower) emit(line LogLine) error {
-	f.last, f.said = line.At, ""
+	f.last, f.said = later(f.last, line.At), ""
 	f.l.feed.addLine(shown(line))
 	return nil
 }
+
+// clocks may differ by so much between the nodes of a Swarm without a line being missed.
+const clocksDiffer = 5 * time.Second
+
+// tasks follows the log of a service, as the engine does that of a container: first what there is, in the order of its times, and then
+// what comes.
+func (f *follower) tasks(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error {
+	if !f.last.IsZero() {
+		o.Since = f.last.Add(-clocksDiffer)
+	}
+	past, err := f.l.svc.newestLines(ctx, id, o, feedLines, f.isNew)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	lines, _ := past.lines()
+	for _, l := range lines {
+		f.said = ""
+		f.l.feed.addLine(l)
+	}
+	for task, of := range past.of {
+		f.had[task], f.last = later(f.had[task], of.newest), later(f.last, of.newest)
+	}
+	if !f.last.IsZero() {
+		o = LogOptions{Since: f.last.Add(-clocksDiffer)}
+	}
+	return f.l.svc.cfg.Engine.Logs(ctx, id, o, func(l LogLine) error {
+		if !f.isNew(l) {
+			return nil
+		}
+		f.had[l.Task] = l.At
+		return emit(l)
+	})
+}
+
+// isNew says whether a line of a service was not shown yet.
+func (f *follower) isNew(l LogLine) bool { return l.At.After(f.had[l.Task]) }

@@ -21,7 +21,8 @@ type Engine interface {
 	// Resolve finds the container that stands under an identity.
 	Resolve(ctx context.Context, container string) (Target, error)
 	// Logs follows what a container writes until ctx ends, the container does, or emit returns an error. Secrets of the
-	// container's environment are masked: logs are for more people than its environment.
+	// container's environment are masked: logs are for more people than its environment. Of a service, what there is comes in no order but
+	// that of each task; ErrEnough from emit ends it for the task of that line.
 	Logs(ctx context.Context, id string, o LogOptions, emit func(LogLine) error) error
 	// Place says in which container a shell is started: of a service of a Swarm, in that of a task. It returns a *NoEngineError.
 	Place(ctx context.Context, t Target) (Place, error)

@@ -110,14 +110,14 @@ func (s *Service) lineAt(ctx context.Context, sess Session, at time.Time, text s
 func (s *Service) lineIn(ctx context.Context, id string, at time.Time, text string) (found *shownLine, err error) {
 	err = s.cfg.Engine.Logs(ctx, id, LogOptions{Since: at, Once: true}, func(l LogLine) error {
 		if l.At.After(at) {
-			return errEnough
+			return ErrEnough
 		}
 		if line := shown(l); l.At.Equal(at) && (found == nil || line.Text == text) {
 			found = &line
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, ErrEnough) {
 		err = nil
 	}
 	return found, err

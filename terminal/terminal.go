@@ -136,9 +136,10 @@ type LogLine struct {
 	Stderr bool
 	Text   []byte
 	Task   string // of a service of a Swarm: the ID of the task that has written it; "": it is of a container
+	Parts  int    // how many of the engine's messages it is made of: a long line is several, and so many of a tail
 }
 
-// LogOptions choose where to begin. Logs are followed.
+// LogOptions choose where to begin. Logs are followed. Of a service, all counts for each of its tasks.
 type LogOptions struct {
 	Once  bool      // what there is, without following
 	Tail  int       // this many lines from before; 0: none

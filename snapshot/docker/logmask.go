@@ -89,8 +89,9 @@ func (l *lines) Write(p []byte) (int, error) {
 
 func (l *lines) add(at time.Time, text []byte) error {
 	if !l.open {
-		l.line.At, l.line.Text, l.open, l.cut = at, nil, true, false
+		l.line.At, l.line.Text, l.line.Parts, l.open, l.cut = at, nil, 0, true, false
 	}
+	l.line.Parts++
 	l.line.Text = append(l.line.Text, bytes.TrimRight(text, "\r\n")...)
 	if l.plain && (l.cut || len(l.line.Text) > engineBuffer) {
 		l.line.Text = restamped.ReplaceAll(l.line.Text, nil)
@@ -103,7 +104,7 @@ func (l *lines) add(at time.Time, text []byte) error {
 	}
 	var err error
 	l.line.Text, err = l.masked.part(l.line)
-	l.cut = true
+	l.line.Parts, l.cut = 0, true
 	return err
 }
 

@@ -8,16 +8,13 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/swarm"
-	"github.com/docker/docker/pkg/stdcopy"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snapback/snapback/snapshot"
-	"github.com/snapback/snapback/terminal"
 )
 
 // The log of a service of a Swarm, as a manager gathers it: the lines of all its tasks, in no order but that of each task.
@@ -42,30 +39,38 @@ func (e *Engine) ReadServiceLog(ctx context.Context, id string, tty bool, ask sn
 	options := readOptions(ask, ahead)
 	options.Details = true // they tell the task
 	if !ask.Follow {
-		return e.readTaskLogs(ctx, id, options, tty, logReader{ahead: ahead, take: take})
+		var mu sync.Mutex
+		return e.eachTask(ctx, id, options, func(from io.Reader) (refused bool, err error) {
+			r := &logReader{ahead: ahead, tasks: map[string]*taskLog{}, take: func(l snapshot.RawLine) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return take(l)
+			}}
+			err = r.read(from, tty)
+			return r.refused, err
+		})
 	}
+	r := &logReader{ahead: ahead, take: take, tasks: map[string]*taskLog{}}
 	body, err := e.cli.ServiceLogs(ctx, id, options)
-	return readManagersLog(ctx, "service "+id, body, err, tty, &logReader{ahead: ahead, take: take, tasks: map[string]*taskLog{}})
+	return readManagersLog(ctx, "service "+id, body, err, func(from io.Reader) (bool, error) {
+		err := r.read(from, tty)
+		return r.refused, err
+	})
 }
 
 // tasksAtOnce is of how many tasks the log is read at a time.
 const tasksAtOnce = 4
 
-// readTaskLogs reads the log of each task by itself: that of the service stops in the middle and never ends where several tasks on one node
-// have much to hand over (seen with Docker 20.10).
-func (e *Engine) readTaskLogs(ctx context.Context, id string, o container.LogsOptions, tty bool, like logReader) error {
+// eachTask reads the log of each task by itself: that of the service stops in the middle and never ends where several tasks on one node
+// have much to hand over (seen with Docker 20.10). Read is called for several at once. An *IncompleteLogError comes after all that could be
+// had was read.
+func (e *Engine) eachTask(ctx context.Context, id string, o container.LogsOptions, read taskReader) error {
 	tasks, err := e.cli.TaskList(ctx, swarm.TaskListOptions{Filters: filters.NewArgs(filters.Arg("service", id))})
 	if err != nil {
 		return fmt.Errorf("listing the tasks of service %s: %w", id, leaderless(known(err, nil)))
 	}
-	var mu sync.Mutex // held while a line is taken; guards missing
+	var mu sync.Mutex // guards missing
 	var missing []string
-	take := like.take
-	like.take = func(l snapshot.RawLine) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return take(l)
-	}
 	readers, ctx := errgroup.WithContext(ctx)
 	readers.SetLimit(tasksAtOnce)
 	for _, t := range tasks {
@@ -73,10 +78,8 @@ func (e *Engine) readTaskLogs(ctx context.Context, id string, o container.LogsOp
 			continue // it has not run
 		}
 		readers.Go(func() error {
-			r := like
-			r.tasks = map[string]*taskLog{}
 			body, err := e.cli.TaskLogs(ctx, t.ID, o)
-			err = readManagersLog(ctx, "task "+t.ID, body, err, tty, &r)
+			err = readManagersLog(ctx, "task "+t.ID, body, err, read)
 			incomplete := (*IncompleteLogError)(nil)
 			switch {
 			case errors.As(err, &incomplete):
@@ -99,14 +102,18 @@ func (e *Engine) readTaskLogs(ctx context.Context, id string, o container.LogsOp
 	return nil
 }
 
+// taskReader reads a log to its end. Refused says that the error is that of whoever takes the lines.
+type taskReader func(from io.Reader) (refused bool, err error)
+
 // readManagersLog reads what the manager has opened, or not.
-func readManagersLog(ctx context.Context, of string, body io.ReadCloser, err error, tty bool, r *logReader) error {
+func readManagersLog(ctx context.Context, of string, body io.ReadCloser, err error, read taskReader) error {
+	refused := false
 	if err == nil {
 		defer func() { _ = body.Close() }()
-		err = r.read(body, tty)
+		refused, err = read(body)
 	}
 	switch {
-	case r.refused:
+	case refused:
 		return err
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -148,63 +155,4 @@ func (r *logReader) task(text []byte) (*taskLog, []byte) {
 		r.tasks[of.id] = of
 	}
 	return of, rest
-}
-
-// ServiceLogs follows what all tasks of a service of a Swarm write, as this manager gathers it, secrets of env masked. Each line has the ID
-// of its task. What the manager could not get at is told in a line of no task.
-func (e *Engine) ServiceLogs(ctx context.Context, id string, env []string, tty bool, o terminal.LogOptions, emit func(terminal.LogLine) error) error {
-	options := logsOptions(o)
-	options.Details = true // they tell the task
-	body, err := e.cli.ServiceLogs(ctx, id, options)
-	if err != nil {
-		return fmt.Errorf("reading the log of service %s: %w", id, terminalError(err, env))
-	}
-	defer func() { _ = body.Close() }()
-	err = readTaskLines(body, tty, newLogMask(env, emit))
-	switch {
-	case ctx.Err() != nil, err == nil:
-		return nil
-	case strings.Contains(err.Error(), incompleteLog):
-		return emit(terminal.LogLine{At: time.Now().UTC(), Stderr: true, Text: []byte((&IncompleteLogError{err.Error()}).Error())})
-	}
-	return fmt.Errorf("reading the log of service %s: %w", id, err)
-}
-
-// readTaskLines is readLines of a log whose lines have details.
-func readTaskLines(from io.Reader, tty bool, v *logMask) error {
-	if tty {
-		all := &lines{masked: v, plain: true, details: true}
-		return errors.Join(all.readPlain(from), all.end())
-	}
-	out, errs := &taskLines{masked: v, of: map[string]*lines{}}, &taskLines{masked: v, of: map[string]*lines{}, stderr: true}
-	if _, err := stdcopy.StdCopy(out, errs, from); err != nil {
-		return err
-	}
-	return errors.Join(out.end(), errs.end())
-}
-
-// taskLines makes lines of the parts of one stream of several tasks, whose parts come in between each other.
-type taskLines struct {
-	masked *logMask
-	stderr bool
-	of     map[string]*lines // by the task's ID
-}
-
-// Write takes a frame, as that of lines does.
-func (l *taskLines) Write(p []byte) (int, error) {
-	at, text := stamped(p)
-	id, text, _ := cutTask(text)
-	one := l.of[string(id)]
-	if one == nil {
-		one = &lines{masked: l.masked, line: terminal.LogLine{Stderr: l.stderr, Task: string(id)}}
-		l.of[string(id)] = one
-	}
-	return len(p), one.add(at, text)
-}
-
-func (l *taskLines) end() (err error) {
-	for _, one := range l.of {
-		err = errors.Join(err, one.end())
-	}
-	return err
 }
