@@ -43,7 +43,7 @@ func postgresImage(n *night) string {
 		n.t.Skip(err)
 	}
 	programs := []string{"/usr/share/zoneinfo/UTC"}
-	for _, name := range []string{"postgres", "initdb", "pg_isready"} {
+	for _, name := range []string{"postgres", "initdb", "pg_isready", "pg_dump"} {
 		programs = append(programs, filepath.Join(bin, name))
 	}
 	lib := filepath.Join(filepath.Dir(bin), "lib")
@@ -63,7 +63,7 @@ func postgresImage(n *night) string {
 	}))
 	return base(n.Scope, n.t, "postgres", programs, map[string]string{
 		"entrypoint": postgresStandIn, "etc/passwd": "root:x:0:0::/root:/bin/sh\npostgres:x:999:999::/tmp:/bin/sh\n",
-	}, "ENV PATH="+bin+":/bin", `ENTRYPOINT ["/entrypoint"]`)
+	}, "ENV PATH="+bin+":/bin", "ENV PGHOST=/tmp", `ENTRYPOINT ["/entrypoint"]`)
 }
 
 func caddyImage(n *night) string {
@@ -245,7 +245,56 @@ func TestComposeRunsAsItStands(t *testing.T) {
 	_ = conn.CloseNow()
 	d.actsOnTheEngine(phone)
 	d.believesCaddy(phone)
+	d.migratesBesideTheBot()
+	d.isBackedUp()
 	d.stopsInTime()
+}
+
+// follow runs commands of a page, in the folder of compose.yaml.
+func (d *deployed) follow(script string) string {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = d.dir
+	cmd.Env = append(os.Environ(), "COMPOSE_PROJECT_NAME="+d.project, "COMPOSE_FILE=compose.yaml:test.yaml")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.t.Errorf("%v: %s\n%s", err, script, out)
+	}
+	return string(out)
+}
+
+// migratesBesideTheBot does what docs/upgrade.md says of a new program, but for its image.
+func (d *deployed) migratesBesideTheBot() {
+	d.t.Helper()
+	page, err := os.ReadFile("../../docs/upgrade.md")
+	testkit.OK(d.t, err)
+	_, line, found := strings.Cut(string(page), "make image VERSION=local && (cd deploy && ")
+	line, _, closed := strings.Cut(line, ")")
+	if out := d.follow(line); !found || !closed || !strings.Contains(out, "the schema is up to date") {
+		d.t.Errorf("docs/upgrade.md, %q:\n%s", line, out)
+	}
+}
+
+// isBackedUp does what docs/backup.md says.
+func (d *deployed) isBackedUp() {
+	d.t.Helper()
+	page, err := os.ReadFile("../../docs/backup.md")
+	testkit.OK(d.t, err)
+	_, script, _ := strings.Cut(string(page), "With Compose, in `deploy`")
+	_, script, _ = strings.Cut(script, "```\n")
+	script, _, _ = strings.Cut(script, "```")
+	for range 2 { // as on the next day
+		out := d.follow(script)
+		dump, err := os.ReadFile(filepath.Join(d.dir, "backup", "database"))
+		if err != nil || !strings.HasPrefix(string(dump), "PGDMP") {
+			d.t.Errorf("docs/backup.md leaves no dump: %v\n%s%s", err, script, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(d.dir, "backup", "data", "bot-name")); err != nil {
+		d.t.Errorf("docs/backup.md leaves no data folder: %v\n%s", err, script)
+	}
 }
 
 // actsOnTheEngine sees whether the bot reaches the socket, by its group.
