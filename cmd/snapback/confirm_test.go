@@ -19,18 +19,25 @@ import (
 // terminalSaying is a terminal at which somebody has typed a line.
 func terminalSaying(t *testing.T, line string) *os.File {
 	t.Helper()
+	host, guest := terminalFor(t)
+	_, err := host.WriteString(line + "\n")
+	testkit.OK(t, err)
+	return guest
+}
+
+// terminalFor is a terminal, and what a program that runs there has.
+func terminalFor(t *testing.T) (host, guest *os.File) {
+	t.Helper()
 	host, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	testkit.OK(t, err)
 	t.Cleanup(func() { _ = host.Close() })
 	testkit.OK(t, unix.IoctlSetPointerInt(int(host.Fd()), unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(int(host.Fd()), unix.TIOCGPTN)
 	testkit.OK(t, err)
-	guest, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	guest, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	testkit.OK(t, err)
 	t.Cleanup(func() { _ = guest.Close() })
-	_, err = host.WriteString(line + "\n")
-	testkit.OK(t, err)
-	return guest
+	return host, guest
 }
 
 // TestWhatCannotBeTakenBackIsAskedFor: on a terminal, unless --yes says it.

@@ -27,10 +27,12 @@ func newContainersCmd(e env) *cobra.Command {
 			if asJSON {
 				return printJSON(e.stdout, wire.Containers{Containers: append([]wire.Container{}, list...)})
 			}
-			w := tabwriter.NewWriter(e.stdout, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "NAME\tSERVICE\tSTATE\tIMAGE")
+			out := e.shown()
+			w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+			fmt.Fprintf(w, "NAME\tSERVICE\t%s\tIMAGE\n", painted(out, plain, "STATE"))
 			for _, c := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", outside.Line(c.Name), outside.Line(c.Service), outside.Line(c.State), outside.Line(c.Image))
+				state := painted(out, toneOf(c.State), outside.Line(c.State))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", outside.Line(c.Name), outside.Line(c.Service), state, outside.Line(c.Image))
 			}
 			return w.Flush()
 		},

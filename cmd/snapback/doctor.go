@@ -45,7 +45,7 @@ The exit code is 1 when something would not work at night; a warning leaves it a
 			if asJSON {
 				return examineForScripts(cmd.Context(), e.stdout, all)
 			}
-			return examine(cmd.Context(), e.stdout, all)
+			return examine(cmd.Context(), e.shown(), all)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "for scripts")

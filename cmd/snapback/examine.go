@@ -37,7 +37,10 @@ const (
 	checkFailed  = "failed"
 )
 
-var marks = map[string]string{checkOK: "✓", checkWarning: "!", checkFailed: "✗"}
+var (
+	marks = map[string]string{checkOK: "✓", checkWarning: "!", checkFailed: "✗"}
+	tones = map[string]tone{checkOK: good, checkWarning: worrying, checkFailed: bad}
+)
 
 func (c check) run(ctx context.Context) checked {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
@@ -63,7 +66,7 @@ func examine(ctx context.Context, w io.Writer, checks []check) error {
 			fmt.Fprintln(w, c.group)
 		}
 		one := c.run(ctx)
-		fmt.Fprintf(w, "%s %-22s %s\n", marks[one.State], one.Name, indented(one.Found))
+		fmt.Fprintf(w, "%s %-22s %s\n", painted(w, tones[one.State], marks[one.State]), one.Name, indented(one.Found))
 		if one.Todo != "" {
 			fmt.Fprintf(w, "  %-22s → %s\n", "", one.Todo)
 		}

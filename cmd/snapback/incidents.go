@@ -29,7 +29,7 @@ INCIDENT is our ID, PagerDuty's ID or its number. snapback export writes the pos
 			if len(args) == 1 {
 				return showIncident(cmd.Context(), c, e.stdout, args[0], asJSON)
 			}
-			return listIncidents(cmd.Context(), c, e.stdout, all, asJSON)
+			return listIncidents(cmd.Context(), c, e.shown(), all, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as the API has it")
@@ -60,9 +60,9 @@ func listIncidents(ctx context.Context, c *client.Client, out io.Writer, all, as
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tNUMBER\tSTATUS\tOPENED\tSERVICE\tTITLE")
+	fmt.Fprintf(w, "ID\tNUMBER\t%s\tOPENED\tSERVICE\tTITLE\n", painted(out, plain, "STATUS"))
 	for _, i := range shown {
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\n", i.ID, i.Number, i.Status, local(i.OpenedAt), outside.Line(i.Service), outside.Line(i.Title))
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%s\n", i.ID, i.Number, painted(out, toneOfStatus(i.Status), string(i.Status)), local(i.OpenedAt), outside.Line(i.Service), outside.Line(i.Title))
 	}
 	return w.Flush()
 }

@@ -69,7 +69,7 @@ func newSubscriptionStatusCmd(e env, beside withBot) *cobra.Command {
 		Use: "status", Short: "Say whether PagerDuty's alerts reach this bot", Args: usageArgs(cobra.NoArgs),
 		Long: "Say whether PagerDuty's alerts reach this bot. The exit code is 1 when they don't, and 4 when no subscription calls it. snapback doctor has PagerDuty make a test call as well.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return beside(cmd.Context(), func(s subscriberAt) error { return s.status(cmd.Context(), e.stdout, asJSON) })
+			return beside(cmd.Context(), func(s subscriberAt) error { return s.status(cmd.Context(), e.shown(), asJSON) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "for scripts")
@@ -204,7 +204,7 @@ func printStandings(out io.Writer, lines []standing) error {
 		if l.LastCame != nil {
 			came = local(*l.LastCame)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.ID, l.Scope, came, outside.Line(cmp.Or(l.Trouble, "ok")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.ID, l.Scope, came, painted(out, toneIf(l.Trouble == ""), outside.Line(cmp.Or(l.Trouble, "ok"))))
 	}
 	return w.Flush()
 }

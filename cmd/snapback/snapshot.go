@@ -116,7 +116,7 @@ func newSnapshotListCmd(e env) *cobra.Command {
 			if asJSON {
 				return printJSON(e.stdout, wire.Snapshots{Snapshots: append([]wire.Snapshot{}, list...)})
 			}
-			return printSnapshots(e.stdout, list, time.Now())
+			return printSnapshots(e.shown(), list, time.Now())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as the API has it")
@@ -135,7 +135,12 @@ func printSnapshots(out io.Writer, list []wire.Snapshot, now time.Time) error {
 		if s.Pinned {
 			reason += ", pinned"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", outside.Line(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), wouldChange(s), restorable+although(s))
+		doubt, shade := although(s), toneIf(s.Restorable)
+		if s.Restorable && doubt != "" {
+			shade = worrying
+		}
+		restorable = painted(out, shade, restorable+doubt)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", outside.Line(s.Name), age(now.Sub(s.CreatedAt)), reason, size(s.SizeBytes), wouldChange(s), restorable)
 	}
 	return w.Flush()
 }

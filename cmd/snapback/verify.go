@@ -43,7 +43,7 @@ that can be told as well. Entries from before a bot that signs are vouched for b
 			if asJSON {
 				return verifyForScripts(cmd.Context(), c, e.stdout, args)
 			}
-			return verify(cmd.Context(), c, e.stdout, args)
+			return verify(cmd.Context(), c, e.shown(), args)
 		},
 	}
 	addJSON(cmd.Flags(), &asJSON)
@@ -110,14 +110,14 @@ type verified struct {
 
 func (v verified) print(out io.Writer, title string) error {
 	for _, finding := range v.Findings {
-		if _, err := fmt.Fprintf(out, "BROKEN  %s: %s\n", title, finding); err != nil {
+		if _, err := fmt.Fprintf(out, "%s  %s: %s\n", painted(out, bad, "BROKEN"), title, finding); err != nil {
 			return err
 		}
 	}
 	if !v.Holds {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "ok      %s: %d entries, last hash %s%s\n", title, v.Entries, cmp.Or(v.LastHash, "none"), v.strength)
+	_, err := fmt.Fprintf(out, "%s      %s: %d entries, last hash %s%s\n", painted(out, good, "ok"), title, v.Entries, cmp.Or(v.LastHash, "none"), v.strength)
 	return err
 }
 
