@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/incidents/flat/prometheus"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -61,10 +62,14 @@ func soonEnough(query string) error {
 	return nil
 }
 
+// readable says what keeps errors from being counted in a log, all of them or one by one.
 func readable(ctx context.Context, engine *docker.Engine, c snapshot.Container) error {
-	_, err := engine.ReadLog(ctx, c.ID, snapshot.LogAsk{Last: 1}, func(snapshot.RawLine) error { return nil })
-	if errors.Is(err, snapshot.ErrLogUnreadable) {
+	much, err := logtail.Oversteps(ctx, engine, c.ID)
+	switch {
+	case errors.Is(err, snapshot.ErrLogUnreadable):
 		return fmt.Errorf("its errors can't be counted: %w", err)
+	case much:
+		return errors.New("it writes more than is read of it, so its errors are counted from a sample, and their rate is an estimate")
 	}
 	return err
 }

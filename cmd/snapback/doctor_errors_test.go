@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/internal/enginetest"
 )
@@ -52,4 +53,24 @@ func TestDoctorSaysWhoseErrorsCannotBeCounted(t *testing.T) {
 	if _, err := checkErrors(t.Context(), c, engineAt{}); err == nil || !strings.Contains(err.Error(), s.Name("asked")+": its label snapback.errors.query needs SNAPBACK_PROMETHEUS_URL") {
 		t.Errorf("without a server: %v", err)
 	}
+}
+
+// What is read of a log that is too fast stands for the whole.
+func TestDoctorSaysWhoseErrorsAreCountedFromASample(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	image := s.Image("v1", `ENTRYPOINT ["/app"]`)
+	s.Run(s.Name("well"), image, "flood", "5", "all is well")
+	loud := s.Run(s.Name("loud"), "--log-opt", "max-size=20m", "--log-opt", "max-file=3", image, "flood", "500", strings.Repeat("x", 8<<10))
+	want := s.Name("loud") + ": it writes more than is read of it"
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		_, err := checkErrors(t.Context(), config{Only: s.Only()}, engineAt{})
+		if err != nil && strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), s.Name("well")) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it does not say %q: %v", want, err)
+		}
+	}
+	s.Docker("kill", loud) // others need the machine
 }

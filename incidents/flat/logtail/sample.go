@@ -28,9 +28,12 @@ func newPace(budget int) pace { return pace{most: int(paceOver.Seconds() * float
 
 func (p *pace) reset() { p.spent, p.since = 0, time.Now() }
 
-// allows spends a line of the budget. A long one counts for several.
+// spend notes a line. A long one counts for several.
+func (p *pace) spend(size int) { p.spent += 1 + size/sizeOfLine }
+
+// allows spends a line of the budget.
 func (p *pace) allows(size int) bool {
-	if p.spent += 1 + size/sizeOfLine; p.spent <= p.most {
+	if p.spend(size); p.spent <= p.most {
 		return true
 	}
 	if time.Since(p.since) < paceOver {

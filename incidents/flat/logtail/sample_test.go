@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/snapshot"
 )
 
@@ -37,4 +38,38 @@ func TestOneErrorIsOneBesideATaskThatWritesLongLines(t *testing.T) {
 			t.Errorf("one error counts as %.2f, with a share of %.2f read", errors, least)
 		}
 	})
+}
+
+func TestAContainerThatWritesTooMuchIsToldFromOthers(t *testing.T) {
+	t.Parallel()
+	short, long := []byte("x"), bytes.Repeat([]byte("x"), 8<<10)
+	for name, c := range map[string]struct {
+		text  []byte
+		every time.Duration
+		ended time.Duration // how long ago
+		want  bool
+	}{
+		"much":                 {short, time.Second / 3_000, 0, true},
+		"few, but long ones":   {long, time.Second / 200, 0, true},
+		"as much as is read":   {short, time.Second / 1_500, 0, false},
+		"little":               {long, time.Second, 0, false},
+		"much, until just now": {short, time.Second / 3_000, 10 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := follow(t, "shop")
+				if much, err := logtail.Oversteps(t.Context(), s, "shop"); much || err != nil {
+					t.Errorf("of an empty log it says %v: %v", much, err)
+				}
+				for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(c.every) {
+					s.write("shop", snapshot.RawLine{At: time.Now(), Text: c.text})
+				}
+				time.Sleep(c.ended)
+				if much, err := logtail.Oversteps(t.Context(), s, "shop"); much != c.want || err != nil {
+					t.Errorf("it says %v: %v", much, err)
+				}
+			})
+		})
+	}
 }
