@@ -219,11 +219,7 @@ func (a everything) terminals(resolve func(ctx context.Context, key string) (str
 
 // checks are for /readyz.
 func (a everything) checks() []api.Check {
-	list := a.allEngines.checks()
-	for _, p := range a.swarms.all() {
-		list = append(list, api.Check{Name: p.name, Ask: p.Ready, OneOf: "engine"})
-	}
-	return list
+	return append(a.allEngines.checks(), a.swarms.checks()...)
 }
 
 // start sets all to work, and the Swarms. Each is stopped beside the others: one that hangs must not take the time in which another one

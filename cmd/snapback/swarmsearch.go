@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snapback/snapback/api"
 	"github.com/snapback/snapback/incidents/flat/logtail"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
@@ -52,11 +53,15 @@ type swarms struct {
 	found   []*swarmParts
 	started bool
 	each    map[*swarmParts]stops     // of those that were started
+	lost    map[string]error          // by the name that a Swarm will have: why it is not found yet, though its engine is a manager
 	heard   map[*watch.Registry]error // what is still to be told, by who tells it: a Swarm has no leader; nil: it has one, or there is none
 }
 
 func newSwarms(may []mayManage, log *slog.Logger, wire func(string, *docker.Engine) *swarmParts) *swarms {
-	return &swarms{log: log, wire: wire, may: may, cancel: func() {}, each: map[*swarmParts]stops{}, heard: map[*watch.Registry]error{}}
+	return &swarms{
+		log: log, wire: wire, may: may, cancel: func() {},
+		each: map[*swarmParts]stops{}, lost: map[string]error{}, heard: map[*watch.Registry]error{},
+	}
 }
 
 // all are those that were found, in the order in which they were.
@@ -114,11 +119,29 @@ func (s *swarms) hear(m *mayManage, says asked) {
 	}
 }
 
-// note keeps what an engine said last until tellAll.
+// note keeps what an engine said last, until tellAll and for checks.
 func (s *swarms) note(m *mayManage, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heard[m.absence] = why
+	if s.lost[swarmName(m.name)] = why; why == nil {
+		delete(s.lost, swarmName(m.name))
+	}
+}
+
+// checks are those of the Swarms, for /readyz. One that is lost, or was not found yet, is named there, and does not make the bot unready while an
+// engine answers: its containers, Slack and PagerDuty are served all the same.
+func (s *swarms) checks() []api.Check {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []api.Check
+	for _, p := range s.found {
+		list = append(list, api.Check{Name: p.name, Ask: p.Ready, OneOf: "engine"})
+	}
+	for name, why := range s.lost {
+		list = append(list, api.Check{Name: name, Ask: func(context.Context) error { return why }, OneOf: "engine"})
+	}
+	return list
 }
 
 // tellAll tells people of what was heard since. It may take a while for each engine, when the database is away.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot/docker"
+	"github.com/snapback/snapback/snapshot/swarm"
 	"github.com/snapback/snapback/snapshot/watch"
 )
 
@@ -166,6 +168,35 @@ func TestSwarmWithoutALeaderAtTheStartIsTold(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, told.said); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadyzNamesASwarmThatIsNotFoundYet, and the bot is ready all the same: the engine answers.
+func TestReadyzNamesASwarmThatIsNotFoundYet(t *testing.T) {
+	t.Parallel()
+	engine := newSaysOfSwarm(t, noLeader)
+	absence := watch.NewRegistry(watch.RegistryConfig{Store: newToldOf()})
+	wire := func(name string, manager *docker.Engine) *swarmParts {
+		return &swarmParts{name: name, manager: manager}
+	}
+	s := newSwarms([]mayManage{{name: "a", Engine: engine.Engine, absence: absence}}, slog.New(slog.DiscardHandler), wire)
+	type said struct{ says, name string }
+	at := time.Now()
+	for _, c := range []said{{noLeader, "a-swarm"}, {noSwarm, ""}, {noLeader, "a-swarm"}, {"", "a-swarm"}, {managerOf("one"), "a-swarm"}} {
+		engine.say(c.says)
+		s.look(t.Context(), at)
+		at = at.Add(managesAnew)
+		names := ""
+		for _, check := range s.checks() {
+			names += check.Name
+			found := len(s.all()) == 1
+			if check.OneOf != "engine" || !found && !errors.Is(check.Ask(t.Context()), swarm.ErrNoLeader) {
+				t.Errorf("the engine says %q: %+v", c.says, check)
+			}
+		}
+		if names != c.name {
+			t.Errorf("the engine says %q, and readyz names %q, want %q", c.says, names, c.name)
+		}
 	}
 }
 
