@@ -72,7 +72,7 @@ func here(c snapshot.Container) error {
 	if !c.Elsewhere {
 		return nil
 	}
-	const whom = "Another bot looks after %s, on the engine %s: ask that one. Its snapshots, restores and errors are answered here as well."
+	const whom = "Another bot looks after %s, on the engine %s: ask that one. Its snapshots, restores, deploys and errors are answered here as well."
 	return &refusal{err: errOtherBot, detail: fmt.Sprintf(whom, c.Name, c.Engine)}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// listDeploys lists the deploys of one container, also of another bot's, or of all that GET /containers lists: nobody is told of one that was never enabled. What
-// was deployed is on record, so that it can be asked while the engine is away.
+// listDeploys lists the deploys of one container, also of another bot's, or of all that GET /containers lists: nobody is told of one that was
+// never enabled. What was deployed is on record, so that it can be asked while the engine is away.
 func (a *API) listDeploys(w http.ResponseWriter, r *http.Request) error {
 	p, err := pageOf(r, "deploys")
 	if err != nil {

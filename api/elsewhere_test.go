@@ -23,7 +23,7 @@ func TestWhatAnotherBotLooksAfterIsRestoredOrSaysWhomToAsk(t *testing.T) {
 		{path: "/containers/other/hold"}, {method: "DELETE", path: "/containers/other/hold"},
 	} {
 		p := wantCode(t, b.do(t, q), 503, "elsewhere")
-		if p.Detail != "Another bot looks after other, on the engine far: ask that one. Its snapshots, restores and errors are answered here as well." {
+		if p.Detail != "Another bot looks after other, on the engine far: ask that one. Its snapshots, restores, deploys and errors are answered here as well." {
 			t.Errorf("%s %s: %s", q.method, q.path, p.Detail)
 		}
 	}

@@ -103,7 +103,9 @@ func (o *outage) judged(from, to time.Duration) (said []string) {
 	o.t.Helper()
 	now := from
 	bot := func() *flat.Judge {
-		return flat.NewJudge(flat.JudgeConfig{Journal: open(o.t, o.url), Now: func() time.Time { return o.opened.Add(now) }, Lag: func(string) time.Duration { return o.lag }})
+		return flat.NewJudge(flat.JudgeConfig{
+			Journal: open(o.t, o.url), Now: func() time.Time { return o.opened.Add(now) }, Lag: func(string) time.Duration { return o.lag },
+		})
 	}
 	one, other := bot(), bot()
 	before := len(o.entries())
@@ -257,7 +259,8 @@ func TestARestoreOfWhatIsNotMeasuredIsNotJudged(t *testing.T) {
 func TestErrorsAreNotJudgedOnceTheDeployIsBack(t *testing.T) {
 	o := outages(t)
 	o.errors(5*time.Minute, 15*time.Minute, 1.0/60, 1)
-	_, err := o.db.Pool().Exec(t.Context(), `INSERT INTO holds (restore_id, key, incident_id, since, image, image_id, changes, document, back_id, back_at)
+	_, err := o.db.Pool().Exec(t.Context(), `
+		INSERT INTO holds (restore_id, key, incident_id, since, image, image_id, changes, document, back_id, back_at)
 		VALUES ($1, 'shop', $2, now(), 'shop:1.42', 'sha256:42', '[]', '', 'again', now())`, o.restore.ID, o.incident)
 	testkit.OK(t, err)
 	o.want(o.judged(5*time.Minute, 15*time.Minute))
@@ -296,7 +299,8 @@ func TestAnUndoANewRestoreAndAResolveEndTheJudging(t *testing.T) {
 	}
 	o.restored(15 * time.Minute)
 	o.want(o.judged(15*time.Minute, 16*time.Minute), "errors.falling 15m35s")
-	receive(t, o.db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, OpenedAt: o.opened, ResolvedAt: o.opened.Add(16 * time.Minute)}, o.opened.Add(16*time.Minute))
+	end := o.opened.Add(16 * time.Minute)
+	receive(t, o.db, "E2", incidents.Incident{PagerDutyID: "P1", Status: incidents.Resolved, OpenedAt: o.opened, ResolvedAt: end}, end)
 	o.want(o.judged(16*time.Minute, 25*time.Minute))
 }
 
@@ -361,11 +365,12 @@ func TestARestoreInVainHidesNoneThatStands(t *testing.T) {
 	}
 	refused("one")
 	last := refused("another")
+	all := []int64{last.ID, web.ID, o.restore.ID}
 	for name, c := range map[string]struct {
 		find func() ([]restore.Restore, error)
 		want []int64
 	}{
-		"in the incident":  {func() ([]restore.Restore, error) { return o.db.LastRestores(t.Context(), o.incident) }, []int64{last.ID, web.ID, o.restore.ID}},
+		"in the incident":  {func() ([]restore.Restore, error) { return o.db.LastRestores(t.Context(), o.incident) }, all},
 		"of the container": {func() ([]restore.Restore, error) { return o.db.LastRestoresOf(t.Context(), "shop") }, []int64{last.ID, o.restore.ID}},
 		"in none":          {func() ([]restore.Restore, error) { return o.db.LastRestores(t.Context(), 0) }, nil},
 	} {

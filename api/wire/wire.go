@@ -102,7 +102,7 @@ type Deploy struct {
 	Container  string            `json:"container"` // as it is called now
 	Service    string            `json:"service"`
 	Engine     string            `json:"engine"`
-	At         time.Time         `json:"at"`     // when it began
+	At         time.Time         `json:"at"`     // when it began, by the clock of its engine
 	Before     string            `json:"before"` // the images, as they were named
 	After      string            `json:"after"`
 	Snapshot   string            `json:"snapshot,omitempty"` // the state from before; left out: none was kept. It may have been removed since
