@@ -22,10 +22,6 @@ var withoutJSON = map[string]string{
 	"volume-helper": "it speaks to the bot",
 	"token create":  "it prints the token alone", "person add": "it prints the link alone",
 	"token revoke": "the exit code says it", "person revoke": "the exit code says it", "hold release": "the exit code says it", "snapshot delete": "the exit code says it",
-	"test-alert": "steps as they are taken", "uninstall": "steps as they are taken",
-	"pagerduty subscribe": "steps as they are taken; pagerduty status --json has the result",
-	"pagerduty enable":    "steps as they are taken; pagerduty status --json has the result",
-	"pagerduty rotate":    "steps as they are taken; pagerduty status --json has the result",
 }
 
 func TestEveryCommandThatListsOrSaysSomethingHasJSON(t *testing.T) {
@@ -110,6 +106,45 @@ func TestARestoreIsPrintedAsJSONAlone(t *testing.T) {
 		if jsonErr := json.Unmarshal(out.Bytes(), &got); jsonErr != nil || got.State != try.shown || exitCode(err) != try.code || !strings.Contains(steps.String(), "asked for") {
 			t.Errorf("%s: %v, %v: %s", try.args, err, jsonErr, out.String())
 		}
+	}
+}
+
+// steps runs a command with --json, and returns what it has on standard output and what it told meanwhile.
+func (n *night) steps(want int, args string) (result takenSteps, told string) {
+	n.t.Helper()
+	var out, meanwhile bytes.Buffer
+	err := run(n.t.Context(), append(strings.Fields(args), "--json"), func(k string) string { return n.env[k] }, strings.NewReader(""), &out, &meanwhile)
+	if jsonErr := json.Unmarshal(out.Bytes(), &result); jsonErr != nil || exitCode(err) != want || result.OK != (want == 0) || (result.Error == "") != (want == 0) {
+		n.t.Errorf("snapback %s: %v, %v:\n%s\n%s", args, err, jsonErr, out.String(), meanwhile.String())
+	}
+	return result, meanwhile.String()
+}
+
+// TestStepsArePrintedAsJSONAtTheEnd: of the commands that tell steps as they take them.
+func TestStepsArePrintedAsJSONAtTheEnd(t *testing.T) {
+	n := unsubscribed(t)
+	shop := n.Name("shop")
+	n.Run(shop, n.labels(n.Image("v1", `CMD ["/app"]`))...)
+	if result, _ := n.steps(exitUnknown, "pagerduty enable"); len(result.Steps) != 0 || !strings.Contains(result.Error, "snapback pagerduty subscribe") {
+		t.Errorf("without a subscription: %+v", result)
+	}
+	want := "PagerDuty's test call came through: alerts reach this bot"
+	if result, told := n.steps(0, "pagerduty subscribe"); len(result.Steps) != 2 || result.Steps[1].What != want || result.Steps[1].At.IsZero() || !strings.Contains(told, want) {
+		t.Errorf("subscribe: %+v\n%s", result, told)
+	}
+	for _, try := range []struct{ args, first string }{
+		{"pagerduty enable", "no subscription was disabled or switched off"},
+		{"pagerduty rotate", "subscription "},
+		{"test-alert " + shop + " --local", "a webhook "},
+		{"test-alert " + shop, "PagerDuty has a subscription"},
+	} {
+		if result, told := n.steps(0, try.args); len(result.Steps) < 2 || !strings.HasPrefix(result.Steps[0].What, try.first) || !strings.Contains(told, try.first) {
+			t.Errorf("%s: %+v\n%s", try.args, result, told)
+		}
+	}
+	n.bot.end(t)
+	if result, _ := n.steps(exitFailed, "test-alert "+shop+" --local"); !strings.Contains(result.Error, "stopped at the bot") {
+		t.Errorf("without a bot: %+v", result)
 	}
 }
 

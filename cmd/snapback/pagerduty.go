@@ -39,28 +39,34 @@ its settings.
 
 func newSubscribeCmd(e env, beside withBot) *cobra.Command {
 	var scope pagerduty.Scope
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "subscribe", Short: "Make the subscription, and try it", Args: usageArgs(cobra.NoArgs),
 		Long: `Make a webhook subscription in PagerDuty that calls this bot, keep its secret, and have PagerDuty send a test call. One that is there already
 is used. Without --service or --team it is for all services of the account.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return beside(cmd.Context(), func(s subscriberAt) error {
-				one, err := s.Subscribe(cmd.Context(), scope)
-				if errors.Is(err, pagerduty.ErrNotOurs) {
-					return fmt.Errorf("%w. If it is in PAGERDUTY_WEBHOOK_SECRETS, all is well; snapback pagerduty rotate puts one in its place whose secret is kept", err)
-				}
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(e.stdout, "subscription %s calls %s, for %s\n", one.ID, one.URL, one.Scope())
-				return s.try(cmd.Context(), e.stdout, one.ID)
-			})
+			return e.recorded(asJSON, func(e env) error { return subscribe(cmd.Context(), e, scope, beside) })
 		},
 	}
+	addStepsJSON(cmd.Flags(), &asJSON)
 	cmd.Flags().StringVar(&scope.Service, "service", "", "for this PagerDuty service alone: its ID, the end of its URL")
 	cmd.Flags().StringVar(&scope.Team, "team", "", "for this PagerDuty team's services alone: its ID")
 	cmd.MarkFlagsMutuallyExclusive("service", "team")
 	return cmd
+}
+
+func subscribe(ctx context.Context, e env, scope pagerduty.Scope, beside withBot) error {
+	return beside(ctx, func(s subscriberAt) error {
+		one, err := s.Subscribe(ctx, scope)
+		if errors.Is(err, pagerduty.ErrNotOurs) {
+			return fmt.Errorf("%w. If it is in PAGERDUTY_WEBHOOK_SECRETS, all is well; snapback pagerduty rotate puts one in its place whose secret is kept", err)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(e.stdout, "subscription %s calls %s, for %s\n", one.ID, one.URL, one.Scope())
+		return s.try(ctx, e.stdout, one.ID)
+	})
 }
 
 func newSubscriptionStatusCmd(e env, beside withBot) *cobra.Command {
@@ -78,49 +84,58 @@ func newSubscriptionStatusCmd(e env, beside withBot) *cobra.Command {
 
 func newEnableCmd(e env, beside withBot) *cobra.Command {
 	var since time.Duration
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "enable", Short: "Make PagerDuty send again, and fetch what was missed", Args: usageArgs(cobra.NoArgs),
 		Long: `Make PagerDuty send again along a subscription that it has disabled, or that was switched off; have it send a test call; and fetch from its
 record what happened meanwhile. Fetching can be done again at any time: what is known is not written twice.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return beside(cmd.Context(), func(s subscriberAt) error { return s.enable(cmd.Context(), e.stdout, since) })
+			return e.recorded(asJSON, func(e env) error {
+				return beside(cmd.Context(), func(s subscriberAt) error { return s.enable(cmd.Context(), e.stdout, since) })
+			})
 		},
 	}
+	addStepsJSON(cmd.Flags(), &asJSON)
 	cmd.Flags().DurationVar(&since, "since", 0, "how far back to fetch; default: to the last webhook that came, three days at least, and not to before the bot was there")
 	return cmd
 }
 
 func newRotateCmd(e env, beside withBot) *cobra.Command {
-	var yes bool
+	var yes, asJSON bool
 	cmd := &cobra.Command{
 		Use: "rotate", Short: "Put a new subscription with a new secret in the place of the old one", Args: usageArgs(cobra.NoArgs),
 		Long: `Make a new subscription with a new secret, have PagerDuty send a test call along it, and only then remove the old one. Both are taken
 meanwhile, and what was still on its way is fetched. When the test call does not come through, the old one stays. The bot has to run.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.confirm(cmd.Context(), yes, "Put new webhook subscriptions in the place of those that call this bot?"); err != nil {
-				return err
-			}
-			return beside(cmd.Context(), func(s subscriberAt) error {
-				since, err := s.dark(cmd.Context(), 0)
-				if err != nil {
-					return err
-				}
-				made, err := s.Rotate(cmd.Context())
-				for _, one := range made {
-					fmt.Fprintf(e.stdout, "subscription %s calls %s, for %s; the old one is gone\n", one.ID, one.URL, one.Scope())
-				}
-				if err != nil {
-					return err
-				}
-				if s.InSettings {
-					fmt.Fprintln(e.stdout, "PAGERDUTY_WEBHOOK_SECRETS is not needed any more: remove it, and restart the bot")
-				}
-				return s.fetch(cmd.Context(), e.stdout, since) // what PagerDuty was still trying to deliver along the old one
-			})
+			return e.recorded(asJSON, func(e env) error { return rotate(cmd.Context(), e, yes, beside) })
 		},
 	}
 	addYes(cmd.Flags(), &yes)
+	addStepsJSON(cmd.Flags(), &asJSON)
 	return cmd
+}
+
+func rotate(ctx context.Context, e env, yes bool, beside withBot) error {
+	if err := e.confirm(ctx, yes, "Put new webhook subscriptions in the place of those that call this bot?"); err != nil {
+		return err
+	}
+	return beside(ctx, func(s subscriberAt) error {
+		since, err := s.dark(ctx, 0)
+		if err != nil {
+			return err
+		}
+		made, err := s.Rotate(ctx)
+		for _, one := range made {
+			fmt.Fprintf(e.stdout, "subscription %s calls %s, for %s; the old one is gone\n", one.ID, one.URL, one.Scope())
+		}
+		if err != nil {
+			return err
+		}
+		if s.InSettings {
+			fmt.Fprintln(e.stdout, "PAGERDUTY_WEBHOOK_SECRETS is not needed any more: remove it, and restart the bot")
+		}
+		return s.fetch(ctx, e.stdout, since) // what PagerDuty was still trying to deliver along the old one
+	})
 }
 
 // withBot does something on the database of the bot.

@@ -22,8 +22,8 @@ import (
 
 // testAlert is how it was called.
 type testAlert struct {
-	local, keep, yes bool
-	wait             time.Duration
+	local, keep, yes, json bool
+	wait                   time.Duration
 }
 
 func newTestAlertCmd(e env) *cobra.Command {
@@ -39,13 +39,14 @@ Run it where the bot runs, as its user and with its settings.
 ` + exitCodes,
 		Example: "  snapback test-alert api",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.run(cmd.Context(), e, args[0])
+			return e.recorded(t.json, func(e env) error { return t.run(cmd.Context(), e, args[0]) })
 		},
 	}
 	cmd.Flags().BoolVar(&t.local, "local", false, "send the bot a webhook such as PagerDuty's, without PagerDuty")
 	cmd.Flags().BoolVar(&t.keep, "keep", false, "leave the incident open")
 	cmd.Flags().DurationVar(&t.wait, "wait", time.Minute, "how long it may take")
 	addYes(cmd.Flags(), &t.yes)
+	addStepsJSON(cmd.Flags(), &t.json)
 	return cmd
 }
 
@@ -69,7 +70,7 @@ func (t testAlert) run(ctx context.Context, e env, name string) error {
 	}
 	return withDatabase(ctx, e, store.Config{Keys: keys, PublicURL: c.PublicURL}, func(db *store.DB) error {
 		test := pagerduty.TestAlert{
-			Subscriber: subscriberOf(c, db), Told: db, Service: service, Container: container.Name, Keep: t.keep, Patience: t.wait, Step: stepsOn(e.stdout),
+			Subscriber: subscriberOf(c, db), Told: db, Service: service, Container: container.Name, Keep: t.keep, Patience: t.wait, Step: stepsOn(e.stdout, t.json),
 		}
 		if t.local {
 			return localTest(ctx, test, c, db)
@@ -78,10 +79,14 @@ func (t testAlert) run(ctx context.Context, e env, name string) error {
 	})
 }
 
-// stepsOn prints each step with its time, and how long after the first one it was.
-func stepsOn(out io.Writer) func(string) {
+// stepsOn prints each step with its time, and how long after the first one it was; bare without.
+func stepsOn(out io.Writer, bare bool) func(string) {
 	began := time.Now()
 	return func(what string) {
+		if bare {
+			fmt.Fprintln(out, outside.Line(what))
+			return
+		}
 		fmt.Fprintf(out, "%s  +%.1f s  %s\n", time.Now().Format("15:04:05"), time.Since(began).Seconds(), outside.Line(what))
 	}
 }

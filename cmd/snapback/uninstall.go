@@ -25,7 +25,7 @@ var errNotRemoved = errors.New("nothing was removed")
 // uninstall is what one call of the command is about.
 type uninstall struct {
 	env
-	images, volumes, yes, noDatabase bool
+	images, volumes, yes, noDatabase, json bool
 
 	dir     string // the data folder
 	only    string // SNAPBACK_ONLY
@@ -37,7 +37,7 @@ type uninstall struct {
 }
 
 func newUninstallCmd(e env) *cobra.Command {
-	u := &uninstall{env: e}
+	u := &uninstall{}
 	cmd := &cobra.Command{
 		Use: "uninstall", Short: "Remove what the bot has made on the engine", Args: usageArgs(cobra.NoArgs),
 		Long: `List what the bot has made on the engine, and remove it: helpers in any case, the images of snapshots with --images, with --volumes
@@ -47,12 +47,18 @@ bot's keys opens.
 Stop the bot first, and run this where it ran, with its settings. No container is touched: those from before a restore
 (api.before-0347) are listed. Database, keys and settings stay: docs/uninstall.md says what to do with them.`,
 		Example: "  snapback uninstall\n  snapback uninstall --images --volumes",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return u.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return e.recorded(u.json, func(e env) error {
+				u.env = e
+				return u.run(cmd.Context())
+			})
+		},
 	}
 	cmd.Flags().BoolVar(&u.images, "images", false, "remove the images of snapshots: none can be restored any more")
 	cmd.Flags().BoolVar(&u.volumes, "volumes", false, "remove duplicates of snapshots, and archives of volumes")
 	cmd.Flags().BoolVar(&u.noDatabase, "without-database", false, "the database is gone: go by the duplicates alone")
 	addYes(cmd.Flags(), &u.yes)
+	addStepsJSON(cmd.Flags(), &u.json)
 	return cmd
 }
 

@@ -71,6 +71,9 @@ func TestUninstallRemovesWhatTheBotMadeAndNothingElse(t *testing.T) {
 			t.Errorf("it does not list %q:\n%s", line, out)
 		}
 	}
+	if result, _ := n.steps(0, "uninstall"); !slices.ContainsFunc(result.Steps, func(s taken) bool { return s.What == "there is image snapback/"+shop+":golden" }) {
+		t.Errorf("as JSON it does not list the image: %+v", result)
+	}
 	if now := n.everything(); now != before {
 		t.Errorf("a list has changed something:\n%s\n%s", before, now)
 	}
