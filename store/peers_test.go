@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,23 +30,28 @@ func TestABotIsFoundByItsNameWhileItIsThere(t *testing.T) {
 
 func TestNeighboursAreNeededForWhatOthersDoNotReach(t *testing.T) {
 	db := setup(t)
+	const (
+		aWeb, aDB = `('a/web', 'web', 'web', '', '')`, `('a/db', 'db', 'db', '', '')`
+		bWeb, bDB = `('b/1', '1', 'web', '', 'b.lan:1')`, `('b/2', '2', 'db', '', 'b.lan:1')`
+	)
+	each := []store.Neighbour{{Name: "a", Needed: true}, {Name: "b", Needed: true}}
 	for name, test := range map[string]struct {
-		bots string
+		bots []string
 		want []store.Neighbour
 	}{
-		"nobody":           {``, []store.Neighbour{}},
-		"one, of two":      {`('a/web', 'web', 'web', '', ''), ('a/db', 'db', 'db', '', '')`, []store.Neighbour{{Name: "a"}}},
-		"both reach both":  {`('a/web', 'web', 'web', '', ''), ('a/db', 'db', 'db', '', ''), ('b/1', '1', 'db', '', 'b.lan:1'), ('b/2', '2', 'web', '', 'b.lan:1')`, []store.Neighbour{{Name: "a"}, {Name: "b", Address: "b.lan:1"}}},
-		"one reaches more": {`('a/web', 'web', 'web', '', ''), ('a/db', 'db', 'db', '', 'a.lan:1'), ('b', '', 'db', '', '')`, []store.Neighbour{{"a", "a.lan:1", true}, {Name: "b"}}},
-		"each has its own": {`('a', '', 'web', '', ''), ('b', '', 'db', '', '')`, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b", Needed: true}}},
-		"a part of one":    {`('a', '', 'web', '', ''), ('b', '', 'web', 'team=b', '')`, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b"}}},
-		"two parts of one": {`('a', '', 'web', 'team=a', ''), ('b', '', 'web', 'team=b', '')`, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b", Needed: true}}},
+		"nobody":           {nil, []store.Neighbour{}},
+		"one, of two":      {[]string{aWeb, aDB}, []store.Neighbour{{Name: "a"}}},
+		"both reach both":  {[]string{aWeb, aDB, bWeb, bDB}, []store.Neighbour{{Name: "a"}, {Name: "b", Address: "b.lan:1"}}},
+		"one reaches more": {[]string{aWeb, bWeb, bDB}, []store.Neighbour{{Name: "a"}, {"b", "b.lan:1", true}}},
+		"each has its own": {[]string{aWeb, `('b', '', 'db', '', '')`}, each},
+		"a part of one":    {[]string{aWeb, `('b', '', 'web', 'team=b', '')`}, []store.Neighbour{{Name: "a", Needed: true}, {Name: "b"}}},
+		"two parts of one": {[]string{`('a', '', 'web', 'team=a', '')`, `('b', '', 'web', 'team=b', '')`}, each},
 	} {
 		_, err := db.Pool().Exec(t.Context(), `DELETE FROM bots`)
 		testkit.OK(t, err)
-		if test.bots != "" {
+		if len(test.bots) > 0 {
 			_, err := db.Pool().Exec(t.Context(), `INSERT INTO bots (bot, link, engine, scope, peer, run, engine_id, host)
-				SELECT b.*, 'r', 'i', 'h' FROM (VALUES `+test.bots+`) b`)
+				SELECT b.*, 'r', 'i', 'h' FROM (VALUES `+strings.Join(test.bots, ", ")+`) b`)
 			testkit.OK(t, err)
 		}
 		_, err = db.Pool().Exec(t.Context(), `INSERT INTO bots (bot, run, engine, engine_id, host, scope, seen_at)

@@ -93,14 +93,16 @@ func foundOfPeers(list []store.Neighbour, errs []error, me string) (string, erro
 			notes = append(notes, errors.New("this bot says no address: others can't pass on terminals of its containers. Set SNAPBACK_PEER_LISTEN here"))
 		case b.Name == me:
 		case b.Address == "" && b.Needed:
-			notes = append(notes, fmt.Errorf("bot %s says no address: terminals of its containers can't be passed on from here. Set SNAPBACK_PEER_LISTEN there", b.Name))
+			const mute = "bot %s says no address: terminals of its containers can't be passed on from here. Set SNAPBACK_PEER_LISTEN there"
+			notes = append(notes, fmt.Errorf(mute, b.Name))
 		case b.Address == "":
 		case errs[i] == nil:
 			reached = append(reached, fmt.Sprintf("%s at %s", b.Name, b.Address))
 		case b.Needed:
 			failed = append(failed, fmt.Errorf("bot %s can't be reached at %s: %w%s", b.Name, b.Address, errs[i], otherKeys(errs[i])))
 		default:
-			notes = append(notes, fmt.Errorf("bot %s can't be reached at %s, for who comes back to a shell there: %w%s", b.Name, b.Address, errs[i], otherKeys(errs[i])))
+			const missed = "bot %s can't be reached at %s, for who comes back to a shell there: %w%s"
+			notes = append(notes, fmt.Errorf(missed, b.Name, b.Address, errs[i], otherKeys(errs[i])))
 		}
 	}
 	switch {
