@@ -117,7 +117,7 @@ release-test: ## a release built twice, and its Debian package installed, upgrad
 	@scripts/release-test
 
 .PHONY: downgrade
-downgrade: ## the program of the release before, on the schema of this one, back and forth
+downgrade: ## the program of the release before, on the schema of this one, back and forth, and beside this one
 	@scripts/setup cc engine postgres node
 	@$(MAKE) web
 	@scripts/downgrade

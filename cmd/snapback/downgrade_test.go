@@ -99,3 +99,42 @@ func TestDowngradeByOneReleaseWorks(t *testing.T) {
 	}
 	t.Logf("%d migrations with the program from before, %d with this one", older, newer)
 }
+
+// TestTheReleaseBeforeWorksBesideThisOne, as while bots are replaced one by one. Each has containers of its own; one hears of the alert, any may take a
+// tap, and the shop's restores it.
+func TestTheReleaseBeforeWorksBesideThisOne(t *testing.T) {
+	before := os.Getenv("SNAPBACK_BEFORE")
+	if before == "" {
+		t.Skip("make downgrade builds the program from before, and names it in SNAPBACK_BEFORE")
+	}
+	now, err := program()
+	testkit.OK(t, err)
+	for name, programs := range map[string][2]string{"the shop's is replaced first": {before, now}, "the shop's is replaced last": {now, before}} {
+		t.Run(name, func(t *testing.T) { worksBeside(t, programs[0], programs[1]) })
+	}
+}
+
+// worksBeside has one program look after the shop, and the other one hear of its alert.
+func worksBeside(t *testing.T, hears, shops string) {
+	n := newNight(t)
+	b := sharing(n)
+	team := func(name string) string { return "team=" + n.Name(name) }
+	b.first.env["SNAPBACK_ONLY"], b.second.env["SNAPBACK_ONLY"] = team("web"), team("shop")
+	boot := func(m *night, binary string) {
+		p := (&crash{night: m}).bootProgram(binary, m.env["SNAPBACK_DATA_DIR"])
+		m.bot = &running{url: p.url}
+	}
+	boot(b.second, shops)
+	boot(b.first, hears)
+	n.slack.SetEndpoints(slackfake.Endpoints{
+		Interactions: n.bot.url + "/slack/interactions", Commands: n.bot.url + "/slack/commands", Events: n.bot.url + "/slack/events",
+	})
+	n.hook = n.pd.Subscribe(n.bot.url+webhookPath, hookSecret)
+	b.pollUntil("both bots are there", func() bool { return b.count(`SELECT count(*) FROM bots`) == 2 })
+	web, shop := n.Name("web"), n.Name("shop")
+	n.Run(web, "--label", team("web"), n.Image("web", `CMD ["/app"]`))
+	b.breaks(shop, func(pool, image string) {
+		n.Run(shop, n.labels("--label", team("shop"), "--env", "DB_POOL="+pool, n.Image(image, `CMD ["/app"]`))...)
+	})
+	b.taps(shop)
+}
