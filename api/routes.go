@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/internal/download"
 )
 
@@ -27,9 +28,7 @@ type route struct {
 
 const (
 	quick = 30 * time.Second
-	long  = 15 * time.Minute // for commits, which take as long as a layer is large
-
-	archiving = 6 * time.Hour // for the contents of volumes as well, however large they are
+	long  = wire.CommitLimit // for commits, which take as long as a layer is large
 )
 
 // routes is the one table. openapi.json says the same, and a test holds the two against each other.

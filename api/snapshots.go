@@ -124,9 +124,9 @@ func (a *API) takeSnapshot(w http.ResponseWriter, r *http.Request) error {
 	// What the client asked for is taken even if it goes away: half a commit helps nobody.
 	ctx, limit := context.WithoutCancel(r.Context()), long
 	if c.Settings.Volumes {
-		patience, cancel := context.WithTimeoutCause(ctx, archiving, errArchivesTooLong)
+		patience, cancel := context.WithTimeoutCause(ctx, wire.ArchiveLimit, errArchivesTooLong)
 		defer cancel()
-		ask.Patience, limit = patience, archiving+long
+		ask.Patience, limit = patience, wire.ArchiveLimit+long
 		limitWrite(w, limit+grace)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -141,7 +141,7 @@ func (a *API) takeSnapshot(w http.ResponseWriter, r *http.Request) error {
 }
 
 // errArchivesTooLong is why a snapshot has no archives of its container's volumes.
-var errArchivesTooLong = fmt.Errorf("reading them took longer than %s", archiving)
+var errArchivesTooLong = fmt.Errorf("reading them took longer than %s", wire.ArchiveLimit)
 
 const maxSentence = 500
 

@@ -193,9 +193,10 @@ func problem(resp *http.Response) error {
 	return &Error{p}
 }
 
-// TakeSnapshot takes one, and returns when it is kept.
+// TakeSnapshot takes one, and returns when it is kept. That may take as long as the bot allows: minutes, and with the contents of volumes
+// wire.ArchiveLimit more. Ending ctx ends the waiting, not the snapshot.
 func (c *Client) TakeSnapshot(ctx context.Context, container string, ask wire.NewSnapshot) (s wire.Snapshot, err error) {
-	err = c.do(ctx, call{method: http.MethodPost, path: []string{"containers", container, "snapshots"}, in: ask, out: &s, wait: c.patience.work})
+	err = c.do(ctx, call{method: http.MethodPost, path: []string{"containers", container, "snapshots"}, in: ask, out: &s, wait: c.patience.take})
 	return s, err
 }
 

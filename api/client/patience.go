@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/snapback/snapback/api/wire"
 )
 
 // errSilent says that the bot, or what is between us and it, has let a call wait for too long.
@@ -15,12 +17,16 @@ var errSilent = errors.New("nothing came")
 type patience struct {
 	usual  time.Duration // before an answer begins; the bot gives up earlier by itself
 	work   time.Duration // before one that comes when something was committed
+	take   time.Duration // before one that comes when a snapshot was taken, with the contents of volumes if its container is labelled so
 	export time.Duration // before one that comes when a post-mortem was made
 	stall  time.Duration // between two pieces of an answer
 }
 
 func defaultPatience() patience {
-	return patience{usual: 90 * time.Second, work: 17 * time.Minute, export: 12 * time.Minute, stall: time.Minute}
+	const onTheWay = 2 * time.Minute
+	return patience{
+		usual: 90 * time.Second, work: wire.CommitLimit + onTheWay, take: wire.ArchiveLimit + wire.CommitLimit + onTheWay, export: 12 * time.Minute, stall: time.Minute,
+	}
 }
 
 // watch ends a call when nothing was heard for a while: of a server that is stuck, or of one that is gone without a word,

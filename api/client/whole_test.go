@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/snapback/snapback/api/client"
+	"github.com/snapback/snapback/api/wire"
 )
 
 const (
@@ -87,5 +89,21 @@ func TestAServerThatFallsSilentIsNotWaitedForForever(t *testing.T) {
 				t.Errorf("incident: %v", err)
 			}
 		})
+	}
+}
+
+// TestASnapshotIsWaitedForAsLongAsTheBotMayTake: one with the contents of volumes takes hours.
+func TestASnapshotIsWaitedForAsLongAsTheBotMayTake(t *testing.T) {
+	t.Parallel()
+	if got := client.TakePatience(); got <= wire.ArchiveLimit+wire.CommitLimit {
+		t.Errorf("it gives up after %s", got)
+	}
+	c := bot(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	c.HastenTaking(50 * time.Millisecond)
+	if _, err := c.TakeSnapshot(t.Context(), "api", wire.NewSnapshot{}); err == nil || !strings.Contains(err.Error(), "nothing came for 50ms") {
+		t.Errorf("got %v", err)
 	}
 }

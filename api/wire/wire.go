@@ -12,6 +12,12 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
+// How long the bot may take before it answers.
+const (
+	CommitLimit  = 15 * time.Minute // for a commit, which takes as long as a layer is large
+	ArchiveLimit = 6 * time.Hour    // on top, for the contents of volumes, however large they are
+)
+
 // Container is an enabled container as it is now.
 type Container struct {
 	ID      string `json:"id"` // the engine's own: what If-Match takes
