@@ -18,6 +18,7 @@ const (
 	level           = 0.05  // of the tests for falling and flat
 	notFlatLevel    = 0.01  // of the test for not flat
 	recentMinutes   = 2     // that the rate of now is taken from
+	settingMinutes  = 0.25  // by which a clock is set that counts as set
 	patience        = 5     // minutes until it is said that errors are not flat
 	leastTraffic    = 0.2   // of the usual requests: with fewer, it can't be told
 	lastPatience    = 15    // minutes until it is said that it can't be told

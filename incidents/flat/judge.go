@@ -57,6 +57,10 @@ type JudgeConfig struct {
 	// Lag is for how long what was counted of a container keeps older errors in view, beyond what Definition allows for; nil: no source
 	// does that.
 	Lag func(key string) time.Duration
+
+	// Elapsed is how long it was between two moments of Now by a clock that nobody sets, so that one that is set is noticed; nil: they
+	// have such a reading, as those of time.Now do.
+	Elapsed func(from, to time.Time) time.Duration
 }
 
 // Judge looks at the errors after restores, and has the timeline say what becomes of them. It knows nothing that is not in its
@@ -65,6 +69,8 @@ type Judge struct {
 	JudgeConfig
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	looked, woken time.Time // the last look, and the one before which the clock was set forward; only Look has these
 }
 
 // NewJudge returns a Judge that does nothing until Start.
@@ -79,6 +85,9 @@ func NewJudge(c JudgeConfig) *Judge {
 	}
 	if c.Lag == nil {
 		c.Lag = func(string) time.Duration { return 0 }
+	}
+	if c.Elapsed == nil {
+		c.Elapsed = func(from, to time.Time) time.Duration { return to.Sub(from) }
 	}
 	return &Judge{JudgeConfig: c, cancel: func() {}}
 }
@@ -112,6 +121,7 @@ func (j *Judge) Stop(context.Context) error {
 
 // Look judges every restore once. What can't be read now is looked at again.
 func (j *Judge) Look(ctx context.Context) error {
+	j.noticeSetting()
 	all, err := j.Journal.Restored(ctx)
 	if err != nil {
 		return err
@@ -122,6 +132,17 @@ func (j *Judge) Look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noticeSetting sees whether the clock was set forward since the last look, or stood still with the machine. Nobody has waited for the time
+// that it has passed over.
+func (j *Judge) noticeSetting() {
+	now := j.Now()
+	passed := now.Round(0).Sub(j.looked.Round(0)) - j.Elapsed(j.looked, now)
+	if !j.looked.IsZero() && passed > j.Definition.minutes(settingMinutes) {
+		j.woken = now.Round(0)
+	}
+	j.looked = now
 }
 
 func (j *Judge) look(ctx context.Context, r Restored) error {
@@ -142,7 +163,7 @@ func (j *Judge) look(ctx context.Context, r Restored) error {
 
 // read is what is known of a restore's errors. It returns false for a container whose errors nobody has counted.
 func (j *Judge) read(ctx context.Context, r Restored) (a After, ok bool, err error) {
-	a = After{Since: r.begin().Add(j.Lag(r.Key)), Now: j.Now().UTC()}
+	a = After{Since: r.begin().Add(j.Lag(r.Key)), Woken: j.woken, Now: j.Now().UTC()}
 	if r.State == Flat || r.State == Back && r.StateAt.After(r.Redeployed) {
 		a.Since = r.StateAt
 	}

@@ -238,3 +238,44 @@ func TestARateFromASampleIsSaidToBeOne(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsSaidAtOnceWhenTheClockIsSetForward: the time that it passes over was never there to be counted in.
+func TestNothingIsSaidAtOnceWhenTheClockIsSetForward(t *testing.T) {
+	t.Parallel()
+	const set = 20 * time.Minute
+	for name, c := range map[string]struct {
+		rate float64
+		want []string // the clock is set six minutes after the alert, one after the restore
+	}{
+		"nothing is counted": {-1, []string{"errors.unknown 28m0s"}},
+		"errors stay":        {12, []string{"errors.not-flat 31m0s"}},
+		"errors are gone":    {0, []string{"errors.falling 5m35s", "errors.flat 26m25s"}},
+	} {
+		o := outages()
+		o.errors(-75*time.Minute, -10*time.Minute, 1)
+		o.errors(-10*time.Minute, 5*time.Minute, 21)
+		if c.rate >= 0 {
+			o.errors(5*time.Minute, 6*time.Minute, c.rate)
+			o.errors(6*time.Minute+set, time.Hour, c.rate)
+		}
+		at := night.Add(6 * time.Minute)
+		j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return o.now }, Elapsed: func(from, to time.Time) time.Duration {
+			if from.Before(at) && to.After(at) {
+				return to.Sub(from) - set
+			}
+			return to.Sub(from)
+		}})
+		for o.now = o.r.Verified; o.now.Before(night.Add(35 * time.Minute)); o.now = o.now.Add(5 * time.Second) {
+			if o.now.Equal(at) {
+				o.now = o.now.Add(set)
+			}
+			must(t, j.Look(t.Context()))
+		}
+		if diff := cmp.Diff(c.want, o.times); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+			for _, e := range o.said {
+				t.Log(e.Summary)
+			}
+		}
+	}
+}

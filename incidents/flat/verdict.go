@@ -57,7 +57,8 @@ type After struct {
 	Spike      Spike
 	Since      time.Time // the restore, or when errors came back
 	Moments    []Minute
-	Last       Last // that was counted
+	Last       Last      // that was counted
+	Woken      time.Time // when the clock was set forward last, from when on waiting counts; the zero time: it was not
 	Now        time.Time
 }
 
@@ -88,10 +89,10 @@ func (d Definition) Judge(a After) Verdict {
 	case v.Rate < limit && d.calm(a) && d.calm(a.until(a.Now.Add(-d.minutes(1.0/6)))):
 		v.State = Flat
 	case recent.Seconds == 0:
-		if a.took() >= d.minutes(recentMinutes) {
+		if a.waited() >= d.minutes(recentMinutes) {
 			v.State, v.Rate = Unseen, a.Last.Rate
 		}
-	case a.took() >= d.minutes(patience):
+	case a.waited() >= d.minutes(patience):
 		v.State = d.impatient(a, v.Rate, limit)
 	}
 	if v.State == Watching && d.falling(a, recent) {
@@ -108,7 +109,7 @@ func (d Definition) impatient(a After, rate, limit float64) State {
 		return NotFlat
 	case traffic(last, a.Baseline) < leastTraffic*last.Exposure()/60:
 		return Quiet
-	case a.took() >= d.minutes(lastPatience):
+	case a.waited() >= d.minutes(lastPatience):
 		return Unclear
 	}
 	return Watching
@@ -121,6 +122,14 @@ func (a After) until(now time.Time) After {
 }
 
 func (a After) took() time.Duration { return a.Now.Sub(a.Since) }
+
+// waited is how long there was a chance to count something.
+func (a After) waited() time.Duration {
+	if a.Woken.After(a.Since) {
+		return a.Now.Sub(a.Woken)
+	}
+	return a.took()
+}
 
 // last is what was counted in the last so long.
 func (a After) last(so time.Duration) Minute { return sum(between(a.Moments, a.Now.Add(-so), a.Now)) }

@@ -12,6 +12,7 @@ import (
 type span struct {
 	key    string
 	record func(flat.Count)
+	now    func() time.Time // by the clock that counts are told by, which may be set; see wallClock
 
 	mu       sync.Mutex // guards what follows
 	told     time.Time  // up to when
@@ -34,8 +35,11 @@ func newSpan(f *Follower, key string, to time.Time) *span {
 			f.Logger.Warn("recording a count of errors", "err", err)
 		}
 	}
-	return &span{key: key, record: record, told: to, share: 1, patience: f.Look + lookFor}
+	return &span{key: key, record: record, now: wallClock, told: to.Round(0), share: 1, patience: f.Look + lookFor}
 }
+
+// wallClock has no monotonic reading: by that, a clock that is set would have all that follows told of a wrong time.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 func (s *span) toldTo() time.Time {
 	s.mu.Lock()
@@ -60,7 +64,7 @@ func (s *span) doubt(is bool) {
 func (s *span) goLive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live, s.share, s.alive, s.doubted = true, 1, time.Now(), false
+	s.live, s.share, s.alive, s.doubted = true, 1, s.now(), false
 }
 
 // sign says that the engine was there at that moment.
@@ -68,21 +72,22 @@ func (s *span) sign(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.doubted {
-		s.signed(at)
+		s.signed(at.Round(0))
 	}
 }
 
-// signed leaves out what lies between two signs that are too far apart: nobody knows what was written meanwhile.
+// signed leaves out what lies between two signs that are too far apart: nobody knows what was written meanwhile. So they are also where
+// the clock was set, forward or back.
 func (s *span) signed(at time.Time) {
-	if !s.live || !at.After(s.alive) {
-		return
-	}
-	if at.Sub(s.alive) > s.patience {
+	switch since := at.Sub(s.alive); {
+	case !s.live:
+	case since.Abs() > s.patience:
 		s.tellUp(s.alive, 1)
-		at = time.Now() // the question is as old as the gap may be, the answer is not
-		s.told, s.gap = later(at, s.told), at
+		at = s.now() // the question is as old as the gap may be, the answer is not
+		s.told, s.gap, s.alive = at, at, at
+	case since > 0:
+		s.alive = at
 	}
-	s.alive = at
 }
 
 // line counts one that has just come. One that was held up since a gap belongs to a time that is not told.
@@ -90,7 +95,7 @@ func (s *span) line(at time.Time, isError, isRequest bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.doubted = false
-	s.signed(time.Now())
+	s.signed(s.now())
 	if at.Before(s.gap) {
 		return
 	}
@@ -155,7 +160,7 @@ func (s *span) add(c flat.Count) {
 func (s *span) skipTo(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told = later(at, s.told)
+	s.told = later(at.Round(0), s.told)
 }
 
 // sampled tells what a sample has shown of the time up to now.
@@ -164,5 +169,5 @@ func (s *span) sampled(now time.Time, c flat.Count, lag time.Duration) {
 	defer s.mu.Unlock()
 	s.errors, s.requests, s.traffic = s.errors+c.Errors, s.requests+c.Requests, s.traffic || c.Traffic
 	s.share, s.lag = c.Share, lag
-	s.tellUp(now, c.Share)
+	s.tellUp(now.Round(0), c.Share)
 }
