@@ -108,7 +108,7 @@ image: ## a container image of the bot: snapback:VERSION
 	@docker build --build-arg VERSION=$(VERSION) --build-arg BUILDPLATFORM=$$(docker version --format '{{.Server.Os}}/{{.Server.Arch}}') $(ARGS) -t snapback:$(VERSION) .
 
 .PHONY: release
-release: ## archives, Debian packages, lists of modules and checksums: bin/release (RELEASE=1.4.0)
+release: ## archives, Debian packages, lists of modules and checksums: bin/release (RELEASE=1.4.0; RELEASE_ARCH=amd64: for that machine alone)
 	@scripts/setup node
 	@scripts/release $(RELEASE)
 
