@@ -22,9 +22,12 @@ func (d *delivery) move(ctx context.Context, v *View, code string) error {
 	was := d.m
 	v.refuse(refusal{Channel: d.m.Channel, Reason: code})
 	d.m.Channel, d.m.TS, d.m.Rendered = d.cfg.Channel, "", nil
+	if d.m.Picture.Due > 0 { // the new thread has none; the refusal takes the place on the timeline up to which it is due
+		d.m.Picture.Due = max(d.m.Picture.Due, d.m.Seq) + 1
+	}
 	err := d.postRoot(ctx, v)
 	if err != nil && !d.pending() { // it was refused there as well: the one that there is stays the message
-		d.m.Channel, d.m.TS, d.m.Rendered = was.Channel, was.TS, was.Rendered
+		d.m.Channel, d.m.TS, d.m.Rendered, d.m.Picture.Due = was.Channel, was.TS, was.Rendered, was.Picture.Due
 		if err := d.save(d.m); err != nil {
 			return err
 		}

@@ -82,6 +82,30 @@ func TestThreadHasThePictureOfTheErrors(t *testing.T) {
 	}
 }
 
+func TestThePictureMovesWithItsThread(t *testing.T) {
+	t.Parallel()
+	for name, closeIt := range map[string]func(*night){
+		"an edit sees it": func(n *night) { n.shop.Archive() }, "a reply sees it": func(n *night) { n.shop.ReadOnly() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, _ := pictured(t)
+			closeIt(n)
+			n.do(func() { n.incidents[7], n.picture = retitled(), picturedUntil("03:45") })
+			n.write(t, note(7, 1))
+			n.deliver(t, 7)
+			moved := n.ops.ExpectMessage(t, "above 9 %", "<#C0SHOP> did not take this")
+			file := onePicture(t, moved, "Errors a minute, 03:45")
+			n.deliver(t, 7)
+			if again := onePicture(t, moved, "Errors a minute, 03:45"); again.ID != file.ID {
+				t.Error("it was drawn anew although nothing has happened")
+			}
+			n.happens(t, incidents.KindRestoreVerified, "03:46")
+			onePicture(t, moved, "Errors a minute, 03:46")
+		})
+	}
+}
+
 func TestWithoutThePermissionToUploadAllElseIsTold(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(_ *bot.Config, w *world) { w.picture = picturedUntil("03:42") })
