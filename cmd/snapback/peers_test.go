@@ -44,6 +44,11 @@ func TestTerminalAtABotThatDoesNotReachItsContainerIsPassedOn(t *testing.T) {
 	b.second.bot = serveWith(t, b.second.env)
 	b.first.start()
 	b.pollUntil("both bots are there", func() bool { return b.count(`SELECT count(*) FROM bots`) == 2 })
+	c := config{DatabaseURL: n.env["DATABASE_URL"], SecretKeys: n.env["SNAPBACK_SECRET_KEYS"], DataDir: n.env["SNAPBACK_DATA_DIR"]}
+	_, err := checkPeers(t.Context(), c) // the second one is reached
+	if found := fmt.Sprint(err); !strings.HasPrefix(found, "this bot says no address") || strings.Contains(found, "reached at") {
+		t.Errorf("doctor finds: %s", found)
+	}
 	shop := n.Name("shop")
 	n.Run(shop, n.labels("--label", team("shop"), "--env", "DB_POOL=20", n.Image("shop", `CMD ["/app"]`))...)
 	b.pollUntil("the shop is known", func() bool { return b.count(`SELECT count(*) FROM containers WHERE scopes <> '{}'`) == 1 })
