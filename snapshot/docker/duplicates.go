@@ -37,7 +37,8 @@ func (e *Engine) AddDuplicate(ctx context.Context, d snapshot.Duplicate) error {
 		duplicateLabel: base64.StdEncoding.EncodeToString(d.Sealed), duplicateKey: d.Key, duplicateOf: d.Container, duplicateName: d.Snapshot,
 		duplicateMoment: d.CreatedAt.UTC().Format(time.RFC3339Nano),
 	}
-	if name, value, ok := strings.Cut(e.only, "="); ok {
+	if e.only != "" { // which may be a name alone
+		name, value, _ := strings.Cut(e.only, "=")
 		labels[name] = value
 	}
 	if _, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{Name: d.Name, Labels: labels}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/internal/enginetest"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
@@ -49,6 +50,24 @@ func TestDuplicateIsReadAsItWasKept(t *testing.T) {
 	}
 	if left := mine(); len(left) != 0 {
 		t.Errorf("left: %+v", left)
+	}
+}
+
+// TestABotFindsItsOwnDuplicatesByALabelWithoutAValue: SNAPBACK_ONLY=payments is a label as good as team=payments.
+func TestABotFindsItsOwnDuplicatesByALabelWithoutAValue(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	engine, err := docker.New(t.Context(), docker.Config{Only: s.Name("payments")})
+	testkit.OK(t, err)
+	d := snapshot.Duplicate{
+		Name: "snapback-snapshot." + s.Name("api") + ".golden.0123456789abcdef", Key: "E1/name/api", Container: s.Name("api"), Snapshot: "golden",
+		CreatedAt: time.Date(2026, 3, 1, 22, 55, 0, 0, time.UTC), Sealed: []byte("sealed"),
+	}
+	testkit.OK(t, engine.AddDuplicate(t.Context(), d))
+	own, err := engine.OwnDuplicates(t.Context())
+	testkit.OK(t, errors.Join(err, engine.RemoveDuplicate(t.Context(), d.Name)))
+	if diff := cmp.Diff([]snapshot.Duplicate{d}, own); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
