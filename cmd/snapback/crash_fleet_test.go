@@ -11,11 +11,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/snapshot/watch"
 )
 
 // herd is three bots on one database and one engine. Each has a line of its own to both, which can be cut.
@@ -125,6 +127,14 @@ var troubles = map[string]func(h *herd, m *member) (pass func()){
 	"stopped": func(_ *herd, m *member) func() {
 		m.signal(syscall.SIGSTOP)
 		return func() { m.signal(syscall.SIGCONT) }
+	},
+	"stopped for a minute": func(_ *herd, m *member) func() { // for longer than a bot counts as there
+		m.signal(syscall.SIGSTOP)
+		over := time.After(watch.PresentFor + 5*time.Second)
+		return func() {
+			<-over
+			m.signal(syscall.SIGCONT)
+		}
 	},
 	"killed": func(h *herd, m *member) func() {
 		m.kill()
