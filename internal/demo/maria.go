@@ -213,9 +213,20 @@ func (n *night) readFlat(ctx context.Context) error {
 	}
 	n.figures.toFlat = time.Since(n.figures.restored)
 	n.say(good, "In the channel: ✅ %s", line)
-	return until(ctx, "a note that errors are flat in PagerDuty", shownWithin, func() bool {
+	err = until(ctx, "a note that errors are flat in PagerDuty", shownWithin, func() bool {
 		return slices.ContainsFunc(n.incident.Notes(), func(note pagerdutyfake.Note) bool { return strings.Contains(note.Content, line) })
 	})
+	if err != nil {
+		return err
+	}
+	return until(ctx, "a picture of the errors in the alert's thread", flatWithin, func() bool {
+		m, _ := n.message()
+		return slices.ContainsFunc(m.Replies, hasPicture)
+	})
+}
+
+func hasPicture(m slackfake.Message) bool {
+	return !m.Deleted && slices.ContainsFunc(m.Files, func(f slackfake.File) bool { return f.MIMEType == "image/png" && f.Alt != "" })
 }
 
 var flatLine = regexp.MustCompile(`Flat since \d\d:\d\d, .+ after the restore: [0-9.]+ a minute, baseline [0-9.]+`)
