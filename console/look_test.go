@@ -126,6 +126,25 @@ func TestAnOpenQuestionDoesNotOutliveItsPage(t *testing.T) {
 	}
 }
 
+// What is tapped, or has the focus, is not drawn anew under it while nothing changes.
+func TestHomeStaysUnderAThumb(t *testing.T) {
+	h, _ := furnished(t)
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	b := v.browser()
+	b.goes("")
+	b.sees("High error rate", "err/min")
+	b.do(evaluate(`document.querySelector('button.time').click(); 0`))
+	b.until("a few looks at the clock have left it alone", func() bool { // what does change draws it anew, now and then
+		b.do(evaluate(`window.row = document.querySelector('a.row'); row.focus(); window.looks = 0; setTimeout(() => { looks = 1; }, 2500); 0`))
+		b.until("time passes", func() bool { return js[bool](b, `looks > 0`) })
+		return js[bool](b, `row.isConnected && document.activeElement === row`)
+	})
+	if text := js[string](b, `document.querySelector('button.time').innerText`); !strings.HasSuffix(text, " UTC") {
+		t.Errorf("the time that was tapped is told as %q", text)
+	}
+}
+
 // An answer that takes its time is drawn into no other page than its own.
 func TestALateAnswerIsNotDrawnIntoTheNextPage(t *testing.T) {
 	h, id := furnished(t)

@@ -1,16 +1,17 @@
 import { make, view } from "./dom";
 import type { Offer, Page, Question, Restore } from "./model";
 import type { Line } from "./live";
-import { errors, lookedAt, says, stateWord, tag, undone, warning } from "./home";
+import { errors, lookedAt, says, stateWord, tag, together, undone, warning } from "./home";
 import { Away, get, post, Refused } from "./server";
 import { openTerminal, type View } from "./seat";
 import { sheet } from "./sheet";
 import { ago, clock } from "./time";
 
-export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; asked: string; gone: AbortSignal; opening?: View };
+export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; unsure?: string; asked: string; gone: AbortSignal; opening?: View };
 
 let parts: Record<"banner" | "head" | "restore" | "way" | "tabs" | "body" | "looked", HTMLElement>;
-let drawn = "";
+let drawn = "", drawnHead = "";
+let seconds: HTMLElement | undefined; // that a restore has run for
 
 // open draws what stays; what changes is put into it.
 export function open(state: PageState): void {
@@ -19,7 +20,7 @@ export function open(state: PageState): void {
     banner: make("p", { class: "banner", role: "status", hidden: true }), head: part("head"), restore: part("progress", { role: "status" }), way: part("way"),
     tabs: part("tabs", { role: "tablist" }), body: part("lists", { role: "tabpanel" }), looked: make("p", { class: "looked" }),
   };
-  drawn = "";
+  drawn = drawnHead = "";
   view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
     parts.banner, parts.head, parts.restore, parts.way, parts.tabs, parts.body, parts.looked);
   draw(state);
@@ -28,7 +29,7 @@ export function open(state: PageState): void {
 export function draw(state: PageState): void {
   if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), p = state.page;
-  says(parts.banner, state.problem || warning(state.line, Boolean(p), state.trouble ?? p?.trouble, now));
+  says(parts.banner, together(state, warning(state.line, Boolean(p), state.trouble ?? p?.trouble, now)));
   document.body.classList.toggle("old", !state.line.up && Boolean(p));
   if (!p) {
     if (!drawn) parts.head.replaceChildren(make("p", { class: "headline" }, "Looking…"));
@@ -36,11 +37,14 @@ export function draw(state: PageState): void {
     return;
   }
   parts.looked.textContent = lookedAt(state.seen, now);
-  // What is under a thumb is drawn anew only when it has changed, or a minute has passed.
-  const what = JSON.stringify([p, state.line.up, state.tab, state.asked, state.opening, Math.floor(now / 60000)]);
+  if (seconds && p.restore) says(seconds, ago(p.restore.at, now));
+  // What is under a thumb is drawn anew only when it has changed, or a minute has passed. The figures change all the time.
+  const minute = Math.floor(now / 60000), top = JSON.stringify([p.container, p.deploys[0], minute]);
+  if (top !== drawnHead) parts.head.replaceChildren(...head(p, now));
+  drawnHead = top;
+  const what = JSON.stringify([{ ...p, container: { ...p.container, errors: null } }, state.line.up, state.tab, state.asked, state.opening, minute]);
   if (what === drawn) return;
   drawn = what;
-  parts.head.replaceChildren(...head(p, now));
   parts.restore.replaceChildren(...progress(state, p, now));
   parts.way.replaceChildren(...wayOut(state, p));
   parts.tabs.replaceChildren(elsewhere(state, "logs", "Logs"), elsewhere(state, "shell", "Shell"), tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"), elsewhere(state, "errors", "Errors"));
@@ -60,8 +64,12 @@ function head(p: Page, now: number): Node[] {
 // progress tells of a restore that runs, and how the last one ended, with its undo.
 function progress(state: PageState, p: Page, now: number): Node[] {
   const r = p.restore;
+  seconds = undefined;
   if (!r) return state.asked ? [make("p", { class: "notice" }, state.asked)] : [];
-  if (!r.over) return [make("p", { class: "notice" }, `${r.says}… ${ago(r.at, now)}`)];
+  if (!r.over) {
+    seconds = make("span", { "aria-hidden": "true" }, ago(r.at, now)); // or it would be read out each second
+    return [make("p", { class: "notice" }, `${r.says}… `, seconds)];
+  }
   return [r, ...(p.stands ? [p.stands] : [])].flatMap((one) => ended(state, p, one, now));
 }
 
@@ -165,11 +173,12 @@ function ask(state: PageState, asked: string, path: string, body: object): void 
   if (state.asked) return;
   state.asked = asked;
   state.problem = "";
+  delete state.unsure;
   draw(state);
   post<Restore>(path, { ...body, tap: crypto.randomUUID() }).then((r) => {
     if (r && state.page) state.page.restore = r;
   }).catch((err: unknown) => {
-    state.problem = err instanceof Refused ? err.message
-      : err instanceof Away ? "No answer: it is not known whether that was done. What runs is shown as soon as the bot answers." : String(err);
+    if (err instanceof Away) state.unsure = "No answer: it is not known whether that was done. What runs is shown as soon as the bot answers.";
+    else state.problem = err instanceof Refused ? err.message : String(err);
   }).finally(() => { state.asked = ""; draw(state); });
 }

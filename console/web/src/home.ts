@@ -5,6 +5,8 @@ import { ago, clock, utc } from "./time";
 
 export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string; gone: AbortSignal };
 
+let drawn = "";
+let clocks: Array<(now: number) => void> = []; // of what is shown: they tell how long ago it was
 let headline: HTMLElement, looked: HTMLElement, banner: HTMLElement, body: HTMLElement, search: HTMLInputElement;
 
 // open draws what stays: what changes is put into it, so that nothing is lost under a thumb or in a field.
@@ -17,6 +19,7 @@ export function open(state: State, signOut: () => void): void {
     type: "search", placeholder: "Search", "aria-label": "Search containers and incidents", autocomplete: "off", autocapitalize: "off", spellcheck: "false", enterkeyhint: "search",
   }) as HTMLInputElement;
   search.value = state.query;
+  drawn = "";
   search.addEventListener("input", () => { state.query = search.value; draw(state); });
   view(make("header", { class: "top" }, make("h1", {}, "Snapback"), search), banner, headline, looked, body,
     make("footer", { class: "foot" }, make("span", { id: "who" }), make("button", { type: "button", class: "plain", click: signOut }, "Sign out")));
@@ -36,14 +39,27 @@ export function draw(state: State): void {
   if (who) who.textContent = home.name;
   says(headline, summary(home, now));
   looked.textContent = lookedAt(state.seen, now);
+  for (const tell of clocks) tell(now);
+  // What is under a thumb, or has the focus, is drawn anew only when it has changed.
+  const what = JSON.stringify([home, state.query, Math.floor(now / 3600e3)]);
+  if (what === drawn) return;
+  drawn = what;
+  clocks = [];
+  lists(state, home, now);
+}
+
+// lists draws them. Whoever goes through them by keyboard stays where they are.
+function lists(state: State, home: Home, now: number): void {
+  const at = body.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
   const found = (text: string) => text.toLowerCase().includes(state.query.trim().toLowerCase());
   const incidents = home.incidents.filter((i) => found(`${i.title} ${i.service} ${i.number}`));
   const containers = home.containers.filter((c) => found(`${c.name} ${c.service ?? ""} ${c.image}`));
   body.replaceChildren(
     ...section("", incidents.map((i) => incident(i, now))),
-    ...lists(containers, now, state.query !== ""),
+    ...watched(containers, now, state.query !== ""),
     ...nothing(state, home, incidents.length + containers.length),
   );
+  if (at) [...body.querySelectorAll("a")].find((a) => a.getAttribute("href") === at)?.focus({ preventScroll: true });
 }
 
 export function says(at: HTMLElement, text: string): void {
@@ -56,6 +72,11 @@ export function warning(line: Line, known: boolean, trouble: string | undefined,
   if (!line.up && known) return `Offline since ${clock(new Date(line.since).toISOString(), now)}. What is shown is from then. Trying again…`;
   if (!line.up && now - line.since > 3000) return "No answer from the bot. Trying again…";
   return trouble ?? "";
+}
+
+// together is what is said above all: what an act has come to, and that. What is not known of an act is known once there is news.
+export function together(state: { problem: string; unsure?: string }, warning: string): string {
+  return [state.problem || state.unsure, warning].filter(Boolean).join(" ");
 }
 
 // summary answers the screen's question: is anything wrong?
@@ -73,7 +94,7 @@ export function lookedAt(seen: string, now: number): string {
   return now - Date.parse(seen) < 15_000 ? "Looked just now" : `Looked ${ago(seen, now)} ago`;
 }
 
-function lists(containers: Container[], now: number, searching: boolean): Node[] {
+function watched(containers: Container[], now: number, searching: boolean): Node[] {
   const [first, ...rest] = containers;
   if (searching || !first?.deploy) return section("Containers", containers.map((c) => row(c, now)));
   return [...section("Deployed last", [row(first, now)]), ...section("The rest", rest.map((c) => row(c, now)))];
@@ -110,9 +131,12 @@ function incident(i: Incident, now: number): HTMLElement {
 
 // time says how long ago and at what time; a tap shows UTC.
 function time(iso: string, now: number): HTMLElement {
-  const words = `${ago(iso, now)}, since ${clock(iso, now)}`;
-  const t = make("button", { type: "button", class: "time", title: utc(iso) }, words);
-  t.addEventListener("click", () => { t.textContent = t.textContent === words ? utc(iso) : words; });
+  let plain = true;
+  const t = make("button", { type: "button", class: "time", title: utc(iso) });
+  const tell = (now: number): void => says(t, plain ? `${ago(iso, now)}, since ${clock(iso, now)}` : utc(iso));
+  t.addEventListener("click", () => { plain = !plain; tell(Date.now()); });
+  tell(now);
+  clocks.push(tell);
   return t;
 }
 

@@ -1,13 +1,13 @@
 import { make, view } from "./dom";
 import type { Night } from "./model";
 import type { Line } from "./live";
-import { lookedAt, says, warning } from "./home";
+import { lookedAt, says, together, warning } from "./home";
 import { Away, get, post, Refused } from "./server";
 import { proven } from "./prove";
 import { sheet } from "./sheet";
 import { ago, clock } from "./time";
 
-export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; asked: string; gone: AbortSignal };
+export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; unsure?: string; asked: string; gone: AbortSignal };
 
 let parts: Record<"banner" | "head" | "acts" | "list" | "looked", HTMLElement>;
 let field: HTMLTextAreaElement, send: HTMLButtonElement, form: HTMLElement;
@@ -64,7 +64,7 @@ export async function play(id: number, recording: string, gone: AbortSignal): Pr
 export function draw(state: NightState): void {
   if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), n = state.night;
-  says(parts.banner, state.problem || warning(state.line, Boolean(n), state.trouble, now));
+  says(parts.banner, together(state, warning(state.line, Boolean(n), state.trouble, now)));
   document.body.classList.toggle("old", !state.line.up && Boolean(n));
   if (!n) {
     if (!drawn) parts.head.replaceChildren(make("p", { class: "headline" }, "Looking…"));
@@ -121,8 +121,10 @@ function ask(state: NightState, act: string, body: object, then: () => void = ()
   if (state.asked) return;
   state.asked = act;
   state.problem = "";
+  delete state.unsure;
   draw(state);
   post(`/console/${act}`, { ...body, incident: state.id, tap: crypto.randomUUID() }).then(then).catch((err: unknown) => {
-    state.problem = err instanceof Refused ? err.message : err instanceof Away ? "No answer: it is not known whether that was done. The timeline tells." : String(err);
+    if (err instanceof Away) state.unsure = "No answer: it is not known whether that was done. The timeline tells.";
+    else state.problem = err instanceof Refused ? err.message : String(err);
   }).finally(() => { state.asked = ""; draw(state); });
 }

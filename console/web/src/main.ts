@@ -61,13 +61,13 @@ function everything(): void {
 function container(key: string, tab: page.PageState["tab"]): void {
   const state: page.PageState = { key, ...fresh(), seen: "", tab, problem: "", asked: "" };
   page.open(state);
-  stay(`?container=${encodeURIComponent(key)}`, state, () => page.draw(state), (v) => { state.page = v as Page; });
+  stay(`?container=${encodeURIComponent(key)}`, state, () => page.draw(state), (v) => { state.page = v as Page; delete state.unsure; });
 }
 
 function incident(id: number): void {
   const state: night.NightState = { id, ...fresh(), seen: "", problem: "", asked: "" };
   night.open(state);
-  stay(`?incident=${id}`, state, () => night.draw(state), (v) => { state.night = v as Night; });
+  stay(`?incident=${id}`, state, () => night.draw(state), (v) => { state.night = v as Night; delete state.unsure; });
 }
 
 // reading shows a post-mortem, which stands still.
