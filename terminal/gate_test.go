@@ -86,3 +86,14 @@ func TestALostTapIsTappedAgain(t *testing.T) {
 	p.openGate()
 	p.yes("one was lost", `window.lost`)
 }
+
+// TestAClockThatIsFastKeepsNobodyOut: whether a link has expired is for the bot to say.
+func TestAClockThatIsFastKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.clock.advance(-2 * time.Hour)
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	p.wait("the phone's clock is told", "#gate-expiry", "by this device's clock")
+	p.openGate()
+}

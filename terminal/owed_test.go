@@ -29,6 +29,9 @@ func TestAMarkerThatIsOwedAtTheEndComesLate(t *testing.T) {
 	within(t, time.Minute, "it ends", func() bool { return a.shellIs("ending") })
 	n.store.failing.Store(nil)
 	within(t, time.Minute, "it has ended", func() bool { return a.shellIs("ended") })
+	if m := a.message(); m != "This shell could not be recorded any more, so it was ended. Try again in a minute." {
+		t.Errorf("it says %q", m)
+	}
 	if cast := n.recording(); strings.Count(cast, adaGave) != 1 {
 		t.Errorf("the recording has\n%s", cast)
 	}

@@ -133,6 +133,17 @@ func TestShellOutlivesItsRecording(t *testing.T) {
 	within(t, time.Minute, "the shell ends as ever", func() bool { return b.shellIs("ended") && b.message() == "The shell exited with code 0." })
 }
 
+// TestAFullRecordingIsToldOnThePage also while the shell runs.
+func TestAFullRecordingIsToldOnThePage(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *terminal.Config) { c.MaxRecording = 100_000 })
+	p := newPhone(t)
+	n.atPrompt(p)
+	p.typeIn("head -c 40000 /dev/zero | od -v")
+	p.enter()
+	p.yes("it is told", `document.querySelector('#banner').innerText.includes('The recording has reached its largest size')`)
+}
+
 func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

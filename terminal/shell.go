@@ -40,6 +40,7 @@ type shell struct {
 	typists typists // guarded by the live session's mu, as are the next four
 	party   *party
 	owed    []*handOver // were done, and the timeline has not been told
+	ran     bool        // somebody could type in it
 	ended   bool        // by itself, and not with its container
 	over    bool        // nothing reads what is typed any more, although its processes may not all be ended yet
 
@@ -92,6 +93,7 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	if err == nil {
 		l.feed.update(func(s *status) { s.Shell, s.Message, s.Task = "running", "", sh.task })
 		l.svc.tellOthers(l.sess.Container)
+		sh.ran = true
 		err = sh.pump(ctx)
 	}
 	l.mu.Lock()
@@ -351,23 +353,28 @@ func (sh *shell) reportLeft(ctx context.Context, err error) string {
 }
 
 // killed is the status of what was ended by SIGKILL, as all in a container are that ends. The engine may say so before it says that the
-// container has stopped: it is given a moment to.
+// container has stopped: it is given a moment to. With what a shell has ended it says a moment after the output's end.
 const (
+	exitTime    = 10 * time.Second
 	killed      = 128 + 9
-	stoppedTime = 3 * time.Second
+	stoppedTime = 6 * time.Second
 )
 
 // epitaph says how it ended, and with which status; a negative one is none. 126 is what the engine says when it could not run the
 // command, so it is nobody's.
 func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status int) {
-	if cause != nil {
-		return words(cause), -1
-	}
 	const stopped = "The container was stopped, which ended this shell."
-	if sh.containerStopped(ctx) {
+	switch {
+	case errors.Is(cause, ErrNotRecorded) && sh.ran:
+		return "This shell could not be recorded any more, so it was ended. Try again in a minute.", -1
+	case errors.Is(cause, ErrNoShell) && sh.of != "" && sh.containerStopped(ctx):
+		return stopped, -1
+	case cause != nil:
+		return words(cause), -1
+	case sh.containerStopped(ctx):
 		return stopped, -1
 	}
-	for range 20 {
+	for end := time.Now().Add(exitTime); time.Now().Before(end); {
 		code, ok, err := sh.ex.ExitCode(ctx)
 		if ok && err == nil && code == killed && sh.containerStops(ctx) {
 			return stopped, -1
@@ -375,6 +382,9 @@ func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status 
 		if ok && err == nil && code != 126 {
 			sh.endedItself(code != killed)
 			return fmt.Sprintf("The shell exited with code %d.", code), code
+		}
+		if err != nil && sh.containerStops(ctx) {
+			return stopped, -1
 		}
 		if ok || err != nil {
 			break

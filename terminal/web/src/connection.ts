@@ -33,12 +33,16 @@ export class Refused extends Error {
   }
 }
 
+// patience is how long an answer may take on a bad network, in ms. Whoever waits hears then that there is none.
+export const patience = 15_000;
+
 export async function redeem(token: string): Promise<Session> {
   const response = await fetch("/t/redeem", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ token }),
     credentials: "same-origin",
+    signal: AbortSignal.timeout(patience),
   });
   listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
@@ -58,7 +62,7 @@ export function current(page: string, unopened: number, signal: AbortSignal): Pr
 }
 
 async function ask(query: Record<string, string>, signal?: AbortSignal): Promise<Session> {
-  const response = await fetch(at("/t/session", query), { credentials: "same-origin", ...(signal ? { signal } : {}) });
+  const response = await fetch(at("/t/session", query), { credentials: "same-origin", signal: signal ?? AbortSignal.timeout(patience) });
   listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
   return (await response.json()) as Session;
@@ -71,7 +75,7 @@ function listen(response: Response): void {
 }
 
 export async function endSession(): Promise<void> {
-  const response = await fetch(at("/t/end"), { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+  const response = await fetch(at("/t/end"), { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}", signal: AbortSignal.timeout(patience) });
   if (!response.ok && response.status < 500 && response.status !== 401 && response.status !== 410) throw new Refused(await problemOf(response));
 }
 

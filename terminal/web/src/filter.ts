@@ -14,7 +14,7 @@ export class Filter {
   ) {
     const text = typed.trim();
     this.not = text.startsWith("!");
-    const body = (this.not ? text.slice(1) : text).split("|").map((t) => t.trim()).filter(Boolean).join("|");
+    const body = (this.not ? text.slice(1) : text).split("|").map((t) => t.trim()).filter(Boolean).join("|").replace(/^\(\?i\)/, "");
     this.any = body === "";
     this.empty = this.any && task === "";
     this.source = readable(body) ? body : body.replace(/[.*+?^${}()[\]\\]/g, "\\$&");
@@ -35,9 +35,10 @@ export class Filter {
   }
 }
 
-// readable says that browser and bot can both read it: the bot's expressions look neither ahead nor back.
+// readable says that browser and bot both read it, and in the same way: the bot's expressions look neither ahead nor back, and the browser's
+// have no names for classes.
 function readable(body: string): boolean {
-  if (/\(\?[=!<]|\\[1-9k]/.test(body)) return false;
+  if (/\(\?[=!<]|\\[1-9kpPAzQEC]|\[\[:/.test(body)) return false;
   try {
     new RegExp(body);
     return true;

@@ -27,6 +27,7 @@ export class Screen implements Listener {
   private own: Status | null = null;
   private shellState: ShellState = "none";
   private shellWords = "";
+  private saidWhileRunning = "";
   private fontSize = Number(recall("local", "snapback.font")) || 12;
   private activeAt = 0;
   private shellTab = false;
@@ -142,6 +143,7 @@ export class Screen implements Listener {
 
   over(text: string): void {
     const left = this.typing.left;
+    this.errors.hidden();
     forget("session", "snapback.compose");
     showOver("Session ended", (text || "The session is over. Tap Terminal in Slack for a new one.") + (left ? ` Not sent: ${left}` : ""));
     if (this.session.key) afterwards(this.session);
@@ -257,6 +259,8 @@ export class Screen implements Listener {
     const button = el<HTMLButtonElement>("start");
     button.disabled = state === "starting" || state === "ending" || !this.shell.loaded || !this.live;
     button.textContent = !this.live ? "No contact" : !this.shell.loaded ? "Loading…" : state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
+    if (running && message !== this.saidWhileRunning) this.banner(message, 10_000); // what is said beside it is out of sight then
+    this.saidWhileRunning = running ? message : "";
     el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
     if (state === "starting" && before !== "starting") this.shell.reset();
     if (running && before !== "running" && this.shellTab) {
