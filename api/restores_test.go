@@ -122,11 +122,11 @@ func TestRestoreIsWaitedForLongerThanTheServerReads(t *testing.T) {
 	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = api.Server(b.h, nil)
-	srv.Config.ReadTimeout = 50 * time.Millisecond
+	srv.Config.ReadTimeout = time.Second
 	srv.Start()
 	defer srv.Close()
 	for _, body := range []string{"", `{"reason":"x"}`} {
-		restart := time.AfterFunc(300*time.Millisecond, func() { close(b.hold) })
+		restart := time.AfterFunc(3*time.Second, func() { close(b.hold) })
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, srv.URL+target, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)

@@ -44,7 +44,7 @@ func TestAlertSaysWhatIsWrongWithTheContainer(t *testing.T) {
 // Nobody is woken later because the engine ponders.
 func TestAlertDoesNotWaitForAContainerThatIsNotExamined(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.unanswered = 100*time.Millisecond, true })
+	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.unanswered = 5*time.Second, true })
 	begun := time.Now()
 	var e *bot.Error
 	if err := n.bot.Deliver(t.Context(), 7); !errors.As(err, &e) || !e.Retry || e.Reason != "incomplete" {
@@ -67,7 +67,7 @@ func TestAlertDoesNotWaitForAContainerThatIsNotExamined(t *testing.T) {
 // It is not asked for ever how a container is that hangs.
 func TestContainerThatHangsIsNotExaminedForEver(t *testing.T) {
 	t.Parallel()
-	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.unanswered = 100*time.Millisecond, true })
+	n := setup(t, func(c *bot.Config, w *world) { c.Budget, w.unanswered = 5*time.Second, true })
 	n.do(func() { n.now = at("03:45") })
 	if text := n.alert(t).String(); !strings.Contains(text, "How api is could not be looked up") {
 		t.Errorf("it says:\n%s", text)

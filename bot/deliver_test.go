@@ -395,7 +395,7 @@ func TestAlertArrivesWhileTheEngineIsAway(t *testing.T) {
 func TestEngineThatHangsTakesNoButtonFromTheOthers(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *bot.Config, w *world) {
-		c.Budget, w.hangs = time.Second, "W"
+		c.Budget, w.hangs = 5*time.Second, "W"
 		web := theContainer()
 		web.Key, web.ID, web.Name, web.Service, web.Engine = "W/name/web", "web", "web", "web", "W"
 		w.containers = append([]snapshot.Container{web}, w.containers...)

@@ -472,7 +472,7 @@ func setup(t *testing.T, change ...func(*bot.Config, *world)) *night {
 	for _, f := range change {
 		f(&c, w)
 	}
-	slack := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, AppToken: c.AppToken, Enterprise: w.enterprise, Clock: w.clock, AckTimeout: 3 * time.Second})
+	slack := slackfake.Start(t, slackfake.Config{BotToken: token, SigningSecret: secret, AppToken: c.AppToken, Enterprise: w.enterprise, Clock: w.clock, AckTimeout: time.Minute})
 	n := &night{world: w, slack: slack}
 	n.ann = slack.AddUser("U0ANN", "Ann Lee", "ann@example.com")
 	n.bob = slack.AddUser("U0BOB", "Bob", "bob@example.com")

@@ -65,7 +65,7 @@ func TestWhatWasSeenToComeFromAShellIsEndedWithIt(t *testing.T) {
 	t.Parallel()
 	n := setup(t, func(c *terminal.Config) { c.Follow = 100 * time.Millisecond })
 	b := n.shell()
-	b.typeIn("(env -i sh -c 'ulimit -w 7; setsid sleep 5555; :' & sleep 3)\n")
+	b.typeIn("(env -i sh -c 'ulimit -w 7; setsid sleep 5555; :' & sleep 10)\n")
 	within(t, time.Minute, "it runs", func() bool { return n.runs("sleep 5555") })
 	b.typeIn("echo wai''ted\n")
 	within(t, time.Minute, "its parents' parent is gone", func() bool { return b.saw("waited") })

@@ -77,7 +77,7 @@ func newNight(t *testing.T) *night {
 func newNightOn(t *testing.T, scope *enginetest.Scope) *night {
 	t.Helper()
 	n := &night{t: t, Scope: scope}
-	n.slack = slackfake.Start(t, slackfake.Config{BotToken: "xoxb-test", SigningSecret: "signing", Patience: 2 * time.Minute})
+	n.slack = slackfake.Start(t, slackfake.Config{BotToken: "xoxb-test", SigningSecret: "signing", Patience: 2 * time.Minute, AckTimeout: time.Minute})
 	n.channel = n.slack.AddChannel("C0ALERTS", "alerts")
 	n.maria = n.slack.AddUser("U0MARIA", "Maria", "maria@example.com")
 	n.pd = pagerdutyfake.Start(t, pagerdutyfake.Config{APIToken: "pd-token", Users: []pagerdutyfake.User{

@@ -109,6 +109,9 @@ func (r *replay) run() {
 		got.Button = r.leadsTo(button)
 		r.maria.Tap(button)
 		r.await("the restore is over", `SELECT count(*) FROM restores WHERE state IN ('verified', 'refused', 'reverted', 'failed')`)
+		if len(r.tool.want.Tapped) > 0 { // what starts it again may be about to
+			r.until("something runs after the restore", func() bool { return len(r.runs()) > 0 })
+		}
 		got.Tapped = r.runs()
 		for _, id := range r.column(`SELECT record->'plan'->>'new_id' FROM restores WHERE state = 'verified'`) {
 			r.awaitBaseline(id) // else it depends on how soon the next deploy comes whether there is one

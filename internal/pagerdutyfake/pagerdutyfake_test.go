@@ -37,7 +37,7 @@ func setup(t *testing.T) world {
 	t.Helper()
 	s := pagerdutyfake.Start(t, pagerdutyfake.Config{
 		APIToken: token, Users: []pagerdutyfake.User{ann, bob},
-		Backoff: []time.Duration{time.Millisecond}, WebhookTimeout: time.Second,
+		Backoff: []time.Duration{time.Millisecond}, WebhookTimeout: 5 * time.Second,
 	})
 	return world{Server: s, api: client(s, token)}
 }

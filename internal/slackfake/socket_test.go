@@ -14,7 +14,7 @@ import (
 
 func TestSocketModeDeliversAndWantsAcknowledgements(t *testing.T) {
 	t.Parallel()
-	w := setup(t, func(c *slackfake.Config) { c.AppToken, c.AckTimeout = "xapp-1", 300*time.Millisecond })
+	w := setup(t, func(c *slackfake.Config) { c.AppToken, c.AckTimeout = "xapp-1", 5*time.Second })
 	if _, _, err := w.api.PostMessage("C1", alert("socket")); err != nil {
 		t.Fatal(err)
 	}

@@ -23,8 +23,9 @@ var ownTimes = regexp.MustCompile(`"(SystemTime|StartedAt)":"([^"]+)"`)
 func TestUptimeIsByTheEnginesOwnClock(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
-	id := s.Run(s.Name("api"), s.Image("good", `CMD ["/app"]`))
+	image := s.Image("good", `CMD ["/app"]`)
 	began := time.Now()
+	id := s.Run(s.Name("api"), image)
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 		in, err := shifted(t, s, ahead).Inspect(t.Context(), id)
 		testkit.OK(t, err)

@@ -158,7 +158,7 @@ func TestConditionTellsWhatItGotInTime(t *testing.T) {
 	t.Parallel()
 	s, _, id := setup(t, "--restart", "no")
 	slow := slowOver(t, s, "/stats", "/logs")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c, err := slow.Condition(ctx, id, 10, true)
 	if err != nil || c.State != "running" || !slices.Equal(c.Untimely, []string{"load", "log"}) || len(c.Missing) > 0 {

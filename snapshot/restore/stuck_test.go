@@ -57,9 +57,9 @@ func TestActThatNeverEndsIsGivenUp(t *testing.T) {
 		<-ctx.Done()
 		return fmt.Errorf("%w: %w", snapshot.ErrEngineAway, ctx.Err()) // as the adapter puts it
 	}
-	d.with(restore.Config{Engine: engine, ActLimit: 5 * time.Second})
+	d.with(restore.Config{Engine: engine, ActLimit: 20 * time.Second})
 	r := d.over(d.ask(), 2*time.Minute)
-	if r.State != restore.Reverted || !strings.Contains(r.Error, "has not done it within 5s, although it answers") {
+	if r.State != restore.Reverted || !strings.Contains(r.Error, "has not done it within 20s, although it answers") {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
 	d.runs(d.old)
@@ -243,6 +243,7 @@ func (k *kit) startedAt(id string) time.Time {
 // Compose has changed its mind about names once, and people do about theirs.
 func TestRevertGivesTheOldContainerItsOwnName(t *testing.T) {
 	k := setup(t)
+	k.with(restore.Config{Window: 10 * time.Second}) // or a busy engine has not told of the end yet
 	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
 		"--label", "com.docker.compose.container-number=1"}
 	one, two := k.Name("shop_api_1"), k.Name("shop-api-1")
@@ -275,8 +276,9 @@ func TestDowntimeIsWhatItWas(t *testing.T) {
 		return nil
 	}
 	d.with(restore.Config{Engine: engine, Lease: shortLease})
+	began := time.Now()
 	r := d.over(d.ask(), 2*time.Minute)
-	if r.State != restore.Verified || r.Downtime < 3*time.Second || r.Downtime > 30*time.Second {
+	if r.State != restore.Verified || r.Downtime < 3*time.Second || r.Downtime > time.Since(began) {
 		t.Errorf("%s: down for %s", r.State, r.Downtime)
 	}
 }
@@ -296,7 +298,7 @@ func TestReplacementThatComesTooLateIsRemoved(t *testing.T) {
 	}
 	d.Docker("create", "--name", late, "--label", "snapback.enable=true", "--label", d.Only(), d.Name("good"))
 	d.Watch()
-	d.await(30*time.Second, "it is removed", func() bool { return len(d.Names(d.name)) == 1 })
+	d.await(2*time.Minute, "it is removed", func() bool { return len(d.Names(d.name)) == 1 })
 	d.runs(d.old)
 }
 

@@ -197,7 +197,7 @@ func TestExplicitPreDeploySnapshotTakesPrecedence(t *testing.T) {
 func TestExplicitPreDeploySnapshotIsStillTheLastGoodStateAfterADeployThatCrashed(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
-	k.Watch()
+	k.Watch(slowlyGood)
 	_, key := k.settled(api, image)
 	k.Docker("exec", api, "/app", "touch", "/written") // so that it is another image than the baseline's
 	explicit := k.Take(api)
@@ -217,7 +217,7 @@ func TestExplicitPreDeploySnapshotIsStillTheLastGoodStateAfterADeployThatCrashed
 func TestStateOfACrashingContainerIsNotTheLastGoodOne(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
-	k.Watch()
+	k.Watch(slowlyGood)
 	_, key := k.settled(api, image)
 	k.replace(api, "--restart", "always", image, "/app", "crash")
 	first := k.AwaitDeploys(key, 1)[0]

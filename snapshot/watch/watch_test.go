@@ -109,10 +109,13 @@ func TestTwoBotsSeeOneDeployAndKeepOneSnapshot(t *testing.T) {
 	}
 }
 
+// slowlyGood is for what crashes: a busy engine may need as long for that as others are given to prove themselves.
+func slowlyGood(c *watch.Config) { c.BaselineAfter = 5 * time.Second }
+
 func TestCrashLoopNeverReplacesTheGoodBaseline(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
-	k.Watch()
+	k.Watch(slowlyGood)
 	good, key := k.settled(api, image)
 	k.replace(api, "--restart", "always", image, "/app", "crash")
 	first := k.AwaitDeploys(key, 1)[0]

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strconv"
@@ -195,12 +196,17 @@ func (e *Engine) Leftovers(ctx context.Context) ([]string, error) {
 }
 
 // FreePort is a loopback port that nobody listens on. Each deploy of the shop uses the same one, as a shop's address
-// does not change with its version.
+// does not change with its version. It is below those that the system hands out by itself, or somebody else's connection might get it
+// before the engine has.
 func FreePort() (netip.AddrPort, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("looking for a free port: %w", err)
+	var last error
+	for range 100 {
+		port := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(10_000+rand.IntN(20_000)))
+		l, err := net.Listen("tcp4", port.String())
+		if err == nil {
+			return port, l.Close()
+		}
+		last = err
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).AddrPort(), nil
+	return netip.AddrPort{}, fmt.Errorf("looking for a free port: %w", last)
 }

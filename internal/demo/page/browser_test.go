@@ -43,7 +43,7 @@ var phone = device.Info{Name: "phone", UserAgent: "test", Width: 390, Height: 84
 
 var desktop = device.Info{Name: "desktop", UserAgent: "test", Width: 1280, Height: 900, Scale: 1}
 
-const patience = 30 * time.Second // for anything that a browser is asked to do
+const patience = 2 * time.Minute // for anything that a browser is asked to do
 
 func run(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
