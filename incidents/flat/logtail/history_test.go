@@ -72,7 +72,7 @@ func TestWhatIsToldIsInMinutesAtMostAndWhole(t *testing.T) {
 	t.Parallel()
 	told := time.Date(2026, 11, 28, 3, 42, 0, 0, time.UTC)
 	var counts []flat.Count
-	s := &span{key: "k", told: told, record: func(c flat.Count) { counts = append(counts, c) }, patience: time.Hour}
+	s := &span{key: "k", told: told, record: func(c flat.Count) { counts = append(counts, c) }, patience: time.Hour, now: time.Now}
 	s.goLive()
 	for range 9 {
 		s.line(told, true, false)
