@@ -112,6 +112,12 @@ func (p *phone) yes(what, expression string) {
 	within(p.t, time.Minute, what, func() bool { return ask(p, chromedp.Evaluate[bool](`!!(`+expression+`)`)) })
 }
 
+// connected waits until the page has a connection: the first lines came with its document.
+func (p *phone) connected() {
+	p.t.Helper()
+	p.yes("there is a connection", `document.querySelector('#state').textContent !== ''`)
+}
+
 func (p *phone) typeIn(text string) {
 	p.t.Helper()
 	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -230,6 +236,7 @@ func TestPhoneReadsLogsInPeace(t *testing.T) {
 	n.open(p, access.ModeLogs)
 	p.openGate()
 	p.wait("logs are shown", "#lines", "connection pool exhausted")
+	p.connected()
 	p.wait("markup stays text", "#lines", "<img src=x onerror=document.title=1>")
 	p.yes("no shell is offered", `document.querySelector('#tab-shell').hidden`)
 	p.yes("the newest line is in sight", `(l => l.scrollTop > 0 && l.scrollHeight - l.scrollTop - l.clientHeight < 40)(document.querySelector('#lines'))`)
@@ -259,6 +266,7 @@ func TestPausedLogsDoNotGrowForEver(t *testing.T) {
 	n.open(p, access.ModeLogs)
 	p.openGate()
 	p.wait("logs are shown", "#lines", "quiet")
+	p.connected()
 	p.tap("#pause")
 	n.touch(id, "/go")
 	rows := func(is string) func() bool {
@@ -313,6 +321,7 @@ func TestPhoneReconnectsByItself(t *testing.T) {
 	n.open(p, access.ModeShell)
 	p.openGate()
 	p.wait("logs are shown", "#lines", "hello from the first")
+	p.connected()
 	n.gate.refuse(errors.New("away"))
 	n.cut()
 	p.wait("it says so", "#contact", "o")

@@ -224,6 +224,7 @@ func TestAProgramsOwnTimeIsNotShownTwice(t *testing.T) {
 	n.open(p, access.ModeLogs)
 	p.openGate()
 	p.wait("the log is there", "#lines", "over")
+	p.connected()
 	got := ask(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll('#lines .row > span')].map(s => s.innerText)`))
 	if len(got) != 7 || strings.Join(got[:4], "|") != "INFO one|two|level=info three|four" {
 		t.Errorf("lines are %q", got)
@@ -253,6 +254,7 @@ func TestLevelsAreToldByTheWordsForThem(t *testing.T) {
 	n.open(p, access.ModeLogs)
 	p.openGate()
 	p.wait("the log is there", "#lines", "ERROR in green")
+	p.connected()
 	got := ask(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll('#lines .row > span')].map(s => s.className)`))
 	for i, l := range levels {
 		if got[i] != l[1] {
@@ -301,7 +303,7 @@ func TestAFloodIsLeftOutInSight(t *testing.T) {
 	p := newPhone(t)
 	n.open(p, access.ModeLogs)
 	p.openGate()
-	p.wait("there is a connection", "#state", "running")
+	p.connected()
 	p.wait("the log is there", "#lines", "quiet")
 	p.do(chromedp.Evaluate[chromedp.Void](`window.longest = window.shown = window.told = 0; window.last = performance.now();
 		setInterval(() => { const now = performance.now(); longest = Math.max(longest, now - last); last = now; }, 10);

@@ -17,6 +17,7 @@ func (n *night) reader(text string) *phone {
 	n.open(p, access.ModeLogs)
 	p.openGate()
 	p.wait("the log is there", "#lines", text)
+	p.connected()
 	return p
 }
 
