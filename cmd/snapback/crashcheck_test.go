@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"maps"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -123,13 +126,13 @@ func (c *crash) told(sentence string) int {
 	return n
 }
 
-// within notes how long something took that is to happen within limit. On a machine that is busy with other tests, one of
+// within notes how long something took that is to happen within limit, on a machine that is not busy with other things. One of
 // many may take longer, though not much; report sees to the others.
 func (c *crash) within(what string, took, limit time.Duration) {
 	c.t.Helper()
 	c.took, c.limit = append(c.took, took), limit
-	if took > 5*limit {
-		c.t.Errorf("%s took %s", what, took)
+	if most := 5 * allowed(c.t, limit); took > most {
+		c.t.Errorf("%s took %s, more than %s (load %s)", what, took, most, load())
 	}
 }
 
@@ -140,9 +143,19 @@ func (c *crash) report(what string) {
 		return
 	}
 	slices.Sort(c.took)
-	median := c.took[len(c.took)/2]
-	c.t.Logf("%s: median %s, longest %s, of %d", what, median, c.took[len(c.took)-1], len(c.took))
-	if median > c.limit {
-		c.t.Errorf("%s: more than %s", what, c.limit)
+	median, most := c.took[len(c.took)/2], allowed(c.t, c.limit)
+	c.t.Logf("%s: median %s, longest %s, of %d (load %s)", what, median, c.took[len(c.took)-1], len(c.took), load())
+	if median > most {
+		c.t.Errorf("%s: more than %s", what, most)
 	}
+}
+
+// allowed is what a limit is on this machine now: where more programs want a core than there are, each gets its share of one.
+func allowed(t *testing.T, limit time.Duration) time.Duration {
+	t.Helper()
+	minute, err := strconv.ParseFloat(strings.Fields(load())[0], 64)
+	if err != nil {
+		t.Fatalf("the machine's load: %s", err)
+	}
+	return time.Duration(float64(limit) * max(1, minute/float64(runtime.NumCPU())))
 }
