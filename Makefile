@@ -51,10 +51,11 @@ demo: ## a night on this machine, without any account (ARGS=--auto plays it by i
 	@bin/snapback-demo $(ARGS)
 
 .PHONY: test
+# Packages run two at a time, in this order: begun last, those that wait for minutes would wait alone.
 test: ## all tests, against a real engine, Postgres and browser
 	@scripts/setup cc engine postgres pooler node chromium busybox compose ssh promtool prometheus proxies
 	@$(MAKE) web
-	@go test -race -timeout 25m ./...
+	@go test -race -timeout 25m ./cmd/snapback ./snapshot/restore ./terminal ./...
 
 .PHONY: crash
 crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRASHES=100: that many random moments)
