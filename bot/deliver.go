@@ -248,7 +248,11 @@ func (d *delivery) thread(ctx context.Context, entries []incidents.Entry) error 
 			continue
 		}
 		if mark, ok := posting(e); ok {
-			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: d.shout(ctx, e, entries)}
+			shout := d.shout(ctx, e, entries)
+			if shout {
+				d.show(e)
+			}
+			p := post{seq: e.Seq, thread: d.m.TS, rendering: reply(e, mark), shout: shout}
 			if _, err := d.place(ctx, p, []string{d.m.Channel}); err != nil && !d.unpostable(err, e) {
 				return err
 			}

@@ -141,19 +141,34 @@ func (h *handling) lastDeploys(ctx context.Context) map[string]time.Time {
 // shout says whether the reply of an entry is shown in the channel too: people look there. Of a restore that worked they hear once,
 // when its errors are flat, or where nobody counts them, when it is verified. That errors are not flat, or that it can't be told, is no
 // success: the channel hears of the first such word, also from a quiet bot, or it would wait for an end that does not come. So it does of
-// errors that are back, once: whoever has read that they are flat would sleep on.
+// errors that are back, once: whoever has read that they are flat would sleep on. Where counting begins only after the channel has heard that
+// the restore is verified, it hears of nothing more but what takes that back.
 func (d *delivery) shout(ctx context.Context, e incidents.Entry, entries []incidents.Entry) bool {
 	switch e.Kind {
 	case incidents.KindErrorsFlat:
-		return loud(e) && !d.cfg.Quiet
-	case incidents.KindErrorsNotFlat, incidents.KindErrorsUnknown:
+		return loud(e) && !d.cfg.Quiet && !d.shown(e)
+	case incidents.KindErrorsUnknown:
+		return firstOutcome(e, entries) && !d.shown(e)
+	case incidents.KindErrorsNotFlat:
 		return firstOutcome(e, entries)
 	case incidents.KindErrorsBack:
 		return firstBack(e, entries)
 	case incidents.KindRestoreVerified:
-		return e.IncidentID != 0 && !d.cfg.Quiet && !d.counted(ctx, e)
+		return d.shown(e) || e.IncidentID != 0 && !d.cfg.Quiet && !d.counted(ctx, e)
 	}
 	return loud(e)
+}
+
+// shown says whether the channel was shown that an entry's restore is verified.
+func (d *delivery) shown(e incidents.Entry) bool {
+	return slices.Contains(d.m.Shown, aboutOf(e).Restore)
+}
+
+// show notes what the channel is about to be shown. It is saved with the note of the attempt, so that one that is made again does the same.
+func (d *delivery) show(e incidents.Entry) {
+	if id := aboutOf(e).Restore; e.Kind == incidents.KindRestoreVerified && !slices.Contains(d.m.Shown, id) {
+		d.m.Shown = append(d.m.Shown, id)
+	}
 }
 
 // firstOutcome says that nothing was said yet of how an entry's restore has ended for the errors.

@@ -116,6 +116,37 @@ func TestChannelHearsOfTheRestoreWhereErrorsAreNotCounted(t *testing.T) {
 	}
 }
 
+// TestChannelHearsOnceOfARestoreWhoseErrorsAreCountedOnlyAfterIt: nothing was counted when it was verified.
+func TestChannelHearsOnceOfARestoreWhoseErrorsAreCountedOnlyAfterIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kinds []incidents.Kind
+		want  []string
+	}{
+		"there is no baseline":                  {[]incidents.Kind{incidents.KindErrorsUnknown}, nil},
+		"flat by what was read of the past":     {[]incidents.Kind{incidents.KindErrorsFlat}, nil},
+		"not flat by what was read of the past": {[]incidents.Kind{incidents.KindErrorsNotFlat}, []string{"⚠️ 0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.alert(t)
+			r := restored()
+			n.do(func() { n.restores = append(n.restores, r) })
+			n.write(t, verified())
+			n.deliver(t, 7)
+			n.do(func() { n.errors = theSpike() })
+			for i, kind := range c.kinds {
+				n.write(t, saying(kind, strconv.Itoa(i), ""))
+				n.deliver(t, 7)
+			}
+			if diff := cmp.Diff(append([]string{"✅ api is back on pre-deploy-2255"}, c.want...), n.broadcasts()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // Where errors are measured and it can't be told what becomes of them, the channel hears that once, and when they are flat in the end, that.
 func TestChannelHearsOnceThatErrorsAreNotFlatOrUnknownOrBack(t *testing.T) {
 	t.Parallel()

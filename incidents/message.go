@@ -12,6 +12,7 @@ type Message struct {
 	Attempt     int64  // what is being posted: -1 nothing, 0 the message itself, n the entry with that seq
 	AttemptedAt time.Time
 	Picture     ThreadPicture
+	Shown       []int64  // restores of which the channel was shown that they are verified, or is about to be
 	Threads     []Thread // with incident 0 only: the messages of recent restores
 }
 

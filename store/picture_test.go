@@ -20,7 +20,7 @@ func TestNoMessageWaitsForAPicture(t *testing.T) {
 	tell := func(due int64) {
 		t.Helper()
 		testkit.OK(t, db.WithMessage(t.Context(), 7, func(_ context.Context, m incidents.Message, save func(incidents.Message) error) error {
-			m.Channel, m.TS, m.Seq, m.Picture.Due = "C1", "1.2", due, due
+			m.Channel, m.TS, m.Seq, m.Picture.Due, m.Shown = "C1", "1.2", due, due, append(m.Shown, due)
 			return save(m)
 		}))
 	}
@@ -37,6 +37,9 @@ func TestNoMessageWaitsForAPicture(t *testing.T) {
 	testkit.OK(t, db.WithMessage(t.Context(), 7, func(_ context.Context, m incidents.Message, _ func(incidents.Message) error) error {
 		if d := cmp.Diff(incidents.ThreadPicture{File: "F1", Seq: 1, Due: 2, Old: []string{"F0"}}, m.Picture); d != "" || m.Seq != 2 {
 			t.Errorf("seq %d, picture (-want +got):\n%s", m.Seq, d)
+		}
+		if d := cmp.Diff([]int64{1, 2, 2}, m.Shown); d != "" {
+			t.Errorf("shown in the channel (-want +got):\n%s", d)
 		}
 		return nil
 	}))

@@ -49,8 +49,8 @@ func (db *DB) message(ctx context.Context, incident int64) (incidents.Message, e
 	m := incidents.Message{IncidentID: incident, Attempt: -1}
 	var at *time.Time
 	var threads []byte
-	err := db.pool.QueryRow(ctx, `SELECT channel, ts, rendered, seq, attempt, attempted_at, threads, picture FROM slack_messages WHERE incident_id = $1`,
-		incident).Scan(&m.Channel, &m.TS, &m.Rendered, &m.Seq, &m.Attempt, &at, &threads, &m.Picture)
+	err := db.pool.QueryRow(ctx, `SELECT channel, ts, rendered, seq, attempt, attempted_at, threads, picture, verified_shown FROM slack_messages WHERE incident_id = $1`,
+		incident).Scan(&m.Channel, &m.TS, &m.Rendered, &m.Seq, &m.Attempt, &at, &threads, &m.Picture, &m.Shown)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return m, nil
 	}
@@ -73,15 +73,15 @@ func (db *DB) saveMessage(ctx context.Context, m incidents.Message) error {
 		var due int64 // until now
 		err := tx.QueryRow(ctx, `
 		WITH before AS (SELECT (picture->>'due')::bigint AS due FROM slack_messages WHERE incident_id = @id)
-		INSERT INTO slack_messages (incident_id, channel, ts, rendered, seq, attempt, attempted_at, threads, picture)
-		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads, jsonb_build_object('due', @due::bigint))
+		INSERT INTO slack_messages (incident_id, channel, ts, rendered, seq, attempt, attempted_at, threads, picture, verified_shown)
+		VALUES (@id, @channel, @ts, @rendered, @seq, @attempt, @at, @threads, jsonb_build_object('due', @due::bigint), @shown)
 		ON CONFLICT (incident_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts, rendered = excluded.rendered,
-			seq = excluded.seq, attempt = excluded.attempt, attempted_at = excluded.attempted_at, threads = excluded.threads,
+			seq = excluded.seq, attempt = excluded.attempt, attempted_at = excluded.attempted_at, threads = excluded.threads, verified_shown = excluded.verified_shown,
 			picture = slack_messages.picture || excluded.picture
 		RETURNING coalesce((SELECT due FROM before), 0)`,
 			pgx.NamedArgs{
 				"id": m.IncidentID, "channel": m.Channel, "ts": m.TS, "rendered": m.Rendered, "seq": m.Seq,
-				"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads, "due": m.Picture.Due,
+				"attempt": m.Attempt, "at": null(m.AttemptedAt), "threads": threads, "due": m.Picture.Due, "shown": append([]int64{}, m.Shown...), // none is {} and not null
 			}).Scan(&due)
 		if err != nil || m.Picture.Due <= due {
 			return err
