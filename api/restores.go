@@ -22,7 +22,7 @@ func (a *API) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask := restore.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Idempotency: wishKey(r)}
+	ask := restore.Ask{Container: c, Snapshot: snap.Name, Volumes: in.Volumes, Replicas: in.Replicas, Idempotency: wishKey(r)}
 	if ask.Seen, err = seen(r, c); err != nil {
 		return err
 	}
@@ -138,6 +138,9 @@ func (a *API) undoRestore(w http.ResponseWriter, r *http.Request) error {
 	}
 	if in.Volumes {
 		return malformed("volumes is for restores: an undo puts back whatever its restore replaced.")
+	}
+	if in.Replicas {
+		return malformed("replicas is for restores: an undo puts back as many tasks as its restore has changed.")
 	}
 	undone, err := a.restore(r)
 	if err != nil {

@@ -195,6 +195,33 @@ func TestVolumesAreRestoredOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
+func TestReplicasAreRestoredOnlyWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.do(t, request{method: "PATCH", path: target})
+	wantStatus(t, b.do(t, request{method: "PATCH", path: target, body: `{"replicas":true}`}), http.StatusOK)
+	if b.asks[0].Replicas || !b.asks[1].Replicas {
+		t.Errorf("asked for %v and %v", b.asks[0].Replicas, b.asks[1].Replicas)
+	}
+	rec := b.do(t, request{method: "POST", path: "/restores/1/undo", body: `{"replicas":true}`})
+	if wantStatus(t, rec, http.StatusBadRequest); !strings.Contains(rec.Body.String(), "undo puts back") {
+		t.Errorf("got %s", rec.Body)
+	}
+}
+
+func TestSnapshotTellsWhereTasksStood(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if got := decodeBody[wire.Snapshot](t, b.do(t, request{path: target})); got.Placement != nil {
+		t.Errorf("of one that is no service's: %+v", got.Placement)
+	}
+	b.placed = &snapshot.Placement{Constraints: []string{"node.role==worker"}, Spread: []string{}, Tasks: []snapshot.PlacedTask{{Name: "shop.1", Node: "one"}}}
+	got := decodeBody[wire.Snapshot](t, b.do(t, request{path: target}))
+	if diff := cmp.Diff(b.placed, got.Placement); diff != "" {
+		t.Errorf("placement (-want +got):\n%s", diff)
+	}
+}
+
 func TestSnapshotTellsOfItsVolumes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -100,7 +100,7 @@ func (a *API) offer(ctx context.Context, c snapshot.Container, s snapshot.Snapsh
 	}
 	shaped := shapeSnapshot(s, offer.WhyNot)
 	shaped.Running, shaped.Doubt, shaped.Changes = offer.Running, offer.Doubt, full(offer.Changes)
-	shaped.Volumes = shapeVolumes(offer)
+	shaped.Volumes, shaped.Placement = shapeVolumes(offer), offer.Placed
 	return shaped
 }
 

@@ -45,6 +45,7 @@ type world struct {
 	there      bool                 // what is asked for is what runs already
 	service    bool                 // and that is a service of a Swarm
 	volumes    *restore.VolumeOffer // what every offer says of volumes
+	placed     *snapshot.Placement  // and of where tasks stood
 	ends       restore.Restore      // what a restore comes to: State, WhyNot, Error
 	hold       chan struct{}        // not nil: restores end when it is closed
 	onHold     *snapshot.Hold       // guarded by mu
@@ -237,7 +238,7 @@ func (w *world) Restore(_ context.Context, id int64) (restore.Restore, error) {
 }
 
 func (w *world) Offer(_ context.Context, _ snapshot.Container, s snapshot.Snapshot) (restore.Offer, error) {
-	offer := restore.Offer{Snapshot: s, Volumes: w.volumes}
+	offer := restore.Offer{Snapshot: s, Volumes: w.volumes, Placed: w.placed}
 	if s.Name == "manual-0100" {
 		offer.WhyNot = []string{"the image was pruned"}
 	}

@@ -67,22 +67,23 @@ type ErrorMinute struct {
 
 // Snapshot is a kept state of a container.
 type Snapshot struct {
-	Name       string            `json:"name"`
-	Container  string            `json:"container"`
-	Reason     snapshot.Reason   `json:"reason"`
-	Note       string            `json:"note,omitempty"`
-	Unwell     string            `json:"unwell,omitempty"` // what was wrong with the container when it was taken
-	CreatedAt  time.Time         `json:"created_at"`
-	LastSeenAt time.Time         `json:"last_seen_at"`        // when a container was last seen running well in that state, at least when it was taken
-	ExpiresAt  time.Time         `json:"expires_at,omitzero"` // left out: as snapback.keep has it
-	Pinned     bool              `json:"pinned"`
-	SizeBytes  int64             `json:"size_bytes"`
-	Restorable bool              `json:"restorable"`
-	WhyNot     []string          `json:"why_not"`
-	Running    bool              `json:"running"`           // it is what runs now: a restore would change nothing, but perhaps files that the container has written
-	Doubt      string            `json:"doubt,omitempty"`   // why it is not known to be a good state, to follow its name
-	Changes    []snapshot.Change `json:"changes"`           // what a restore would change from what runs now; of a new one, nothing
-	Volumes    *Volumes          `json:"volumes,omitempty"` // left out: it has none
+	Name       string              `json:"name"`
+	Container  string              `json:"container"`
+	Reason     snapshot.Reason     `json:"reason"`
+	Note       string              `json:"note,omitempty"`
+	Unwell     string              `json:"unwell,omitempty"` // what was wrong with the container when it was taken
+	CreatedAt  time.Time           `json:"created_at"`
+	LastSeenAt time.Time           `json:"last_seen_at"`        // when a container was last seen running well in that state, at least when it was taken
+	ExpiresAt  time.Time           `json:"expires_at,omitzero"` // left out: as snapback.keep has it
+	Pinned     bool                `json:"pinned"`
+	SizeBytes  int64               `json:"size_bytes"`
+	Restorable bool                `json:"restorable"`
+	WhyNot     []string            `json:"why_not"`
+	Running    bool                `json:"running"`             // it is what runs now: a restore would change nothing, but perhaps files that the container has written
+	Doubt      string              `json:"doubt,omitempty"`     // why it is not known to be a good state, to follow its name
+	Changes    []snapshot.Change   `json:"changes"`             // what a restore would change from what runs now; of a new one, nothing
+	Volumes    *Volumes            `json:"volumes,omitempty"`   // left out: it has none
+	Placement  *snapshot.Placement `json:"placement,omitempty"` // of a Swarm's service; left out: nobody knows
 }
 
 // Volumes are the contents of a snapshot's volumes.
@@ -196,6 +197,7 @@ type KeptButNot struct {
 type RestoreAsk struct {
 	Reason   string `json:"reason,omitempty"`   // a sentence for people
 	Volumes  bool   `json:"volumes,omitempty"`  // restores only: with the contents of its volumes; an undo puts back what its restore replaced
+	Replicas bool   `json:"replicas,omitempty"` // restores of a Swarm's service only: with as many tasks as the snapshot's spec has; left out: as there are now
 	Incident any    `json:"incident,omitempty"` // our ID or the number, PagerDuty's ID; nil: the only open one, if there is just one
 }
 

@@ -121,13 +121,13 @@ func TestSnapshotListSaysWhetherVolumesCanComeBack(t *testing.T) {
 	}
 }
 
-func TestSnapshotRestoreWithVolumesAsksForThem(t *testing.T) {
+func TestSnapshotRestoreAsksForWhatTheFlagsSay(t *testing.T) {
 	t.Parallel()
-	for _, flag := range []bool{false, true} {
+	for flag, want := range map[string]wire.RestoreAsk{"": {}, "--with-volumes": {Volumes: true}, "--with-replicas": {Replicas: true}} {
 		var asked wire.RestoreAsk
 		args := []string{"restore", "api", "x", "--async"}
-		if flag {
-			args = append(args, "--with-volumes")
+		if flag != "" {
+			args = append(args, flag)
 		}
 		_, err := call(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {
 			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
@@ -135,7 +135,7 @@ func TestSnapshotRestoreWithVolumesAsksForThem(t *testing.T) {
 			}
 			answer(t, w, 202, wire.Restore{ID: 7, State: restore.Requested})
 		}, newSnapshotCmd, args...)
-		if err != nil || asked.Volumes != flag {
+		if err != nil || asked != want {
 			t.Errorf("with %q: asked for %+v, %v", args, asked, err)
 		}
 	}

@@ -262,6 +262,7 @@ restore. Exit code 1 means that it was reverted or failed, and 3 that it was ref
 	addYes(f, &yes)
 	f.StringVar(&flags.ask.Reason, "reason", "", "one line for the timeline")
 	f.BoolVar(&flags.ask.Volumes, "with-volumes", false, "put the contents of its volumes back as well; what they hold now is kept for the undo")
+	f.BoolVar(&flags.ask.Replicas, "with-replicas", false, "of a Swarm's service: with as many tasks as it had then; otherwise as many as there are now")
 	f.StringVar(&incident, "incident", "", "whose timeline gets it: its ID or number; default the only open one")
 	f.BoolVar(&flags.async, "async", false, "ask for it, and don't watch")
 	f.BoolVar(&flags.asJSON, "json", false, "the restore as the API has it, on standard output; its steps go to standard error")

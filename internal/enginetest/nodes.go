@@ -89,10 +89,11 @@ func (n *Nodes) Image(name string, changes ...string) string {
 
 // Registry starts a registry that every node reaches by the same name, at its own loopback, where an engine needs no TLS. It returns what
 // names of images in it begin with, and what ends it.
-func (n *Nodes) Registry() (prefix string, end func()) {
+func (n *Nodes) Registry() (r *registryfake.Registry, prefix string, end func()) {
 	n.t.Helper()
 	const address = "127.0.0.1:5000"
-	srv := &http.Server{Handler: registryfake.New(), ReadHeaderTimeout: time.Minute}
+	r = registryfake.New()
+	srv := &http.Server{Handler: r, ReadHeaderTimeout: time.Minute}
 	daemons := []*Daemon{n.Daemon}
 	for _, w := range n.Workers {
 		daemons = append(daemons, w.Daemon)
@@ -106,7 +107,7 @@ func (n *Nodes) Registry() (prefix string, end func()) {
 	}
 	end = func() { _ = srv.Close() }
 	n.t.Cleanup(end)
-	return address + "/", end
+	return r, address + "/", end
 }
 
 // bridge joins network namespaces. It lives in one of its own, so that nobody's firewall sees what passes.

@@ -11,12 +11,16 @@ import (
 	"sync"
 )
 
-// registry takes what is pushed, and gives it back, as the OCI distribution specification has it.
-type registry struct {
+// Registry takes what is pushed, and gives it back, as the OCI distribution specification has it.
+type Registry struct {
+	mux *http.ServeMux
+
 	mu        sync.Mutex // guards what follows
 	uploads   map[string]*bytes.Buffer
 	blobs     map[string][]byte // by digest
 	manifests map[string]manifest
+	user      string // "": it wants no login
+	password  string
 }
 
 // manifest is known by name and tag, and by name and digest.
@@ -26,9 +30,9 @@ type manifest struct {
 }
 
 // New is an empty one.
-func New() http.Handler {
-	r := &registry{uploads: map[string]*bytes.Buffer{}, blobs: map[string][]byte{}, manifests: map[string]manifest{}}
+func New() *Registry {
 	mux := http.NewServeMux()
+	r := &Registry{mux: mux, uploads: map[string]*bytes.Buffer{}, blobs: map[string][]byte{}, manifests: map[string]manifest{}}
 	mux.HandleFunc("GET /v2/{$}", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /v2/{name}/blobs/{digest}", r.look)
 	mux.HandleFunc("POST /v2/{name}/blobs/uploads/{$}", r.begin)
@@ -36,11 +40,46 @@ func New() http.Handler {
 	mux.HandleFunc("PUT /v2/{name}/blobs/uploads/{id}", r.finish)
 	mux.HandleFunc("PUT /v2/{name}/manifests/{reference}", r.keepManifest)
 	mux.HandleFunc("GET /v2/{name}/manifests/{reference}", r.giveManifest)
-	return mux
+	return r
+}
+
+// Want makes it answer only to that login.
+func (r *Registry) Want(user, password string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.user, r.password = user, password
+}
+
+// Forget removes all images.
+func (r *Registry) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.blobs)
+	clear(r.manifests)
+}
+
+// ServeHTTP implements http.Handler.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	user, password := r.user, r.password
+	r.mu.Unlock()
+	if is, with, _ := req.BasicAuth(); user != "" && (is != user || with != password) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+		return
+	}
+	r.mux.ServeHTTP(w, req)
+}
+
+// refuse answers with an error in the specification's form, by which an engine knows what it is told.
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
 }
 
 // look answers HEAD as well.
-func (r *registry) look(w http.ResponseWriter, req *http.Request) {
+func (r *Registry) look(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	blob, there := r.blobs[req.PathValue("digest")]
@@ -52,7 +91,7 @@ func (r *registry) look(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(blob)
 }
 
-func (r *registry) begin(w http.ResponseWriter, req *http.Request) {
+func (r *Registry) begin(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id := fmt.Sprint(len(r.uploads) + 1)
@@ -61,7 +100,7 @@ func (r *registry) begin(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func (r *registry) carryOn(w http.ResponseWriter, req *http.Request) {
+func (r *Registry) carryOn(w http.ResponseWriter, req *http.Request) {
 	if all := r.read(w, req); all != nil {
 		w.Header().Set("Location", req.URL.Path)
 		w.Header().Set("Range", fmt.Sprintf("0-%d", len(all)-1))
@@ -69,7 +108,7 @@ func (r *registry) carryOn(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (r *registry) finish(w http.ResponseWriter, req *http.Request) {
+func (r *Registry) finish(w http.ResponseWriter, req *http.Request) {
 	blob, want := r.read(w, req), req.URL.Query().Get("digest")
 	switch {
 	case blob == nil:
@@ -85,7 +124,7 @@ func (r *registry) finish(w http.ResponseWriter, req *http.Request) {
 }
 
 // read adds a part to an upload, and returns all of it so far; nil when it has answered itself.
-func (r *registry) read(w http.ResponseWriter, req *http.Request) []byte {
+func (r *Registry) read(w http.ResponseWriter, req *http.Request) []byte {
 	part, err := io.ReadAll(req.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +137,7 @@ func (r *registry) read(w http.ResponseWriter, req *http.Request) []byte {
 	return all.Bytes()
 }
 
-func (r *registry) keepManifest(w http.ResponseWriter, req *http.Request) {
+func (r *Registry) keepManifest(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		http.Error(w, "MANIFEST_INVALID", http.StatusBadRequest)
@@ -113,12 +152,12 @@ func (r *registry) keepManifest(w http.ResponseWriter, req *http.Request) {
 }
 
 // giveManifest answers HEAD as well: the containerd store asks whether a manifest is there before it pushes.
-func (r *registry) giveManifest(w http.ResponseWriter, req *http.Request) {
+func (r *Registry) giveManifest(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, there := r.manifests[req.PathValue("name")+"@"+req.PathValue("reference")]
 	if !there {
-		http.Error(w, "MANIFEST_UNKNOWN", http.StatusNotFound)
+		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")
 		return
 	}
 	w.Header().Set("Content-Type", m.mediaType)

@@ -41,7 +41,7 @@ func (r *Restorer) isOthers(ctx context.Context, undo Restore) bool {
 // notes that instead, as alreadyThere does.
 func (m *machine) changesNothing(ctx context.Context) (why []string, err error) {
 	p := &m.restore.Plan
-	if !p.Afar || p.OldID == "" {
+	if !p.Afar || p.OldID == "" || p.Replicas {
 		return nil, nil
 	}
 	snap, err := m.Snapshots.SnapshotByID(ctx, m.restore.SnapshotID)

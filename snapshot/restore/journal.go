@@ -75,12 +75,13 @@ func (r Restore) SameWish(o Restore) bool {
 	if r.Key != o.Key || r.Kind != o.Kind || r.UndoOf != o.UndoOf {
 		return false
 	}
-	return r.Kind == Undoing || r.SnapshotID == o.SnapshotID && (r.Plan.Volumes == nil) == (o.Plan.Volumes == nil)
+	return r.Kind == Undoing || r.SnapshotID == o.SnapshotID && (r.Plan.Volumes == nil) == (o.Plan.Volumes == nil) && r.Plan.Replicas == o.Plan.Replicas
 }
 
 // Plan is what has been found out: all that a bot needs to carry on where another one died.
 type Plan struct {
 	Service     bool                   `json:"service,omitempty"`    // it is a service of a Swarm
+	Replicas    bool                   `json:"replicas,omitempty"`   // of a service: with as many tasks as the snapshot's spec has, not as there are now
 	Anew        bool                   `json:"anew,omitempty"`       // it was what ran already, and was asked for all the same
 	Afar        bool                   `json:"afar,omitempty"`       // asked for at a bot that could not see whether it would change anything
 	Force       bool                   `json:"force,omitempty"`      // with Afar: asked for also if it would change nothing

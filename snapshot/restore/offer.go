@@ -18,8 +18,9 @@ type Offer struct {
 	Doubt    string            // why it is not known to be a good state, to follow its name; "": nothing is known against it
 	Losses   []string
 	Joined   []string
-	Beside   []string     // what runs beside it in the same line, and stays
-	Volumes  *VolumeOffer // nil: without volumes only
+	Beside   []string            // what runs beside it in the same line, and stays
+	Placed   *snapshot.Placement // of a service: where its tasks stood; nil: nobody knows
+	Volumes  *VolumeOffer        // nil: without volumes only
 }
 
 // Offer runs the preflight of a restore that nobody has asked for yet. It changes nothing. It returns an error only
@@ -34,6 +35,11 @@ func (r *Restorer) Offer(ctx context.Context, c snapshot.Container, snap snapsho
 		return Offer{}, err
 	}
 	offers[0].Snapshot = snap
+	if services, ok := r.Engine.(ServiceEngine); ok && len(full.Document) > 0 {
+		if offers[0].Placed, err = services.PlacementOf(full.Document); err != nil {
+			return Offer{}, err
+		}
+	}
 	return offers[0], r.check(ctx, c, &offers[0])
 }
 

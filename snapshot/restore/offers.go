@@ -186,7 +186,7 @@ func (r *Restorer) scene(ctx context.Context, c snapshot.Container, opened time.
 // forced. Of a service it refuses that in words. The same wish delivered twice is no such restore, nor is one while another runs: Open has the answer to those. An engine
 // that does not answer in time is waited for later.
 func (r *Restorer) alreadyThere(ctx context.Context, ask Ask, snap snapshot.Snapshot, rest *Restore) error {
-	if ask.Volumes {
+	if ask.Volumes || ask.Replicas {
 		return nil
 	}
 	looking, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -101,6 +101,8 @@ func (ctr *container) placeOf(old snapshot.Inspection) snapshot.Place {
 // objections are the reasons against replacing the container that runs now.
 func (ctr *container) objections(old snapshot.Inspection, found bool) []string {
 	switch {
+	case ctr.restore.Plan.Replicas:
+		return []string{fmt.Sprintf("%s is one container: only a service of a Swarm has a number of tasks to go back to", ctr.restore.Container)}
 	case !found && ctr.restore.Seen != "":
 		return []string{"the container that you saw is gone: look again, and ask again"}
 	case !found:

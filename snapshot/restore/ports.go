@@ -36,11 +36,13 @@ type ServiceEngine interface {
 	Check(ctx context.Context, document json.RawMessage) (snapshot.Finding, error)
 	// RevisionOf is the ID that the service of a document has once it is as the document says. It returns ErrGone when it was removed.
 	RevisionOf(ctx context.Context, document json.RawMessage) (id string, err error)
-	// Update makes a service as a document says, if it is one of from. It returns ErrReplaced when it is something else,
-	// ErrGone, and ErrMoved when it has to be asked again.
-	Update(ctx context.Context, document json.RawMessage, from []string) error
+	// Update makes a service as a document says, if it is one of from: with as many tasks as there are, or with replicas as the document
+	// has it. It returns ErrReplaced when it is something else, ErrGone, and ErrMoved when it has to be asked again.
+	Update(ctx context.Context, document json.RawMessage, from []string, replicas bool) error
 	// Again begins the update to a document's spec anew, which the service has. It returns what Update does.
 	Again(ctx context.Context, document json.RawMessage) error
+	// PlacementOf is where the tasks of a document's service stood then, and may stand; nil where nobody knows.
+	PlacementOf(document json.RawMessage) (*snapshot.Placement, error)
 	// Tasks counts the tasks of a document's service, and says what it is now. It returns ErrGone when it was removed.
 	Tasks(ctx context.Context, document json.RawMessage) (n snapshot.Tasks, id string, err error)
 }

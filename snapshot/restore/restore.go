@@ -182,6 +182,7 @@ type Ask struct {
 	Snapshot    string
 	Force       bool   // also when it would change nothing: the container is made anew; of a service, that is refused
 	Volumes     bool   // with the contents of its volumes; what they hold now is kept for the undo
+	Replicas    bool   // of a Swarm's service: with as many tasks as the snapshot's spec has; else, as there are now
 	Seen        string // the engine's ID of the container that the person saw, at least 12 digits; "": any
 	By          snapshot.By
 	Idempotency string // the same wish delivered twice has the same, and no other wish; "": none
@@ -200,7 +201,7 @@ func (r *Restorer) Request(ctx context.Context, ask Ask) (Restore, error) {
 	}
 	rest := Restore{
 		Kind: Restoring, Key: ask.Container.Key, Container: nameFor(ask.Container, snap),
-		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By,
+		SnapshotID: snap.ID, Snapshot: snap.Name, Seen: ask.Seen, By: ask.By, Plan: Plan{Replicas: ask.Replicas},
 	}
 	if ask.Container.Elsewhere {
 		return r.requestAfar(ctx, ask, rest)
@@ -234,7 +235,8 @@ func (r *Restorer) Undo(ctx context.Context, id int64, by snapshot.By, idempoten
 	}
 	undo := Restore{
 		Kind: Undoing, UndoOf: id, Key: undone.Key, Container: undone.Container,
-		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Only: undone.Only, Plan: Plan{AdoptID: p.keptID(), Undoes: undone.Snapshot, Brings: p.OldRef},
+		SnapshotID: undone.SnapshotID, Snapshot: p.KeptName, Seen: p.NewID, By: by, Only: undone.Only,
+		Plan: Plan{AdoptID: p.keptID(), Undoes: undone.Snapshot, Brings: p.OldRef, Replicas: p.Replicas},
 	}
 	if p.BeforeID != 0 {
 		undo.SnapshotID, undo.Plan.AdoptID = p.BeforeID, ""

@@ -172,6 +172,20 @@ func TestReplacedContainerRefusesTheTap(t *testing.T) {
 	}
 }
 
+func TestAContainerHasNoNumberOfTasksToGoBackTo(t *testing.T) {
+	k := setup(t)
+	api := k.Name("api")
+	k.Run(api, k.Image("good", `CMD ["/app"]`))
+	snap := k.Take(api)
+	r, err := k.Restorer.Request(t.Context(), restore.Ask{Container: k.Container(api), Snapshot: snap.Name, By: k.By(), Replicas: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = k.Restorer.Wait(t.Context(), r.ID); err != nil || r.State != restore.Refused || !strings.Contains(r.Error, "only a service of a Swarm has a number of tasks") {
+		t.Errorf("%s: %s, %v", r.State, r.Error, err)
+	}
+}
+
 func TestTwoTapsAtOnceAreOneRestore(t *testing.T) {
 	k := setup(t)
 	api := k.Name("api")

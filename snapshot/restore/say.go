@@ -59,7 +59,7 @@ func (r Restore) Sentence(to State) string {
 	}
 	switch to {
 	case Requested:
-		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC), r.By.Because())
+		return fmt.Sprintf("%s asked to %s %s%s%s", r.By.Actor.Name, r.verb(), what, r.volumesPhrase(time.UTC)+r.replicasPhrase(), r.By.Because())
 	case Preflight:
 		return fmt.Sprintf("Checking that %s can go back to %s", r.Container, r.Snapshot)
 	case Prepared:
@@ -139,7 +139,7 @@ func (r Restore) success() string {
 	if r.Downtime > 0 {
 		s += fmt.Sprintf(", down for %.1f s", r.Downtime.Seconds())
 	}
-	s += r.volumesPhrase(time.UTC) + ": " + r.Proof
+	s += r.volumesPhrase(time.UTC) + r.replicasPhrase() + ": " + r.Proof
 	if len(r.Plan.Beside) > 0 {
 		s += "; beside it there still runs " + strings.Join(r.Plan.Beside, ", ")
 	}
@@ -150,6 +150,14 @@ func (r Restore) success() string {
 		s += ". " + unheld
 	}
 	return s
+}
+
+// replicasPhrase is what a sentence about the restore says of how many tasks a service has.
+func (r Restore) replicasPhrase() string {
+	if !r.Plan.Replicas {
+		return ""
+	}
+	return " with as many tasks as it had then"
 }
 
 // Unheld says, in a sentence without its end, that what the restore has rolled back is not on hold, and what to do; "": it is, or it was

@@ -131,7 +131,9 @@ const updateTries = 20
 // update makes the service as a document says, if it is one of from. Each try is an act of its own, under the lease.
 func (svc *service) update(ctx context.Context, document json.RawMessage, from ...string) (err error) {
 	for range updateTries {
-		err = svc.act(ctx, svc.ActLimit, func(ctx context.Context) error { return svc.Engine.Update(ctx, document, from) })
+		err = svc.act(ctx, svc.ActLimit, func(ctx context.Context) error {
+			return svc.Engine.Update(ctx, document, from, svc.restore.Plan.Replicas)
+		})
 		if errors.Is(err, snapshot.ErrReplaced) {
 			return ErrTaken
 		}

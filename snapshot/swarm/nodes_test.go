@@ -2,6 +2,7 @@ package swarm_test
 
 import (
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -148,8 +149,8 @@ func TestNodesAreAskedForALeader(t *testing.T) {
 // TestNodesPullWhatARestoreNeeds: by its digest, from the registry. While that is away, the spec from before comes back.
 func TestNodesPullWhatARestoreNeeds(t *testing.T) {
 	k := setupNodes(t, 2)
-	prefix, end := k.nodes.Registry()
-	name, first, second := k.Name("shop"), k.pushed(prefix, "one"), k.pushed(prefix, "two")
+	_, prefix, end := k.nodes.Registry()
+	name, first, second := k.Name("shop"), k.pushed(prefix+"one"), k.pushed(prefix+"two")
 	k.Docker("service", "create", "--detach", "--quiet", "--name", name, "--label", "snapback.enable=true", "--constraint", "node.role==worker",
 		"--stop-grace-period", "1s", "--replicas", "2", first, "serve", "-addr=")
 	k.AwaitTasks(name)
@@ -179,12 +180,13 @@ func TestNodesPullWhatARestoreNeeds(t *testing.T) {
 	}
 }
 
-// pushed is an image in a registry that no node has.
-func (k nodesKit) pushed(prefix, name string) string {
+// pushed is an image in a registry that no node has. With are the docker command's own arguments.
+func (k nodesKit) pushed(name string, with ...string) string {
 	k.t.Helper()
+	prefix, name := path.Split(name)
 	made, ref := k.Image(name, `ENTRYPOINT ["/app"]`), prefix+k.Name(name)+":1"
 	k.Docker("tag", made, ref)
-	k.Docker("push", "--quiet", ref)
+	k.Docker(append(with, "push", "--quiet", ref)...)
 	k.Docker("image", "rm", "-f", made, ref)
 	return ref
 }

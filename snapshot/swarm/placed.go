@@ -3,6 +3,7 @@ package swarm
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -80,13 +81,50 @@ func (c *Cluster) PlacedTasks(ctx context.Context, serviceID string) ([]Placed, 
 	for _, t := range list {
 		host := on[t.NodeID].Description.Hostname
 		p := Placed{
-			ID: t.ID, Name: fmt.Sprintf("%s.%d", v.spec.Name, t.Slot), Node: t.NodeID, Host: host, Container: t.Status.ContainerStatus.ContainerID,
+			ID: t.ID, Name: v.taskName(t, host), Node: t.NodeID, Host: host, Container: t.Status.ContainerStatus.ContainerID,
 			Meant: t.DesiredState == "running" || t.DesiredState == "ready", Runs: t.Status.State == "running", State: t.Status.State, Since: t.Status.Timestamp,
-		}
-		if t.Slot == 0 {
-			p.Name = v.spec.Name + "." + cmp.Or(host, t.NodeID)
 		}
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// taskName is what people call a task: by its slot, or, of a global service, by the host of its node.
+func (v view) taskName(t task, host string) string {
+	if t.Slot == 0 {
+		return v.spec.Name + "." + cmp.Or(host, t.NodeID)
+	}
+	return fmt.Sprintf("%s.%d", v.spec.Name, t.Slot)
+}
+
+// stood are the tasks of the spec that run, by their numbers, and their nodes.
+func (v view) stood(tasks []task, on nodes, n snapshot.Tasks) (out []snapshot.PlacedTask) {
+	for _, t := range tasks {
+		if t.Status.State == "running" && slices.Contains(n.Meant, t.ID) {
+			host := on[t.NodeID].Description.Hostname
+			out = append(out, snapshot.PlacedTask{Name: v.taskName(t, host), Node: cmp.Or(host, t.NodeID)})
+		}
+	}
+	slices.SortFunc(out, func(a, b snapshot.PlacedTask) int { // shop.10 comes after shop.9
+		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// PlacementOf is what a document tells of where the tasks of its service stood, and may stand. Documents of earlier releases tell only of the
+// latter. It is nil where neither is known.
+func (c *Cluster) PlacementOf(raw json.RawMessage) (*snapshot.Placement, error) {
+	d, s, err := parseDocument(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading a service's document: %w", err)
+	}
+	of := s.TaskTemplate.Placement
+	p := &snapshot.Placement{Constraints: append([]string{}, of.Constraints...), Spread: []string{}, MaxOnNode: of.MaxReplicas, Tasks: append([]snapshot.PlacedTask{}, d.Tasks...)}
+	for _, one := range of.Preferences {
+		p.Spread = append(p.Spread, one.Spread.SpreadDescriptor)
+	}
+	if len(p.Constraints)+len(p.Spread)+len(p.Tasks) == 0 && p.MaxOnNode == 0 {
+		return nil, nil
+	}
+	return p, nil
 }

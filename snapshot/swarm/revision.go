@@ -92,9 +92,10 @@ func said(value any) any {
 type seen struct {
 	revision string
 	spec     json.RawMessage
-	from     time.Time // when it came
-	good     time.Time // since when all its tasks ran; zero: they did not
-	until    time.Time // when it was seen to have been replaced; zero: it was not
+	stood    []snapshot.PlacedTask // its tasks when they were last seen running
+	from     time.Time             // when it came
+	good     time.Time             // since when all its tasks ran; zero: they did not
+	until    time.Time             // when it was seen to have been replaced; zero: it was not
 }
 
 // keptRevisions is how many are remembered of a service.
@@ -122,6 +123,9 @@ func (c *Cluster) remember(all []looked) {
 		all[i].from = list[last].from
 		if list[last].good = (time.Time{}); l.tasks.Well() {
 			list[last].good = l.tasks.Since
+		}
+		if len(l.stood) > 0 {
+			list[last].stood = l.stood
 		}
 		now[l.ID] = list
 	}

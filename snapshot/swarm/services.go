@@ -83,7 +83,8 @@ type looked struct {
 	view
 	counted   bool // it is enabled, or was asked for
 	tasks     snapshot.Tasks
-	carries   string // as snapshot.Container has it
+	stood     []snapshot.PlacedTask // those that run
+	carries   string                // as snapshot.Container has it
 	container snapshot.Container
 }
 
@@ -139,6 +140,7 @@ func (c *Cluster) countTasks(ctx context.Context, list []looked) error {
 		if list[i].tasks, err = l.view.tally(tasks[l.ID], on); err != nil {
 			return err
 		}
+		list[i].stood = l.view.stood(tasks[l.ID], on, list[i].tasks)
 		list[i].carries = c.carries(ctx, l.view, tasks[l.ID])
 	}
 	return nil
@@ -184,7 +186,7 @@ func (c *Cluster) Inspect(ctx context.Context, idOrName string) (snapshot.Inspec
 		return in, nil
 	}
 	in.Enabled = true
-	in.Document, err = c.document(ctx, l.ID, l.Spec)
+	in.Document, err = c.document(ctx, l.ID, l.Spec, l.stood)
 	return in, err
 }
 
@@ -269,19 +271,19 @@ func (c *Cluster) former(ctx context.Context, all []looked, id string) (snapshot
 			return in, nil
 		}
 		in.Enabled = true
-		in.Document, err = c.document(ctx, l.ID, past.spec)
+		in.Document, err = c.document(ctx, l.ID, past.spec, past.stood)
 		return in, err
 	}
 	return snapshot.Inspection{}, fmt.Errorf("%w: %q", snapshot.ErrUnknownContainer, id)
 }
 
-// document is what is kept of a spec, with the names of its networks.
-func (c *Cluster) document(ctx context.Context, serviceID string, raw json.RawMessage) (json.RawMessage, error) {
+// document is what is kept of a spec, with the names of its networks, and the tasks that ran.
+func (c *Cluster) document(ctx context.Context, serviceID string, raw json.RawMessage, stood []snapshot.PlacedTask) (json.RawMessage, error) {
 	s, err := parseSpec(raw)
 	if err != nil {
 		return nil, err
 	}
-	d := document{Service: serviceID, Spec: raw}
+	d := document{Service: serviceID, Spec: raw, Tasks: stood}
 	if d.Networks, err = c.networkNames(ctx, s.networks()); err != nil {
 		return nil, err
 	}

@@ -41,7 +41,14 @@ type spec struct {
 			Secrets         []reference
 			Configs         []reference
 		}
-		Networks    []attachment
+		Networks  []attachment
+		Placement struct {
+			Constraints []string
+			Preferences []struct {
+				Spread struct{ SpreadDescriptor string }
+			}
+			MaxReplicas uint64
+		}
 		ForceUpdate uint64 // how often its tasks were started anew
 	}
 	Networks []attachment // where old clients put them
@@ -149,9 +156,10 @@ func (s spec) networks() []attachment {
 
 // Document is what is kept of a service. The spec is as the manager gave it.
 type document struct {
-	Service  string            // its ID
-	Spec     json.RawMessage   //
-	Networks map[string]string // names by ID, for people: a spec has IDs only
+	Service  string                // its ID
+	Spec     json.RawMessage       //
+	Networks map[string]string     // names by ID, for people: a spec has IDs only
+	Tasks    []snapshot.PlacedTask `json:",omitempty"` // those that ran when the service was last seen to be this; none: nobody has seen it
 }
 
 func parseDocument(raw json.RawMessage) (d document, s spec, err error) {

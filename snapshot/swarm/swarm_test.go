@@ -181,13 +181,18 @@ func (k *kit) serve(args ...string) []string {
 func TestAServiceIsRestored(t *testing.T) {
 	k := setup(t)
 	name := k.Name("shop")
-	k.Service(name, k.serve("--replicas", "2", "--env", "DB_POOL=20")...)
+	k.Service(name, k.serve("--replicas", "2", "--env", "DB_POOL=20", "--constraint", "node.role==manager")...)
 	good := k.settled(name)
 
 	k.Docker("service", "update", "--detach", "--env-add", "DB_POOL=2", name)
 	d := k.deployed(good.Key, 1)
 	if diff := cmp.Diff([]snapshot.Change{{Attribute: "env DB_POOL", Before: "20", After: "2"}}, d.Changes); diff != "" {
 		t.Errorf("what the deploy has changed (-want +got):\n%s", diff)
+	}
+	host := k.Docker("info", "--format", "{{.Name}}")
+	placed := &snapshot.Placement{Constraints: []string{"node.role==manager"}, Spread: []string{}, Tasks: []snapshot.PlacedTask{{Name: name + ".1", Node: host}, {Name: name + ".2", Node: host}}}
+	if diff := cmp.Diff(placed, k.stood(good, d.Snapshot)); diff != "" {
+		t.Errorf("where its tasks stood (-want +got):\n%s", diff)
 	}
 	k.settled(name)
 	k.Docker("service", "scale", "--detach", name+"=3")
@@ -215,6 +220,20 @@ func TestAServiceIsRestored(t *testing.T) {
 		t.Errorf("the undo is %s (%s), and runs %s", undone.State, undone.Error, k.env(name))
 	}
 	k.deployed(good.Key, 1) // neither the restore, nor the undo, nor the scaling is one
+}
+
+// stood says where the tasks of a snapshot's service stood, and may stand.
+func (k *kit) stood(c snapshot.Container, name string) *snapshot.Placement {
+	k.t.Helper()
+	snap, err := k.db.Snapshot(k.t.Context(), c.Key, name)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	offer, err := k.restorer.Offer(k.t.Context(), c, snap)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return offer.Placed
 }
 
 // TestAnUpdateThatIsGivenUpIsRestored: the tasks of a deploy end at once, the Swarm pauses its update, and the restore is no less

@@ -111,10 +111,10 @@ func (c *Cluster) service(ctx context.Context, id string) (view, error) {
 }
 
 // Update puts a document's spec in the place of the service's own, which has to be one of the revisions from, with as many tasks
-// as there are to be now. It is done when the service is that already. It returns snapshot.ErrReplaced when the service is something
+// as there are to be now, or with replicas as there were to be then. It is done when the service is that already. It returns snapshot.ErrReplaced when the service is something
 // else by now, ErrGone when it was removed, and ErrMoved when the manager has written to it in between, as it does while it updates
 // it: whoever asks again has to look first whether it still may.
-func (c *Cluster) Update(ctx context.Context, raw json.RawMessage, from []string) error {
+func (c *Cluster) Update(ctx context.Context, raw json.RawMessage, from []string, replicas bool) error {
 	d, s, err := parseDocument(raw)
 	if err != nil {
 		return err
@@ -127,8 +127,14 @@ func (c *Cluster) Update(ctx context.Context, raw json.RawMessage, from []string
 	if err != nil {
 		return err
 	}
+	same := now.revision == want
+	if then, replicated := s.replicas(); replicas && replicated {
+		is, _ := now.spec.replicas()
+		same = same && (is == then || !slices.Contains(from, want)) // not one of from: it was done, and somebody has scaled it since
+		now.spec.Mode.Replicated = s.Mode.Replicated
+	}
 	switch {
-	case now.revision == want:
+	case same:
 		return nil
 	case !slices.Contains(from, now.revision):
 		return snapshot.ErrReplaced
