@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -228,6 +229,23 @@ func (u *uninstall) list(m recovery.Made, archives, ofRestores []string) {
 	lines(when(u.volumes), "duplicate", m.Duplicates)
 	lines(when(u.volumes), "archive", archives)
 	lines("stays", "container", ofRestores)
-	lines("stays", "", m.Foreign)
+	lines("stays", "images of no snapshot of this bot:", some(m.ForeignTags))
+	lines("stays", "volumes that none of this bot's keys opens:", some(m.ForeignDuplicates))
 	_, _ = io.WriteString(u.stdout, text.String())
+}
+
+// namedAtMost is how many of what is somebody else's are named: there may be very many, and nothing is done to them.
+const namedAtMost = 3
+
+// some is a list in one line, which names a few; none for an empty one.
+func some(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	list = slices.Sorted(slices.Values(list))
+	line := strings.Join(list[:min(namedAtMost, len(list))], ", ")
+	if more := len(list) - namedAtMost; more > 0 {
+		line += fmt.Sprintf(" and %d more", more)
+	}
+	return []string{line}
 }

@@ -56,7 +56,9 @@ func TestUninstallRemovesWhatTheBotMadeAndNothingElse(t *testing.T) {
 	bot.end()
 
 	// Of somebody else's: a tag and volumes that look like the bot's, and a container that has one of the bot's own mounted.
-	n.Docker("tag", n.Name("v1"), "snapback/web:mine")
+	for _, tag := range []string{"1", "2", "3", "mine"} {
+		n.Docker("tag", n.Name("v1"), "snapback/web:"+tag)
+	}
 	n.Docker("volume", "create", "--label", n.Only(), "--label", "snapback.duplicate=AAAA", "--label", "snapback.duplicate.taken=2026-03-01T22:55:00Z", "snapback-snapshot.web.mine.0")
 	held := n.Docker("volume", "ls", "-q", "--filter", "label=snapback.duplicate.snapshot=golden")
 	held = strings.Fields(held)[0]
@@ -66,7 +68,8 @@ func TestUninstallRemovesWhatTheBotMadeAndNothingElse(t *testing.T) {
 	out, err := n.uninstalls()
 	testkit.OK(t, err)
 	for _, line := range []string{"there is   image snapback/" + shop + ":golden\n", "there is   duplicate " + held, "there is   archive ", "there is   helper's image snapback-helper:",
-		"stays      container " + shop + ".before-", "stays      image snapback/web:mine: no snapshot of this bot has it", "stays      volume snapback-snapshot.web.mine.0: none of this bot's keys"} {
+		"stays      container " + shop + ".before-", "stays      images of no snapshot of this bot: snapback/web:1, snapback/web:2, snapback/web:3 and 1 more\n",
+		"stays      volumes that none of this bot's keys opens: snapback-snapshot.web.mine.0\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("it does not list %q:\n%s", line, out)
 		}
@@ -129,7 +132,8 @@ func TestUninstallLeavesWhatAnotherBotOnTheEngineHasMade(t *testing.T) {
 
 	out, err := n.uninstalls("--images", "--volumes", "--yes")
 	testkit.OK(t, err)
-	if !strings.Contains(out, "stays      image snapback/"+office+":golden: no snapshot of this bot has it") {
+	_, stays, _ := strings.Cut(out, "stays      images of no snapshot of this bot: ")
+	if line, _, _ := strings.Cut(stays, "\n"); !strings.Contains(line, "snapback/"+office+":golden") {
 		t.Errorf("it does not say what stays:\n%s", out)
 	}
 	left := n.everything()

@@ -37,7 +37,8 @@ type Made struct {
 	Helpers, HelperImages []string
 	Tags                  []string
 	Duplicates            []string // names of volumes
-	Foreign               []string // what looks alike, and why it stays, a sentence each
+	ForeignDuplicates     []string // what looks alike, and none of this bot's keys opens: it stays
+	ForeignTags           []string // those of no snapshot of this bot, which stay as well
 }
 
 // Look lists it. Known are the snapshots of this engine that the database has, if no other bot has any there.
@@ -57,7 +58,7 @@ func (r Removal) Look(ctx context.Context, known []snapshot.Snapshot) (m Made, e
 	for _, dup := range all {
 		s, err := opener.open(dup)
 		if err != nil {
-			m.Foreign = append(m.Foreign, fmt.Sprintf("volume %s: none of this bot's keys opens it", dup.Name))
+			m.ForeignDuplicates = append(m.ForeignDuplicates, dup.Name)
 			continue
 		}
 		refs[s.ImageRef] = true
@@ -73,7 +74,7 @@ func (r Removal) lookAtTags(ctx context.Context, refs map[string]bool, m *Made) 
 		if refs[r.TagOf(tag)] {
 			m.Tags = append(m.Tags, tag)
 		} else {
-			m.Foreign = append(m.Foreign, fmt.Sprintf("image %s: no snapshot of this bot has it", tag))
+			m.ForeignTags = append(m.ForeignTags, tag)
 		}
 	}
 	return err
