@@ -20,4 +20,5 @@ type TakeRequest struct {
 	By        By
 	NoVolumes bool            // leave their contents out, whatever the label says
 	Patience  context.Context // when it ends, reading volumes is given up, and the snapshot is taken without; nil: never
+	Unwell    string          // what is known against it beyond what the engine shows; "": nothing
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func draft(c snapshot.Container, name string, ask snapshot.TakeRequest) snapshot
 	now := time.Now()
 	s := snapshot.Snapshot{
 		Key: c.Key, Container: c.Name, Name: name, Reason: ask.Reason, Note: ask.Note, Pinned: ask.Pinned,
-		CreatedAt: now.UTC(), ContainerID: c.ID,
+		CreatedAt: now.UTC(), ContainerID: c.ID, Unwell: ask.Unwell,
 	}
 	if ask.ExpiresIn > 0 {
 		s.ExpiresAt = now.Add(ask.ExpiresIn).UTC()
@@ -138,7 +139,7 @@ func (t *Taker) look(ctx context.Context, s *snapshot.Snapshot) (snapshot.Inspec
 	if now.Carries != "" {
 		return now, fmt.Errorf("%s: %w: %s", now.Name, snapshot.ErrCarriesBot, now.Carries)
 	}
-	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, now.Unwell(time.Now())
+	s.Document, s.ImageID, s.Unwell = now.Document, now.ImageID, cmp.Or(now.Unwell(time.Now()), s.Unwell)
 	if s.Unwell == "" && now.State == "running" {
 		s.RanFor = now.Up
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // TestNodesTwoQuickUpdatesAreBothKept: the second one comes while the Swarm still replaces the tasks of the first. The Swarm itself goes back to
-// the spec in between only; the first of the three comes back all the same, and so does that one.
+// the spec in between only. Here, both deploys lead to the first of the three, and that one is kept as well, and can be chosen.
 func TestNodesTwoQuickUpdatesAreBothKept(t *testing.T) {
 	k := setupNodes(t, 1)
 	name := k.Name("shop")
@@ -24,11 +24,20 @@ func TestNodesTwoQuickUpdatesAreBothKept(t *testing.T) {
 		t.Errorf("the Swarm itself would go back to %s", was)
 	}
 	k.until("the second update is done", func() bool { return k.service(name).Tasks.Well() })
-	for _, want := range []struct{ snapshot, env string }{{first.Snapshot, `["DB_POOL=20"] 2`}, {second.Snapshot, `["DB_POOL=2"] 2`}} {
-		k.expect(k.restore(k.service(name), want.snapshot), restore.Verified)
-		if got := k.env(name); got != want.env {
-			t.Errorf("with %s it runs %s, want %s", want.snapshot, got, want.env)
-		}
+	if first.Snapshot == "" || second.Snapshot != first.Snapshot {
+		t.Errorf("the deploys lead to %q and %q", first.Snapshot, second.Snapshot)
+	}
+	k.expect(k.restore(k.service(name), first.Snapshot), restore.Verified)
+	if got := k.env(name); got != `["DB_POOL=20"] 2` {
+		t.Errorf("the first of the three runs as %s", got)
+	}
+	between := slices.DeleteFunc(k.snapshots(good.Key), func(s snapshot.Snapshot) bool { return s.ContainerID != second.BeforeID })
+	if len(between) != 1 || between[0].Reason != snapshot.PreDeploy || between[0].Unwell == "" {
+		t.Fatalf("of the spec in between is kept %+v", between)
+	}
+	k.expect(k.restore(k.service(name), between[0].Name), restore.Verified)
+	if got := k.env(name); got != `["DB_POOL=2"] 2` {
+		t.Errorf("the one in between runs as %s", got)
 	}
 	k.deployed(good.Key, 2)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/snapshot"
@@ -114,6 +115,26 @@ func (w *Watcher) takeOld(ctx context.Context, before snapshot.Occupant, d snaps
 	as := before.Container
 	s, err := w.Taker.Take(ctx, as, snapshot.TakeRequest{Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: snapshot.PreDeploy, NoVolumes: true, By: w.by(d)})
 	return s, err == nil, err
+}
+
+// replacedStays is how long the spec of a service is kept that was replaced before it was known to be good.
+const replacedStays = 14 * 24 * time.Hour
+
+// keepReplaced keeps the spec that a service had right before a deploy also where it was no good state, as when another update has followed
+// quickly: there is no image to it, so it costs a row. Nothing is restored to it unless somebody chooses it.
+func (w *Watcher) keepReplaced(ctx context.Context, before snapshot.Occupant, d snapshot.Deploy) error {
+	list, err := w.Store.Snapshots(ctx, before.Key)
+	kept := slices.ContainsFunc(list, func(s snapshot.Snapshot) bool {
+		return s.ContainerID == before.ID && s.Reason != snapshot.Baseline && s.MissingSince.IsZero()
+	})
+	if err != nil || kept {
+		return err
+	}
+	_, err = w.Taker.Take(ctx, before.Container, snapshot.TakeRequest{
+		Name: snapshot.DefaultName(snapshot.PreDeploy, d.At.In(w.Zone)), Numbered: true, Reason: snapshot.PreDeploy, NoVolumes: true, By: w.by(d),
+		Unwell: "it was replaced before it was known to be good", ExpiresIn: replacedStays,
+	})
+	return err
 }
 
 func (w *Watcher) wasGood(old snapshot.Inspection) bool {

@@ -151,6 +151,11 @@ func (w *Watcher) deployed(ctx context.Context, before snapshot.Occupant, now ar
 	if err != nil { // the deploy has happened all the same, and people must hear of it
 		w.Logger.Error("the state from before a deploy could not be kept", "container", now.Name, "err", err)
 	}
+	if now.Tasks != nil {
+		if err := w.keepReplaced(ctx, before, d.Deploy); err != nil {
+			w.Logger.Warn("the spec that a deploy has replaced could not be kept", "container", now.Name, "err", err)
+		}
+	}
 	w.compareWith(&d, before, kept, now.Inspection)
 	if found {
 		d.Snapshot, d.SnapshotID = kept.Name, kept.ID
