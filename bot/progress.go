@@ -26,10 +26,14 @@ var servicePhases = map[restore.State]struct{ doing, done string }{
 }
 
 func phaseOf(r restore.Restore, s restore.State) struct{ doing, done string } {
-	if words, ok := servicePhases[s]; ok && r.Plan.Service {
-		return words
+	words := phases[s]
+	if of, ok := servicePhases[s]; ok && r.Plan.Service {
+		words = of
 	}
-	return phases[s]
+	if s == restore.Preflight && r.Plan.Doubt != "" {
+		words.done += ", but not " + quote(r.Plan.Doubt, 200)
+	}
+	return words
 }
 
 // progress is the restore in two lines: what and for whom, and how far it is or how it ended.

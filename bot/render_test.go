@@ -88,6 +88,7 @@ func replacingTasks(v *bot.View) {
 	restoring(restore.Started, 4)(v)
 	service(v)
 	v.Restore.Plan.Service, v.Restore.Key = true, v.Containers[0].Container.Key
+	v.Restore.Plan.Doubt = "whether every node can have its image (not on node_2, and its registry does not say)"
 }
 
 var renderings = map[string]func(*bot.View){

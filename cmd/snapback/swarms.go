@@ -50,7 +50,9 @@ func newEverything(ctx context.Context, n engineNeeds, stop *stops) (all everyth
 		absence.Logger = n.log.With("at", absence.Me.Link)
 		may = append(may, mayManage{name: p.at.name, Engine: p.Engine, absence: watch.NewRegistry(absence)})
 	}
-	all.swarms = newSwarms(may, n.log, func(name string, manager *docker.Engine) *swarmParts { return newSwarm(n, name, manager) })
+	all.swarms = newSwarms(may, n.log, func(name string, manager *docker.Engine) *swarmParts {
+		return newSwarm(n, name, manager, all.docker())
+	})
 	all.swarms.look(ctx, time.Now())
 	return all, nil
 }
@@ -112,13 +114,19 @@ func registryOf(n engineNeeds, name, cause string) watch.RegistryConfig {
 	return watch.RegistryConfig{Store: n.db, Me: me, Logger: n.log, Title: swarmTitle(name), Cause: cause}
 }
 
-// newSwarm wires one Swarm in a straight line. Nothing is started.
-func newSwarm(n engineNeeds, name string, manager *docker.Engine) *swarmParts {
+// newSwarm wires one Swarm in a straight line, with the bot's engines, of which some may be its nodes. Nothing is started.
+func newSwarm(n engineNeeds, name string, manager *docker.Engine, engines []*docker.Engine) *swarmParts {
 	n.log = n.log.With("at", name)
 	n.log.Info("Docker Swarm", "manager", manager.From())
 	reg := registryOf(n, name, "it has no leader, or the engine here is no manager of it any more")
 	p := &swarmParts{name: name, manager: manager, silent: &snapshot.Silence{}, registry: watch.NewRegistry(reg)}
-	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry, Carries: manager.Carries})
+	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry, Carries: manager.Carries, Engines: func(ctx context.Context) map[string]swarm.Images {
+		on := map[string]swarm.Images{}
+		for node, engine := range nodesAmong(ctx, engines) {
+			on[node] = engine
+		}
+		return on
+	}})
 	p.taker = capture.New(capture.Config{
 		Engine: p.Cluster, Ref: docker.Ref, Store: n.db, Lock: n.db, Audit: n.db, Logger: n.log, Zone: n.Zone, Limit: n.Commits,
 		Spiking: n.spikes.At, Observe: n.measured.Snapshot,

@@ -59,11 +59,16 @@ const nodePatience = 2 * time.Second
 
 // byNode are the bot's engines that are nodes of a Swarm, and answer now, by their IDs as such.
 func (t *terminals) byNode(ctx context.Context) map[string]*docker.Engine {
-	nodes := make([]string, len(t.engines))
+	return nodesAmong(ctx, t.engines)
+}
+
+// nodesAmong are those engines that are nodes of a Swarm, and answer now, by their IDs as such.
+func nodesAmong(ctx context.Context, engines []*docker.Engine) map[string]*docker.Engine {
+	nodes := make([]string, len(engines))
 	var asked sync.WaitGroup
-	for i, engine := range t.engines {
+	for i, engine := range engines {
 		asked.Go(func() {
-			_ = within(ctx, nodePatience, func(ctx context.Context) (err error) { // one that is away is no node whose shells are to be had
+			_ = within(ctx, nodePatience, func(ctx context.Context) (err error) { // one that is away is none of which anything is to be had
 				nodes[i], err = swarm.NodeOf(ctx, engine)
 				return err
 			})
@@ -73,7 +78,7 @@ func (t *terminals) byNode(ctx context.Context) map[string]*docker.Engine {
 	on := map[string]*docker.Engine{}
 	for i, node := range nodes {
 		if node != "" {
-			on[node] = t.engines[i]
+			on[node] = engines[i]
 		}
 	}
 	return on

@@ -42,6 +42,14 @@ func TestImageIsFoundByAllItsNames(t *testing.T) {
 	if got := e.RegistryDigest(t.Context(), ref); got != digest {
 		t.Errorf("the registry says %q of %s, want %s", got, ref, digest)
 	}
+	for asked, want := range map[string]bool{digest: true, "sha256:" + strings.Repeat("0", 64): false} {
+		if has, err := e.RegistryHas(t.Context(), strings.TrimSuffix(ref, ":1")+"@"+asked); err != nil || has != want {
+			t.Errorf("the registry has %s: %t (%v), want %t", asked, has, err, want)
+		}
+	}
+	if has, err := e.RegistryHas(t.Context(), "127.0.0.1:1/shop@"+digest); err == nil || has {
+		t.Errorf("a registry that is away has it: %t, %v", has, err)
+	}
 	for _, name := range []string{strings.TrimSuffix(ref, "1") + "2", "../../containers/json", "", "-x", "a b"} {
 		if got := e.RegistryDigest(t.Context(), name); got != "" {
 			t.Errorf("the registry says %q of %q", got, name)
@@ -93,6 +101,10 @@ func TestRegistryThatWantsALoginIsShownTheOneOfDockerLogin(t *testing.T) {
 		testkit.OK(t, os.WriteFile(filepath.Join(folder, "config.json"), []byte(settings), 0o600))
 		if got := e.RegistryDigest(t.Context(), host+"/"+s.Name("shop")+":1"); got != test.want {
 			t.Errorf("shown %q for %s, it says %q, want %q", test.login, test.at, got, test.want)
+		}
+		has, err := e.RegistryHas(t.Context(), host+"/"+s.Name("shop")+"@"+digest)
+		if known := test.want != ""; has != known || (err == nil) != known {
+			t.Errorf("shown %q for %s, it has the image: %t, %v", test.login, test.at, has, err)
 		}
 	}
 }

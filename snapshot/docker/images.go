@@ -233,3 +233,21 @@ func (e *Engine) RegistryDigest(ctx context.Context, ref string) string {
 	}
 	return in.Descriptor.Digest.String()
 }
+
+// RegistryHas asks the registry of an image with a digest, through the engine, whether it has that, with the login that RegistryDigest uses. Only
+// that the registry itself knows no such image is a no. An error says that nobody knows, as of a registry that wants another login.
+func (e *Engine) RegistryHas(ctx context.Context, ref string) (bool, error) {
+	if !askable(ref) {
+		return false, errGrammar("image", ref)
+	}
+	ctx, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	_, err := e.cli.DistributionInspect(ctx, ref, loginFor(e.configFolder, ref))
+	if err == nil {
+		return true, nil
+	}
+	if strings.Contains(err.Error(), "manifest unknown") || strings.Contains(err.Error(), "name unknown") { // the codes of the OCI distribution specification, in words
+		return false, nil
+	}
+	return false, fmt.Errorf("asking the registry for %s: %w", ref, err)
+}

@@ -71,9 +71,9 @@ still has to prove itself.
 
 Of a service, the Swarm replaces the tasks itself:
 
-	preflight   Changes nothing. Finds the service; checks its mode, configs, secrets and networks.
+	preflight   Changes nothing. Finds the service; checks its mode, configs, secrets and networks, and whether nodes can have its image.
 	prepared    Keeps the spec that runs now, as a snapshot.
-	swapping    Sends the spec of the snapshot, if the service is what was seen, with as many tasks as there are.
+	swapping    Sends the spec of the snapshot, if the service is what was seen, with as many tasks as there are unless those of then are asked for.
 	started     Waits until all tasks are of that spec and run, and no others.
 	reverting   Sends the spec from before, and waits until its tasks run.
 

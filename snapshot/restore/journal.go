@@ -106,6 +106,7 @@ type Plan struct {
 	AdoptID     string                 `json:"adopt_id,omitempty"`  // with Undoing: the kept container that takes the name; "" makes one from the snapshot
 	BeforeID    int64                  `json:"before_id,omitempty"` // the snapshot that the old container has become; 0 while it is a container
 	Losses      []string               `json:"losses,omitempty"`
+	Doubt       string                 `json:"doubt,omitempty"`  // of a service: what the preflight could not find out, as what follows "but not"; "": nothing
 	Unheld      string                 `json:"unheld,omitempty"` // why what was rolled back could not be put on hold; "": it could, or nothing was to be
 	Joined      []JoinedPlan           `json:"joined,omitempty"`
 	Place       snapshot.Place         `json:"place,omitzero"`       // what the old one's tool finds it by; zero when it was gone

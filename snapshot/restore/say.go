@@ -89,7 +89,7 @@ func (r Restore) ofService(to State) string {
 	}
 	switch to {
 	case Prepared:
-		return "Checked; keeping the spec that " + r.Container + " has now"
+		return "Checked" + r.doubt() + "; keeping the spec that " + r.Container + " has now"
 	case Swapping:
 		return fmt.Sprintf("The spec from before is kept; telling the Swarm of that of %s", r.Snapshot)
 	case Started:
@@ -98,6 +98,14 @@ func (r Restore) ofService(to State) string {
 		return fmt.Sprintf("It did not work (%s); putting the spec from before back", r.Error)
 	}
 	return ""
+}
+
+// doubt says what could not be checked.
+func (r Restore) doubt() string {
+	if r.Plan.Doubt == "" {
+		return ""
+	}
+	return ", but not " + r.Plan.Doubt
 }
 
 // preparing is what is done in state Prepared.

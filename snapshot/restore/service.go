@@ -39,6 +39,17 @@ func (svc *service) Preflight(ctx context.Context) (why []string, err error) {
 		why, err = svc.plan(ctx)
 		return err
 	})
+	if err != nil || len(why) > 0 || svc.restore.Plan.OldWasGone {
+		return why, err
+	}
+	document, err := svc.document(ctx, svc.restore.SnapshotID)
+	if err != nil {
+		return nil, err
+	}
+	err = svc.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) { // it takes long: no offer looks for that
+		why, svc.restore.Plan.Doubt, err = svc.Engine.ImageThere(ctx, document)
+		return err
+	})
 	return why, err
 }
 

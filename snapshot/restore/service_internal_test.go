@@ -176,6 +176,10 @@ func TestNothingSaidOfAServiceSpeaksOfContainers(t *testing.T) {
 			t.Errorf("preparing a %s: %s", kind, said)
 		}
 	}
+	unsure := Restore{Container: "shop", Plan: Plan{Service: true, Doubt: "whether every node can have its image"}}
+	if said := unsure.Sentence(Prepared); said != "Checked, but not whether every node can have its image; keeping the spec that shop has now" {
+		t.Errorf("of what could not be checked it says: %s", said)
+	}
 	offer := Offer{}
 	if said := strings.Join(offer.Consequences(snapshot.Container{Tasks: &snapshot.Tasks{}}), " "); strings.Contains(said, "down") || !strings.Contains(said, "tasks are replaced") {
 		t.Errorf("before it, people are told: %s", said)

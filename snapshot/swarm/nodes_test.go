@@ -1,6 +1,7 @@
 package swarm_test
 
 import (
+	"context"
 	"os"
 	"path"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/snapshot/swarm"
 )
 
 // nodesSetting turns the tests on that have a Swarm of three engines each. They take long, so make swarm runs them, and make test does
@@ -28,9 +30,26 @@ func setupNodes(t *testing.T, workers int) nodesKit {
 		t.Skip("starts an engine for each node: run make swarm")
 	}
 	n := enginetest.StartNodes(t, workers)
-	k := nodesKit{setupOn(t, n.Swarm), n}
+	k := nodesKit{setupOn(t, n.Swarm, enginesOf(t, n)), n}
 	k.image = n.Image("shop", `ENTRYPOINT ["/app"]`)
 	return k
+}
+
+// enginesOf are the engines of all nodes, by the nodes' IDs.
+func enginesOf(t *testing.T, n *enginetest.Nodes) func(context.Context) map[string]swarm.Images {
+	t.Helper()
+	on := map[string]swarm.Images{}
+	for _, s := range append([]*enginetest.Scope{n.Scope}, scopes(n.Workers)...) {
+		on[s.Docker("info", "--format", "{{.Swarm.NodeID}}")] = s.Engine()
+	}
+	return func(context.Context) map[string]swarm.Images { return on }
+}
+
+func scopes(list []*enginetest.Node) (out []*enginetest.Scope) {
+	for _, n := range list {
+		out = append(out, n.Scope)
+	}
+	return out
 }
 
 // reaches waits until a restore is in that state, or beyond.
@@ -146,10 +165,11 @@ func TestNodesAreAskedForALeader(t *testing.T) {
 	k.until("it has one again", func() bool { return k.cluster.Answers(t.Context()) == nil })
 }
 
-// TestNodesPullWhatARestoreNeeds: by its digest, from the registry. While that is away, the spec from before comes back.
+// TestNodesPullWhatARestoreNeeds: by its digest, from the registry. Once that has it no more, nothing is touched. While it is away, nobody knows,
+// and the spec from before comes back.
 func TestNodesPullWhatARestoreNeeds(t *testing.T) {
 	k := setupNodes(t, 2)
-	_, prefix, end := k.nodes.Registry()
+	registry, prefix, end := k.nodes.Registry()
 	name, first, second := k.Name("shop"), k.pushed(prefix+"one"), k.pushed(prefix+"two")
 	k.Docker("service", "create", "--detach", "--quiet", "--name", name, "--label", "snapback.enable=true", "--constraint", "node.role==worker",
 		"--stop-grace-period", "1s", "--replicas", "2", first, "serve", "-addr=")
@@ -172,9 +192,20 @@ func TestNodesPullWhatARestoreNeeds(t *testing.T) {
 	}
 	k.expect(k.wait(undone), restore.Verified)
 
-	end()
 	k.forgotten(first)
-	k.expect(k.restore(k.service(name), d.Snapshot), restore.Reverted, "No such image")
+	registry.Forget()
+	untouched := k.service(name)
+	k.expect(k.restore(untouched, d.Snapshot), restore.Refused, "no node can have its image "+first+": not on ", "its registry has it no more")
+	if n := k.service(name); n.ID != untouched.ID || !n.StartedAt.Equal(untouched.StartedAt) {
+		t.Errorf("it was touched: %s, and was %s", n.Tasks, untouched.Tasks)
+	}
+
+	end()
+	r = k.restore(k.service(name), d.Snapshot)
+	k.expect(r, restore.Reverted, "No such image")
+	if want := ", and its registry does not say)"; !strings.HasSuffix(r.Plan.Doubt, want) {
+		t.Errorf("the preflight has left open %q", r.Plan.Doubt)
+	}
 	if n := k.service(name); n.ID != now.ID || !n.Tasks.Well() {
 		t.Errorf("it is %.12s and not %.12s; %s", n.ID, now.ID, n.Tasks)
 	}

@@ -26,6 +26,9 @@ type Manager interface {
 	FollowServices(ctx context.Context, since time.Time, see func(snapshot.Event)) error
 	// RegistryDigest asks the registry of a tag for the digest that it stands for now; "" when nobody says.
 	RegistryDigest(ctx context.Context, ref string) string
+	// RegistryHas asks the registry of an image with a digest whether it has that. An error says that nobody knows: also where the registry
+	// wants a login that the bot has not.
+	RegistryHas(ctx context.Context, ref string) (bool, error)
 }
 
 // Namer gives engines the names under which what is theirs is written down. watch.Registry does.
@@ -50,6 +53,9 @@ type Config struct {
 
 	// Carries says why nothing is to be done to what runs in containers: the bot depends on it; "" when it does not. Nil: it depends on no service.
 	Carries func(context.Context, snapshot.Carrier) string
+
+	// Engines are those of the nodes that can be asked, by the nodes' IDs. Nil: none can.
+	Engines func(context.Context) map[string]Images
 }
 
 // Cluster is one Swarm. It can be used from several goroutines at once.

@@ -48,15 +48,15 @@ type kit struct {
 func setup(t *testing.T) *kit {
 	t.Helper()
 	t.Parallel()
-	k := setupOn(t, enginetest.StartSwarm(t))
+	k := setupOn(t, enginetest.StartSwarm(t), nil)
 	k.image = k.Image("shop", `ENTRYPOINT ["/app"]`)
 	return k
 }
 
-func setupOn(t *testing.T, on *enginetest.Swarm) *kit {
+func setupOn(t *testing.T, on *enginetest.Swarm, engines func(context.Context) map[string]swarm.Images) *kit {
 	t.Helper()
 	k := &kit{Swarm: on, t: t, db: storetest.New(t)}
-	k.cluster = swarm.New(swarm.Config{Manager: k.Engine()})
+	k.cluster = swarm.New(swarm.Config{Manager: k.Engine(), Engines: engines})
 	k.taker = capture.New(capture.Config{Engine: k.cluster, Ref: docker.Ref, Store: k.db, Lock: k.db, Audit: k.db})
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	k.restorer = restore.New(restore.Config{Engine: k.cluster, Journal: k.db, Snapshots: k.db, Taker: k.taker, Bot: "bot", Logger: log})

@@ -61,10 +61,18 @@ func filter(key, value string) url.Values {
 type nodes map[string]node
 
 type node struct {
-	ID          string
-	Spec        struct{ Availability string } // active, pause, drain
-	Description struct{ Hostname string }
-	Status      struct{ State string } // ready, down, disconnected, unknown
+	ID   string
+	Spec struct {
+		Availability string // active, pause, drain
+		Role         string // manager, worker
+		Labels       map[string]string
+	}
+	Description struct {
+		Hostname string
+		Platform struct{ OS string }
+		Engine   struct{ Labels map[string]string }
+	}
+	Status struct{ State string } // ready, down, disconnected, unknown
 }
 
 func (c *Cluster) nodes(ctx context.Context) (nodes, error) {
