@@ -39,7 +39,7 @@ func (svc *service) Preflight(ctx context.Context) (why []string, err error) {
 		why, err = svc.plan(ctx)
 		return err
 	})
-	if err != nil || len(why) > 0 || svc.restore.Plan.OldWasGone {
+	if err != nil || len(why) > 0 {
 		return why, err
 	}
 	document, err := svc.document(ctx, svc.restore.SnapshotID)
