@@ -22,9 +22,10 @@ import (
 // What BenchmarkFleet is played with. SNAPBACK_FLEET=2x50 has two engines with fifty containers each.
 const (
 	fleetBots   = 3
-	manyEngines = 4
-	manyOnEach  = 250
-	runOnEach   = 10 // the others are made, and never started: the engine lists them all the same
+	manyEngines = 10   // fewer where the machine has not the memory for them
+	fleetHas    = 1000 // containers in all
+	runOnEach   = 10   // the others are made, and never started: the engine lists them all the same
+	engineTakes = 400  // MB, with its containers
 	swapsOnEach = 10
 	fleetTakes  = 10 * time.Minute
 	wholeFleet  = `SELECT count(*) FROM containers WHERE gone_at IS NULL`
@@ -41,10 +42,10 @@ type armada struct {
 	names   []string // of the bots, in the database
 }
 
-// BenchmarkFleet takes some four minutes: to make the containers, to be idle, to deploy, and to lose a bot.
+// BenchmarkFleet takes some eight minutes: to make the containers, to be idle, to deploy, and to lose a bot.
 func BenchmarkFleet(b *testing.B) {
-	a := &armada{stage: newStage(b), each: manyOnEach}
-	engines := manyEngines
+	engines := enginesThatFit(b)
+	a := &armada{stage: newStage(b), each: fleetHas / engines}
 	if size := os.Getenv("SNAPBACK_FLEET"); size != "" {
 		if _, err := fmt.Sscanf(size, "%dx%d", &engines, &a.each); err != nil || a.each < runOnEach {
 			b.Fatalf("SNAPBACK_FLEET=%s: want 2x50, and at least %d", size, runOnEach)
@@ -60,6 +61,25 @@ func BenchmarkFleet(b *testing.B) {
 		a.measure()
 	}
 	b.ReportMetric(0, "ns/op") // what it takes is the making
+}
+
+// enginesThatFit is how many the machine has the memory for, of those that are wanted: at least two.
+func enginesThatFit(b *testing.B) int {
+	b.Helper()
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "MemAvailable:")
+	var kB int
+	if _, err := fmt.Sscan(rest, &kB); err != nil {
+		b.Fatalf("reading how much memory is free: %v", err)
+	}
+	fit := min(manyEngines, max(2, kB/1024/engineTakes))
+	if fit < manyEngines {
+		fmt.Printf("%d engines and not %d: %d MB of memory are free, and each takes up to %d\n", fit, manyEngines, kB/1024, engineTakes)
+	}
+	return fit
 }
 
 // bring starts the bots, one after the other.
