@@ -82,7 +82,7 @@ func statusButton(v View) slack.BlockElement {
 
 // mended says that somebody has the incident, and that resolving it comes next.
 func mended(v View) bool {
-	return v.Incident.Status == incidents.Acknowledged && (v.inPlace() || !v.Incident.FlatAt.IsZero() && !v.back().is)
+	return v.Incident.Status == incidents.Acknowledged && (v.inPlace() || !v.Incident.FlatAt.IsZero() && flatly(v) != "")
 }
 
 func overflow(v View) *slack.OverflowBlockElement {

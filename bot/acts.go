@@ -103,9 +103,10 @@ func (h *handling) restore(ctx context.Context, v value) error {
 	if err := h.allowed(ctx, c, in, "restore"); err != nil {
 		return err
 	}
+	var r restore.Restore
 	err = snapshot.ErrReplaced
 	if v.Seen == seen(c) {
-		_, err = h.Restorer.Request(ctx, restore.Ask{
+		r, err = h.Restorer.Request(ctx, restore.Ask{
 			Container: c, Snapshot: v.Snapshot, Seen: v.Seen, Volumes: v.Volumes, By: h.by(v.Incident), Idempotency: "slack|" + h.in.Native,
 		})
 	}
@@ -113,7 +114,7 @@ func (h *handling) restore(ctx context.Context, v value) error {
 		return h.replaced(ctx, v, c)
 	}
 	if err == nil {
-		h.begun(ctx, c, v)
+		h.begun(ctx, c, v, r)
 	}
 	return err
 }
@@ -133,11 +134,17 @@ func (h *handling) replaced(ctx context.Context, v value, c snapshot.Container) 
 }
 
 // begun answers where the message of an incident does not.
-func (h *handling) begun(ctx context.Context, c snapshot.Container, v value) {
+func (h *handling) begun(ctx context.Context, c snapshot.Container, v value, r restore.Restore) {
 	if !h.in.Ephemeral {
 		return
 	}
-	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Called(), 120), quote(v.Snapshot, 64), h.Access.Home(c.Settings.Labels))))
+	told := h.Access.Home(c.Settings.Labels)
+	if in, err := h.Incidents.Incident(ctx, r.By.Incident); err == nil { // it may have become part of one: see store's Open
+		if channel, err := h.Access.Stands(ctx, in); err == nil && channel != "" {
+			told = channel
+		}
+	}
+	h.replace(ctx, words(fmt.Sprintf("Restoring %s to `%s`. How it goes is told in <#%s>.", quote(c.Called(), 120), quote(v.Snapshot, 64), told)))
 }
 
 func (h *handling) undo(ctx context.Context, v value) error {

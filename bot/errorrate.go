@@ -80,7 +80,7 @@ func (b *Bot) errorRates(ctx context.Context, shown []ContainerView, opened time
 func errorsLine(v View, c ContainerView) string {
 	a := c.Errors
 	switch {
-	case v.inPlace():
+	case v.judged():
 		return ""
 	case a == nil && c.Uncounted != "":
 		return "Errors can't be counted: " + quote(c.Uncounted, 300)

@@ -40,7 +40,7 @@ func otherRestores(v View) (out []string) {
 		switch {
 		case v.replaced(r.Key) && inPlace(&r): // the line of its hold says so
 		case r.State.Final():
-			out = append(out, lines(maxSection, outcome(r), undone(r)))
+			out = append(out, lines(maxSection, outcome(v, r), undone(r), runsNow(v, r)))
 		default:
 			out = append(out, "⏳ *"+doing(r)+"*"+forWhom(r))
 		}

@@ -122,3 +122,51 @@ func TestHoldsOfAllContainersAreShown(t *testing.T) {
 		t.Errorf("it reads:\n%s", m)
 	}
 }
+
+// TestAMessageSaysWhatRunsAfterALaterDeploy: what a restore had put back does not run any more, so it can't be undone, and the way out is
+// offered once more.
+func TestAMessageSaysWhatRunsAfterALaterDeploy(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.do(func() { n.errors = theSpike() })
+	n.alert(t)
+	n.tell(t)
+	n.shop.ExpectMessage(t, "✅ *api is back on pre-deploy-2255*", "✅ "+flatSince)
+	fix := snapshot.Deploy{ID: 2, Key: "k/api", At: at("03:55"), BeforeID: apiID, AfterID: strings.Repeat("f", 64), Before: "shop:1.41", After: "shop:1.43"}
+	n.do(func() {
+		n.deploys = append([]snapshot.Deploy{fix}, n.deploys...)
+		n.containers[0].ID, n.containers[0].Image = fix.AfterID, fix.After
+	})
+	n.deliver(t, 7)
+	m := n.shop.ExpectMessage(t, "*api was put back on pre-deploy-2255*", "Since the deploy at 03:55 it runs shop:1.43", "✅ "+flatSince)
+	if m.Contains("is back") || m.Button("Undo").Exists() || !m.Button("Restore pre-deploy-2255").Exists() {
+		t.Errorf("it reads:\n%s", m)
+	}
+	n.do(func() {
+		in := n.incidents[7]
+		in.Status, in.ResolvedAt = incidents.Resolved, at("04:10")
+		n.incidents[7] = in
+	})
+	n.deliver(t, 7)
+	if m := n.shop.ExpectMessage(t, "*api was put back on pre-deploy-2255*"); m.Contains("is back") { // nobody looks any more what runs
+		t.Errorf("resolved, it reads:\n%s", m)
+	}
+}
+
+// TestAMessageTellsOfALaterRestoreOfAnotherIncident: that runs, and nobody has judged the errors since then in this one.
+func TestAMessageTellsOfALaterRestoreOfAnotherIncident(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	later := restored()
+	later.ID, later.Snapshot, later.By.Incident, later.RequestedAt, later.VerifiedAt = 32, "older", 8, at("04:00"), at("04:01")
+	n.do(func() {
+		in := n.incidents[7]
+		in.FlatAt = at("03:49")
+		n.incidents[7] = in
+		n.restores = []restore.Restore{restored(), later}
+	})
+	n.write(t, saying(incidents.KindErrorsFlat, flatSince, ""))
+	if m := n.alert(t); !m.Contains("✅ *api is back on older*") || m.Contains("api is back on pre-deploy-2255") || m.Contains("lat since") {
+		t.Errorf("it reads:\n%s", m)
+	}
+}

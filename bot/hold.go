@@ -54,7 +54,11 @@ func (v View) replaced(key string) bool {
 }
 
 // inPlace says that a restore has worked, and that what restores have put back still runs, as far as that is known.
-func (v View) inPlace() bool { return inPlace(v.Restore) && !v.back().is }
+func (v View) inPlace() bool { return v.judged() && v.deployedSince(*v.Restore) == nil }
+
+// judged says that a restore has worked, and that errors are told of what runs since then: also of what was deployed afterwards, unless
+// that is what was rolled back.
+func (v View) judged() bool { return inPlace(v.Restore) && !v.back().is }
 
 // againButton restores once more what a deploy on hold has replaced; nil when none has.
 func againButton(v View) slack.BlockElement {

@@ -412,7 +412,8 @@ func (w *world) LastRestores(_ context.Context, incident int64) (last []restore.
 	vain := func(r restore.Restore) bool { return r.State == restore.Refused || r.State == restore.Reverted }
 	for _, r := range slices.Backward(w.restores) {
 		later := func(o restore.Restore) bool { return o.Key == r.Key && vain(o) == vain(r) }
-		if r.By.Incident == incident && !slices.ContainsFunc(last, later) {
+		mine := func(o restore.Restore) bool { return o.By.Incident == incident && o.Key == r.Key && o.ID < r.ID }
+		if (r.By.Incident == incident || !vain(r) && slices.ContainsFunc(w.restores, mine)) && !slices.ContainsFunc(last, later) {
 			last = append(last, r)
 		}
 	}

@@ -138,7 +138,7 @@ type Restores interface {
 	// Restore reads one. It returns snapshot.ErrUnknownRestore.
 	Restore(ctx context.Context, id int64) (restore.Restore, error)
 	// LastRestores are the newest ones within an incident, newest first. Of each container there may be two: one that was refused or
-	// reverted, and one that was neither.
+	// reverted, and one that was neither, which may be another incident's or none's when that came later.
 	LastRestores(ctx context.Context, incidentID int64) ([]restore.Restore, error)
 }
 

@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
@@ -42,7 +44,7 @@ func progress(v View) string {
 	if !r.State.Final() {
 		return lines(maxSection, "⏳ *"+doing(r)+"*"+forWhom(r), steps(r)+tasksOf(v))
 	}
-	return lines(maxSection, outcome(r), steps(r), undone(r))
+	return lines(maxSection, outcome(v, r), steps(r), undone(r), runsNow(v, r))
 }
 
 func doing(r restore.Restore) string {
@@ -60,12 +62,12 @@ func forWhom(r restore.Restore) string {
 }
 
 // outcome is who, what, how long, and the downtime.
-func outcome(r restore.Restore) string {
+func outcome(v View, r restore.Restore) string {
 	who := strings.Replace(forWhom(r), " for ", " · by ", 1)
 	sentence := quote(r.Sentence(r.State), 1500)
 	switch r.State {
 	case restore.Verified:
-		return success(r) + who
+		return success(v, r) + who
 	case restore.Refused:
 		return "✋ " + sentence + who
 	case restore.Reverted:
@@ -88,8 +90,11 @@ func withCommands(text string, limit int) string {
 	return quote(before, limit) + "\n" + block + quote(after, 400)
 }
 
-func success(r restore.Restore) string {
+func success(v View, r restore.Restore) string {
 	what := fmt.Sprintf("✅ *%s is back on %s*", quote(r.Container, 120), quote(r.Snapshot, 120))
+	if v.over(r) {
+		what = fmt.Sprintf("*%s was put back on %s*", quote(r.Container, 120), quote(r.Snapshot, 120))
+	}
 	if r.Kind == restore.Undoing {
 		what = "↩️ " + quote(r.Undone(), 500)
 	}
@@ -136,6 +141,32 @@ func passed(r restore.Restore, i int) bool {
 		return i < last-1
 	}
 	return true
+}
+
+// over says that it is no longer known, or no longer so, that what a restore has put back runs.
+func (v View) over(r restore.Restore) bool {
+	return !v.Incident.Open() || r.UndoneByID != 0 || v.deployedSince(r) != nil
+}
+
+// deployedSince is what was deployed in the place of what a restore or an undo has put back; nil: nothing is known to have been.
+func (v View) deployedSince(r restore.Restore) *snapshot.Deploy {
+	for _, c := range v.Containers {
+		last := cmp.Or(c.Since, c.Deploy)
+		if c.Container.Key == r.Key && r.State == restore.Verified && last != nil && last.AfterID == c.Container.ID && last.AfterID != r.Plan.NewID &&
+			last.Came().After(r.RequestedAt) {
+			return last
+		}
+	}
+	return nil
+}
+
+// runsNow says what runs in the place of what a restore or an undo has put back.
+func runsNow(v View, r restore.Restore) string {
+	d := v.deployedSince(r)
+	if d == nil {
+		return ""
+	}
+	return fmt.Sprintf("Since the deploy at %s it runs %s", clock(d.Came(), v.Incident.OpenedAt, v.Zone), quote(d.After, 200))
 }
 
 func undone(r restore.Restore) string {

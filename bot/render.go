@@ -116,10 +116,10 @@ func flatly(v View) string {
 	if v.back().is { // what was said of the restore's success is over
 		return ""
 	}
-	if v.inPlace() && v.Told != "" {
+	if v.judged() && v.Told != "" {
 		return v.Told
 	}
-	if v.Incident.FlatAt.IsZero() {
+	if v.Incident.FlatAt.IsZero() || v.Restore != nil && v.Restore.RequestedAt.After(v.Incident.FlatAt) { // errors are not judged after that one
 		return ""
 	}
 	return "✅ Errors are flat since " + clock(v.Incident.FlatAt, v.Incident.OpenedAt, v.Zone)
@@ -281,6 +281,15 @@ func cut(s string, limit int) string {
 	return string(runes[:limit-1]) + "…"
 }
 
+// restoreLine is how far the restore is, or how it has ended.
+func restoreLine(v View) string {
+	r := *v.Restore
+	if d := v.deployedSince(r); d != nil && r.Kind == restore.Restoring {
+		return fmt.Sprintf("%s was put back on %s, and runs %s since a later deploy", r.Container, r.Snapshot, d.After)
+	}
+	return r.Sentence(r.State)
+}
+
 // fallback is the message in one line, as a lock screen shows it.
 func fallback(v View) string {
 	in := v.Incident
@@ -294,7 +303,7 @@ func fallback(v View) string {
 	case v.back().is:
 		text += " · " + backLine(v, v.back())
 	case v.Restore != nil:
-		text += " · " + quote(v.Restore.Sentence(v.Restore.State), 400)
+		text += " · " + quote(restoreLine(v), 400)
 	case len(v.Containers) > 0 && !v.Suspects:
 		text += " · " + deployLine(v, v.Containers[0])
 	}

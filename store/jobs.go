@@ -242,15 +242,16 @@ func (db *DB) QueueMissedNews(ctx context.Context) error {
 }
 
 // queueNewsOfOffers queues telling the open incidents that may offer snapshots of the given identities, within the transaction that
-// changes what can be offered, because none of their entries says so: those of their services, and those of a service that
-// no container names. A message that reads as it did is left alone.
+// changes what can be offered, because none of their entries says so: those of their services, those of a service that
+// no container names, and those in which they were restored. A message that reads as it did is left alone.
 func (db *DB) queueNewsOfOffers(ctx context.Context, tx pgx.Tx, keys []string) error {
 	ids, err := collect(ctx, tx, pgx.RowTo[int64], `
 		WITH named AS (SELECT key, trim(service) AS service
 			FROM containers, unnest(string_to_array(labels->>'snapback.pagerduty.service', ',')) AS service)
 		SELECT id FROM incidents i WHERE status <> 'resolved' AND (
 			EXISTS (SELECT FROM named n WHERE n.service = i.service_id AND n.key = ANY($1))
-			OR NOT EXISTS (SELECT FROM named n WHERE n.service = i.service_id)) ORDER BY id`, keys)
+			OR NOT EXISTS (SELECT FROM named n WHERE n.service = i.service_id)
+			OR EXISTS (SELECT FROM restores r WHERE r.incident_id = i.id AND r.key = ANY($1))) ORDER BY id`, keys)
 	if err != nil {
 		return fmt.Errorf("looking for open incidents: %w", err)
 	}

@@ -87,7 +87,7 @@ func (o *outage) verified(w restore.Restore, after time.Duration) restore.Restor
 	}
 	for _, to := range []restore.State{restore.Preflight, restore.Prepared, restore.Swapping, restore.Started, restore.Verified} {
 		r.VerifiedAt = o.opened.Add(after)
-		r, err = o.db.Advance(o.t.Context(), r, to, incidents.Entry{IncidentID: o.incident, Kind: incidents.KindRestoreState, Actor: incidents.Self()})
+		r, err = o.db.Advance(o.t.Context(), r, to, incidents.Entry{IncidentID: r.By.Incident, Kind: incidents.KindRestoreState, Actor: incidents.Self()})
 		testkit.OK(o.t, err)
 	}
 	return r

@@ -69,9 +69,11 @@ func (db *DB) lastRestores(ctx context.Context, where string, args pgx.NamedArgs
 }
 
 // LastRestores are the newest restores within an incident, newest first. Of each container there may be two: one that was refused or
-// reverted, and one that was neither.
+// reverted, and one that was neither. That one may be another incident's, or none's: what was restored last runs, whatever it was asked for in.
 func (db *DB) LastRestores(ctx context.Context, incident int64) ([]restore.Restore, error) {
-	return db.lastRestores(ctx, `incident_id = @id`, pgx.NamedArgs{"id": incident})
+	return db.lastRestores(ctx, `(incident_id = @id OR state NOT IN ('refused', 'reverted') AND EXISTS (
+		SELECT FROM restores mine JOIN incidents i ON i.id = mine.incident_id WHERE mine.incident_id = @id AND mine.key = restores.key AND mine.id < restores.id
+			AND (i.status <> 'resolved' OR restores.requested_at < i.resolved_at)))`, pgx.NamedArgs{"id": incident})
 }
 
 // LastRestoresOf are those of one container, whatever they were asked for in.
@@ -106,7 +108,11 @@ func (db *DB) open(ctx context.Context, tx pgx.Tx, r restore.Restore, idempotenc
 		return prior, false, err
 	}
 	r.EnteredAt = r.RequestedAt
-	err := tx.QueryRow(ctx, `
+	err := db.adopt(ctx, tx, &r)
+	if err != nil {
+		return r, false, err
+	}
+	err = tx.QueryRow(ctx, `
 		INSERT INTO restores (kind, undo_of, key, container, snapshot_id, snapshot, state, incident_id, requested_by,
 			requested_at, entered_at, record, idempotency)
 		VALUES (@kind, @undo, @key, @container, @sid, @snapshot, @state, @incident, @by, @at, @at, @record, @idempotency)
@@ -119,6 +125,20 @@ func (db *DB) open(ctx context.Context, tx pgx.Tx, r restore.Restore, idempotenc
 	}
 	_, err = db.record(ctx, tx, r.RequestEntry())
 	return r, true, err
+}
+
+// adopt gives a restore that was asked for outside any incident to the open one in which the container was restored last: its message, its
+// post-mortem and PagerDuty would say else that what it has put back still runs.
+func (db *DB) adopt(ctx context.Context, tx pgx.Tx, r *restore.Restore) error {
+	if r.By.Incident != 0 {
+		return nil
+	}
+	err := tx.QueryRow(ctx, `SELECT incident_id FROM restores WHERE key = $1 AND state NOT IN ('refused', 'reverted')
+		AND incident_id IN (SELECT id FROM incidents WHERE `+holding+`) ORDER BY id DESC LIMIT 1`, r.Key).Scan(&r.By.Incident)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("looking for the incident of a restore of %s: %w", r.Container, err)
+	}
+	return nil
 }
 
 // earlier finds the restore that the same wish opened before, or the one that stands in its way.
@@ -281,6 +301,11 @@ func (db *DB) Advance(ctx context.Context, r restore.Restore, to restore.State, 
 		}
 		if to == restore.Verified {
 			if err := db.setHolds(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		if to == restore.Verified || to == restore.Failed { // another incident may have restored it before
+			if err := db.queueNewsOfOffers(ctx, tx, []string{r.Key}); err != nil {
 				return err
 			}
 		}

@@ -295,10 +295,11 @@ func setChanges(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
 	return nil
 }
 
-// queueNewsOfDeploy writes the entry to every open incident of the container's services, or outside any, and queues sending it to
-// PagerDuty, once.
+// queueNewsOfDeploy writes the entry to every open incident of the container's services, or in which it was restored, or else outside any, and
+// queues sending it to PagerDuty, once.
 func (db *DB) queueNewsOfDeploy(ctx context.Context, tx pgx.Tx, d snapshot.Deployed) error {
-	open, err := collect(ctx, tx, pgx.RowTo[int64], `SELECT id FROM incidents WHERE status <> 'resolved' AND service_id = ANY($1) ORDER BY id`, d.Services)
+	open, err := collect(ctx, tx, pgx.RowTo[int64], `SELECT id FROM incidents i WHERE status <> 'resolved' AND (service_id = ANY($1)
+		OR EXISTS (SELECT FROM restores r WHERE r.incident_id = i.id AND r.key = $2 AND r.state = 'verified')) ORDER BY id`, d.Services, d.Key)
 	if err != nil {
 		return err
 	}
