@@ -159,9 +159,9 @@ func lastErrors(all []LogLine, pattern string) (last []LogLine, ordinary bool) {
 	if err != nil {
 		rules = &errorlines.Rules{}
 	}
-	streams := map[bool]*errorlines.Reader{false: rules.Reader(), true: rules.Reader()} // a trace is on one of them
+	read := rules.Log()
 	for _, l := range all {
-		if isError, _ := streams[l.Stderr].Line([]byte(l.Text)); isError {
+		if isError, _ := read.Line([]byte(l.Text), l.Stderr, l.At); isError {
 			last = append(last, l)
 		}
 	}

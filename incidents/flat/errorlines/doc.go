@@ -5,7 +5,7 @@ an error for its level, for an HTTP status of 500 or more, or for being the firs
 words in a message: "0 errors" is none.
 
 A log is read as it comes, a Reader for each stream, since a stack trace of many lines is one error: the one that its first
-line, or the line with a level before it, was counted as.
+line, or the line with a level before it, was counted as. A Log has both streams, since some programs tell of an error on each.
 
 Most lines take some hundred nanoseconds. A pattern of one's own may take more.
 */

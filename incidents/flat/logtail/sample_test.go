@@ -40,6 +40,27 @@ func TestOneErrorIsOneBesideATaskThatWritesLongLines(t *testing.T) {
 	})
 }
 
+func TestAnErrorOnBothOutputsCountsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, f := follow(t, "shop")
+		f.Start()
+		time.Sleep(time.Minute)
+		s.write("shop", snapshot.RawLine{At: time.Now(), Stderr: true, Text: []byte("PHP Fatal error:  Uncaught Exception: boom in /app/index.php:3")})
+		s.write("shop", snapshot.RawLine{At: time.Now(), Text: []byte("Fatal error: Uncaught Exception: boom in /app/index.php:3")})
+		time.Sleep(time.Minute)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		errors := 0.0
+		for _, c := range s.counts {
+			errors += c.Errors
+		}
+		if errors < 0.99 || errors > 1.01 {
+			t.Errorf("one error counts as %.2f", errors)
+		}
+	})
+}
+
 func TestAContainerThatWritesTooMuchIsToldFromOthers(t *testing.T) {
 	t.Parallel()
 	short, long := []byte("x"), bytes.Repeat([]byte("x"), 8<<10)

@@ -24,9 +24,9 @@ type tail struct {
 	ctx       context.Context
 	end       context.CancelFunc
 	rules     *errorlines.Rules
-	streams   map[string]*[2]*errorlines.Reader // by task; "": of a container
-	read      marks                             // where reading goes on
-	newest    atomic.Int64                      // of the newest line while the log is followed, for who is beside the reader; in nanoseconds of Unix time
+	logs      map[string]*errorlines.Log // by task; "": of a container
+	read      marks                      // where reading goes on
+	newest    atomic.Int64               // of the newest line while the log is followed, for who is beside the reader; in nanoseconds of Unix time
 	count     *span
 	pace      pace
 	away      bool // the engine has been, since it was read last
@@ -49,25 +49,22 @@ func newTail(f *Follower, c snapshot.Observation, to time.Time) *tail {
 }
 
 // fresh forgets what the last lines were about.
-func (t *tail) fresh() { t.streams = map[string]*[2]*errorlines.Reader{} }
+func (t *tail) fresh() { t.logs = map[string]*errorlines.Log{} }
 
 // keptTasks is of how many tasks it is known what their last lines were about.
 const keptTasks = 500
 
-// stream is the reader of what a task has written, or a container.
-func (t *tail) stream(task string, stderr bool) *errorlines.Reader {
-	both := t.streams[task]
-	if both == nil {
-		if len(t.streams) >= keptTasks {
+// log is the reader of what a task has written, or a container.
+func (t *tail) log(task string) *errorlines.Log {
+	l := t.logs[task]
+	if l == nil {
+		if len(t.logs) >= keptTasks {
 			t.fresh()
 		}
-		both = &[2]*errorlines.Reader{t.rules.Reader(), t.rules.Reader()}
-		t.streams[task] = both
+		l = t.rules.Log()
+		t.logs[task] = l
 	}
-	if stderr {
-		return both[1]
-	}
-	return both[0]
+	return l
 }
 
 // run reads until the tail is ended.
@@ -136,7 +133,7 @@ func (t *tail) readOn(ctx context.Context, ask snapshot.LogAsk, see func(seen) e
 		t.read.note(l.Task, at)
 		t.newest.Store(t.read.newest.UnixNano())
 		t.f.lines.Add(1)
-		isError, isRequest := t.stream(l.Task, l.Stderr).Line(l.Text)
+		isError, isRequest := t.log(l.Task).Line(l.Text, l.Stderr, at)
 		return see(seen{at, l.Task, isError, isRequest, len(l.Text)})
 	})
 }
