@@ -70,7 +70,8 @@ type Judge struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	looked, woken time.Time // the last look, and the one before which the clock was set forward; only Look has these
+	looked, woken time.Time     // the last look, and the one before which the clock was set forward; only Look has these
+	looking       time.Duration // for how long it has looked, by a clock that nobody sets; likewise
 }
 
 // NewJudge returns a Judge that does nothing until Start.
@@ -138,9 +139,12 @@ func (j *Judge) Look(ctx context.Context) error {
 // that it has passed over.
 func (j *Judge) noticeSetting() {
 	now := j.Now()
-	passed := now.Round(0).Sub(j.looked.Round(0)) - j.Elapsed(j.looked, now)
-	if !j.looked.IsZero() && passed > j.Definition.minutes(settingMinutes) {
-		j.woken = now.Round(0)
+	if !j.looked.IsZero() {
+		elapsed := j.Elapsed(j.looked, now)
+		if passed := now.Round(0).Sub(j.looked.Round(0)) - elapsed; passed > j.Definition.minutes(settingMinutes) {
+			j.woken = now.Round(0)
+		}
+		j.looking += elapsed
 	}
 	j.looked = now
 }
@@ -163,7 +167,7 @@ func (j *Judge) look(ctx context.Context, r Restored) error {
 
 // read is what is known of a restore's errors. It returns false for a container whose errors nobody has counted.
 func (j *Judge) read(ctx context.Context, r Restored) (a After, ok bool, err error) {
-	a = After{Since: r.begin().Add(j.Lag(r.Key)), Woken: j.woken, Now: j.Now().UTC()}
+	a = After{Since: r.begin().Add(j.Lag(r.Key)), Woken: j.woken, Young: j.looking < j.Definition.minutes(recentMinutes), Now: j.Now().UTC()}
 	if r.State == Flat || r.State == Back && r.StateAt.After(r.Redeployed) {
 		a.Since = r.StateAt
 	}

@@ -30,6 +30,9 @@ func outages() *outage {
 
 func (o *outage) Restored(context.Context) ([]flat.Restored, error) {
 	r := o.r
+	if o.now.Before(r.Verified) {
+		return nil, nil
+	}
 	if r.Redeployed.After(o.now) {
 		r.Redeployed = time.Time{}
 	}
@@ -70,11 +73,11 @@ func (o *outage) errors(from, to time.Duration, perMinute float64) {
 	}
 }
 
-// judged looks every five seconds from the restore to so long after the alert.
+// judged looks every five seconds, from before the restore to so long after the alert.
 func (o *outage) judged(t *testing.T, to time.Duration, want ...string) {
 	t.Helper()
 	j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return o.now }})
-	for o.now = o.r.Verified; !o.now.After(night.Add(to)); o.now = o.now.Add(5 * time.Second) {
+	for o.now = o.r.Verified.Add(-3 * time.Minute); !o.now.After(night.Add(to)); o.now = o.now.Add(5 * time.Second) {
 		must(t, j.Look(t.Context()))
 	}
 	if diff := cmp.Diff(want, o.times); diff != "" {
@@ -118,6 +121,50 @@ func TestSaysSinceWhenNothingIsCounted(t *testing.T) {
 		o.judged(t, 12*time.Minute, c.want...)
 		if want := "Whether errors are flat can't be told: " + c.sentence + deed; o.last() != want {
 			t.Errorf("%s: it says %q, want %q", name, o.last(), want)
+		}
+	}
+}
+
+// TestABotThatWasDownWaitsForWhatItReadsOfThePast: for two minutes, since a log that can't be read will not come.
+func TestABotThatWasDownWaitsForWhatItReadsOfThePast(t *testing.T) {
+	t.Parallel()
+	const back = 12 * time.Minute // after the alert; the bot goes down soon after the restore, or before anything was counted
+	for name, c := range map[string]struct {
+		counted, read bool // before it went down, and of the past later
+		want          []string
+	}{
+		"it is read":                      {true, true, []string{"errors.flat 12m25s"}},
+		"it can't be read":                {true, false, []string{"errors.unknown 14m0s"}},
+		"all of it is read":               {false, true, []string{"errors.flat 12m25s"}},
+		"nothing was counted until later": {false, false, []string{"errors.unknown 14m0s"}},
+	} {
+		o := outages()
+		before := func() {
+			o.errors(-75*time.Minute, -10*time.Minute, 1)
+			o.errors(-10*time.Minute, 5*time.Minute, 21)
+			o.errors(5*time.Minute, 6*time.Minute, 12)
+		}
+		if c.counted {
+			before()
+		}
+		j := flat.NewJudge(flat.JudgeConfig{Journal: o, Now: func() time.Time { return o.now }})
+		for o.now = night.Add(back); !o.now.After(night.Add(back + 4*time.Minute)); o.now = o.now.Add(5 * time.Second) {
+			switch soon := o.now.Equal(night.Add(back + 25*time.Second)); {
+			case soon && c.read && !c.counted:
+				before()
+				fallthrough
+			case soon && c.read:
+				o.errors(6*time.Minute, back, 1)
+			case soon && !c.counted:
+				o.errors(back, back+time.Hour, 1)
+			}
+			must(t, j.Look(t.Context()))
+		}
+		if diff := cmp.Diff(c.want, o.times); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+			for _, e := range o.said {
+				t.Log(e.Summary)
+			}
 		}
 	}
 }

@@ -59,6 +59,7 @@ type After struct {
 	Moments    []Minute
 	Last       Last      // that was counted
 	Woken      time.Time // when the clock was set forward last, from when on waiting counts; the zero time: it was not
+	Young      bool      // who judges has begun to only lately: what was written before may not be counted yet
 	Now        time.Time
 }
 
@@ -84,12 +85,13 @@ func (d Definition) Judge(a After) Verdict {
 	v := Verdict{State: Watching, Rate: recent.Rate(), Traffic: a.Baseline.Traffic && recent.Traffic, Sampled: recent.Sampled()}
 	limit := d.usualUpTo(a.Baseline.Rate)
 	switch {
+	case a.NoBaseline && a.Young:
 	case a.NoBaseline:
 		v.State = Uncompared
 	case v.Rate < limit && d.calm(a) && d.calm(a.until(a.Now.Add(-d.minutes(1.0/6)))):
 		v.State = Flat
 	case recent.Seconds == 0:
-		if a.waited() >= d.minutes(recentMinutes) {
+		if a.waited() >= d.minutes(recentMinutes) && !a.Young {
 			v.State, v.Rate = Unseen, a.Last.Rate
 		}
 	case a.waited() >= d.minutes(patience):

@@ -210,7 +210,7 @@ func (n *night) countsEach(driver []string) {
 	n.t.Helper()
 	n.scope.Run(n.scope.Name("shop"), append(driver, n.scope.Image("v1", `ENTRYPOINT ["/app"]`))...)
 	key := n.key("shop")
-	n.say("shop", "level=error msg=early", "2:level=error msg=early", "level=info msg=fine")
+	n.say("shop", "level=error msg=early", "2:level=error msg=early, on the other", "level=info msg=fine")
 	n.start()
 	n.until(key, "the past", errorsAre(2))
 	n.say("shop", "level=error msg=late")
