@@ -12,12 +12,17 @@ import (
 // errDeadStream ends following a log whose lines don't come any more, though there are some.
 var errDeadStream = errors.New("the log goes on, and the engine's stream of it does not")
 
+// errSetBack ends following a log whose newest line is older than one before it: the clock was set back, and the engine leaves out of the
+// stream what is older than the moment from which on it was asked.
+var errSetBack = errors.New("the clock by which the log is written was set back")
+
 const (
 	quietFor  = 20 * time.Second // after which it is asked whether nothing was written, or nothing came
 	quietMost = time.Minute      // how long it is until that is asked again, of a log that has been quiet for long
 	answerIn  = 10 * time.Second // how long the answer may take
 	youth     = 10 * time.Minute // for so long after a container was made it is asked as often as at first: flat is judged then
 	deliverIn = 10 * time.Second // how much later than the answer a line may come by the stream
+	setBackBy = 10 * time.Second // by how much older than the one before a line has to be: two outputs are not in one order
 )
 
 // doubt asks, while nothing comes, whether nothing was written, until ctx ends. It cuts the stream when it is dead: the engine may
@@ -32,9 +37,9 @@ func (t *tail) doubt(ctx context.Context, cut context.CancelCauseFunc) {
 			before, wait = now, quietFor
 			continue
 		}
-		alive, known := t.delivers(ctx, now)
-		if known && !alive {
-			cut(errDeadStream)
+		known, why := t.delivers(ctx, now)
+		if why != nil {
+			cut(why)
 			return
 		}
 		t.count.doubt(!known)
@@ -54,20 +59,32 @@ func lasts(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// delivers says whether all came by the stream that the log has from after the newest line that did.
-// It is not known when the engine does not say.
-func (t *tail) delivers(ctx context.Context, newest int64) (alive, known bool) {
+// delivers returns errDeadStream when the log has lines from after the newest one that came, and the stream does not bring them, and
+// errSetBack when it can't bring any. It is not known when the engine does not say.
+func (t *tail) delivers(ctx context.Context, newest int64) (known bool, why error) {
 	limited, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
-	var written int64
-	_, err := t.f.Engine.ReadLog(limited, t.container.ID, snapshot.LogAsk{Since: time.Unix(0, newest).Add(1), Last: 1}, func(l snapshot.RawLine) error {
+	var written, last int64
+	_, err := t.f.Engine.ReadLog(limited, t.container.ID, snapshot.LogAsk{Last: 1}, func(l snapshot.RawLine) error {
 		written = max(written, l.At.UnixNano())
+		if l.Task == "" { // each task's last line says nothing of the others' clocks
+			last = l.At.UnixNano()
+		}
 		return nil
 	})
-	if err != nil {
-		return true, ctx.Err() != nil || errors.Is(err, snapshot.ErrGone) || errors.Is(err, snapshot.ErrNotEnabled) // their stream ends by itself
+	switch {
+	case err != nil:
+		return ctx.Err() != nil || errors.Is(err, snapshot.ErrGone) || errors.Is(err, snapshot.ErrNotEnabled), nil // their stream ends by itself
+	case last > 0 && last < t.last.Load()-int64(setBackBy):
+		t.last.Store(last)
+		return true, errSetBack
+	case written > newest && !t.comes(ctx, written):
+		return true, errDeadStream
 	}
-	return written <= newest || t.comes(ctx, written), true
+	if last > 0 {
+		t.last.Store(last)
+	}
+	return true, nil
 }
 
 // comes waits a while for a line of that moment.
@@ -93,8 +110,8 @@ func (t *tail) doubting(read func(ctx context.Context) error) error {
 	t.newest.Store(t.read.newest.UnixNano())
 	beside.Go(func() { t.doubt(ctx, cut) })
 	err := read(ctx)
-	if errors.Is(context.Cause(ctx), errDeadStream) {
-		err = errDeadStream // whatever the engine's client makes of it
+	if why := context.Cause(ctx); errors.Is(why, errDeadStream) || errors.Is(why, errSetBack) {
+		err = why // whatever the engine's client makes of it
 	}
 	cut(nil)
 	beside.Wait()

@@ -43,6 +43,7 @@ func (t *tail) past() error {
 	}
 	t.fresh()
 	opened := time.Now()
+	t.count.notAfter(opened)
 	h := history{step: t.f.Step, from: t.count.toldTo(), to: opened, most: t.f.BackLines, traffic: t.count.toldOfTraffic(), away: t.away}
 	started, err := t.readSoon(t.f.BackLines, func(l seen) error {
 		h.line(l)

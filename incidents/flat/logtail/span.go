@@ -77,7 +77,7 @@ func (s *span) sign(at time.Time) {
 }
 
 // signed leaves out what lies between two signs that are too far apart: nobody knows what was written meanwhile. So they are also where
-// the clock was set, forward or back.
+// the clock was set, forward or back. With one that was set back, the log may be unable to bring anything: that is asked.
 func (s *span) signed(at time.Time) {
 	switch since := at.Sub(s.alive); {
 	case !s.live:
@@ -85,6 +85,7 @@ func (s *span) signed(at time.Time) {
 		s.tellUp(s.alive, 1)
 		at = s.now() // the question is as old as the gap may be, the answer is not
 		s.told, s.gap, s.alive = at, at, at
+		s.doubted = s.doubted || since < 0
 	case since > 0:
 		s.alive = at
 	}
@@ -94,8 +95,8 @@ func (s *span) signed(at time.Time) {
 func (s *span) line(at time.Time, isError, isRequest bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doubted = false
 	s.signed(s.now())
+	s.doubted = false
 	if at.Before(s.gap) {
 		return
 	}
@@ -154,6 +155,15 @@ func (s *span) add(c flat.Count) {
 	s.traffic = s.traffic || c.Traffic
 	s.record(c)
 	s.told = later(c.To, s.told)
+}
+
+// notAfter notices that the clock was set back to that moment.
+func (s *span) notAfter(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now = now.Round(0); s.told.After(now) {
+		s.told = now
+	}
 }
 
 // skipTo leaves a time out that nobody knows of.

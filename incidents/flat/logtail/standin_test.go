@@ -137,7 +137,10 @@ func (s *standIn) Observations(ctx context.Context) ([]snapshot.Observation, err
 
 func (s *standIn) ReadLog(ctx context.Context, id string, ask snapshot.LogAsk, take func(snapshot.RawLine) error) (time.Time, error) {
 	opened := s.open()
-	for read := 0; ; read++ {
+	s.mu.Lock()
+	read := max(0, len(s.logs[id])-ask.Last)
+	s.mu.Unlock()
+	for ; ; read++ {
 		if err := s.ready(ctx, func() bool { return !s.hungLog[id] && (!ask.Follow || len(s.logs[id]) > read && opened > s.dead[id]) }); err != nil {
 			return time.Time{}, err
 		}

@@ -26,6 +26,7 @@ type tail struct {
 	rules     *errorlines.Rules
 	logs      map[string]*errorlines.Log // by task; "": of a container
 	read      marks                      // where reading goes on
+	last      atomic.Int64               // of the newest line that came, or that there was; 0: none
 	newest    atomic.Int64               // of the newest line while the log is followed, for who is beside the reader; in nanoseconds of Unix time
 	count     *span
 	pace      pace
@@ -99,13 +100,29 @@ func (t *tail) round() error {
 	if err := t.past(); err != nil {
 		return err
 	}
-	err := t.follow()
-	for errors.Is(err, errTooMuch) {
-		if err = t.sample(); err == nil {
-			err = t.follow()
+	for err := t.follow(joinLines); ; {
+		switch {
+		case errors.Is(err, errSetBack):
+			err = t.followAnew()
+		case !errors.Is(err, errTooMuch):
+			return err
+		default:
+			if err = t.sample(); err == nil {
+				err = t.follow(joinLines)
+			}
 		}
 	}
-	return err
+}
+
+// followAnew follows a log whose clock was set back, from its last line on: those from before, which have been counted, seem to be newer.
+// What was written since the clock was set and before that line is a gap.
+func (t *tail) followAnew() error {
+	t.f.Logger.Warn("a container's log is written by a clock that was set back: what came since then is not counted", "container", t.container.Name)
+	t.count.rest()
+	t.count.skipTo(time.Now())
+	t.fresh()
+	t.read = newMarks(time.Unix(0, t.last.Load()-1))
+	return t.follow(1)
 }
 
 // seen is a line that the classifier has read.
@@ -127,23 +144,33 @@ func (t *tail) readOn(ctx context.Context, ask snapshot.LogAsk, see func(seen) e
 			at = time.Now()
 		case at.Before(ask.Since):
 			return nil // some drivers know no parts of a second
-		case before.has(l.Task, at):
+		case before.has(l.Task, at), l.Task == "" && at.After(time.Now().Add(clockGap)): // the latter was written before the clock was set back
 			return nil
 		}
-		t.read.note(l.Task, at)
-		t.newest.Store(t.read.newest.UnixNano())
+		t.note(l.Task, at)
 		t.f.lines.Add(1)
 		isError, isRequest := t.log(l.Task).Line(l.Text, l.Stderr, at)
 		return see(seen{at, l.Task, isError, isRequest, len(l.Text)})
 	})
 }
 
-// follow counts what comes, until the container stops or too much comes.
-func (t *tail) follow() error {
+// note says that a line is read. What is read next is after it, also when the clock was set back before it was written.
+func (t *tail) note(task string, at time.Time) {
+	if task == "" {
+		if t.last.Swap(at.UnixNano())-at.UnixNano() > int64(setBackBy) {
+			t.read = newMarks(at)
+		}
+	}
+	t.read.note(task, at)
+	t.newest.Store(t.read.newest.UnixNano())
+}
+
+// follow counts what comes, after the last lines that are there, until the container stops or too much comes.
+func (t *tail) follow(last int) error {
 	t.pace.reset()
 	t.count.goLive()
 	err := t.doubting(func(ctx context.Context) error {
-		_, err := t.readOn(ctx, snapshot.LogAsk{Last: joinLines, Follow: true}, func(l seen) error {
+		_, err := t.readOn(ctx, snapshot.LogAsk{Last: last, Follow: true}, func(l seen) error {
 			t.count.line(l.at, l.isError, l.isRequest)
 			if !t.pace.allows(l.size) {
 				return errTooMuch
