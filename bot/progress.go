@@ -152,8 +152,7 @@ func (v View) over(r restore.Restore) bool {
 func (v View) deployedSince(r restore.Restore) *snapshot.Deploy {
 	for _, c := range v.Containers {
 		last := cmp.Or(c.Since, c.Deploy)
-		if c.Container.Key == r.Key && r.State == restore.Verified && last != nil && last.AfterID == c.Container.ID && last.AfterID != r.Plan.NewID &&
-			last.Came().After(r.RequestedAt) {
+		if c.Container.Key == r.Key && last != nil && last.AfterID == c.Container.ID && r.ReplacedBy(*last) {
 			return last
 		}
 	}

@@ -284,8 +284,8 @@ func cut(s string, limit int) string {
 // restoreLine is how far the restore is, or how it has ended.
 func restoreLine(v View) string {
 	r := *v.Restore
-	if d := v.deployedSince(r); d != nil && r.Kind == restore.Restoring {
-		return fmt.Sprintf("%s was put back on %s, and runs %s since a later deploy", r.Container, r.Snapshot, d.After)
+	if d := v.deployedSince(r); d != nil {
+		return r.Replaced(*d)
 	}
 	return r.Sentence(r.State)
 }

@@ -229,9 +229,9 @@ func (c *Console) history(ctx context.Context, v *pageView, s signin.Session, ke
 	for i, r := range last {
 		switch recent := c.now().Sub(r.RequestedAt) < restoreTold; {
 		case recent && i == 0:
-			v.Restore = viewOfRestore(r, c.now())
+			v.Restore = standing(r, deploys, c.now())
 		case recent && r.State == restore.Verified:
-			v.Stands = viewOfRestore(r, c.now())
+			v.Stands = standing(r, deploys, c.now())
 		}
 	}
 	return nil
@@ -274,6 +274,15 @@ func words(changes []snapshot.Change) []string {
 		out = append(out, ch.String())
 	}
 	return out
+}
+
+// standing is viewOfRestore of one that a later deploy may have replaced, whose undo would be refused then; deploys are the newest first.
+func standing(r restore.Restore, deploys []snapshot.Deploy, now time.Time) *restoreView {
+	v := viewOfRestore(r, now)
+	if len(deploys) > 0 && r.ReplacedBy(deploys[0]) {
+		v.Says, v.Undoable = r.Replaced(deploys[0]), false
+	}
+	return v
 }
 
 func viewOfRestore(r restore.Restore, now time.Time) *restoreView {

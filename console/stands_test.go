@@ -42,4 +42,9 @@ func TestARestoreThatStandsKeepsItsUndo(t *testing.T) {
 	if !strings.Contains(last, `"state":"refused"`) || !strings.Contains(stands, "shop is back on good") || !strings.Contains(stands, `"undoable":true`) {
 		t.Errorf("Ann sees %s", page)
 	}
+	h.deployed("shop", h.clock().Add(time.Minute))
+	_, _, page = ann.ask("GET", "/console/container?key=e%2Fshop", nil)
+	if !strings.Contains(page, "shop was put back on good") || strings.Contains(page, "is back on") || strings.Contains(page, `"undoable":true`) {
+		t.Errorf("after a deploy, Ann sees %s", page)
+	}
 }

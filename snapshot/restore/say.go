@@ -189,6 +189,19 @@ func (r Restore) Undone() string {
 	return what + ": " + runs + ", with whatever was wrong with it"
 }
 
+// ReplacedBy says whether a deploy has come in the place of what the restore, or the undo, has put back.
+func (r Restore) ReplacedBy(d snapshot.Deploy) bool {
+	return r.State == Verified && d.AfterID != r.Plan.NewID && d.Came().After(r.RequestedAt)
+}
+
+// Replaced says what was put back, and what runs now in its place, since a deploy.
+func (r Restore) Replaced(d snapshot.Deploy) string {
+	if r.Kind == Undoing {
+		return fmt.Sprintf("The restore of %s was undone, and it runs %s since a later deploy", r.Container, d.After)
+	}
+	return fmt.Sprintf("%s was put back on %s, and runs %s since a later deploy", r.Container, r.Snapshot, d.After)
+}
+
 // details are what an entry carries beyond its sentence.
 func (r Restore) details(to State) any {
 	d := struct {
