@@ -139,7 +139,7 @@ func (h *handling) begun(ctx context.Context, c snapshot.Container, v value, r r
 		return
 	}
 	told := h.Access.Home(c.Settings.Labels)
-	if in, err := h.Incidents.Incident(ctx, r.By.Incident); err == nil { // it may have become part of one: see store's Open
+	if in, err := h.Incidents.Incident(ctx, r.By.Incident); err == nil { // it may be part of one
 		if channel, err := h.Access.Stands(ctx, in); err == nil && channel != "" {
 			told = channel
 		}

@@ -297,6 +297,23 @@ func TestOtherSnapshotsAskFirst(t *testing.T) {
 	n.ann.ExpectEphemeral(t, n.shop, "Restoring api to `scheduled-0000`")
 }
 
+// TestWhoHasTypedARestoreHearsWhereItIsTold: where the message of the incident is that it is part of, or in the container's channel.
+func TestWhoHasTypedARestoreHearsWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	for channel, open := range map[string]bool{"C0OPS": true, "C0SHOP": false} {
+		n := setup(t)
+		n.do(func() {
+			if n.messages[7] = (incidents.Message{IncidentID: 7, Channel: "C0OPS", TS: "1.1"}); !open {
+				delete(n.incidents, 7)
+			}
+		})
+		n.ann.Command(n.shop, "/snapback", "restore api scheduled-0000")
+		n.work(t)
+		n.tap(t, n.ann, n.ann.ExpectEphemeral(t, n.shop, "Restore api to `scheduled-0000`?").Button("Restore scheduled-0000"))
+		n.ann.ExpectEphemeral(t, n.shop, "Restoring api to `scheduled-0000`. How it goes is told in <#"+channel+">")
+	}
+}
+
 func TestDetailsShowAllChangesAndEverySnapshot(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
