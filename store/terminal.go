@@ -63,10 +63,10 @@ func (s *TerminalStore) CreateLink(ctx context.Context, tokenHash []byte, kid st
 
 // Redeem uses a link up and opens the session in one statement: the row lock lets one of several through, and the
 // others see it used. The session is bound to what the link was stored with, which the token's signature also covers.
-func (s *TerminalStore) Redeem(ctx context.Context, tokenHash, cookieHash []byte, sess terminal.Session) error {
+func (s *TerminalStore) Redeem(ctx context.Context, by terminal.Redeemer, sess terminal.Session) error {
 	tag, err := s.pool.Exec(ctx, `
 		WITH link AS (
-			UPDATE terminal_links SET used_at = @now::timestamptz
+			UPDATE terminal_links SET used_at = @now::timestamptz, nonce_hash = @nonce_hash::bytea
 			WHERE token_hash = @token_hash AND used_at IS NULL AND expires_at > @now::timestamptz
 			RETURNING *
 		)
@@ -77,7 +77,7 @@ func (s *TerminalStore) Redeem(ctx context.Context, tokenHash, cookieHash []byte
 		FROM link
 		WHERE container_key = @container AND mode = @mode AND incident_id IS NOT DISTINCT FROM @incident::bigint`,
 		pgx.NamedArgs{
-			"now": sess.OpenedAt, "token_hash": tokenHash, "cookie_hash": cookieHash, "id": sess.ID, "expires": sess.ExpiresAt,
+			"now": sess.OpenedAt, "token_hash": by.Token, "nonce_hash": by.Nonce, "cookie_hash": by.Cookie, "id": sess.ID, "expires": sess.ExpiresAt,
 			"container": sess.Container, "mode": string(sess.Mode), "incident": nullID(sess.IncidentID),
 		})
 	if err != nil {
@@ -86,7 +86,23 @@ func (s *TerminalStore) Redeem(ctx context.Context, tokenHash, cookieHash []byte
 	if tag.RowsAffected() == 1 {
 		return nil
 	}
-	return s.whyNot(ctx, tokenHash)
+	return s.whyNot(ctx, by.Token)
+}
+
+// RedeemAgain gives the session of a used link to who has used it. One that ended because the timeline could not have it begins again.
+func (s *TerminalStore) RedeemAgain(ctx context.Context, by terminal.Redeemer, since, at time.Time) (terminal.Session, error) {
+	return s.session(ctx, `
+		WITH given AS (
+			UPDATE terminal_sessions SET cookie_hash = @cookie_hash, last_seen_at = greatest(last_seen_at, @at), ended_at = NULL, end_reason = '', audited = false
+			WHERE (ended_at IS NULL OR end_reason = @not_recorded) AND expires_at > @at AND token_hash = (
+				SELECT token_hash FROM terminal_links WHERE token_hash = @token_hash AND nonce_hash = @nonce_hash AND used_at > @since)
+			RETURNING *
+		)
+		SELECT `+sessionColumns+` FROM given`,
+		pgx.NamedArgs{
+			"token_hash": by.Token, "nonce_hash": by.Nonce, "cookie_hash": by.Cookie, "since": since, "at": at,
+			"not_recorded": string(terminal.ReasonNotRecorded),
+		})
 }
 
 // whyNot finds out why a link was not redeemed.

@@ -84,33 +84,6 @@ func (s *Service) ok(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-func (s *Service) postRedeem(w http.ResponseWriter, r *http.Request) error {
-	var body struct {
-		Token string `json:"token"`
-	}
-	if err := webpage.Decode(w, r, maxBody, &body); err != nil {
-		return err
-	}
-	c, err := verify(s.cfg.Ring, body.Token)
-	if err != nil {
-		return err
-	}
-	beyond, err := s.beyond(r, c.Container)
-	if err != nil {
-		return err
-	}
-	if len(beyond) > 0 {
-		return s.passOn(w, again(r, body), beyond, "")
-	}
-	sess, cookie, err := s.redeem(r.Context(), c, body.Token)
-	if err != nil {
-		return err
-	}
-	s.cfg.Observe("session_opened", string(sess.Mode))
-	s.page.SetCookie(w, cookie, sess.ExpiresAt.Sub(s.now()))
-	return s.small(w, r, s.first(r.Context(), sess))
-}
-
 // small answers with few bytes, to a request that no other site can make: see assets.Document.
 func (s *Service) small(w http.ResponseWriter, r *http.Request, v any) error {
 	b, err := json.Marshal(v)

@@ -80,33 +80,3 @@ func sourceOf(via access.Via) incidents.Source {
 	}
 	return incidents.Source{System: "snapback", URL: via.Tap}
 }
-
-// redeem uses a link up whose token says what it claims. It returns the cookie's value, which nobody sees again.
-func (s *Service) redeem(ctx context.Context, c claims, token string) (Session, string, error) {
-	now := s.now()
-	sess := Session{ID: rand.Text(), Grant: c.grant(), OpenedAt: now, LastSeenAt: now, ExpiresAt: now.Add(s.cfg.MaxLife)}
-	if now.Before(c.expires()) {
-		// An expired link goes on to the store, which knows whether it was used; it can't be redeemed there.
-		if err := s.cfg.Gate.Check(ctx, sess.Grant); err != nil {
-			return Session{}, "", fmt.Errorf("checking the permission: %w", err)
-		}
-	}
-	cookie := rand.Text()
-	if err := s.cfg.Store.Redeem(ctx, hash(token), hash(cookie), sess); err != nil {
-		return Session{}, "", fmt.Errorf("redeeming the link: %w", err)
-	}
-	return sess, cookie, s.recordOpened(ctx, sess)
-}
-
-// recordOpened ends the session again when the timeline can't have it.
-func (s *Service) recordOpened(ctx context.Context, sess Session) error {
-	summary := fmt.Sprintf("%s opened the terminal of %s", sess.Person.Name, sess.Name)
-	err := s.record(ctx, sess.Grant, incidents.KindTerminalOpened, summary, map[string]any{"session": sess.ID, "container": sess.Container, "mode": sess.Mode})
-	if err == nil {
-		return nil
-	}
-	if _, endErr := s.cfg.Store.End(context.WithoutCancel(ctx), sess.ID, ReasonNotRecorded, s.now()); endErr != nil {
-		s.log.Error("session not ended", "session", sess.ID, "err", endErr)
-	}
-	return fmt.Errorf("%w: %w", ErrNotRecorded, err)
-}

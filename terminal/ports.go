@@ -97,7 +97,17 @@ type LinkStore interface {
 	CreateLink(ctx context.Context, tokenHash []byte, kid string, g access.Grant, expires time.Time) error
 	// Redeem uses a link up and opens s, both or neither. Of several at once, one wins. The others get a *UsedError;
 	// ErrLinkUnknown and ErrLinkExpired (at s.OpenedAt) are the other refusals.
-	Redeem(ctx context.Context, tokenHash, cookieHash []byte, s Session) error
+	Redeem(ctx context.Context, by Redeemer, s Session) error
+	// RedeemAgain gives the session of a link to whoever has used it with the same nonce after since, under the cookie that is named now:
+	// the answer may have been lost. One that ended with ReasonNotRecorded is opened again. ErrNoSession when there is none to give.
+	RedeemAgain(ctx context.Context, by Redeemer, since, at time.Time) (Session, error)
+}
+
+// Redeemer is who uses a link up, by the hashes of what they have.
+type Redeemer struct {
+	Token  []byte
+	Nonce  []byte // that the page has made up; nil: it makes none up, and nothing is given twice
+	Cookie []byte // of the session
 }
 
 // UsedError says when a link was used. It is ErrLinkUsed.

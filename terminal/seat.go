@@ -48,7 +48,7 @@ func (s *Service) Seat(ctx context.Context, g access.Grant, until time.Time) (st
 		return "", err
 	}
 	s.cfg.Observe("session_opened", string(sess.Mode))
-	return sess.ID, s.recordOpened(ctx, sess)
+	return sess.ID, s.recordOpened(ctx, sess, "opened the terminal of "+sess.Name)
 }
 
 // maySeat asks the gate where it can tell. For a container of another bot's, what the console has just asked has to do: that one asks its

@@ -56,7 +56,7 @@ func records(t testing.TB, s *store.TerminalStore, id string, incident int64, ch
 	hash, now := bytes.Repeat([]byte(id[:1]), 32), time.Now()
 	g := access.Grant{Person: access.Holder{Person: access.Person{Name: "Ada"}}, IncidentID: incident, Container: "k", Name: "api", Mode: access.ModeShell}
 	testkit.OK(t, s.CreateLink(t.Context(), hash, "a", g, now.Add(time.Minute)))
-	testkit.OK(t, s.Redeem(t.Context(), hash, hash, terminal.Session{ID: id, Grant: g, OpenedAt: now, ExpiresAt: now.Add(time.Hour)}))
+	testkit.OK(t, s.Redeem(t.Context(), terminal.Redeemer{Token: hash, Cookie: hash}, terminal.Session{ID: id, Grant: g, OpenedAt: now, ExpiresAt: now.Add(time.Hour)}))
 	testkit.OK(t, s.BeginRecording(t.Context(), terminal.Recording{ID: id, SessionID: id, IncidentID: incident, Container: "api", StartedAt: now}))
 	for seq, chunk := range chunks {
 		testkit.OK(t, s.AppendRecording(t.Context(), id, seq, []byte(chunk)))

@@ -36,11 +36,12 @@ export class Refused extends Error {
 // patience is how long an answer may take on a bad network, in ms. Whoever waits hears then that there is none.
 export const patience = 15_000;
 
-export async function redeem(token: string): Promise<Session> {
+// redeem uses a link up. The nonce is the same each time that a link is tried: whoever has it gets the session of an answer that was lost.
+export async function redeem(token: string, nonce: string): Promise<Session> {
   const response = await fetch("/t/redeem", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ token }),
+    body: JSON.stringify({ token, nonce }),
     credentials: "same-origin",
     signal: AbortSignal.timeout(patience),
   });
@@ -81,7 +82,7 @@ export async function endSession(): Promise<void> {
 
 // Connection speaks with the bot until the session is over, and picks up where it was cut.
 export class Connection {
-  readonly page = pageName();
+  readonly page = unguessable(); // tells the bot which connections are the same page's
   private readonly wire: Wire;
   private readonly have: Have = { lines: 0, output: 0 };
   private epoch = "";
@@ -181,7 +182,7 @@ export class Connection {
   }
 }
 
-// pageName tells the bot which connections are the same page's.
-function pageName(): string {
+// unguessable is 128 bits in 32 letters.
+export function unguessable(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }

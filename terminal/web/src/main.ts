@@ -5,8 +5,8 @@ import "./touch.css";
 import "./together.css";
 import "./narrow.css";
 import { allowStyles } from "./nonce";
-import { Refused, begin, redeem } from "./connection";
-import { clock, el, recall, remember, show, showOver } from "./dom";
+import { Refused, begin, redeem, unguessable } from "./connection";
+import { clock, el, forget, recall, remember, show, showOver } from "./dom";
 import { Screen } from "./screen";
 import { readClaims, type Claims, type Session } from "./protocol";
 import { seatID } from "./address";
@@ -53,7 +53,8 @@ function offer(token: string, claims: Claims): void {
   const button = el<HTMLButtonElement>("gate-open");
   const timer = setInterval(() => countdown(expires, timer), 1000);
   countdown(expires, timer);
-  button.addEventListener("click", () => void tapped(token, claims, button, timer));
+  const nonce = nonceFor(claims);
+  button.addEventListener("click", () => void tapped(token, claims, nonce, button, timer));
   show("gate");
 }
 
@@ -74,12 +75,22 @@ function refuse(button: HTMLButtonElement, text: string): void {
   el("gate-error").hidden = false;
 }
 
-async function tapped(token: string, claims: Claims, button: HTMLButtonElement, timer: number): Promise<void> {
+// nonceFor is made up once for a link, also where it is tapped again in another tab: by then the answer to the first tap may be lost.
+function nonceFor(claims: Claims): string {
+  const [link, made] = (recall("local", "snapback.opening") ?? "").split(" ");
+  if (made && link === claims.n) return made;
+  const nonce = unguessable();
+  remember("local", "snapback.opening", `${claims.n} ${nonce}`);
+  return nonce;
+}
+
+async function tapped(token: string, claims: Claims, nonce: string, button: HTMLButtonElement, timer: number): Promise<void> {
   button.disabled = true;
   button.textContent = "Opening…";
   try {
-    const session = await redeem(token);
+    const session = await redeem(token, nonce);
     clearInterval(timer);
+    forget("local", "snapback.opening");
     remember("local", "snapback.opened", `${claims.n} ${session.id}`);
     open(session);
   } catch (err) {
