@@ -21,7 +21,7 @@ type knownFunc func(w http.ResponseWriter, r *http.Request, s signin.Session) er
 
 var (
 	errStopping = errors.New("the bot is stopping")
-	errReplaced = errors.New("the same person has opened the console too often")
+	errReplaced = errors.New("the same browser has opened the console too often")
 )
 
 // saidError is a refusal that is put in words where it arises.

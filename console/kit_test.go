@@ -304,10 +304,15 @@ func (v *visitor) signIn(d *device) (status int, code, answer string) {
 	return v.ask("POST", "/console/signin/finish", envelope{"credential": d.get(v.begin("/console/signin/begin", nil))})
 }
 
-// stream reads what is live until it ends.
+// stream reads what is live until it ends, as some page.
 func (v *visitor) stream() (events func() (name, data string, open bool)) {
 	v.t.Helper()
-	resp := v.send("GET", "/console/live", nil)
+	return v.streamOf("")
+}
+
+func (v *visitor) streamOf(page string) (events func() (name, data string, open bool)) {
+	v.t.Helper()
+	resp := v.send("GET", "/console/live?page="+page, nil)
 	v.t.Cleanup(func() { _ = resp.Body.Close() })
 	if resp.StatusCode != http.StatusOK {
 		v.t.Fatalf("live: %d", resp.StatusCode)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxStreams   = 6 // of one person; the oldest makes room
+	maxStreams   = 6 // of one session, which is one browser's; the oldest makes room
 	heartbeat    = 10 * time.Second
 	writePatient = 20 * time.Second // a browser that reads nothing for so long is gone
 )
@@ -24,35 +24,46 @@ const (
 // streams are those that are open.
 type streams struct {
 	mu      sync.Mutex           // guards all below
-	of      map[string][]*opened // each person's, the oldest first
+	of      map[string][]*opened // each session's, the oldest first
 	stopped bool
 }
 
-type opened struct{ cancel context.CancelCauseFunc }
+type opened struct {
+	page   string // that reads it, by the name that it has made up; "": it says none
+	cancel context.CancelCauseFunc
+}
 
-// open adds a person's stream. Of too many, the oldest ends: whoever opens one wants that one. close must be called.
-func (s *streams) open(ctx context.Context, who string) (_ context.Context, close func()) {
+// open adds a session's stream. It takes the place of the same page's stream from before its network broke. Of too many, the oldest ends:
+// whoever opens one wants that one. Another device of the same person has another session, and loses none. close must be called.
+func (s *streams) open(ctx context.Context, session, page string) (_ context.Context, close func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	mine := &opened{cancel}
+	mine := &opened{page, cancel}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		cancel(errStopping)
 	}
-	if len(s.of[who]) >= maxStreams {
-		s.of[who][0].cancel(errReplaced)
-		s.of[who] = s.of[who][1:]
+	s.of[session] = slices.DeleteFunc(s.of[session], func(o *opened) bool { return page != "" && o.page == page && o.end() })
+	if len(s.of[session]) >= maxStreams {
+		s.of[session][0].end()
+		s.of[session] = s.of[session][1:]
 	}
-	s.of[who] = append(s.of[who], mine)
-	return ctx, func() { cancel(nil); s.forget(who, mine) }
+	s.of[session] = append(s.of[session], mine)
+	return ctx, func() { cancel(nil); s.forget(session, mine) }
 }
 
-func (s *streams) forget(who string, mine *opened) {
+// end has another stream in its place.
+func (o *opened) end() bool {
+	o.cancel(errReplaced)
+	return true
+}
+
+func (s *streams) forget(session string, mine *opened) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.of[who] = slices.DeleteFunc(s.of[who], func(o *opened) bool { return o == mine })
-	if len(s.of[who]) == 0 {
-		delete(s.of, who)
+	s.of[session] = slices.DeleteFunc(s.of[session], func(o *opened) bool { return o == mine })
+	if len(s.of[session]) == 0 {
+		delete(s.of, session)
 	}
 }
 
@@ -70,7 +81,7 @@ func (s *streams) endAll(why error) {
 // live sends Home, or the page of the container that is named, whenever it changes, as server-sent events, until the session is
 // over. The event ended says so: a browser can't tell from a stream that was refused.
 func (c *Console) live(w http.ResponseWriter, r *http.Request, s signin.Session) error {
-	ctx, done := c.streams.open(r.Context(), s.SlackID)
+	ctx, done := c.streams.open(r.Context(), s.ID, r.URL.Query().Get("page"))
 	defer done()
 	out := stream{w: w, rc: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", "text/event-stream")

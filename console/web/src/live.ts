@@ -2,6 +2,9 @@ export type Line = { up: boolean; since: number }; // since when it is as it is;
 
 type Heard = { view(v: unknown, at: string): void; alive(at: string): void; line(l: Line): void; trouble(says: string): void; over(code: string): void };
 
+// page tells the bot which streams are this page's: the next one takes the place of one that broke.
+const page = `page=${crypto.randomUUID()}`;
+
 // silence is how long nothing may come: the server says something every ten seconds.
 const silence = 16_000;
 
@@ -32,7 +35,7 @@ export function follow(what: string, heard: Heard): () => void {
     clearTimeout(timer);
     source?.close();
     timer = window.setTimeout(lost, silence);
-    source = new EventSource(`/console/live${what}`);
+    source = new EventSource(`/console/live${what}${what ? "&" : "?"}${page}`);
     source.onerror = () => {
       lost();
       void fetch("/console/session", { cache: "no-store" }).then((r) => { if (r.status === 401) stop("session_over"); }, () => undefined);
