@@ -70,6 +70,7 @@ const (
 	KindTerminalLink      Kind = "terminal.link"
 	KindTerminalOpened    Kind = "terminal.opened"
 	KindTerminalShell     Kind = "terminal.shell"
+	KindTerminalNoShell   Kind = "terminal.shell.failed"
 	KindTerminalEnded     Kind = "terminal.ended"
 	KindTerminalShared    Kind = "terminal.shared"
 	KindTerminalWatched   Kind = "terminal.watched"
@@ -234,7 +235,8 @@ var table = map[Kind]Meaning{
 	KindTerminalAsked:     {Is: "an API token asked for a terminal link", Links: ToTimeline},
 	KindTerminalLink:      {Is: "a terminal link was made", Links: ToTimeline},
 	KindTerminalOpened:    {Is: "a terminal was opened, by a link or in the console", Links: ToTimeline},
-	KindTerminalShell:     {Is: "a shell was started; the details name its recording", Links: ToTimeline},
+	KindTerminalShell:     {Is: "somebody starts a shell; the details name its recording", Links: ToTimeline},
+	KindTerminalNoShell:   {Is: "the shell that somebody was starting did not come about; the summary says why", Links: ToTimeline},
 	KindTerminalShared:    {Is: "somebody shared a line of a container's log", Mark: "📋", Links: ToTimeline},
 	KindTerminalEnded:     {Is: "a terminal session ended; the details seal its recordings", Links: ToTimeline},
 	KindTerminalCastFull:  {Is: "a shell's recording ends at its largest size; the shell goes on", Links: ToTimeline},

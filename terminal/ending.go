@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ func (sh *shell) finish(cause error) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(sh.l.ctx), finishTime)
 	defer cancel()
 	message, status := sh.epitaph(ctx, cause)
+	if sh.told && !sh.ran {
+		sh.reportNone(ctx, message)
+	}
 	if sh.ex != nil {
 		_ = sh.ex.Close()
 	}
@@ -36,6 +40,16 @@ func (sh *shell) finish(cause error) string {
 		message += " " + sh.reportLeft(ctx, err)
 	}
 	return message
+}
+
+// reportNone says on the timeline that the shell which is said there to start has not come about.
+func (sh *shell) reportNone(ctx context.Context, why string) {
+	l := sh.l
+	summary := fmt.Sprintf("No shell came about for %s in %s: %s", l.sess.Person.Name, cmp.Or(sh.task, l.sess.Name), why)
+	details := map[string]any{"session": l.sess.ID, "recording": sh.rec.ID, "container": l.sess.Container, "container_id": sh.rec.ContainerID}
+	if err := l.svc.record(ctx, l.sess.Grant, incidents.KindTerminalNoShell, summary, details); err != nil {
+		l.svc.log.Error("that no shell came about is not on the timeline", "session", l.sess.ID, "err", err)
+	}
 }
 
 // reportLeft says to the person what could not be ended, and puts it on the timeline.

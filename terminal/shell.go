@@ -28,6 +28,7 @@ type shell struct {
 	looked time.Time // when the look had ended that found it
 	task   string    // in which it runs, as Place has it; "": in the Target's own container
 	cast   *recorder
+	told   bool // the timeline has it that it starts
 	ex     Exec
 	in     chan []byte // never closed
 	size   chan [2]int // never closed; holds the newest size
@@ -186,11 +187,12 @@ func (sh *shell) announce(ctx context.Context, cols, rows int) error {
 	if err := sh.cast.begin(ctx, head, cols, rows); err != nil {
 		return err
 	}
-	summary := fmt.Sprintf("%s started a shell in %s", sess.Person.Name, cmp.Or(sh.task, sess.Name))
+	summary := fmt.Sprintf("%s starts a shell in %s", sess.Person.Name, cmp.Or(sh.task, sess.Name))
 	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container, "container_id": sh.rec.ContainerID}
 	if err := s.record(ctx, sess.Grant, incidents.KindTerminalShell, summary, details); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
+	sh.told = true
 	if err := s.cfg.Store.PutShell(ctx, sh.rec); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}

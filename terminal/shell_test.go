@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/terminal"
 )
@@ -292,4 +293,22 @@ func (n *night) otherBotSweeps() {
 	})
 	testkit.OK(n.t, err)
 	testkit.OK(n.t, other.Sweep(n.t.Context()))
+}
+
+// TestTheTimelineTellsThatNoShellCameAbout has a container in which no sh is found.
+func TestTheTimelineTellsThatNoShellCameAbout(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace("", func(c *container.Config, _ *container.HostConfig) {
+		c.Cmd, c.Env = []string{"/bin/busybox", "sleep", "3600"}, []string{"PATH=/nowhere"}
+	})
+	b := n.connect(n.session(access.ModeShell))
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	within(t, time.Minute, "it has ended", func() bool { return b.shellIs("ended") })
+	if got := n.timeline.last(incidents.KindTerminalShell).Summary; got != "Ada Example starts a shell in api" {
+		t.Errorf("the timeline has %q", got)
+	}
+	if got := n.timeline.last(incidents.KindTerminalNoShell).Summary; !strings.HasPrefix(got, "No shell came about for Ada Example in api: This container has no shell") {
+		t.Errorf("then it has %q", got)
+	}
 }

@@ -72,7 +72,7 @@ func TestAShellOfAServiceSaysInWhichTaskItIs(t *testing.T) {
 	b := n.shell()
 	within(t, time.Minute, "the page knows it", func() bool { return b.inTask() == "shop.1 on node-a" })
 	told := n.timeline.last(incidents.KindTerminalShell)
-	if !strings.HasSuffix(told.Summary, "started a shell in shop.1 on node-a") {
+	if !strings.HasSuffix(told.Summary, "starts a shell in shop.1 on node-a") {
 		t.Errorf("the timeline says %q", told.Summary)
 	}
 	var in string

@@ -43,7 +43,7 @@ func TestPhoneReadsLogsAndOpensAShellFromTheConsole(t *testing.T) {
 	p.pictures("seat-prove")
 	p.tap("Show your passkey")
 	p.sees("#")
-	n.wantTold(t, 0, incidents.KindTerminalShell, "Maria started a shell")
+	n.wantTold(t, 0, incidents.KindTerminalShell, "Maria starts a shell")
 	p.pictures("seat-shell")
 
 	p.tap("Snapshots")
