@@ -149,8 +149,9 @@ func TestAPhoneWhoseAnswerIsLostGetsIn(t *testing.T) {
 	t.Run("the link is tapped in Slack again", func(t *testing.T) {
 		t.Parallel()
 		n, line, p, link := answerIsLost(t)
-		p.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear()`)) // as in another tab
+		p.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear()`), chromedp.Navigate("about:blank")) // as in another tab
 		line.hole(false)
+		line.cut()
 		p.visit(link)
 		n.isIn(p)
 	})
