@@ -26,6 +26,7 @@ type Terminals interface {
 // terminalView is a session of the terminal's page, by its ID. It is no secret: whoever asks for it must be signed in here.
 type terminalView struct {
 	Session string `json:"session"`
+	Unsure  bool   `json:"unsure,omitempty"` // logs alone, since nobody could say whether they may have a shell
 }
 
 // terminal opens a container's logs, with a shell for whoever may have one.
@@ -38,27 +39,29 @@ func (c *Console) terminal(w http.ResponseWriter, r *http.Request, s signin.Sess
 	if err != nil {
 		return err
 	}
-	id, err := c.seat(r.Context(), s, one.is)
+	view, err := c.seat(r.Context(), s, one.is)
 	if err != nil {
 		return err
 	}
-	return c.ok(w, terminalView{Session: id})
+	return c.ok(w, view)
 }
 
 // seat is the session for the most that somebody may open of a container. While nobody can say whether they may have a shell, who has one
 // keeps it: logs alone would end it.
-func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Container) (string, error) {
+func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Container) (terminalView, error) {
 	in, shell := c.withinFor(ctx, s, one, true)
-	if errors.Is(shell, access.ErrUnsure) {
+	unsure := errors.Is(shell, access.ErrUnsure)
+	if unsure {
 		if id, err := c.Terminals.Shelled(ctx, s.ID, one.Key); id != "" || err != nil {
-			return id, err
+			return terminalView{Session: id}, err
 		}
 	}
 	g, err := c.grant(ctx, s, one, in, shell)
 	if err != nil {
-		return "", err
+		return terminalView{}, err
 	}
-	return c.Terminals.Seat(ctx, g, s.ExpiresAt)
+	id, err := c.Terminals.Seat(ctx, g, s.ExpiresAt)
+	return terminalView{Session: id, Unsure: unsure}, err
 }
 
 // grant is the most that somebody may open of a container: a shell with the logs, within an incident, or when that is an error the logs. A

@@ -103,6 +103,9 @@ func TestPagerDutysSilenceTakesNoShellAway(t *testing.T) {
 		if status != http.StatusOK || !strings.Contains(fmt.Sprint(said), c.want) {
 			t.Errorf("%s: %d %s", name, status, said)
 		}
+		if unsure := strings.Contains(said, `"unsure":true`); unsure != (name == "silent, without one") {
+			t.Errorf("%s: the page hears %s", name, said)
+		}
 		if logs := len(h.seats) == 1 && h.seats[0].Mode == access.ModeLogs; logs != (c.want == "a-terminal") {
 			t.Errorf("%s: opened were %+v", name, h.seats)
 		}

@@ -1,12 +1,16 @@
 package terminal_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
 
 	"github.com/snapback/snapback/access"
@@ -203,4 +207,28 @@ func (n *night) sit(id string, have http.Header) *browser {
 	}
 	conn.SetReadLimit(4 << 20)
 	return n.listenTo(conn, "seated", id)
+}
+
+// TestAnotherTerminalInItsPlaceEndsAPage signs the console in anew, where a link has opened a terminal too: the page's own session is never found
+// again, so that waiting for it is of no use. The words are for whoever came from the console as well.
+func TestAnotherTerminalInItsPlaceEndsAPage(t *testing.T) {
+	t.Parallel()
+	n := setup(t, withConsole)
+	p := newPhone(t)
+	id, _ := n.seat("s1", n.outside(access.ModeLogs))
+	p.do(setCookie(n.url, "console", "s1"), chromedp.Navigate(n.url+"/t?session="+id))
+	p.wait("logs are shown", "#lines", "hello from the first")
+	p.connected()
+	a := n.redeem(n.mint(access.ModeLogs))
+	p.do(setCookie(n.url, "console", "s2"), setCookie(n.url, a.cookies[0].Name, a.cookies[0].Value))
+	n.cut()
+	p.wait("it is over", "#over-title", "Session ended")
+	p.wait("it says what to do", "#over-text", "in Slack or the console")
+}
+
+func setCookie(url, name, value string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: url + "/"})
+		return err
+	})
 }

@@ -1,13 +1,10 @@
 package terminal_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
@@ -70,10 +67,7 @@ func TestATerminalFromTheConsoleIsInReach(t *testing.T) {
 			id, _ := n.seat("s1", n.outside(access.ModeShell))
 			p := newPhone(t)
 			p.size(size[0], max(size[1], 390))
-			p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-				_, err := cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{Name: "console", Value: "s1", URL: n.url + "/"})
-				return err
-			}), chromedp.Navigate(n.url+"/t?session="+id))
+			p.do(setCookie(n.url, "console", "s1"), chromedp.Navigate(n.url+"/t?session="+id))
 			p.wait("logs are shown", "#lines", "GET /basket")
 			p.wantInReach(name + " logs")
 			p.tap("#tab-shell")

@@ -145,7 +145,7 @@ export class Screen implements Listener {
     const left = this.typing.left;
     this.errors.hidden();
     forget("session", "snapback.compose");
-    showOver("Session ended", (text || "The session is over. Tap Terminal in Slack for a new one.") + (left ? ` Not sent: ${left}` : ""));
+    showOver("Session ended", (text || "The session is over. Open a new one in Slack or the console.") + (left ? ` Not sent: ${left}` : ""));
     if (this.session.key) afterwards(this.session);
   }
 

@@ -2,7 +2,7 @@ import "./seat.css";
 import "../../../console/web/src/sheet.css";
 
 import { openTerminal, pageOf } from "../../../console/web/src/seat";
-import { el } from "./dom";
+import { el, recall } from "./dom";
 import type { Session } from "./protocol";
 
 function link(cls: string, text: string, href: string, label = text): HTMLAnchorElement {
@@ -27,7 +27,13 @@ export function dress(session: Session): void {
   el("tab-logs").after(el("tab-shell"), changes, snapshots, el("tab-errors"));
   const sizes = el("smaller").parentElement;
   if (sizes) el("end").after(sizes);
-  if (session.mode !== "shell") el("shell-text").textContent = `You may not start a shell in ${session.container}. Its label snapback.terminal.allow says who may.`;
+  if (session.mode !== "shell") el("shell-text").textContent = whyNoShell(session);
+}
+
+function whyNoShell(session: Session): string {
+  if (recall("session", "snapback.unsure") === session.id)
+    return `Slack or PagerDuty could not be asked whether you may start a shell in ${session.container}. Tap ‹ and open it again in a minute.`;
+  return `You may not start a shell in ${session.container}. Its label snapback.terminal.allow says who may.`;
 }
 
 // fresh asks for the passkey where it was shown too long ago for a shell. What it needs is loaded then.

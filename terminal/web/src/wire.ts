@@ -149,7 +149,7 @@ export class Wire {
       this.unopened = 0;
       return;
     }
-    if (["no_session", "session_over", "signed_out"].includes(err.problem.code)) this.finish(err.message);
+    if (["no_session", "other_session", "session_over", "signed_out"].includes(err.problem.code)) this.finish(err.message);
     else this.why = err.problem.code === "unreadable" ? "" : err.message;
   }
 
