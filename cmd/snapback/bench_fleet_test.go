@@ -42,7 +42,7 @@ type armada struct {
 	names   []string // of the bots, in the database
 }
 
-// BenchmarkFleet takes some eight minutes: to make the containers, to be idle, to deploy, and to lose a bot.
+// BenchmarkFleet takes some six minutes: to make the containers, to be idle, to deploy, and to lose a bot.
 func BenchmarkFleet(b *testing.B) {
 	engines := enginesThatFit(b)
 	a := &armada{stage: newStage(b), each: fleetHas / engines}
