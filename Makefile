@@ -53,7 +53,7 @@ demo: ## a night on this machine, without any account (ARGS=--auto plays it by i
 .PHONY: test
 # Packages run two at a time, in this order: begun last, those that wait for minutes would wait alone.
 test: ## all tests, against a real engine, Postgres and browser
-	@scripts/setup cc engine postgres pooler node chromium busybox compose ssh promtool prometheus proxies
+	@scripts/setup cc engine postgres pooler node chromium busybox tmux compose ssh promtool prometheus proxies
 	@$(MAKE) web
 	@go test -race -timeout 25m ./cmd/snapback ./snapshot/restore ./terminal ./...
 

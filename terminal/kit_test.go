@@ -224,7 +224,7 @@ func busybox(t testing.TB) *bytes.Buffer {
 		}
 	}
 	add(tar.Header{Name: "bin/busybox", Mode: 0o755, Size: int64(len(bin))}, bin)
-	for _, applet := range []string{"sh", "sleep", "cat", "echo", "setsid", "stty", "yes", "head", "nohup", "vi", "ls", "seq", "su", "od", "env", "date"} {
+	for _, applet := range []string{"sh", "sleep", "cat", "echo", "setsid", "stty", "yes", "head", "nohup", "vi", "ls", "seq", "su", "od", "env", "date", "less", "top"} {
 		add(tar.Header{Name: "bin/" + applet, Linkname: "busybox", Typeflag: tar.TypeSymlink}, nil)
 	}
 	add(tar.Header{Name: "etc/passwd", Mode: 0o644, Size: int64(len(passwd))}, []byte(passwd))
