@@ -108,7 +108,7 @@ func (c *Console) Handler() http.Handler {
 		{Method: "GET", Path: "/console/session", Serve: webpage.SameOrigin(c.open(c.session))},
 		{Method: "GET", Path: "/console/home", Serve: webpage.SameOrigin(c.known(c.home))},
 		{Method: "GET", Path: "/console/live", Serve: webpage.SameOrigin(c.open(c.live))},
-		{Method: "GET", Path: "/console/container", Serve: webpage.SameOrigin(c.known(c.container))},
+		{Method: "GET", Path: "/console/container", Serve: webpage.SameOrigin(c.open(c.container))},
 		{Method: "GET", Path: "/console/offer", Serve: webpage.SameOrigin(c.known(c.offer))},
 		{Method: "POST", Path: "/console/terminal", Serve: c.fromHere(c.known(c.terminal))},
 		{Method: "POST", Path: "/console/restore", Serve: c.fromHere(c.known(c.restore))},

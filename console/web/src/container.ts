@@ -1,10 +1,12 @@
-import { make, view } from "./dom";
-import type { Offer, Page, Question, Restore } from "./model";
+import { entitle, make, redraw, view } from "./dom";
+import type { Offer, Page, Restore } from "./model";
 import type { Line } from "./live";
 import { errors, lookedAt, says, stateWord, tag, together, undone, warning } from "./home";
-import { Away, get, post, Refused } from "./server";
+import { askToRestore, bigOne, wouldChange } from "./restore";
+import { Away, post, Refused } from "./server";
 import { openTerminal, type View } from "./seat";
 import { sheet } from "./sheet";
+import { walk } from "./tabs";
 import { ago, clock } from "./time";
 
 export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; unsure?: string; asked: string; gone: AbortSignal; opening?: View };
@@ -18,10 +20,11 @@ export function open(state: PageState): void {
   const part = (cls: string, attributes = {}) => make("div", { class: cls, ...attributes });
   parts = {
     banner: make("p", { class: "banner", role: "status", hidden: true }), head: part("head"), restore: part("progress", { role: "status" }), way: part("way"),
-    tabs: part("tabs", { role: "tablist" }), body: part("lists", { role: "tabpanel" }), looked: make("p", { class: "looked" }),
+    tabs: part("tabs", { role: "tablist", "aria-label": "Views" }), body: part("lists", { role: "tabpanel" }), looked: make("p", { class: "looked" }),
   };
   drawn = drawnHead = "";
-  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
+  walk(parts.tabs);
+  view("Container", make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
     parts.banner, parts.head, parts.restore, parts.way, parts.tabs, parts.body, parts.looked);
   draw(state);
 }
@@ -36,6 +39,7 @@ export function draw(state: PageState): void {
     drawn = "-";
     return;
   }
+  entitle(p.container.name);
   parts.looked.textContent = lookedAt(state.seen, now);
   if (seconds && p.restore) says(seconds, ago(p.restore.at, now));
   // What is under a thumb is drawn anew only when it has changed, or a minute has passed. The figures change all the time.
@@ -45,10 +49,10 @@ export function draw(state: PageState): void {
   const what = JSON.stringify([{ ...p, container: { ...p.container, errors: null } }, state.line.up, state.tab, state.asked, state.opening, minute]);
   if (what === drawn) return;
   drawn = what;
-  parts.restore.replaceChildren(...progress(state, p, now));
-  parts.way.replaceChildren(...wayOut(state, p));
-  parts.tabs.replaceChildren(elsewhere(state, "logs", "Logs"), elsewhere(state, "shell", "Shell"), tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"), elsewhere(state, "errors", "Errors"));
-  parts.body.replaceChildren(...(state.tab === "changes" ? changes(p, now) : snapshots(state, p, now)));
+  redraw(parts.restore, ...progress(state, p, now));
+  redraw(parts.way, ...wayOut(state, p));
+  redraw(parts.tabs, elsewhere(state, "logs", "Logs"), elsewhere(state, "shell", "Shell"), tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"), elsewhere(state, "errors", "Errors"));
+  redraw(parts.body, ...(state.tab === "changes" ? changes(p, now) : snapshots(state, p, now)));
 }
 
 function head(p: Page, now: number): Node[] {
@@ -81,7 +85,7 @@ function ended(state: PageState, p: Page, r: Restore, now: number): Node[] {
 
 function wayOut(state: PageState, p: Page): Node[] {
   if (!p.snapshots) return [];
-  const o = p.snapshots.find((s) => s.way_out && !s.why_not);
+  const o = bigOne(p);
   if (p.restore && !p.restore.over) return [];
   if (p.refused) return [make("p", { class: "fine" }, p.refused)];
   if (!o) return p.snapshots.length === 0 ? [make("p", { class: "fine" }, "No snapshot is kept yet, so there is nothing to go back to.")] : [];
@@ -94,13 +98,6 @@ function act(state: PageState, p: Page, label: string, cls: string, run: () => v
   const button = make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || busy }, label);
   if (!state.line.up) button.append(" (offline)");
   return button;
-}
-
-const unseen = "What it would change can't be seen from here.";
-
-function wouldChange(p: Page, o: Offer): string {
-  if (p.container.elsewhere) return unseen;
-  return o.changes.length > 0 ? `Would change back: ${o.changes.join(" · ")}` : "Changes nothing but the files that it has written itself.";
 }
 
 function tab(state: PageState, name: PageState["tab"], label: string): HTMLElement {
@@ -141,22 +138,8 @@ function snapshots(state: PageState, p: Page, now: number): Node[] {
     o.why_not || p.refused ? null : act(state, p, `Restore ${o.name}…`, "plain wide", () => confirm(state, p, o)))))];
 }
 
-// confirm asks what the snapshot that was tapped would do as things are now, and shows that before anybody can say yes.
 function confirm(state: PageState, p: Page, o: Offer): void {
-  let seen = p.seen;
-  sheet({
-    title: `Restore ${p.container.name} to ${o.name}?`,
-    look: async (gone) => {
-      const q = await get<Question>(`/console/offer?key=${encodeURIComponent(state.key)}&snapshot=${encodeURIComponent(o.name)}`, gone);
-      seen = q.seen;
-      if (q.why_not) return { lines: [q.why_not], no: true };
-      const doubt = o.doubt && !q.says.some((s) => s.toLowerCase().startsWith(o.doubt?.toLowerCase() ?? "")) ? [`${o.doubt}.`] : [];
-      const changes = p.container.elsewhere ? [unseen] : ["Changes no setting."];
-      return { lines: [...(q.changes.length > 0 ? q.changes.map((c) => `Changes ${c}`) : changes), ...doubt, ...q.says] };
-    },
-    act: `Restore ${o.name}`,
-    run: () => ask(state, `Asking to restore ${o.name}…`, "/console/restore", { key: state.key, snapshot: o.name, seen }),
-  });
+  askToRestore(state.key, p, o, (seen) => ask(state, `Asking to restore ${o.name}…`, "/console/restore", { key: state.key, snapshot: o.name, seen }));
 }
 
 function confirmUndo(state: PageState, p: Page, r: Restore): void {

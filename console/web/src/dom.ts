@@ -19,7 +19,28 @@ function fill<T extends Element>(e: T, attributes: Attributes, children: Child[]
   return e;
 }
 
-export function view(...children: Child[]): void {
+// view shows a page under its title. Who reads it by ear or by keyboard begins at its top.
+export function view(title: string, ...children: Child[]): void {
   const at = document.getElementById("view");
-  at?.replaceChildren(...children.filter((c): c is Node | string => Boolean(c)));
+  if (!at) return;
+  entitle(title);
+  const first = at.childElementCount === 0;
+  at.replaceChildren(...children.filter((c): c is Node | string => Boolean(c)));
+  if (!first) at.focus({ preventScroll: true });
+}
+
+// entitle is for a page whose title is known later than what it is.
+export function entitle(title: string): void {
+  const whole = title === "" ? "Snapback" : `${title} · Snapback`;
+  if (document.title !== whole) document.title = whole;
+  document.getElementById("view")?.setAttribute("aria-label", title || "Snapback");
+}
+
+// redraw puts others in the place of what was there. The focus stays on what is the same.
+export function redraw(at: HTMLElement, ...nodes: Node[]): void {
+  const focused = at.contains(document.activeElement) ? document.activeElement : null;
+  at.replaceChildren(...nodes);
+  if (!focused) return;
+  const called = (e: Element): string | null => e.getAttribute("href") ?? e.textContent;
+  [...at.querySelectorAll<HTMLElement>(focused.tagName)].find((e) => called(e) === called(focused))?.focus({ preventScroll: true });
 }

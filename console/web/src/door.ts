@@ -46,7 +46,7 @@ export function signIn(why: string, entered: () => void): void {
     await post("/console/signin/finish", { credential: await passkey.get(options) });
     entered();
   });
-  view(card("Sign in", why ? make("p", { class: "note" }, why) : null, go, out, help()));
+  view("Sign in", card("Sign in", why ? make("p", { class: "note" }, why) : null, go, out, help()));
   get<{ registered: boolean }>("/console/door").then((door) => {
     if (!door.registered) nobody();
   }).catch((err: unknown) => {
@@ -59,12 +59,12 @@ function help(): HTMLElement {
 }
 
 function nobody(): void {
-  view(card("Nobody can sign in yet", make("p", { class: "note" }, "No passkey is registered. Type ", make("code", {}, "/snapback signin"),
+  view("Nobody can sign in yet", card("Nobody can sign in yet", make("p", { class: "note" }, "No passkey is registered. Type ", make("code", {}, "/snapback signin"),
     " in Slack and open the link on this device, or run ", make("code", {}, "snapback person add"), " on the host.")));
 }
 
 function closed(why: string): void {
-  view(card("The console is closed", make("p", { class: "note" }, why)));
+  view("The console is closed", card("The console is closed", make("p", { class: "note" }, why)));
 }
 
 // register is shown to whoever has opened a link.
@@ -75,6 +75,6 @@ export function register(token: string, entered: () => void): void {
     await post("/console/register/finish", { token, credential: await passkey.create(options) });
     entered();
   });
-  view(card("Register this device", make("p", { class: "note" },
+  view("Register this device", card("Register this device", make("p", { class: "note" },
     "It gets a passkey, locked by your face, finger or PIN. With it you sign in to Snapback's console. The link works once."), go, out));
 }

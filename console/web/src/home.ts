@@ -1,16 +1,20 @@
-import { make, svg, view } from "./dom";
-import type { Container, Home, Incident } from "./model";
+import { make, redraw, svg, view } from "./dom";
+import type { Container, Home, Incident, Page } from "./model";
 import type { Line } from "./live";
+import { askToRestore, wouldChange, Ways, type Way } from "./restore";
+import { Away, post, Refused } from "./server";
 import { ago, clock, utc } from "./time";
 
-export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string; gone: AbortSignal };
+export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string; problem: string; unsure?: string; asked: string; gone: AbortSignal };
 
 let drawn = "";
 let clocks: Array<(now: number) => void> = []; // of what is shown: they tell how long ago it was
+let ways: Ways;
 let headline: HTMLElement, looked: HTMLElement, banner: HTMLElement, body: HTMLElement, search: HTMLInputElement;
 
 // open draws what stays: what changes is put into it, so that nothing is lost under a thumb or in a field.
-export function open(state: State, signOut: () => void): void {
+export function open(state: State, signOut: () => Promise<void>): void {
+  ways = new Ways(state.gone, () => draw(state));
   headline = make("p", { class: "headline", role: "status" });
   looked = make("p", { class: "looked" });
   banner = make("p", { class: "banner", role: "status", hidden: true });
@@ -21,15 +25,30 @@ export function open(state: State, signOut: () => void): void {
   search.value = state.query;
   drawn = "";
   search.addEventListener("input", () => { state.query = search.value; draw(state); });
-  view(make("header", { class: "top" }, make("h1", {}, "Snapback"), search), banner, headline, looked, body,
-    make("footer", { class: "foot" }, make("span", { id: "who" }), make("button", { type: "button", class: "plain", click: signOut }, "Sign out")));
+  view("", make("header", { class: "top" }, make("h1", {}, "Snapback"), search), banner, headline, looked, body, ...foot(signOut));
   draw(state);
+}
+
+// foot has the way out of the console, and says beside it why somebody is not out.
+function foot(signOut: () => Promise<void>): HTMLElement[] {
+  const said = make("p", { class: "problem", role: "alert", hidden: true });
+  const out = make("button", { type: "button", class: "plain" }, "Sign out") as HTMLButtonElement;
+  out.addEventListener("click", () => {
+    out.disabled = true;
+    out.textContent = "Signing out…";
+    says(said, "");
+    signOut().catch((err: unknown) => says(said, err instanceof Error ? err.message : String(err))).finally(() => {
+      out.disabled = false;
+      out.textContent = "Sign out";
+    });
+  });
+  return [make("footer", { class: "foot" }, make("span", { id: "who" }), out), said];
 }
 
 export function draw(state: State): void {
   if (state.gone.aborted) return;
   const now = Date.now(), home = state.home;
-  says(banner, warning(state.line, Boolean(home), state.trouble ?? home?.trouble, now));
+  says(banner, together({ ...state, problem: state.asked || state.problem }, warning(state.line, Boolean(home), state.trouble ?? home?.trouble, now)));
   document.body.classList.toggle("old", !state.line.up && Boolean(home));
   if (!home) {
     headline.textContent = "Looking…";
@@ -41,25 +60,25 @@ export function draw(state: State): void {
   looked.textContent = lookedAt(state.seen, now);
   for (const tell of clocks) tell(now);
   // What is under a thumb, or has the focus, is drawn anew only when it has changed.
-  const what = JSON.stringify([home, state.query, Math.floor(now / 3600e3)]);
+  const out = new Map(home.incidents.map((i) => [i.id, ways.of(home, i.id)]));
+  const what = JSON.stringify([home, state.query, state.asked, state.line.up, [...out.values()], Math.floor(now / 3600e3)]);
   if (what === drawn) return;
   drawn = what;
   clocks = [];
-  lists(state, home, now);
+  lists(state, home, out, now);
 }
 
 // lists draws them. Whoever goes through them by keyboard stays where they are.
-function lists(state: State, home: Home, now: number): void {
-  const at = body.contains(document.activeElement) ? document.activeElement?.getAttribute("href") : null;
+function lists(state: State, home: Home, out: Map<number, Way[]>, now: number): void {
   const found = (text: string) => text.toLowerCase().includes(state.query.trim().toLowerCase());
   const incidents = home.incidents.filter((i) => found(`${i.title} ${i.service} ${i.number}`));
   const containers = home.containers.filter((c) => found(`${c.name} ${c.service ?? ""} ${c.image}`));
-  body.replaceChildren(
-    ...section("", incidents.map((i) => incident(i, now))),
+  const red = incidents.find((i) => out.get(i.id)?.length); // a screen has one red button
+  redraw(body,
+    ...section("", incidents.map((i) => incident(i, restores(state, out.get(i.id) ?? [], i === red), now))),
     ...watched(containers, now, state.query !== ""),
     ...nothing(state, home, incidents.length + containers.length),
   );
-  if (at) [...body.querySelectorAll("a")].find((a) => a.getAttribute("href") === at)?.focus({ preventScroll: true });
 }
 
 export function says(at: HTMLElement, text: string): void {
@@ -84,10 +103,19 @@ function summary(home: Home, now: number): string {
   const many = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
   if (home.incidents.length > 0) return `${many(home.incidents.length, "incident")} open.`;
   const down = home.containers.filter(broken);
-  if (down.length > 0) return `No incident is open. ${many(down.length, "container")} not well.`;
+  const wrong = [down.length > 0 ? `${many(down.length, "container")} not well.` : "", noise(home.containers)].filter(Boolean);
+  if (wrong.length > 0) return ["No incident is open.", ...wrong].join(" ");
   if (home.trouble || home.containers.length === 0) return ""; // what could not be looked up may not be quiet
   const last = home.containers.find((c) => c.deploy)?.deploy;
   return `All quiet. ${many(home.containers.length, "container")}${last ? `, last deploy ${clock(last.at, now)}` : ""}.`;
+}
+
+// noise says which containers log errors, from one a minute on.
+function noise(containers: Container[]): string {
+  const loud = containers.flatMap((c) => (c.errors && c.errors.rate >= 1 ? [{ name: c.name, rate: c.errors.rate }] : [])).sort((a, b) => b.rate - a.rate);
+  if (!loud[0]) return "";
+  if (loud.length === 1) return `${loud[0].name} logs ${loud[0].rate} error${loud[0].rate === 1 ? "" : "s"} a minute.`;
+  return `${loud.length} containers log errors, most of them ${loud[0].name}: ${loud[0].rate} a minute.`;
 }
 
 export function lookedAt(seen: string, now: number): string {
@@ -121,12 +149,37 @@ function hidden(home: Home): string {
   return `${n.replace(" container", ` ${more}container`)} not yours to see: you are not in the Slack channel of their alerts, and their labels don't name you. Join the channel, or ask who keeps the labels.`;
 }
 
-function incident(i: Incident, now: number): HTMLElement {
+// restores are the ways out of an incident, each with what it would change.
+function restores(state: State, out: Way[], red: boolean): HTMLElement[] {
+  return out.flatMap(({ page, offer }, n) => {
+    const name = `Restore ${out.length > 1 ? `${page.container.name} to ` : ""}${offer.name}`;
+    const run = (): void => askToRestore(page.container.key, page, offer, (seen) => restore(state, page, offer.name, seen));
+    const cls = red && n === 0 ? "primary danger" : "plain wide";
+    return [make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || state.asked !== "" }, `${name}${state.line.up ? "" : " (offline)"}`),
+      make("p", { class: "fine tight" }, wouldChange(page, offer))];
+  });
+}
+
+// restore asks for it once, and leads to the container's page, which tells what comes of it.
+function restore(state: State, page: Page, snapshot: string, seen: string): void {
+  if (state.asked) return;
+  Object.assign(state, { asked: `Asking to restore ${page.container.name} to ${snapshot}…`, problem: "" });
+  delete state.unsure;
+  draw(state);
+  post("/console/restore", { key: page.container.key, snapshot, seen, tap: crypto.randomUUID() }).then(() => {
+    if (!state.gone.aborted) location.hash = `#/c/${encodeURIComponent(page.container.key)}`;
+  }, (err: unknown) => {
+    if (err instanceof Away) state.unsure = `No answer: it is not known whether that was done. The page of ${page.container.name} tells.`;
+    else state.problem = err instanceof Refused ? err.message : String(err);
+  }).finally(() => { state.asked = ""; draw(state); });
+}
+
+function incident(i: Incident, out: HTMLElement[], now: number): HTMLElement {
   const who = i.status === "acknowledged" ? `${i.acknowledged_by || "Somebody"} has it` : "Nobody has it";
   return make("li", { class: `incident ${i.status}` },
     make("a", { class: "title", href: `#/i/${i.id}` }, i.title),
     make("p", { class: "facts" }, i.service, " · ", time(i.opened_at, now), " · ", make("b", { class: i.status === "triggered" ? "bad" : "unsure" }, who)),
-    i.flat_at ? make("p", { class: "facts good" }, `Errors are flat since ${clock(i.flat_at, now)}`) : null);
+    i.flat_at ? make("p", { class: "facts good" }, `Errors are flat since ${clock(i.flat_at, now)}`) : null, ...out);
 }
 
 // time says how long ago and at what time; a tap shows UTC.

@@ -1,4 +1,4 @@
-import { make, view } from "./dom";
+import { entitle, make, redraw, view } from "./dom";
 import type { Night } from "./model";
 import type { Line } from "./live";
 import { lookedAt, says, together, warning } from "./home";
@@ -23,7 +23,7 @@ export function open(state: NightState): void {
   send = make("button", { type: "button", class: "plain", click: () => note(state) }, "Add note") as HTMLButtonElement;
   form = make("div", { class: "note-form", hidden: true }, field, send);
   drawn = "";
-  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")), parts.banner, parts.head, parts.acts, form, parts.list, postMortem(state.id), parts.looked);
+  view("Incident", make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")), parts.banner, parts.head, parts.acts, form, parts.list, postMortem(state.id), parts.looked);
   draw(state);
 }
 
@@ -45,13 +45,13 @@ export function read(id: number): void {
   const frame = make("iframe", {
     class: "paper", title: "Post-mortem", sandbox: "allow-popups allow-popups-to-escape-sandbox", src: `/console/export?incident=${id}&read`, load: () => making.remove(),
   });
-  view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), making, frame);
+  view("Post-mortem", make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), making, frame);
 }
 
 // play shows in a frame what a shell has shown: its player reaches nothing of the page. It is asked for as a shell is.
 export async function play(id: number, recording: string, gone: AbortSignal): Promise<void> {
   const word = make("p", { class: "empty", role: "status" }, "Getting the recording…");
-  view(make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), word);
+  view("What a shell has shown", make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), word);
   const src = `/console/replay?incident=${id}&recording=${encodeURIComponent(recording)}`;
   try {
     await proven("Watch what a shell has shown?", () => get<void>(`${src}&may`, gone));
@@ -71,15 +71,16 @@ export function draw(state: NightState): void {
     drawn = "-";
     return;
   }
+  entitle(n.incident.title);
   parts.looked.textContent = lookedAt(state.seen, now);
   send.disabled = !state.line.up || state.asked !== "";
   form.hidden = Boolean(n.refused);
   const what = JSON.stringify([n, state.line.up, state.asked, Math.floor(now / 60000)]);
   if (what === drawn) return;
   drawn = what;
-  parts.head.replaceChildren(...head(n, now));
-  parts.acts.replaceChildren(...acts(state, n));
-  parts.list.replaceChildren(...n.entries.map((e) => make("li", {},
+  redraw(parts.head, ...head(n, now));
+  redraw(parts.acts, ...acts(state, n));
+  redraw(parts.list, ...n.entries.map((e) => make("li", {},
     make("p", { class: "when" }, clock(e.at, now), e.who ? ` · ${e.who}` : ""), make("p", {}, e.says),
     e.recording ? make("a", { class: "back", href: `#/i/${state.id}/recording/${encodeURIComponent(e.recording)}` }, "Play what it has shown") : "")));
 }

@@ -1,6 +1,6 @@
 import "./app.css";
 import "./sheet.css";
-import { get, post, Refused } from "./server";
+import { Away, get, post, Refused } from "./server";
 import { register, signIn, token } from "./door";
 import { follow, type Line } from "./live";
 import * as home from "./home";
@@ -52,9 +52,9 @@ function fresh(): { line: Line; gone: AbortSignal } {
 }
 
 function everything(): void {
-  const state: home.State = { ...fresh(), seen: "", query: "" };
+  const state: home.State = { ...fresh(), seen: "", query: "", problem: "", asked: "" };
   if (known) Object.assign(state, known);
-  home.open(state, () => { void signOut(); });
+  home.open(state, signOut);
   stay("", state, () => home.draw(state), (v) => { state.home = v as Home; known = { home: state.home, seen: state.seen }; });
 }
 
@@ -100,7 +100,7 @@ function stay(what: string, state: { line: Line; seen: string; trouble?: string 
 
 function gone(): void {
   leave?.();
-  view(make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
+  view("Nothing here", make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")),
     make("p", { class: "empty" }, "There is nothing here, or it is not yours to see: join the Slack channel of its alerts, or ask who keeps its labels."));
 }
 
@@ -112,13 +112,15 @@ function outside(why = ""): void {
   signIn(why, inside);
 }
 
+// signOut throws why it could not be done.
 async function signOut(): Promise<void> {
   try {
     await post("/console/signout");
     outside("You are signed out.");
   } catch (err) {
-    if (err instanceof Refused && (err.code === "signed_out" || err.code === "session_over")) outside();
-    // Without an answer the session goes on, and so does the page.
+    if (err instanceof Away) throw new Error("No answer from the bot: you may still be signed in. Try again once you are online.");
+    if (!(err instanceof Refused) || (err.code !== "signed_out" && err.code !== "session_over")) throw err;
+    outside();
   }
 }
 
@@ -128,7 +130,7 @@ async function start(): Promise<void> {
     register(link, inside);
     return;
   }
-  view(make("p", { class: "lonely" }, "…"));
+  view("", make("p", { class: "lonely" }, "…"));
   try {
     await get("/console/session");
     inside();
