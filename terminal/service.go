@@ -126,7 +126,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	cfg.defaults()
 	s := &Service{
-		front: front, cfg: cfg, log: cfg.Logger, page: webpage.Page{Origin: at.Origin, Secure: at.Secure, Cookie: "snapback-terminal"},
+		front: front, cfg: cfg, log: cfg.Logger, page: webpage.Page{Origin: at.Origin, Secure: at.Secure, Cookie: "snapback-terminal", Powers: "clipboard-read=(self)"},
 		refusals: limit.New[netip.Prefix](time.Minute/time.Duration(cfg.Refusals), cfg.Refusals, maxSources), shares: limit.New[string](shareEvery, sharesAtOnce, maxSources), looking: limit.NewShares(maxLooking, lookingEach), live: map[string]*live{}, viewers: map[string]int{}, tries: map[string]try{},
 	}
 	s.background, s.cancel = context.WithCancelCause(context.Background())

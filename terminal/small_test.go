@@ -46,3 +46,21 @@ func TestShellOnASmallScreen(t *testing.T) {
 	p.picture("18-narrow-keyboard")
 	p.wantQuiet()
 }
+
+// TestNoContactIsSeenInLandscapeWithTheKeyboard has 190 px left, of which the shell and the keys take what they can.
+func TestNoContactIsSeenInLandscapeWithTheKeyboard(t *testing.T) {
+	t.Parallel()
+	n, line := behind(t)
+	p := newPhone(t)
+	n.atPrompt(p)
+	p.size(844, 190)
+	p.yes("the page has taken the size", `document.body.classList.contains('cramped')`)
+	line.hole(true)
+	p.wait("it says since when", "#contact", "Last contact")
+	p.typeIn("held")
+	p.wait("what is typed is in sight", "#held-text", "held")
+	p.picture("19-landscape-no-contact")
+	p.yes("both are on the screen", `['#contact', '#held-text'].every(s => (r => r.height >= 14 && r.top >= 0 && r.bottom <= innerHeight)(document.querySelector(s).getBoundingClientRect()))`)
+	p.yes("nothing is covered", `(c => document.elementFromPoint(c.x + 20, c.y + c.height / 2).closest('#contact'))(document.querySelector('#contact').getBoundingClientRect())`)
+	p.yes("so are lines of the shell", `document.querySelector('#term').clientHeight >= 36`)
+}

@@ -42,7 +42,7 @@ func TestEverythingIsInReachAtTwiceTheSize(t *testing.T) {
 			p.yes("the name is whole", `(e => e.scrollWidth <= e.clientWidth || getComputedStyle(e).display === 'inline')(document.querySelector('#name')) && document.querySelector('#name').getBoundingClientRect().height > 0`)
 			p.wantInReach(name + " logs")
 			p.tap("#larger")
-			p.yes("the text is larger", `getComputedStyle(document.querySelector('#lines')).fontSize === '13px'`)
+			p.yes("the text is larger", `getComputedStyle(document.querySelector('#lines')).fontSize === '14px'`)
 			p.tap("#tab-shell")
 			p.wantInReach(name + " start")
 			p.tap("#start")

@@ -6,6 +6,7 @@ package webpage
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -17,8 +18,8 @@ type Page struct {
 	Powers string // what the page may use of the browser, in the words of Permissions-Policy; "": nothing that has to be permitted
 }
 
-// refused are the browser's powers that no page of ours uses.
-const refused = "camera=(), microphone=(), geolocation=(), clipboard-read=(), display-capture=(), usb=(), payment=()"
+// guarded are the browser's powers that a page of ours has only when it names them.
+var guarded = []string{"camera", "microphone", "geolocation", "clipboard-read", "display-capture", "usb", "payment"}
 
 // Headers are those of a page that holds a key to production. The document's own policy, which replaces the one here, adds what it
 // needs.
@@ -38,10 +39,16 @@ func (p Page) Headers(h http.Header) {
 }
 
 func (p Page) powers() string {
-	if p.Powers == "" {
-		return refused
+	var all []string
+	if p.Powers != "" {
+		all = append(all, p.Powers)
 	}
-	return p.Powers + ", " + refused
+	for _, power := range guarded {
+		if !strings.Contains(p.Powers, power+"=") {
+			all = append(all, power+"=()")
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // CookieName has the prefix that lets browsers refuse a cookie which a neighbouring host has planted. Plain HTTP on this very

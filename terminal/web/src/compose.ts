@@ -60,6 +60,14 @@ export class Compose {
     this.field.focus();
   }
 
+  // write opens the line with more text in it.
+  write(text: string): void {
+    this.field.value += text;
+    this.show(true);
+    this.written();
+    this.focus();
+  }
+
   // look is called when the shell has shown something: it may ask for a password now. What was begun as one stays one, whatever else
   // is shown meanwhile.
   look(): void {

@@ -12,7 +12,9 @@ export function show(face: "gate" | "main" | "over"): void {
 export function showOver(title: string, text: string): void {
   el("over-title").textContent = title;
   el("over-text").textContent = text;
+  document.title = `${title} · Snapback`;
   show("over");
+  el("over-title").focus();
 }
 
 export function clock(when: Date, seconds = false): string {

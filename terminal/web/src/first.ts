@@ -26,6 +26,11 @@ export class First {
     this.rows[0]?.before(batch);
   }
 
+  // stay has them be lines like any other.
+  stay(): void {
+    this.rows = [];
+  }
+
   // leave says how many of them were to be seen.
   leave(): number {
     const seen = this.rows.filter((row) => !(row as HTMLElement).hidden).length;
@@ -36,6 +41,6 @@ export class First {
 }
 
 // comparable is a time as the bot writes it (RFC 3339, UTC, to the nanosecond without its last noughts) so that texts are in the times' order.
-function comparable(at: string): string {
+export function comparable(at: string): string {
   return at.slice(0, 19) + at.slice(20, -1).padEnd(9, "0");
 }

@@ -1,16 +1,17 @@
-import { el } from "./dom";
+import { el, recall, remember } from "./dom";
 
 // What a key stands for: characters, a cursor key by its letter ("A"), or one that is named by a number ("5~").
-type Key = [label: string, hint: string, send: string, kind?: "cursor" | "ctrl" | "alt" | "compose"];
+type Key = [label: string, hint: string, send: string, kind?: "cursor" | "ctrl" | "alt" | "compose" | "paste" | "snippets"];
 
 // Keys that an on-screen keyboard lacks, two by two: on a phone each pair is a column. The first stays where it is when the rest is
 // scrolled.
 const keys: Key[] = [
-  ["^C", "Control C", "\x03"], ["✎", "Compose or paste", "", "compose"],
+  ["^C", "Control C", "\x03"], ["✎", "Compose", "", "compose"],
   ["esc", "Esc", "\x1b"], ["tab", "Tab", "\t"],
   ["ctrl", "Ctrl", "", "ctrl"], ["alt", "Alt", "", "alt"],
   ["↑", "Up", "A", "cursor"], ["↓", "Down", "B", "cursor"],
   ["←", "Left", "D", "cursor"], ["→", "Right", "C", "cursor"],
+  ["paste", "Paste", "", "paste"], ["snip", "Snip, snippets", "", "snippets"],
   ["home", "Home", "H", "cursor"], ["end", "End", "F", "cursor"],
   ["pgup", "PgUp", "5~", "cursor"], ["pgdn", "PgDn", "6~", "cursor"],
   ["|", "Pipe", "|"], ["/", "Slash", "/"],
@@ -26,19 +27,28 @@ export interface Board {
   send(data: string): void;
   applicationCursor(): boolean; // the program wants the other form of the cursor keys
   compose(): void;
+  paste(): void;
+  snippets(): void;
   modified(): void; // the next key is to come from the keyboard itself
 }
 
-// Keys is the row of keys. Ctrl and Alt are for the next key, or for all that come when they were held.
+const kept = "snapback.keys";
+
+// Keys is the row of keys. Ctrl and Alt are for the next key, or for all that come when they were held: then they stay so over a reload.
 export class Keys {
   private readonly down = { ctrl: "" as "" | "once" | "locked", alt: "" as "" | "once" | "locked" };
   private readonly buttons: Partial<Record<"ctrl" | "alt", HTMLButtonElement>> = {};
   private timer = 0;
   private held = false;
 
-  constructor(private readonly board: Board) {
+  constructor(
+    private readonly session: string,
+    private readonly board: Board,
+  ) {
     for (const [i, key] of keys.entries()) el(i < 2 ? "firm" : "more").append(this.button(key));
     el("keys").addEventListener("contextmenu", (e) => e.preventDefault()); // a key that is held is no menu
+    const [of, ...locked] = (recall("session", kept) ?? "").split(" ");
+    for (const which of ["ctrl", "alt"] as const) if (of === session && locked.includes(which)) this.show(which, "locked");
   }
 
   // typed turns what the keyboard sent into what is meant.
@@ -55,7 +65,10 @@ export class Keys {
     b.type = "button";
     b.textContent = label;
     b.setAttribute("aria-label", hint);
-    if (kind === "compose") b.id = "compose-key";
+    if (kind === "compose" || kind === "snippets") {
+      b.id = `${kind}-key`;
+      b.setAttribute("aria-expanded", "false");
+    }
     if (kind === "ctrl" || kind === "alt") {
       this.buttons[kind] = b;
       b.setAttribute("aria-pressed", "false");
@@ -73,7 +86,7 @@ export class Keys {
     const kind = key[3];
     clearTimeout(this.timer);
     this.held = false;
-    if (kind === "compose" || !kind) return;
+    if (kind !== "cursor" && kind !== "ctrl" && kind !== "alt") return;
     const hold = (): void => {
       this.held = true;
       if (kind !== "cursor") return this.set(kind, "locked");
@@ -84,7 +97,7 @@ export class Keys {
   }
 
   private act([, , send, kind]: Key): void {
-    if (kind === "compose") return this.board.compose();
+    if (kind === "compose" || kind === "paste" || kind === "snippets") return this.board[kind]();
     if (kind === "ctrl" || kind === "alt") return this.set(kind, this.down[kind] ? "" : "once");
     this.board.send(this.typed(kind === "cursor" ? this.cursor(send) : send));
   }
@@ -94,12 +107,17 @@ export class Keys {
   }
 
   private set(which: "ctrl" | "alt", to: "" | "once" | "locked"): void {
+    this.show(which, to);
+    remember("session", kept, [this.session, ...(["ctrl", "alt"] as const).filter((w) => this.down[w] === "locked")].join(" "));
+    if (to) this.board.modified();
+  }
+
+  private show(which: "ctrl" | "alt", to: "" | "once" | "locked"): void {
     this.down[which] = to;
     const b = this.buttons[which], name = which === "ctrl" ? "Ctrl" : "Alt";
     b?.setAttribute("aria-pressed", String(to !== ""));
     b?.setAttribute("aria-label", to === "locked" ? `${name}, locked` : to ? `${name}, for the next key` : name);
     b?.classList.toggle("locked", to === "locked");
-    if (to) this.board.modified();
   }
 }
 

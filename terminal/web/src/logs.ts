@@ -4,7 +4,9 @@ import { past, type Past } from "./earlier";
 import { Filter, Marks } from "./filter";
 import { First } from "./first";
 import { row as drawn, said } from "./line";
+import { Newest } from "./newest";
 import { Pick } from "./pick";
+import { Place, type Elsewhere } from "./place";
 import type { Line, Session } from "./protocol";
 import { Queue } from "./queue";
 import { Tasks } from "./tasks";
@@ -13,21 +15,13 @@ import { Views, day } from "./views";
 const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones, and those that they asked for
 const most = 20_000; // lines from before that somebody can have asked for at once
 
-// Elsewhere is where somebody reads who has asked for another time: the newest lines are kept aside meanwhile.
-interface Elsewhere {
-  newest: DocumentFragment;
-  at: string;
-  what: string;
-  last: string; // time of the last line that was read
-  end: boolean;
-}
-
 // Logs is the list of lines. It follows the newest until somebody touches it, scrolls up or pauses.
 export class Logs {
   private readonly list = el("lines");
   private readonly field = el<HTMLInputElement>("filter");
   private readonly pause = el<HTMLButtonElement>("pause");
-  private readonly newest = el<HTMLButtonElement>("newest");
+  private readonly newest = new Newest();
+  private readonly place: Place;
   private readonly nomatch = el("nomatch");
   private following = true;
   private paused = false;
@@ -35,7 +29,6 @@ export class Logs {
   private touched = false; // a finger is on the list
   private down = false; // the last scrolling went down
   private top = 0; // where the list was scrolled to last
-  private unseen = 0;
   private gone = 0;
   private older = 0; // lines that somebody has scrolled up for
   private turn: AbortController | null = null; // of the one question that waits for its answer
@@ -57,12 +50,14 @@ export class Logs {
     this.list.addEventListener("keydown", (e) => ["ArrowUp", "PageUp", "Home"].includes(e.key) && this.hold());
     this.field.addEventListener("input", () => this.refilter());
     this.pause.addEventListener("click", () => this.setPaused(!this.paused));
-    this.newest.addEventListener("click", () => this.setPaused(false));
+    this.newest.button.addEventListener("click", () => this.setPaused(false));
     el("search").addEventListener("click", () => void this.scrolledUp());
     this.tasks = new Tasks(session, () => this.refilter());
     new Views(session, (at, what) => void this.readFrom(at, what));
     new Pick(session, this.list, () => (this.hold(), this.stopped));
+    this.place = new Place(session.id, this.list);
     if (session.lines) this.begin(session.lines);
+    if (this.place.before) void this.readFrom(this.place.before, "Where you were").then(() => (this.newest.uncounted(), this.tellNewest()));
   }
 
   // ofService is told whether there are tasks to choose from.
@@ -104,23 +99,35 @@ export class Logs {
 
   private append(lines: Array<Line | number>): void {
     const batch = this.drawn(lines), top = this.list.scrollTop, before = this.first.leave();
-    const shown = batch.querySelectorAll(".row:not([hidden])").length - before;
+    if (!this.following) this.newest.count(lines, batch, before);
     (this.elsewhere?.newest ?? this.list).append(batch);
     if (before > 0 && !this.following) this.list.scrollTop = top; // they stand where those stood
     this.trim();
     if (this.following) this.toEnd();
-    else this.count(Math.max(0, shown));
+    else this.tellNewest();
     this.tellEmpty();
     if (this.owed) void this.scrolledUp();
   }
 
-  clear(): void {
+  // anew is called when the bot sends from the beginning of what it has, as after a long time without contact. What somebody reads stays.
+  anew(): void {
     this.queue.clear();
+    if (!this.following) return this.stand();
     this.first.leave();
-    if (this.elsewhere) return this.elsewhere.newest.replaceChildren(); // whoever reads elsewhere goes on
     this.list.replaceChildren();
     this.gone = this.older = 0;
     this.begins = false;
+  }
+
+  // stand has what comes put aside. Those that may be missing in between are asked for when somebody scrolls down to them.
+  private stand(): void {
+    this.first.stay();
+    const rows = (this.elsewhere?.newest ?? this.list).querySelectorAll<HTMLElement>(".row[data-at]"), last = rows[rows.length - 1]?.dataset["at"];
+    if (last) this.newest.again(last);
+    if (this.elsewhere || !last) return (this.elsewhere?.newest ?? this.list).replaceChildren();
+    this.elsewhere = { newest: document.createDocumentFragment(), last, end: false };
+    this.asked = { at: this.place.at || last, what: "Where you were" };
+    if (this.list.scrollHeight - this.top - this.list.clientHeight < 800) void this.scrolledDown();
   }
 
   // trim lets the oldest lines go, says so in their place, and leaves what is being read where it is.
@@ -301,7 +308,7 @@ export class Logs {
       if (this.turn !== turn) return;
       const newest = this.elsewhere?.newest ?? document.createDocumentFragment();
       if (!this.elsewhere) newest.append(...this.list.children);
-      this.elsewhere = { newest, at, what, last: at, end: false };
+      this.elsewhere = { newest, last: at, end: false };
       this.begins = this.following = false;
       this.gone = this.older = 0;
       this.marks.clear();
@@ -375,19 +382,13 @@ export class Logs {
     this.tellNewest();
   }
 
-  private count(n: number): void {
-    this.unseen += n;
-    this.tellNewest();
-  }
-
   private tellNewest(): void {
-    if (this.following) this.unseen = 0;
-    this.newest.hidden = this.following;
-    this.newest.textContent = this.unseen > 0 ? `↓ ${this.unseen} new` : "↓ Newest";
+    this.newest.show(this.following);
+    this.place.keep(this.following);
   }
 
   private toEnd(): void {
-    this.unseen = 0;
+    this.newest.seenAll();
     this.list.scrollTop = this.list.scrollHeight;
     this.top = this.list.scrollTop;
   }

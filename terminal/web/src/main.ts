@@ -1,6 +1,7 @@
 import "@xterm/xterm/css/xterm.css";
 import "./app.css";
 import "./compose.css";
+import "./snippets.css";
 import "./touch.css";
 import "./together.css";
 import "./narrow.css";

@@ -4,6 +4,7 @@ import { clock, el, forget, recall, remember, showOver } from "./dom";
 import { Errors } from "./errors";
 import { Logs } from "./logs";
 import { pageOf } from "../../../console/web/src/seat";
+import { walk } from "../../../console/web/src/tabs";
 import type { Line, Output, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
 import { Together } from "./together";
@@ -11,7 +12,8 @@ import { Typing } from "./typing";
 import type { Contact } from "./wire";
 import { afterwards, dress, fresh } from "./seat";
 
-const sizes = [10, 11, 12, 13, 14, 16, 18, 20];
+const sizes = [10, 11, 12, 13, 14, 16, 18, 20, 22];
+const usual = 13; // px
 
 type Tab = "logs" | "errors" | "shell";
 const tabs: Tab[] = ["logs", "errors", "shell"];
@@ -28,9 +30,11 @@ export class Screen implements Listener {
   private shellState: ShellState = "none";
   private shellWords = "";
   private saidWhileRunning = "";
-  private fontSize = Number(recall("local", "snapback.font")) || 12;
+  private fontSize = Number(recall("local", "snapback.font")) || usual;
   private activeAt = 0;
   private shellTab = false;
+  private asked: "" | "passkey" | "shell" = ""; // for what a tap on Start waits
+  private ran = false; // there has been a shell
 
   constructor(private readonly session: Session) {
     this.logs = new Logs(session);
@@ -40,6 +44,7 @@ export class Screen implements Listener {
       answer: (text, { epoch, at }) => this.together.holds && this.connection.say({ type: "answer", text, epoch, at }),
       resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }),
       size: (step) => this.setFont(step),
+      tell: (text) => this.banner(text, 6000),
     }, session.id, this.fontSize);
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
@@ -124,7 +129,7 @@ export class Screen implements Listener {
   }
 
   fresh(): void {
-    this.logs.clear();
+    this.logs.anew();
     this.shell.reset();
   }
 
@@ -137,6 +142,7 @@ export class Screen implements Listener {
     tellContact(c);
     if (there !== document.body.classList.contains("offline")) return;
     document.body.classList.toggle("offline", !there);
+    if (this.asked === "shell") this.asked = ""; // it is not known whether that has arrived
     this.setShell(this.shellState, this.shellWords);
     if (there && this.shellState === "running" && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size });
   }
@@ -151,6 +157,7 @@ export class Screen implements Listener {
 
   private listen(): void {
     for (const tab of tabs) el(`tab-${tab}`).addEventListener("click", () => this.choose(tab));
+    walk(el("tabs"));
     el("smaller").addEventListener("click", () => this.setFont(-1));
     el("larger").addEventListener("click", () => this.setFont(1));
     el("start").addEventListener("click", () => this.startShell());
@@ -203,12 +210,24 @@ export class Screen implements Listener {
   private startShell(): void {
     if (!this.session.key) return this.reallyStart();
     this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
-    fresh(`Start a shell in ${this.session.container}?`).then(() => this.reallyStart(), (err: unknown) => this.banner(err instanceof Error ? err.message : String(err), 6000));
+    this.ask("passkey");
+    fresh(`Start a shell in ${this.session.container}?`).then(() => this.reallyStart(), (err: unknown) => {
+      this.ask("");
+      this.banner(err instanceof Error ? err.message : String(err), 6000);
+    });
+  }
+
+  // ask says on the button what is waited for.
+  private ask(what: "" | "passkey" | "shell"): void {
+    this.asked = what;
+    this.setShell(this.shellState, this.shellWords);
   }
 
   private reallyStart(): void {
     this.shell.shown();
-    this.connection.say({ type: "shell", ...this.shell.size });
+    const said = this.connection.say({ type: "shell", ...this.shell.size });
+    this.ask(said ? "shell" : "");
+    if (!said) return this.banner("There is no contact right now. Try again.", 6000);
     this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
   }
 
@@ -216,6 +235,8 @@ export class Screen implements Listener {
     el("state").textContent = s.state;
     el("dot").dataset["state"] = s.state;
     el("detail").textContent = this.detail(s.image);
+    if (this.asked === "shell" && (s.run !== this.own?.run || s.shell !== this.own?.shell)) this.asked = "";
+    this.ran ||= s.shell === "running";
     this.own = s;
     this.logs.ofService(s.service ?? false);
     this.together.offer(s.others ?? []);
@@ -253,12 +274,13 @@ export class Screen implements Listener {
     el("shell-dot").hidden = !running;
     el("keys").hidden = el("writing").hidden = !running || !holds;
     el("shell-start").hidden = running;
-    const home = el(running ? "more" : "shell-start");
+    el("looking").hidden = !running || holds;
+    const home = el(!running ? "shell-start" : holds ? "more" : "looking");
     if (el("reader").parentElement !== home) home.append(el("reader"));
     el("shell").classList.toggle("over", state === "ended");
     const button = el<HTMLButtonElement>("start");
-    button.disabled = state === "starting" || state === "ending" || !this.shell.loaded || !this.live;
-    button.textContent = !this.live ? "No contact" : !this.shell.loaded ? "Loading…" : state === "starting" ? "Starting…" : state === "ending" ? "Ending…" : state === "ended" ? "Start another shell" : "Start shell";
+    button.disabled = state === "starting" || state === "ending" || !this.shell.loaded || !this.live || this.asked !== "";
+    button.textContent = this.startWords(state);
     if (running && message !== this.saidWhileRunning) this.banner(message, 10_000); // what is said beside it is out of sight then
     this.saidWhileRunning = running ? message : "";
     el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
@@ -271,13 +293,22 @@ export class Screen implements Listener {
     if (!running && before === "running") this.shell.blur();
   }
 
+  private startWords(state: ShellState): string {
+    if (!this.live) return "No contact";
+    if (!this.shell.loaded) return "Loading…";
+    if (this.asked === "passkey") return "Checking your passkey…";
+    if (this.asked === "shell" || state === "starting") return "Starting…";
+    if (state === "ending") return "Ending…";
+    return state === "ended" && this.ran ? "Start another shell" : "Start shell";
+  }
+
   private get live(): boolean {
     return !document.body.classList.contains("offline");
   }
 
   private setFont(step: number): void {
     const at = Math.max(0, sizes.findIndex((s) => s >= this.fontSize));
-    this.fontSize = sizes[Math.min(sizes.length - 1, Math.max(0, at + step))] ?? 12;
+    this.fontSize = sizes[Math.min(sizes.length - 1, Math.max(0, at + step))] ?? usual;
     remember("local", "snapback.font", String(this.fontSize));
     el("lines").style.fontSize = `${this.fontSize}px`;
     this.shell.setFontSize(this.fontSize);

@@ -24,6 +24,10 @@ export function dress(session: Session): void {
   document.body.classList.add("seated");
   el("main").querySelector("header")?.prepend(link("back", "‹", pageOf(key), `Back to ${session.container} in the console`));
   const changes = link("tab", "Changes", pageOf(key)), snapshots = link("tab", "Snapshots", pageOf(key, "snapshots"));
+  for (const tab of [changes, snapshots]) {
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-selected", "false");
+  }
   el("tab-logs").after(el("tab-shell"), changes, snapshots, el("tab-errors"));
   const sizes = el("smaller").parentElement;
   if (sizes) el("end").after(sizes);

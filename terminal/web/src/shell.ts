@@ -6,6 +6,7 @@ import { Keys } from "./keys";
 import type { Output, Place } from "./protocol";
 import { Raw } from "./raw";
 import { Reader } from "./reader";
+import { Snippets } from "./snippets";
 import { Touch } from "./touch";
 
 export interface ShellWire {
@@ -13,6 +14,7 @@ export interface ShellWire {
   answer(text: string, place: Place): void; // of the emulator's own, to a question that a program has asked there
   resize(cols: number, rows: number): void;
   size(step: number): void; // of the text, by two fingers
+  tell(text: string): void;
 }
 
 const open = "\x1b[200~";
@@ -38,6 +40,7 @@ export class Shell {
   private readonly fit = new FitAddon();
   private readonly box = el("term");
   private readonly compose: Compose;
+  private readonly snippets: Snippets;
   private raw: Raw | null = null;
   private opened = false;
   private unread = 0; // pieces of history
@@ -66,13 +69,16 @@ export class Shell {
     light.addEventListener("change", () => (this.term.options.theme = theme(light.matches)));
     this.term.loadAddon(this.fit);
     this.term.parser.registerOscHandler(52, () => true); // the clipboard: swallowed
-    const keys = new Keys({
+    const keys = new Keys(session, {
       send: (data) => this.key(data),
       applicationCursor: () => this.term.modes.applicationCursorKeysMode,
       compose: () => this.compose.toggle(),
+      paste: () => void this.pasteClipboard(),
+      snippets: () => this.snippets.toggle(),
       modified: () => this.compose.open && this.term.focus(),
     });
     this.compose = new Compose(session, { send: (text, enter, hidden) => this.paste(text, enter, hidden), asksForPassword: () => this.asksForPassword(), raw: () => this.term.focus() });
+    this.snippets = new Snippets({ send: (text) => this.paste(text, false, false), tell: (text) => wire.tell(text), left: () => this.focus() });
     this.term.onWriteParsed(() => (this.compose.look(), this.keepInSight()));
     // A report of the emulator's own comes without its mark of a user's doing. Only the newest output is answered.
     let typed = false;
@@ -188,6 +194,21 @@ export class Shell {
     return this.key((whole ? open + lines + shut : lines) + (enter ? "\r" : ""), hidden);
   }
 
+  // pasteClipboard writes what was copied, without an Enter behind it. Several lines would be as many Enters to a program that takes no whole
+  // pastes: those, and what the browser gives to nobody but a hand, go into the compose line first.
+  private async pasteClipboard(): Promise<void> {
+    const text = await copied();
+    if (text === null) return this.composed("", "This browser lets no page read the clipboard. Hold the field, and choose Paste.");
+    if (text === "") return this.wire.tell("There is no text in the clipboard.");
+    if (text.includes("\n") && !this.term.modes.bracketedPasteMode) return this.composed(text, "Several lines: look at them, then Send.");
+    if (!this.paste(text, false, false)) this.wire.tell("Not sent: too much waits for the bot already.");
+  }
+
+  private composed(text: string, words: string): void {
+    this.compose.write(text);
+    this.wire.tell(words);
+  }
+
   private send(data: string, hidden = false): boolean {
     return data === "" || this.wire.input(data, hidden || this.asksForPassword());
   }
@@ -216,6 +237,15 @@ export class Shell {
 function userInput(term: Terminal): (listener: () => void) => void {
   const core = (term as unknown as { _core: { coreService: { onUserInput(listener: () => void): void } } })._core.coreService;
   return (listener) => core.onUserInput(listener);
+}
+
+// copied is the clipboard's text without the new lines at its end; null: the browser does not give it.
+async function copied(): Promise<string | null> {
+  try {
+    return (await navigator.clipboard.readText()).replace(/[\r\n]+$/, "").replace(/\r\n?/g, "\n");
+  } catch {
+    return null; // refused, or there is none where the page is not secure
+  }
 }
 
 function openLink(uri: string): void {

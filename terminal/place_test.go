@@ -1,0 +1,84 @@
+package terminal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/terminal"
+)
+
+// hears collects what the bot calls its counts, which it begins anew when a page was away for long.
+const hears = `window.epochs = new Set(); const parse = JSON.parse; JSON.parse = t => { const m = parse(t); if (m?.type === 'hello' && !m.session) epochs.add(m.epoch); return m; };`
+
+// inSight is whether a line is at the height in the list where it was. A banner above moves the list.
+const inSight = `(r => r && Math.abs(r.getBoundingClientRect().y - r.parentElement.getBoundingClientRect().y - at) < 30)([...document.querySelectorAll('#lines .row')].find(r => r.innerText.endsWith(' ' + read)))`
+
+// readsOld opens a log of 400 lines that runs on, scrolls up, and remembers which line is read, and where.
+func readsOld(t *testing.T, tune ...func(*terminal.Config)) (*night, *phone) {
+	t.Helper()
+	n, p := setup(t, tune...), newPhone(t)
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hears})
+		return err
+	}))
+	n.replace(`i=0; while :; do i=$((i+1)); echo "line $i"; [ $i -lt 400 ] || sleep 0.3; done`)
+	n.open(p, access.ModeLogs)
+	p.openGate()
+	p.wait("lines come", "#lines", "line 402")
+	p.wait("and those before", "#lines", "line 1\n")
+	p.tap("#pause")
+	p.yes("it is held", `!document.querySelector('#newest').hidden`)
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#lines').scrollTop -= 3000; 0`))
+	p.yes("an older line is read", `!/line 4\d\d/.test(document.elementFromPoint(200, 400).closest('.row').innerText)`)
+	p.do(chromedp.Evaluate[chromedp.Void](`(r => { window.read = r.innerText.trim().split(' ').at(-1); window.at = r.getBoundingClientRect().y - r.parentElement.getBoundingClientRect().y; })(document.elementFromPoint(200, 400).closest('.row'))`))
+	return n, p
+}
+
+// TestWhoWasAwayForLongKeepsTheirPlace has the bot forget what the page has, as it does after two minutes without contact.
+func TestWhoWasAwayForLongKeepsTheirPlace(t *testing.T) {
+	t.Parallel()
+	n, p := readsOld(t, func(c *terminal.Config) { c.Away = time.Millisecond })
+	within(t, time.Minute, "the bot has begun anew", func() bool {
+		n.gate.refuse(errors.New("away"))
+		n.cut()
+		p.yes("there is no contact", `!`+contact)
+		n.gate.allow()
+		p.yes("there is contact", contact)
+		return ask(p, chromedp.Evaluate[bool](`epochs.size > 1`))
+	})
+	p.yes("new lines are counted", `/^↓ \d+\+? new$/.test(document.querySelector('#newest').innerText)`)
+	p.yes("what is read is where it was", inSight)
+	counted := ask(p, chromedp.Evaluate[int](`Number(/\d+/.exec(document.querySelector('#newest').innerText)[0])`))
+	last := `Number(/\d+$/.exec([...document.querySelectorAll('#lines .row:not(.note)')].at(-1)?.innerText)?.[0])`
+	p.yes("scrolling down goes on without a gap", `(l => { l.scrollTop += 3000; return `+last+` > 402; })(document.querySelector('#lines'))`)
+	p.yes("each line is there once, in order", `(ns => ns.every((n, i) => i === 0 || n === ns[i-1] + 1))([...document.querySelectorAll('#lines .row:not(.note)')].map(r => Number(/\d+$/.exec(r.innerText)[0])))`)
+	p.tap("#newest")
+	p.yes("the button leads to the newest line", `document.querySelector('#newest').hidden && `+atEnd)
+	p.yes("no more were counted than have come", fmt.Sprintf(last+` >= 400 + %d`, counted))
+	p.wantQuiet()
+}
+
+func TestAReloadKeepsThePlaceInTheLog(t *testing.T) {
+	t.Parallel()
+	_, p := readsOld(t)
+	p.yes("it is remembered", `(l => sessionStorage.getItem('snapback.place')?.endsWith(' ' + document.elementFromPoint(200, l.getBoundingClientRect().y + 4).closest('.row').dataset.at))(document.querySelector('#lines'))`)
+	line := ask(p, chromedp.Evaluate[string](`read`))
+	p.do(chromedp.Reload())
+	p.wait("it reads from there", "#lines", "Where you were")
+	p.yes("the line is in sight", `(r => r && r.getBoundingClientRect().y > 0 && r.getBoundingClientRect().y < innerHeight)([...document.querySelectorAll('#lines .row')].find(r => r.innerText.endsWith(' `+line+`')))`)
+	p.tap("#newest")
+	p.yes("the button leads to the newest line", `document.querySelector('#newest').hidden && `+atEnd)
+	p.do(chromedp.Reload())
+	p.wait("then there is nothing to go back to", "#lines", "line 4")
+	p.connected()
+	p.yes("the newest lines are followed", `document.querySelector('#newest').hidden && !document.querySelector('#lines').innerText.includes('Where you were')`)
+	p.wantQuiet()
+}
