@@ -10,6 +10,7 @@ export type State = { home?: Home; line: Line; seen: string; trouble?: string; q
 let drawn = "";
 let clocks: Array<(now: number) => void> = []; // of what is shown: they tell how long ago it was
 let ways: Ways;
+const inUTC = new Set<string>(); // times that were tapped
 let headline: HTMLElement, looked: HTMLElement, banner: HTMLElement, body: HTMLElement, search: HTMLInputElement;
 
 // open draws what stays: what changes is put into it, so that nothing is lost under a thumb or in a field.
@@ -184,10 +185,12 @@ function incident(i: Incident, out: HTMLElement[], now: number): HTMLElement {
 
 // time says how long ago and at what time; a tap shows UTC.
 function time(iso: string, now: number): HTMLElement {
-  let plain = true;
   const t = make("button", { type: "button", class: "time", title: utc(iso) });
-  const tell = (now: number): void => says(t, plain ? `${ago(iso, now)}, since ${clock(iso, now)}` : utc(iso));
-  t.addEventListener("click", () => { plain = !plain; tell(Date.now()); });
+  const tell = (now: number): void => says(t, inUTC.has(iso) ? utc(iso) : `${ago(iso, now)}, since ${clock(iso, now)}`);
+  t.addEventListener("click", () => {
+    if (!inUTC.delete(iso)) inUTC.add(iso);
+    tell(Date.now());
+  });
   tell(now);
   clocks.push(tell);
   return t;
