@@ -310,7 +310,7 @@ export class Screen implements Listener {
     const at = Math.max(0, sizes.findIndex((s) => s >= this.fontSize));
     this.fontSize = sizes[Math.min(sizes.length - 1, Math.max(0, at + step))] ?? usual;
     remember("local", "snapback.font", String(this.fontSize));
-    el("lines").style.fontSize = `${this.fontSize}px`;
+    Object.assign(el("lines").style, { fontSize: `${this.fontSize}px`, lineHeight: `${Math.round(this.fontSize * 1.4)}px` }); // a whole number: what is read would drift when old lines go
     this.shell.setFontSize(this.fontSize);
   }
 
