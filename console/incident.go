@@ -29,7 +29,8 @@ type nightView struct {
 	Asked      string       `json:"asked,omitempty"`   // what PagerDuty was asked and has not told yet
 	Refused    string       `json:"refused,omitempty"` // why this person may do nothing about it; "": they may
 	Containers []keyed      `json:"containers"`        // of its service, that this person sees
-	Entries    []entryView  `json:"entries"`           // newest first
+	Entries    []entryView  `json:"entries"`           // the newest, newest first
+	Earlier    int64        `json:"earlier,omitempty"` // how many entries came before those; the post-mortem has them
 }
 
 type keyed struct {
@@ -75,6 +76,9 @@ func (c *Console) incidentLook(id int64) look {
 		v.Refused = c.refusedOn(ctx, s, seen, in)
 		for _, e := range entries {
 			v.Entries = append(v.Entries, entryView{Seq: e.Seq, At: e.OccurredAt, Kind: e.Kind, Says: e.Summary, Who: e.Actor.Name, Recording: e.Recording()})
+		}
+		if n := len(entries); n > 0 {
+			v.Earlier = entries[n-1].Seq - 1
 		}
 		return "incident", seen.at, v, nil
 	}

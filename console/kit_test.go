@@ -317,7 +317,13 @@ func (v *visitor) streamOf(page string) (events func() (name, data string, open 
 	if resp.StatusCode != http.StatusOK {
 		v.t.Fatalf("live: %d", resp.StatusCode)
 	}
-	lines := bufio.NewScanner(resp.Body)
+	return eventsFrom(resp.Body)
+}
+
+// eventsFrom reads those that a server sends.
+func eventsFrom(from io.Reader) func() (name, data string, open bool) {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<20)
 	return func() (name, data string, open bool) {
 		for lines.Scan() {
 			if s, ok := strings.CutPrefix(lines.Text(), "event: "); ok {

@@ -82,7 +82,8 @@ export function draw(state: NightState): void {
   redraw(parts.acts, ...acts(state, n));
   redraw(parts.list, ...n.entries.map((e) => make("li", {},
     make("p", { class: "when" }, clock(e.at, now), e.who ? ` · ${e.who}` : ""), make("p", {}, e.says),
-    e.recording ? make("a", { class: "back", href: `#/i/${state.id}/recording/${encodeURIComponent(e.recording)}` }, "Play what it has shown") : "")));
+    e.recording ? make("a", { class: "back", href: `#/i/${state.id}/recording/${encodeURIComponent(e.recording)}` }, "Play what it has shown") : "")),
+    ...(n.earlier ? [make("li", {}, make("a", { class: "back", href: `#/i/${state.id}/post-mortem` }, `${n.earlier} earlier entries, in the post-mortem`))] : []));
 }
 
 function head(n: Night, now: number): Node[] {

@@ -84,5 +84,6 @@ export type Night = {
   asked?: string;
   refused?: string;
   containers: { key: string; name: string }[];
+  earlier?: number; // entries before those
   entries: { seq: number; at: string; kind: string; says: string; who?: string; recording?: string }[];
 };
