@@ -71,7 +71,7 @@ swarm: ## the tests of a Swarm with a manager and workers, an engine for each, a
 
 .PHONY: engines
 engines: ## the tests with every supported engine, an hour; writes docs/engines.md (ARGS="26.1 29": those only)
-	@scripts/setup cc engine postgres node chromium busybox compose
+	@scripts/setup cc engine postgres node chromium busybox tmux compose
 	@$(MAKE) web
 	@scripts/engines $(ARGS)
 
