@@ -30,7 +30,7 @@ func (n *night) playMaria(ctx context.Context) error {
 	}{
 		{"acknowledging", n.acknowledge}, {"opening a terminal", n.openTerminal}, {"restoring", n.restore},
 		{"seeing it calm down", n.calmDown}, {"reading that errors are flat", n.readFlat}, {"sending back what comes back", n.comesBack},
-		{"resolving", n.resolve}, {"exporting the timeline", n.printTimeline},
+		{"reading that errors are flat again", n.readFlat}, {"resolving", n.resolve}, {"exporting the timeline", n.printTimeline},
 	} {
 		if err := step.do(ctx); err != nil {
 			n.say(bad, "%s: %v", step.what, err)
@@ -211,7 +211,9 @@ func (n *night) readFlat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w; the channel:\n%s", err, n.channel)
 	}
-	n.figures.toFlat = time.Since(n.figures.restored)
+	if n.figures.toFlat == 0 { // the figures are of the first restore
+		n.figures.toFlat = time.Since(n.figures.restored)
+	}
 	n.say(good, "In the channel: ✅ %s", line)
 	err = until(ctx, "a note that errors are flat in PagerDuty", shownWithin, func() bool {
 		return slices.ContainsFunc(n.incident.Notes(), func(note pagerdutyfake.Note) bool { return strings.Contains(note.Content, line) })
