@@ -38,6 +38,7 @@ type browser struct {
 	run     string
 	word    string
 	task    string // in which the shell runs
+	idle    string // when the session ends if nobody does anything
 	typed   int64  // what has been taken
 	number  int64  // what has been typed
 	refused []string
@@ -132,6 +133,7 @@ func (b *browser) told(p []byte) {
 		Lines  []struct{ Text string }
 		Status *struct {
 			Shell, Run, Message, Task string
+			IdleAt                    string `json:"idle_at"`
 			Crowd                     *crowd
 			Others                    []otherShell
 		}
@@ -148,7 +150,7 @@ func (b *browser) told(p []byte) {
 		b.lines = append(b.lines, l.Text)
 	}
 	if m.Type == "status" {
-		b.others = m.Status.Others
+		b.others, b.idle = m.Status.Others, m.Status.IdleAt
 	}
 	if m.Status != nil && (b.watches == "" || m.Type == "watched") {
 		b.crowd = m.Status.Crowd
@@ -249,6 +251,12 @@ func (b *browser) inTask() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.task
+}
+
+func (b *browser) idleAt() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.idle
 }
 
 // closed returns why the server hung up.

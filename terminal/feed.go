@@ -36,6 +36,7 @@ type status struct {
 	Run       string `json:"run,omitempty"`     // which shell that is, or was
 	Task      string `json:"task,omitempty"`    // in which a shell runs, as Place has it
 	Message   string `json:"message,omitempty"`
+	IdleAt    string `json:"idle_at,omitempty"` // when the session ends unless its person does something, in RFC 3339; "": not soon
 
 	Crowd  *crowd   `json:"crowd,omitempty"`  // who is at the shell; replaced, never changed
 	Others *[]other `json:"others,omitempty"` // whose shells may be watched; the same

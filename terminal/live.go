@@ -14,6 +14,8 @@ const (
 	// While only Slack or PagerDuty does not tell who may: what takes those down may be what is being mended here, and
 	// people's standing changes at handovers. New links and shells are refused meanwhile.
 	unsureGrace = 10 * time.Minute
+	// idleWarning is how long before a session goes idle its pages say so; where that is a large part of it, a quarter.
+	idleWarning = 2 * time.Minute
 )
 
 // live is the part of a session that is in this bot's memory. It lasts as long as somebody looks, and a little longer.
@@ -130,6 +132,7 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	if why := l.svc.overdue(sess, asked); why != "" {
 		return why, nil
 	}
+	l.warn(sess, asked)
 	unsure := l.svc.cfg.Gate.Check(ctx, sess.Grant)
 	if unsure != nil && !errors.Is(unsure, ErrUnsure) {
 		return l.refusal(unsure), unsure
@@ -142,6 +145,17 @@ func (l *live) verdict(ctx context.Context) (Reason, error) {
 	defer l.mu.Unlock()
 	l.checked = asked // the answer may have been given at any time since
 	return "", nil
+}
+
+// warn has the pages say when the session ends of itself, while there is time to do something about that.
+func (l *live) warn(sess Session, asked time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := ""
+	if ends := sess.LastSeenAt.Add(l.svc.cfg.Idle); l.touched.IsZero() && ends.Sub(asked) <= min(idleWarning, l.svc.cfg.Idle/4) {
+		at = ends.UTC().Format(time.RFC3339)
+	}
+	l.feed.update(func(s *status) { s.IdleAt = at })
 }
 
 // sync exchanges what the store and the memory know: the person's last doing, the shell's holder, and an end
@@ -249,4 +263,5 @@ func (l *live) touch() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched = l.svc.now()
+	l.feed.update(func(s *status) { s.IdleAt = "" })
 }

@@ -30,6 +30,7 @@ export interface Status {
   shell: ShellState;
   run?: string; // which shell that is, or was
   message?: string;
+  idle_at?: string; // when the session ends if nobody touches the page
   crowd?: Crowd; // who is at the shell
   others?: Other[]; // whose shells may be watched
 }

@@ -162,6 +162,7 @@ export class Screen implements Listener {
     el("larger").addEventListener("click", () => this.setFont(1));
     el("start").addEventListener("click", () => this.startShell());
     el("end").addEventListener("click", () => this.endTapped());
+    el("stay").addEventListener("click", () => this.stay());
     new ResizeObserver(() => this.shell.refit()).observe(el("term"));
     for (const kind of ["pointerdown", "touchmove", "wheel", "keydown", "input"]) document.addEventListener(kind, () => this.active(), { passive: true, capture: true });
   }
@@ -170,8 +171,21 @@ export class Screen implements Listener {
   // itself when lines come, and answers by itself when a program asks the terminal something.
   private active(): void {
     if (Date.now() - this.activeAt < 20000) return;
-    this.activeAt = Date.now();
-    this.connection.say({ type: "active" });
+    if (this.connection.say({ type: "active" })) this.activeAt = Date.now();
+  }
+
+  // stay is what a screen reader's tap does, too, which touches nothing.
+  private stay(): void {
+    this.activeAt = 0;
+    this.active();
+    if (this.activeAt === 0) this.banner("There is no contact right now. Try again.", 4000);
+  }
+
+  // warn says in time that the session is about to end. Any touch keeps it.
+  private warn(at = ""): void {
+    const text = at && `Nobody has touched this page for a while. The session ends at ${clock(new Date(at))}.`;
+    el("idle").hidden = text === "";
+    if (el("idle-text").textContent !== text) el("idle-text").textContent = text;
   }
 
   private choose(chosen: Tab): void {
@@ -238,6 +252,7 @@ export class Screen implements Listener {
     if (this.asked === "shell" && (s.run !== this.own?.run || s.shell !== this.own?.shell)) this.asked = "";
     this.ran ||= s.shell === "running";
     this.own = s;
+    this.warn(s.idle_at);
     this.logs.ofService(s.service ?? false);
     this.together.offer(s.others ?? []);
     if (this.together.watching) return;
