@@ -21,7 +21,8 @@ const hears = `window.epochs = new Set(); const parse = JSON.parse; JSON.parse =
 // inSight is whether a line is at the height in the list where it was. A banner above moves the list.
 const inSight = `(r => r && Math.abs(r.getBoundingClientRect().y - r.parentElement.getBoundingClientRect().y - at) < 30)([...document.querySelectorAll('#lines .row')].find(r => r.innerText.endsWith(' ' + read)))`
 
-// readsOld opens a log of 400 lines that runs on, scrolls up, and remembers which line is read, and where.
+// readsOld opens a log of 400 lines that runs on once all are there, since a page begins with no more than the last 500. It scrolls up, and
+// remembers which line is read, and where.
 func readsOld(t *testing.T, tune ...func(*terminal.Config)) (*night, *phone) {
 	t.Helper()
 	n, p := setup(t, tune...), newPhone(t)
@@ -29,11 +30,13 @@ func readsOld(t *testing.T, tune ...func(*terminal.Config)) (*night, *phone) {
 		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hears})
 		return err
 	}))
-	n.replace(`i=0; while :; do i=$((i+1)); echo "line $i"; [ $i -lt 400 ] || sleep 0.3; done`)
+	id := n.replace(`i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "line $i"; done; while [ ! -e /go ]; do sleep 0.1; done
+		while :; do i=$((i+1)); echo "line $i"; sleep 0.3; done`)
 	n.open(p, access.ModeLogs)
 	p.openGate()
+	p.wait("all lines are there", "#lines", "line 1\n")
+	n.touch(id, "/go")
 	p.wait("lines come", "#lines", "line 402")
-	p.wait("and those before", "#lines", "line 1\n")
 	p.tap("#pause")
 	p.yes("it is held", `!document.querySelector('#newest').hidden`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#lines').scrollTop -= 3000; 0`))
