@@ -2,10 +2,10 @@ package terminal_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
 
@@ -16,18 +16,27 @@ func named(name string) string { return `#snippets button[aria-label="` + name +
 func TestASnippetIsWrittenByOneTap(t *testing.T) {
 	t.Parallel()
 	_, p := prompted(t)
-	p.tap(p.key("Snip, snippets"))
-	p.tap(named("New snippet"))
+	edit := func(name string) {
+		t.Helper()
+		p.tap(p.key("Snip, snippets"))
+		p.tap(named(name))
+		p.yes("keys go to its field", `document.activeElement.ariaLabel === 'Snippet'`)
+	}
+	edit("New snippet")
 	p.typeIn("echo sni''ppet")
 	p.wantAccessible("snippet")
 	p.picture("80-snippet-new")
 	p.enter()
 	p.wait("it is there", "#snippets", "echo sni''ppet")
 	p.wantAccessible("snippets")
-	for name, size := range map[string][2]int64{"narrow": {320, 568}, "landscape": {844, 390}, "phone": {390, 844}} {
-		p.size(size[0], size[1])
+	for _, s := range []struct {
+		name          string
+		width, height int64
+	}{{"narrow", 320, 568}, {"landscape", 844, 390}, {"phone", 390, 844}} {
+		p.size(s.width, s.height)
+		p.yes("the page has taken the size", fmt.Sprintf(`innerWidth === %d && Math.abs(document.querySelector('#main').getBoundingClientRect().height - %d) < 2`, s.width, s.height))
 		p.yes("it fits a thumb", `[...document.querySelectorAll('#snippets button, #keys button')].every(b => b.getBoundingClientRect().height >= 44 && b.getBoundingClientRect().width >= 44) && document.documentElement.scrollWidth <= innerWidth`)
-		p.picture("81-snippets-" + name)
+		p.picture("81-snippets-" + s.name)
 	}
 	p.forgetTyped()
 	p.tap(named("Write echo sni''ppet"))
@@ -35,21 +44,19 @@ func TestASnippetIsWrittenByOneTap(t *testing.T) {
 	p.yes("keys go to the shell", `document.querySelector('#snippets').hidden && document.activeElement.className.includes('xterm')`)
 	p.enter()
 	p.wait("it has run", ".xterm-rows", "snippet")
-	p.typeIn(`printf '\033[?2004h'; cat`)
+	p.typeIn(`printf '\033[?2004hwh''ole'; cat`)
 	p.enter()
-	p.yes("a program asks for whole pastes", `(document.querySelector('#snippets').hidden)`)
+	p.wait("a program asks for whole pastes", ".xterm-rows", "whole")
 	p.do(chromedp.Reload())
-	p.yes("the keys are back", `!document.querySelector('#keys').hidden`)
-	p.tap(p.key("Snip, snippets"))
-	p.tap(named("Change echo sni''ppet"))
+	p.wait("so it has after a reload", ".xterm-rows", "whole")
+	edit("Change echo sni''ppet")
 	p.typeIn(" x")
 	p.enter()
 	p.wait("it is changed", "#snippets", "echo sni''ppet x")
 	p.forgetTyped()
 	p.tap(named("Write echo sni''ppet x"))
 	p.sends("as one paste", "\x1b[200~echo sni''ppet x\x1b[201~")
-	p.tap(p.key("Snip, snippets"))
-	p.tap(named("Change echo sni''ppet x"))
+	edit("Change echo sni''ppet x")
 	p.tap(named("Remove"))
 	p.wait("it is gone", "#snippets", "one tap writes")
 	p.yes("from the browser as well", `localStorage.getItem('snapback.snippets') === '[]'`)
@@ -96,20 +103,19 @@ func TestThePasteKeyWritesWhatWasCopied(t *testing.T) {
 func TestALockedKeyOutlivesAReload(t *testing.T) {
 	t.Parallel()
 	_, p := prompted(t)
-	at := p.middle(`document.querySelector('` + p.key("Ctrl") + `')`)
-	p.touches(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: at[0], Y: at[1]})
-	p.yes("it is locked", `document.querySelector('#keys .locked')`)
-	p.touches(input.DispatchTouchEventTypeTouchEnd)
+	p.yes("the keys are there", `!document.querySelector('#keys').hidden`)
+	p.hold(p.key("Ctrl"), func() { p.yes("it is locked", `document.querySelector('#keys .locked')`) })
 	p.do(chromedp.Reload())
 	p.yes("it is locked still", `document.querySelector('#keys .locked')?.ariaLabel === 'Ctrl, locked'`)
 	p.yes("the keys are back", `!document.querySelector('#keys').hidden`)
 	p.forgetTyped()
-	p.tap(".term")
+	p.tapShell()
 	p.typeIn("l")
 	p.sends("and means what it did", "\x0c")
 	p.tap("#keys .locked")
+	p.yes("a tap ends it", `!document.querySelector('#keys .locked')`)
 	p.do(chromedp.Reload())
 	p.yes("the keys are back", `!document.querySelector('#keys').hidden && document.querySelector('.xterm-rows')`)
-	p.yes("a tap has ended it", `!document.querySelector('#keys .locked')`)
+	p.yes("for good", `!document.querySelector('#keys .locked')`)
 	p.wantQuiet()
 }
