@@ -6,7 +6,6 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
@@ -16,11 +15,7 @@ import (
 // fromConsole opens a session on a phone as the console does.
 func (n *night) fromConsole(p *phone) {
 	n.t.Helper()
-	id, _ := n.seat("s1", n.outside(access.ModeShell))
-	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{Name: "console", Value: "s1", URL: n.url + "/"})
-		return err
-	}), chromedp.Navigate(n.url+"/t?session="+id))
+	n.seatOn(p, access.ModeShell)
 	p.wait("logs are shown", "#lines", "GET /basket")
 	p.connected()
 }

@@ -62,8 +62,14 @@ const loadAgain = 20 * time.Second
 // machine.
 func (p *phone) visit(url string) {
 	p.t.Helper()
+	p.load(url, "the gate is there", gateIsThere)
+}
+
+// load is that, until something is so.
+func (p *phone) load(url, what, is string) {
+	p.t.Helper()
 	var at time.Time // when it was loaded
-	within(p.t, 2*time.Minute, "the gate is there", func() bool {
+	within(p.t, 2*time.Minute, what, func() bool {
 		if time.Since(at) > loadAgain {
 			// The link by itself would be another fragment of the same page, which reloads itself.
 			loads := chromedp.Do(p.ctx, chromedp.Navigate("about:blank")) == nil && chromedp.Do(p.ctx, chromedp.Navigate(url)) == nil
@@ -72,7 +78,7 @@ func (p *phone) visit(url string) {
 			}
 			at = time.Now()
 		}
-		return ask(p, chromedp.Evaluate[bool](gateIsThere))
+		return ask(p, chromedp.Evaluate[bool](is))
 	})
 }
 

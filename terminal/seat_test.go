@@ -215,15 +215,22 @@ func TestAnotherTerminalInItsPlaceEndsAPage(t *testing.T) {
 	t.Parallel()
 	n := setup(t, withConsole)
 	p := newPhone(t)
-	id, _ := n.seat("s1", n.outside(access.ModeLogs))
-	p.do(setCookie(n.url, "console", "s1"), chromedp.Navigate(n.url+"/t?session="+id))
-	p.wait("logs are shown", "#lines", "hello from the first")
+	n.seatOn(p, access.ModeLogs)
+	p.wait("logs are shown", "#lines", "GET /basket")
 	p.connected()
 	a := n.redeem(n.mint(access.ModeLogs))
 	p.do(setCookie(n.url, "console", "s2"), setCookie(n.url, a.cookies[0].Name, a.cookies[0].Value))
 	n.cut()
 	p.wait("it is over", "#over-title", "Session ended")
 	p.wait("it says what to do", "#over-text", "in Slack or the console")
+}
+
+// seatOn opens a session on a phone that is signed in to the console.
+func (n *night) seatOn(p *phone, mode access.Mode) {
+	n.t.Helper()
+	id, _ := n.seat("s1", n.outside(mode))
+	p.do(setCookie(n.url, "console", "s1"))
+	p.load(n.url+"/t?session="+id, "the terminal is there", gateIsOpen)
 }
 
 func setCookie(url, name, value string) chromedp.Action[chromedp.Void] {

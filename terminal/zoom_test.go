@@ -64,10 +64,9 @@ func TestATerminalFromTheConsoleIsInReach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := setup(t, withConsole)
-			id, _ := n.seat("s1", n.outside(access.ModeShell))
 			p := newPhone(t)
 			p.size(size[0], max(size[1], 390))
-			p.do(setCookie(n.url, "console", "s1"), chromedp.Navigate(n.url+"/t?session="+id))
+			n.seatOn(p, access.ModeShell)
 			p.wait("logs are shown", "#lines", "GET /basket")
 			p.wantInReach(name + " logs")
 			p.tap("#tab-shell")
