@@ -181,7 +181,7 @@ func answerIsLost(t *testing.T) (n *night, l *line, p *phone, link string) {
 func (n *night) isIn(p *phone) {
 	n.t.Helper()
 	p.openGate()
-	p.wait("logs are shown", "#lines", "hello from the first")
+	p.wait("logs are shown", "#lines", "GET /basket")
 	if open, err := n.store.Sessions(n.t.Context()); err != nil || len(open) != 1 {
 		n.t.Errorf("%d sessions are open: %v", len(open), err)
 	}
