@@ -149,6 +149,14 @@ type faultyStore struct {
 	pool    *pgxpool.Pool
 	failing atomic.Pointer[error]
 	lost    atomic.Pointer[string] // the next chunk with that in it is stored, and its answer is lost; nil: none
+	unnoted atomic.Pointer[error]  // why it is not noted of which processes a shell is; nil: it is
+}
+
+func (s *faultyStore) PutShell(ctx context.Context, sh terminal.ShellRecord) error {
+	if err := s.unnoted.Load(); err != nil && sh.SID != 0 {
+		return *err
+	}
+	return s.TerminalStore.PutShell(ctx, sh)
 }
 
 // lose has the answer of the next chunk with a text in it get lost.

@@ -18,9 +18,6 @@ func (sh *shell) finish(cause error) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(sh.l.ctx), finishTime)
 	defer cancel()
 	message, status := sh.epitaph(ctx, cause)
-	if sh.told && !sh.ran {
-		sh.reportNone(ctx, message)
-	}
 	if sh.ex != nil {
 		_ = sh.ex.Close()
 	}
@@ -29,7 +26,14 @@ func (sh *shell) finish(cause error) string {
 		return message
 	}
 	sh.l.say("ending", "Ending the shell's processes")
-	sh.l.work.Go(func() { sh.l.conclude(ctx, sh, status) })
+	why := message
+	sh.l.work.Go(func() { // the processes don't wait for a timeline that hangs
+		defer close(sh.concluded)
+		if sh.told && !sh.ran {
+			sh.reportNone(ctx, why)
+		}
+		sh.l.conclude(ctx, sh, status)
+	})
 	err := sh.l.svc.endProcesses(ctx, sh.rec, sh.family)
 	<-sh.concluded
 	if err == nil {
@@ -44,6 +48,8 @@ func (sh *shell) finish(cause error) string {
 
 // reportNone says on the timeline that the shell which is said there to start has not come about.
 func (sh *shell) reportNone(ctx context.Context, why string) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
 	l := sh.l
 	summary := fmt.Sprintf("No shell came about for %s in %s: %s", l.sess.Person.Name, cmp.Or(sh.task, l.sess.Name), why)
 	details := map[string]any{"session": l.sess.ID, "recording": sh.rec.ID, "container": l.sess.Container, "container_id": sh.rec.ContainerID}

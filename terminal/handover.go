@@ -173,7 +173,6 @@ func (l *live) settleLater() {
 // conclude writes down what is owed of a shell that has ended, and with which status it has; a negative one is none. It goes on
 // trying while its store or the timeline is away, but for actTime at most: whoever looks waits for it. When the bot stops, it tries once.
 func (l *live) conclude(ctx context.Context, sh *shell, status int) {
-	defer close(sh.concluded)
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	for {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -311,4 +312,31 @@ func TestTheTimelineTellsThatNoShellCameAbout(t *testing.T) {
 	if got := n.timeline.last(incidents.KindTerminalNoShell).Summary; !strings.HasPrefix(got, "No shell came about for Ada Example in api: This container has no shell") {
 		t.Errorf("then it has %q", got)
 	}
+}
+
+// TestProcessesDoNotWaitForATimelineThatHangs has a shell not come about whose first process runs already.
+func TestProcessesDoNotWaitForATimelineThatHangs(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	away := errors.New("away")
+	n.store.unnoted.Store(&away)
+	hangs, over := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(over) })
+	defer goOn()
+	during := func(e incidents.Entry) {
+		if e.Kind == incidents.KindTerminalNoShell {
+			close(hangs)
+			<-over
+		}
+	}
+	n.timeline.during.Store(&during)
+	b := n.connect(n.session(access.ModeShell))
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	<-hangs
+	if n.engine.execs.Load() != 1 {
+		t.Fatalf("%d processes were started", n.engine.execs.Load())
+	}
+	within(t, time.Minute, "the processes are gone meanwhile", func() bool { return len(n.processes()) == 0 })
+	goOn()
+	n.wantNoShell()
 }
