@@ -89,11 +89,14 @@ func (l *live) runShell(sh *shell, cols, rows int) {
 	defer cancel()
 	l.say("starting", "Starting the shell")
 	err := sh.start(ctx, cols, rows)
-	if err == nil {
+	switch {
+	case err == nil:
 		l.feed.update(func(s *status) { s.Shell, s.Message, s.Task = "running", "", sh.task })
 		l.svc.tellOthers(l.sess.Container)
 		sh.ran = true
 		err = sh.pump(ctx)
+	case ctx.Err() != nil:
+		err = context.Cause(ctx) // that is why it did not come about, and not what the engine or the store made of it
 	}
 	l.mu.Lock()
 	sh.over = true
@@ -124,9 +127,12 @@ func (l *live) ended(sh *shell, message string) {
 }
 
 func outcome(err error) string {
+	var over endCause
 	switch {
 	case err == nil:
 		return "exited"
+	case errors.As(err, &over), errors.Is(err, errAway), errors.Is(err, errLed), errors.Is(err, errStopping):
+		return "ended"
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrSessionOver): // elsewhere, and not known here yet
 		return "ended"
 	case errors.Is(err, ErrNotRecorded):

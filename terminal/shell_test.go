@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -311,6 +312,44 @@ func TestTheTimelineTellsThatNoShellCameAbout(t *testing.T) {
 	}
 	if got := n.timeline.last(incidents.KindTerminalNoShell).Summary; !strings.HasPrefix(got, "No shell came about for Ada Example in api: This container has no shell") {
 		t.Errorf("then it has %q", got)
+	}
+}
+
+// TestTheTimelineTellsThatASessionEndedBeforeItsShell takes the permission away while a shell is started, which says no more than that it was
+// stopped.
+func TestTheTimelineTellsThatASessionEndedBeforeItsShell(t *testing.T) {
+	t.Parallel()
+	outcomes := make(chan string, 1)
+	n := setup(t, func(c *terminal.Config) {
+		c.Observe = func(event, outcome string) {
+			if event == "shell" {
+				outcomes <- outcome
+			}
+		}
+	})
+	b := n.connect(n.session(access.ModeShell))
+	over := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(over) })
+	defer goOn()
+	during := func(e incidents.Entry) {
+		if e.Kind == incidents.KindTerminalShell {
+			n.gate.refuse(terminal.ErrNotAllowed)
+			<-over
+		}
+	}
+	n.timeline.during.Store(&during)
+	b.say(`{"type":"shell","cols":80,"rows":24}`)
+	within(t, time.Minute, "the page hears that the session is over", func() bool { _, is := b.closed(); return is })
+	goOn()
+	within(t, time.Minute, "both ends are told", func() bool { return n.timeline.last(incidents.KindTerminalEnded).Summary != "" })
+	if got := n.timeline.last(incidents.KindTerminalNoShell).Summary; got != "No shell came about for Ada Example in api: You may no longer use this terminal." {
+		t.Errorf("the timeline has %q", got)
+	}
+	if kinds := n.timeline.kinds(); slices.Index(kinds, incidents.KindTerminalNoShell) > slices.Index(kinds, incidents.KindTerminalEnded) {
+		t.Errorf("in this order: %v", kinds)
+	}
+	if got := <-outcomes; got != "ended" {
+		t.Errorf("it is counted as %s", got)
 	}
 }
 
