@@ -189,9 +189,9 @@ func (s *TerminalStore) End(ctx context.Context, id string, why terminal.Reason,
 	return tag.RowsAffected() == 1, nil
 }
 
-// Audited notes that the end of a session is on the timeline.
+// Audited notes that the end of a session is on the timeline. One that RedeemAgain has opened since has another end before it.
 func (s *TerminalStore) Audited(ctx context.Context, id string) error {
-	return s.exec(ctx, "noting an audited terminal session", `UPDATE terminal_sessions SET audited = true WHERE id = @id`,
+	return s.exec(ctx, "noting an audited terminal session", `UPDATE terminal_sessions SET audited = true WHERE id = @id AND ended_at IS NOT NULL`,
 		pgx.NamedArgs{"id": id})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
 )
 
 const nonce = "00112233445566778899aabbccddeeff"
@@ -83,6 +84,25 @@ func TestALinkThatCouldNotBeRecordedOpensWhenItCan(t *testing.T) {
 	_, have := n.opened(n.redeemBy(token, nonce))
 	if a := n.do("GET", "/t/session", "", have); a.status != http.StatusOK {
 		t.Errorf("the session answers %d %s", a.status, a.detail)
+	}
+}
+
+// TestWhatASweepSaysTooLateHidesNoEnd has it note that the end of a session was told which goes on by now.
+func TestWhatASweepSaysTooLateHidesNoEnd(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	token, away := n.mint(access.ModeLogs), errors.New("away")
+	n.timeline.fail(away)
+	n.redeemBy(token, nonce)
+	n.timeline.fail(nil)
+	id, have := n.opened(n.redeemBy(token, nonce))
+	testkit.OK(t, n.store.Audited(t.Context(), id))
+	n.timeline.fail(away)
+	n.do("POST", "/t/end?session="+id, "{}", have)
+	n.timeline.fail(nil)
+	testkit.OK(t, n.svc.Sweep(t.Context()))
+	if got := n.timeline.last(incidents.KindTerminalEnded).Summary; !strings.HasSuffix(got, "You ended the session.") {
+		t.Errorf("the timeline has %q of its end", got)
 	}
 }
 
