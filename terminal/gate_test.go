@@ -103,3 +103,25 @@ func TestAClockThatIsFastKeepsNobodyOut(t *testing.T) {
 	p.wait("the phone's clock is told", "#gate-expiry", "by this device's clock")
 	p.openGate()
 }
+
+// TestAGateOpensOnceThereIsAnAnswer has a proxy answer in the place of a bot that starts anew, and then a bot whose database is away.
+func TestAGateOpensOnceThereIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	tap := chromedp.Evaluate[chromedp.Void](`document.querySelector('#gate-open').click()`)
+	answers := func(body string) {
+		t.Helper()
+		p.do(chromedp.Evaluate[chromedp.Void](`window.real ??= fetch; window.fetch = (path, init) => path === '/t/redeem' ? Promise.resolve(new Response('` + body + `', {status: 503})) : real(path, init); 0`))
+	}
+	answers("<html>")
+	p.tapGate("it can be tapped again", `document.querySelector('#gate-open').innerText === 'Try again' && !document.querySelector('#gate-open').disabled`)
+	answers(`{"code":"database_away","detail":"Try it later."}`)
+	p.do(tap)
+	p.wait("it says why not", "#gate-error", "Try it later.")
+	p.yes("it can be tapped still", `!document.querySelector('#gate-open').disabled`)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.fetch = real; 0`))
+	p.do(tap)
+	p.wait("logs are shown", "#lines", "hello from the first")
+}

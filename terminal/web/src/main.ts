@@ -85,6 +85,10 @@ function nonceFor(claims: Claims): string {
   return nonce;
 }
 
+// passing are the refusals that may be another answer the next time: nothing was found out about the link, or its session waits for whoever
+// used it. An answer that can't be read is a proxy's, while the bot starts anew or takes long.
+const passing = ["not_recorded", "internal", "slow_down", "restarting", "database_away", "unsure", "elsewhere", "unreadable"];
+
 async function tapped(token: string, claims: Claims, nonce: string, button: HTMLButtonElement, timer: number): Promise<void> {
   button.disabled = true;
   button.textContent = "Opening…";
@@ -95,7 +99,7 @@ async function tapped(token: string, claims: Claims, nonce: string, button: HTML
     remember("local", "snapback.opened", `${claims.n} ${session.id}`);
     open(session);
   } catch (err) {
-    const final = err instanceof Refused && !["not_recorded", "internal", "slow_down", "restarting"].includes(err.problem.code);
+    const final = err instanceof Refused && !passing.includes(err.problem.code);
     if (final) clearInterval(timer);
     refuse(button, err instanceof Refused ? err.message : "Snapback can't be reached. Check your connection and tap again.");
     if (final) return;
