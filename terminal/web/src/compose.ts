@@ -1,7 +1,7 @@
 import { el, recall, remember } from "./dom";
 
 const most = 50; // things sent that can be had again
-const longest = 60_000; // characters
+export const longest = 60_000; // characters that go at once
 
 export interface Composer {
   send(text: string, enter: boolean, hidden: boolean): boolean; // false: it can't be taken now, and was not

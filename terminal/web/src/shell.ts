@@ -1,6 +1,6 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal, type ITheme } from "@xterm/xterm";
-import { Compose } from "./compose";
+import { Compose, longest } from "./compose";
 import { el } from "./dom";
 import { Keys } from "./keys";
 import type { Output, Place } from "./protocol";
@@ -201,6 +201,7 @@ export class Shell {
     if (text === null) return this.composed("", "This browser lets no page read the clipboard. Hold the field, and choose Paste.");
     if (text === "") return this.wire.tell("There is no text in the clipboard.");
     if (text.includes("\n") && !this.term.modes.bracketedPasteMode) return this.composed(text, "Several lines: look at them, then Send.");
+    if (text.length > longest) return this.wire.tell(`Not sent: ${text.length} characters are too many at once, ${longest} at most.`);
     if (!this.paste(text, false, false)) this.wire.tell("Not sent: too much waits for the bot already.");
   }
 
