@@ -36,11 +36,12 @@ export function entitle(title: string): void {
   document.getElementById("view")?.setAttribute("aria-label", title || "Snapback");
 }
 
-// redraw puts others in the place of what was there. The focus stays on what is the same.
+// redraw puts others in the place of what was there. The focus stays on what is the same: of buttons with one text, as for two incidents whose
+// containers can go back to snapshots of one name, on that of the same card.
 export function redraw(at: HTMLElement, ...nodes: Node[]): void {
   const focused = at.contains(document.activeElement) ? document.activeElement : null;
   at.replaceChildren(...nodes);
   if (!focused) return;
-  const called = (e: Element): string | null => e.getAttribute("href") ?? e.textContent;
+  const called = (e: Element): string => `${e.closest("li")?.querySelector("a")?.getAttribute("href") ?? ""} ${e.getAttribute("href") ?? e.textContent}`;
   [...at.querySelectorAll<HTMLElement>(focused.tagName)].find((e) => called(e) === called(focused))?.focus({ preventScroll: true });
 }
