@@ -108,6 +108,15 @@ func TestEveryPageHasItsTitleAndTakesTheFocus(t *testing.T) {
 	b.until("the incident's title is there", func() bool { return strings.HasPrefix(js[string](b, `document.title`), "High error rate") })
 }
 
+// A page without https has to say what is wrong with that, although browsers give it less.
+func TestAPageWithoutHTTPSIsShown(t *testing.T) {
+	h := newHouse(t)
+	b := h.visitor().browser()
+	b.do(onNewPages(`delete Crypto.prototype.randomUUID; delete Crypto.prototype.subtle; 0`))
+	b.goes("")
+	b.sees("Nobody can sign in yet")
+}
+
 // Enter must not be for another incident than the one whose button it was for.
 func TestTheFocusStaysOnItsOwnIncidentsCard(t *testing.T) {
 	h, _ := furnished(t)

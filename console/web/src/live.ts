@@ -2,8 +2,9 @@ export type Line = { up: boolean; since: number }; // since when it is as it is;
 
 type Heard = { view(v: unknown, at: string): void; alive(at: string): void; line(l: Line): void; trouble(says: string): void; over(code: string): void };
 
-// page tells the bot which streams are this page's: the next one takes the place of one that broke.
-const page = `page=${crypto.randomUUID()}`;
+// page tells the bot which streams are this page's: the next one takes the place of one that broke. It is made up in a way that a page without
+// https has as well, which must get as far as to say that the console is closed there.
+const page = `page=${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
 
 // silence is how long nothing may come: the server says something every ten seconds.
 const silence = 16_000;
