@@ -108,6 +108,22 @@ func TestEveryPageHasItsTitleAndTakesTheFocus(t *testing.T) {
 	b.until("the incident's title is there", func() bool { return strings.HasPrefix(js[string](b, `document.title`), "High error rate") })
 }
 
+// What is asked for ways out is asked again every minute for as long as Home is open, which may be all night.
+func TestAskingForWaysOutLeavesNothingBehind(t *testing.T) {
+	h, _ := furnished(t)
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	b := v.browser()
+	b.do(onNewPages(`window.listeners = window.asked = 0;
+for (const [name, by] of [['addEventListener', 1], ['removeEventListener', -1]]) {
+	const real = EventTarget.prototype[name];
+	EventTarget.prototype[name] = function (...all) { if (this instanceof AbortSignal) { listeners += by; asked++; } return real.apply(this, all); };
+}`))
+	b.goes("")
+	b.sees("Restore pre-deploy-2255")
+	b.until("nothing listens any more", func() bool { return js[bool](b, `asked > 0 && listeners === 0`) })
+}
+
 // A page without https has to say what is wrong with that, although browsers give it less.
 func TestAPageWithoutHTTPSIsShown(t *testing.T) {
 	h := newHouse(t)

@@ -22,19 +22,19 @@ async function ask(path: string, init: RequestInit): Promise<Response> {
   throw new Refused(problem.code ?? String(answer.status), problem.detail ?? `The server said ${answer.status}.`);
 }
 
-// either is AbortSignal.any, which phones have only since 2024.
-function either(...signals: AbortSignal[]): AbortSignal {
-  const all = new AbortController();
-  for (const s of signals) {
-    if (s.aborted) all.abort();
-    s.addEventListener("abort", () => all.abort());
-  }
-  return all.signal;
-}
-
+// get is given up when gone is over, or after as long as all else. Phones have AbortSignal.any only since 2024. It leaves nothing at gone: a page
+// that is open all night asks again and again.
 export async function get<T>(path: string, gone?: AbortSignal): Promise<T> {
-  const answer = await ask(path, gone ? { signal: either(gone, AbortSignal.timeout(patience)) } : {});
-  return (answer.status === 204 ? undefined : await answer.json()) as T;
+  const asking = new AbortController(), stop = (): void => asking.abort(), limit = setTimeout(stop, patience);
+  if (gone?.aborted) stop();
+  gone?.addEventListener("abort", stop);
+  try {
+    const answer = await ask(path, { signal: asking.signal });
+    return (answer.status === 204 ? undefined : await answer.json()) as T;
+  } finally {
+    clearTimeout(limit);
+    gone?.removeEventListener("abort", stop);
+  }
 }
 
 export async function post<T>(path: string, body: unknown = {}): Promise<T | undefined> {
