@@ -65,6 +65,23 @@ func TestASnippetIsWrittenByOneTap(t *testing.T) {
 	p.wantQuiet()
 }
 
+// TestASnippetOfAnotherPageIsNotLost has two pages of one browser, of which each makes one.
+func TestASnippetOfAnotherPageIsNotLost(t *testing.T) {
+	t.Parallel()
+	_, p := prompted(t)
+	p.tap(p.key("Snip, snippets"))
+	p.wait("there is none", "#snippets", "one tap writes")
+	p.tap(named("Close"))
+	p.do(chromedp.Evaluate[chromedp.Void](`localStorage.setItem('snapback.snippets', '["of another"]')`))
+	p.tap(p.key("Snip, snippets"))
+	p.wait("the other page's is there", "#snippets", "of another")
+	p.tap(named("New snippet"))
+	p.typeIn("of this one")
+	p.enter()
+	p.wait("so is its own", "#snippets", "of this one")
+	p.yes("both are kept", `localStorage.getItem('snapback.snippets') === '["of another","of this one"]'`)
+}
+
 // TestThePasteKeyWritesWhatWasCopied has a browser that may read the clipboard, and one that may not.
 func TestThePasteKeyWritesWhatWasCopied(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ export interface SnippetUser {
 // Snippets are lines of one's own that a tap writes into the shell, without Enter. They are kept in this browser alone, as they are.
 export class Snippets {
   private readonly box = el("snippets");
-  private readonly all = kept();
+  private all = kept() ?? [];
+  private lasts = true; // what is put here outlives this page
 
   constructor(private readonly user: SnippetUser) {
     this.box.addEventListener("keydown", (e) => e.key === "Escape" && (e.preventDefault(), this.shut()));
@@ -21,6 +22,7 @@ export class Snippets {
 
   toggle(): void {
     if (!this.box.hidden) return this.shut();
+    if (this.lasts) this.all = kept() ?? this.all; // another page may have changed them
     this.list();
     this.show(true);
   }
@@ -74,16 +76,19 @@ export class Snippets {
     this.all.splice(i, 1, ...others);
     const text = JSON.stringify(this.all);
     remember("local", key, text);
-    if (recall("local", key) !== text) this.user.tell("This browser keeps nothing: your snippets last as long as this page.");
+    this.lasts = recall("local", key) === text;
+    if (!this.lasts) this.user.tell("This browser keeps nothing: your snippets last as long as this page.");
     this.list();
     this.user.left();
   }
 }
 
-// kept leaves out whatever else may stand there.
-function kept(): string[] {
+// kept leaves out whatever else may stand there. It is null when nothing was ever kept.
+function kept(): string[] | null {
+  const text = recall("local", key);
+  if (text === null) return null;
   try {
-    const all: unknown = JSON.parse(recall("local", key) ?? "[]");
+    const all: unknown = JSON.parse(text);
     return Array.isArray(all) ? all.filter((text): text is string => typeof text === "string" && text.length <= longest).slice(0, most) : [];
   } catch {
     return [];
