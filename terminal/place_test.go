@@ -69,6 +69,23 @@ func TestWhoWasAwayForLongKeepsTheirPlace(t *testing.T) {
 	p.wantQuiet()
 }
 
+// TestAPlaceThatCouldNotBeReadIsKept reloads the page where no log can be read, and then where it can.
+func TestAPlaceThatCouldNotBeReadIsKept(t *testing.T) {
+	t.Parallel()
+	_, p := readsOld(t)
+	p.yes("it is remembered", `sessionStorage.getItem('snapback.place')`)
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: `const reads = fetch; window.fetch = (path, init) => path.startsWith('/t/logs') && !sessionStorage.there ? Promise.reject(new TypeError()) : reads(path, init);`,
+		})
+		return err
+	}), chromedp.Reload())
+	p.wait("it says that it can't be read", "#lines", "can't be reached")
+	p.wait("new lines come", "#lines", "line 4")
+	p.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.there = 'yes'; 0`), chromedp.Reload())
+	p.wait("it reads from there", "#lines", "Where you were")
+}
+
 func TestAReloadKeepsThePlaceInTheLog(t *testing.T) {
 	t.Parallel()
 	_, p := readsOld(t)

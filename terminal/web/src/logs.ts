@@ -33,6 +33,7 @@ export class Logs {
   private older = 0; // lines that somebody has scrolled up for
   private turn: AbortController | null = null; // of the one question that waits for its answer
   private begins = false; // nothing is before the oldest line
+  private unread = false; // the place from before a reload is to be read, or could not be: the next reload tries again
   private owed = false; // somebody has asked for earlier lines before the connection has brought those that are there
   private filter = new Filter("");
   private elsewhere: Elsewhere | null = null;
@@ -57,7 +58,8 @@ export class Logs {
     new Pick(session, this.list, () => (this.hold(), this.stopped));
     this.place = new Place(session.id, this.list);
     if (session.lines) this.begin(session.lines);
-    if (this.place.before) void this.readFrom(this.place.before, "Where you were").then(() => (this.newest.uncounted(), this.tellNewest()));
+    this.unread = this.place.before !== "";
+    if (this.unread) void this.readFrom(this.place.before, "Where you were").then(() => (this.newest.uncounted(), this.tellNewest()));
   }
 
   // ofService is told whether there are tasks to choose from.
@@ -361,6 +363,7 @@ export class Logs {
 
   private comeBack(): void {
     this.abandon();
+    this.unread = false;
     clearTimeout(this.reread);
     this.asked = null;
     const there = this.elsewhere;
@@ -384,7 +387,8 @@ export class Logs {
 
   private tellNewest(): void {
     this.newest.show(this.following);
-    this.place.keep(this.following);
+    if (!this.following) this.unread = false; // they have another place
+    if (!this.unread) this.place.keep(this.following);
   }
 
   private toEnd(): void {
