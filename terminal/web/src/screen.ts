@@ -185,7 +185,9 @@ export class Screen implements Listener {
   private warn(at = ""): void {
     const text = at && `Nobody has touched this page for a while. The session ends at ${clock(new Date(at))}.`;
     el("idle").hidden = text === "";
-    if (el("idle-text").textContent !== text) el("idle-text").textContent = text;
+    if (el("idle-text").textContent === text) return;
+    el("idle-text").textContent = text;
+    this.activeAt = 0; // the next touch is told at once
   }
 
   private choose(chosen: Tab): void {
