@@ -21,15 +21,11 @@ const hears = `window.epochs = new Set(); const parse = JSON.parse; JSON.parse =
 // inSight is whether a line is at the height in the list where it was. A banner above moves the list.
 const inSight = `(r => r && Math.abs(r.getBoundingClientRect().y - r.parentElement.getBoundingClientRect().y - at) < 30)([...document.querySelectorAll('#lines .row')].find(r => r.innerText.endsWith(' ' + read)))`
 
-// readsOld opens a log of 400 lines that runs on once all are there, since a page begins with no more than the last 500. It scrolls up, and
-// remembers which line is read, and where.
+// readsOld opens a log of 400 lines that runs on once all are there, since a page begins with no more than the last 500, and scrolls up.
 func readsOld(t *testing.T, tune ...func(*terminal.Config)) (*night, *phone) {
 	t.Helper()
 	n, p := setup(t, tune...), newPhone(t)
-	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hears})
-		return err
-	}))
+	p.onNewPages(hears)
 	id := n.replace(`i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "line $i"; done; while [ ! -e /go ]; do sleep 0.1; done
 		while :; do i=$((i+1)); echo "line $i"; sleep 0.3; done`)
 	n.open(p, access.ModeLogs)
@@ -37,12 +33,54 @@ func readsOld(t *testing.T, tune ...func(*terminal.Config)) (*night, *phone) {
 	p.wait("all lines are there", "#lines", "line 1\n")
 	n.touch(id, "/go")
 	p.wait("lines come", "#lines", "line 402")
+	p.readsUp()
+	return n, p
+}
+
+// onNewPages has a script run before those of every page that is opened from now on.
+func (p *phone) onNewPages(script string) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	}))
+}
+
+// readsUp scrolls a log up, and remembers which line is read, and where.
+func (p *phone) readsUp() {
+	p.t.Helper()
 	p.tap("#pause")
 	p.yes("it is held", `!document.querySelector('#newest').hidden`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#lines').scrollTop -= 3000; 0`))
 	p.yes("an older line is read", `!/line 4\d\d/.test(document.elementFromPoint(200, 400).closest('.row').innerText)`)
 	p.do(chromedp.Evaluate[chromedp.Void](`(r => { window.read = r.innerText.trim().split(' ').at(-1); window.at = r.getBoundingClientRect().y - r.parentElement.getBoundingClientRect().y; })(document.elementFromPoint(200, 400).closest('.row'))`))
-	return n, p
+}
+
+// keepsBack is a network that brings the lines up to the hundredth, and those that come with it, 200 in all at most. It brings the others once
+// release is called.
+const keepsBack = `window.kept = null; window.release = () => { const late = kept; kept = {push: f => f()}; late.forEach(f => f()); };
+(on => Object.defineProperty(WebSocket.prototype, 'onmessage', {set(heard) { on.call(this, e => {
+	const lines = typeof e.data === 'string' && JSON.parse(e.data).type === 'lines';
+	if (lines && kept) return void kept.push(() => heard(e));
+	if (lines && e.data.includes('line 100"')) kept = [];
+	heard(e);
+}); }}))(Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage').set);`
+
+// TestLinesThatComeLateLeaveWhatIsReadWhereItIs has a page begin with the newest lines, be brought the oldest, and then those between.
+func TestLinesThatComeLateLeaveWhatIsReadWhereItIs(t *testing.T) {
+	t.Parallel()
+	n, p := setup(t), newPhone(t)
+	p.onNewPages(keepsBack)
+	n.replace(`i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "line $i"; done; exec sleep 1000`)
+	n.open(p, access.ModeLogs)
+	p.openGate()
+	p.wait("the oldest are there", "#lines", "line 100\n")
+	p.yes("others are not", `kept?.length > 0 && !/line 320$/m.test(document.querySelector('#lines').innerText)`)
+	p.readsUp()
+	p.do(chromedp.Evaluate[chromedp.Void](`release(); 0`))
+	p.wait("so are those between", "#lines", "line 300\n")
+	p.yes("what is read is where it was", inSight)
+	p.wantQuiet()
 }
 
 // TestWhoWasAwayForLongKeepsTheirPlace has the bot forget what the page has, as it does after two minutes without contact.

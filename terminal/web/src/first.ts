@@ -22,6 +22,12 @@ export class First {
     return at < 0 ? lines.length : at;
   }
 
+  // comeAfter says whether they stand after a line.
+  comeAfter(row: Element | null): boolean {
+    const first = this.rows[0];
+    return !!row && !!first && (row.compareDocumentPosition(first) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+  }
+
   before(batch: DocumentFragment): void {
     this.rows[0]?.before(batch);
   }

@@ -86,11 +86,12 @@ export class Logs {
     return batch;
   }
 
-  // behind shows lines that come before those that the page has begun with, and leaves what is being read where it is.
+  // behind shows lines that come before those that the page has begun with, and leaves what is being read where it is: those, or others that
+  // have come before them already.
   private behind(lines: Array<Line | number>): void {
-    const height = this.list.scrollHeight, top = this.list.scrollTop;
+    const height = this.list.scrollHeight, top = this.list.scrollTop, above = !this.following && this.first.comeAfter(this.place.line);
     this.first.before(this.drawn(lines));
-    if (!this.elsewhere) this.list.scrollTop = this.top = top + this.list.scrollHeight - height;
+    if (!this.elsewhere && !above) this.list.scrollTop = this.top = top + this.list.scrollHeight - height;
   }
 
   private show(lines: Array<Line | number>): void {

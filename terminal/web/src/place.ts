@@ -25,10 +25,14 @@ export class Place {
     return session === this.session ? (at ?? "") : "";
   }
 
-  // at is the time of the line that is read now.
+  // line is the one that is read now.
+  get line(): HTMLElement | null {
+    for (const row of this.list.querySelectorAll<HTMLElement>(".row[data-at]:not([hidden])")) if (row.offsetTop + row.offsetHeight > this.list.scrollTop) return row;
+    return null;
+  }
+
   get at(): string {
-    for (const row of this.list.querySelectorAll<HTMLElement>(".row[data-at]:not([hidden])")) if (row.offsetTop + row.offsetHeight > this.list.scrollTop) return row.dataset["at"] ?? "";
-    return "";
+    return this.line?.dataset["at"] ?? "";
   }
 
   // keep remembers it a moment after something has moved. Whoever follows the newest lines has no place.
