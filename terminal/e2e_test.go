@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func ask[T any](p *phone, a chromedp.Action[T]) T {
 	return v
 }
 
-// tap touches the middle of what a selector finds, once it can be seen and tapped.
+// tap touches the middle of what a selector finds, once it can be seen and tapped, and stays where it is.
 func (p *phone) tap(selector string) {
 	p.t.Helper()
 	p.tapOn(selector, `document.querySelector(`+quote(selector)+`)`)
@@ -71,9 +72,18 @@ func (p *phone) tap(selector string) {
 func (p *phone) tapOn(what, element string) {
 	p.t.Helper()
 	var at []float64
-	within(p.t, time.Minute, "there is "+what, func() bool { at = p.middle(element); return len(at) > 0 })
+	began, since := time.Now(), time.Now() // that it came there
+	within(p.t, time.Minute, "there is "+what, func() bool {
+		if now := p.middle(element); len(now) == 0 || !slices.Equal(now, at) {
+			at, since = now, time.Now()
+		}
+		return len(at) > 0 && (time.Since(since) >= settled || time.Since(began) > 5*time.Second) // a row of a log that is a flood never stays
+	})
 	p.do(browsertest.Tap(at[0], at[1]))
 }
+
+// settled is how long something has to stay where it is: a page that is being laid out anew is not where it was when the touch arrives.
+const settled = 100 * time.Millisecond
 
 // middle is that of an element, brought into sight; none while it can't be seen or tapped.
 func (p *phone) middle(element string) []float64 {
