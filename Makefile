@@ -64,7 +64,7 @@ crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRA
 	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies|Deploy|Tap' ./cmd/snapback
 
 .PHONY: swarm
-swarm: ## the tests of a Swarm with a manager and workers, an engine for each, and the demo's nights on one, some twelve minutes (ARGS='-run Global': those only)
+swarm: ## the tests of a Swarm with a manager and workers, an engine for each, and the demo's nights on one, some eighteen minutes (ARGS='-run Global': those only)
 	@scripts/setup cc engine postgres node busybox
 	@$(MAKE) web
 	@SNAPBACK_SWARM=1 go test -race -count=1 -p 1 -parallel 1 -timeout 60m -run 'Nodes|NightOn' $(ARGS) ./snapshot/swarm ./internal/demo
