@@ -33,7 +33,7 @@ func TestTheReadmesFirstRestoreIsOne(t *testing.T) {
 	shop, labels := n.Name("shop"), []string{"--label", "snapback.service=api", "--label", "snapback.slack.channel=C0ALERTS"}
 	n.Run(shop, append(labels, "--env", "DB_POOL=20", n.version(1))...)
 	n.awaitKnown(1)
-	before, after, ok := strings.Cut(strings.ReplaceAll(readmeBlock(t, "snapshot restore api"), "http://localhost:8080", n.bot.url), "docker compose up -d api\n")
+	before, after, ok := strings.Cut(strings.ReplaceAll(readmeBlock(t, "snapshot restore api"), "http://localhost:8080", n.bot.url), "docker compose up -d api     # or however you deploy\n")
 	if !ok {
 		t.Fatal("the block has no deploy in it")
 	}

@@ -23,7 +23,8 @@ the scope admin; after a loss, snapback token create makes one, or SNAPBACK_API_
 			if err != nil {
 				return err
 			}
-			got, err := c.RebuildSnapshots(cmd.Context())
+			var got wire.Rebuilt
+			tellMeanwhile(e.stderr, tellEvery, "looking at every snapshot", func() { got, err = c.RebuildSnapshots(cmd.Context()) })
 			if err != nil {
 				return err
 			}

@@ -53,7 +53,8 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 			if deployID != "" {
 				c, ask.Note = c.WithKey(deployKey(deployID, args[0])), cmp.Or(ask.Note, "before deploy "+deployID)
 			}
-			s, err := c.TakeSnapshot(cmd.Context(), args[0], ask)
+			var s wire.Snapshot
+			tellMeanwhile(e.stderr, tellEvery, "keeping "+args[0], func() { s, err = c.TakeSnapshot(cmd.Context(), args[0], ask) })
 			if err != nil {
 				return beforeDeploy(ask.Reason, err)
 			}
