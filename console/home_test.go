@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,15 +144,17 @@ func TestTheFocusStaysOnItsOwnIncidentsCard(t *testing.T) {
 	const buttons = `[...document.querySelectorAll('.incident > button:not(.time)')].filter(e => e.innerText === 'Restore pre-deploy-2255')`
 	b.until("both can be restored", func() bool { return js[int](b, buttons+`.length`) == 2 })
 	b.do(evaluate(`window.card = e => e?.closest('.incident')?.querySelector('a').href; 0`))
-	tries := 0 // where contact is lost for a moment, a button that can't be tapped loses the focus
-	b.until("the focus stays where it is when Home is drawn anew", func() bool {
-		if !js[bool](b, `(e => { window.before = e; e?.focus(); return !!e && document.activeElement === e; })(`+buttons+`[1])`) {
-			return false
-		}
-		tries++
-		h.do(func() { h.containers[3].Image = fmt.Sprintf("postgres:%d", 15+tries) })
-		h.later(time.Minute) // what was looked up is no longer good
-		b.until("it is drawn anew", func() bool { return js[bool](b, `!before.isConnected`) })
-		return js[bool](b, `!!card(before) && card(document.activeElement) === card(before)`)
+	const held = `!!card(before) && card(document.activeElement) === card(before)`
+	b.until("the second one has the focus", func() bool {
+		return js[bool](b, `(e => { window.before = e; e?.focus(); return !!e && document.activeElement === e; })(`+buttons+`[1])`)
 	})
+	h.do(func() { h.containers[3].Image = "postgres:16" })
+	h.later(time.Minute) // what was looked up is no longer good
+	b.until("it is drawn anew, and the focus is where it was", func() bool { return js[bool](b, `!before.isConnected && `+held) })
+	const offline = `(() => { dispatchEvent(new Event('offline')); const e = document.activeElement; e.click(); return card(e) === card(before) && e.innerText.endsWith('(offline)') && !document.querySelector('dialog'); })()`
+	b.until("without contact it has the focus still, and answers no tap", func() bool { return js[bool](b, offline) })
+	b.do(evaluate(`dispatchEvent(new Event('online')); 0`))
+	b.until("with contact it has it still", func() bool { return js[bool](b, buttons+`.length === 2 && `+held) })
+	b.do(evaluate(`document.activeElement.click(); 0`))
+	b.until("and answers a tap", func() bool { return js[bool](b, `!!document.querySelector('dialog')`) })
 }

@@ -162,7 +162,7 @@ func TestALateAnswerIsNotDrawnIntoTheNextPage(t *testing.T) {
 	b.goes(fmt.Sprintf("#/i/%d", second))
 	b.sees("Acknowledge")
 	b.do(evaluate(`answer(new Response(JSON.stringify({code: 'x', detail: 'Somebody was faster with the first one.'}), {status: 409, headers: {'Content-Type': 'application/json'}})); 0`))
-	b.until("the page has looked once more", func() bool { return js[bool](b, `!document.querySelector('.acts button').disabled`) })
+	b.until("the page has looked once more", func() bool { return js[bool](b, `document.querySelector('.acts button').ariaDisabled !== 'true'`) })
 	if strings.Contains(b.text(), "Somebody was faster") {
 		t.Errorf("the second incident's page shows the first one's answer:\n%s", b.text())
 	}

@@ -104,7 +104,7 @@ func (b *browser) goes(hash string) {
 // click presses the first button that can be pressed, of a sheet if one is open, that begins with a text.
 func (b *browser) click(text string) {
 	b.t.Helper()
-	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a')].find(e => e.innerText.trim().startsWith(` + fmt.Sprintf("%q", text) + `) && !e.disabled && !e.hidden)`
+	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a')].find(e => e.innerText.trim().startsWith(` + fmt.Sprintf("%q", text) + `) && !e.disabled && e.ariaDisabled !== 'true' && !e.hidden)`
 	b.until("there is "+text, func() bool { return js[bool](b, `!!(`+find+`)`) })
 	b.do(chromedp.Evaluate[chromedp.Void](find + `.click()`))
 }

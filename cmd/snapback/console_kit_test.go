@@ -137,7 +137,7 @@ func (p *phone) tapLast(text string) { p.t.Helper(); p.tapOne("findLast", text) 
 
 func (p *phone) tapOne(which, text string) {
 	p.t.Helper()
-	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a, [role=tab]')].` + which + `(e => e.innerText.trim().startsWith(` + quoteJS(text) + `) && !e.disabled && e.getBoundingClientRect().height > 0)`
+	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a, [role=tab]')].` + which + `(e => e.innerText.trim().startsWith(` + quoteJS(text) + `) && !e.disabled && e.ariaDisabled !== 'true' && e.getBoundingClientRect().height > 0)`
 	await(p.t, "there is "+text, func() bool { return js[bool](p, `!!(`+find+`)`) })
 	p.do(chromedp.Evaluate[chromedp.Void](find + `.scrollIntoView({block: 'nearest'})`))
 	middle := `(r => r ? [r.x + r.width / 2, r.y + r.height / 2] : [])(` + find + `?.getBoundingClientRect())`

@@ -1,4 +1,4 @@
-import { entitle, make, redraw, view } from "./dom";
+import { action, entitle, make, redraw, view } from "./dom";
 import type { Offer, Page, Restore } from "./model";
 import type { Line } from "./live";
 import { errors, lookedAt, says, stateWord, tag, together, undone, warning } from "./home";
@@ -95,9 +95,7 @@ function wayOut(state: PageState, p: Page): Node[] {
 // act is a button that waits for a network, and says why it does.
 function act(state: PageState, p: Page, label: string, cls: string, run: () => void): HTMLElement {
   const busy = Boolean(state.asked) || Boolean(p.restore && !p.restore.over);
-  const button = make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || busy }, label);
-  if (!state.line.up) button.append(" (offline)");
-  return button;
+  return action({ class: cls }, !state.line.up || busy, run, label, state.line.up ? "" : " (offline)");
 }
 
 function tab(state: PageState, name: PageState["tab"], label: string): HTMLElement {
@@ -115,7 +113,7 @@ function elsewhere(state: PageState, view: View, label: string): HTMLElement {
       state.problem = err instanceof Refused || err instanceof Away ? err.message : String(err);
     }).finally(() => { delete state.opening; draw(state); });
   };
-  return make("button", { type: "button", role: "tab", "aria-selected": String(state.opening === view), click: open, disabled: !state.line.up }, label);
+  return action({ role: "tab", "aria-selected": String(state.opening === view) }, !state.line.up, open, label);
 }
 
 function changes(p: Page, now: number): Node[] {

@@ -19,6 +19,23 @@ function fill<T extends Element>(e: T, attributes: Attributes, children: Child[]
   return e;
 }
 
+// wait has a button answer no tap, until it is called once more. It keeps the focus, which a disabled one would lose.
+export function wait(button: HTMLElement, is: boolean): void {
+  if (is) button.setAttribute("aria-disabled", "true");
+  else button.removeAttribute("aria-disabled");
+}
+
+export function waits(button: HTMLElement): boolean {
+  return button.getAttribute("aria-disabled") === "true";
+}
+
+// action is a button that does something, unless it waits.
+export function action(attributes: Attributes, waiting: boolean, run: () => void, ...children: Child[]): HTMLElement {
+  const button = make("button", { type: "button", ...attributes, click: () => { if (!waits(button)) run(); } }, ...children);
+  wait(button, waiting);
+  return button;
+}
+
 // view shows a page under its title. Who reads it by ear or by keyboard begins at its top.
 export function view(title: string, ...children: Child[]): void {
   const at = document.getElementById("view");
@@ -42,6 +59,7 @@ export function redraw(at: HTMLElement, ...nodes: Node[]): void {
   const focused = at.contains(document.activeElement) ? document.activeElement : null;
   at.replaceChildren(...nodes);
   if (!focused) return;
-  const called = (e: Element): string => `${e.closest("li")?.querySelector("a")?.getAttribute("href") ?? ""} ${e.getAttribute("href") ?? e.textContent}`;
+  // What stands behind a button's name, as "(offline)", comes and goes.
+  const called = (e: Element): string => `${e.closest("li")?.querySelector("a")?.getAttribute("href") ?? ""} ${e.getAttribute("href") ?? e.firstChild?.textContent}`;
   [...at.querySelectorAll<HTMLElement>(focused.tagName)].find((e) => called(e) === called(focused))?.focus({ preventScroll: true });
 }

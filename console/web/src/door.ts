@@ -1,4 +1,4 @@
-import { make, view } from "./dom";
+import { action, make, view, wait } from "./dom";
 import { Away, get, post, Refused } from "./server";
 import * as passkey from "./passkey";
 
@@ -21,20 +21,18 @@ function alert(): HTMLElement {
 
 // act is a button that does something once, says so at once, and says what went wrong.
 function act(label: string, busy: string, out: HTMLElement, run: () => Promise<void>): HTMLElement {
-  const button = make("button", { class: "primary", type: "button" }, label) as HTMLButtonElement;
-  button.addEventListener("click", () => {
-    if (button.disabled) return;
-    button.disabled = true;
+  const button = action({ class: "primary" }, false, () => {
+    wait(button, true);
     button.textContent = busy;
     out.hidden = true;
     run().catch((err: unknown) => {
       out.textContent = err instanceof Refused || err instanceof Away ? err.message : passkey.why(err);
       out.hidden = false;
     }).finally(() => {
-      button.disabled = false;
+      wait(button, false);
       button.textContent = label;
     });
-  });
+  }, label);
   return button;
 }
 

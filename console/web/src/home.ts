@@ -1,4 +1,4 @@
-import { make, redraw, svg, view } from "./dom";
+import { action, make, redraw, svg, view, wait } from "./dom";
 import type { Container, Home, Incident, Page } from "./model";
 import type { Line } from "./live";
 import { askToRestore, wouldChange, Ways, type Way } from "./restore";
@@ -33,16 +33,15 @@ export function open(state: State, signOut: () => Promise<void>): void {
 // foot has the way out of the console, and says beside it why somebody is not out.
 function foot(signOut: () => Promise<void>): HTMLElement[] {
   const said = make("p", { class: "problem", role: "alert", hidden: true });
-  const out = make("button", { type: "button", class: "plain" }, "Sign out") as HTMLButtonElement;
-  out.addEventListener("click", () => {
-    out.disabled = true;
+  const out = action({ class: "plain" }, false, () => {
+    wait(out, true);
     out.textContent = "Signing out…";
     says(said, "");
     signOut().catch((err: unknown) => says(said, err instanceof Error ? err.message : String(err))).finally(() => {
-      out.disabled = false;
+      wait(out, false);
       out.textContent = "Sign out";
     });
-  });
+  }, "Sign out");
   return [make("footer", { class: "foot" }, make("span", { id: "who" }), out), said];
 }
 
@@ -156,7 +155,7 @@ function restores(state: State, out: Way[], red: boolean): HTMLElement[] {
     const name = `Restore ${out.length > 1 ? `${page.container.name} to ` : ""}${offer.name}`;
     const run = (): void => askToRestore(page.container.key, page, offer, (seen) => restore(state, page, offer.name, seen));
     const cls = red && n === 0 ? "primary danger" : "plain wide";
-    return [make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || state.asked !== "" }, `${name}${state.line.up ? "" : " (offline)"}`),
+    return [action({ class: cls }, !state.line.up || state.asked !== "", run, name, state.line.up ? "" : " (offline)"),
       make("p", { class: "fine tight" }, wouldChange(page, offer))];
   });
 }

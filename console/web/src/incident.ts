@@ -1,4 +1,4 @@
-import { entitle, make, redraw, view } from "./dom";
+import { action, entitle, make, redraw, view, wait } from "./dom";
 import type { Night } from "./model";
 import type { Line } from "./live";
 import { lookedAt, says, together, warning } from "./home";
@@ -10,7 +10,7 @@ import { ago, clock } from "./time";
 export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; unsure?: string; asked: string; gone: AbortSignal };
 
 let parts: Record<"banner" | "head" | "acts" | "list" | "looked", HTMLElement>;
-let field: HTMLTextAreaElement, send: HTMLButtonElement, form: HTMLElement;
+let field: HTMLTextAreaElement, send: HTMLElement, form: HTMLElement;
 let drawn = "";
 
 // open draws what stays: the note that somebody writes is in it.
@@ -20,7 +20,7 @@ export function open(state: NightState): void {
     list: make("ol", { class: "story" }), looked: make("p", { class: "looked" }),
   };
   field = make("textarea", { rows: 2, maxlength: 1000, placeholder: "Write a note", "aria-label": "A note for the timeline and PagerDuty" }) as HTMLTextAreaElement;
-  send = make("button", { type: "button", class: "plain", click: () => note(state) }, "Add note") as HTMLButtonElement;
+  send = action({ class: "plain" }, false, () => note(state), "Add note");
   form = make("div", { class: "note-form", hidden: true }, field, send);
   drawn = "";
   view("Incident", make("header", { class: "top" }, make("a", { class: "back", href: "#/" }, "‹ Home")), parts.banner, parts.head, parts.acts, form, parts.list, postMortem(state.id), parts.looked);
@@ -73,7 +73,7 @@ export function draw(state: NightState): void {
   }
   entitle(n.incident.title);
   parts.looked.textContent = lookedAt(state.seen, now);
-  send.disabled = !state.line.up || state.asked !== "";
+  wait(send, !state.line.up || state.asked !== "");
   form.hidden = Boolean(n.refused);
   const what = JSON.stringify([n, state.line.up, state.asked, Math.floor(now / 60000)]);
   if (what === drawn) return;
@@ -103,7 +103,7 @@ function head(n: Night, now: number): Node[] {
 function acts(state: NightState, n: Night): Node[] {
   if (n.refused) return [make("p", { class: "fine" }, n.refused)];
   const button = (label: string, cls: string, run: () => void) =>
-    make("button", { type: "button", class: cls, click: run, disabled: !state.line.up || state.asked !== "" || Boolean(n.asked) }, label);
+    action({ class: cls }, !state.line.up || state.asked !== "" || Boolean(n.asked), run, label);
   const out: Node[] = [];
   if (n.incident.status === "triggered") out.push(button("Acknowledge", "primary", () => ask(state, "acknowledge", {})));
   if (n.incident.status !== "resolved") out.push(button("Resolve", "plain wide", () => sheet({

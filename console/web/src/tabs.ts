@@ -2,7 +2,7 @@
 // bar as well.
 export function walk(list: HTMLElement): void {
   list.addEventListener("keydown", (e) => {
-    const tabs = [...list.querySelectorAll<HTMLElement>('[role="tab"]:not(:disabled)')].filter((t) => t.offsetParent !== null);
+    const tabs = [...list.querySelectorAll<HTMLElement>('[role="tab"]')].filter((t) => t.offsetParent !== null);
     const at = tabs.indexOf(document.activeElement as HTMLElement), to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[e.key];
     if (at < 0) return;
     if (to !== undefined) tabs.at(to % tabs.length)?.focus();
