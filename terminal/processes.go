@@ -27,6 +27,8 @@ IFS= read -r s <"/proc/$$/stat"; s=${s##*') '}; set -f; set -- $s
 printf '\033]777;snapback;%s;%s\007' "$$" "${20}"
 IFS= read -r go || exit 1
 printf '\033]777;snapback;go\007'
+f=${c%% *}
+case $f in ''|*[!A-Za-z0-9_./-]*) ;; *) command -v "$f" >/dev/null 2>&1 || { printf 'There is no %s in this container, which its label snapback.terminal.command names.\r\n' "$f"; exit 127; };; esac
 [ -n "$c" ] && eval "exec $c"
 command -v bash >/dev/null 2>&1 && exec bash
 exec sh`

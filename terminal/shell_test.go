@@ -241,6 +241,26 @@ func TestContainerWithoutAShellSaysSo(t *testing.T) {
 	}
 }
 
+func TestTheCommandOfTheLabelIsTheShell(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{
+		"toolbox --login":          "There is no toolbox in this container, which its label snapback.terminal.command names.",
+		"/opt/no/sh":               "There is no /opt/no/sh in this container, which its label snapback.terminal.command names.",
+		"sh -c 'echo fro''m a sh'": "from a sh",
+		"GREETING='fro''m it' sh -c 'echo $GREETING'": "from it",
+	} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			n := setup(t)
+			n.replace("exec sleep 1000", func(c *container.Config, _ *container.HostConfig) { c.Labels["snapback.terminal.command"] = command })
+			b := n.connect(n.session(access.ModeShell))
+			b.say(`{"type":"shell","cols":80,"rows":24}`)
+			within(t, time.Minute, "it has ended", func() bool { return b.shellIs("ended") })
+			within(t, time.Minute, "it says "+want, func() bool { return b.saw(want) })
+		})
+	}
+}
+
 func TestReconnectedBrowserFindsTheSameShell(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
