@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/snapback/snapback/incidents/flat"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
 )
 
 // What an incident's container would be restored to is one tap away on Home, and asks there; what comes of it is told on its page.
@@ -157,4 +159,26 @@ func TestTheFocusStaysOnItsOwnIncidentsCard(t *testing.T) {
 	b.until("with contact it has it still", func() bool { return js[bool](b, buttons+`.length === 2 && `+held) })
 	b.do(evaluate(`document.activeElement.click(); 0`))
 	b.until("and answers a tap", func() bool { return js[bool](b, `!!document.querySelector('dialog')`) })
+}
+
+// Dozens of containers may be of one PagerDuty service. Each question takes its engine's time, and each button a thumb's way.
+func TestHomeAsksForAFewOfAnIncidentsContainers(t *testing.T) {
+	h, _ := furnished(t)
+	h.do(func() {
+		for i := range 30 {
+			h.containers = append(h.containers, snapshot.Container{
+				Key: fmt.Sprintf("e/shard%d", i), Name: fmt.Sprintf("shard%d", i), Image: "shard:1", State: "running", Settings: labelled("C0SHOP", "PSHOP"),
+			})
+		}
+	})
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	b := v.browser()
+	b.do(onNewPages(`window.asked = 0; const real = fetch; window.fetch = (path, init) => { asked += String(path).startsWith('/console/container?'); return real(path, init); }`))
+	b.goes("")
+	b.sees("Restore shop to pre-deploy-2255", "27 more of its containers are in the list below.", "shard29")
+	if asked := js[int](b, `asked`); asked > 4 {
+		t.Errorf("it has asked for %d containers", asked)
+	}
+	b.lookedAt("home-many")
 }

@@ -75,7 +75,7 @@ function lists(state: State, home: Home, out: Map<number, Way[]>, now: number): 
   const containers = home.containers.filter((c) => found(`${c.name} ${c.service ?? ""} ${c.image}`));
   const red = incidents.find((i) => out.get(i.id)?.length); // a screen has one red button
   redraw(body,
-    ...section("", incidents.map((i) => incident(i, restores(state, out.get(i.id) ?? [], i === red), now))),
+    ...section("", incidents.map((i) => incident(i, [...restores(state, out.get(i.id) ?? [], i === red), ...others(Ways.left(home, i.id))], now))),
     ...watched(containers, now, state.query !== ""),
     ...nothing(state, home, incidents.length + containers.length),
   );
@@ -158,6 +158,10 @@ function restores(state: State, out: Way[], red: boolean): HTMLElement[] {
     return [action({ class: cls }, !state.line.up || state.asked !== "", run, name, state.line.up ? "" : " (offline)"),
       make("p", { class: "fine tight" }, wouldChange(page, offer))];
   });
+}
+
+function others(n: number): HTMLElement[] {
+  return n > 0 ? [make("p", { class: "fine tight" }, `${n} more of its containers ${n === 1 ? "is" : "are"} in the list below.`)] : [];
 }
 
 // restore asks for it once, and leads to the container's page, which tells what comes of it.

@@ -3,6 +3,7 @@ import { get } from "./server";
 import { sheet } from "./sheet";
 
 const good = 60_000; // ms, for which it is taken for true what a container would be restored to, while nothing happens to it
+const most = 4; // containers of an incident for which it is asked; the others are listed below it
 const unseen = "What it would change can't be seen from here.";
 
 // bigOne is the snapshot that one would restore now, if there is one, and if it may be asked for.
@@ -47,11 +48,17 @@ export class Ways {
     private readonly changed: () => void,
   ) {}
 
+  // of is for those that were deployed last.
   of(home: Home, incident: number): Way[] {
-    return home.containers.filter((c) => c.incident === incident).flatMap((c) => {
+    return home.containers.filter((c) => c.incident === incident).slice(0, most).flatMap((c) => {
       const page = this.page(c), offer = page && bigOne(page);
       return page && offer ? [{ page, offer }] : [];
     });
+  }
+
+  // left is how many of an incident's containers are left out.
+  static left(home: Home, incident: number): number {
+    return Math.max(0, home.containers.filter((c) => c.incident === incident).length - most);
   }
 
   // page is what was found out last. What that was is shown until there is something newer: nothing moves under a thumb.
