@@ -134,13 +134,13 @@ func (sh *shell) containerStops(ctx context.Context) bool {
 	return false
 }
 
-// containerStopped says whether the shell's container no longer runs, or no longer stands under its name. A task's may run on when its
-// service has become something else.
+// containerStopped says whether the shell's container no longer runs, has been started anew, or no longer stands under its name. A task's may
+// run on when its service has become something else.
 func (sh *shell) containerStopped(ctx context.Context) bool {
 	if sh.task != "" {
 		out, err := sh.l.svc.cfg.Engine.Run(ctx, sh.rec.ContainerID, ExecSpec{Cmd: []string{"sh", "-c", "echo up"}})
 		return errors.Is(err, ErrNoContainer) || errors.Is(err, ErrNotRunning) || err == nil && strings.TrimSpace(string(out)) != "up"
 	}
 	t, err := sh.l.svc.cfg.Engine.Resolve(ctx, sh.l.sess.Container)
-	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.of || !t.Running())
+	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.of || t.Started != sh.since || !t.Running())
 }

@@ -25,6 +25,7 @@ type shell struct {
 	l      *live
 	rec    ShellRecord
 	of     string    // the ID of the Target that it was started for; "": it was not yet
+	since  string    // as its Started
 	looked time.Time // when the look had ended that found it
 	task   string    // in which it runs, as Place has it; "": in the Target's own container
 	cast   *recorder
@@ -172,7 +173,7 @@ func (sh *shell) start(ctx context.Context, cols, rows int) error {
 	if err != nil {
 		return err
 	}
-	sh.of, sh.looked, sh.rec.ContainerID, sh.task = t.ID, looked, in.ID, in.Task
+	sh.of, sh.since, sh.looked, sh.rec.ContainerID, sh.task = t.ID, t.Started, looked, in.ID, in.Task
 	if err := sh.announce(ctx, cols, rows); err != nil {
 		return err
 	}

@@ -227,6 +227,29 @@ func TestStoppedContainerSaysSoInsteadOfAShell(t *testing.T) {
 	within(t, time.Minute, "it says why not", func() bool { return strings.Contains(b.message(), "not running") })
 }
 
+// busyEngine is one of a machine that is so busy that nobody looks while a container is down.
+type busyEngine struct{ terminal.Engine }
+
+func (e busyEngine) Resolve(ctx context.Context, key string) (terminal.Target, error) {
+	for {
+		if t, err := e.Engine.Resolve(ctx, key); err != nil || t.Running() {
+			return t, err
+		}
+	}
+}
+
+func TestARestartOfTheContainerIsToldAsThat(t *testing.T) {
+	t.Parallel()
+	n := setup(t, func(c *terminal.Config) { c.Engine = busyEngine{c.Engine} })
+	b := n.shell()
+	zero := 0
+	testkit.OK(t, n.cli.ContainerRestart(t.Context(), n.name, container.StopOptions{Timeout: &zero}))
+	within(t, time.Minute, "it has ended", func() bool { return b.shellIs("ended") })
+	if got := b.message(); got != "The container was stopped, which ended this shell." {
+		t.Errorf("the person is told %q", got)
+	}
+}
+
 func TestContainerWithoutAShellSaysSo(t *testing.T) {
 	t.Parallel()
 	n := setup(t)

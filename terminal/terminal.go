@@ -97,6 +97,7 @@ type Target struct {
 	Name    string
 	Image   string
 	State   string // the engine's word: running, exited, paused, restarting, …
+	Started string // when, as the engine writes it: another one after a restart; "" of a service
 	Command string // of the shell, from the label snapback.terminal.command; empty: the first of bash, sh
 	NoShell bool   // the label snapback.terminal.allow says none
 }

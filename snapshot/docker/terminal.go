@@ -66,7 +66,7 @@ func (t *Terminal) Resolve(ctx context.Context, key string) (terminal.Target, er
 		return terminal.Target{}, err
 	}
 	return terminal.Target{
-		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Config.Image, State: string(c.State.Status),
+		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Config.Image, State: string(c.State.Status), Started: c.State.StartedAt,
 		Command: c.Config.Labels["snapback.terminal.command"],
 		NoShell: noShell(c),
 	}, nil
