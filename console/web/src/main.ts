@@ -10,6 +10,8 @@ import type { Home, Night, Page } from "./model";
 import { make, view } from "./dom";
 import { closeSheet } from "./sheet";
 
+document.getElementById("late")?.remove();
+
 let leave: (() => void) | undefined; // ends what the page that is shown has begun
 let entered = false; // somebody is signed in, as far as it is known
 let here = new AbortController(); // of the page that is shown

@@ -13,6 +13,8 @@ import { readClaims, type Claims, type Session } from "./protocol";
 import { seatID } from "./address";
 import { followViewport } from "./viewport";
 
+document.getElementById("late")?.remove();
+
 // The token leaves the address bar before anything else happens: no history entry, no screenshot, no shared tab has it.
 function takeToken(): string {
   const token = location.hash.slice(1);
