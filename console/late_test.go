@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 )
 
 // A phone that changes its network gives up what it loads: without a word the page would stay empty.
@@ -13,7 +14,7 @@ func TestAPageWhoseScriptDoesNotComeSaysWhatToDo(t *testing.T) {
 	b := v.browser()
 	devtools(b, network.Enable, network.EnableParams{})
 	devtools(b, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{{URLPattern: "*://*:*/*.js", Block: true}}})
-	b.goes("")
+	b.do(chromedp.Navigate(b.at + "/"))
 	b.sees("If nothing comes, load the page again.")
 	b.lookedAt("late")
 	devtools(b, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{{URLPattern: "*://*:*/*.js"}}})

@@ -95,7 +95,7 @@ func (b *browser) sees(texts ...string) {
 func (b *browser) goes(hash string) {
 	b.t.Helper()
 	if !strings.HasPrefix(js[string](b, `location.href`), b.at) {
-		b.do(chromedp.Navigate(b.at + "/" + hash))
+		b.do(browsertest.Load(b.at + "/" + hash))
 		return
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`location.hash = ` + fmt.Sprintf("%q", hash)))
@@ -172,7 +172,7 @@ func evaluate(script string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](script)
 }
 
-var reload = chromedp.Reload()
+var reload = browsertest.Reload()
 
 // onNewPages has a script run before those of every page that is opened from now on.
 func onNewPages(script string) chromedp.Action[chromedp.Void] {

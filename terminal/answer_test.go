@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -55,7 +56,7 @@ func TestHistoryIsNotAnswered(t *testing.T) {
 	within(t, time.Minute, "the answers reach who asked", func() bool { return strings.Contains(n.file("/first"), "R") })
 	p.typeIn("\x04") // the first program ends, and the second one reads
 	within(t, time.Minute, "the second program reads", func() bool { return n.exists("/second") })
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.wait("the page is back", "#lines", "GET /basket")
 	p.tap("#tab-shell")
 	p.wait("history is shown", ".xterm-rows", "asked")

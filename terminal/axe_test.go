@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 // examine has axe-core look for everything in WCAG 2.2, A and AA, that a program can find.
@@ -39,7 +40,7 @@ func TestEveryStateIsAccessible(t *testing.T) {
 	n, line := behind(t, counted().counting)
 	n.replace(`for c in 30 31 32 33 34 35 36 37 90 97; do printf "\033[${c}mcolour $c\033[0m \033[2;${c}mdim\033[0m\n"; done; echo an error >&2; sleep 1000`)
 	p := newPhone(t)
-	p.do(chromedp.Navigate(n.url + "/t"))
+	p.do(browsertest.Load(n.url + "/t"))
 	p.wait("there is no session", "#over-text", "no open session")
 	p.wantAccessible("no session")
 	p.do(chromedp.Navigate("about:blank"))
@@ -91,7 +92,7 @@ func TestARefusalIsAccessible(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.redeem(link.URL[strings.Index(link.URL, "#")+1:])
-	p.do(chromedp.Navigate(link.URL))
+	p.do(browsertest.Load(link.URL))
 	p.wantGateRefused("it is refused", "This link was already used at ")
 	p.wantAccessible("refused")
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 // TestReloadKeepsTheView looks at the shell and at the errors, and reloads.
@@ -21,7 +22,7 @@ func TestReloadKeepsTheView(t *testing.T) {
 	p.typeIn("echo sti''ll")
 	p.enter()
 	p.wait("the shell answers", ".xterm-rows", "still")
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.yes("the shell is in sight again", `document.querySelector('#tab-shell').ariaSelected === 'true' && document.querySelector('.xterm-rows')?.getBoundingClientRect().height > 300`)
 	p.wait("with what it showed", ".xterm-rows", "still")
 	p.typeIn("echo go''es on")
@@ -29,7 +30,7 @@ func TestReloadKeepsTheView(t *testing.T) {
 	p.wait("and it goes on", ".xterm-rows", "goes on")
 	p.picture("13-reloaded")
 	p.tap("#tab-errors")
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.yes("so are the errors", `document.querySelector('#errors').getBoundingClientRect().height > 300 && document.querySelector('#shell').hidden`)
 	p.wantQuiet()
 }
@@ -43,7 +44,7 @@ func TestUsedLinkLeadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := func(p *phone) { p.do(chromedp.Navigate("about:blank"), chromedp.Navigate(link.URL)) }
+	again := func(p *phone) { p.do(chromedp.Navigate("about:blank"), browsertest.Load(link.URL)) }
 	again(p)
 	p.openGate()
 	p.wait("logs are shown", "#lines", "hello from the first")

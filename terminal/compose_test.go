@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
+	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -54,7 +55,7 @@ func TestTheComposeLineSendsAWholeText(t *testing.T) {
 	p.yes("it stays open, and is empty", `document.activeElement.id === 'compose-text' && document.querySelector('#compose-text').value === ''`)
 	p.sends("it was one piece", "echo com''posed\r")
 	p.typeIn("echo dr''aft")
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.yes("a draft outlives a reload", `document.querySelector('#compose-text')?.value === "echo dr''aft" && !document.querySelector('#writing').hidden`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#compose-text').focus()`))
 	p.enter()

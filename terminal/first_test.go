@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/terminal"
 )
@@ -159,7 +160,7 @@ func TestTheFirstLinesComeBeforeTheConnection(t *testing.T) {
 	if got := p.texts(); len(got) != 25 {
 		t.Errorf("it begins with %d lines: %v", len(got), got)
 	}
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.wait("and after a reload too", "#lines", "number 60")
 	if asked := ask(p, chromedp.Evaluate[int](`performance.getEntriesByType('resource').filter(e => e.name.includes('/t/session?first')).length`)); asked != 0 {
 		t.Errorf("the page asks %d times for what it has", asked)

@@ -72,7 +72,7 @@ func (p *phone) load(url, what, is string) {
 	within(p.t, 2*time.Minute, what, func() bool {
 		if time.Since(at) > loadAgain {
 			// The link by itself would be another fragment of the same page, which reloads itself.
-			loads := chromedp.Do(p.ctx, chromedp.Navigate("about:blank")) == nil && chromedp.Do(p.ctx, chromedp.Navigate(url)) == nil
+			loads := chromedp.Do(p.ctx, chromedp.Navigate("about:blank")) == nil && chromedp.Do(p.ctx, browsertest.Load(url)) == nil
 			if !loads || !ask(p, chromedp.Evaluate[bool](`document.querySelector('#gate') !== null`)) {
 				return false
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/terminal"
 )
 
@@ -117,10 +118,10 @@ func TestAPlaceThatCouldNotBeReadIsKept(t *testing.T) {
 			Source: `const reads = fetch; window.fetch = (path, init) => path.startsWith('/t/logs') && !sessionStorage.there ? Promise.reject(new TypeError()) : reads(path, init);`,
 		})
 		return err
-	}), chromedp.Reload())
+	}), browsertest.Reload())
 	p.wait("it says that it can't be read", "#lines", "can't be reached")
 	p.wait("new lines come", "#lines", "line 4")
-	p.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.there = 'yes'; 0`), chromedp.Reload())
+	p.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.there = 'yes'; 0`), browsertest.Reload())
 	p.wait("it reads from there", "#lines", "Where you were")
 }
 
@@ -129,12 +130,12 @@ func TestAReloadKeepsThePlaceInTheLog(t *testing.T) {
 	_, p := readsOld(t)
 	p.yes("it is remembered", `(l => sessionStorage.getItem('snapback.place')?.endsWith(' ' + document.elementFromPoint(200, l.getBoundingClientRect().y + 4).closest('.row').dataset.at))(document.querySelector('#lines'))`)
 	line := ask(p, chromedp.Evaluate[string](`read`))
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.wait("it reads from there", "#lines", "Where you were")
 	p.yes("the line is in sight", `(r => r && r.getBoundingClientRect().y > 0 && r.getBoundingClientRect().y < innerHeight)([...document.querySelectorAll('#lines .row')].find(r => r.innerText.endsWith(' `+line+`')))`)
 	p.tap("#newest")
 	p.yes("the button leads to the newest line", `document.querySelector('#newest').hidden && `+atEnd)
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.wait("then there is nothing to go back to", "#lines", "line 4")
 	p.connected()
 	p.yes("the newest lines are followed", `document.querySelector('#newest').hidden && !document.querySelector('#lines').innerText.includes('Where you were')`)

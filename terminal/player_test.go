@@ -13,6 +13,7 @@ import (
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/asciicast"
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 // postmortem is a page with a recording of eighty seconds, on the disk.
@@ -75,7 +76,7 @@ func TestPhonePlaysARecordingOutOfAPostMortem(t *testing.T) {
 	p := newPhone(t)
 	const screen = `(document.querySelector('.ap-term-text')?.textContent ?? '').replaceAll('\u00a0', ' ')`
 	shows := func(text string) string { return screen + `.includes(` + quote(text) + `)` }
-	p.do(chromedp.Navigate("file://" + path))
+	p.do(browsertest.Load("file://" + path))
 	p.tap("[data-cast] > button")
 	p.yes("what was shown is shown again", shows("DB_POOL=2 漢字 </script>"))
 	p.yes("the moments are there", `document.querySelectorAll('.moments button').length === 4`)

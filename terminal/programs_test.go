@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
+	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
 )
@@ -146,7 +147,7 @@ func TestTmuxTakesItsPrefixFromTheKeyBar(t *testing.T) {
 	p.command("echo up''per")
 	p.yes("an arrow leads to the first", `(t => t.indexOf('upper') >= 0 && t.indexOf('upper') < t.indexOf('──'))(document.querySelector('.xterm-rows').innerText)`)
 	p.picture("92-tmux")
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.wait("a reload shows it as it was", ".xterm-rows", "[night]")
 	p.yes("with both", `(t => t.includes('upper') && t.includes('second'))(document.querySelector('.xterm-rows').innerText)`)
 	p.tapShell()

@@ -7,6 +7,8 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 // named is a button in the snippets, by what it is called.
@@ -47,7 +49,7 @@ func TestASnippetIsWrittenByOneTap(t *testing.T) {
 	p.typeIn(`printf '\033[?2004hwh''ole'; cat`)
 	p.enter()
 	p.wait("a program asks for whole pastes", ".xterm-rows", "whole")
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.wait("so it has after a reload", ".xterm-rows", "whole")
 	edit("Change echo sni''ppet")
 	p.typeIn(" x")
@@ -126,7 +128,7 @@ func TestALockedKeyOutlivesAReload(t *testing.T) {
 	_, p := prompted(t)
 	p.yes("the keys are there", `!document.querySelector('#keys').hidden`)
 	p.hold(p.key("Ctrl"), func() { p.yes("it is locked", `document.querySelector('#keys .locked')`) })
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.yes("it is locked still", `document.querySelector('#keys .locked')?.ariaLabel === 'Ctrl, locked'`)
 	p.yes("the keys are back", `!document.querySelector('#keys').hidden`)
 	p.forgetTyped()
@@ -135,7 +137,7 @@ func TestALockedKeyOutlivesAReload(t *testing.T) {
 	p.sends("and means what it did", "\x0c")
 	p.tap("#keys .locked")
 	p.yes("a tap ends it", `!document.querySelector('#keys .locked')`)
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.yes("the keys are back", `!document.querySelector('#keys').hidden && document.querySelector('.xterm-rows')`)
 	p.yes("for good", `!document.querySelector('#keys .locked')`)
 	p.wantQuiet()

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/internal/browsertest"
 )
 
 // beyond lists what can be tapped and is out of reach: outside the page, covered, or in nothing that scrolls.
@@ -103,7 +104,7 @@ func TestTheShellCanBeReadAloud(t *testing.T) {
 	lines := `[...document.querySelectorAll('.xterm-accessibility [role=listitem]')].some(e => e.textContent.trim() === 'aloud')`
 	p.yes("a line is there as text", lines)
 	p.wantAccessible("read aloud")
-	p.do(chromedp.Reload())
+	p.do(browsertest.Reload())
 	p.yes("it stays on", lines+` && document.querySelector('#reader').ariaPressed === 'true'`)
 	p.tap("#reader")
 	p.yes("it can be turned off while the shell runs", `!document.querySelector('.xterm-accessibility') && document.querySelector('#reader').ariaPressed === 'false'`)

@@ -125,7 +125,7 @@ func js[T any](p *phone, expression string) T {
 	return v
 }
 
-func (p *phone) open(url string) { p.t.Helper(); p.do(chromedp.Navigate(url)) }
+func (p *phone) open(url string) { p.t.Helper(); p.do(browsertest.Load(url)) }
 
 func quoteJS(s string) string { return "'" + strings.ReplaceAll(s, "'", `\'`) + "'" }
 

@@ -92,7 +92,7 @@ func TestBrowserDangerButtonAsksAndThenSendsTheSignedTap(t *testing.T) {
 	w := setup(t)
 	w.post(t, alert()...)
 	ctx := browser(t, phone)
-	run(t, ctx, chromedp.Navigate(w.url), tap("[data-action=restore]"))
+	run(t, ctx, browsertest.Load(w.url), tap("[data-action=restore]"))
 	title, label := get(t, ctx, chromedp.Text(chromedp.CSS("#dialog-title"))), get(t, ctx, chromedp.Text(chromedp.CSS("[data-confirm]")))
 	if title != "Restore shop?" || label != "Restore" {
 		t.Errorf("the dialog says %q and %q", title, label)
@@ -114,7 +114,7 @@ func TestBrowserHasTheDeployComeBack(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	ctx := browser(t, desktop)
-	run(t, ctx, chromedp.Navigate(w.url), visible("#again:not(:disabled)"))
+	run(t, ctx, browsertest.Load(w.url), visible("#again:not(:disabled)"))
 	shoot(t, ctx, "desktop-again")
 	run(t, ctx, chromedp.Click("#again"), visible("#again:not(:disabled)"))
 	if n, said := w.again.Load(), get(t, ctx, chromedp.Text(chromedp.CSS("#toast"))); n != 1 || said != "" {
@@ -131,7 +131,7 @@ func TestBrowserOverflowIsASheetWhoseOptionsAreSent(t *testing.T) {
 	w := setup(t)
 	w.post(t, alert()...)
 	ctx := browser(t, phone)
-	run(t, ctx, chromedp.Navigate(w.url), tap("[data-action=more]"), visible(".sheet"))
+	run(t, ctx, browsertest.Load(w.url), tap("[data-action=more]"), visible(".sheet"))
 	shoot(t, ctx, "phone-menu")
 	run(t, ctx, tap(".sheet button:nth-of-type(2)"))
 	if a := w.app.tapped(t, 1).ActionCallback.BlockActions[0]; a.SelectedOption.Value != `{"a":"details"}` {
@@ -144,7 +144,7 @@ func TestBrowserUpdatesEphemeralsAndThreadsShow(t *testing.T) {
 	w := setup(t)
 	ts := w.post(t, alert()...)
 	ctx := browser(t, phone)
-	run(t, ctx, chromedp.Navigate(w.url), visible("[data-action=restore]"))
+	run(t, ctx, browsertest.Load(w.url), visible("[data-action=restore]"))
 	if _, _, _, err := w.api.UpdateMessage("C0OPS", ts, slack.MsgOptionText("x", false), slack.MsgOptionBlocks(
 		slack.NewHeaderBlock(plain("👀 High error rate on shop")),
 		slack.NewSectionBlock(mrkdwn("✅ *shop is back on* `pre-deploy-2255` · 1.9 s, down for 0.7 s · by Maria"), nil, nil),
@@ -185,7 +185,7 @@ func TestBrowserDrawsMrkdwnAndNeverHTML(t *testing.T) {
 		{"```a *b* &lt;c&gt;```", `<pre>a *b* &lt;c&gt;</pre>`},
 		{":tada: 03:42:07 :nonsense:", `🎉 03:42:07 :nonsense:`},
 	}
-	run(t, ctx, chromedp.Navigate(w.url))
+	run(t, ctx, browsertest.Load(w.url))
 	for _, c := range cases {
 		ts := w.post(t, slack.NewSectionBlock(mrkdwn(c.text), nil, nil))
 		got := get(t, ctx, chromedp.InnerHTML(chromedp.CSS(`[data-ts="`+ts+`"] .b-text`)))
@@ -199,7 +199,7 @@ func TestBrowserSlashCommandsAreSent(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	ctx := browser(t, phone)
-	run(t, ctx, chromedp.Navigate(w.url), chromedp.SendKeys(chromedp.CSS("#text"), "/snapback list shop\r"))
+	run(t, ctx, browsertest.Load(w.url), chromedp.SendKeys(chromedp.CSS("#text"), "/snapback list shop\r"))
 	w.app.commanded(t, "/snapback", "list shop")
 }
 
@@ -209,7 +209,7 @@ func TestBrowserNothingOverflowsAPhone(t *testing.T) {
 	w.post(t, alert()...)
 	w.post(t, slack.NewSectionBlock(mrkdwn(strings.Repeat("w", 300)), nil, nil))
 	ctx := browser(t, phone)
-	run(t, ctx, chromedp.Navigate(w.url), visible("[data-action=restore]"), visible("#chart svg"))
+	run(t, ctx, browsertest.Load(w.url), visible("[data-action=restore]"), visible("#chart svg"))
 	wide := get(t, ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80))`))
 	small := get(t, ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll(".screen button")].filter((e) => { const r = e.getBoundingClientRect(); return r.height < 40 || r.width < 40 }).map((e) => e.outerHTML.slice(0, 80))`))
 	if len(wide) > 0 || len(small) > 0 {
@@ -228,7 +228,7 @@ func TestScreenshot(t *testing.T) {
 	large := desktop
 	large.Scale = 2
 	ctx := browser(t, large)
-	run(t, ctx, chromedp.Navigate(*demo), visible("[data-action=restore]"), visible("#log li"))
+	run(t, ctx, browsertest.Load(*demo), visible("[data-action=restore]"), visible("#log li"))
 	write(t, ctx, "../../../docs/phone.png")
 }
 
@@ -242,7 +242,7 @@ func TestBrowserDarkAndNarrow(t *testing.T) {
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
 		})
 		return chromedp.Void{}, err
-	}, chromedp.Navigate(w.url), visible("[data-action=restore]"), visible("#log li"))
+	}, browsertest.Load(w.url), visible("[data-action=restore]"), visible("#log li"))
 	dark := get(t, ctx, chromedp.Evaluate[string](`getComputedStyle(document.querySelector(".screen")).backgroundColor`))
 	if dark != "rgb(26, 29, 33)" {
 		t.Errorf("in the dark the screen is %s", dark)
@@ -280,7 +280,7 @@ func TestBrowserShowsPicturesAndRepliesToTheChannel(t *testing.T) {
 		}
 	}
 	ctx := browser(t, phone)
-	run(t, ctx, chromedp.Navigate(w.url), visible(".of-thread"))
+	run(t, ctx, browsertest.Load(w.url), visible(".of-thread"))
 	if got := get(t, ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('#messages > .message')].map(m => m.innerText).join('\n')`)); strings.Contains(got, "Falling") || strings.Count(got, "Flat since") != 1 ||
 		!strings.Contains(got, "replied to a thread: ") {
 		t.Errorf("the channel reads:\n%s", got)

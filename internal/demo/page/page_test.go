@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/snapback/snapback/internal/browsertest"
 	"github.com/snapback/snapback/internal/demo/load"
 )
 
@@ -86,7 +87,7 @@ func TestBrowserDesktopShowsPhoneAndSide(t *testing.T) {
 	w := setup(t)
 	w.post(t, alert()...)
 	ctx := browser(t, desktop)
-	run(t, ctx, chromedp.Navigate(w.url), visible("[data-action=restore]"), visible("#log li"))
+	run(t, ctx, browsertest.Load(w.url), visible("[data-action=restore]"), visible("#log li"))
 	size := get(t, ctx, chromedp.Evaluate[struct{ W, H float64 }](`(() => { const r = document.querySelector(".screen").getBoundingClientRect(); return { W: r.width, H: r.height } })()`))
 	if size.W != 390 || size.H != 844 {
 		t.Errorf("the phone's screen is %v × %v", size.W, size.H)
