@@ -169,6 +169,18 @@ func TestConditionTellsWhatItGotInTime(t *testing.T) {
 // slowOver is the scope's engine, which never answers what has one of these in its path.
 func slowOver(t *testing.T, s *enginetest.Scope, parts ...string) *docker.Engine {
 	t.Helper()
+	return before(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
+		if !slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(r.URL.Path, p) }) {
+			return false
+		}
+		<-r.Context().Done()
+		return true
+	})
+}
+
+// before is the scope's engine, behind what answers some calls in its stead.
+func before(t *testing.T, s *enginetest.Scope, answers func(http.ResponseWriter, *http.Request) bool) *docker.Engine {
+	t.Helper()
 	at, err := url.Parse(s.Engine().Client().DaemonHost())
 	if err != nil {
 		t.Fatal(err)
@@ -178,11 +190,9 @@ func slowOver(t *testing.T, s *enginetest.Scope, parts ...string) *docker.Engine
 		return new(net.Dialer).DialContext(ctx, at.Scheme, at.Host+at.Path)
 	}}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(r.URL.Path, p) }) {
-			<-r.Context().Done()
-			return
+		if !answers(w, r) {
+			real.ServeHTTP(w, r)
 		}
-		real.ServeHTTP(w, r)
 	}))
 	t.Cleanup(proxy.Close)
 	engine, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + proxy.Listener.Addr().String()})

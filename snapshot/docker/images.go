@@ -105,7 +105,11 @@ func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string
 	if pause {
 		defer e.makeSureItRuns(ctx, d)
 	}
-	made, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Pause: pause})
+	var made container.CommitResponse
+	err = frozen(ctx, func() (err error) {
+		made, err = e.cli.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Pause: pause})
+		return err
+	})
 	if err != nil && noRoom(err) {
 		return "", 0, fmt.Errorf("committing %s: %w: %w", d.Name, snapshot.ErrDiskFull, d.known(err, nil))
 	}

@@ -177,7 +177,7 @@ func (e *Engine) Pause(ctx context.Context, id string) (bool, error) {
 	if err != nil || d.State.Status != "running" {
 		return false, err
 	}
-	err = e.cli.ContainerPause(ctx, id)
+	err = frozen(ctx, func() error { return e.cli.ContainerPause(ctx, id) })
 	if errors.Is(err, cerrdefs.ErrConflict) { // it has just ended, or been paused
 		return false, nil
 	}
