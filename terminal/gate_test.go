@@ -110,17 +110,17 @@ func TestAGateOpensOnceThereIsAnAnswer(t *testing.T) {
 	n := setup(t)
 	p := newPhone(t)
 	n.open(p, access.ModeLogs)
-	tap := chromedp.Evaluate[chromedp.Void](`document.querySelector('#gate-open').click()`)
+	tap := chromedp.Evaluate[chromedp.Void](`(b => { b.focus(); b.click(); })(document.querySelector('#gate-open'))`) // as by keyboard
 	answers := func(body string) {
 		t.Helper()
-		p.do(chromedp.Evaluate[chromedp.Void](`window.real ??= fetch; window.fetch = (path, init) => path === '/t/redeem' ? Promise.resolve(new Response('` + body + `', {status: 503})) : real(path, init); 0`))
+		p.do(chromedp.Evaluate[chromedp.Void](`window.real ??= fetch; window.fetch = (path, init) => path === '/t/redeem' ? new Promise(done => setTimeout(() => done(new Response('` + body + `', {status: 503})), 100)) : real(path, init); 0`))
 	}
 	answers("<html>")
 	p.tapGate("it can be tapped again", `document.querySelector('#gate-open').innerText === 'Try again' && !document.querySelector('#gate-open').disabled`)
 	answers(`{"code":"database_away","detail":"Try it later."}`)
 	p.do(tap)
 	p.wait("it says why not", "#gate-error", "Try it later.")
-	p.yes("it can be tapped still", `!document.querySelector('#gate-open').disabled`)
+	p.yes("it can be tapped still, and has the focus", `!document.querySelector('#gate-open').disabled && document.activeElement.id === 'gate-open'`)
 	p.do(chromedp.Evaluate[chromedp.Void](`window.fetch = real; 0`))
 	p.do(tap)
 	p.wait("logs are shown", "#lines", "hello from the first")

@@ -8,12 +8,14 @@ import "./narrow.css";
 import { allowStyles } from "./nonce";
 import { Refused, begin, redeem, unguessable } from "./connection";
 import { clock, el, forget, recall, remember, show, showOver } from "./dom";
+import { keepFocus } from "./focus";
 import { Screen } from "./screen";
 import { readClaims, type Claims, type Session } from "./protocol";
 import { seatID } from "./address";
 import { followViewport } from "./viewport";
 
 document.getElementById("late")?.remove();
+keepFocus();
 
 // The token leaves the address bar before anything else happens: no history entry, no screenshot, no shared tab has it.
 function takeToken(): string {
