@@ -84,22 +84,31 @@ func (e *Engine) refused(ctx context.Context, d document, err error) error {
 // leaving is what the engine says of such a container.
 var leaving = regexp.MustCompile(`marked for removal|removal of container \S+ is already in progress|is being removed`)
 
+// resume has a paused container run on. Where the engine's runtime can't do it at once, it is tried until ctx ends, or resumeWithin.
 func (e *Engine) resume(ctx context.Context, d document) error {
 	if !d.State.Paused {
 		return nil
 	}
-	err := e.cli.ContainerUnpause(ctx, d.ID)
-	if err != nil && !errors.Is(err, cerrdefs.ErrConflict) && !cerrdefs.IsInternal(err) {
-		return fmt.Errorf("resuming %s: %w", d.Name, d.known(err, snapshot.ErrGone))
+	within, cancel := context.WithTimeout(ctx, resumeWithin)
+	defer cancel()
+	for {
+		err := e.cli.ContainerUnpause(within, d.ID)
+		if err == nil {
+			return nil
+		}
+		failed := fmt.Errorf("resuming %s: %w", d.Name, d.known(err, snapshot.ErrGone))
+		if !errors.Is(err, cerrdefs.ErrConflict) && !cerrdefs.IsInternal(err) {
+			return failed
+		}
+		if now, _, err := e.look(within, d.ID); err != nil || !now.State.Paused { // somebody else resumed it
+			return err
+		}
+		select {
+		case <-within.Done():
+			return failed
+		case <-time.After(freezeAgain):
+		}
 	}
-	if err == nil {
-		return nil
-	}
-	now, _, lookErr := e.look(ctx, d.ID)
-	if lookErr != nil || !now.State.Paused { // somebody else resumed it
-		return lookErr
-	}
-	return fmt.Errorf("resuming %s: %w", d.Name, d.known(err, snapshot.ErrGone))
 }
 
 // Start starts the container, or resumes it when it is paused.

@@ -41,3 +41,31 @@ func TestAContainerThatCannotBeFrozenAtOnceIsFrozenAfterAWhile(t *testing.T) {
 		t.Errorf("what can't be frozen at all: %v", err)
 	}
 }
+
+// TestAContainerThatACommitLeftFrozenRunsOn although the engine's runtime can't resume it at once.
+func TestAContainerThatACommitLeftFrozenRunsOn(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	name := s.Name("frozen")
+	id := s.Run(name, "--label", "snapback.enable=true", s.Image("v1", `CMD ["/app"]`))
+	var refused atomic.Int64
+	refused.Store(3)
+	e := before(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/commit"):
+			s.Docker("pause", id)
+			http.Error(w, `{"message":"the machine was busy"}`, http.StatusInternalServerError)
+		case strings.HasSuffix(r.URL.Path, "/unpause") && refused.Add(-1) >= 0:
+			http.Error(w, `{"message":"Cannot unpause container x: OCI runtime resume failed: unable to thaw: unknown"}`, http.StatusInternalServerError)
+		default:
+			return false
+		}
+		return true
+	})
+	if _, _, err := e.Commit(t.Context(), id, docker.Ref(name, "v1"), true); err == nil {
+		t.Error("it was committed")
+	}
+	if state := s.Docker("inspect", "--format", "{{.State.Status}}", id); strings.TrimSpace(state) != "running" {
+		t.Errorf("it is %s", state)
+	}
+}

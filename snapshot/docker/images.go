@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -123,17 +124,28 @@ func (e *Engine) Commit(ctx context.Context, id, ref string, pause bool) (string
 	return made.ID, history[0].Size, nil
 }
 
-// resumeWithin is how long the engine may take to resume what a commit has left frozen.
-const resumeWithin = 10 * time.Second
+// resumeWithin is how long the engine may take to resume what is paused, as what a commit has left frozen.
+const resumeWithin = 30 * time.Second
 
 // makeSureItRuns resumes a container that a commit was to freeze only for its own duration, and did not: for one, when
 // the engine was restarted in between. It also works when ctx is over, which may be why.
 func (e *Engine) makeSureItRuns(ctx context.Context, d document) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resumeWithin)
 	defer cancel()
-	now, err := e.allowed(ctx, d.ID)
-	if err == nil {
-		err = e.resume(ctx, now)
+	resumed := func() error {
+		now, err := e.allowed(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		return e.resume(ctx, now)
+	}
+	err := resumed()
+	for errors.Is(err, snapshot.ErrEngineAway) && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(freezeAgain):
+			err = resumed()
+		}
 	}
 	if err != nil {
 		e.log.ErrorContext(ctx, "after a commit, could not make sure that the container runs", "container", d.Name, "err", err)
