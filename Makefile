@@ -55,7 +55,7 @@ demo: ## a night on this machine, without any account (ARGS=--auto plays it by i
 test: ## all tests, against a real engine, Postgres and browser
 	@scripts/setup cc engine postgres pooler node chromium busybox tmux compose ssh promtool prometheus proxies
 	@$(MAKE) web
-	@go test -race -timeout 25m ./cmd/snapback ./snapshot/restore ./terminal ./...
+	@go test -race -timeout 40m ./cmd/snapback ./snapshot/restore ./terminal ./...
 
 .PHONY: crash
 crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRASHES=100: that many random moments)
