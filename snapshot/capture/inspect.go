@@ -15,6 +15,7 @@ const inspectWithin = 30 * time.Second
 const (
 	commitWait    = 10 * time.Minute // for the commits of others to end
 	freezeLimit   = 5 * time.Second  // of a container whose volumes are archived, with snapback.pause=auto
+	thawAgain     = 200 * time.Millisecond
 	thawWithin    = 30 * time.Second // how long the engine may take to let it run again
 	discardWithin = 30 * time.Second // how long removing what could not be written down may take
 )

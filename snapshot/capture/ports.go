@@ -78,9 +78,10 @@ type Contents interface {
 
 // Pauser freezes a container for the time of an archive.
 type Pauser interface {
-	// Pause freezes the container's processes, and Start resumes them. What is paused, or does not run, stays so.
+	// Pause freezes the container's processes. What is paused, or does not run, stays so. After an error it may be frozen, now or in a moment.
 	Pause(ctx context.Context, id string) (paused bool, err error)
-	Start(ctx context.Context, id string) error
+	// Resume has it run on if it is paused. What does not run stays so.
+	Resume(ctx context.Context, id string) error
 }
 
 // Vault keeps archives and, beside them, how far a restore got with them. All of it is on this bot's disk, and what a

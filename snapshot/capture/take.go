@@ -217,9 +217,15 @@ func (t *Taker) saveImage(ctx context.Context, s *snapshot.Snapshot, now snapsho
 		return t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
 	}
 	pause := now.State == "running" && now.Settings.Pause != "false"
-	return among(ctx, now.Engine, func(ctx context.Context) (err error) {
-		s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
-		return err
+	return among(ctx, now.Engine, func(ctx context.Context) error {
+		commit := func() (err error) {
+			s.ImageID, s.SizeBytes, err = t.Engine.Commit(ctx, s.ContainerID, s.ImageRef, pause)
+			return err
+		}
+		if !pause || t.Volumes == nil {
+			return commit()
+		}
+		return t.Volumes.whileFrozen(s.ContainerID, commit)
 	})
 }
 

@@ -88,9 +88,14 @@ func (v *Volumes) freeze(ctx context.Context, c snapshot.Inspection) (*freezing,
 	}
 	f := &freezing{v: v, id: c.ID, release: v.mark(v.frozen, c.ID)}
 	paused, err := v.Engine.Pause(ctx, c.ID)
-	if err != nil || !paused {
+	if err != nil { // the engine may have done it, or may yet: the note stays, and LookAfter looks once more
+		f.on = true
+		_, thawErr := f.thaw()
+		return nil, errors.Join(err, thawErr, v.Vault.NoteFrozen(c.ID))
+	}
+	if !paused {
 		f.release()
-		return nil, errors.Join(err, v.Vault.ForgetFrozen(c.ID))
+		return nil, v.Vault.ForgetFrozen(c.ID)
 	}
 	f.on = true
 	if c.Settings.Pause != "true" {
@@ -119,18 +124,9 @@ func (f *freezing) resume(early bool) {
 	if !f.on {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), thawWithin)
-	defer cancel()
 	defer f.release() // what could not be resumed is tried again by whoever finds the note
 	f.on, f.lost = false, early
-	err := f.v.Engine.Start(ctx, f.id)
-	if errors.Is(err, snapshot.ErrGone) {
-		err = nil
-	}
-	if err == nil {
-		err = f.v.Vault.ForgetFrozen(f.id)
-	}
-	if err != nil {
+	if err := f.v.letRun(f.id); err != nil {
 		f.err = fmt.Errorf("resuming a container that was paused for its archive: %w", err)
 		f.v.Logger.Error("resuming a container that was paused for its archive", "container_id", f.id, "err", err)
 	}
@@ -155,12 +151,52 @@ func (v *Volumes) recover(ctx context.Context, id string) error {
 	now, err := inspect(ctx, v.Engine, id)
 	if err == nil && now.State == "paused" {
 		v.Logger.Warn("resuming a container that was left paused", "container", now.Name)
-		err = v.Engine.Start(ctx, id)
 	}
+	return v.resume(ctx, id)
+}
+
+// resume has a container run on, and forgets that it was paused.
+func (v *Volumes) resume(ctx context.Context, id string) error {
+	err := v.Engine.Resume(ctx, id)
 	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) && !errors.Is(err, snapshot.ErrGone) && !errors.Is(err, snapshot.ErrNotEnabled) {
 		return fmt.Errorf("resuming a container that was left paused: %w", err)
 	}
 	return v.Vault.ForgetFrozen(id)
+}
+
+// letRun is resume, tried until it is done, or for thawWithin: production stands still meanwhile.
+func (v *Volumes) letRun(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), thawWithin)
+	defer cancel()
+	for {
+		err := v.resume(ctx, id)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(thawAgain):
+		}
+	}
+}
+
+// whileFrozen does what has the engine freeze a container for as long as it takes, such as a commit. It is made sure that the container runs
+// then, also by the bot that comes after one that has died.
+func (v *Volumes) whileFrozen(id string, do func() error) error {
+	if v.marked(v.frozen, id) { // for an archive, which goes on
+		return do()
+	}
+	if err := v.Vault.NoteFrozen(id); err != nil {
+		return fmt.Errorf("noting that a container is paused: %w", err)
+	}
+	release := v.mark(v.frozen, id)
+	defer release()
+	err := do()
+	if left := v.letRun(id); left != nil {
+		v.Logger.Error("making sure that a container runs after a commit", "container_id", id, "err", left)
+	}
+	return err
 }
 
 // Archive writes the contents of mounts into a new set. Each is a mount of one of the containers. done is called after the last one, and says how still it was.

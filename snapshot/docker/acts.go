@@ -111,6 +111,15 @@ func (e *Engine) resume(ctx context.Context, d document) error {
 	}
 }
 
+// Resume has a paused container run on. It does nothing to one that is not paused: somebody may have stopped it.
+func (e *Engine) Resume(ctx context.Context, id string) error {
+	d, err := e.allowed(ctx, id)
+	if err != nil {
+		return err
+	}
+	return e.resume(ctx, d)
+}
+
 // Start starts the container, or resumes it when it is paused.
 func (e *Engine) Start(ctx context.Context, id string) error {
 	d, err := e.allowed(ctx, id)

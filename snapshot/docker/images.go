@@ -132,19 +132,12 @@ const resumeWithin = 30 * time.Second
 func (e *Engine) makeSureItRuns(ctx context.Context, d document) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resumeWithin)
 	defer cancel()
-	resumed := func() error {
-		now, err := e.allowed(ctx, d.ID)
-		if err != nil {
-			return err
-		}
-		return e.resume(ctx, now)
-	}
-	err := resumed()
+	err := e.Resume(ctx, d.ID)
 	for errors.Is(err, snapshot.ErrEngineAway) && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-time.After(freezeAgain):
-			err = resumed()
+			err = e.Resume(ctx, d.ID)
 		}
 	}
 	if err != nil {

@@ -53,6 +53,9 @@ type faulty struct {
 	count      atomic.Int32
 	packed     atomic.Int32
 	Paused     atomic.Int32
+	LosePause  atomic.Bool                           // a container is frozen, and the answer is lost
+	Away       atomic.Int32                          // how often the engine is away when a container is to run on
+	Stuck      atomic.Bool                           // a commit leaves its container frozen
 	During     atomic.Pointer[func(context.Context)] // called while a volume is being read
 }
 
@@ -66,7 +69,28 @@ func (f *faulty) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Wri
 
 func (f *faulty) Pause(ctx context.Context, id string) (bool, error) {
 	f.Paused.Add(1)
-	return f.Engine.Pause(ctx, id)
+	paused, err := f.Engine.Pause(ctx, id)
+	if f.LosePause.Load() {
+		return false, snapshot.ErrEngineAway
+	}
+	return paused, err
+}
+
+func (f *faulty) Resume(ctx context.Context, id string) error {
+	if f.Away.Add(-1) >= 0 {
+		return snapshot.ErrEngineAway
+	}
+	return f.Engine.Resume(ctx, id)
+}
+
+func (f *faulty) Commit(ctx context.Context, id, ref string, pause bool) (string, int64, error) {
+	image, bytes, err := f.Engine.Commit(ctx, id, ref, pause)
+	if f.Stuck.Load() {
+		if _, pauseErr := f.Engine.Pause(ctx, id); pauseErr != nil {
+			return "", 0, pauseErr
+		}
+	}
+	return image, bytes, err
 }
 
 func (f *faulty) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.Reader) error {
