@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/access/signin"
 	"github.com/snapback/snapback/internal/keyring"
+	"github.com/snapback/snapback/internal/site"
 )
 
 // config is what the environment and the file of settings say. Each value that is wrong or missing is an error in
@@ -113,8 +114,18 @@ func readConfig(r *reader) (config, error) {
 
 func (r *reader) publicURL() string {
 	v := r.openURL("SNAPBACK_PUBLIC_URL", r.required("SNAPBACK_PUBLIC_URL", "how phones reach this bot, such as https://snapback.example.com"))
-	if strings.ContainsAny(v, "?#") {
-		r.fail("SNAPBACK_PUBLIC_URL", "must hold no query and no fragment: every link begins with it")
+	if v == "" {
+		return ""
+	}
+	at, err := site.Parse(v)
+	u, _ := url.Parse(v) // the reader has parsed it
+	switch {
+	case u.Path != "":
+		r.fail("SNAPBACK_PUBLIC_URL", "want a name without a path: %s://%s", u.Scheme, u.Host)
+	case err != nil:
+		r.fail("SNAPBACK_PUBLIC_URL", "%s: every link begins with it", err)
+	case !at.Secure && !at.Local():
+		r.fail("SNAPBACK_PUBLIC_URL", "want https, or http on localhost: a terminal goes through it")
 	}
 	return v
 }

@@ -31,6 +31,7 @@ func TestWrongSettingStopsServeWithOneLineThatNamesIt(t *testing.T) {
 	t.Parallel()
 	wrong := [][2]string{{"SLACK_CHANNEL", "#alerts"}, {"PAGERDUTY_WEBHOOK_SECRETS", " , "},
 		{"SNAPBACK_PUBLIC_URL", "https://snapback.example.com/?from=slack"}, {"SNAPBACK_PUBLIC_URL", "https://snapback.example.com#"}, {"SNAPBACK_RECORDING_LIMIT", "64MiB"},
+		{"SNAPBACK_PUBLIC_URL", "http://bot.example.com"}, {"SNAPBACK_PUBLIC_URL", "https://bot.example.com/snapback"},
 		{"SNAPBACK_PEER_LISTEN", "8443"}, {"SNAPBACK_PEER_LISTEN", ":8443"}, {"SNAPBACK_PEER_LISTEN", "0.0.0.0:8443"}, {"SNAPBACK_PEER_LISTEN", "[::]:8443"}, {"SNAPBACK_PEER_ADDRESS", "10.0.0.5:8443"}}
 	for name, value := range map[string]string{
 		"SNAPBACK_PUBLIC_URL": "snapback.example.com", "SNAPBACK_LISTEN": "8080", "SNAPBACK_METRICS_LISTEN": "9090",

@@ -49,17 +49,13 @@ func TestEverySettingThatIsReadIsInTheTable(t *testing.T) {
 
 func TestEverySettingIsInTheDocs(t *testing.T) {
 	t.Parallel()
-	pages, err := filepath.Glob("../../docs/*.md")
+	page, err := os.ReadFile("../../docs/limits.md")
 	testkit.OK(t, err)
-	var told strings.Builder
-	for _, page := range append(pages, "../../README.md") {
-		text, err := os.ReadFile(page)
-		testkit.OK(t, err)
-		told.Write(text)
-	}
+	_, told, _ := strings.Cut(string(page), "\n## Settings\n")
+	told, _, _ = strings.Cut(told, "\n## ")
 	for _, name := range settingNames() {
-		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(told.String()) {
-			t.Errorf("%s is neither in README.md nor in docs", name)
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(told) {
+			t.Errorf("%s is not in docs/limits.md", name)
 		}
 	}
 }

@@ -73,7 +73,14 @@ func showIncident(ctx context.Context, c *client.Client, out io.Writer, ref stri
 		return err
 	}
 	if asJSON {
-		return printJSON(out, i)
+		all := struct {
+			wire.Incident
+			Timeline []incidents.Entry `json:"timeline"`
+		}{i, []incidents.Entry{}}
+		if err := c.Timeline(ctx, i.ID, func(entry incidents.Entry) error { all.Timeline = append(all.Timeline, entry); return nil }); err != nil {
+			return err
+		}
+		return printJSON(out, all)
 	}
 	fmt.Fprintf(out, "%d: %s (%s), %s\n", i.ID, outside.Line(i.Title), outside.Line(i.Service), i.Status)
 	for _, moment := range []struct {

@@ -116,19 +116,12 @@ func (s settingUp) checkPublicURL(ctx context.Context, v string) (string, error)
 	return v, nil
 }
 
-// publicURLForm says what is wrong with the address as such. The pages of the bot and its links begin at the root of a name.
+// publicURLForm says what is wrong with the address as such.
 func publicURLForm(v string) error {
 	r := &reader{getenv: func(name string) string { return map[string]string{"SNAPBACK_PUBLIC_URL": v}[name] }}
 	r.publicURL()
 	if err := r.err(); err != nil {
 		return nameless("SNAPBACK_PUBLIC_URL", err)
-	}
-	u, _ := url.Parse(v) // the reader has parsed it
-	switch {
-	case u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1":
-		return errors.New("want https, or http on localhost")
-	case strings.Trim(u.Path, "/") != "":
-		return fmt.Errorf("want a name without a path: https://%s", u.Host)
 	}
 	return nil
 }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/snapshot/restore"
 )
 
 func TestWhatTakesLongSaysForHowLong(t *testing.T) {
@@ -21,4 +24,20 @@ func TestWhatTakesLongSaysForHowLong(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPhaseThatTakesLongSaysForHowLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		p := &phasePrinter{out: &out}
+		for range 125 { // 25 s
+			p.print(wire.Restore{State: restore.Swapping})
+			time.Sleep(pollEvery)
+		}
+		p.print(wire.Restore{State: restore.Verified})
+		if want := "  swapping …\n  swapping … 10s\n  swapping … 20s\n"; out.String() != want {
+			t.Errorf("%q, want %q", out.String(), want)
+		}
+	})
 }

@@ -357,11 +357,14 @@ func printLink(ctx context.Context, c *client.Client, out io.Writer, over wire.R
 	}
 }
 
-// phasePrinter prints every phase once it is over, and the one that runs when it begins to.
+// phasePrinter prints every phase once it is over, and the one that runs when it begins to, and for how long it has run every now and then:
+// filling volumes takes minutes.
 type phasePrinter struct {
 	out   io.Writer
 	over  int
 	begun restore.State
+	since time.Time // when begun was
+	told  time.Time // when something was printed last
 }
 
 func (p *phasePrinter) print(r wire.Restore) {
@@ -369,8 +372,15 @@ func (p *phasePrinter) print(r wire.Restore) {
 		fmt.Fprintf(p.out, "  %-10s %6d ms\n", phase.State, phase.Ms)
 	}
 	p.over = max(p.over, len(r.Phases))
-	if r.State != p.begun && !r.State.Final() {
-		fmt.Fprintf(p.out, "  %s …\n", r.State)
+	now := time.Now()
+	switch {
+	case r.State != p.begun:
+		if !r.State.Final() {
+			fmt.Fprintf(p.out, "  %s …\n", r.State)
+		}
+		p.begun, p.since, p.told = r.State, now, now
+	case now.Sub(p.told) >= tellEvery && !r.State.Final():
+		fmt.Fprintf(p.out, "  %s … %s\n", r.State, now.Sub(p.since).Round(time.Second))
+		p.told = now
 	}
-	p.begun = r.State
 }
