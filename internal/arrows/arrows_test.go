@@ -50,7 +50,7 @@ migrations:
 cmd/snapback:            access access/signin console api api/client api/wire bot incidents incidents/pagerduty store terminal
 cmd/snapback:            incidents/flat incidents/flat/logtail incidents/flat/picture incidents/flat/prometheus
 cmd/snapback:            snapshot snapshot/capture snapshot/capture/vault snapshot/docker snapshot/engines snapshot/recovery snapshot/restore snapshot/watch snapshot/swarm
-cmd/snapback:            internal/download internal/keyring internal/metrics internal/nearest internal/outside internal/peer internal/pgserver internal/setup internal/volumetar
+cmd/snapback:            internal/download internal/keyring internal/metrics internal/nearest internal/outside internal/peer internal/pgserver internal/setup internal/site internal/volumetar
 cmd/snapback-demo:       internal/demo
 
 internal/asciicast:
