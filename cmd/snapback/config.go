@@ -120,7 +120,7 @@ func (r *reader) publicURL() string {
 	at, err := site.Parse(v)
 	u, _ := url.Parse(v) // the reader has parsed it
 	switch {
-	case u.Path != "":
+	case strings.Trim(u.Path, "/") != "":
 		r.fail("SNAPBACK_PUBLIC_URL", "want a name without a path: %s://%s", u.Scheme, u.Host)
 	case err != nil:
 		r.fail("SNAPBACK_PUBLIC_URL", "%s: every link begins with it", err)

@@ -79,6 +79,7 @@ func TestASubscriptionIsMadeMendedAndRotatedByCommand(t *testing.T) {
 	n.channel.ExpectMessage(t, "Unheard on shop", "esolved")
 	n.says(n.pagerduty(0, "enable"), "no subscription was disabled", "nothing was missed")
 	n.says(n.snapback("incidents", dark.ID()), "opened the incident: Unheard on shop", "Maria acknowledged the incident", "Maria resolved the incident")
+	n.says(n.snapback("incidents", dark.ID(), "--json"), `"timeline": [`, `"summary": "Maria resolved the incident`, `"status": "resolved"`)
 
 	n.says(n.pagerduty(0, "rotate"), "the old one is gone")
 	if n.subscription().ID() == first.ID() {

@@ -72,3 +72,17 @@ func TestAContainerThatIsStoppedWhileItIsFrozenStaysSo(t *testing.T) {
 		t.Errorf("it is %s", state)
 	}
 }
+
+// TestWhatSomebodyPausedWhileACommitWaitedStaysSo as for another bot's archive.
+func TestWhatSomebodyPausedWhileACommitWaitedStaysSo(t *testing.T) {
+	v := snapshottest.SetupVolumes(t)
+	v.Run(v.API, v.AppImage)
+	v.Put("/written", "by itself")
+	v.Taker.Room = func(context.Context, string) error { v.Docker("pause", v.API); return nil }
+	if s := v.Take(v.API); !s.Committed {
+		t.Error("it was not committed")
+	}
+	if state := v.Container(v.API).State; state != "paused" {
+		t.Errorf("it is %s", state)
+	}
+}
