@@ -35,12 +35,15 @@ func (n *night) readiness() (status int, said string) {
 // notReady waits until the bot says that it is not; why is in its log, since anybody may ask.
 func (n *night) notReady(why string) {
 	n.t.Helper()
-	n.pollUntil("the bot is not ready: "+why, func() bool {
-		status, _ := n.readiness()
-		log, _ := n.bot.log.read()
-		i := strings.LastIndex(log, `msg="not ready" check=database`)
-		return status == http.StatusServiceUnavailable && i >= 0 && strings.Contains(log[i:], why)
-	})
+	n.pollUntil("the bot is not ready: "+why, func() bool { return n.isNotReady(why) })
+}
+
+func (n *night) isNotReady(why string) bool {
+	n.t.Helper()
+	status, _ := n.readiness()
+	log, _ := n.bot.log.read()
+	i := strings.LastIndex(log, `msg="not ready" check=database`)
+	return status == http.StatusServiceUnavailable && i >= 0 && strings.Contains(log[i:], why)
 }
 
 // refused is whether a webhook was answered with 503: PagerDuty repeats it.
@@ -65,7 +68,10 @@ func TestPasswordIsChangedWhileTheBotRuns(t *testing.T) {
 	p.exec(`ALTER ROLE snapback PASSWORD 'the second one'`, cut)
 	n.service.Trigger("Alert no. 2.")
 	n.pollUntil("a webhook is refused", n.refused)
-	n.notReady("password authentication failed")
+	n.pollUntil("the bot is not ready, its password being refused", func() bool {
+		p.exec(cut) // again: a connection that was being made at the first cut lives on with the old password
+		return n.isNotReady("password authentication failed")
+	})
 	p.write(file, through(p.address(), "the second one"))
 	n.channel.ExpectMessage(t, "Alert no. 2.")
 
