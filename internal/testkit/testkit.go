@@ -51,10 +51,13 @@ func FreePort(t testing.TB) int {
 	return 0
 }
 
-// Ring is a key ring that is no secret.
+// RingText is a key ring that is no secret, as SNAPBACK_SECRET_KEYS names it.
+const RingText = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+// Ring is that of RingText.
 func Ring(t testing.TB) *keyring.Ring {
 	t.Helper()
-	return RingOf(t, "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+	return RingOf(t, RingText)
 }
 
 // RingOf is the key ring that SNAPBACK_SECRET_KEYS would name by that text.
