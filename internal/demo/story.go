@@ -41,7 +41,7 @@ func (n *night) openShop(ctx context.Context) error {
 	n.background("ending the customers", n.traffic.Run)
 	n.background("looking away", n.watch)
 	what := fmt.Sprintf("pages of shop %s without errors", goodVersion)
-	err := until(ctx, what, 20*time.Second, func() bool { b := n.traffic.Buckets(1); return len(b) > 0 && b[0].OK > 0 && b[0].Failed() == 0 })
+	err := until(ctx, what, patience, func() bool { b := n.traffic.Buckets(1); return len(b) > 0 && b[0].OK > 0 && b[0].Failed() == 0 })
 	if err == nil {
 		n.opened = time.Now()
 		n.say(good, "shop %s serves 20 requests a second, with DB_POOL=%s, at %s", goodVersion, goodPool, shopURL(n.shop))
@@ -56,7 +56,7 @@ func (n *night) deploy(ctx context.Context, version, pool string) error {
 	if err := n.place.Deploy(ctx, d); err != nil {
 		return err
 	}
-	return until(ctx, "the shop's health", 20*time.Second, func() bool { return n.healthy(ctx) })
+	return until(ctx, "the shop's health", patience, func() bool { return n.healthy(ctx) })
 }
 
 func (n *night) healthy(ctx context.Context) bool {
@@ -80,7 +80,7 @@ func (n *night) awaitBaseline(ctx context.Context) error {
 	n.say(info, "Snapback counts errors in the shop's log. A minute of its error rate takes %s here (SNAPBACK_ERRORS_MINUTE)", errorsMinute)
 	var name string
 	var err error
-	waited := until(ctx, "a baseline of the shop", 30*time.Second, func() bool {
+	waited := until(ctx, "a baseline of the shop", patience, func() bool {
 		name, err = n.baseline(ctx)
 		return name != "" && time.Since(n.opened) > 5*errorsMinute || err != nil
 	})
@@ -98,7 +98,7 @@ func (n *night) deployBadly(ctx context.Context) error {
 	}
 	n.figures.deployed = time.Now()
 	n.say(info, "shop %s is deployed, with DB_POOL=%s", badVersion, n.badPool)
-	err := until(ctx, "errors", 30*time.Second, func() bool {
+	err := until(ctx, "errors", patience, func() bool {
 		s := n.traffic.Summary(5)
 		return s.Over == 5 && s.Percent >= 50 && time.Since(n.figures.deployed) > 4*time.Second
 	})
@@ -115,9 +115,9 @@ func (n *night) alert(ctx context.Context) error {
 	n.mu.Lock()
 	n.paged = n.incident
 	n.mu.Unlock()
-	limit, cancel := context.WithTimeout(ctx, 20*time.Second)
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := n.channel.WaitMessage(limit, func(m slackfake.Message) bool { return m.Contains(alertTitle) }); err != nil {
+	if _, err := n.channel.WaitMessage(waiting, func(m slackfake.Message) bool { return m.Contains(alertTitle) }); err != nil {
 		return fmt.Errorf("waiting for the alert in Slack: %w; PagerDuty's deliveries: %s", err, attempts(n.pd.Deliveries()))
 	}
 	seen := time.Now()
@@ -130,7 +130,7 @@ func (n *night) alert(ctx context.Context) error {
 }
 
 func (n *night) webhookFigures(ctx context.Context, seen time.Time) error {
-	return until(ctx, "the webhook's delivery", 10*time.Second, func() bool {
+	return until(ctx, "the webhook's delivery", patience, func() bool {
 		all := n.pd.Deliveries()
 		i := slices.IndexFunc(all, func(d pagerdutyfake.Delivery) bool { return d.State == pagerdutyfake.Delivered })
 		if i < 0 {
