@@ -80,8 +80,11 @@ func caddyImage(n *night) string {
 type deployed struct {
 	*night
 	dir, project string
+	image        string
 	subnet       string // the first three numbers
 	port         int
+	slackPort    int // on all of this machine's addresses, as pdPort
+	pdPort       int
 }
 
 func (d *deployed) compose(args ...string) string {
@@ -140,13 +143,9 @@ func (d *deployed) prepare() {
 
 // override is what a test can't take as it stands: images that are pulled, the ports, and Slack and PagerDuty themselves, which
 // listen on this machine's loopback.
-func (d *deployed) override(image string) {
+func (d *deployed) override() {
 	d.t.Helper()
-	relay := func(url string) string {
-		l := (&link{t: d.t, network: "tcp", at: fmt.Sprintf("0.0.0.0:%d", testkit.FreePort(d.t)), to: strings.TrimPrefix(url, "http://")}).begin()
-		return "http://" + strings.Replace(l.at, "0.0.0.0", d.subnet+".1", 1)
-	}
-	slack, pd := relay(strings.TrimSuffix(d.slack.APIURL(), "/api/")), relay(d.pd.URL())
+	slack, pd := fmt.Sprintf("http://%s.1:%d", d.subnet, d.slackPort), fmt.Sprintf("http://%s.1:%d", d.subnet, d.pdPort)
 	text := fmt.Sprintf(`services:
   bot:
     environment:
@@ -164,7 +163,7 @@ func (d *deployed) override(image string) {
 	testkit.OK(d.t, os.WriteFile(filepath.Join(d.dir, "test.yaml"), []byte(text), 0o600))
 	env, err := os.OpenFile(filepath.Join(d.dir, ".env"), os.O_APPEND|os.O_WRONLY, 0o600)
 	testkit.OK(d.t, err)
-	_, err = fmt.Fprintf(env, "SNAPBACK_IMAGE=snapback:%s\nSNAPBACK_NET=%s\n", image, d.subnet)
+	_, err = fmt.Fprintf(env, "SNAPBACK_IMAGE=%s\nSNAPBACK_NET=%s\n", d.image, d.subnet)
 	testkit.OK(d.t, errors.Join(err, env.Close()))
 }
 
@@ -214,11 +213,12 @@ func newDeployed(t *testing.T) *deployed {
 	if n.Host() != "" {
 		t.Skip("the socket of this engine is elsewhere")
 	}
-	d := &deployed{night: n, dir: t.TempDir(), project: n.Name("deploy"), subnet: fmt.Sprintf("10.213.%d", rand.IntN(256)), port: testkit.FreePort(t)}
-	version := n.Name("bot")
-	makeImage(n.Scope, t, version, bases(n.Scope, t))
+	d := &deployed{night: n, dir: t.TempDir(), project: n.Name("deploy"), subnet: fmt.Sprintf("10.213.%d", rand.IntN(256)), port: testkit.FreePort(t),
+		image: "snapback:" + n.Name("bot")}
+	makeImage(n.Scope, t, strings.TrimPrefix(d.image, "snapback:"), bases(n.Scope, t))
+	d.outsideIsReached()
 	d.prepare()
-	d.override(version)
+	d.override()
 	t.Cleanup(func() { d.compose("down", "--timeout", "5", "--volumes") })
 	return d
 }
@@ -247,6 +247,8 @@ func TestComposeRunsAsItStands(t *testing.T) {
 	d.believesCaddy(phone)
 	d.migratesBesideTheBot()
 	d.isBackedUp()
+	d.takesWhatInitWrites()
+	d.takesSettingsAndSocketMode()
 	d.stopsInTime()
 }
 

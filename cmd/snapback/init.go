@@ -53,7 +53,6 @@ With --set and --yes it asks nothing. A value that begins with @ is the path of 
 	f.BoolVar(&c.sockets, "socket-mode", false, "Slack can't reach this machine: the bot connects to Slack instead (SLACK_APP_TOKEN)")
 	cmd.MarkFlagsMutuallyExclusive("config", "compose")
 	completeFlag(cmd, "ask", settingNames()...)
-	cmd.MarkFlagsMutuallyExclusive("compose", "socket-mode")
 	return cmd
 }
 
@@ -71,7 +70,7 @@ func (c initCall) run(ctx context.Context, e env) error {
 		return s.printManifest(cmp.Or(given["SNAPBACK_PUBLIC_URL"], target.Get("SNAPBACK_PUBLIC_URL")))
 	}
 	if slices.Contains(c.ask, "SLACK_SIGNING_SECRET") && s.sockets() {
-		return usageError{errors.New("SLACK_SIGNING_SECRET is not used in Socket Mode, and SLACK_APP_TOKEN turns that on: remove SLACK_APP_TOKEN from the settings, then ask again")}
+		return usageError{errors.New("SLACK_SIGNING_SECRET is not used in Socket Mode, and SLACK_APP_TOKEN turns that on: remove SLACK_APP_TOKEN from the settings (with Compose: empty secrets/slack_app_token), then ask again")}
 	}
 	if err := c.writable(target); err != nil {
 		return err
@@ -162,7 +161,7 @@ func (c initCall) given() (map[string]string, error) {
 	}
 	for _, name := range slices.Concat(slices.Sorted(maps.Keys(given)), c.ask) {
 		if !known[name] {
-			return nil, fmt.Errorf("%.40q is nothing that init asks for%s: %s", name, cmp.Or(setElsewhere(name), meant(name)), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return nil, fmt.Errorf("%.40q is nothing that init asks for%s: %s", name, cmp.Or(setElsewhere(name, c.compose != ""), meant(name)), strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 	}
 	return given, nil

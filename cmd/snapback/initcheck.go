@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,9 +56,7 @@ func (s settingUp) questions() []setup.Question {
 			Where: "in PagerDuty: Integrations, API Access Keys, Create New API Key, not read-only. (In its EU region? --set PAGERDUTY_API_URL=https://api.eu.pagerduty.com first)"},
 		{Name: "PAGERDUTY_FROM", Where: "the e-mail address of a PagerDuty user: signs for people whom PagerDuty does not know.", Check: s.checkPagerDutyUser},
 	}
-	if s.compose { // Caddy needs to be reached anyway, and compose.yaml has no place for an app token
-		list = slices.DeleteFunc(list, func(q setup.Question) bool { return q.Name == "SLACK_APP_TOKEN" || q.Decide != nil })
-	} else {
+	if !s.compose {
 		list = append(list, unasked("SNAPBACK_LISTEN", "where the bot listens, such as 127.0.0.1:8080 behind a proxy on the same machine."),
 			unasked("SNAPBACK_TRUSTED_PROXIES", "the proxy's addresses, such as 127.0.0.1,::1."), setup.Question{Name: "DATABASE_URL", Secret: true, Optional: true, Check: checkDatabaseURL,
 				Where: "postgres://user:password@host/database; empty: a private server, from this machine's PostgreSQL."})

@@ -11,10 +11,9 @@ import (
 // slackWay is how Slack's taps are to reach the bot: Slack calls it, or it connects to Slack, which is Socket Mode.
 type slackWay struct{ known, sockets bool }
 
-// sockets says whether it is Socket Mode, as far as is known by now. What compose.yaml starts is called by Slack, whatever else is in
-// its .env.
+// sockets says whether it is Socket Mode, as far as is known by now.
 func (s settingUp) sockets() bool {
-	return !s.compose && (s.way.sockets || s.value("SLACK_APP_TOKEN") != "")
+	return s.way.sockets || s.value("SLACK_APP_TOKEN") != ""
 }
 
 // slackReaches is asked once: afterwards the settings tell.

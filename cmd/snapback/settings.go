@@ -80,13 +80,16 @@ func settingNamed(name string) (setting, bool) {
 }
 
 // setElsewhere says how a setting is set that init does not ask for; "" when name is none.
-func setElsewhere(name string) string {
+func setElsewhere(name string, compose bool) string {
 	s, ok := settingNamed(name)
 	switch {
 	case !ok:
 		return ""
 	case s.name == secretsSetting:
 		return ", since it makes PagerDuty's webhook subscription and keeps its secret by itself; of one that you have made, set it in the environment, or in the file that init writes. What it asks for"
+	}
+	if compose {
+		return "; set it in settings.env, beside compose.yaml. What init asks for"
 	}
 	return "; set it in the environment, or in the file that init writes. What it asks for"
 }

@@ -23,8 +23,8 @@ const imageUser = 65532
 
 // composeSecrets are the files that compose.yaml mounts, by the settings that they hold.
 var composeSecrets = map[string]string{
-	"SLACK_BOT_TOKEN": "slack_bot_token", "SLACK_SIGNING_SECRET": "slack_signing_secret", "PAGERDUTY_API_TOKEN": "pagerduty_api_token",
-	"PAGERDUTY_WEBHOOK_SECRETS": "pagerduty_webhook_secrets", "SNAPBACK_SECRET_KEYS": "secret_keys", "DATABASE_URL": "database_url",
+	"SLACK_BOT_TOKEN": "slack_bot_token", "SLACK_SIGNING_SECRET": "slack_signing_secret", "SLACK_APP_TOKEN": "slack_app_token",
+	"PAGERDUTY_API_TOKEN": "pagerduty_api_token", "PAGERDUTY_WEBHOOK_SECRETS": "pagerduty_webhook_secrets", "SNAPBACK_SECRET_KEYS": "secret_keys", "DATABASE_URL": "database_url",
 }
 
 // String names no folder: in a container it is another one than on the machine.
@@ -121,11 +121,13 @@ func (c Compose) Complete(socket string) error {
 			return err
 		}
 	}
-	if there, err := c.has("PAGERDUTY_WEBHOOK_SECRETS"); err != nil {
-		return err
-	} else if !there { // it is mounted all the same
-		if err := c.setSecret(composeSecrets["PAGERDUTY_WEBHOOK_SECRETS"], ""); err != nil {
+	for _, name := range []string{"SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "PAGERDUTY_WEBHOOK_SECRETS"} { // they may be empty, and are mounted all the same
+		if there, err := c.has(name); err != nil {
 			return err
+		} else if !there {
+			if err := c.setSecret(composeSecrets[name], ""); err != nil {
+				return err
+			}
 		}
 	}
 	info, err := os.Stat(socket)

@@ -224,7 +224,7 @@ func TestComposeHasSecretsInFilesOfTheirOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir(filepath.Join(c.Dir, "secrets"))
-	if err != nil || len(files) != 5 { // the token, the keys, two for the database, and webhook secrets that there may be
+	if err != nil || len(files) != 7 { // the token, the keys, two for the database, and three that may be empty
 		t.Errorf("%d secrets, %v", len(files), err)
 	}
 	for _, f := range files {
