@@ -43,8 +43,10 @@ func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int,
 		INSERT INTO recording_chunks (recording_id, seq, chunk)
 		SELECT id, @seq::integer, @chunk::bytea FROM recordings WHERE id = @id AND ended_at IS NULL FOR SHARE`,
 		pgx.NamedArgs{"id": id, "seq": seq, "chunk": sealed})
-	if isUnique(err, "recording_chunks_pkey") && s.holds(ctx, id, seq, chunk) {
-		return nil
+	if isUnique(err, "recording_chunks_pkey") {
+		if err = s.held(ctx, id, seq, chunk, err); err == nil {
+			return nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("appending to a recording: %w", terminalAway(err))
@@ -55,16 +57,18 @@ func (s *TerminalStore) AppendRecording(ctx context.Context, id string, seq int,
 	return nil
 }
 
-// holds says whether a recording has that very chunk under that number.
-func (s *TerminalStore) holds(ctx context.Context, id string, seq int, chunk []byte) bool {
+// held returns nil where a recording has that very chunk under that number, and otherwise what it is given, unless it can't be found out.
+func (s *TerminalStore) held(ctx context.Context, id string, seq int, chunk []byte, otherwise error) error {
 	var sealed []byte
 	err := s.pool.QueryRow(ctx, `SELECT chunk FROM recording_chunks WHERE recording_id = @id AND seq = @seq`,
 		pgx.NamedArgs{"id": id, "seq": seq}).Scan(&sealed)
 	if err != nil {
-		return false
+		return err
 	}
-	there, err := s.keys.Open(sealRecording, chunkOf(id, seq), sealed)
-	return err == nil && string(there) == string(chunk)
+	if there, err := s.keys.Open(sealRecording, chunkOf(id, seq), sealed); err != nil || string(there) != string(chunk) {
+		return otherwise
+	}
+	return nil
 }
 
 // SealRecordings ends a session's recordings and says what they hold.

@@ -20,7 +20,9 @@ type recorder struct {
 	start time.Time
 	now   func() time.Time
 
-	mu    sync.Mutex // guards all below
+	paying sync.Mutex // held by whoever stores what is owed; taken before mu
+
+	mu    sync.Mutex // guards all below; never held while something is stored
 	clock asciicast.Clock
 	seq   int
 	owed  [][]byte // lines that come next, from seq on: their store has failed, and the first may be there all the same
@@ -40,19 +42,25 @@ func (r *recorder) begin(ctx context.Context, rec Recording, cols, rows int) err
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
-	return r.append(ctx, line, lastWords)
+	r.mu.Lock()
+	err = r.owe(line, lastWords)
+	r.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	}
+	return r.settle(ctx)
 }
 
 // lastWords is what is kept free for the recording to say that it ends.
 const lastWords = 1 << 10
 
-// write stores output before anybody is shown it. errFull, once, when there is no more room for it: the recording has said
-// so then, and what comes later is not in it.
-func (r *recorder) write(ctx context.Context, p []byte) error {
+// write takes output, which is stored by settle before anybody is shown it. It is full, once, when there is no more room: the recording
+// says so then, and what comes later is not in it.
+func (r *recorder) write(p []byte) (full bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.full {
-		return nil
+		return false, nil
 	}
 	buf := p
 	if len(r.tail) > 0 {
@@ -61,20 +69,18 @@ func (r *recorder) write(ctx context.Context, p []byte) error {
 	n := wholeRunes(buf)
 	r.tail = append([]byte(nil), buf[n:]...)
 	if n == 0 {
-		return nil
+		return false, nil
 	}
 	text := strings.ToValidUTF8(string(buf[:n]), "\uFFFD")
 	if r.left > longestEvent*int64(len(text)) {
-		return r.event(ctx, asciicast.Output, text)
+		return r.output(text)
 	}
-	for text != "" { // near its end, so that what fits is in it
+	for text != "" && !full && err == nil { // near its end, so that what fits is in it
 		part := text[:wholeRunes([]byte(text[:min(len(text), batchOutput)]))]
-		if err := r.event(ctx, asciicast.Output, part); err != nil {
-			return err
-		}
+		full, err = r.output(part)
 		text = text[len(part):]
 	}
-	return nil
+	return full, err
 }
 
 // longestEvent is how many bytes a byte of output takes at the most: a control character is written as \u001b.
@@ -94,23 +100,23 @@ func (r *recorder) exit(ctx context.Context, code int) error {
 	return err
 }
 
-// settle stores what is owed.
-func (r *recorder) settle(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.pay(ctx)
-}
-
 // note is not for output: one for which there is no room is left out without a word. After an error it is still owed: no output is shown
 // before it is there.
 func (r *recorder) note(ctx context.Context, code, data string) error {
+	if err := r.event(code, data); err != nil {
+		return err
+	}
+	return r.settle(ctx)
+}
+
+func (r *recorder) event(code, data string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.full {
 		return nil
 	}
 	before := r.clock
-	err := r.line(ctx, r.now().Sub(r.start), code, data, lastWords)
+	err := r.line(r.now().Sub(r.start), code, data, lastWords)
 	if errors.Is(err, errFull) {
 		r.clock, err = before, nil
 	}
@@ -120,47 +126,76 @@ func (r *recorder) note(ctx context.Context, code, data string) error {
 // errFull says that a recording has reached its limit.
 var errFull = errors.New("the recording has reached its limit")
 
-// event is called with mu held.
-func (r *recorder) event(ctx context.Context, code, data string) error {
+// output is called with mu held.
+func (r *recorder) output(text string) (full bool, err error) {
 	before, at := r.clock, r.now().Sub(r.start)
-	err := r.line(ctx, at, code, data, lastWords)
+	err = r.line(at, asciicast.Output, text, lastWords)
 	if !errors.Is(err, errFull) {
-		return err
+		return false, err
 	}
 	r.full, r.clock = true, before
 	const why = "The recording ends here, at its largest size. The shell went on."
-	return errors.Join(errFull, r.line(ctx, at, asciicast.Marker, why, 0), r.line(ctx, at, asciicast.Output, "\r\n\x1b[0;7m"+why+"\x1b[0m\r\n", 0))
+	return true, errors.Join(r.line(at, asciicast.Marker, why, 0), r.line(at, asciicast.Output, "\r\n\x1b[0;7m"+why+"\x1b[0m\r\n", 0))
 }
 
-func (r *recorder) line(ctx context.Context, at time.Duration, code, data string, reserve int64) error {
+// line is called with mu held.
+func (r *recorder) line(at time.Duration, code, data string, reserve int64) error {
 	line, err := r.clock.Line(at, code, data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
-	return r.append(ctx, line, reserve)
+	return r.owe(line, reserve)
 }
 
-// append stores a line behind those that are owed, unless that would leave less than reserve.
-func (r *recorder) append(ctx context.Context, line []byte, reserve int64) error {
+// owe puts a line behind those that are owed, unless that would leave less than reserve. It is called with mu held.
+func (r *recorder) owe(line []byte, reserve int64) error {
 	if r.left-int64(len(line)) < reserve {
 		return errFull
 	}
 	r.left -= int64(len(line))
 	r.owed = append(r.owed, line)
-	return r.pay(ctx)
+	return nil
 }
 
-// pay stores what is owed, in its order. A line whose store has failed may be there: it is stored again, under its number and unchanged,
+// appendTime is how long a store may take for a line: one that hangs is asked anew.
+const appendTime = 5 * time.Second
+
+// settle stores what is owed, in its order. A line whose store has failed may be there: it is stored again, under its number and unchanged,
 // which is no error then.
-func (r *recorder) pay(ctx context.Context) error {
-	for len(r.owed) > 0 {
-		if err := r.store.AppendRecording(ctx, r.id, r.seq, r.owed[0]); err != nil {
+func (r *recorder) settle(ctx context.Context) error {
+	r.paying.Lock()
+	defer r.paying.Unlock()
+	for seq, line := r.first(); line != nil; seq, line = r.first() {
+		if err := r.append(ctx, seq, line); err != nil {
 			return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 		}
-		r.owed = r.owed[1:]
-		r.seq++
+		r.paid()
 	}
 	return nil
+}
+
+func (r *recorder) append(ctx context.Context, seq int, line []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTime)
+	defer cancel()
+	return r.store.AppendRecording(ctx, r.id, seq, line)
+}
+
+// first is the first line that is owed, and its number; nil when none is.
+func (r *recorder) first() (seq int, line []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.owed) > 0 {
+		line = r.owed[0]
+	}
+	return r.seq, line
+}
+
+// paid forgets the first line that was owed.
+func (r *recorder) paid() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.owed = r.owed[1:]
+	r.seq++
 }
 
 // wholeRunes returns how much of p does not end within a rune. Bytes that can't become one count as whole.

@@ -24,7 +24,8 @@
 // What has to hold, whichever way a session goes:
 //
 //   - The timeline says who does what before it is done. Where it can't be written, nothing happens.
-//   - A shell's output is in the recording before anybody sees it. Input is never recorded: it holds passwords.
+//   - A shell's output is in the recording before anybody sees it. While that can't be written, output waits, and no input is taken; where
+//     it lasts, the shell ends. Input is never recorded: it holds passwords.
 //   - Every way out of a shell ends all of its processes in the container and looks whether they are gone. The engine
 //     does not do that: an exec outlives whoever asked for it. A process is the shell's by its kernel session, by an
 //     environment or a limit that it has inherited, or for having been seen as a child of one. What can't be ended is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -141,13 +142,14 @@ func (e *engine) Exec(ctx context.Context, id string, s terminal.ExecSpec) (term
 	return e.Terminal.Exec(ctx, id, s)
 }
 
-var errLost = errors.New("the answer was lost")
+var errLost = fmt.Errorf("%w: the answer was lost", terminal.ErrStoreAway)
 
 // faultyStore is the real one, whose recordings fail on request.
 type faultyStore struct {
 	*store.TerminalStore
 	pool    *pgxpool.Pool
 	failing atomic.Pointer[error]
+	hangs   atomic.Bool            // recordings are not answered at all
 	lost    atomic.Pointer[string] // the next chunk with that in it is stored, and its answer is lost; nil: none
 	unnoted atomic.Pointer[error]  // why it is not noted of which processes a shell is; nil: it is
 }
@@ -165,6 +167,10 @@ func (s *faultyStore) lose(text string) { s.lost.Store(&text) }
 func (s *faultyStore) AppendRecording(ctx context.Context, id string, seq int, chunk []byte) error {
 	if err := s.failing.Load(); err != nil {
 		return *err
+	}
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	err := s.TerminalStore.AppendRecording(ctx, id, seq, chunk)
 	if text := s.lost.Load(); text != nil && strings.Contains(string(chunk), *text) && s.lost.CompareAndSwap(text, nil) {

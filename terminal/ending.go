@@ -86,6 +86,8 @@ const (
 func (sh *shell) epitaph(ctx context.Context, cause error) (text string, status int) {
 	const stopped = "The container was stopped, which ended this shell."
 	switch {
+	case errors.Is(cause, ErrNotRecorded) && sh.ran && !errors.Is(cause, ErrSessionOver):
+		return fmt.Sprintf("The database did not take this shell's recording for %d seconds, so it was ended. Try again in a minute.", sh.l.svc.cfg.Unrecorded/time.Second), -1
 	case errors.Is(cause, ErrNotRecorded) && sh.ran:
 		return "This shell could not be recorded any more, so it was ended. Try again in a minute.", -1
 	case errors.Is(cause, ErrNoShell) && sh.of != "" && sh.containerStopped(ctx):

@@ -17,7 +17,7 @@ const adaGave = `"m","Ada Example gave the keyboard to Tom Example"`
 // TestAMarkerThatIsOwedAtTheEndComesLate has the recording's store away from a hand-over until after the shell's end.
 func TestAMarkerThatIsOwedAtTheEndComesLate(t *testing.T) {
 	t.Parallel()
-	n := setup(t)
+	n := setup(t, soonEnded)
 	a := n.shell()
 	b := n.beside(tom)
 	b.watch()
@@ -29,7 +29,7 @@ func TestAMarkerThatIsOwedAtTheEndComesLate(t *testing.T) {
 	within(t, time.Minute, "it ends", func() bool { return a.shellIs("ending") })
 	n.store.failing.Store(nil)
 	within(t, time.Minute, "it has ended", func() bool { return a.shellIs("ended") })
-	if m := a.message(); m != "This shell could not be recorded any more, so it was ended. Try again in a minute." {
+	if m := a.message(); m != "The database did not take this shell's recording for 3 seconds, so it was ended. Try again in a minute." {
 		t.Errorf("it says %q", m)
 	}
 	if cast := n.recording(); strings.Count(cast, adaGave) != 1 {

@@ -168,7 +168,8 @@ func TestTheEndOfASessionSaysWhatItsRecordingHolds(t *testing.T) {
 	}
 }
 
-// TestALostAnswerCostsNothing has the store take another size and not say so: it is in the recording once, and the shell goes on.
+// TestALostAnswerCostsNothing has the store take another size, and then output, and not say so: each is in the recording once, and the shell
+// goes on.
 func TestALostAnswerCostsNothing(t *testing.T) {
 	t.Parallel()
 	n := setup(t)
@@ -178,8 +179,11 @@ func TestALostAnswerCostsNothing(t *testing.T) {
 	within(t, time.Minute, "the answer is lost", func() bool { return n.store.lost.Load() == nil })
 	b.typeIn("echo af''ter\n")
 	within(t, time.Minute, "the shell goes on", func() bool { return b.saw("after") })
+	n.store.lose("unheard")
+	b.typeIn("echo un''heard\n")
+	within(t, time.Minute, "the shell goes on", func() bool { return b.saw("unheard") })
 	cast := n.recording()
-	if wantAsciicast(t, cast); strings.Count(cast, `"r","91x31"`) != 1 {
+	if shown := wantAsciicast(t, cast); strings.Count(cast, `"r","91x31"`) != 1 || strings.Count(shown, "unheard") != 1 {
 		t.Errorf("the recording is\n%s", cast)
 	}
 	id, _ := n.timeline.last(incidents.KindTerminalShell).Details["recording"].(string)

@@ -44,6 +44,7 @@ type Config struct {
 	Ping         time.Duration               // between pings, which have half as long to be answered; 0: 20 seconds
 	FirstTime    time.Duration               // for the newest lines of a log, without which the page comes then; 0: 200 milliseconds
 	NoContact    time.Duration               // with who has a shell's keyboard, after which a watcher may take it; 0: 30 seconds
+	Unrecorded   time.Duration               // how long output waits for a recording that can't be written, before the shell is ended; 0: 30 seconds
 	PerPerson    int                         // open browsers; 0: 4
 	PerContainer int                         // open browsers; 0: 8
 	Refusals     int                         // of one source that are explained at once, and as many a minute; 0: 20
@@ -62,6 +63,7 @@ func (c *Config) defaults() {
 	set(&c.Ping, 20*time.Second)
 	set(&c.FirstTime, firstTime)
 	set(&c.NoContact, 30*time.Second)
+	set(&c.Unrecorded, 30*time.Second)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)
 	set(&c.Refusals, 20)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -37,12 +36,13 @@ type shell struct {
 
 	from    int64   // its first byte in the session's feed
 	family  *family // the processes that come from it
-	typists typists // guarded by the live session's mu, as are the next four
+	typists typists // guarded by the live session's mu, as are the next six
 	party   *party
 	owed    []*handOver // were done, and the timeline has not been told
 	ran     bool        // somebody could type in it
 	ended   bool        // by itself, and not with its container
 	over    bool        // nothing reads what is typed any more, although its processes may not all be ended yet
+	waits   bool        // its recording can't be written, which its pages have been told
 
 	concluded chan struct{} // closed when all is written down of it, or never will be
 }
@@ -242,78 +242,5 @@ func (sh *shell) readUntil(buf []byte, mark *regexp.Regexp) (match [][]byte, res
 		var n int
 		n, err = sh.ex.Read(chunk)
 		buf = append(buf, chunk[:n]...)
-	}
-}
-
-// What comes in small pieces, and without an end, is waited for until there is more of it: each piece costs as much as a large one. A key's
-// echo is smaller.
-const (
-	flooding   = 4 << 10 // bytes; what a terminal gives at once at the most
-	gathered   = 64 << 10
-	gatherTime = time.Millisecond
-)
-
-// pump records, then shows, until the shell exits (nil), can't be recorded, or its session ends.
-func (sh *shell) pump(ctx context.Context) error {
-	writing, stop := context.WithCancel(ctx)
-	defer context.AfterFunc(ctx, func() { _ = sh.ex.Close() })()
-	sh.l.work.Go(func() { sh.write(writing) })
-	sh.l.work.Go(func() { sh.follow(writing) })
-	defer stop()
-	out := newOutlet(sh.rest)
-	sh.l.work.Go(func() { out.fill(sh.ex) })
-	defer out.end()
-	for {
-		p := out.take()
-		if len(p) == 0 {
-			return context.Cause(ctx)
-		}
-		if err := sh.record(ctx, p); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx) // that is why it was not recorded, and not the other way round
-			}
-			return err
-		}
-		sh.l.feed.addOutput(p)
-		switch { // a flood leaves no other pause once its recording is full
-		case len(p) >= gathered:
-			runtime.Gosched() // to whoever shows it
-		case len(p) >= flooding:
-			pause(ctx, gatherTime)
-		}
-	}
-}
-
-// record keeps what is about to be shown. A recording that is full says so, and so does the timeline; the shell goes on,
-// since whoever sits in it at night is in the middle of something.
-func (sh *shell) record(ctx context.Context, p []byte) error {
-	err := sh.cast.write(ctx, p)
-	if !errors.Is(err, errFull) || errors.Is(err, ErrNotRecorded) {
-		return err
-	}
-	s, sess := sh.l.svc, sh.l.sess
-	summary := fmt.Sprintf("The recording of %s's shell in %s has reached its largest size and ends there; the shell goes on", sess.Person.Name, sess.Name)
-	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container}
-	if err := s.record(ctx, sess.Grant, incidents.KindTerminalCastFull, summary, details); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
-	}
-	sh.l.say("running", "The recording has reached its largest size and ends here. The shell goes on.")
-	return nil
-}
-
-// write passes on what is typed, and the size of the window.
-func (sh *shell) write(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case size := <-sh.size:
-			_ = sh.cast.resize(ctx, size[0], size[1]) // what can't be recorded is not shown either: see pump
-			_ = sh.ex.Resize(ctx, size[0], size[1])   // cosmetic: a shell that just ended refuses
-		case p := <-sh.in:
-			if _, err := sh.ex.Write(p); err != nil {
-				return
-			}
-		}
 	}
 }

@@ -89,7 +89,7 @@ func TestEveryWayOutEndsEveryProcess(t *testing.T) {
 	for name, leave := range ways {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := setup(t)
+			n := setup(t, soonEnded)
 			id, have := n.session(access.ModeShell)
 			b := n.connect(id, have)
 			n.busyShell(b)

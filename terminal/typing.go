@@ -49,6 +49,10 @@ func (l *live) typed(v *viewer, m said) toBrowser {
 		answer.Text = sh.party.holder.name() + " has the keyboard."
 		return answer
 	}
+	if m.Number > sh.typists.taken[m.By] && sh.waits && !stopsOnly(m.Text) { // it would be done unseen, and may never be recorded
+		answer.Typed, answer.Text = sh.typists.taken[m.By], "The database does not take the recording right now."
+		return answer
+	}
 	if m.Number > sh.typists.taken[m.By] && !l.take(sh, m) {
 		answer.Typed, answer.Text = sh.typists.taken[m.By], "The shell isn't reading."
 		return answer

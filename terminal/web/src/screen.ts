@@ -30,6 +30,7 @@ export class Screen implements Listener {
   private shellState: ShellState = "none";
   private shellWords = "";
   private saidWhileRunning = "";
+  private saidOfTheirs = "";
   private fontSize = Number(recall("local", "snapback.font")) || usual;
   private activeAt = 0;
   private shellTab = false;
@@ -104,6 +105,9 @@ export class Screen implements Listener {
   private watched(s: Status): void {
     this.together.crowded(s.crowd);
     this.setPlace(s.task);
+    const words = s.shell === "running" ? s.message ?? "" : "";
+    if (words !== this.saidOfTheirs) this.banner(words, 10_000);
+    this.saidOfTheirs = words;
   }
 
   private unwatched(text: string): void {
