@@ -88,6 +88,8 @@ type Bot struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // every goroutine of the bot
 	start  sync.Once
+
+	answers chan struct{} // holds one for each person whose answer is tried again; never closed
 }
 
 // New makes a bot. It calls nobody: a token that is wrong shows in SelfTest and in every Deliver. Without any Deps at all
@@ -108,6 +110,7 @@ func New(c Config, d Deps) (*Bot, error) {
 	}
 	b := &Bot{Deps: d, cfg: c, log: c.Logger, turns: limit.New[string](c.Gap, paceBurst, paceKeys), directory: d.Directory, api: d.Directory.api}
 	b.sockets.tried = make(chan struct{})
+	b.answers = make(chan struct{}, maxAnswers)
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	return b, nil
 }

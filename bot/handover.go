@@ -72,8 +72,13 @@ func (h *handling) linkTo(ctx context.Context, in incidents.Incident, r restore.
 	if err != nil {
 		return err
 	}
-	err = h.ephemeral(ctx, terminalAnswer(quote(c.Called(), 120)+", from the restore on", noShell, link.URL, link.ExpiresAt.In(h.cfg.Zone)))
-	if known := (*Error)(nil); errors.As(err, &known) && (!known.Retry || known.maybe) { // it may have got there
+	answer := terminalAnswer(quote(c.Called(), 120)+", from the restore on", noShell, link.URL, link.ExpiresAt.In(h.cfg.Zone))
+	err = h.ephemeral(ctx, answer, false)
+	known := (*Error)(nil)
+	if errors.As(err, &known) && known.maybe && h.answerLater([]Rendering{answer}, false, err) { // the same link: another one is not made
+		return nil
+	}
+	if known != nil && (!known.Retry || known.maybe) {
 		h.log.Warn("a terminal link after a restore was not taken by Slack", "restore_id", r.ID, "user", h.in.User, "channel", h.in.Channel, "reason", known.Reason)
 		return nil
 	}

@@ -2,53 +2,135 @@ package bot
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"net/url"
+	"slices"
+	"time"
 
 	"github.com/slack-go/slack"
 )
 
-// say shows something to the person alone, in as many messages as it needs. That it can't be shown is logged: what was
-// decided holds without it.
-func (h *handling) say(ctx context.Context, r Rendering) {
-	for _, m := range r.messages() {
-		h.answer(ctx, m, false)
+// say shows something to the person alone, in as many messages as it needs. What Slack does not take now is tried again for a while, beside
+// what else the bot does. That it can't be shown is logged: what was decided holds without it.
+func (h *handling) say(ctx context.Context, r Rendering) { h.answer(ctx, r.messages(), false) }
+
+// replace puts something in the place of the question that was tapped, if only this person sees that.
+func (h *handling) replace(ctx context.Context, r Rendering) {
+	h.answer(ctx, []Rendering{r}, h.in.Ephemeral)
+}
+
+func (h *handling) answer(ctx context.Context, list []Rendering, replace bool) {
+	left, err := h.respondAll(ctx, list, replace)
+	if err != nil && !h.answerLater(left, replace, err) {
+		h.unanswered(err)
 	}
 }
 
-// replace puts something in the place of the question that was tapped, if only this person sees that.
-func (h *handling) replace(ctx context.Context, r Rendering) { h.answer(ctx, r, h.in.Ephemeral) }
-
-func (h *handling) answer(ctx context.Context, r Rendering, replace bool) {
-	direct := h.in.Kind == inCommand || h.in.Ephemeral
-	err := h.respond(ctx, r, replace, direct)
-	if err == nil {
-		return
-	}
+func (h *handling) unanswered(err error) {
 	h.log.Error("answering a person", "user", h.in.User, "channel", h.in.Channel, "reason", classify(err).Reason)
 	h.cfg.Observe("answer", classify(err).Reason)
 }
 
-// respond takes the response URL for what was typed or tapped where the bot may not post, and posts otherwise.
-func (h *handling) respond(ctx context.Context, r Rendering, replace, direct bool) error {
-	if direct && h.trusted(h.in.ResponseURL) {
-		if h.webhook(ctx, r, replace) == nil {
-			return nil
+const (
+	answerFor  = 2 * time.Minute // so long is an answer tried: later, nobody waits for it
+	maxAnswers = 64              // that are tried again at once
+)
+
+// answerLater tries again what Slack did not take, and says whether it does. Slack may have shown it all the same: seen twice is better than
+// not at all.
+func (h *handling) answerLater(left []Rendering, replace bool, err error) bool {
+	if !passes(err) || h.ctx.Err() != nil {
+		return false
+	}
+	select {
+	case h.answers <- struct{}{}:
+	default:
+		return false
+	}
+	h.wg.Go(func() {
+		defer func() { <-h.answers }()
+		ctx, cancel := context.WithTimeout(h.ctx, answerFor)
+		defer cancel()
+		for wait := time.Second; passes(err); wait = min(2*wait, 20*time.Second) {
+			if !awaits(ctx, max(wait, classify(err).After)) {
+				break
+			}
+			if left, err = h.respondAll(ctx, left, replace); err == nil {
+				return
+			}
+		}
+		h.unanswered(err)
+	})
+	return true
+}
+
+// passes says of an error that another try may help, without anybody's doing.
+func passes(err error) bool {
+	e := classify(err)
+	return e.Retry && (e.After == 0 || e.Reason == "rate_limited")
+}
+
+// awaits says whether a time has gone by before ctx ended. It does not begin to wait for what comes too late.
+func awaits(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// respondAll returns what is left where one is not taken.
+func (h *handling) respondAll(ctx context.Context, list []Rendering, replace bool) (left []Rendering, err error) {
+	for i, r := range list {
+		if err := h.respond(ctx, r, replace); err != nil {
+			return list[i:], err
 		}
 	}
-	err := h.ephemeral(ctx, r)
-	if err != nil && !direct && h.trusted(h.in.ResponseURL) {
-		return h.webhook(ctx, r, replace)
+	return nil, nil
+}
+
+// respond takes the response URL for what was typed or tapped where the bot may not post, and posts otherwise; where that fails, the other.
+// Of two errors it returns the one after which another try may help.
+func (h *handling) respond(ctx context.Context, r Rendering, replace bool) error {
+	ways := []func(context.Context, Rendering, bool) error{h.ephemeral}
+	if h.trusted(h.in.ResponseURL) {
+		ways = append(ways, h.webhook)
+	}
+	if h.in.Kind == inCommand || h.in.Ephemeral {
+		slices.Reverse(ways)
+	}
+	var failed error
+	for _, way := range ways {
+		err := way(ctx, r, replace)
+		if err == nil {
+			return nil
+		}
+		if failed == nil || passes(err) {
+			failed = err
+		}
+	}
+	return failed
+}
+
+func (h *handling) webhook(ctx context.Context, r Rendering, replace bool) error {
+	err := slack.PostWebhookCustomHTTPContext(ctx, h.in.ResponseURL, h.cfg.Client, &slack.WebhookMessage{
+		Text: r.Text, Blocks: &slack.Blocks{BlockSet: r.Blocks}, ResponseType: slack.ResponseTypeEphemeral, ReplaceOriginal: replace,
+	})
+	if status := (slack.StatusCodeError{}); errors.As(err, &status) && status.Code < http.StatusInternalServerError { // used too often, or too old
+		return &Error{Reason: "unavailable", Err: err}
 	}
 	return err
 }
 
-func (h *handling) webhook(ctx context.Context, r Rendering, replace bool) error {
-	return slack.PostWebhookCustomHTTPContext(ctx, h.in.ResponseURL, h.cfg.Client, &slack.WebhookMessage{
-		Text: r.Text, Blocks: &slack.Blocks{BlockSet: r.Blocks}, ResponseType: slack.ResponseTypeEphemeral, ReplaceOriginal: replace,
-	})
-}
-
-func (h *handling) ephemeral(ctx context.Context, r Rendering) error {
+// ephemeral replaces nothing.
+func (h *handling) ephemeral(ctx context.Context, r Rendering, _ bool) error {
 	options := []slack.MsgOption{slack.MsgOptionText(r.Text, false), slack.MsgOptionBlocks(r.Blocks...)}
 	if h.in.ThreadTS != "" {
 		options = append(options, slack.MsgOptionTS(h.in.ThreadTS))

@@ -37,7 +37,10 @@ func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request, rest s
 		tooMany(w, p.retryAfter)
 		return
 	}
-	err := s.respond(r, rest)
+	err := refuse(p.refused)
+	if p.refused == "" {
+		err = s.respond(r, rest)
+	}
 	if p.dropped {
 		panic(http.ErrAbortHandler)
 	}
