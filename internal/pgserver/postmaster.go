@@ -50,7 +50,7 @@ func readRecord(data string) (record, error) {
 // that came by the number, or a zombie. Its children are in the folder as well, but never in postmaster.pid.
 func (p *postmaster) alive() bool {
 	proc := fmt.Sprintf("/proc/%d/", p.pid)
-	cwd, err := os.Readlink(proc + "cwd")
+	cwd, err := os.Stat(proc + "cwd") // and not what that is called: a unit of systemd, or a container, sees the folder by another name
 	if errors.Is(err, fs.ErrPermission) {
 		return p.aliveByCommand(proc)
 	}
@@ -63,7 +63,8 @@ func (p *postmaster) alive() bool {
 	}
 	// An upgrade of the package under a running server leaves "/…/postgres (deleted)".
 	name, _, _ := strings.Cut(filepath.Base(exe), " ")
-	return name == "postgres" && sameFolder(cwd, p.data)
+	data, err := os.Stat(p.data)
+	return name == "postgres" && err == nil && os.SameFile(cwd, data)
 }
 
 // aliveByCommand is alive for who may not look at where another account's process is, such as root in a container without the
