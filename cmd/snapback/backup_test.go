@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,6 +28,23 @@ func (n *night) page(dir, heading, instead string) {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+cmp.Or(instead, bin)+":"+bin+":"+os.Getenv("PATH"), "DATABASE_URL="+n.env["DATABASE_URL"], "SNAPBACK_DATA_DIR="+n.env["SNAPBACK_DATA_DIR"])
 	command(n.t, cmd)
+}
+
+// follow runs commands of docs/backup.md for the Debian package in dir, as root. The bot of a test is root, too, and PostgreSQL's server is
+// postgres then. No systemd is there: the test starts and stops the bot.
+func (n *night) follow(dir string, headings ...string) {
+	n.t.Helper()
+	data := n.env["SNAPBACK_DATA_DIR"]
+	script := "systemctl() { :; }\n"
+	for _, heading := range headings {
+		script += strings.NewReplacer("/var/lib/snapback", data, "runuser -u snapback", "runuser -u postgres", "-o snapback -g snapback", "-o postgres -g postgres").Replace(blockOf(n.t, "backup.md", heading)) + "\n"
+	}
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+	cmd.Dir = dir
+	command(n.t, cmd)
+	for _, path := range []string{data, filepath.Join(data, "postgres")} {
+		testkit.OK(n.t, os.Chown(path, 0, 0))
+	}
 }
 
 // loses is the end of a machine: the bot is killed, and neither its database nor its data folder is there any more. The new one is
@@ -115,5 +133,39 @@ func TestALostEngineLeavesTheTimelines(t *testing.T) {
 	}
 	if status, got := n.call("PATCH", "/containers/"+shop+"/snapshots/golden", ""); status == http.StatusOK {
 		t.Errorf("the lost engine's snapshot was restored: %v", got)
+	}
+}
+
+func TestAPrivateServerComesBackFromItsBackups(t *testing.T) {
+	if _, err := user.Lookup("postgres"); err != nil || os.Geteuid() != 0 {
+		t.Skip("docs/backup.md has root do this, and the server be another account's")
+	}
+	n := newNight(t)
+	delete(n.env, "DATABASE_URL")
+	n.env["SNAPBACK_DATA_DIR"] = filepath.Join(shortDir(t), "data")
+	binary, err := program()
+	testkit.OK(t, err)
+	boot := func() *process {
+		bot := (&crash{night: n}).bootProgram(binary, n.env["SNAPBACK_DATA_DIR"])
+		n.bot = &running{url: bot.url}
+		return bot
+	}
+	bot, dir := boot(), t.TempDir()
+	n.pd.Subscribe(bot.url+"/webhooks/pagerduty", hookSecret)
+	n.service.Trigger("checkout answers 500")
+	n.pollUntil("the incident is there", func() bool {
+		_, list := n.call("GET", "/incidents", "")
+		text, _ := json.Marshal(list)
+		return strings.Contains(string(text), "checkout answers 500")
+	})
+	n.follow(dir, "### Back up a private server", "## Back up")
+	bot.end()
+	n.follow(dir, "### Back up a private server", "### Back up a private server's files")
+	for _, heading := range []string{"### Restore into a private server", "### Restore a private server's files"} {
+		testkit.OK(t, os.RemoveAll(n.env["SNAPBACK_DATA_DIR"]))
+		n.follow(dir, heading)
+		bot = boot()
+		n.checkIncident()
+		bot.end()
 	}
 }

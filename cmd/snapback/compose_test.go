@@ -43,7 +43,7 @@ func postgresImage(n *night) string {
 		n.t.Skip(err)
 	}
 	programs := []string{"/usr/share/zoneinfo/UTC"}
-	for _, name := range []string{"postgres", "initdb", "pg_isready", "pg_dump"} {
+	for _, name := range []string{"postgres", "initdb", "pg_isready", "pg_dump", "pg_restore"} {
 		programs = append(programs, filepath.Join(bin, name))
 	}
 	lib := filepath.Join(filepath.Dir(bin), "lib")
@@ -219,7 +219,11 @@ func newDeployed(t *testing.T) *deployed {
 	d.outsideIsReached()
 	d.prepare()
 	d.override()
-	t.Cleanup(func() { d.compose("down", "--timeout", "5", "--volumes") })
+	t.Cleanup(func() {
+		if _, err := os.Stat(filepath.Join(d.dir, ".env")); err == nil { // or it is uninstalled
+			d.compose("down", "--timeout", "5", "--volumes")
+		}
+	})
 	return d
 }
 
@@ -246,7 +250,7 @@ func TestComposeRunsAsItStands(t *testing.T) {
 	d.actsOnTheEngine(phone)
 	d.believesCaddy(phone)
 	d.migratesBesideTheBot()
-	d.isBackedUp()
+	d.comesBack()
 	d.takesWhatInitWrites()
 	d.takesSettingsAndSocketMode()
 	d.stopsInTime()
@@ -282,11 +286,7 @@ func (d *deployed) migratesBesideTheBot() {
 // isBackedUp does what docs/backup.md says.
 func (d *deployed) isBackedUp() {
 	d.t.Helper()
-	page, err := os.ReadFile("../../docs/backup.md")
-	testkit.OK(d.t, err)
-	_, script, _ := strings.Cut(string(page), "With Compose, in `deploy`")
-	_, script, _ = strings.Cut(script, "```\n")
-	script, _, _ = strings.Cut(script, "```")
+	script := blockOf(d.t, "backup.md", "### Back up with Compose")
 	for range 2 { // as on the next day
 		out := d.follow(script)
 		dump, err := os.ReadFile(filepath.Join(d.dir, "backup", "database"))
@@ -296,6 +296,28 @@ func (d *deployed) isBackedUp() {
 	}
 	if _, err := os.Stat(filepath.Join(d.dir, "backup", "data", "bot-name")); err != nil {
 		d.t.Errorf("docs/backup.md leaves no data folder: %v\n%s", err, script)
+	}
+}
+
+// comesBack loses the volumes after a backup, and does what docs/backup.md says.
+func (d *deployed) comesBack() {
+	d.t.Helper()
+	d.compose("exec", "-T", "bot", "snapback", "token", "create", "kept", "--scope", "admin")
+	d.isBackedUp()
+	d.compose("down", "--timeout", "40", "--volumes")
+	d.follow(blockOf(d.t, "backup.md", "### Restore with Compose"))
+	d.pollUntil("the bot is healthy again", func() bool {
+		_, err := d.Try("exec", d.project+"-bot-1", "snapback", "health")
+		return err == nil
+	})
+	if list := d.compose("exec", "-T", "bot", "snapback", "token", "list"); !strings.Contains(list, "kept") {
+		d.t.Errorf("the database is another one: %s", list)
+	}
+	was, err := os.ReadFile(filepath.Join(d.dir, "backup", "data", "bot-name"))
+	testkit.OK(d.t, err)
+	d.compose("cp", "bot:/var/lib/snapback/bot-name", "name")
+	if is, err := os.ReadFile(filepath.Join(d.dir, "name")); err != nil || string(is) != string(was) {
+		d.t.Errorf("the data folder is another one: %v, %q and not %q", err, is, was)
 	}
 }
 
