@@ -60,3 +60,11 @@ type WebhookLook struct {
 	Since     time.Time // since when somebody looks
 	Elsewhere bool      // they reach another bot of the same database, at another address
 }
+
+// WebhookPing is the last test call that a bot has asked PagerDuty for along a subscription.
+type WebhookPing struct {
+	SentAt  time.Time // when it was asked for, by the database's clock
+	Age     time.Duration
+	Waiting bool // what became of it is not known yet
+	Lost    int  // how many in a row have not come
+}

@@ -57,7 +57,7 @@ func (db *DB) WebhookSecrets(ctx context.Context) ([]incidents.WebhookSecret, er
 
 // ForgetWebhookSecret removes a subscription's: what it signs is refused from then on.
 func (db *DB) ForgetWebhookSecret(ctx context.Context, subscription string) error {
-	_, err := db.pool.Exec(ctx, `DELETE FROM webhook_secrets WHERE subscription = $1`, subscription)
+	_, err := db.pool.Exec(ctx, `WITH pinged AS (DELETE FROM webhook_pings WHERE subscription = $1) DELETE FROM webhook_secrets WHERE subscription = $1`, subscription)
 	return away(err)
 }
 

@@ -166,7 +166,7 @@ func withSubscriber(ctx context.Context, e env, wait time.Duration, do func(subs
 func subscriberOf(c config, db *store.DB) pagerduty.Subscriber {
 	return pagerduty.Subscriber{
 		Client:  pagerduty.New(pagerduty.Config{Token: c.PagerDutyToken, From: c.PagerDutyFrom, APIURL: c.PagerDutyAPIURL}),
-		Secrets: db, URL: c.PublicURL + webhookPath, InSettings: len(c.PagerDutySecrets) > 0,
+		Secrets: db, Pings: db, URL: c.PublicURL + webhookPath, InSettings: len(c.PagerDutySecrets) > 0,
 	}
 }
 

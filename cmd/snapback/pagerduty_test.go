@@ -173,12 +173,12 @@ func TestASubscriptionWhoseSecretIsElsewhereIsLeftAlone(t *testing.T) {
 
 // watch looks as a bot beside the running one does, and often, but not before a look of another one's is over: a look is made in far
 // less time than there is between two, also here.
-func (n *night) watch(db *store.DB) *pagerduty.Watch {
+func (n *night) watch(db *store.DB, pingEvery time.Duration) *pagerduty.Watch {
 	log := slog.New(slog.NewTextHandler(n.t.Output(), nil))
 	pd := pagerduty.New(pagerduty.Config{Token: "pd-token", From: "bot@example.com", APIURL: n.pd.URL()})
 	w := pagerduty.NewWatch(pagerduty.WatchConfig{
-		Subscriber: pagerduty.Subscriber{Client: pd, Secrets: db, URL: n.env["SNAPBACK_PUBLIC_URL"] + webhookPath},
-		Looks:      db, Logger: log, Every: 2 * time.Second, Tick: 50 * time.Millisecond,
+		Subscriber: pagerduty.Subscriber{Client: pd, Secrets: db, Pings: db, URL: n.env["SNAPBACK_PUBLIC_URL"] + webhookPath},
+		Looks:      db, Logger: log, Every: 2 * time.Second, Tick: 50 * time.Millisecond, PingEvery: pingEvery, PingPatience: 5 * time.Second,
 		Backfill: backfillOf(pd, db, nil, func(context.Context, int64) error { return nil }, log),
 	})
 	w.Start()
@@ -200,8 +200,8 @@ func TestTheBotSaysOnceThatAlertsDontReachIt(t *testing.T) {
 	n.pollUntil("serve looks as well", func() bool { return n.count(`SELECT count(*) FROM webhook_watch`) == 1 })
 	n.service.Trigger("From before anybody subscribed")
 	db := n.store()
-	one := n.watch(db)
-	n.watch(db)
+	one := n.watch(db, time.Hour)
+	n.watch(db, time.Hour)
 	n.channel.ExpectMessage(t, "alerts don't reach this bot", "snapback pagerduty subscribe makes one")
 	n.pagerduty(0, "subscribe")
 	n.channel.ExpectMessage(t, "alerts reach this bot again")
@@ -222,4 +222,25 @@ func TestTheBotSaysOnceThatAlertsDontReachIt(t *testing.T) {
 			t.Errorf("%q was said %d times, want %d:\n%s", part, got, want, n.channel)
 		}
 	}
+}
+
+// TestTheBotSaysWhenNothingComesAlongASubscriptionThatIsWell cuts what leads from PagerDuty to the bot, as a firewall does.
+func TestTheBotSaysWhenNothingComesAlongASubscriptionThatIsWell(t *testing.T) {
+	n := newNight(t)
+	delete(n.env, "PAGERDUTY_WEBHOOK_SECRETS")
+	n.reachable()
+	outside := newEndpoint(t, n.env["SNAPBACK_LISTEN"])
+	n.env["SNAPBACK_PUBLIC_URL"] = "http://" + outside.at
+	n.bot = serveWith(t, n.env)
+	n.pagerduty(0, "subscribe")
+	outside.cut()
+	db := n.store()
+	n.watch(db, time.Second) // two bots, neither of which the calls come to
+	n.watch(db, time.Second)
+	n.channel.ExpectMessage(t, "alerts don't reach this bot", "test calls along subscription "+n.subscription().ID(), "did not arrive at http://"+outside.at, "snapback doctor")
+	n.says(n.pagerduty(exitFailed, "status"), "did not arrive")
+	outside.mend()
+	n.channel.ExpectMessage(t, "alerts reach this bot again")
+	n.pollUntil("status says so", func() bool { return n.count(`SELECT count(*) FROM webhook_pings WHERE lost = 0`) == 1 })
+	n.says(n.pagerduty(0, "status"), "ok")
 }

@@ -200,7 +200,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(mainAddr,
 	// What PagerDuty sends, and whether it does.
 	intake := pagerduty.Intake{Inbox: db, Verifier: pagerduty.Verifier{Secrets: c.PagerDutySecrets}, Kept: db, Ended: term.EndForIncident, Logger: log}
 	hearing := pagerduty.NewWatch(pagerduty.WatchConfig{
-		Subscriber: pagerduty.Subscriber{Client: pd, Secrets: db, URL: c.PublicURL + webhookPath, InSettings: len(c.PagerDutySecrets) > 0, Logger: log},
+		Subscriber: pagerduty.Subscriber{Client: pd, Secrets: db, Pings: db, URL: c.PublicURL + webhookPath, InSettings: len(c.PagerDutySecrets) > 0, Logger: log},
 		Looks:      db, Backfill: pagerduty.Backfill{Client: pd, Intake: intake, Open: db}, Logger: log,
 	})
 

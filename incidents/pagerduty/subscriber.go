@@ -74,7 +74,8 @@ func (s Standing) unfinished() bool {
 type Subscriber struct {
 	Client  *Client
 	Secrets SecretKeeper
-	URL     string // of the webhook
+	Pings   PingReader // nil: nothing is known of test calls
+	URL     string     // of the webhook
 
 	// InSettings says that PAGERDUTY_WEBHOOK_SECRETS is set: a subscription whose secret is not kept may be known all the same.
 	InSettings bool
@@ -88,6 +89,9 @@ type Standing struct {
 	Subscription
 	Kept   bool      // its secret is in the database
 	CameAt time.Time // when something last came that its secret has signed; zero: never, or it is not kept
+
+	heardAt time.Time             // when something last came that may have come along it; zero: never, as far as is known
+	ping    incidents.WebhookPing // the last one that a bot has asked for by itself
 }
 
 // Standings are the subscriptions that call this bot.
@@ -115,11 +119,19 @@ func (s Subscriber) Standings(ctx context.Context) ([]Standing, error) {
 		}
 		out = append(out, Standing{Subscription: sub, Kept: true, CameAt: kept[i].CameAt})
 	}
-	return out, nil
+	return out, s.listened(ctx, out)
 }
 
-// Trouble says why alerts don't come along a subscription, and what to do; "" when nothing is wrong as far as PagerDuty tells.
+// Trouble says why alerts don't come along a subscription, and what to do; "" when nothing is wrong as far as is known.
 func (s Subscriber) Trouble(one Standing) string {
+	if why := s.stands(one); why != "" {
+		return why
+	}
+	return s.unheard(one)
+}
+
+// stands is what is wrong with a subscription as it stands in PagerDuty.
+func (s Subscriber) stands(one Standing) string {
 	switch {
 	case one.Disabled:
 		return fmt.Sprintf("PagerDuty has disabled subscription %s (%s), since its calls were refused: snapback pagerduty enable mends it, and fetches what was missed", one.ID, one.Scope())
@@ -324,7 +336,7 @@ func Scopes(list []Standing) (scopes []Scope) {
 }
 
 // Verdict is why alerts don't reach this bot, and what to do, a line for each subscription that fails and that no other one of its
-// scope, or of the account, makes up for. ErrNoSubscription when there is none. nil: all is well as far as PagerDuty tells.
+// scope, or of the account, makes up for. ErrNoSubscription when there is none. nil: all is well as far as is known.
 func (s Subscriber) Verdict(list []Standing) error {
 	list = slices.DeleteFunc(slices.Clone(list), Standing.unfinished)
 	if len(list) == 0 {

@@ -1,6 +1,7 @@
 package pagerduty
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -23,10 +24,12 @@ type Looks interface {
 	SaveWebhookLook(ctx context.Context, url, trouble string, well bool) error
 	// RecordOnce appends an entry, unless there is one of its kind from its source.
 	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+	PingKeeper
 }
 
 // Watch looks every few minutes whether PagerDuty's alerts reach the bot, and says so once when they don't, and once when they do again:
-// nobody hears an alert that does not come. When they come again, it fetches what was missed.
+// nobody hears an alert that does not come. When they come again, it fetches what was missed. It sees whether PagerDuty would send them, and
+// where nothing has come for an hour, it has PagerDuty make a test call.
 type Watch struct {
 	WatchConfig
 
@@ -43,6 +46,9 @@ type WatchConfig struct {
 	Logger     *slog.Logger
 	Every      time.Duration // zero: three minutes
 	Tick       time.Duration // how often this bot asks whether it is its turn; zero: a fifth of Every
+
+	PingEvery    time.Duration // after how long without a webhook a test call is made along a subscription; zero: an hour
+	PingPatience time.Duration // how long a test call may take; zero: two minutes
 }
 
 // NewWatch looks at nothing yet.
@@ -53,6 +59,8 @@ func NewWatch(c WatchConfig) *Watch {
 	if c.Tick == 0 {
 		c.Tick = c.Every / 5
 	}
+	c.PingEvery = cmp.Or(c.PingEvery, time.Hour)
+	c.PingPatience = cmp.Or(c.PingPatience, 2*time.Minute)
 	return &Watch{WatchConfig: c}
 }
 
@@ -125,7 +133,8 @@ func (w *Watch) turn(ctx context.Context) error {
 		w.note("", false)
 		return err
 	}
-	return w.found(ctx, was, list, w.Subscriber.Verdict(list))
+	err = w.ping(limited, list, was.Fresh)
+	return errors.Join(err, w.found(ctx, was, list, w.Subscriber.Verdict(list)))
 }
 
 func (w *Watch) note(trouble string, known bool) {

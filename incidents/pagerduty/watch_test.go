@@ -23,6 +23,7 @@ type looks struct {
 	look  incidents.WebhookLook
 	saved int
 	told  []incidents.Entry
+	pinged
 }
 
 func (l *looks) ClaimWebhookLook(context.Context, string, time.Duration) (bool, error) {
@@ -112,7 +113,7 @@ func TestATokenThatMayNotSeeSubscriptionsSaysNothingOfAlerts(t *testing.T) {
 // TestFetchingWhatWasMissedHasAnEnd has a PagerDuty that lists subscriptions, and answers nothing else.
 func TestFetchingWhatWasMissedHasAnEnd(t *testing.T) {
 	t.Parallel()
-	l := &looks{look: incidents.WebhookLook{Trouble: "it was disabled"}}
+	l := &looks{look: incidents.WebhookLook{Trouble: "it was disabled"}, pinged: pinged{due: time.Now().Add(time.Hour)}}
 	watching(t, l, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/webhook_subscriptions" {
 			<-r.Context().Done()
