@@ -85,7 +85,7 @@ func exitCode(err error) int {
 		return exitFailed
 	case errors.As(err, &usage), errors.Is(err, setup.ErrMissing):
 		return exitUsage
-	case errors.Is(err, errRefused), errors.Is(err, errUnfit), errors.Is(err, errNotRemoved), errors.Is(err, pagerduty.ErrNotOurs):
+	case errors.Is(err, errRefused), errors.Is(err, errUnfit), errors.Is(err, errNotRemoved), errors.Is(err, errOlder), errors.Is(err, pagerduty.ErrNotOurs):
 		return exitRefused
 	case errors.Is(err, pagerduty.ErrNoSubscription), errors.Is(err, snapshot.ErrUnknownContainer), errors.As(err, new(unknownError)):
 		return exitUnknown

@@ -32,8 +32,13 @@ its settings.
 	}
 	var wait time.Duration
 	cmd.PersistentFlags().DurationVar(&wait, "wait", 30*time.Second, "how long PagerDuty's test call may take")
-	beside := func(ctx context.Context, do func(subscriberAt) error) error { return withSubscriber(ctx, e, wait, do) }
-	cmd.AddCommand(newSubscribeCmd(e, beside), newSubscriptionStatusCmd(e, beside), newEnableCmd(e, beside), newRotateCmd(e, beside))
+	beside := func(ctx context.Context, do func(subscriberAt) error) error {
+		return withSubscriber(ctx, e, wait, withDatabase, do)
+	}
+	reading := func(ctx context.Context, do func(subscriberAt) error) error {
+		return withSubscriber(ctx, e, wait, readingDatabase, do)
+	}
+	cmd.AddCommand(newSubscribeCmd(e, beside), newSubscriptionStatusCmd(e, reading), newEnableCmd(e, beside), newRotateCmd(e, beside))
 	return cmd
 }
 
@@ -73,7 +78,7 @@ func newSubscriptionStatusCmd(e env, beside withBot) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Say whether PagerDuty's alerts reach this bot", Args: usageArgs(cobra.NoArgs),
-		Long: "Say whether PagerDuty's alerts reach this bot. The exit code is 1 when they don't, and 4 when no subscription calls it. snapback doctor has PagerDuty make a test call as well.",
+		Long: "Say whether PagerDuty's alerts reach this bot. The exit code is 1 when they don't, and 4 when no subscription calls it. snapback doctor has PagerDuty make a test call as well. " + onlyReads,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return beside(cmd.Context(), func(s subscriberAt) error { return s.status(cmd.Context(), e.shown(), asJSON) })
 		},
@@ -147,8 +152,11 @@ type subscriberAt struct {
 	db *store.DB
 }
 
+// opening is withDatabase or readingDatabase.
+type opening func(context.Context, env, store.Config, func(*store.DB) error) error
+
 // withSubscriber reads what is needed of the settings, and opens the bot's database beside it.
-func withSubscriber(ctx context.Context, e env, wait time.Duration, do func(subscriberAt) error) error {
+func withSubscriber(ctx context.Context, e env, wait time.Duration, open opening, do func(subscriberAt) error) error {
 	r := e.reader()
 	c := config{PublicURL: r.publicURL()}
 	r.pagerDuty(&c)
@@ -156,7 +164,7 @@ func withSubscriber(ctx context.Context, e env, wait time.Duration, do func(subs
 	if err := errors.Join(r.err(), err); err != nil {
 		return usageError{err}
 	}
-	return withDatabase(ctx, e, store.Config{Keys: keys, PublicURL: c.PublicURL}, func(db *store.DB) error {
+	return open(ctx, e, store.Config{Keys: keys, PublicURL: c.PublicURL}, func(db *store.DB) error {
 		s := subscriberOf(c, db)
 		s.Patience = wait
 		return do(subscriberAt{s, db})

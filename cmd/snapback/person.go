@@ -69,9 +69,9 @@ func newPersonAddCmd(e env) *cobra.Command {
 func newPersonListCmd(e env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List people and their passkeys", Args: usageArgs(cobra.NoArgs),
+		Use: "list", Short: "List people and their passkeys", Args: usageArgs(cobra.NoArgs), Long: "List people and their passkeys. " + onlyReads,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withTokens(cmd.Context(), e, func(db *store.DB) error {
+			return readingDatabase(cmd.Context(), e, store.Config{}, func(db *store.DB) error {
 				people, err := db.People(cmd.Context())
 				if err != nil {
 					return err

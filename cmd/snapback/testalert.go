@@ -68,7 +68,7 @@ func (t testAlert) run(ctx context.Context, e env, name string) error {
 			return err
 		}
 	}
-	return withDatabase(ctx, e, store.Config{Keys: keys, PublicURL: c.PublicURL}, func(db *store.DB) error {
+	return readingDatabase(ctx, e, store.Config{Keys: keys, PublicURL: c.PublicURL}, func(db *store.DB) error {
 		test := pagerduty.TestAlert{
 			Subscriber: subscriberOf(c, db), Told: db, Service: service, Container: container.Name, Keep: t.keep, Patience: t.wait, Step: stepsOn(e.stdout, t.json),
 		}

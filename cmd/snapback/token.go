@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snapback/snapback/access"
-	"github.com/snapback/snapback/internal/pgserver"
 	"github.com/snapback/snapback/store"
 )
 
@@ -45,7 +41,7 @@ func newTokenCreateCmd(e env) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
+			return withDatabase(cmd.Context(), e, store.Config{}, func(tokens *store.DB) error {
 				if err := tokens.CreateToken(cmd.Context(), token); err != nil {
 					return err
 				}
@@ -69,9 +65,9 @@ func scopeNames() (names []string) {
 func newTokenListCmd(e env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List all tokens, without their secrets", Args: usageArgs(cobra.NoArgs),
+		Use: "list", Short: "List all tokens, without their secrets", Args: usageArgs(cobra.NoArgs), Long: "List all tokens, without their secrets. " + onlyReads,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
+			return readingDatabase(cmd.Context(), e, store.Config{}, func(tokens *store.DB) error {
 				list, err := tokens.ListTokens(cmd.Context())
 				if err != nil {
 					return err
@@ -125,7 +121,7 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 			if err := e.confirm(cmd.Context(), yes, fmt.Sprintf("End token %s? Whoever uses it is refused from then on.", args[0])); err != nil {
 				return err
 			}
-			return withTokens(cmd.Context(), e, func(tokens *store.DB) error {
+			return withDatabase(cmd.Context(), e, store.Config{}, func(tokens *store.DB) error {
 				err := tokens.RevokeToken(cmd.Context(), args[0], time.Now())
 				if errors.Is(err, access.ErrUnknownToken) {
 					return unknownError{fmt.Errorf("no token has the ID %q: see snapback token list", args[0])}
@@ -136,53 +132,4 @@ func newTokenRevokeCmd(e env) *cobra.Command {
 	}
 	addYes(cmd.Flags(), &yes)
 	return cmd
-}
-
-// withTokens is withDatabase for what is on no timeline.
-func withTokens(ctx context.Context, e env, do func(*store.DB) error) error {
-	return withDatabase(ctx, e, store.Config{}, do)
-}
-
-// withDatabase opens the bot's database beside it; the private one is joined when the bot has it running, and is never made here: it would
-// be another one than the bot's.
-func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB) error) error {
-	r := e.reader()
-	url, dir := r.get("DATABASE_URL"), ""
-	if url == "" {
-		dir = r.dataDir(os.Geteuid() == 0)
-	}
-	if err := r.err(); err != nil {
-		return usageError{err}
-	}
-	if url == "" {
-		if err := madeByBot(dir); err != nil {
-			return usageError{err}
-		}
-		server, err := pgserver.Start(ctx, pgserver.Config{Dir: filepath.Join(dir, "postgres")})
-		if err != nil {
-			return fmt.Errorf("starting the private PostgreSQL: %w", err)
-		}
-		defer server.Stop(context.WithoutCancel(ctx)) //nolint:errcheck // it is read from the disk again next time
-		url = server.URL()
-	}
-	if _, err := store.Migrate(ctx, url); err != nil {
-		return databaseError(err)
-	}
-	c.URL = url
-	db, err := store.Open(ctx, c)
-	if err != nil {
-		return databaseError(err)
-	}
-	defer db.Close()
-	return do(db)
-}
-
-// madeByBot says what to do where a bot has made no private database in its data folder.
-func madeByBot(dir string) error {
-	_, err := os.Stat(filepath.Join(dir, "postgres"))
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("SNAPBACK_DATA_DIR: the bot's private database is not in %s (%w): run this as the bot's account and with its settings, or set DATABASE_URL; "+
-		"of a bot that has never run, start that first", dir, errors.Unwrap(err))
 }

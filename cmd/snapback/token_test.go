@@ -12,7 +12,7 @@ import (
 // TestNoCommandMakesASecondDatabase: whoever calls one as another account than the bot's is told, and not shown an empty list.
 func TestNoCommandMakesASecondDatabase(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"token create ci --scope admin", "token list", "token revoke 1", "person list", "person revoke U0MARIA", "uninstall"} {
+	for _, args := range []string{"token create ci --scope admin", "token list", "token revoke 1", "person list", "person revoke U0MARIA", "uninstall", "migrate --dry-run", "migrate"} {
 		dir := t.TempDir()
 		env := map[string]string{"SNAPBACK_DATA_DIR": dir, "SNAPBACK_SECRET_KEYS": "k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
 		var out bytes.Buffer
