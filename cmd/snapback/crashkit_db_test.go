@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -126,6 +127,7 @@ func shortDir(t *testing.T) string {
 type link struct {
 	t       *testing.T
 	network string // "unix" or "tcp", on both ends
+	dial    string // that of the far end, where it is another
 	at      string
 	wg      sync.WaitGroup // the acceptor and every connection's two copiers
 
@@ -202,7 +204,7 @@ func (l *link) cut() {
 }
 
 func (l *link) carry(from net.Conn) {
-	to, err := net.Dial(l.network, l.goal())
+	to, err := net.Dial(cmp.Or(l.dial, l.network), l.goal())
 	if err != nil {
 		from.Close()
 		return

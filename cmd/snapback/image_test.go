@@ -137,9 +137,9 @@ func makeImage(s *enginetest.Scope, t *testing.T, version, args string) string {
 	return out
 }
 
-func TestTheImageIsTheProgramAndNothingElse(t *testing.T) {
-	t.Parallel()
-	s := enginetest.New(t)
+func TestTheImageIsTheProgramAndNothingElseAndRunsAsTheDocsSay(t *testing.T) {
+	n := newNight(t)
+	s := n.Scope
 	args := bases(s, t)
 	version := s.Name("image")
 	makeImage(s, t, version, args)
@@ -156,6 +156,7 @@ func TestTheImageIsTheProgramAndNothingElse(t *testing.T) {
 	if !slices.Equal(files, want) {
 		t.Errorf("it holds %q, want %q", files, want)
 	}
+	n.runsAsTheDocsSay(ref)
 }
 
 // filesOf are an image's own files, without those that the engine adds to a container.
