@@ -40,7 +40,7 @@ func NewMetrics() *Metrics {
 			Name: "snapback_webhooks_refused_total", Help: "PagerDuty webhooks that were not taken in as events.",
 		}, []string{"reason"}),
 		WebhookTests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "snapback_webhook_tests_total", Help: "PagerDuty's test calls, as snapback doctor asks for them. They count among the webhooks as well.",
+			Name: "snapback_webhook_tests_total", Help: "PagerDuty's test calls, as snapback doctor asks for them, and the bot where nothing else has come for an hour. They count among the webhooks as well.",
 		}, []string{"outcome"}),
 		SlackEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "snapback_slack_total", Help: "What came from Slack and went there.",
