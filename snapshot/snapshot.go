@@ -164,6 +164,9 @@ func (s Snapshot) Seen() time.Time {
 	return s.CreatedAt
 }
 
+// LacksVolumes says that the contents of its volumes were to be archived, and could not be.
+func (s Snapshot) LacksVolumes() bool { return s.Volumes != nil && s.Volumes.ID == "" }
+
 // Change is one attribute that differs between two states of a container, in words for people and with secrets
 // masked. Either side is empty when the attribute was not there.
 type Change struct {

@@ -19,13 +19,13 @@ func wantRunning(t *testing.T, v *snapshottest.VolumeKit) {
 	}
 }
 
-// TestAPauseWhoseAnswerIsLostIsTakenBack has the engine freeze a container, and never say so.
+// TestAPauseWhoseAnswerIsLostIsTakenBack has the engine freeze a container, and never say so. It costs no archive.
 func TestAPauseWhoseAnswerIsLostIsTakenBack(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)
 	v.RunAPI()
 	v.Faulty.LosePause.Store(true)
-	if got := v.Take(v.API).Volumes; got == nil || got.Problem == "" {
-		t.Errorf("its volumes were archived: %+v", got)
+	if got := v.Take(v.API).Volumes; got == nil || got.Problem != "" || got.Consistency != snapshot.CrashConsistent {
+		t.Errorf("its volumes: %+v", got)
 	}
 	if state := v.Container(v.API).State; state != "running" {
 		t.Errorf("it is %s", state)
@@ -34,6 +34,19 @@ func TestAPauseWhoseAnswerIsLostIsTakenBack(t *testing.T) {
 	if err := v.Volumes.LookAfter(t.Context(), ""); err != nil {
 		t.Error(err)
 	}
+	wantRunning(t, v)
+}
+
+// TestAnArchiveStaysWhereNobodyCanSayHowStillItWas and says the least of it.
+func TestAnArchiveStaysWhereNobodyCanSayHowStillItWas(t *testing.T) {
+	v := snapshottest.SetupVolumes(t)
+	v.RunAPI()
+	blind := func(context.Context) { v.Faulty.Blind.Store(true) }
+	v.Faulty.During.Store(&blind)
+	if got := v.Take(v.API).Volumes; got == nil || got.Problem != "" || got.Consistency != snapshot.CrashConsistent {
+		t.Errorf("its volumes: %+v", got)
+	}
+	v.Faulty.Blind.Store(false)
 	wantRunning(t, v)
 }
 

@@ -218,8 +218,10 @@ func (v *Volumes) beginArchives(ctx context.Context, now snapshot.Inspection) (*
 	if err := v.Engine.ReadyToMove(ctx); err != nil {
 		return nil, err
 	}
-	k.still, err = v.freeze(ctx, now)
-	return k, err
+	if k.still, err = v.freeze(ctx, now); err != nil { // it runs on: the archives say that it did
+		v.Logger.Warn("archiving volumes of a container that could not be paused", "container", now.Name, "err", err)
+	}
+	return k, nil
 }
 
 // finish is the second half, which ends early when patience does. The container runs again when it returns.
@@ -259,15 +261,19 @@ func (v *Volumes) nothing(set snapshot.VolumeSet) *snapshot.VolumeSet {
 	return &snapshot.VolumeSet{TakenAt: set.TakenAt, Left: set.Left, Problem: "nothing in it can be archived"}
 }
 
-// consistency lets the container go on, and says how it was.
+// consistency lets the container go on, and says how it was: crash-consistent, where that can't be found out.
 func (k *archiving) consistency(ctx context.Context) (snapshot.Consistency, error) {
-	after, err := inspect(ctx, k.v.Engine, k.now.ID)
-	if err != nil {
-		return "", err
+	after, unseen := inspect(ctx, k.v.Engine, k.now.ID)
+	if ctx.Err() != nil {
+		return "", unseen
 	}
 	still, err := k.still.thaw()
 	if err != nil {
 		return "", err
+	}
+	if unseen != nil {
+		k.v.Logger.Warn("nobody knows how still a container was for its archive", "container", k.now.Name, "err", unseen)
+		return snapshot.CrashConsistent, nil
 	}
 	return consistencyOf(k.now, after, still), nil
 }

@@ -179,7 +179,7 @@ func slowOver(t *testing.T, s *enginetest.Scope, parts ...string) *docker.Engine
 }
 
 // before is the scope's engine, behind what answers some calls in its stead.
-func before(t *testing.T, s *enginetest.Scope, answers func(http.ResponseWriter, *http.Request) bool) *docker.Engine {
+func before(t *testing.T, s *enginetest.Scope, answers func(http.ResponseWriter, *http.Request) bool, options ...func(*docker.Config)) *docker.Engine {
 	t.Helper()
 	at, err := url.Parse(s.Engine().Client().DaemonHost())
 	if err != nil {
@@ -195,7 +195,11 @@ func before(t *testing.T, s *enginetest.Scope, answers func(http.ResponseWriter,
 		}
 	}))
 	t.Cleanup(proxy.Close)
-	engine, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + proxy.Listener.Addr().String()})
+	cfg := docker.Config{Host: "tcp://" + proxy.Listener.Addr().String()}
+	for _, option := range options {
+		option(&cfg)
+	}
+	engine, err := docker.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

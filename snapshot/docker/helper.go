@@ -1,25 +1,15 @@
 package docker
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/mount"
-	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/snapback/snapback/internal/volumetar"
 	"github.com/snapback/snapback/snapshot"
@@ -44,126 +34,6 @@ const (
 	helperGone  = 30 * time.Second // how long the engine may take to remove one
 )
 
-// helper is the image, made once.
-type helper struct {
-	mu  sync.Mutex
-	ref string // guarded by mu; "" until the program was read
-}
-
-// program is what the image holds.
-func (e *Engine) program() (string, error) {
-	if e.helperProgram != "" {
-		return e.helperProgram, nil
-	}
-	return os.Executable()
-}
-
-// ReadyToMove makes the helper's image if the engine does not have it, and looks where the mounts lead to.
-func (e *Engine) ReadyToMove(ctx context.Context, mounts ...snapshot.Mount) error {
-	if _, err := e.helperImage(ctx); err != nil {
-		return err
-	}
-	for _, m := range mounts {
-		if _, err := e.meant(ctx, m); err != nil && !errors.Is(err, snapshot.ErrNoFolder) && !errors.Is(err, snapshot.ErrGone) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) helperImage(ctx context.Context) (string, error) {
-	e.helper.mu.Lock()
-	defer e.helper.mu.Unlock()
-	path, err := e.program()
-	if err != nil {
-		return "", fmt.Errorf("finding the helper's program: %w", err)
-	}
-	if e.helper.ref == "" {
-		sum, err := digest(path)
-		if err != nil {
-			return "", fmt.Errorf("reading the helper's program: %w", err)
-		}
-		e.helper.ref = e.helperRepo + ":" + sum
-	}
-	there, err := e.imageOf(ctx, e.helper.ref)
-	if err != nil || there != "" {
-		return e.helper.ref, err
-	}
-	if err := e.importHelper(ctx, path, e.helper.ref); err != nil {
-		return "", fmt.Errorf("making the helper's image: %w", known(err, nil))
-	}
-	return e.helper.ref, nil
-}
-
-func digest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	sum := sha256.New()
-	_, err = io.Copy(sum, f)
-	return hex.EncodeToString(sum.Sum(nil))[:16], err
-}
-
-func (e *Engine) importHelper(ctx context.Context, path, ref string) error {
-	r, w := io.Pipe()
-	done := make(chan struct{}) // closed when the archive is written
-	go func() {                 // ends when the engine has read it all, or has hung up
-		defer close(done)
-		_ = w.CloseWithError(helperLayer(w, path))
-	}()
-	defer func() { _ = r.Close(); <-done }()
-	entrypoint, err := json.Marshal([]string{"/helper", volumetar.Command})
-	if err != nil {
-		return err
-	}
-	progress, err := e.cli.ImageImport(ctx, image.ImportSource{Source: r, SourceName: "-"}, ref, image.ImportOptions{
-		Message: "moves the contents of volumes", Changes: []string{"ENTRYPOINT " + string(entrypoint), "LABEL " + helperLabel + "=image"},
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = progress.Close() }()
-	for dec := json.NewDecoder(progress); ; {
-		var line struct{ Error string }
-		switch err := dec.Decode(&line); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case line.Error != "":
-			return errors.New(line.Error)
-		}
-	}
-}
-
-func helperLayer(w io.Writer, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	t := tar.NewWriter(w)
-	for _, h := range []*tar.Header{
-		{Name: strings.TrimPrefix(volumetar.Mount, "/") + "/", Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)},
-		{Name: strings.TrimPrefix(volumetar.HostMount, "/") + "/", Typeflag: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)},
-		{Name: "helper", Typeflag: tar.TypeReg, Mode: 0o755, Size: info.Size(), ModTime: time.Unix(0, 0)},
-	} {
-		if err := t.WriteHeader(h); err != nil {
-			return err
-		}
-	}
-	if _, err := io.CopyN(t, f, info.Size()); err != nil {
-		return err
-	}
-	return t.Close()
-}
-
 // capabilities are those over files, which the contents of a volume take.
 var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"}
 
@@ -176,6 +46,7 @@ type task struct {
 	reads bool   // it has no input
 }
 
+// createHelper makes the container of a helper. What a try before this one may have made under the name is removed first.
 func (e *Engine) createHelper(ctx context.Context, t task) (string, error) {
 	ref, err := e.helperImage(ctx)
 	if err != nil {
@@ -189,6 +60,9 @@ func (e *Engine) createHelper(ctx context.Context, t task) (string, error) {
 		AutoRemove: true, NetworkMode: "none", ReadonlyRootfs: true, CapDrop: []string{"ALL"}, CapAdd: capabilities,
 		SecurityOpt: []string{"no-new-privileges", "label=disable"}, LogConfig: container.LogConfig{Type: "none"},
 		Mounts: []mount.Mount{t.mount},
+	}
+	if err := e.removeFormer(ctx, t.name); err != nil {
+		return "", err
 	}
 	made, err := e.cli.ContainerCreate(ctx, config, host, nil, nil, t.name)
 	if err != nil {
@@ -217,6 +91,10 @@ func (e *Engine) removeFormer(ctx context.Context, name string) error {
 func (e *Engine) removeHelper(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helperGone)
 	defer cancel()
+	return again(ctx, func() error { return e.removeHelperOnce(ctx, id) })
+}
+
+func (e *Engine) removeHelperOnce(ctx context.Context, id string) error {
 	err := e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
 	if err == nil || notFound(err) {
 		return nil
@@ -237,20 +115,38 @@ func (e *Engine) removeHelper(ctx context.Context, id string) error {
 }
 
 // do has a helper do a task with the given streams, and returns what it reported. in nil: it has no input. It returns
-// ErrUnsafeMount when the helper has refused.
+// ErrUnsafeMount when the helper has refused. As long as nothing has moved, it is tried again where the engine has failed.
 func (e *Engine) do(ctx context.Context, t task, in io.Reader, out io.Writer) (report volumetar.Report, err error) {
 	t.reads = in == nil
-	id, err := e.createHelper(ctx, t)
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, e.removeHelper(ctx, id)) }()
-	run := helperRun{engine: e, id: id, in: in, out: out}
-	report, err = run.all(ctx)
-	if err == nil && report.Refused != "" {
+	var broke error // what can't be tried again
+	err = again(ctx, func() error {
+		id, err := e.createHelper(ctx, t)
+		if err != nil {
+			return err
+		}
+		run := helperRun{engine: e, id: id, in: in, out: out}
+		report, err = run.all(ctx)
+		err = e.endHelper(ctx, t, id, err)
+		if run.begun {
+			broke, err = err, nil
+		}
+		return err
+	})
+	if err = errors.Join(broke, err); err == nil && report.Refused != "" {
 		err = fmt.Errorf("%s: %w %s", t.path, snapshot.ErrUnsafeMount, report.Refused)
 	}
 	return report, err
+}
+
+// endHelper removes a helper that has done its work, or failed with err. One that has done it has ended, and is removed later if that
+// fails now: what it has moved is whole.
+func (e *Engine) endHelper(ctx context.Context, t task, id string, err error) error {
+	left := e.removeHelper(ctx, id)
+	if err == nil && left != nil {
+		e.log.WarnContext(ctx, "a helper that has done its work is left for later", "container", t.name, "err", left)
+		return nil
+	}
+	return errors.Join(err, left)
 }
 
 // move has a helper read or fill a mount.
@@ -269,121 +165,4 @@ func (e *Engine) move(ctx context.Context, name, act string, m snapshot.Mount, i
 		t.mount.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
 	}
 	return e.do(ctx, t, in, out)
-}
-
-// helperRun is one helper at work.
-type helperRun struct {
-	engine *Engine
-	id     string
-	in     io.Reader
-	out    io.Writer
-	words  limited // what it wrote to stderr
-}
-
-func (r *helperRun) all(ctx context.Context) (volumetar.Report, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stall := r.engine.stall
-	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the helper has not got on for %s", stall)) })
-	defer watch.Stop()
-	conn, err := r.engine.cli.ContainerAttach(ctx, r.id, container.AttachOptions{Stream: true, Stdin: r.in != nil, Stdout: true, Stderr: true})
-	if err != nil {
-		return volumetar.Report{}, fmt.Errorf("attaching to a helper: %w", known(err, snapshot.ErrGone))
-	}
-	defer conn.Close()
-	unhook := context.AfterFunc(ctx, conn.Close) // reads and writes know no context
-	defer unhook()
-	// Asked for before the start, since it is removed when it ends.
-	ended, failed := r.engine.cli.ContainerWait(ctx, r.id, container.WaitConditionNextExit)
-	if err := r.engine.cli.ContainerStart(ctx, r.id, container.StartOptions{}); err != nil {
-		if strings.Contains(err.Error(), "not a directory") { // a single file can't be mounted where the helper wants a folder
-			err = errors.Join(snapshot.ErrNoFolder, err)
-		}
-		return volumetar.Report{}, fmt.Errorf("starting a helper: %w", known(err, snapshot.ErrGone))
-	}
-	moved := func() { watch.Reset(stall) }
-	fed := make(chan error, 1)
-	if r.in != nil {
-		go func() { // ends with the input, or when the connection is closed
-			_, err := io.Copy(conn.Conn, pulse{r.in, moved})
-			fed <- errors.Join(err, conn.CloseWrite())
-		}()
-	} else {
-		fed <- nil
-	}
-	_, err = stdcopy.StdCopy(pulsing{r.out, moved}, pulsing{&r.words, moved}, conn.Reader)
-	if err != nil || ctx.Err() != nil {
-		conn.Close()
-		return volumetar.Report{}, errors.Join(context.Cause(ctx), err, r.inputError(<-fed))
-	}
-	return r.verdict(ctx, ended, failed, fed)
-}
-
-// inputError leaves out that the helper had hung up, which has a reason that the helper tells.
-func (r *helperRun) inputError(err error) error {
-	if brokenOff(err) || err == nil {
-		return nil
-	}
-	return err
-}
-
-// verdict: it has worked when the helper says so, and only then.
-func (r *helperRun) verdict(ctx context.Context, ended <-chan container.WaitResponse, failed <-chan error, fed <-chan error) (volumetar.Report, error) {
-	var report volumetar.Report
-	inErr := <-fed
-	select {
-	case end := <-ended:
-		if inErr := r.inputError(inErr); inErr != nil {
-			return report, inErr
-		}
-		if end.StatusCode != 0 {
-			return report, fmt.Errorf("the helper ended with code %d: %s", end.StatusCode, r.words.line())
-		}
-		if err := json.Unmarshal(r.words.text, &report); err != nil {
-			return report, fmt.Errorf("the helper did not report: %s", r.words.line())
-		}
-		return report, inErr
-	case err := <-failed:
-		return report, fmt.Errorf("waiting for a helper: %w", known(err, snapshot.ErrEngineAway))
-	case <-ctx.Done():
-		return report, context.Cause(ctx)
-	}
-}
-
-// limited keeps the beginning of what is written to it, without the line breaks that come first: see volumetar's signs of life.
-type limited struct{ text []byte }
-
-func (l *limited) Write(p []byte) (int, error) {
-	words := p
-	if len(l.text) == 0 {
-		words = bytes.TrimLeft(p, "\n")
-	}
-	l.text = append(l.text, words[:min(len(words), max(0, 16<<10-len(l.text)))]...)
-	return len(p), nil
-}
-
-func (l *limited) line() string {
-	return strings.Join(strings.Fields(strings.ToValidUTF8(string(l.text), "\uFFFD")), " ")
-}
-
-// pulse and pulsing say that the helper gets on: bytes move, or it gives a sign of life.
-type pulse struct {
-	io.Reader
-	moved func()
-}
-
-func (p pulse) Read(b []byte) (int, error) {
-	n, err := p.Reader.Read(b)
-	p.moved()
-	return n, err
-}
-
-type pulsing struct {
-	io.Writer
-	moved func()
-}
-
-func (p pulsing) Write(b []byte) (int, error) {
-	p.moved()
-	return p.Writer.Write(b)
 }

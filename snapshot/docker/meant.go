@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/volume"
 
 	"github.com/snapback/snapback/internal/volumetar"
 	"github.com/snapback/snapback/snapshot"
@@ -62,7 +63,8 @@ func (e *Engine) hostPath(ctx context.Context, m snapshot.Mount) (string, error)
 	if m.Type == "bind" {
 		return m.Source, nil
 	}
-	v, err := e.cli.VolumeInspect(ctx, m.Source)
+	var v volume.Volume
+	err := again(ctx, func() (err error) { v, err = e.cli.VolumeInspect(ctx, m.Source); return err })
 	if err != nil {
 		return "", fmt.Errorf("looking up volume %s: %w", m.Source, known(err, snapshot.ErrGone))
 	}

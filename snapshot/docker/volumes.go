@@ -23,7 +23,8 @@ import (
 // Mounts lists what a container has mounted, and why other mounts can't be archived. Paths nil: all its volumes. What is
 // mounted read-only the container can't have changed, and is left out.
 func (e *Engine) Mounts(ctx context.Context, id string, paths []string) (mounts []snapshot.Mount, left []string, err error) {
-	d, err := e.allowed(ctx, id)
+	var d document
+	err = again(ctx, func() (err error) { d, err = e.allowed(ctx, id); return err })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -133,7 +134,7 @@ func (e *Engine) has(ctx context.Context, id string, m snapshot.Mount) error {
 
 // Pack implements capture.Contents.
 func (e *Engine) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Writer) (snapshot.Packed, error) {
-	if err := e.has(ctx, id, m); err != nil {
+	if err := again(ctx, func() error { return e.has(ctx, id, m) }); err != nil {
 		return snapshot.Packed{}, err
 	}
 	name := e.helperRepo + "-pack-" + strings.ToLower(rand.Text()[:16])
@@ -155,16 +156,13 @@ func packed(r volumetar.Report) snapshot.Packed {
 	return p
 }
 
-// Unpack implements capture.Contents. The helper's name is the mount's, so that there is never more than one.
+// Unpack implements capture.Contents. The helper's name is the mount's, so that there is never more than one: the former is removed.
 func (e *Engine) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.Reader) error {
-	if err := e.has(ctx, id, m); err != nil {
+	if err := again(ctx, func() error { return e.has(ctx, id, m) }); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(m.Type + " " + m.Source))
 	name := e.helperRepo + "-unpack-" + hex.EncodeToString(sum[:8])
-	if err := e.removeFormer(ctx, name); err != nil {
-		return err
-	}
 	if _, err := e.move(ctx, name, "unpack", m, r, io.Discard); err != nil {
 		return fmt.Errorf("filling %s: %w", m.Path, err)
 	}

@@ -43,12 +43,13 @@ type RetentionRules struct {
 // Surplus picks the snapshots of one container that may go; list is newest first, and so is the result. Never among them
 // are those that are pinned, the newest pre-deploy, the newest baseline, the newest good state that is not what runs, and what an
 // open incident refers to; of what is gone, all but the pinned ones go for their age. Of those of a reason that hold the same one
-// after the other, the newest stays. One with an expiry of its own goes by that alone.
+// after the other, the newest stays. One with an expiry of its own goes by that alone. Where the newest of a reason lacks the contents
+// of its volumes, the newest one that has them stays as well.
 func Surplus(list []snapshot.Snapshot, rules RetentionRules) []snapshot.Snapshot {
 	var out []snapshot.Snapshot
 	var stay int
 	list = rules.merged(list)
-	good := rules.goodState(list)
+	good, contents := rules.goodState(list), withContents(list)
 	newest := map[snapshot.Reason]bool{}
 	for i, s := range list {
 		there := s.MissingSince.IsZero()
@@ -59,7 +60,7 @@ func Surplus(list []snapshot.Snapshot, rules RetentionRules) []snapshot.Snapshot
 		if counts && !again {
 			stay++
 		}
-		held := i == good || first && (s.Reason == snapshot.PreDeploy || s.Reason == snapshot.Baseline)
+		held := i == good || contents[i] || first && (s.Reason == snapshot.PreDeploy || s.Reason == snapshot.Baseline)
 		never := s.Pinned || rules.Referred[s.ID] || held && !rules.expired(s)
 		if !never && (again || rules.over(s, counts && stay > rules.Keep)) {
 			out = append(out, s)
@@ -74,6 +75,22 @@ func (r RetentionRules) goodState(list []snapshot.Snapshot) int {
 		return r.LongRun > 0 && s.RanFor >= r.LongRun && !s.Spiked && s.Unwell == "" && s.MissingSince.IsZero() && s.ExpiresAt.IsZero() &&
 			!slices.Contains(r.Left, s.ContainerID) && (r.Running == nil || !r.Running(s))
 	})
+}
+
+// withContents are those of list, by index, that stay for the contents of their volumes, since those after them of the same reason lack
+// theirs: no archive could be made. What people asked for stays as they asked for it.
+func withContents(list []snapshot.Snapshot) map[int]bool {
+	lacking, out := map[snapshot.Reason]bool{}, map[int]bool{}
+	done := map[snapshot.Reason]bool{snapshot.Manual: true, snapshot.Before: true}
+	for i, s := range list {
+		if done[s.Reason] || !s.MissingSince.IsZero() || !s.ExpiresAt.IsZero() {
+			continue
+		}
+		done[s.Reason] = !s.LacksVolumes()
+		out[i] = lacking[s.Reason] && done[s.Reason] && s.Volumes != nil
+		lacking[s.Reason] = true
+	}
+	return out
 }
 
 // merged is list with what was seen of those that go for a newer one that holds the same.

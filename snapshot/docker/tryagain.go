@@ -1,0 +1,42 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+
+	"github.com/snapback/snapback/snapshot"
+)
+
+// An engine under load answers with status 500 what it does a moment later. What nothing is lost by is tried this often.
+const (
+	tries    = 3
+	tryAgain = 500 * time.Millisecond // after a failure
+)
+
+// again does something up to three times, while the engine fails at it and might do it a moment later.
+func again(ctx context.Context, do func() error) error {
+	for n := 1; ; n++ {
+		err := do()
+		if err == nil || n == tries || !mayPass(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(tryAgain):
+		}
+	}
+}
+
+// mayPass says that an error tells of the engine at that moment, and not of what it was asked for.
+func mayPass(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, snapshot.ErrNoFolder) {
+		return false
+	}
+	attaching := strings.Contains(err.Error(), "unable to upgrade to tcp, received 5") // the client tells a status no other way there
+	return errors.Is(err, snapshot.ErrEngineAway) || cerrdefs.IsInternal(err) || isAway(err) || attaching
+}
