@@ -49,27 +49,13 @@ func (w *Watcher) routine(context.Context) {
 		if w.baselineDue(p, now) {
 			w.queueSpare(p.Now, func(ctx, patience context.Context) error { return w.baseline(ctx, patience, p.Now) })
 		} else if tick, due := w.tickDue(p, now); due {
-			ticks = append(ticks, dueTick{p, tick})
+			ticks = append(ticks, tick)
 		}
 	}
 	slices.SortStableFunc(ticks, func(a, b dueTick) int { return a.since().Compare(b.since()) })
 	for _, t := range ticks {
-		w.queueSpare(t.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, t.watched, t.at) })
+		w.queueSpare(t.Now, func(ctx, patience context.Context) error { return w.scheduled(ctx, patience, t) })
 	}
-}
-
-// dueTick is a tick of a schedule whose snapshot is to be taken.
-type dueTick struct {
-	watched
-	at time.Time
-}
-
-// since is when the schedule was served last.
-func (t dueTick) since() time.Time {
-	if t.LastTick.IsZero() {
-		return t.SeenAt
-	}
-	return t.LastTick
 }
 
 func (w *Watcher) baselineDue(p watched, now time.Time) bool {

@@ -31,6 +31,7 @@ type Config struct {
 	ListenEvery   time.Duration // how often to ask about every container; 0: 30 s
 	Quiet         time.Duration // how long events must be quiet before a look; 0: 100 ms
 	Jitter        time.Duration // at most how long after its tick a scheduled snapshot is taken; 0: 30 s
+	TickAgain     time.Duration // how long after a failure a scheduled snapshot is tried again; each wait is twice the one before; 0: 2 min
 	Chores        []Chore       // what else is done every TidyEvery
 	Settle        time.Duration // how long a replacement may stay unstarted before it counts as a deploy; 0: 10 s
 
@@ -58,6 +59,7 @@ func (c Config) withDefaults() Config {
 	set(&c.ListenEvery, 30*time.Second)
 	set(&c.Quiet, 100*time.Millisecond)
 	set(&c.Jitter, 30*time.Second)
+	set(&c.TickAgain, 2*time.Minute)
 	set(&c.Settle, 10*time.Second)
 	set(&c.LeadFor, 7*time.Second)
 	if c.Zone == nil {
@@ -95,6 +97,7 @@ type Watcher struct {
 	seenTo     time.Time                // the newest event's moment
 	due        map[string]time.Time     // by the engine's ID: when next to see whether it is good enough for a baseline
 	waits      map[string]time.Duration // by the engine's ID: how long to wait after the last try of a baseline
+	failures   map[string]failure       // by key: ticks whose snapshots could not be taken yet
 	noticed    map[string]time.Time     // by the engine's ID: when a container was first seen beside another one of its line
 	tries      map[string]int           // by the engine's ID of a new container: how often keeping the state from before it was tried
 	seen       map[string]time.Time     // by the engine's ID: when it was last noted that a container runs well
@@ -121,7 +124,7 @@ func New(c Config) *Watcher {
 		Config: c.withDefaults(), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 4), calm: make(chan struct{}, 2), slow: make(chan struct{}, 1),
 		busy: map[string]*work{}, ended: map[string]time.Time{}, renamed: map[string]renaming{}, due: map[string]time.Time{},
 		waits: map[string]time.Duration{}, noticed: map[string]time.Time{}, tries: map[string]int{}, seen: map[string]time.Time{}, compared: map[string]bool{},
-		keyed: map[string]bool{},
+		keyed: map[string]bool{}, failures: map[string]failure{},
 	}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	return w
@@ -336,6 +339,7 @@ func (w *Watcher) forget() {
 	maps.DeleteFunc(w.noticed, gone)
 	maps.DeleteFunc(w.seen, gone)
 	maps.DeleteFunc(w.waits, func(id string, _ time.Duration) bool { return !there[id] })
+	maps.DeleteFunc(w.failures, func(_ string, f failure) bool { return time.Since(f.again) > time.Hour })
 	maps.DeleteFunc(w.tries, func(id string, _ int) bool { return !there[id] })
 	maps.DeleteFunc(w.ended, func(_ string, at time.Time) bool { return time.Since(at) > time.Hour })
 	maps.DeleteFunc(w.renamed, func(_ string, r renaming) bool { return time.Since(r.at) > time.Hour })
