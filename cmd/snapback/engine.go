@@ -101,6 +101,7 @@ func newEngine(ctx context.Context, n engineNeeds, at engineAt) (*engineParts, e
 			{Name: "removing containers from before", Do: leftovers.RemoveKept},
 			{Name: "removing what restores have left", Do: leftovers.RemoveStrays},
 			{Name: "removing surplus archives of volumes", Do: p.volumes.LookAfter},
+			{Name: "removing helpers that were left", Do: engine.RemoveIdleHelpers},
 		},
 	})
 	return p, nil

@@ -40,7 +40,8 @@ type Config struct {
 	// of volumes from within a container; zero: this very program. HelperImage is the name of its image, to which a tag
 	// is added, and the beginning of its containers' names; zero: snapback-helper.
 	HelperProgram, HelperImage string
-	// Stall is how long a helper may show no sign of getting on until it is taken for stuck; zero: 2 minutes.
+	// Stall is how long a helper may show no sign of getting on until it is taken for stuck; zero: 2 minutes. One that does not
+	// run, and was made five times as long ago, is removed.
 	Stall time.Duration
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -42,17 +43,14 @@ func TagOf(ref string) string {
 
 // Helpers are the names of helpers' containers and of their images, both by their label and their name.
 func (e *Engine) Helpers(ctx context.Context) (containers, images []string, err error) {
-	labelled := filters.NewArgs(filters.Arg("label", helperLabel))
-	rows, err := e.rows(ctx, labelled)
+	rows, err := e.helperRows(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, row := range rows {
-		if strings.HasPrefix(row.Image, e.helperRepo+":") {
-			containers = append(containers, nameOf(row))
-		}
+		containers = append(containers, nameOf(row))
 	}
-	found, err := e.cli.ImageList(ctx, image.ListOptions{Filters: labelled})
+	found, err := e.cli.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", helperLabel))})
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing images: %w", known(err, nil))
 	}
@@ -66,6 +64,37 @@ func (e *Engine) Helpers(ctx context.Context) (containers, images []string, err 
 	slices.Sort(containers)
 	slices.Sort(images)
 	return containers, slices.Compact(images), nil
+}
+
+func (e *Engine) helperRows(ctx context.Context) ([]container.Summary, error) {
+	rows, err := e.rows(ctx, filters.NewArgs(filters.Arg("label", helperLabel)))
+	return slices.DeleteFunc(rows, func(row container.Summary) bool { return !strings.HasPrefix(row.Image, e.helperRepo+":") }), err
+}
+
+// helperIdle is for how many times as long as a helper may show no sign of getting on one stays that does not run.
+const helperIdle = 5
+
+// RemoveIdleHelpers removes the helpers that a bot has made and not started, since it was killed in between, and those that have
+// ended and not gone: they hold a volume that nobody could remove. One that is about to be started is younger. It is a chore, whatever the engine.
+func (e *Engine) RemoveIdleHelpers(ctx context.Context, _ string) error {
+	rows, err := e.helperRows(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now().Add(e.ahead(ctx))
+	var errs error
+	for _, row := range rows {
+		if row.State == container.StateRunning || now.Sub(time.Unix(row.Created, 0)) < helperIdle*e.stall {
+			continue
+		}
+		err := e.RemoveHelper(ctx, nameOf(row))
+		if err == nil {
+			e.log.InfoContext(ctx, "a helper that was left is removed", "container", nameOf(row))
+		} else if !errors.Is(err, snapshot.ErrInUse) { // it runs by now, or its removal is under way
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
 }
 
 // RemoveHelper removes a helper's container, by its name, that does not run. Missing is success.

@@ -20,7 +20,7 @@ type brokenTaker struct {
 	tried         atomic.Int64 // how often one was to be taken
 }
 
-var errBroken = errors.New("Error response from daemon: the engine is busy")
+var errBroken = errors.New("the engine is busy")
 
 func (b *brokenTaker) Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error) {
 	if ask.Reason == snapshot.Scheduled {
