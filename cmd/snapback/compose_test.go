@@ -231,6 +231,7 @@ func newDeployed(t *testing.T) *deployed {
 func TestComposeRunsAsItStands(t *testing.T) {
 	d := newDeployed(t)
 	d.compose("config", "--quiet")
+	began := time.Now()
 	d.compose("up", "-d", "--wait", "--wait-timeout", "220")
 	phone := d.phone()
 	var answer string
@@ -239,6 +240,7 @@ func TestComposeRunsAsItStands(t *testing.T) {
 		answer = text
 		return status == http.StatusOK
 	})
+	t.Logf("ready, through Caddy, in %s", time.Since(began).Round(time.Second))
 	if status, text := d.get(phone, "/"); status != http.StatusOK {
 		t.Errorf("the console: %d %s", status, text)
 	}
@@ -254,6 +256,7 @@ func TestComposeRunsAsItStands(t *testing.T) {
 	d.takesWhatInitWrites()
 	d.takesSettingsAndSocketMode()
 	d.stopsInTime()
+	d.isUninstalled()
 }
 
 // follow runs commands of a page, in the folder of compose.yaml.
@@ -318,6 +321,20 @@ func (d *deployed) comesBack() {
 	d.compose("cp", "bot:/var/lib/snapback/bot-name", "name")
 	if is, err := os.ReadFile(filepath.Join(d.dir, "name")); err != nil || string(is) != string(was) {
 		d.t.Errorf("the data folder is another one: %v, %q and not %q", err, is, was)
+	}
+}
+
+// isUninstalled does what docs/uninstall.md says, without a terminal.
+func (d *deployed) isUninstalled() {
+	d.t.Helper()
+	out := d.follow(strings.Replace(blockOf(d.t, "uninstall.md", "### Compose"), "snapback:local", d.image, 1))
+	for _, left := range []string{"ps -aq", "volume ls -q", "network ls -q"} {
+		if got := d.Docker(append(strings.Fields(left), "--filter", "label=com.docker.compose.project="+d.project)...); got != "" {
+			d.t.Errorf("docs/uninstall.md leaves, of %s: %s\n%s", left, got, out)
+		}
+	}
+	if got := d.Docker("images", "-q", d.image); got != "" {
+		d.t.Errorf("docs/uninstall.md leaves the image %s", got)
 	}
 }
 
