@@ -157,6 +157,9 @@ func certificate(t *testing.T, folder string) {
 	}
 }
 
+// protocol is one such as the terminal's WebSockets name.
+const protocol = "snapback.try.v1"
+
 // slowBot answers as slowly as a bot whose restore or export takes its time.
 func slowBot(t *testing.T) string {
 	t.Helper()
@@ -181,13 +184,14 @@ func slowBot(t *testing.T) string {
 		}
 	})
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
-		conn, err := websocket.Accept(w, r, nil)
+		// As the bot does: the page's own origin, and a protocol that is named.
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{protocol}})
 		if err != nil {
 			return
 		}
 		defer conn.CloseNow() //nolint:errcheck // the other end may have gone
 		if kind, text, err := conn.Read(r.Context()); err == nil {
-			_ = conn.Write(r.Context(), kind, text)
+			_ = conn.Write(r.Context(), kind, append(text, " from "+r.Header.Get("Origin")...))
 		}
 	})
 	server := httptest.NewServer(mux)
@@ -251,7 +255,9 @@ func TestProxiesAsTheirPageHasThem(t *testing.T) {
 func webSocket(t *testing.T, name, at string) {
 	ctx, cancel := context.WithTimeout(t.Context(), longest+2*time.Minute)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, "wss://"+at+"/ws", &websocket.DialOptions{HTTPClient: client})
+	conn, _, err := websocket.Dial(ctx, "wss://"+at+"/ws", &websocket.DialOptions{
+		HTTPClient: client, HTTPHeader: http.Header{"Origin": {"https://" + at}}, Subprotocols: []string{protocol},
+	})
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
@@ -265,8 +271,8 @@ func webSocket(t *testing.T, name, at string) {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
-	if _, text, err := conn.Read(ctx); string(text) != "hello" || err != nil {
-		t.Errorf("%s: %q %v", name, text, err)
+	if _, text, err := conn.Read(ctx); string(text) != "hello from https://"+at || conn.Subprotocol() != protocol || err != nil {
+		t.Errorf("%s: %q, protocol %q, %v", name, text, conn.Subprotocol(), err)
 	}
 }
 

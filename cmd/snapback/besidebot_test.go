@@ -43,7 +43,7 @@ func TestWhoOnlyReadsDoesNotMigrate(t *testing.T) {
 		"DATABASE_URL": dsn, "SNAPBACK_DATA_DIR": t.TempDir(), "SNAPBACK_SECRET_KEYS": "k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 		"SNAPBACK_PUBLIC_URL": "https://bot.example.com", "PAGERDUTY_API_TOKEN": "pd-token", "PAGERDUTY_FROM": "bot@example.com",
 	}
-	for _, args := range []string{"token list", "token list --json", "person list", "pagerduty status", "pagerduty status --json"} {
+	for _, args := range []string{"token list", "token list --json", "person list", "pagerduty status", "pagerduty status --json", "uninstall"} {
 		lacks(t, beside(t, env, exitRefused, args), "DATABASE_URL: the schema is older than this program", "run snapback migrate, or start serve")
 		if now := newest(); now != before {
 			t.Fatalf("%s has brought the schema from %d to %d", args, before, now)

@@ -75,7 +75,11 @@ func (u *uninstall) run(ctx context.Context) error {
 	if u.noDatabase {
 		return u.each(ctx, func() error { return u.remove(ctx, nil) })
 	}
-	return withDatabase(ctx, u.env, store.Config{Keys: u.keys}, func(db *store.DB) error {
+	open := opening(withDatabase)
+	if !u.images && !u.volumes { // it only lists
+		open = readingDatabase
+	}
+	return open(ctx, u.env, store.Config{Keys: u.keys}, func(db *store.DB) error {
 		return u.each(ctx, func() error { return u.with(ctx, db) })
 	})
 }
