@@ -26,7 +26,7 @@ function act(label: string, busy: string, out: HTMLElement, run: () => Promise<v
     button.textContent = busy;
     out.hidden = true;
     run().catch((err: unknown) => {
-      out.textContent = err instanceof Refused || err instanceof Away ? err.message : passkey.why(err);
+      out.textContent = words(err);
       out.hidden = false;
     }).finally(() => {
       wait(button, false);
@@ -36,12 +36,20 @@ function act(label: string, busy: string, out: HTMLElement, run: () => Promise<v
   return button;
 }
 
+function words(err: unknown): string {
+  return err instanceof Refused || err instanceof Away ? err.message : passkey.why(err);
+}
+
+async function enter(): Promise<void> {
+  const options = await post("/console/signin/begin");
+  await post("/console/signin/finish", { credential: await passkey.get(options) });
+}
+
 // signIn is shown to whoever is not signed in. why says what has ended, if something has.
 export function signIn(why: string, entered: () => void): void {
   const out = alert();
   const go = act("Sign in with a passkey", "Asking for your passkey…", out, async () => {
-    const options = await post("/console/signin/begin");
-    await post("/console/signin/finish", { credential: await passkey.get(options) });
+    await enter();
     entered();
   });
   view("Sign in", card("Sign in", why ? make("p", { class: "note" }, why) : null, go, out, help()));
@@ -65,14 +73,32 @@ function closed(why: string): void {
   view("The console is closed", card("The console is closed", make("p", { class: "note" }, why)));
 }
 
-// register is shown to whoever has opened a link.
+// register is shown to whoever has opened a link. The answer that the link is used up by may be lost: then the next tap says the same again,
+// and signs in where the bot has heard it the first time.
 export function register(token: string, entered: () => void): void {
   const out = alert();
+  let made: unknown; // what this device has made and the bot may not have heard of
   const go = act("Register this device", "Asking for a passkey…", out, async () => {
-    const options = await post("/console/register/begin", { token });
-    await post("/console/register/finish", { token, credential: await passkey.create(options) });
+    const again = made !== undefined;
+    try {
+      made ??= await passkey.create(await post("/console/register/begin", { token }));
+      await post("/console/register/finish", { token, credential: made });
+    } catch (err) {
+      if (!(err instanceof Away)) made = undefined;
+      if (!registered(err)) throw err;
+      if (!again || !(await enter().then(() => true, () => false))) return signIn(leads(err), entered);
+    }
     entered();
   });
   view("Register this device", card("Register this device", make("p", { class: "note" },
     "It gets a passkey, locked by your face, finger or PIN. With it you sign in to Snapback's console. The link works once."), go, out));
+}
+
+// registered says of an error that the device may be registered already.
+function registered(err: unknown): boolean {
+  return (err instanceof Refused && err.code === "link_over") || (err instanceof DOMException && err.name === "InvalidStateError");
+}
+
+function leads(err: unknown): string {
+  return err instanceof Refused ? "This link is used or over. If it has registered this device, sign in." : words(err);
 }
