@@ -73,6 +73,8 @@ type entry struct {
 	Summary  string
 	Details  map[string]any
 	Document json.RawMessage // the same, as it is kept
+	At       time.Time       // zero: when it is recorded
+	Native   string
 }
 
 type timeline struct {
@@ -80,6 +82,7 @@ type timeline struct {
 	entries []entry
 	err     error
 	during  atomic.Pointer[func(incidents.Entry)] // what happens while an entry is recorded; nil: nothing
+	untold  atomic.Pointer[error]                 // why it does not take what has become of a shell; nil: it does
 }
 
 func (tl *timeline) Record(_ context.Context, e incidents.Entry) (incidents.Entry, error) {
@@ -93,8 +96,21 @@ func (tl *timeline) Record(_ context.Context, e incidents.Entry) (incidents.Entr
 	}
 	var details map[string]any
 	err := json.Unmarshal(e.Details, &details)
-	tl.entries = append(tl.entries, entry{e.IncidentID, e.Kind, e.Summary, details, e.Details})
+	tl.entries = append(tl.entries, entry{e.IncidentID, e.Kind, e.Summary, details, e.Details, e.OccurredAt, e.Source.NativeID})
 	return e, err
+}
+
+// RecordOnce knows an entry by its kind and source.
+func (tl *timeline) RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error) {
+	if err := tl.untold.Load(); err != nil {
+		return e, *err
+	}
+	for _, has := range tl.of(e.Kind) {
+		if has.Native == e.Source.NativeID {
+			return e, nil
+		}
+	}
+	return tl.Record(ctx, e)
 }
 
 func (tl *timeline) fail(err error) {

@@ -51,11 +51,7 @@ func (sh *shell) reportNone(ctx context.Context, why string) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
 	l := sh.l
-	summary := fmt.Sprintf("No shell came about for %s in %s: %s", l.sess.Person.Name, cmp.Or(sh.task, l.sess.Name), why)
-	details := map[string]any{"session": l.sess.ID, "recording": sh.rec.ID, "container": l.sess.Container, "container_id": sh.rec.ContainerID}
-	if err := l.svc.record(ctx, l.sess.Grant, incidents.KindTerminalNoShell, summary, details); err != nil {
-		l.svc.log.Error("that no shell came about is not on the timeline", "session", l.sess.ID, "err", err)
-	}
+	sh.report(ctx, incidents.KindTerminalNoShell, fmt.Sprintf("No shell came about for %s in %s: %s", l.sess.Person.Name, cmp.Or(sh.task, l.sess.Name), why))
 }
 
 // reportLeft says to the person what could not be ended, and puts it on the timeline.
@@ -65,11 +61,8 @@ func (sh *shell) reportLeft(ctx context.Context, err error) string {
 		named = " (" + strings.Join(left.names, ", ") + ")"
 	}
 	l := sh.l
-	summary := fmt.Sprintf("Processes of %s's shell in %s could not all be ended%s; Snapback keeps trying", l.sess.Person.Name, l.sess.Name, named)
-	details := map[string]any{"session": l.sess.ID, "recording": sh.rec.ID, "container": l.sess.Container, "container_id": sh.rec.ContainerID}
-	if err := l.svc.record(ctx, l.sess.Grant, incidents.KindTerminalEndFailed, summary, details); err != nil {
-		l.svc.log.Error("what a shell has left is not on the timeline", "session", l.sess.ID, "err", err)
-	}
+	sh.report(ctx, incidents.KindTerminalEndFailed,
+		fmt.Sprintf("Processes of %s's shell in %s could not all be ended%s; Snapback keeps trying", l.sess.Person.Name, l.sess.Name, named))
 	return "Its processes could not all be ended yet" + named + "; the bot keeps trying."
 }
 

@@ -59,18 +59,22 @@ func (s *Service) recordLink(ctx context.Context, g access.Grant, expires time.T
 
 // record adds the entry, or says that nothing was done.
 func (s *Service) record(ctx context.Context, g access.Grant, kind incidents.Kind, summary string, details map[string]any) error {
-	doc, err := incidents.Details(details)
+	e, err := entryOf(g, kind, summary, details)
 	if err != nil {
 		return err
 	}
-	_, err = s.cfg.Timeline.Record(ctx, incidents.Entry{
-		IncidentID: g.IncidentID, Kind: kind, Summary: summary, Details: doc,
-		Actor: g.Person.Actor(), Source: sourceOf(g.Person.Via),
-	})
-	if err != nil {
+	if _, err := s.cfg.Timeline.Record(ctx, e); err != nil {
 		return fmt.Errorf("recording %s on the timeline: %w", kind, err)
 	}
 	return nil
+}
+
+func entryOf(g access.Grant, kind incidents.Kind, summary string, details map[string]any) (incidents.Entry, error) {
+	doc, err := incidents.Details(details)
+	return incidents.Entry{
+		IncidentID: g.IncidentID, Kind: kind, Summary: summary, Details: doc,
+		Actor: g.Person.Actor(), Source: sourceOf(g.Person.Via),
+	}, err
 }
 
 // sourceOf says where somebody has done what they do in a terminal.

@@ -64,6 +64,8 @@ type Gate interface {
 type Timeline interface {
 	// Record appends an entry and returns it sealed. IncidentID 0 is what happened outside any incident.
 	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+	// RecordOnce is Record, unless there is an entry of that kind from that source, by its NativeID, already.
+	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
 // Errors knows how many a container makes.

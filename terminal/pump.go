@@ -70,10 +70,13 @@ func (sh *shell) record(ctx context.Context, p []byte) error {
 }
 
 func (sh *shell) recordFull(ctx context.Context) error {
-	s, sess := sh.l.svc, sh.l.sess
-	summary := fmt.Sprintf("The recording of %s's shell in %s has reached its largest size and ends there; the shell goes on", sess.Person.Name, sess.Name)
-	details := map[string]any{"session": sess.ID, "recording": sh.rec.ID, "container": sess.Container}
-	if err := s.record(ctx, sess.Grant, incidents.KindTerminalCastFull, summary, details); err != nil {
+	sess := sh.l.sess
+	e, err := sh.entry(incidents.KindTerminalCastFull,
+		fmt.Sprintf("The recording of %s's shell in %s has reached its largest size and ends there; the shell goes on", sess.Person.Name, sess.Name))
+	if err == nil {
+		_, err = sh.l.svc.cfg.Timeline.RecordOnce(ctx, e)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	}
 	return nil

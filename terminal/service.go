@@ -96,10 +96,12 @@ type Service struct {
 
 	mu      sync.Mutex // guards all below
 	live    map[string]*live
-	viewers map[string]int // open browsers, per person and per container; connections, per page
-	tries   map[string]try // by page: why its last WebSocket was refused
+	viewers map[string]int    // open browsers, per person and per container; connections, per page
+	tries   map[string]try    // by page: why its last WebSocket was refused
+	reports []incidents.Entry // that the timeline could not be told of
 	stopped bool
 
+	sweeps     sync.Mutex     // held by whoever sweeps
 	telling    sync.Mutex     // one at a time tells the sessions of a container of each other
 	looking    *limit.Shares  // slots of those who read a log from its end backwards
 	running    sync.WaitGroup // every live session, viewer and the sweeper
@@ -166,6 +168,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
+		_ = s.sweepReports(ctx) // what fails was logged
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("stopping the terminals: %w", ctx.Err())

@@ -32,7 +32,9 @@ func (s *Service) sweepLoop(ctx context.Context) {
 // Sweep does what nobody else is there to do: it ends sessions past their time, says on the timeline what could not
 // be said before, and ends the processes of shells whose bot is gone. What it can't do now it does the next time.
 func (s *Service) Sweep(ctx context.Context) error {
-	return errors.Join(s.sweepSessions(ctx), s.sweepShells(ctx))
+	s.sweeps.Lock()
+	defer s.sweeps.Unlock()
+	return errors.Join(s.sweepReports(ctx), s.sweepSessions(ctx), s.sweepShells(ctx))
 }
 
 func (s *Service) sweepSessions(ctx context.Context) error {
