@@ -5,7 +5,7 @@ import { errors, lookedAt, says, stateWord, tag, together, undone, warning } fro
 import { askToRestore, bigOne, wouldChange } from "./restore";
 import { Away, post, Refused } from "./server";
 import { openTerminal, type View } from "./seat";
-import { sheet } from "./sheet";
+import { contact, sheet } from "./sheet";
 import { walk } from "./tabs";
 import { ago, clock } from "./time";
 
@@ -33,7 +33,7 @@ export function draw(state: PageState): void {
   if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), p = state.page;
   says(parts.banner, together(state, warning(state.line, Boolean(p), state.trouble ?? p?.trouble, now)));
-  document.body.classList.toggle("old", !state.line.up && Boolean(p));
+  contact(state.line.up, Boolean(p));
   if (!p) {
     if (!drawn) parts.head.replaceChildren(make("p", { class: "headline" }, "Looking…"));
     drawn = "-";

@@ -3,6 +3,7 @@ import type { Container, Home, Incident, Page } from "./model";
 import type { Line } from "./live";
 import { askToRestore, wouldChange, Ways, type Way } from "./restore";
 import { Away, post, Refused } from "./server";
+import { contact } from "./sheet";
 import { ago, clock, utc } from "./time";
 
 export type State = { home?: Home; line: Line; seen: string; trouble?: string; query: string; problem: string; unsure?: string; asked: string; gone: AbortSignal };
@@ -49,7 +50,7 @@ export function draw(state: State): void {
   if (state.gone.aborted) return;
   const now = Date.now(), home = state.home;
   says(banner, together({ ...state, problem: state.asked || state.problem }, warning(state.line, Boolean(home), state.trouble ?? home?.trouble, now)));
-  document.body.classList.toggle("old", !state.line.up && Boolean(home));
+  contact(state.line.up, Boolean(home));
   if (!home) {
     headline.textContent = "Looking…";
     return;

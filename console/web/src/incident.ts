@@ -4,7 +4,7 @@ import type { Line } from "./live";
 import { lookedAt, says, together, warning } from "./home";
 import { Away, get, post, Refused } from "./server";
 import { proven } from "./prove";
-import { sheet } from "./sheet";
+import { contact, sheet } from "./sheet";
 import { ago, clock } from "./time";
 
 export type NightState = { id: number; night?: Night; line: Line; seen: string; trouble?: string; problem: string; unsure?: string; asked: string; gone: AbortSignal };
@@ -65,7 +65,7 @@ export function draw(state: NightState): void {
   if (state.gone.aborted) return; // an answer came after its page was left
   const now = Date.now(), n = state.night;
   says(parts.banner, together(state, warning(state.line, Boolean(n), state.trouble, now)));
-  document.body.classList.toggle("old", !state.line.up && Boolean(n));
+  contact(state.line.up, Boolean(n));
   if (!n) {
     if (!drawn) parts.head.replaceChildren(make("p", { class: "headline" }, "Looking…"));
     drawn = "-";
@@ -103,7 +103,7 @@ function head(n: Night, now: number): Node[] {
 function acts(state: NightState, n: Night): Node[] {
   if (n.refused) return [make("p", { class: "fine" }, n.refused)];
   const button = (label: string, cls: string, run: () => void) =>
-    action({ class: cls }, !state.line.up || state.asked !== "" || Boolean(n.asked), run, label);
+    action({ class: cls }, !state.line.up || state.asked !== "" || Boolean(n.asked), run, label, state.line.up ? "" : " (offline)");
   const out: Node[] = [];
   if (n.incident.status === "triggered") out.push(button("Acknowledge", "primary", () => ask(state, "acknowledge", {})));
   if (n.incident.status !== "resolved") out.push(button("Resolve", "plain wide", () => sheet({

@@ -1,4 +1,4 @@
-import { make } from "./dom";
+import { action, make, wait } from "./dom";
 
 // Found is what has to be looked up before somebody can answer. no: it can't be done.
 export type Found = { lines: string[]; no?: boolean };
@@ -10,6 +10,13 @@ type Question = { title: string; lines?: string[]; look?: (gone: AbortSignal) =>
 const early = 350; // ms in which a tap is the second of a double tap, and no answer
 
 let open: (() => void) | undefined;
+let waiting: (is: boolean) => void = () => undefined; // has the act that is asked about wait
+
+// contact says whether there is any. Without it a page that shows something is old, and nothing can be done.
+export function contact(up: boolean, known: boolean): void {
+  document.body.classList.toggle("old", !up && known);
+  waiting(!up);
+}
 
 // sheet asks once, at the thumb's end of the screen. Its button names the act. It is gone when somebody goes to another page.
 export function sheet(q: Question): void {
@@ -21,13 +28,17 @@ export function sheet(q: Question): void {
     if (over) return;
     over = true;
     open = undefined;
+    waiting = () => undefined;
     gone.abort();
     dialog.close();
     dialog.remove();
     then?.();
   };
   const leave = () => close(q.left);
-  const act = make("button", { type: "button", class: q.calm ? "primary" : "primary danger", disabled: true, click: () => close(q.run) }, q.act) as HTMLButtonElement;
+  const why = make("span");
+  const act = action({ class: q.calm ? "primary" : "primary danger", disabled: true }, false, () => close(q.run), q.act, why) as HTMLButtonElement;
+  waiting = (is) => { wait(act, is); why.textContent = is ? " (offline)" : ""; };
+  waiting(document.body.classList.contains("old"));
   const list = make("ul", { class: "changes" });
   const show = (f: Found) => {
     if (over) return;
