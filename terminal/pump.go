@@ -86,6 +86,7 @@ func (sh *shell) recordFull(ctx context.Context) error {
 const (
 	firstRetry   = 50 * time.Millisecond
 	longestRetry = time.Second
+	waitLimit    = 30 * time.Second
 	waitTold     = 2 * time.Second // until the pages say that output waits
 	waitToldNext = 8 * time.Second // until they say it again: a page shows it for ten
 )

@@ -63,7 +63,7 @@ func (c *Config) defaults() {
 	set(&c.Ping, 20*time.Second)
 	set(&c.FirstTime, firstTime)
 	set(&c.NoContact, 30*time.Second)
-	set(&c.Unrecorded, 30*time.Second)
+	set(&c.Unrecorded, waitLimit)
 	set(&c.PerPerson, 4)
 	set(&c.PerContainer, 8)
 	set(&c.Refusals, 20)
