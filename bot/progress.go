@@ -108,8 +108,10 @@ func success(v View, r restore.Restore) string {
 	if n := len(r.Unexpected()); n > 0 {
 		took += fmt.Sprintf(" · ⚠️ not as it was in %d ways: see Details", n)
 	}
-	if unheld := r.Unheld(); unheld != "" {
-		took += "\n⚠️ " + quote(unheld, 400)
+	for _, more := range []string{r.Unheld(), r.Left()} {
+		if more != "" {
+			took += "\n⚠️ " + quote(more, 400)
+		}
 	}
 	return what + took
 }

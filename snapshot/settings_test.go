@@ -76,7 +76,7 @@ func TestNames(t *testing.T) {
 	}
 	at := time.Date(2026, 3, 1, 3, 47, 0, 0, time.UTC)
 	for name, ours := range map[string]bool{
-		snapshot.KeptName("api", at, 1): true, snapshot.KeptName("api", at, 2): true, "api.snapback-12": true,
+		snapshot.KeptName("api", at, 1): true, snapshot.KeptName("api", at, 2): true, "api.snapback-12": true, "api.snapback-12-2": true,
 		"api": false, "api.before": false, "api-before-0347": false, "api.before-0347.x": false,
 	} {
 		if snapshot.OurName(name) != ours {

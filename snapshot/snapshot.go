@@ -256,7 +256,7 @@ var reserved = regexp.MustCompile(`^(joined-\d+|before-\d{4}(-\d+)+)$`)
 func Reserved(name string) bool { return reserved.MatchString(name) }
 
 // Both kinds of name belong to a restore: the container from before it, and the replacement until the swap.
-var ours = regexp.MustCompile(`^.+\.(before-\d{4}(-\d+)?|snapback-\d+)$`)
+var ours = regexp.MustCompile(`^.+\.(before-\d{4}|snapback-\d+)(-\d+)?$`)
 
 // OurName says whether a container's name is one that only a restore gives. Such containers are evidence or work
 // in progress, and are never themselves watched, listed or restored.

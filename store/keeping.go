@@ -128,11 +128,12 @@ func (db *DB) KeptLeft(ctx context.Context) ([]restore.Restore, error) {
 		AND verified_at > now() - interval '30 days' ORDER BY id`, pgx.NamedArgs{})
 }
 
-// Leavings implements restore.LeftoverStore. A create that its restore has given up ends within minutes; a copy may be in use for long.
+// Leavings implements restore.LeftoverStore. A create that its restore has given up ends within minutes; a copy may be in use
+// for long, and what the engine would not remove may stay until its host is started again.
 func (db *DB) Leavings(ctx context.Context) ([]restore.Restore, error) {
 	return restores(ctx, db.pool, `WHERE NOT (`+stillRunning+`) AND (
 		record->'plan'->>'temp_name' <> '' AND entered_at > now() - interval '1 day' OR
-		record->'plan'->>'stand_in_ref' <> '' AND entered_at > now() - interval '30 days') ORDER BY id`, pgx.NamedArgs{})
+		(record->'plan'->>'stand_in_ref' <> '' OR record->'plan' ? 'unremoved') AND entered_at > now() - interval '30 days') ORDER BY id`, pgx.NamedArgs{})
 }
 
 // Sweep implements watch.Retention. The last tick of a schedule stays, however long ago it was.

@@ -80,22 +80,19 @@ func (ctr *container) dropStandIn(ctx context.Context) error {
 	if p.StandInRef == "" {
 		return nil
 	}
-	made, err := ctr.Engine.Inspect(ctx, p.KeptName)
-	if err == nil {
-		err = ctr.Engine.Remove(ctx, made.ID)
-	}
-	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
-		return err
-	}
-	return ctr.Engine.Untag(ctx, p.StandInRef)
+	return ctr.discard(ctx, p.KeptName)
 }
 
-// awaitGone waits until the engine has removed a container that removes itself: only then its name is free.
+// awaitGone waits until the engine has removed a container that removes itself: only then its name is free. One that the engine could not
+// remove is set aside.
 func (ctr *container) awaitGone(ctx context.Context, id string) error {
 	for {
 		c, err := ctr.Engine.Inspect(ctx, id)
 		if errors.Is(err, snapshot.ErrUnknownContainer) {
 			return nil
+		}
+		if err == nil && c.State == "dead" {
+			return ctr.dispose(ctx, c, ctr.restore.Plan.TempName+"-2")
 		}
 		if err == nil && c.State == "created" { // it never ran, so it never ends
 			return ctr.Engine.Remove(ctx, id)
@@ -136,8 +133,22 @@ func (ctr *container) discardStandIn(ctx context.Context) error {
 	if err := ctr.Engine.Rename(ctx, p.OldID, ctr.restore.oldName()); err != nil {
 		return err
 	}
-	if err := ctr.Engine.Remove(ctx, p.StandInID); err != nil {
+	return ctr.discard(ctx, p.StandInID)
+}
+
+// discard removes the copy and its image. Leftovers try the image again as well.
+func (ctr *container) discard(ctx context.Context, ref string) error {
+	made, err := ctr.Engine.Inspect(ctx, ref)
+	if err == nil {
+		err = ctr.dispose(ctx, made, ctr.restore.Plan.KeptName)
+	}
+	if err != nil && !errors.Is(err, snapshot.ErrUnknownContainer) {
 		return err
 	}
-	return ctr.Engine.Untag(ctx, p.StandInRef)
+	err = ctr.Engine.Untag(ctx, ctr.restore.Plan.StandInRef)
+	if err != nil && !retryable(err) {
+		ctr.Logger.Warn("removing the image of a copy", "restore_id", ctr.restore.ID, "image", ctr.restore.Plan.StandInRef, "err", err)
+		return nil
+	}
+	return err
 }

@@ -19,6 +19,7 @@ type bentEngine struct {
 	create  func(ctx context.Context, name string, spec snapshot.Spec) (string, error)
 	stop    func(ctx context.Context, id string, timeout time.Duration) error
 	start   func(ctx context.Context, id string) error
+	remove  func(ctx context.Context, id string) error
 	commit  func(ctx context.Context, id, ref string, pause bool) (string, int64, error)
 	inspect func(ctx context.Context, ref string) (snapshot.Inspection, error)
 }
@@ -42,6 +43,13 @@ func (e *bentEngine) Start(ctx context.Context, id string) error {
 		return e.start(ctx, id)
 	}
 	return e.Engine.Start(ctx, id)
+}
+
+func (e *bentEngine) Remove(ctx context.Context, id string) error {
+	if e.remove != nil {
+		return e.remove(ctx, id)
+	}
+	return e.Engine.Remove(ctx, id)
 }
 
 func (e *bentEngine) Commit(ctx context.Context, id, ref string, pause bool) (string, int64, error) {

@@ -88,25 +88,25 @@ func (ctr *container) stepsWithoutRevert() []step {
 			return err
 		}
 		if found && !ctr.restore.Plan.ours(c.ID) {
-			return ctr.withdraw(ctx)
+			return errors.Join(ctr.withdraw(ctx), ctr.clear(ctx))
 		}
 		return ctr.bringUpReplacement(ctx)
 	}}}
 }
 
 func (ctr *container) bringUpReplacement(ctx context.Context) error {
-	id, err := ctr.replacement(ctx)
-	if err != nil || id == "" {
+	c, found, err := ctr.replacement(ctx)
+	if err != nil || !found {
 		return err
 	}
-	ctr.noteLastLines(ctx, id)
+	ctr.noteLastLines(ctx, c.ID)
 	if err := ctr.awaitName(ctx); err != nil {
 		return err
 	}
-	if err := ctr.Engine.Rename(ctx, id, ctr.restore.Container); err != nil && !errors.Is(err, snapshot.ErrInUse) {
+	if err := ctr.Engine.Rename(ctx, c.ID, ctr.restore.Container); err != nil && !errors.Is(err, snapshot.ErrInUse) {
 		return err
 	}
-	return ctr.Engine.Start(ctx, id)
+	return ctr.Engine.Start(ctx, c.ID)
 }
 
 // awaitName waits until the engine has removed the old container, which has the name until then. If that takes too long,

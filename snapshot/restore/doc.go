@@ -36,6 +36,7 @@ Then what is restored. A service of a Swarm is in one file, service.go. A contai
 	container.go   the verbs Preflight, Prepare and Verify; plan.go and verify.go have the details
 	swap.go        the verb Swap, the only downtime
 	revert.go      the verb Revert; cannotrevert.go is for when the old container can't be put back
+	aside.go       what is done with containers that the engine won't remove
 	contents.go    the contents of volumes, when they are restored as well
 	joined.go      containers that share its namespaces
 	autoremove.go  containers that the engine removes when they stop
@@ -66,7 +67,7 @@ still has to prove itself.
 	            volumes: before that rename, their contents are archived and then replaced (contents.go).
 	started     Waits for the health check, or for the container to stay up. Compares it with the snapshot, makes those anew
 	            that share its namespaces, sees to the old one, and puts on hold what was rolled back.
-	reverting   Puts the volumes' contents back, removes the replacement, gives the old one its name and its restart
+	reverting   Puts the volumes' contents back, removes the replacement or sets it aside, gives the old one its name and its restart
 	            policy, starts it if it ran, and sees it stay up for a second.
 
 Of a service, the Swarm replaces the tasks itself:

@@ -122,9 +122,14 @@ func (t *task) glance(ctx context.Context, id string) (in snapshot.Inspection, e
 	return in, err
 }
 
-// soon returns errNoAnswer when do has failed for want of time, and not that the engine is away, which would be waited for.
+// soon is within for a look.
 func soon(ctx context.Context, do func(ctx context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, glanceFor)
+	return within(ctx, glanceFor, do)
+}
+
+// within returns errNoAnswer when do has failed for want of time, and not that the engine is away, which would be waited for.
+func within(ctx context.Context, limit time.Duration, do func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := do(limited); err == nil || limited.Err() == nil || ctx.Err() != nil {
 		return err

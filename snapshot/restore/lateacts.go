@@ -126,9 +126,16 @@ func (rec *reconciliation) run(ctx context.Context) error {
 	case rec.last.State == Failed: // a person sees to it
 		return nil
 	}
-	if err := rec.removeStray(ctx); err != nil || !rec.over.passed(Swapping) {
-		return err // before the swap a restore only creates
+	if rec.over.passed(Swapping) { // before that a restore only creates
+		if err := rec.haveItRun(ctx); err != nil {
+			return err
+		}
 	}
+	return rec.removeStray(ctx) // last: nothing waits for what the engine won't remove
+}
+
+// haveItRun stops what must not run, and brings up what has to.
+func (rec *reconciliation) haveItRun(ctx context.Context) error {
 	winner, err := rec.rightful(ctx)
 	if err != nil {
 		return err
@@ -229,7 +236,9 @@ func (rec *reconciliation) removeStray(ctx context.Context) error {
 	if err != nil || !found {
 		return err
 	}
-	return rec.do(ctx, "removed "+c.Name, func() error { return rec.Engine.Remove(ctx, c.ID) })
+	return rec.do(ctx, "removed "+c.Name, func() error {
+		return within(ctx, removeLimit, func(ctx context.Context) error { return rec.Engine.Remove(ctx, c.ID) })
+	})
 }
 
 // bringUp gives the rightful container its name and its restart policy, and starts it if it has to run.

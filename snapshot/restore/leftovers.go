@@ -72,7 +72,7 @@ func (l *Leftovers) removeLeft(ctx context.Context, r Restore) error {
 	if err != nil || running || !kept.Enabled || snapshot.Alive(kept.State) || !snapshot.OurName(kept.Name) {
 		return err
 	}
-	if err := l.Engine.Remove(ctx, id); err != nil {
+	if err := l.remove(ctx, id); err != nil {
 		return fmt.Errorf("removing %s: %w", kept.Name, err)
 	}
 	l.Logger.Info("container from before removed", "container", kept.Name, "restore_id", r.ID)
@@ -92,8 +92,8 @@ func keptEntry(r Restore) incidents.Entry {
 	}
 }
 
-// RemoveStrays removes replacements that the engine was still creating when their restore ended, and images of auto-remove
-// containers' copies that no container uses any more.
+// RemoveStrays removes replacements that the engine was still creating when their restore ended, containers that it would not remove then, and
+// images of auto-remove containers' copies that no container uses any more.
 func (l *Leftovers) RemoveStrays(ctx context.Context, engine string) error {
 	list, err := l.Store.Leavings(ctx)
 	if err != nil {
@@ -117,11 +117,35 @@ func (l *Leftovers) removeStray(ctx context.Context, r Restore) error {
 		}
 	}
 	c, found, err := stray(ctx, l.Engine, r)
-	if err != nil || !found {
+	if err == nil && found {
+		l.Logger.Warn("removing a replacement that came too late", "container", c.Name, "restore_id", r.ID)
+		err = l.remove(ctx, c.ID)
+	}
+	for _, u := range r.Plan.Unremoved {
+		err = errors.Join(err, l.removeUnremoved(ctx, r, u.ID))
+	}
+	return err
+}
+
+// removeUnremoved removes what the engine would not remove for the restore, unless somebody has put it to use.
+func (l *Leftovers) removeUnremoved(ctx context.Context, r Restore, id string) error {
+	c, err := l.Engine.Inspect(ctx, id)
+	if errors.Is(err, snapshot.ErrUnknownContainer) {
+		return nil
+	}
+	if err != nil || !c.Enabled || snapshot.Alive(c.State) || !snapshot.OurName(c.Name) {
 		return err
 	}
-	l.Logger.Warn("removing a replacement that came too late", "container", c.Name, "restore_id", r.ID)
-	return l.Engine.Remove(ctx, c.ID)
+	if err := l.remove(ctx, id); err != nil {
+		return fmt.Errorf("removing %s: %w", c.Name, err)
+	}
+	l.Logger.Info("what a restore had left is removed", "container", c.Name, "restore_id", r.ID)
+	return nil
+}
+
+// remove does not wait for long: a removal that hangs must not keep others from theirs.
+func (l *Leftovers) remove(ctx context.Context, id string) error {
+	return within(ctx, time.Minute, func(ctx context.Context) error { return l.Engine.Remove(ctx, id) })
 }
 
 // stray is a replacement that the engine has made only when its restore was over: it still has the temporary name. A person sees

@@ -11,6 +11,7 @@ const (
 	verifyLimit  = 10 * time.Minute // the archives of volumes are read through
 	joinedLimit  = 5 * time.Minute  // those that share a namespace are committed
 	retireLimit  = 5 * time.Minute  // the old container is removed, if it would have removed itself
+	removeLimit  = 20 * time.Second // a container that is in the way is removed; else it is set aside
 	reclaimLimit = time.Minute      // the unfinished copy of one that removes itself is removed
 
 	// goneLimit is how long the engine may take to remove an auto-remove container, which may have many files. Until then

@@ -20,6 +20,7 @@ func TestTheDocsHaveTheLimitsOfARestoresActs(t *testing.T) {
 		"the engine does not answer":                                 {c.NotifyAfter},
 		"a dead bot's restore":                                       {c.Lease},
 		"create, start or remove a container":                        {c.ActLimit},
+		"remove a replacement that did not come up":                  {removeLimit},
 		"set a restart policy; name the replacement":                 {changeLimit},
 		"stop the old container":                                     {stopGrace},
 		"name the old container, or remove it (`--rm`)":              {goneLimit},

@@ -103,22 +103,31 @@ func (ctr *container) revertOnce(ctx context.Context) (State, error) {
 			end = Failed
 		}
 	}
+	if left := ctr.restore.Left(); left != "" {
+		ctr.restore.Error += ". " + left
+	}
 	return end, nil
 }
 
 func (ctr *container) revertSteps() []step {
 	steps := []step{
 		{"filling the volumes with what they held before", moveLimit, ctr.refillVolumes},
-		{"taking the replacement away", ctr.ActLimit, ctr.withdraw},
+		{"taking the replacement away", removeLimit + ctr.ActLimit, ctr.withdraw},
 	}
+	steps = append(steps, ctr.backSteps()...)
+	return append(steps, step{"removing the replacement", removeLimit + ctr.ActLimit, ctr.clear})
+}
+
+// backSteps bring the old container back, once nothing is in its way.
+func (ctr *container) backSteps() []step {
 	p := ctr.restore.Plan
 	if p.AutoRemove && p.StandInID == "" {
-		return append(steps, step{"removing the unfinished copy", reclaimLimit, ctr.dropStandIn})
+		return []step{{"removing the unfinished copy", reclaimLimit, ctr.dropStandIn}}
 	}
 	if p.keptID() == "" {
-		return steps
+		return nil
 	}
-	steps = append(steps, step{"giving the old container its name again", goneLimit, ctr.rename})
+	steps := []step{{"giving the old container its name again", goneLimit, ctr.rename}}
 	if !p.AutoRemove && p.OldPolicy.Name != "" {
 		steps = append(steps, step{"telling the old container to restart as before", changeLimit, func(ctx context.Context) error {
 			return ctr.Engine.SetRestartPolicy(ctx, p.OldID, p.OldPolicy)
@@ -130,53 +139,6 @@ func (ctr *container) revertSteps() []step {
 			step{"restarting what shares its namespaces", time.Duration(1+len(p.Joined)) * ctr.ActLimit, ctr.reattach})
 	}
 	return steps
-}
-
-// withdraw removes the replacement; the container that an undo had brought back is stopped and set aside again.
-// What the replacement wrote last is kept in the restore's error: it is the only trace of why it did not come up.
-func (ctr *container) withdraw(ctx context.Context) error {
-	p := ctr.restore.Plan
-	id, err := ctr.replacement(ctx)
-	if id == "" || err != nil {
-		return err
-	}
-	ctr.noteLastLines(ctx, id)
-	if p.AdoptID == "" {
-		return ctr.Engine.Remove(ctx, id)
-	}
-	if err := ctr.Engine.SetRestartPolicy(ctx, id, snapshot.RestartPolicy{Name: "no"}); err != nil {
-		return err
-	}
-	if err := ctr.Engine.Stop(ctx, id, 5*time.Second); err != nil {
-		return err
-	}
-	return ctr.Engine.Rename(ctx, id, p.TempName)
-}
-
-// replacement is the replacement's ID, also when a bot died before it could write that down; "" when there is none.
-func (ctr *container) replacement(ctx context.Context) (string, error) {
-	ref := ctr.restore.Plan.NewID
-	if ref == "" {
-		ref = ctr.restore.Plan.TempName
-	}
-	if ref == "" {
-		return "", nil
-	}
-	c, err := ctr.Engine.Inspect(ctx, ref)
-	if errors.Is(err, snapshot.ErrUnknownContainer) {
-		return "", nil
-	}
-	return c.ID, err
-}
-
-func (ctr *container) noteLastLines(ctx context.Context, id string) {
-	const mark = "; its last lines: "
-	if ctr.restore.StartedAt.IsZero() && ctr.down.IsZero() || strings.Contains(ctr.restore.Error, mark) {
-		return
-	}
-	if tail, err := ctr.Engine.Tail(ctx, id, 5); err == nil && tail != "" {
-		ctr.restore.Error += mark + strings.ReplaceAll(tail, strings.TrimSpace(onHost), "…") // a program's words are never commands of ours
-	}
 }
 
 // rename gives the old container its name again, or the stand-in of one that removed itself.
@@ -195,7 +157,7 @@ func (ctr *container) restart(ctx context.Context) error {
 	p := ctr.restore.Plan
 	id := p.OldID
 	now, err := ctr.Engine.Inspect(ctx, id)
-	if p.AutoRemove && errors.Is(err, snapshot.ErrUnknownContainer) {
+	if p.AutoRemove && (errors.Is(err, snapshot.ErrUnknownContainer) || err == nil && beingRemoved(now)) {
 		id = p.StandInID
 		now, err = ctr.Engine.Inspect(ctx, id)
 	}

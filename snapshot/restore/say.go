@@ -154,8 +154,10 @@ func (r Restore) success() string {
 	if n := len(r.Unexpected()); n > 0 {
 		s += fmt.Sprintf("; %d attributes are not as they were", n)
 	}
-	if unheld := r.Unheld(); unheld != "" {
-		s += ". " + unheld
+	for _, more := range []string{r.Unheld(), r.Left()} {
+		if more != "" {
+			s += ". " + more
+		}
 	}
 	return s
 }
