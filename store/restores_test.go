@@ -80,3 +80,23 @@ func TestARestoreForgetsItsKeyWithTheRequest(t *testing.T) {
 		t.Errorf("a tap: fresh %v, %v", fresh, err)
 	}
 }
+
+// TestWhatTheEngineWouldNotRemoveIsRememberedForLong: its host may not be started again for weeks. A late create ends within minutes.
+func TestWhatTheEngineWouldNotRemoveIsRememberedForLong(t *testing.T) {
+	db := setup(t)
+	for name, unremoved := range map[string][]restore.Unremoved{"api": nil, "web": {{ID: "f", Name: "web.snapback-2", Why: "busy"}}} {
+		asked := wish(shelved(t, db, name, "good"))
+		asked.Plan.TempName, asked.Plan.Unremoved = name+".snapback-2", unremoved
+		r, _, err := db.Open(t.Context(), asked, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Pool().Exec(t.Context(), `UPDATE restores SET state = 'reverted', entered_at = now() - interval '3 days' WHERE id = $1`, r.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := db.Leavings(t.Context())
+	if err != nil || len(list) != 1 || list[0].Container != "web" || len(list[0].Plan.Unremoved) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
