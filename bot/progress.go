@@ -108,7 +108,7 @@ func success(v View, r restore.Restore) string {
 	if n := len(r.Unexpected()); n > 0 {
 		took += fmt.Sprintf(" · ⚠️ not as it was in %d ways: see Details", n)
 	}
-	for _, more := range []string{r.Unheld(), r.Left()} {
+	for _, more := range []string{r.Unheld(), r.Unretired(), r.Left()} {
 		if more != "" {
 			took += "\n⚠️ " + quote(more, 400)
 		}

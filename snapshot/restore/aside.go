@@ -65,7 +65,11 @@ type Unremoved struct {
 func (r Restore) Left() string {
 	var out []string
 	for _, u := range r.Plan.Unremoved {
-		out = append(out, fmt.Sprintf("%s is left over, stopped: the engine did not remove it (%s). That is tried again by itself", u.Name, u.Why))
+		s := fmt.Sprintf("%s is left over, stopped: the engine did not remove it (%s). That is tried again by itself", u.Name, u.Why)
+		if u.ID == r.Plan.OldID && r.Plan.BeforeID != 0 {
+			s += "; until it is gone, Compose may start it in place of what was restored"
+		}
+		out = append(out, s)
 	}
 	return strings.Join(out, ". ")
 }

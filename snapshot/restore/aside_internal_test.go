@@ -36,7 +36,10 @@ func (s *shelf) do(ctx context.Context, act, id string, change func(c *snapshot.
 	return errors.Join(change(s.all[id]), s.cut(act))
 }
 
-func (s *shelf) Inspect(_ context.Context, ref string) (snapshot.Inspection, error) {
+func (s *shelf) Inspect(ctx context.Context, ref string) (snapshot.Inspection, error) {
+	if err := s.refuses(ctx, "inspect", ref); err != nil {
+		return snapshot.Inspection{}, err
+	}
 	for id, c := range s.all {
 		if id == ref || c.Name == ref {
 			return *c, nil
@@ -161,7 +164,7 @@ func TestAReplacementThatCannotBeRemovedKeepsNothingDown(t *testing.T) {
 					err := c.refuses(ctx, act, id)
 					if new := s.all["new"]; err != nil && act == "remove" && c.state != "" {
 						new.State = c.state
-					} else if act != "remove" && act != "rename" && id == "new" && new.State == "dead" {
+					} else if act != "inspect" && act != "remove" && act != "rename" && id == "new" && new.State == "dead" {
 						return fmt.Errorf("%w: container is marked for removal and cannot be updated", errBusy)
 					}
 					return err
@@ -297,7 +300,7 @@ func TestAnAutoRemoveContainerThatCannotBeRemovedGivesItsNameUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := swapped(func(_ context.Context, act, id string) error {
-			if id == "old" && act != "rename" && act != "stop" {
+			if id == "old" && act != "inspect" && act != "rename" && act != "stop" {
 				return errBusy
 			}
 			return nil

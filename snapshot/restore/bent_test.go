@@ -2,6 +2,7 @@ package restore_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -143,12 +144,18 @@ type brokenDeploy struct {
 // broken makes one. Flags are those of the deploy's container.
 func (k *kit) broken(flags ...string) *brokenDeploy {
 	k.T.Helper()
+	return k.deployed(nil, flags)
+}
+
+// deployed makes one whose containers have these flags.
+func (k *kit) deployed(good, bad []string) *brokenDeploy {
+	k.T.Helper()
 	d := &brokenDeploy{kit: k, name: k.Name("api")}
 	image := k.Image("good", `CMD ["/app"]`)
-	k.Run(d.name, "--env", "V=1", image)
+	k.Run(d.name, slices.Concat(good, []string{"--env", "V=1", image})...)
 	d.snap = k.Take(d.name)
 	k.Docker("rm", "-f", d.name)
-	d.old = k.Run(d.name, append(flags, "--env", "V=2", image)...)
+	d.old = k.Run(d.name, slices.Concat(bad, []string{"--env", "V=2", image})...)
 	return d
 }
 

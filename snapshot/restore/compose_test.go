@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -124,6 +125,9 @@ func TestFullDiskLeavesComposesOldContainerAContainer(t *testing.T) {
 	if r.State != restore.Verified {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
+	if said := r.Sentence(r.State); !strings.Contains(said, r.Plan.KeptName+" could not be made a snapshot") || !strings.Contains(said, "docker rm "+r.Plan.KeptName) {
+		t.Errorf("it does not say that Compose may start the old one: %s", said)
+	}
 	if diff := cmp.Diff(map[string]string{api: "running", r.Plan.KeptName: "exited"}, k.Names(api)); diff != "" {
 		t.Errorf("containers (-want +got):\n%s", diff)
 	}
@@ -228,4 +232,81 @@ func TestUndoOfAComposeContainerSurvivesALossAfterItsRemoval(t *testing.T) {
 	if undo = k.Wait(undo.ID); undo.State != restore.Verified || !slices.Contains(k.Env(api), "V=2") {
 		t.Errorf("undo %s: %s, env %v", undo.State, undo.Error, k.Env(api))
 	}
+}
+
+// composed is a broken deploy of a Compose service.
+func (k *kit) composed() *brokenDeploy {
+	k.T.Helper()
+	labels := []string{"--label", "com.docker.compose.project=" + k.Name("shop"), "--label", "com.docker.compose.service=api",
+		"--label", "com.docker.compose.container-number=1"}
+	return k.deployed(labels, labels)
+}
+
+var errBusy = errors.New("driver failed to remove root filesystem: device or resource busy")
+
+// An engine that fails once leaves Compose no container that it would start in place of the restored one, and the undo its snapshot.
+func TestComposesOldContainerGoesAlthoughTheEngineFailsOnce(t *testing.T) {
+	for name, bend := range map[string]func(e *bentEngine, d *brokenDeploy, fails func() bool){
+		"to remove it": func(e *bentEngine, d *brokenDeploy, fails func() bool) {
+			e.remove = func(ctx context.Context, id string) error {
+				if id == d.old && fails() {
+					return errBusy
+				}
+				return d.Engine().Remove(ctx, id)
+			}
+		},
+		"to show it": func(e *bentEngine, d *brokenDeploy, fails func() bool) {
+			e.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
+				in, err := d.Engine().Inspect(ctx, ref)
+				if err == nil && in.ID == d.old && snapshot.OurName(in.Name) && fails() {
+					return snapshot.Inspection{}, errBusy
+				}
+				return in, err
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := setup(t).composed()
+			var once atomic.Bool
+			engine := &bentEngine{Engine: d.Engine()}
+			bend(engine, d, func() bool { return once.CompareAndSwap(false, true) })
+			d.with(restore.Config{Engine: engine})
+			r := d.over(d.ask(), 2*time.Minute)
+			if r.State != restore.Verified || r.Plan.BeforeID == 0 || r.KeptUntil.IsZero() || !once.Load() {
+				t.Errorf("%s: %s, %+v", r.State, r.Error, r.Plan)
+			}
+			d.runs(r.Plan.NewID)
+			if names := d.Names(d.name); len(names) != 1 {
+				t.Errorf("there are %v", names)
+			}
+		})
+	}
+}
+
+// The undo is made from the snapshot, and it is said that there is a container that Compose may start, until that is removed.
+func TestComposesOldContainerThatStaysIsTold(t *testing.T) {
+	d := setup(t).composed()
+	engine := &bentEngine{Engine: d.Engine()}
+	engine.remove = func(ctx context.Context, id string) error {
+		if id == d.old {
+			return errBusy
+		}
+		return d.Engine().Remove(ctx, id)
+	}
+	d.with(restore.Config{Engine: engine})
+	r := d.over(d.ask(), 2*time.Minute)
+	said := r.Sentence(r.State)
+	if r.State != restore.Verified || r.Plan.BeforeID == 0 || !strings.Contains(said, "is left over, stopped") || !strings.Contains(said, "until it is gone, Compose may start it") {
+		t.Fatalf("%s: %s", r.State, said)
+	}
+	undo, err := d.Restorer.Undo(t.Context(), r.ID, d.By(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo = d.over(undo.ID, 2*time.Minute); undo.State != restore.Verified || !slices.Contains(d.Env(d.name), "V=2") {
+		t.Errorf("the undo is %s: %s", undo.State, undo.Error)
+	}
+	d.Watch()
+	d.await(2*time.Minute, "it is removed", func() bool { return len(d.Names(d.name)) == 1 })
+	d.runs(undo.Plan.NewID)
 }

@@ -82,7 +82,7 @@ func (ctr *container) Verify(ctx context.Context) error {
 	if err := ctr.rejoin(ctx); err != nil {
 		return noVerdict{err}
 	}
-	if err := ctr.act(ctx, retireLimit, ctr.retire); err != nil && retryable(err) {
+	if err := ctr.retire(ctx); err != nil {
 		return err
 	}
 	if err := ctr.occupy(ctx); err != nil {

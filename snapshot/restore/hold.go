@@ -118,7 +118,9 @@ var errNoAnswer = errors.New("the engine does not answer about it")
 
 // glance inspects. It returns errNoAnswer where the engine never would: it may answer about all containers but one that hangs.
 func (t *task) glance(ctx context.Context, id string) (in snapshot.Inspection, err error) {
-	err = soon(ctx, func(ctx context.Context) error { in, err = t.Engine.Inspect(ctx, id); return err })
+	err = t.persist(ctx, "looking at a container", func(ctx context.Context) error {
+		return soon(ctx, func(ctx context.Context) error { in, err = t.Engine.Inspect(ctx, id); return err })
+	}, snapshot.ErrUnknownContainer, errNoAnswer)
 	return in, err
 }
 

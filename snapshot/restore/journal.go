@@ -112,6 +112,7 @@ type Plan struct {
 	Place       snapshot.Place         `json:"place,omitzero"`       // what the old one's tool finds it by; zero when it was gone
 	Beside      []string               `json:"beside,omitempty"`     // names of those of the same line that run beside it, and are left alone
 	Volumes     *VolumePlan            `json:"volumes,omitempty"`    // nil: their contents stay as they are
+	Unretired   string                 `json:"unretired,omitempty"`  // why the container from before still is one of Compose's; "": it is not
 	Unremoved   []Unremoved            `json:"unremoved,omitempty"`  // what Leftovers try again
 	HealthFor   time.Duration          `json:"health_for,omitempty"` // how long the replacement's health check is waited for; 0: it has none
 }

@@ -21,5 +21,5 @@ const (
 	moveLimit = 6 * time.Hour // contents of volumes; a helper that is stuck is noticed long before that
 )
 
-// revertPause is for how long putting the old container back is not tried after a try that failed, the first being try 0.
-func revertPause(try int) time.Duration { return time.Duration(try) * time.Second }
+// triesPause is for how long nothing is done before another try of what has failed, the first being try 0.
+func triesPause(try int) time.Duration { return time.Duration(try) * time.Second }

@@ -13,7 +13,7 @@ func TestTheDocsHaveTheLimitsOfARestoresActs(t *testing.T) {
 	c := Config{}.withDefaults()
 	var pauses time.Duration
 	for try := range c.Tries {
-		pauses += revertPause(try)
+		pauses += triesPause(try)
 	}
 	testkit.Limits(t, "../../docs/limits.md", map[string][]time.Duration{
 		"not begun to swap, or taken by no bot":                      {c.Stale},
@@ -29,6 +29,7 @@ func TestTheDocsHaveTheLimitsOfARestoresActs(t *testing.T) {
 		"read the archives through, before the swap":                 {verifyLimit},
 		"put the contents of volumes in":                             {moveLimit},
 		"come up, without a health check":                            {c.Window, pausedFor},
+		fmt.Sprintf("look at what was started: %d tries", c.Tries):   {pauses},
 		fmt.Sprintf("put the old container back: %d tries", c.Tries): {pauses},
 		"what a dead bot's last act did is put right":                {reconcileAfter},
 	})

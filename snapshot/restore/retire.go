@@ -15,25 +15,38 @@ import (
 // the old container of a Compose service does not stay a container. Once the new one has proved itself, a snapshot of the
 // old one is taken, its last lines go onto the timeline, and it is removed.
 
-// composed says that Compose counts the container among its own.
-func composed(c snapshot.Inspection) bool { return c.Labels["com.docker.compose.project"] != "" }
+// composed says that Compose counts a container with these labels among its own.
+func composed(labels map[string]string) bool { return labels["com.docker.compose.project"] != "" }
 
 const evidenceLines = 200
 
-// retire turns the container that was set aside into a snapshot. It may be run again after any of its steps. When it
-// can't be done, the container stays.
+// retire turns the container that was set aside into a snapshot. It may be run again after any of its steps. When the snapshot can't be taken,
+// the container stays, for the undo. When only the removal fails, it is what Leftovers try again.
 func (ctr *container) retire(ctx context.Context) error {
 	p := &ctr.restore.Plan
 	if p.OldID == "" || p.AutoRemove {
 		return nil
 	}
-	before, err := ctr.retireOnce(ctx)
-	if retryable(err) {
+	p.Unretired = ""
+	var before snapshot.Snapshot
+	composes := composed(p.Place.Labels) // also if it can't be looked at any more
+	err := ctr.persist(ctx, "turning the container from before into a snapshot", func(ctx context.Context) error {
+		return ctr.act(ctx, retireLimit, func(ctx context.Context) (err error) {
+			before, err = ctr.retireOnce(ctx, &composes)
+			return err
+		})
+	}, errHung, snapshot.ErrDiskFull)
+	switch {
+	case retryable(err):
 		return err
-	}
-	if err != nil {
+	case err != nil && before.ID == 0:
+		if composes {
+			p.Unretired = err.Error()
+		}
 		ctr.Logger.Warn("the container from before stays a container", "restore_id", ctr.restore.ID, "container", p.KeptName, "err", err)
 		return nil
+	case err != nil:
+		ctr.unremoved(snapshot.Inspection{Container: snapshot.Container{ID: p.OldID, Name: p.KeptName}}, err)
 	}
 	if before.ID != 0 {
 		p.BeforeID, p.KeptName = before.ID, before.Name
@@ -41,9 +54,18 @@ func (ctr *container) retire(ctx context.Context) error {
 	return nil
 }
 
+// Unretired says, in a sentence without its end, that the container from before is still one of Compose's; "": it is not.
+func (r Restore) Unretired() string {
+	if r.Plan.Unretired == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s could not be made a snapshot (%s), and Compose may start it in place of what was restored: docker rm %[1]s before the next docker compose up, and there is no undo any more",
+		r.Plan.KeptName, r.Plan.Unretired)
+}
+
 // retireOnce returns the snapshot that the old container has become, perhaps before this bot died and came back; the zero
-// one when it stays a container, or is gone.
-func (ctr *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error) {
+// one when it stays a container, or is gone. It says whether it is Compose's once that is known.
+func (ctr *container) retireOnce(ctx context.Context, composes *bool) (snapshot.Snapshot, error) {
 	old, err := ctr.Engine.Inspect(ctx, ctr.restore.Plan.OldID)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		s, err := ctr.Snapshots.Snapshot(ctx, ctr.restore.Key, ctr.beforeName())
@@ -52,8 +74,11 @@ func (ctr *container) retireOnce(ctx context.Context) (snapshot.Snapshot, error)
 		}
 		return s, err
 	}
-	if err != nil || !composed(old) {
+	if err != nil {
 		return snapshot.Snapshot{}, err
+	}
+	if *composes = composed(old.Labels); !*composes {
+		return snapshot.Snapshot{}, nil
 	}
 	s, err := ctr.takeOld(ctx, old)
 	if err != nil {

@@ -16,23 +16,13 @@ import (
 // and runs if it ran. It is tried several times, because it is the last thing that stands between this restore and
 // nothing running at all.
 func (ctr *container) Revert(ctx context.Context) (State, error) {
-	var err error
-	for try := range ctr.Tries {
-		if try > 0 {
-			select {
-			case <-time.After(revertPause(try)):
-			case <-ctx.Done():
-				return "", context.Cause(ctx)
-			}
-		}
-		var next State
-		if next, err = ctr.revertOnce(ctx); err == nil {
-			return next, nil
-		}
-		if retryable(err) {
-			return "", err
-		}
-		ctr.Logger.Warn("putting the old container back", "restore_id", ctr.restore.ID, "container", ctr.restore.Container, "err", err)
+	var next State
+	err := ctr.persist(ctx, "putting the old container back", func(ctx context.Context) (err error) {
+		next, err = ctr.revertOnce(ctx)
+		return err
+	})
+	if err == nil || retryable(err) {
+		return next, err
 	}
 	ctr.restore.Error = ctr.neitherWay(ctx, err)
 	return Failed, nil

@@ -154,7 +154,7 @@ func (r Restore) success() string {
 	if n := len(r.Unexpected()); n > 0 {
 		s += fmt.Sprintf("; %d attributes are not as they were", n)
 	}
-	for _, more := range []string{r.Unheld(), r.Left()} {
+	for _, more := range []string{r.Unheld(), r.Unretired(), r.Left()} {
 		if more != "" {
 			s += ". " + more
 		}

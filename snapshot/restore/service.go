@@ -254,7 +254,9 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 // again has the Swarm begin an update anew that it does not go on with: it waits for a task on a node that has gone. It returns false when
 // something else has written to the service in between: that is seen at the next look.
 func (svc *service) again(ctx context.Context, document json.RawMessage) (begun bool, err error) {
-	err = svc.act(ctx, svc.ActLimit, func(ctx context.Context) error { return svc.Engine.Again(ctx, document) })
+	err = svc.persist(ctx, "beginning an update anew", func(ctx context.Context) error {
+		return svc.act(ctx, svc.ActLimit, func(ctx context.Context) error { return svc.Engine.Again(ctx, document) })
+	}, snapshot.ErrMoved, snapshot.ErrReplaced, snapshot.ErrGone)
 	if errors.Is(err, snapshot.ErrMoved) || errors.Is(err, snapshot.ErrReplaced) {
 		return false, nil
 	}
@@ -297,10 +299,12 @@ func (f *failures) since(n snapshot.Tasks, first bool) (list []string) {
 
 func (svc *service) count(ctx context.Context, document json.RawMessage, id string) (n snapshot.Tasks, err error) {
 	var now string
-	err = svc.peek(ctx, 15*time.Second, func(ctx context.Context) error {
-		n, now, err = svc.Engine.Tasks(ctx, document)
-		return err
-	})
+	err = svc.persist(ctx, "looking at a service's tasks", func(ctx context.Context) error {
+		return svc.peek(ctx, 15*time.Second, func(ctx context.Context) error {
+			n, now, err = svc.Engine.Tasks(ctx, document)
+			return err
+		})
+	}, snapshot.ErrGone)
 	switch {
 	case errors.Is(err, snapshot.ErrGone):
 		return n, errors.New("the service was removed")
@@ -340,7 +344,10 @@ func (svc *service) Revert(ctx context.Context) (State, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := svc.update(ctx, document, p.OldID, p.NewID); err != nil {
+	err = svc.persist(ctx, "putting the spec from before back", func(ctx context.Context) error {
+		return svc.update(ctx, document, p.OldID, p.NewID)
+	}, ErrTaken, snapshot.ErrGone)
+	if err != nil {
 		return svc.notReverted(ctx, err, "its spec from before could not be put back")
 	}
 	if !p.OldRunning { // not all of its tasks ran before

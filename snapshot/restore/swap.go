@@ -21,11 +21,13 @@ func (ctr *container) Swap(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	err := ctr.peek(ctx, 10*time.Second, func(ctx context.Context) error { return ctr.measure(ctx, p) })
-	if err != nil {
-		return noVerdict{err}
+	err := ctr.persist(ctx, "measuring the downtime", func(ctx context.Context) error {
+		return ctr.peek(ctx, 10*time.Second, func(ctx context.Context) error { return ctr.measure(ctx, p) })
+	})
+	if retryable(err) {
+		return err
 	}
-	return nil
+	return nil // whatever could not be measured: the replacement has been started
 }
 
 type step struct {

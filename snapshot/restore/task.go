@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/snapshot"
@@ -61,5 +62,27 @@ func (t *task) hung(ctx context.Context, err error, limit time.Duration) error {
 	if t.Engine.Ping(ctx) != nil || t.countStuck(t.restore.ID) < 2 {
 		return err
 	}
-	return fmt.Errorf("the engine has not done it within %s, although it answers: %v", limit, err) // no more an engine that is away
+	return fmt.Errorf("the engine has not done it within %s, %w: %v", limit, errHung, err) // no more an engine that is away
+}
+
+var errHung = errors.New("although it answers")
+
+// persist tries something Tries times, with growing pauses: an engine may refuse what it does a moment later. What errors other than final
+// say is a verdict only after that. An error that never is one ends it too.
+func (t *task) persist(ctx context.Context, what string, do func(context.Context) error, final ...error) (err error) {
+	for try := range t.Tries {
+		if try > 0 {
+			select {
+			case <-time.After(triesPause(try)):
+			case <-ctx.Done():
+				return noVerdict{context.Cause(ctx)}
+			}
+		}
+		err = do(ctx)
+		if err == nil || retryable(err) || slices.ContainsFunc(final, func(f error) bool { return errors.Is(err, f) }) {
+			return err
+		}
+		t.Logger.Warn(what, "restore_id", t.restore.ID, "container", t.restore.Container, "err", err)
+	}
+	return err
 }

@@ -18,12 +18,14 @@ const (
 // the replacement afterwards is no reason to look for a way back that is gone.
 func (ctr *container) proof(ctx context.Context) (string, error) {
 	var done bool
-	err := ctr.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
-		done, err = ctr.retired(ctx)
-		return err
+	err := ctr.persist(ctx, "looking whether it had proved itself", func(ctx context.Context) error {
+		return ctr.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) {
+			done, err = ctr.retired(ctx)
+			return err
+		})
 	})
-	if err != nil {
-		return "", noVerdict{err}
+	if retryable(err) {
+		return "", err
 	}
 	if done {
 		return "it had proved itself before this bot was interrupted", nil
@@ -78,10 +80,12 @@ func (ctr *container) nextLook(now snapshot.Inspection) time.Duration {
 }
 
 func (ctr *container) look(ctx context.Context) (now snapshot.Inspection, err error) {
-	err = ctr.peek(ctx, 15*time.Second, func(ctx context.Context) error {
-		now, err = ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
-		return err
-	})
+	err = ctr.persist(ctx, "looking at the replacement", func(ctx context.Context) error {
+		return ctr.peek(ctx, 15*time.Second, func(ctx context.Context) error {
+			now, err = ctr.Engine.Inspect(ctx, ctr.restore.Plan.NewID)
+			return err
+		})
+	}, snapshot.ErrUnknownContainer)
 	if errors.Is(err, snapshot.ErrUnknownContainer) {
 		err = errRemoved
 	}
