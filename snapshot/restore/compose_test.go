@@ -244,18 +244,21 @@ func (k *kit) composed() *brokenDeploy {
 
 var errBusy = errors.New("driver failed to remove root filesystem: device or resource busy")
 
-// An engine that fails once leaves Compose no container that it would start in place of the restored one, and the undo its snapshot.
-func TestComposesOldContainerGoesAlthoughTheEngineFailsOnce(t *testing.T) {
-	for name, bend := range map[string]func(e *bentEngine, d *brokenDeploy, fails func() bool){
-		"to remove it": func(e *bentEngine, d *brokenDeploy, fails func() bool) {
+// An engine that fails now and then leaves Compose no container that it would start in place of the restored one, and the undo its snapshot.
+func TestComposesOldContainerGoesAlthoughTheEngineFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		when int32 // it fails: at every second call, from this one on
+		bend func(e *bentEngine, d *brokenDeploy, fails func() bool)
+	}{
+		"to remove it": {1, func(e *bentEngine, d *brokenDeploy, fails func() bool) {
 			e.remove = func(ctx context.Context, id string) error {
 				if id == d.old && fails() {
 					return errBusy
 				}
 				return d.Engine().Remove(ctx, id)
 			}
-		},
-		"to show it": func(e *bentEngine, d *brokenDeploy, fails func() bool) {
+		}},
+		"to show it": {0, func(e *bentEngine, d *brokenDeploy, fails func() bool) {
 			e.inspect = func(ctx context.Context, ref string) (snapshot.Inspection, error) {
 				in, err := d.Engine().Inspect(ctx, ref)
 				if err == nil && in.ID == d.old && snapshot.OurName(in.Name) && fails() {
@@ -263,16 +266,18 @@ func TestComposesOldContainerGoesAlthoughTheEngineFailsOnce(t *testing.T) {
 				}
 				return in, err
 			}
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := setup(t).composed()
-			var once atomic.Bool
+			var started atomic.Bool
+			var asked atomic.Int32
+			journal := &cutJournal{DB: d.DB, on: func(to restore.State) { started.Store(to == restore.Started) }}
 			engine := &bentEngine{Engine: d.Engine()}
-			bend(engine, d, func() bool { return once.CompareAndSwap(false, true) })
-			d.with(restore.Config{Engine: engine})
+			c.bend(engine, d, func() bool { return started.Load() && asked.Add(1)%2 == c.when })
+			d.with(restore.Config{Engine: engine, Journal: journal})
 			r := d.over(d.ask(), 2*time.Minute)
-			if r.State != restore.Verified || r.Plan.BeforeID == 0 || r.KeptUntil.IsZero() || !once.Load() {
+			if r.State != restore.Verified || r.Plan.BeforeID == 0 || r.KeptUntil.IsZero() || asked.Load() < 2 {
 				t.Errorf("%s: %s, %+v", r.State, r.Error, r.Plan)
 			}
 			d.runs(r.Plan.NewID)
