@@ -29,11 +29,15 @@ type Store interface {
 	SnapshotByID(ctx context.Context, id int64) (Snapshot, error)
 	// Snapshots lists a container's, newest first.
 	Snapshots(ctx context.Context, key string) ([]Snapshot, error)
+	// BeginTag notes that the tag of one is about to be put on the engine, until AddSnapshot has written it, or Untagged.
+	BeginTag(ctx context.Context, s Snapshot) error
 	// AddSnapshot writes one with its timeline entry. It returns ErrNameTaken.
 	AddSnapshot(ctx context.Context, s Snapshot, by By) (Snapshot, error)
-	// RemoveSnapshot forgets one, with its timeline entry. It returns ErrUnknownSnapshot, and ErrInUse while a restore
-	// from it runs.
+	// RemoveSnapshot forgets one, with its timeline entry, but for its tag: see Untagged. It returns ErrUnknownSnapshot, and ErrInUse
+	// while a restore from it runs.
 	RemoveSnapshot(ctx context.Context, id int64, by By) error
+	// Untagged notes that the engine does not have the tag any more of one that is not kept.
+	Untagged(ctx context.Context, key, ref string) error
 }
 
 // Lock keeps bots, and the parts of one bot, from doing the same thing at the same time.

@@ -62,24 +62,50 @@ func (db *DB) Kept(ctx context.Context, engine string) (map[string][]snapshot.Sn
 
 // Held implements watch.MissingImages.
 func (db *DB) Held(ctx context.Context, engine string) ([]watch.Held, error) {
-	return db.held(ctx, `starts_with(key, $1 || '/') AND deleted_at IS NULL`, engine)
+	return collect(ctx, db.pool, pgx.RowToStructByPos[watch.Held], `SELECT id, key, container, name, image_id, image_ref, missing_since IS NOT NULL
+		FROM snapshots WHERE starts_with(key, $1 || '/') AND deleted_at IS NULL ORDER BY id`, engine)
 }
+
+// longBegun is how old a tag is that was begun for a snapshot which will never be written down: its archives may take hours.
+const longBegun = `begun_at < now() - interval '1 day'`
 
 // TagsLeft implements watch.LeftTags.
-func (db *DB) TagsLeft(ctx context.Context, engine string) ([]watch.Held, error) {
-	return db.held(ctx, `starts_with(key, $1 || '/') AND tag_left
-		AND NOT EXISTS (SELECT FROM snapshots other WHERE other.image_ref = snapshots.image_ref AND other.deleted_at IS NULL)`, engine)
+func (db *DB) TagsLeft(ctx context.Context, engine string) ([]watch.LeftTag, error) {
+	return collect(ctx, db.pool, pgx.RowToStructByPos[watch.LeftTag], `
+		WITH tags AS (
+			SELECT key, name, image_ref FROM snapshots WHERE tag_left AND deleted_at IS NOT NULL
+			UNION SELECT key, name, image_ref FROM tags_begun WHERE `+longBegun+`)
+		SELECT key, name, image_ref FROM tags WHERE starts_with(key, $1 || '/')
+			AND NOT EXISTS (SELECT FROM snapshots other WHERE other.image_ref = tags.image_ref AND other.deleted_at IS NULL)
+			AND NOT EXISTS (SELECT FROM tags_begun other WHERE other.image_ref = tags.image_ref AND NOT `+longBegun+`)
+		ORDER BY key, name`, engine)
 }
 
-func (db *DB) held(ctx context.Context, where, engine string) ([]watch.Held, error) {
-	return collect(ctx, db.pool, pgx.RowToStructByPos[watch.Held], `SELECT id, key, container, name, image_id, image_ref, missing_since IS NOT NULL
-		FROM snapshots WHERE `+where+` ORDER BY id`, engine)
+// BeginTag implements snapshot.Store.
+func (db *DB) BeginTag(ctx context.Context, s snapshot.Snapshot) error {
+	_, err := db.pool.Exec(ctx, `INSERT INTO tags_begun (key, image_ref, name) VALUES ($1, $2, $3)
+		ON CONFLICT (key, image_ref) DO UPDATE SET begun_at = now()`, s.Key, s.ImageRef, s.Name)
+	if err != nil {
+		return fmt.Errorf("noting the tag of snapshot %s: %w", s.Name, away(err))
+	}
+	return nil
 }
 
-// TagLeft implements watch.LeftTags.
-func (db *DB) TagLeft(ctx context.Context, id int64, left bool) error {
-	_, err := db.pool.Exec(ctx, `UPDATE snapshots SET tag_left = $2 WHERE id = $1`, id, left)
-	return away(err)
+// Untagged implements snapshot.Store.
+func (db *DB) Untagged(ctx context.Context, key, ref string) error {
+	return db.tx(ctx, func(tx pgx.Tx) error { return forgetTag(ctx, tx, key, ref) })
+}
+
+// forgetTag: nobody has to remove that tag any more.
+func forgetTag(ctx context.Context, tx pgx.Tx, key, ref string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM tags_begun WHERE key = $1 AND image_ref = $2`, key, ref)
+	if err == nil {
+		_, err = tx.Exec(ctx, `UPDATE snapshots SET tag_left = false WHERE key = $1 AND image_ref = $2 AND deleted_at IS NOT NULL AND tag_left`, key, ref)
+	}
+	if err != nil {
+		return fmt.Errorf("forgetting the tag %s: %w", ref, err)
+	}
+	return nil
 }
 
 // MarkGone implements watch.MissingImages. Messages of open incidents lose their button.

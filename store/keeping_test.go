@@ -168,6 +168,9 @@ func TestRemovedSnapshotLeavesNothingBehindInTime(t *testing.T) {
 	by := snapshot.By{Actor: incidents.Self()}
 	testkit.OK(t, db.RemoveSnapshot(t.Context(), gone, by))
 	testkit.OK(t, db.RemoveSnapshot(t.Context(), used, by))
+	for _, name := range []string{"gone", "used"} {
+		testkit.OK(t, db.Untagged(t.Context(), key, "snapback/api:"+name))
+	}
 	_, _, err := db.Open(t.Context(), restore.Restore{
 		Kind: restore.Restoring, Key: key, Container: "api", SnapshotID: used, Snapshot: "used", State: restore.Requested, RequestedAt: evening, By: by,
 	}, "")

@@ -74,6 +74,9 @@ func (db *DB) AddSnapshot(ctx context.Context, s snapshot.Snapshot, by snapshot.
 		s.Changes = []snapshot.Change{}
 	}
 	err := db.tx(ctx, func(tx pgx.Tx) (err error) {
+		if err := forgetTag(ctx, tx, s.Key, s.ImageRef); err != nil {
+			return err
+		}
 		s.ID, err = db.insertSnapshot(ctx, tx, s, "")
 		if isUnique(err, "snapshots_name") {
 			return fmt.Errorf("%w: %s", snapshot.ErrNameTaken, s.Name)
@@ -145,7 +148,7 @@ func (db *DB) RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) erro
 		return err
 	}
 	return db.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE snapshots SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL
+		tag, err := tx.Exec(ctx, `UPDATE snapshots SET deleted_at = now(), tag_left = true WHERE id = $1 AND deleted_at IS NULL
 			AND NOT EXISTS (SELECT FROM restores WHERE snapshot_id = $1 AND `+stillRunning+`)`, id)
 		if err != nil {
 			return fmt.Errorf("removing snapshot %s: %w", s.Name, err)

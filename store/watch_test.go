@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/storetest"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/snapshot/watch"
 	"github.com/snapback/snapback/store"
 )
 
@@ -172,7 +174,6 @@ func TestTagThatAnotherSnapshotBearsIsNotLeftOver(t *testing.T) {
 	db := setup(t)
 	a := shelve(t, db, "m")
 	testkit.OK(t, db.RemoveSnapshot(t.Context(), a, snapshot.By{}))
-	testkit.OK(t, db.TagLeft(t.Context(), a, true))
 	left := func() int {
 		t.Helper()
 		list, err := db.TagsLeft(t.Context(), "E1")
@@ -186,6 +187,43 @@ func TestTagThatAnotherSnapshotBearsIsNotLeftOver(t *testing.T) {
 	if n := left(); n != 0 {
 		t.Errorf("%d tags left, want none: a snapshot needs it", n)
 	}
+}
+
+func TestTagOfASnapshotThatNeverCameToBeIsLeftOverAfterADay(t *testing.T) {
+	db := setup(t)
+	begin := func(name string) {
+		t.Helper()
+		testkit.OK(t, db.BeginTag(t.Context(), snapshot.Snapshot{Key: key, Name: name, ImageRef: "snapback/api:" + name}))
+	}
+	left := func(want ...watch.LeftTag) {
+		t.Helper()
+		got, err := db.TagsLeft(t.Context(), "E1")
+		testkit.OK(t, err)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	dayLater := func() {
+		t.Helper()
+		_, err := db.Pool().Exec(t.Context(), `UPDATE tags_begun SET begun_at = begun_at - interval '25 hours'`)
+		testkit.OK(t, err)
+	}
+	for _, name := range []string{"lost", "again", "kept", "undone"} {
+		begin(name)
+	}
+	shelve(t, db, "kept")
+	testkit.OK(t, db.Untagged(t.Context(), key, "snapback/api:undone"))
+	left()
+	dayLater()
+	begin("again")
+	lost := watch.LeftTag{Key: key, Name: "lost", Ref: "snapback/api:lost"}
+	left(lost)
+	testkit.OK(t, db.RemoveSnapshot(t.Context(), shelve(t, db, "again"), snapshot.By{}))
+	left(watch.LeftTag{Key: key, Name: "again", Ref: "snapback/api:again"}, lost)
+	begin("again")
+	left(lost)
+	testkit.OK(t, db.Untagged(t.Context(), key, lost.Ref))
+	left()
 }
 
 func TestSweepForgetsOnlyWhatNobodyNeeds(t *testing.T) {

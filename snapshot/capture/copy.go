@@ -29,11 +29,15 @@ func (t *Taker) copy(ctx context.Context, from snapshot.Snapshot, name string, a
 	if _, err := t.Audit.Record(ctx, takeEntry(s, ask.By)); err != nil {
 		return s, fmt.Errorf("writing the audit entry: %w", err)
 	}
-	if err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef); err != nil {
+	if err := t.Store.BeginTag(ctx, s); err != nil {
 		return s, err
 	}
-	if err := t.Engine.TagMounted(ctx, s.Document, s.ImageRef); err != nil {
-		return s, err
+	err := t.Engine.Tag(ctx, s.ImageID, s.ImageRef)
+	if err == nil {
+		err = t.Engine.TagMounted(ctx, s.Document, s.ImageRef)
+	}
+	if err != nil {
+		return s, errors.Join(err, t.discard(ctx, s))
 	}
 	added, err := t.Store.AddSnapshot(ctx, s, ask.By)
 	if err != nil {

@@ -20,6 +20,9 @@ func (t *Taker) free(ctx context.Context, key, name string) error {
 	return err
 }
 
+// nameLock is what is held for as long as a name is being taken.
+func nameLock(key, name string) string { return "name " + key + " " + name }
+
 // named runs do with a name that is free and that nobody else takes until it is over, in this bot or another. The tag on
 // the engine follows from the name. Two snapshots of one name would share a tag, and the first one's image would be left to
 // the next prune. The lock ends with the bot. It holds a connection of the database, so few callers may be here at a time.
@@ -29,7 +32,7 @@ func (t *Taker) named(ctx context.Context, key string, ask snapshot.TakeRequest,
 		if n > 1 {
 			name = fmt.Sprintf("%s-%d", name, n)
 		}
-		err := t.Lock.Alone(ctx, "name "+key+" "+name, func(ctx context.Context) error {
+		err := t.Lock.Alone(ctx, nameLock(key, name), func(ctx context.Context) error {
 			if err := t.free(ctx, key, name); err != nil {
 				return err
 			}

@@ -34,11 +34,15 @@ type Images interface {
 type Store interface {
 	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
 	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
+	// BeginTag notes that the tag of one is about to be put on the engine, until AddSnapshot has written it, or Untagged.
+	BeginTag(ctx context.Context, s snapshot.Snapshot) error
 	// AddSnapshot writes one with its timeline entry. It returns ErrNameTaken.
 	AddSnapshot(ctx context.Context, s snapshot.Snapshot, by snapshot.By) (snapshot.Snapshot, error)
-	// RemoveSnapshot forgets one, with its timeline entry. It returns ErrUnknownSnapshot, and ErrInUse while a restore
-	// from it runs.
+	// RemoveSnapshot forgets one, with its timeline entry, but for its tag: see Untagged. It returns ErrUnknownSnapshot, and ErrInUse
+	// while a restore from it runs.
 	RemoveSnapshot(ctx context.Context, id int64, by snapshot.By) error
+	// Untagged notes that the engine does not have the tag any more of one that is not kept.
+	Untagged(ctx context.Context, key, ref string) error
 }
 
 // Audit writes timeline entries. Nothing is done to the engine that could not be written down first.

@@ -101,6 +101,9 @@ func (t *Taker) take(ctx context.Context, s snapshot.Snapshot, by snapshot.By, a
 		return s, fmt.Errorf("writing the audit entry: %w", err)
 	}
 	s.ImageRef = t.Ref(s.Container, s.Name)
+	if err := t.Store.BeginTag(ctx, s); err != nil {
+		return s, err
+	}
 	if err := t.save(ctx, &s, now, at); err != nil {
 		return s, errors.Join(err, t.discard(ctx, s))
 	}
@@ -229,8 +232,8 @@ func (t *Taker) saveImage(ctx context.Context, s *snapshot.Snapshot, now snapsho
 	})
 }
 
-// discard removes what is on the engine of a snapshot that could not be written down: nobody would ever find it. If another
-// snapshot has its name by now, because the lock on the name was lost, that one gets its tag back.
+// discard removes what is on the engine of a snapshot that could not be written down. If another snapshot has its name by now,
+// because the lock on the name was lost, that one gets its tag back. What can't be removed is left to RemoveTag.
 func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardWithin)
 	defer cancel()
@@ -239,13 +242,13 @@ func (t *Taker) discard(ctx context.Context, s snapshot.Snapshot) error {
 	case err == nil:
 		err = errors.Join(t.Engine.Tag(ctx, owner.ImageID, owner.ImageRef), t.Engine.TagMounted(ctx, owner.Document, owner.ImageRef))
 	case errors.Is(err, snapshot.ErrUnknownSnapshot):
-		err = t.Engine.Untag(ctx, s.ImageRef)
+		err = t.untag(ctx, s.Key, s.ImageRef)
 	}
 	return errors.Join(err, t.dropVolumes(ctx, s))
 }
 
-// Delete forgets a snapshot, and has the engine remove what only it needed. It returns ErrUnknownSnapshot, or ErrInUse
-// while a restore from it runs.
+// Delete forgets a snapshot, and has the engine remove what only it needed: later, where the engine can't do that now. It returns
+// ErrUnknownSnapshot, or ErrInUse while a restore from it runs.
 func (t *Taker) Delete(ctx context.Context, key, name string, by snapshot.By) error {
 	s, err := t.Store.Snapshot(ctx, key, name)
 	if err != nil {
@@ -254,7 +257,32 @@ func (t *Taker) Delete(ctx context.Context, key, name string, by snapshot.By) er
 	if err := t.Store.RemoveSnapshot(ctx, s.ID, by); err != nil {
 		return err
 	}
-	return errors.Join(t.Engine.Untag(ctx, s.ImageRef), t.dropVolumes(ctx, s))
+	if err := t.RemoveTag(ctx, key, name, s.ImageRef); err != nil {
+		t.Logger.Warn("a removed snapshot's image is left for later", "container", s.Container, "snapshot", name, "err", err)
+	}
+	return t.dropVolumes(ctx, s)
+}
+
+// RemoveTag has the engine remove the tag of a snapshot that is not kept, as of one that is removed or never came to be. It returns
+// ErrElsewhere while another one of that name is being taken, or is there, and ErrInUse while a container needs the image.
+func (t *Taker) RemoveTag(ctx context.Context, key, name, ref string) error {
+	return t.Lock.Alone(ctx, nameLock(key, name), func(ctx context.Context) error {
+		err := t.free(ctx, key, name)
+		if errors.Is(err, snapshot.ErrNameTaken) {
+			return fmt.Errorf("%w: the tag is another snapshot's", snapshot.ErrElsewhere)
+		}
+		if err != nil {
+			return err
+		}
+		return t.untag(ctx, key, ref)
+	})
+}
+
+func (t *Taker) untag(ctx context.Context, key, ref string) error {
+	if err := t.Engine.Untag(ctx, ref); err != nil {
+		return err
+	}
+	return t.Store.Untagged(ctx, key, ref)
 }
 
 func (t *Taker) dropVolumes(ctx context.Context, s snapshot.Snapshot) error {

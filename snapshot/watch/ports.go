@@ -35,12 +35,10 @@ type Observer interface {
 	Observe(ctx context.Context, record []snapshot.Seat) ([]snapshot.Observation, error)
 }
 
-// Images says which images are there, and removes our tags from them.
+// Images says which images are there.
 type Images interface {
 	// HasImage says whether the exact image is there.
 	HasImage(ctx context.Context, imageID string) (bool, error)
-	// Untag removes our tag. It returns ErrInUse while the tag is the only name of an image that a container uses.
-	Untag(ctx context.Context, ref string) error
 }
 
 // Taker takes snapshots and removes them.
@@ -49,8 +47,11 @@ type Taker interface {
 	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error)
 	// Copy keeps what a snapshot holds under another name. It returns ErrGone when the image is not there any more.
 	Copy(ctx context.Context, from snapshot.Snapshot, ask snapshot.TakeRequest) (snapshot.Snapshot, error)
-	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs or its tag is needed.
+	// Delete removes one. It returns ErrUnknownSnapshot, and ErrInUse while a restore from it runs.
 	Delete(ctx context.Context, key, name string, by snapshot.By) error
+	// RemoveTag removes the tag of one that is not kept. It returns ErrElsewhere while another one has the name, or takes it, and ErrInUse
+	// while the tag is the only name of an image that a container uses.
+	RemoveTag(ctx context.Context, key, name, ref string) error
 }
 
 // Store is what the watch asks of the database.
@@ -75,8 +76,6 @@ type Snapshots interface {
 	MarkSpiked(ctx context.Context, key, containerID string, proved time.Duration) error
 	// SeenAs notes of a snapshot what was seen of another one that holds the same and goes.
 	SeenAs(ctx context.Context, id int64, at time.Time, ran time.Duration) error
-	// Snapshot reads one of a container's by name. It returns ErrUnknownSnapshot.
-	Snapshot(ctx context.Context, key, name string) (snapshot.Snapshot, error)
 	// Snapshots lists a container's, newest first.
 	Snapshots(ctx context.Context, key string) ([]snapshot.Snapshot, error)
 }
@@ -156,10 +155,9 @@ type MissingImages interface {
 	MarkGone(ctx context.Context, ids []int64, e incidents.Entry) error
 }
 
-// LeftTags notes which tags of removed snapshots are still on the engine.
+// LeftTags knows which tags are still on the engine of snapshots that are not kept.
 type LeftTags interface {
-	// TagLeft notes that a removed snapshot's tag could not be removed yet, or has been now.
-	TagLeft(ctx context.Context, id int64, left bool) error
-	// TagsLeft lists those of an engine, less the tags that another snapshot bears by now.
-	TagsLeft(ctx context.Context, engine string) ([]Held, error)
+	// TagsLeft lists the tags of an engine's snapshots that were removed, or begun a day ago and never written down, less those that
+	// another snapshot bears by now, or is about to.
+	TagsLeft(ctx context.Context, engine string) ([]LeftTag, error)
 }

@@ -23,6 +23,13 @@ type Held struct {
 	Missing   bool
 }
 
+// LeftTag is a tag on the engine of a snapshot that is not kept.
+type LeftTag struct {
+	Key  string
+	Name string // the snapshot's
+	Ref  string
+}
+
 // missingStays is how long a snapshot is shown that can't be restored any more, so that people learn why.
 const missingStays = 7 * 24 * time.Hour
 
@@ -246,19 +253,13 @@ func (w *Watcher) removeOne(ctx context.Context, s snapshot.Snapshot, merged []s
 	return w.drop(ctx, s, newer.Name+" holds the same")
 }
 
-// drop removes a snapshot. One that a restore is using stays, and a tag that a container still needs goes later.
+// drop removes a snapshot. One that a restore is using stays.
 func (w *Watcher) drop(ctx context.Context, s snapshot.Snapshot, why string) error {
 	err := w.Taker.Delete(ctx, s.Key, s.Name, w.self(why))
-	if errors.Is(err, snapshot.ErrUnknownSnapshot) {
+	if errors.Is(err, snapshot.ErrUnknownSnapshot) || errors.Is(err, snapshot.ErrInUse) {
 		return nil
 	}
-	if !errors.Is(err, snapshot.ErrInUse) {
-		return err
-	}
-	if _, err := w.Store.Snapshot(ctx, s.Key, s.Name); !errors.Is(err, snapshot.ErrUnknownSnapshot) {
-		return err // a restore is using it
-	}
-	return w.Store.TagLeft(ctx, s.ID, true)
+	return err
 }
 
 func (w *Watcher) removeTags(ctx context.Context, engine string) error {
@@ -268,11 +269,8 @@ func (w *Watcher) removeTags(ctx context.Context, engine string) error {
 	}
 	var errs error
 	for _, s := range left {
-		err := w.Engine.Untag(ctx, s.ImageRef)
-		if err == nil {
-			err = w.Store.TagLeft(ctx, s.ID, false)
-		}
-		if !errors.Is(err, snapshot.ErrInUse) {
+		err := w.Taker.RemoveTag(ctx, s.Key, s.Name, s.Ref)
+		if !errors.Is(err, snapshot.ErrInUse) && !errors.Is(err, snapshot.ErrElsewhere) {
 			errs = errors.Join(errs, err)
 		}
 	}

@@ -49,7 +49,7 @@ func (f *fleet) Identities(context.Context, string) ([]snapshot.Identity, error)
 
 func (f *fleet) Held(context.Context, string) ([]watch.Held, error) { return nil, nil }
 
-func (f *fleet) TagsLeft(context.Context, string) ([]watch.Held, error) { return nil, nil }
+func (f *fleet) TagsLeft(context.Context, string) ([]watch.LeftTag, error) { return nil, nil }
 
 func (f *fleet) Sweep(context.Context, string, time.Duration) error {
 	f.passes.Add(1)
