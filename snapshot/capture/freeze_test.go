@@ -37,17 +37,32 @@ func TestAPauseWhoseAnswerIsLostIsTakenBack(t *testing.T) {
 	wantRunning(t, v)
 }
 
+// unseenDuring has the engine say nothing of a container from the reading of its volume on.
+func unseenDuring(v *snapshottest.VolumeKit, why error) {
+	unseen := func(context.Context) { v.Faulty.Unseen.Store(&why) }
+	v.Faulty.During.Store(&unseen)
+}
+
 // TestAnArchiveStaysWhereNobodyCanSayHowStillItWas and says the least of it.
 func TestAnArchiveStaysWhereNobodyCanSayHowStillItWas(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)
 	v.RunAPI()
-	blind := func(context.Context) { v.Faulty.Blind.Store(true) }
-	v.Faulty.During.Store(&blind)
+	unseenDuring(v, snapshot.ErrEngineAway)
 	if got := v.Take(v.API).Volumes; got == nil || got.Problem != "" || got.Consistency != snapshot.CrashConsistent {
 		t.Errorf("its volumes: %+v", got)
 	}
-	v.Faulty.Blind.Store(false)
+	v.Faulty.Unseen.Store(nil)
 	wantRunning(t, v)
+}
+
+// TestWhatIsRemovedWhileItIsArchivedHasNoArchive: what took its place may have written to its volumes.
+func TestWhatIsRemovedWhileItIsArchivedHasNoArchive(t *testing.T) {
+	v := snapshottest.SetupVolumes(t)
+	v.RunAPI()
+	unseenDuring(v, snapshot.ErrUnknownContainer)
+	if got := v.Take(v.API).Volumes; got == nil || got.Problem == "" {
+		t.Errorf("its volumes: %+v", got)
+	}
 }
 
 // TestAnEngineThatIsAwayForAMomentKeepsNoContainerFrozen nor costs the archive.

@@ -264,7 +264,7 @@ func (v *Volumes) nothing(set snapshot.VolumeSet) *snapshot.VolumeSet {
 // consistency lets the container go on, and says how it was: crash-consistent, where that can't be found out.
 func (k *archiving) consistency(ctx context.Context) (snapshot.Consistency, error) {
 	after, unseen := inspect(ctx, k.v.Engine, k.now.ID)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(unseen, snapshot.ErrUnknownContainer) { // its successor may have written there by now
 		return "", unseen
 	}
 	still, err := k.still.thaw()

@@ -67,8 +67,8 @@ func (t *task) hung(ctx context.Context, err error, limit time.Duration) error {
 
 var errHung = errors.New("although it answers")
 
-// persist tries something Tries times, with growing pauses: an engine may refuse what it does a moment later. What errors other than final
-// say is a verdict only after that. An error that never is one ends it too.
+// persist tries something Tries times, with growing pauses: an engine may refuse what it does a moment later. It ends at once with an error
+// that waiting does not help, which is one of final, and with one that is no verdict, as while the engine is away.
 func (t *task) persist(ctx context.Context, what string, do func(context.Context) error, final ...error) (err error) {
 	for try := range t.Tries {
 		if try > 0 {

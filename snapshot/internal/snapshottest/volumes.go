@@ -56,7 +56,7 @@ type faulty struct {
 	LosePause  atomic.Bool                           // a container is frozen, and the answer is lost
 	Away       atomic.Int32                          // how often the engine is away when a container is to run on
 	Stuck      atomic.Bool                           // a commit leaves its container frozen
-	Blind      atomic.Bool                           // it does not say what a container is
+	Unseen     atomic.Pointer[error]                 // why it does not say what a container is; nil: it does
 	During     atomic.Pointer[func(context.Context)] // called while a volume is being read
 }
 
@@ -69,8 +69,8 @@ func (f *faulty) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Wri
 }
 
 func (f *faulty) Inspect(ctx context.Context, idOrName string) (snapshot.Inspection, error) {
-	if f.Blind.Load() {
-		return snapshot.Inspection{}, snapshot.ErrEngineAway
+	if err := f.Unseen.Load(); err != nil {
+		return snapshot.Inspection{}, *err
 	}
 	return f.Engine.Inspect(ctx, idOrName)
 }
