@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snapback/snapback/api/wire"
+	"github.com/snapback/snapback/internal/setup"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot/restore"
 )
@@ -38,6 +39,39 @@ func terminalFor(t *testing.T) (host, guest *os.File) {
 	testkit.OK(t, err)
 	t.Cleanup(func() { _ = guest.Close() })
 	return host, guest
+}
+
+// whenAsked is called with what a prompter prints.
+type whenAsked func(text string)
+
+func (w whenAsked) Write(p []byte) (int, error) { w(string(p)); return len(p), nil }
+
+// TestASecretIsAskedForWhenItsTerminalNoLongerShowsIt: who pastes it at once has it on no screen.
+func TestASecretIsAskedForWhenItsTerminalNoLongerShowsIt(t *testing.T) {
+	t.Parallel()
+	host, guest := terminalFor(t)
+	shown := func() bool {
+		state, err := unix.IoctlGetTermios(int(guest.Fd()), unix.TCGETS)
+		testkit.OK(t, err)
+		return state.Lflag&unix.ECHO != 0
+	}
+	asked := 0
+	p := newPrompter(env{stdin: guest, stdout: whenAsked(func(text string) {
+		if text != "> " {
+			return
+		}
+		asked++
+		if secret := asked == 1; shown() == secret {
+			t.Errorf("question %d: what is typed is shown: %t", asked, !secret)
+		}
+		_, err := host.WriteString("typed\n")
+		testkit.OK(t, err)
+	})})
+	for _, q := range []setup.Question{{Secret: true}, {}} {
+		if got, err := p.ask(t.Context(), q); strings.TrimSpace(got) != "typed" || err != nil {
+			t.Errorf("%+v: %q, %v", q, got, err)
+		}
+	}
 }
 
 // TestWhatCannotBeTakenBackIsAskedFor: on a terminal, unless --yes says it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 
@@ -32,7 +33,6 @@ var errNobody = errors.New("there are no more answers")
 
 // ask returns one line. A secret is not shown while it is typed. ctx ends with Ctrl-C.
 func (p *prompter) ask(ctx context.Context, q setup.Question) (string, error) {
-	fmt.Fprint(p.out, "> ")
 	type line struct {
 		text string
 		err  error
@@ -42,6 +42,8 @@ func (p *prompter) ask(ctx context.Context, q setup.Question) (string, error) {
 	var shown *term.State
 	if hidden {
 		shown, _ = term.GetState(int(p.tty.Fd()))
+	} else {
+		fmt.Fprint(p.out, "> ")
 	}
 	go func() { // ends with the line, or with the program
 		if hidden {
@@ -55,6 +57,10 @@ func (p *prompter) ask(ctx context.Context, q setup.Question) (string, error) {
 		}
 		said <- line{text, err}
 	}()
+	if hidden {
+		p.awaitHidden(shown)
+		fmt.Fprint(p.out, "> ")
+	}
 	select {
 	case got := <-said:
 		if hidden {
@@ -70,5 +76,15 @@ func (p *prompter) ask(ctx context.Context, q setup.Question) (string, error) {
 		}
 		fmt.Fprintln(p.out)
 		return "", errors.New("interrupted")
+	}
+}
+
+// awaitHidden waits until the terminal no longer shows what is typed, for a second at most: a secret is pasted as soon as it is asked for.
+func (p *prompter) awaitHidden(shown *term.State) {
+	for range 200 {
+		if now, err := term.GetState(int(p.tty.Fd())); err != nil || shown == nil || *now != *shown {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
