@@ -30,15 +30,20 @@ func withDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB)
 // readingDatabase is withDatabase for what only reads. It returns errOlder.
 func readingDatabase(ctx context.Context, e env, c store.Config, do func(*store.DB) error) error {
 	return besideBot(ctx, e, func(url string) error {
-		pending, err := store.Pending(ctx, url)
-		if err == nil && len(pending) > 0 {
-			err = errOlder
-		}
-		if err != nil {
+		if err := upToDate(ctx, url); err != nil {
 			return databaseError(err)
 		}
 		return opened(ctx, url, c, do)
 	})
+}
+
+// upToDate returns errOlder, and store.ErrNewer. It changes nothing.
+func upToDate(ctx context.Context, url string) error {
+	pending, err := store.Pending(ctx, url)
+	if err == nil && len(pending) > 0 {
+		err = errOlder
+	}
+	return err
 }
 
 func opened(ctx context.Context, url string, c store.Config, do func(*store.DB) error) error {

@@ -49,6 +49,14 @@ func TestWhoOnlyReadsDoesNotMigrate(t *testing.T) {
 			t.Fatalf("%s has brought the schema from %d to %d", args, before, now)
 		}
 	}
+	for _, c := range checks(config{DatabaseURL: dsn, Engines: []engineAt{{}}}) {
+		if c.name != "engine" && c.name != "addresses" {
+			continue
+		}
+		if got := c.run(t.Context()); got.State != checkWarning || !strings.Contains(got.Found, errOlder.Error()) {
+			t.Errorf("doctor's %s: %+v", c.name, got)
+		}
+	}
 	lacks(t, beside(t, env, 0, "migrate --dry-run"), "would apply 00")
 }
 

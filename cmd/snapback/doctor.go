@@ -164,6 +164,10 @@ func formerNames(ctx context.Context, engine *docker.Engine, in snapshot.Introdu
 
 // whatIsKnown says under which name the database has the engine. It changes nothing.
 func whatIsKnown(ctx context.Context, c config, engine *docker.Engine, in snapshot.Introduction) (string, error) {
+	err := upToDate(ctx, c.DatabaseURL)
+	if errors.Is(err, errOlder) {
+		return "", caution{fmt.Errorf("%s on %s; what is known of it can't be read: %w", in.ID, in.Host, err)}
+	}
 	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL})
 	if err != nil {
 		return "", fmt.Errorf("%s on %s; what is known of it is in the database: %w", in.ID, in.Host, err)

@@ -35,6 +35,9 @@ func checkPeers(ctx context.Context, c config) (string, error) {
 }
 
 func neighbours(ctx context.Context, c config) ([]store.Neighbour, error) {
+	if err := upToDate(ctx, c.DatabaseURL); err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, store.Config{URL: c.DatabaseURL})
 	if err != nil {
 		return nil, err
