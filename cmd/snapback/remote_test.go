@@ -33,7 +33,7 @@ func call(ctx context.Context, t *testing.T, h http.HandlerFunc, newCmd func(env
 	var out bytes.Buffer
 	cmd := newCmd(env{getenv: func(k string) string { return vars[k] }, stdin: strings.NewReader(""), stdout: &out, stderr: &out})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // nil would be the test program's own
 	cmd.SetOut(&out)
 	err := cmd.ExecuteContext(ctx)
 	return out.String(), err
