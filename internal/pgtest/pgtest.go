@@ -68,7 +68,7 @@ func serverURL(ctx context.Context, t testing.TB) string {
 		return url
 	}
 	shared, err := pgserver.Start(ctx, pgserver.Config{
-		Dir:            filepath.Join(scratch(), "snapback-pgtest-"+strconv.Itoa(os.Geteuid())),
+		Dir:            folder(),
 		MaxConnections: 400,
 		OrphanTimeout:  15 * time.Second, // bridges the gaps between the programs of one go test
 		Ephemeral:      true,
@@ -83,15 +83,16 @@ func serverURL(ctx context.Context, t testing.TB) string {
 // room is what the shared server may need, in bytes.
 const room = 2 << 30
 
-// scratch is the same for all programs, even where a test has set TMPDIR: in memory where there is room, which takes a tenth of a disk's time
-// for the five hundred files that a database has.
-func scratch() string {
+// folder is the same for all programs of this account, even where a test has set TMPDIR. It is in memory where there is room, which takes a
+// tenth of a disk's time for the five hundred files that a database has.
+func folder() string {
+	name := "snapback-pgtest-" + strconv.Itoa(os.Geteuid())
 	var memory unix.Statfs_t
-	if err := unix.Statfs("/dev/shm", &memory); err == nil && memory.Bavail*uint64(memory.Bsize) > room {
-		return "/dev/shm"
+	if unix.Statfs("/dev/shm", &memory) == nil && memory.Bavail*uint64(memory.Bsize) > room {
+		return filepath.Join("/dev/shm", name)
 	}
 	if info, err := os.Stat("/tmp"); err == nil && info.IsDir() {
-		return "/tmp"
+		return filepath.Join("/tmp", name)
 	}
-	return os.TempDir()
+	return filepath.Join(os.TempDir(), name)
 }

@@ -65,11 +65,11 @@ type Unremoved struct {
 func (r Restore) Left() string {
 	var out []string
 	for _, u := range r.Plan.Unremoved {
-		s := fmt.Sprintf("%s is left over, stopped: the engine did not remove it (%s). That is tried again by itself", u.Name, u.Why)
+		s := u.Name + " is left over, stopped, and its removal is tried again by itself"
 		if u.ID == r.Plan.OldID && r.Plan.BeforeID != 0 {
 			s += "; until it is gone, Compose may start it in place of what was restored"
 		}
-		out = append(out, s)
+		out = append(out, fmt.Sprintf("%s. The engine did not remove it (%s)", s, u.Why))
 	}
 	return strings.Join(out, ". ")
 }

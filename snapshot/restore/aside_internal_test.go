@@ -181,7 +181,7 @@ func TestAReplacementThatCannotBeRemovedKeepsNothingDown(t *testing.T) {
 					s.all["new"].RestartPolicy.Name = "no"
 				}
 				s.back(t, c.left)
-				said := "; " + c.left + " is left over, stopped: the engine did not remove it"
+				said := "; " + c.left + " is left over, stopped, and its removal is tried again by itself"
 				if told := strings.Contains(strings.ReplaceAll(ctr.restore.Error, ". ", "; "), said); told != (c.left != "") {
 					t.Errorf("it says %s", ctr.restore.Error)
 				}

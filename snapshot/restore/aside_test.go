@@ -29,7 +29,7 @@ func TestReplacementThatCannotBeRemovedIsSetAside(t *testing.T) {
 	}
 	d.with(restore.Config{Engine: engine})
 	r := d.over(d.ask(), 2*time.Minute)
-	if r.State != restore.Reverted || !strings.Contains(r.Sentence(r.State), r.Plan.TempName+" is left over, stopped: the engine did not remove it (driver failed") {
+	if r.State != restore.Reverted || !strings.Contains(r.Sentence(r.State), r.Plan.TempName+" is left over, stopped, and its removal is tried again by itself. The engine did not remove it (driver failed") {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
 	d.runs(d.old)

@@ -125,7 +125,7 @@ func TestFullDiskLeavesComposesOldContainerAContainer(t *testing.T) {
 	if r.State != restore.Verified {
 		t.Fatalf("%s: %s", r.State, r.Error)
 	}
-	if said := r.Sentence(r.State); !strings.Contains(said, r.Plan.KeptName+" could not be made a snapshot") || !strings.Contains(said, "docker rm "+r.Plan.KeptName) {
+	if said := r.Sentence(r.State); !strings.Contains(said, "it could not be made a snapshot (") || !strings.Contains(said, "docker rm "+r.Plan.KeptName) {
 		t.Errorf("it does not say that Compose may start the old one: %s", said)
 	}
 	if diff := cmp.Diff(map[string]string{api: "running", r.Plan.KeptName: "exited"}, k.Names(api)); diff != "" {

@@ -59,7 +59,7 @@ func (r Restore) Unretired() string {
 	if r.Plan.Unretired == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s could not be made a snapshot (%s), and Compose may start it in place of what was restored: docker rm %[1]s before the next docker compose up, and there is no undo any more",
+	return fmt.Sprintf("docker rm %s before the next docker compose up, which may start it in place of what was restored; there is no undo any more, since it could not be made a snapshot (%s)",
 		r.Plan.KeptName, r.Plan.Unretired)
 }
 
