@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,8 +70,17 @@ func checkCall(t *testing.T, file, call string) {
 // preDeploy runs the example for curl.
 func (n *night) preDeploy(url, container, image, id string, more ...string) (code int, said string) {
 	n.t.Helper()
-	cmd := exec.CommandContext(n.t.Context(), "../../deploy/ci/pre-deploy.sh")
-	cmd.Env = append(os.Environ(), append([]string{"SNAPBACK_URL=" + url, "SNAPBACK_TOKEN=" + apiToken, "CONTAINER=" + container, "IMAGE=" + image, "DEPLOY_ID=" + id}, more...)...)
+	return n.runner([]string{"../../deploy/ci/pre-deploy.sh"},
+		append([]string{"SNAPBACK_URL=" + url, "SNAPBACK_TOKEN=" + apiToken, "CONTAINER=" + container, "IMAGE=" + image, "DEPLOY_ID=" + id}, more...)...)
+}
+
+// runner runs a command with variables as a pipeline's runner does: the program is on its path.
+func (n *night) runner(command []string, variables ...string) (code int, said string) {
+	n.t.Helper()
+	binary, err := program()
+	testkit.OK(n.t, err)
+	cmd := exec.CommandContext(n.t.Context(), command[0], command[1:]...)
+	cmd.Env = append(append(os.Environ(), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH")), variables...)
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
@@ -79,29 +89,43 @@ func (n *night) preDeploy(url, container, image, id string, more ...string) (cod
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
+// readYAML reads an example into what of it a test looks at.
+func readYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/ci/" + file)
+	testkit.OK(t, err)
+	testkit.OK(t, yaml.Unmarshal(text, into))
+}
+
+// githubActions and gitlabCI are what the tests run of these examples.
+type githubActions struct {
+	Jobs map[string]struct {
+		Env   map[string]string
+		Steps []struct{ Run string }
+	}
+}
+
+type gitlabCI struct {
+	Variables map[string]string
+	Ask       struct {
+		Script  []string
+		Failure struct {
+			Codes []int `yaml:"exit_codes"`
+		} `yaml:"allow_failure"`
+	} `yaml:"ask-snapback"`
+	Release struct {
+		Variables map[string]string
+		Script    []string
+	} `yaml:"release-hold"`
+}
+
 // pipelines are the examples that call the program: what their runner runs, and the exit codes for which the deploy goes on all the same.
 func pipelines(t *testing.T) map[string]pipeline {
 	t.Helper()
-	read := func(file string, into any) {
-		text, err := os.ReadFile("../../deploy/ci/" + file)
-		testkit.OK(t, err)
-		testkit.OK(t, yaml.Unmarshal(text, into))
-	}
-	var github struct {
-		Jobs map[string]struct {
-			Steps []struct{ Run string }
-		}
-	}
-	read("github-actions.yml", &github)
-	var gitlab struct {
-		Ask struct {
-			Script  []string
-			Failure struct {
-				Codes []int `yaml:"exit_codes"`
-			} `yaml:"allow_failure"`
-		} `yaml:"ask-snapback"`
-	}
-	read("gitlab-ci.yml", &gitlab)
+	var github githubActions
+	readYAML(t, "github-actions.yml", &github)
+	var gitlab gitlabCI
+	readYAML(t, "gitlab-ci.yml", &gitlab)
 	text, err := os.ReadFile("../../deploy/ci/Jenkinsfile")
 	testkit.OK(t, err)
 	_, jenkins, _ := strings.Cut(string(text), "script: '''")
@@ -124,17 +148,7 @@ type pipeline struct {
 // asks runs what a pipeline asks before it deploys an image.
 func (n *night) asks(p pipeline, url, token, container, image, id string) (code int, said string) {
 	n.t.Helper()
-	binary, err := program()
-	testkit.OK(n.t, err)
-	cmd := exec.CommandContext(n.t.Context(), p.command[0], p.command[1:]...)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"), "SNAPBACK_URL="+url, "SNAPBACK_TOKEN="+token, "CONTAINER="+container, "IMAGE="+image,
-		"DEPLOY_ID="+id, "CI_JOB_ID="+id, "BUILD_TAG="+id)
-	out, err := cmd.CombinedOutput()
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
-		n.t.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), string(out)
+	return n.runner(p.command, "SNAPBACK_URL="+url, "SNAPBACK_TOKEN="+token, "CONTAINER="+container, "IMAGE="+image, "DEPLOY_ID="+id, "CI_JOB_ID="+id, "BUILD_TAG="+id)
 }
 
 // holdPipelines has each example ask about what is on hold, about a fix, twice, and without a bot, by a token of the scope that it names.
@@ -162,25 +176,70 @@ func (n *night) holdPipelines(shop, bad, fix string) {
 	}
 }
 
-// releasePipelines has each example release the hold by hand, by a token of the scope that it names.
-func (n *night) releasePipelines(shop, bad string) {
-	n.t.Helper()
-	command := `snapback hold release "$CONTAINER" --yes`
-	for _, file := range []string{"github-actions.yml", "gitlab-ci.yml", "Jenkinsfile"} {
-		if text, err := os.ReadFile("../../deploy/ci/" + file); err != nil || strings.Count(string(text), command) != 1 {
-			n.t.Errorf("%s does not call %s: %v", file, command, err)
+// a release is what an example runs to release a hold, and the variables that the job has then.
+type release struct {
+	command   []string
+	variables map[string]string
+}
+
+// releases are the examples' jobs that release a hold. The tokens are what people store for them, under the names that the examples' first lines have.
+func releases(t *testing.T, tokens map[string]string) map[string]release {
+	t.Helper()
+	var github githubActions
+	readYAML(t, "github-actions.yml", &github)
+	job := github.Jobs["release-hold"]
+	for name, value := range job.Env {
+		if secret, ok := strings.CutPrefix(value, "${{ secrets."); ok {
+			job.Env[name] = tokens[strings.TrimSuffix(secret, " }}")]
 		}
 	}
-	release := pipeline{[]string{"sh", "-e", "-c", command}, nil}
+	var gitlab gitlabCI
+	readYAML(t, "gitlab-ci.yml", &gitlab)
+	project := maps.Clone(gitlab.Variables)
+	maps.Copy(project, gitlab.Release.Variables)
+	maps.Copy(project, tokens) // the project's variables win over those of the file, a job's too
+	text, err := os.ReadFile("../../deploy/ci/Jenkinsfile")
+	testkit.OK(t, err)
+	_, stage, _ := strings.Cut(string(text), "stage('Release the hold')")
+	stage, _, _ = strings.Cut(stage, "stage('")
+	credentials, command := regexp.MustCompile(`SNAPBACK_TOKEN = credentials\('(.*)'\)`).FindStringSubmatch(stage), regexp.MustCompile(`sh '(.*)'`).FindStringSubmatch(stage)
+	if len(job.Steps) != 1 || credentials == nil || command == nil {
+		t.Fatalf("there is another job, or none, that releases a hold: %+v\n%s", job, stage)
+	}
+	return map[string]release{
+		"github-actions.yml": {[]string{"bash", "-e", "-c", job.Steps[0].Run}, job.Env},
+		"gitlab-ci.yml":      {[]string{"bash", "-eo", "pipefail", "-c", strings.Join(gitlab.Release.Script, "\n")}, project},
+		"Jenkinsfile":        {[]string{"sh", "-xe", "-c", command[1]}, map[string]string{"SNAPBACK_TOKEN": tokens[credentials[1]]}},
+		"docs/hold.md":       {[]string{"sh", "-e", "-c", blockOf(t, "hold.md", "## How it ends")}, map[string]string{"SNAPBACK_TOKEN": tokens["SNAPBACK_RESTORE_TOKEN"]}},
+	}
+}
+
+// releasePipelines has each example release the hold by hand, with the tokens of the scopes that it names.
+func (n *night) releasePipelines(shop, bad string) {
+	n.t.Helper()
 	token := func(scope string) string {
 		return strings.TrimSpace(n.snapback("token", "create", scope, "--scope", scope))
 	}
-	if code, said := n.asks(release, n.bot.url, token("snapshots:write"), shop, bad, "release"); code == 0 {
-		n.t.Errorf("a pipeline's own token releases a hold: %s", said)
+	write, restore := token("snapshots:write"), token("restore")
+	tokens := map[string]string{"SNAPBACK_TOKEN": write, "SNAPBACK_RESTORE_TOKEN": restore, "snapback-token": write, "snapback-restore-token": restore}
+	if code, said := n.runner([]string{"sh", "-c", `snapback hold release "$CONTAINER"`}, "CONTAINER="+shop, "SNAPBACK_URL="+n.bot.url, "SNAPBACK_TOKEN="+write); code != exitRefused {
+		n.t.Errorf("a pipeline's own token releases a hold: %d %s", code, said)
 	}
-	if code, said := n.asks(release, n.bot.url, token("restore"), shop, bad, "release"); code != 0 {
-		n.t.Errorf("releasing the hold: %d %s", code, said)
+	for name, r := range releases(n.t, tokens) {
+		job := maps.Clone(r.variables)
+		maps.Copy(job, map[string]string{"SNAPBACK_URL": n.bot.url, "CONTAINER": shop})
+		var variables []string
+		for variable, value := range job {
+			variables = append(variables, variable+"="+value)
+		}
+		if code, said := n.runner(r.command, variables...); code != 0 {
+			n.t.Errorf("%s: releasing the hold: %d %s", name, code, said)
+		}
+		if again := n.count(`WITH held AS (UPDATE holds SET ended_at = NULL, ended_by = NULL WHERE ended_by IS NOT NULL RETURNING id) SELECT count(*) FROM held`); again != 1 {
+			n.t.Errorf("%s: %d holds were released, want 1", name, again)
+		}
 	}
+	n.snapback("hold", "release", shop)
 	if code, said := n.preDeploy(n.bot.url, shop, bad, "4715"); code != 0 || !strings.Contains(said, "is kept") {
 		n.t.Errorf("what was on hold, once that is released: %d %s", code, said)
 	}
