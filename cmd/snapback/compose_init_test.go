@@ -48,7 +48,7 @@ func typeInto(t *testing.T, dir, line string, answers ...string) string {
 	for piece, typed := make([]byte, 4096), 0; ; {
 		n, err := out.Read(piece)
 		screen.Write(piece[:n])
-		for prompts := strings.Count(screen.String(), "\n> "); typed < prompts && typed < len(answers); typed++ {
+		for prompts := strings.Count(screen.String(), "\n> ") + strings.Count(screen.String(), " [y/N] "); typed < prompts && typed < len(answers); typed++ {
 			_, _ = io.WriteString(in, answers[typed]+"\r")
 		}
 		if err != nil {
@@ -61,18 +61,6 @@ func typeInto(t *testing.T, dir, line string, answers ...string) string {
 	return screen.String()
 }
 
-// initLine is how docs/install.md runs init: from the image, on a terminal.
-func initLine(t *testing.T) string {
-	t.Helper()
-	for line := range strings.Lines(blockOf(t, "install.md", "## Compose")) {
-		if strings.HasPrefix(line, "docker run ") {
-			return strings.TrimSpace(line)
-		}
-	}
-	t.Fatal("docs/install.md does not run init from the image")
-	return ""
-}
-
 // takesWhatInitWrites goes from nothing to settings as docs/install.md says, and has Compose read them.
 func (d *deployed) takesWhatInitWrites() {
 	d.t.Helper()
@@ -82,7 +70,7 @@ func (d *deployed) takesWhatInitWrites() {
 	testkit.OK(d.t, os.Link(filepath.Join(d.dir, "compose.yaml"), filepath.Join(folder, "compose.yaml")))
 	gateway := d.Docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
 	line := strings.NewReplacer("snapback:local", fmt.Sprintf("--name %s --label %s -e SLACK_API_URL=http://%s:%d/api/ -e PAGERDUTY_API_URL=http://%s:%d %s",
-		d.Name("init"), d.Only(), gateway, d.slackPort, gateway, d.pdPort, d.image)).Replace(initLine(d.t))
+		d.Name("init"), d.Only(), gateway, d.slackPort, gateway, d.pdPort, d.image)).Replace(lineOf(d.t, "install.md", "docker run --rm -it --user 0 "))
 	said := typeInto(d.t, dir, line, "https://localhost", "no", "xoxb-test", "xapp-test", "C0ALERTS", "pd-token", "bot@example.com")
 	lacks(d.t, said, "ok    SLACK_APP_TOKEN", "ok    engine", "calls https://localhost/webhooks/pagerduty", "docker compose up -d")
 	d.follow("cd " + folder + " && COMPOSE_FILE=compose.yaml docker compose config --quiet")
@@ -93,11 +81,16 @@ func (d *deployed) takesWhatInitWrites() {
 	}
 }
 
-// takesSettingsAndSocketMode starts the bot anew, with a file of settings beside compose.yaml.
+// takesSettingsAndSocketMode starts the bot anew, with a file of settings beside compose.yaml, and one for Compose as docs/metrics.md has it.
 func (d *deployed) takesSettingsAndSocketMode() {
 	d.t.Helper()
 	testkit.OK(d.t, os.WriteFile(filepath.Join(d.dir, "settings.env"), []byte("SNAPBACK_BASELINE_AFTER=7m\nSNAPBACK_TIMEZONE=Asia/Tokyo\n"), 0o600))
+	port := testkit.FreePort(d.t)
+	override := strings.Replace(blockOf(d.t, "metrics.md", "## In a container"), "127.0.0.1:9091:", fmt.Sprintf("127.0.0.1:%d:", port), 1)
+	testkit.OK(d.t, os.WriteFile(filepath.Join(d.dir, "compose.override.yaml"), []byte(override), 0o600))
+	d.files += ":compose.override.yaml"
 	d.follow("docker compose up -d --force-recreate --wait --wait-timeout 220 bot")
+	measured(d.t, port)
 	got := d.follow("docker compose exec -T bot snapback config print")
 	if lacks(d.t, got, `SNAPBACK_BASELINE_AFTER: "7m"`, "SLACK_APP_TOKEN"); strings.Contains(got, "Tokyo") {
 		d.t.Errorf("compose.yaml's own settings are replaced:\n%s", got)

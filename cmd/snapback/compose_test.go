@@ -81,6 +81,7 @@ type deployed struct {
 	*night
 	dir, project string
 	image        string
+	files        string // those that Compose reads, with colons between them
 	subnet       string // the first three numbers
 	port         int
 	slackPort    int // on all of this machine's addresses, as pdPort
@@ -91,8 +92,8 @@ func (d *deployed) compose(args ...string) string {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose", "--ansi", "never", "-p", d.project, "-f", "compose.yaml", "-f", "test.yaml"}, args...)...)
-	cmd.Dir = d.dir
+	cmd := exec.CommandContext(ctx, "docker", append([]string{"compose", "--ansi", "never"}, args...)...)
+	cmd.Dir, cmd.Env = d.dir, d.environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		d.t.Errorf("docker compose %v: %v\n%s", args, err, out)
@@ -213,7 +214,7 @@ func newDeployed(t *testing.T) *deployed {
 	if n.Host() != "" {
 		t.Skip("the socket of this engine is elsewhere")
 	}
-	d := &deployed{night: n, dir: t.TempDir(), project: n.Name("deploy"), subnet: fmt.Sprintf("10.213.%d", rand.IntN(256)), port: testkit.FreePort(t),
+	d := &deployed{night: n, dir: t.TempDir(), project: n.Name("deploy"), files: "compose.yaml:test.yaml", subnet: fmt.Sprintf("10.213.%d", rand.IntN(256)), port: testkit.FreePort(t),
 		image: "snapback:" + n.Name("bot")}
 	makeImage(n.Scope, t, strings.TrimPrefix(d.image, "snapback:"), bases(n.Scope, t))
 	d.outsideIsReached()
@@ -251,12 +252,22 @@ func TestComposeRunsAsItStands(t *testing.T) {
 	_ = conn.CloseNow()
 	d.actsOnTheEngine(phone)
 	d.believesCaddy(phone)
+	d.restoresAsTheDocsSay(phone)
 	d.migratesBesideTheBot()
 	d.comesBack()
 	d.takesWhatInitWrites()
+	before, after := d.isUpgraded()
 	d.takesSettingsAndSocketMode()
+	d.runs(after)
+	d.goesBack()
+	d.runs(before)
 	d.stopsInTime()
 	d.isUninstalled()
+}
+
+// environment has Compose find this project.
+func (d *deployed) environment() []string {
+	return append(os.Environ(), "COMPOSE_PROJECT_NAME="+d.project, "COMPOSE_FILE="+d.files)
 }
 
 // follow runs commands of a page, in the folder of compose.yaml.
@@ -266,7 +277,7 @@ func (d *deployed) follow(script string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	cmd.Dir = d.dir
-	cmd.Env = append(os.Environ(), "COMPOSE_PROJECT_NAME="+d.project, "COMPOSE_FILE=compose.yaml:test.yaml")
+	cmd.Env = d.environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		d.t.Errorf("%v: %s\n%s", err, script, out)

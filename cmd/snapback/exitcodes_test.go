@@ -3,9 +3,27 @@ package main
 import (
 	"bytes"
 	"maps"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/snapback/snapback/internal/testkit"
 )
+
+func TestTheDocsHaveTheExitCodesOfTheHelp(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
+	testkit.OK(t, err)
+	_, table, _ := strings.Cut(string(page), "\n## Exit codes\n")
+	var told []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d+) \| ([^|]+) \| [^|]+ \|$`).FindAllStringSubmatch(table, -1) {
+		told = append(told, row[1]+" "+row[2])
+	}
+	if got := "Exit codes: " + strings.Join(told, ", ") + "."; got != exitCodes {
+		t.Errorf("docs/troubleshooting.md has\n%s\nthe help says\n%s", got, exitCodes)
+	}
+}
 
 // TestExitCodesAreThoseOfTheHelp is about calls of a bot that runs, and of what its user may get wrong.
 func TestExitCodesAreThoseOfTheHelp(t *testing.T) {

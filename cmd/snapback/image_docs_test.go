@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,8 +33,9 @@ func (n *night) runsAsTheDocsSay(image string) {
 	}
 	slices.Sort(settings)
 	testkit.OK(n.t, os.WriteFile(filepath.Join(dir, "settings.env"), []byte(strings.Join(settings, "")), 0o600))
+	metrics := testkit.FreePort(n.t)
 	line := strings.NewReplacer(
-		"--name snapback ", "--name "+name+" --label "+n.Only()+" ", "127.0.0.1:8080:8080", fmt.Sprintf("127.0.0.1:%d:8080", port),
+		"--name snapback ", "--name "+name+" --label "+n.Only()+" "+publishesMetrics(n.t, metrics)+" ", "127.0.0.1:8080:8080", fmt.Sprintf("127.0.0.1:%d:8080", port),
 		"-v snapback:", "-v "+data+":", "snapback:VERSION", image,
 	).Replace(blockOf(n.t, "install.md", "## Image"))
 	n.t.Cleanup(func() {
@@ -53,6 +55,7 @@ func (n *night) runsAsTheDocsSay(image string) {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+	measured(n.t, metrics)
 	n.says(n.Docker("exec", name, "snapback", "pagerduty", "subscribe"), "test call came through")
 	n.pollUntil("the engine finds it healthy", func() bool {
 		return n.Docker("inspect", "--format", "{{.State.Health.Status}}", name) == "healthy"
@@ -61,6 +64,42 @@ func (n *night) runsAsTheDocsSay(image string) {
 	if code := n.Docker("inspect", "--format", "{{.State.ExitCode}}", name); code != "0" {
 		n.t.Errorf("it ended with %s:\n%s", code, n.Docker("logs", name))
 	}
+	own := strings.NewReplacer("--rm ", "--rm --label "+n.Only()+" ", "snapback:VERSION", image).Replace
+	migrate := exec.CommandContext(ctx, "bash", "-euc", own(lineOf(n.t, "upgrade.md", "docker run --rm --env-file ")))
+	migrate.Dir = dir
+	n.says(command(n.t, migrate), "the schema is up to date")
+	n.isUninstalledAsTheDocsSay(dir, own(strings.NewReplacer(
+		"docker stop snapback\n", "docker stop "+name+"\n", "--volumes-from snapback ", "--volumes-from "+name+" ",
+		"docker rm snapback\n", "docker rm "+name+"\n", "docker volume rm snapback\n", "docker volume rm "+data+"\n",
+	).Replace(blockOf(n.t, "uninstall.md", "### An image"))), name, data, image)
+}
+
+// isUninstalledAsTheDocsSay runs the lines of docs/uninstall.md on a terminal, and looks whether anything of these names is left.
+func (n *night) isUninstalledAsTheDocsSay(dir, script, container, volume, image string) {
+	n.t.Helper()
+	testkit.OK(n.t, os.WriteFile(filepath.Join(dir, "typed"), []byte(script), 0o600))
+	n.says(typeInto(n.t, dir, "bash -eu typed", "y"), "Remove it for good? [y/N] ", "removed")
+	for _, left := range [][]string{{"ps", "-aq", "--filter", "name=" + container}, {"volume", "ls", "-q", "--filter", "name=" + volume}, {"images", "-q", image}} {
+		if got := n.Docker(left...); got != "" {
+			n.t.Errorf("docs/uninstall.md leaves, of %q: %s", left, got)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "settings.env")); err == nil {
+		n.t.Error("docs/uninstall.md leaves the settings")
+	}
+}
+
+// publishesMetrics is what docs/metrics.md adds to the line of docs/install.md, with another port of this machine.
+func publishesMetrics(t *testing.T, port int) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/metrics.md")
+	testkit.OK(t, err)
+	_, flags, found := strings.Cut(string(page), "An image gets `")
+	flags, _, closed := strings.Cut(flags, "`")
+	if !found || !closed {
+		t.Fatal("docs/metrics.md does not say how an image is scraped")
+	}
+	return strings.Replace(flags, "127.0.0.1:9091:", fmt.Sprintf("127.0.0.1:%d:", port), 1)
 }
 
 // settingsInContainer are those of the night for a bot in a container on the engine's own bridge, which is published at port.
