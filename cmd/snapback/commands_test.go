@@ -14,6 +14,7 @@ import (
 	"github.com/snapback/snapback/api/client"
 	"github.com/snapback/snapback/api/wire"
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/incidents/pagerduty"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -27,7 +28,7 @@ func TestExitCodesTellRefusedFromNotFoundFromFailed(t *testing.T) {
 	for want, errs := range map[int][]error{
 		0: {nil},
 		1: {errors.New("x"), errNotRestored, verdict([]checked{{State: checkFailed}}), status(500, "internal_error"), status(503, "away"), status(429, "too_many"), status(404, "not_snapback")},
-		2: {usageError{errors.New("x")}, status(401, "unauthorized"), status(400, "malformed")},
+		2: {usageError{errors.New("x")}, status(401, "unauthorized"), status(400, "malformed"), fmt.Errorf("so: %w", &pagerduty.Error{Err: pagerduty.ErrMayNotWrite})},
 		3: {errRefused, status(403, "scope"), status(409, "restore_in_progress"), status(412, "changed"), status(422, "not_restorable"), status(423, "held")},
 		4: {status(404, "unknown_container")},
 	} {

@@ -89,7 +89,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, pagerduty.ErrNoSubscription), errors.Is(err, snapshot.ErrUnknownContainer), errors.As(err, new(unknownError)):
 		return exitUnknown
-	case errors.As(err, &pd) && pd.Reason == pagerduty.ReasonUnauthorized: // PAGERDUTY_API_TOKEN
+	case errors.As(err, &pd) && (pd.Reason == pagerduty.ReasonUnauthorized || errors.Is(pd, pagerduty.ErrMayNotWrite)): // PAGERDUTY_API_TOKEN
 		return exitUsage
 	case errors.As(err, &answer) && answer.Code == "not_snapback":
 		return exitFailed

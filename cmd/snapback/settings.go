@@ -24,7 +24,7 @@ var allSettings = []setting{
 	{name: "SLACK_APP_TOKEN", what: "xapp-…: turns Socket Mode on", secret: true},
 	{name: "SNAPBACK_SLACK_GUESTS", usual: "false", what: "true: guests' e-mail addresses are trusted"},
 	{name: "SNAPBACK_SLACK_QUIET", usual: "false", what: "true: successes stay in threads"},
-	{name: "PAGERDUTY_API_TOKEN", usual: "required", what: "a REST API key, under Integrations, API Access Keys", secret: true},
+	{name: "PAGERDUTY_API_TOKEN", usual: "required", what: "a REST API key, under Integrations, API Access Keys, not read-only", secret: true},
 	{name: "PAGERDUTY_FROM", usual: "required", what: "e-mail address of a PagerDuty user: signs for what nobody else can be named for"},
 	{name: "PAGERDUTY_WEBHOOK_SECRETS", usual: "kept in the database, by snapback pagerduty subscribe", what: "of webhook subscriptions that were made by hand, comma-separated", secret: true},
 	{name: "PAGERDUTY_ROUTING_KEY", what: "integration key of the service that gets deploys as change events", secret: true},

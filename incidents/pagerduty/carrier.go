@@ -98,8 +98,13 @@ func refusal(in incidents.Incident, e incidents.Entry, err error) incidents.Entr
 		incidents.CallAcknowledge: "acknowledge", incidents.CallResolve: "resolve", incidents.CallNote: "add a note",
 	}[meaning.Call]
 	why := "it refused"
-	if errors.Is(err, ErrAlreadyResolved) {
+	switch {
+	case errors.Is(err, ErrAlreadyResolved):
 		why = "the incident is resolved already"
+	case errors.Is(err, ErrMayNotWrite):
+		why = "PAGERDUTY_API_TOKEN may not write (is it a read-only key?)"
+	case hasReason(err, ReasonUnauthorized):
+		why = "it does not take PAGERDUTY_API_TOKEN"
 	}
 	return incidents.Entry{
 		IncidentID: in.ID, Kind: meaning.IfRefused, Actor: incidents.Self(),

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	api "github.com/PagerDuty/go-pagerduty"
+
+	"github.com/snapback/snapback/incidents"
 )
 
 // Where PagerDuty is, and the bounds on talking to it.
@@ -116,9 +118,29 @@ func (c *Client) send(ctx context.Context, address string, withToken bool, k cal
 	case err != nil:
 		return transportError(k.op, err)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return answerError(k.op, resp, body, append(secrets, c.token)...)
+		failed := answerError(k.op, resp, body, append(secrets, c.token)...)
+		if withToken && failed.Reason == ReasonForbidden && k.method != http.MethodGet {
+			failed.Err = fmt.Errorf("%w: %w", failed.Err, ErrMayNotWrite)
+		}
+		return failed
 	}
 	return k.decode(resp.StatusCode, body)
+}
+
+// noIncident is the ID of none: PagerDuty's are shorter.
+const noIncident = "SNAPBACK-ASKS-WHETHER-IT-MAY-WRITE"
+
+// MayWrite tries whether the token may change incidents, by a change of one that is not there: nothing is changed. It returns
+// ErrMayNotWrite when it may not. Whose the From header is does not matter: PagerDuty looks at the token first.
+func (c *Client) MayWrite(ctx context.Context) error {
+	in := map[string]api.ManageIncidentsOptions{"incident": {ID: noIncident, Type: "incident", Status: string(incidents.Acknowledged)}}
+	err := c.rest(ctx, call{op: "trying whether the key may write", method: http.MethodPut, path: "/incidents/" + noIncident, from: c.from, in: in})
+	for _, let := range []string{ReasonNotFound, ReasonRefused, ReasonNoUser} { // it has got as far as that
+		if hasReason(err, let) {
+			return nil
+		}
+	}
+	return err
 }
 
 func newRequest(ctx context.Context, address string, k call) (*http.Request, error) {

@@ -20,6 +20,7 @@ var (
 	ErrNoUser          = errors.New("no PagerDuty user has this e-mail address")
 	ErrBadID           = errors.New("not an ID of PagerDuty's")
 	ErrMisconfigured   = errors.New("not configured")
+	ErrMayNotWrite     = errors.New("the key may not write, as a read-only one: make one that may, in PagerDuty under Integrations, API Access Keys, and give it to snapback init --ask PAGERDUTY_API_TOKEN")
 )
 
 // The reasons of an Error: bounded, so that they can label a metric.

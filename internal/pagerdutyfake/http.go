@@ -47,6 +47,10 @@ func errUnauthorised() error {
 	return &apiError{status: http.StatusUnauthorized, Code: 2006, Message: "Access Denied: the token is missing or not valid"}
 }
 
+func errForbidden() error {
+	return &apiError{status: http.StatusForbidden, Code: 2010, Message: "Access Denied"}
+}
+
 func errLimited() error {
 	return &apiError{status: http.StatusTooManyRequests, Code: 2020, Message: "Rate Limit Exceeded"}
 }
@@ -174,7 +178,12 @@ func (s *Server) dropsAnswer() bool {
 
 // admit checks the token, the content type and, for writes, who writes.
 func (s *Server) admit(r *http.Request, needsFrom bool) (*request, error) {
-	if !s.authorised(r.Header.Get("Authorization")) {
+	switch token := tokenOf(r.Header.Get("Authorization")); {
+	case token != "" && token == s.cfg.ReadOnlyToken:
+		if r.Method != http.MethodGet {
+			return nil, errForbidden()
+		}
+	case token == "" || token != s.cfg.APIToken:
 		return nil, errUnauthorised()
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
@@ -191,12 +200,15 @@ func (s *Server) admit(r *http.Request, needsFrom bool) (*request, error) {
 	return req, s.identify(req)
 }
 
-func (s *Server) authorised(header string) bool {
+func tokenOf(header string) string {
 	token, ok := strings.CutPrefix(header, "Token token=")
 	if !ok {
-		token, ok = strings.CutPrefix(header, "Bearer ")
+		token, _ = strings.CutPrefix(header, "Bearer ")
 	}
-	return ok && token == s.cfg.APIToken
+	if token == header {
+		return ""
+	}
+	return token
 }
 
 func (s *Server) identify(req *request) error {

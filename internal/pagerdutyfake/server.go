@@ -17,6 +17,9 @@ type Config struct {
 	APIToken string // what the REST API takes, as Token token=… or Bearer …
 	Users    []User // AddUser adds more
 
+	// ReadOnlyToken is one that may read, and write nothing: 403. Empty: there is none.
+	ReadOnlyToken string
+
 	// BaseURL is how others reach this server. Start and Listen fill it in.
 	BaseURL string
 	// Clock is the time of day. Nil: time.Now.
