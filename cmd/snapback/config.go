@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -175,6 +176,11 @@ func (r *reader) checkKeys(c *config) {
 		r.fail("DATABASE_URL", "want postgres://user:password@host/database")
 	}
 }
+
+// slackSecret is the form that Slack gives signing secrets. It promises none, so that others are taken as well.
+var slackSecret = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+const secretsForm = "Slack's have 32 characters, of 0 to 9 and a to f"
 
 func (r *reader) slack(c *config) {
 	c.SlackAppToken = r.get("SLACK_APP_TOKEN")

@@ -84,6 +84,9 @@ func checks(c config) []check {
 			user, err := pd.UserByEmail(ctx, c.PagerDutyFrom)
 			return user.Name, err
 		}},
+		{"PagerDuty", "key", "README.md, PagerDuty", func(ctx context.Context) (string, error) {
+			return "may write: alerts can be acknowledged", pd.MayWrite(ctx)
+		}},
 		{"PagerDuty", "webhook", "snapback pagerduty status tells more; subscribe, enable and rotate mend", func(ctx context.Context) (string, error) {
 			return hook.checkSubscription(ctx, pd, c)
 		}},
@@ -292,8 +295,20 @@ func checkSlack(ctx context.Context, c config) (string, error) {
 		return "", err
 	}
 	found, err := "token, scopes and channel "+c.SlackChannel, b.SelfTest(ctx)
-	if lack := b.Lacks(ctx); err == nil && lack != nil {
-		return found, caution{lack}
+	if err != nil {
+		return found, err
 	}
-	return found, err
+	if notes := errors.Join(b.Lacks(ctx), c.oddSecret()); notes != nil {
+		return found, caution{notes}
+	}
+	return found, nil
+}
+
+// oddSecret says that the signing secret may be something else, such as the verification token below it, or a part of it: Slack would show
+// that with the first tap.
+func (c config) oddSecret() error {
+	if c.SlackAppToken != "" || slackSecret.MatchString(c.SlackSigningSecret) {
+		return nil
+	}
+	return errors.New("is SLACK_SIGNING_SECRET the one under Signing Secret? " + secretsForm + ". With another one, each tap is refused")
 }

@@ -149,18 +149,24 @@ func TestDoctorSaysWhatSlackDoesNotLetTheBotDo(t *testing.T) {
 	for scope := range bot.Scopes() {
 		all = append(all, scope)
 	}
+	const right = "0123456789abcdef0123456789abcdef"
 	for name, test := range map[string]struct {
-		scopes []string
-		want   string
+		scopes         []string
+		signing, token string
+		want           string
 	}{
-		"all":              {append(all, "files:write"), "✓"},
-		"no uploads":       {all, "! Slack                  slack scope files:write is missing: the thread has no picture of the errors"},
-		"nothing to post":  {[]string{"files:write"}, "✗"},
-		"it does not tell": {nil, "✓"},
+		"all":                       {append(all, "files:write"), right, "", "✓"},
+		"no uploads":                {all, right, "", "! Slack                  slack scope files:write is missing: the thread has no picture of the errors"},
+		"nothing to post":           {[]string{"files:write"}, right, "", "✗"},
+		"it does not tell":          {nil, right, "", "✓"},
+		"a secret cut off":          {nil, right[1:], "", "! Slack                  is SLACK_SIGNING_SECRET the one under Signing Secret?"},
+		"a secret with too much":    {nil, right + "0", "", "!"},
+		"a secret of other letters": {nil, "g" + right[1:], "", "!"},
+		"none, with Socket Mode":    {nil, "", "xapp-1", "✓"},
 	} {
-		s := slackfake.Start(t, slackfake.Config{BotToken: "xoxb-1", SigningSecret: "secret", Scopes: test.scopes})
+		s := slackfake.Start(t, slackfake.Config{BotToken: "xoxb-1", AppToken: "xapp-1", SigningSecret: right, Scopes: test.scopes})
 		s.AddChannel("C1", "alerts")
-		c := config{SlackBotToken: "xoxb-1", SlackSigningSecret: "secret", SlackAPIURL: s.APIURL(), SlackChannel: "C1"}
+		c := config{SlackBotToken: "xoxb-1", SlackSigningSecret: test.signing, SlackAppToken: test.token, SlackAPIURL: s.APIURL(), SlackChannel: "C1"}
 		var out bytes.Buffer
 		_ = examine(t.Context(), &out, []check{{name: "Slack", ask: func(ctx context.Context) (string, error) { return checkSlack(ctx, c) }}})
 		if !strings.HasPrefix(out.String(), test.want) {

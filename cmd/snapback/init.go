@@ -31,7 +31,7 @@ func newInitCmd(e env) *cobra.Command {
 		Use: "init", Short: "Ask for the settings that are missing, try each, and write them down", Args: usageArgs(cobra.NoArgs),
 		Long: `Ask for the settings that are missing, one at a time, with where to find each; try it against the real thing, and write it into the file of
 settings at once: ` + usualConfig + `, or what SNAPBACK_CONFIG or --config names. Then register the webhook subscription in PagerDuty.
-Running it again changes only what is asked; comments and all else in the file stay.
+Running it again changes only what is asked; comments and all else in the file stay. The answer - takes a setting away that is not needed.
 
 With --set and --yes it asks nothing. A value that begins with @ is the path of a file that holds it.
 
@@ -46,8 +46,8 @@ With --set and --yes it asks nothing. A value that begins with @ is the path of 
 	f := cmd.Flags()
 	f.StringVar(&c.config, "config", "", "the file to write; default: SNAPBACK_CONFIG, or "+usualConfig)
 	f.StringVar(&c.compose, "compose", "", "the folder of compose.yaml: write .env and secrets there instead")
-	f.StringArrayVar(&c.set, "set", nil, "NAME=VALUE or NAME=@FILE: a setting; can be given several times")
-	f.StringSliceVar(&c.ask, "ask", nil, "ask for this setting although it is set")
+	f.StringArrayVar(&c.set, "set", nil, "NAME=VALUE or NAME=@FILE: a setting; can be given several times; NAME=- takes one away that is not needed")
+	f.StringSliceVar(&c.ask, "ask", nil, "ask for this setting although it is set, and for what is missing")
 	f.BoolVar(&c.manifest, "manifest", false, "print the manifest of the Slack app, and do nothing else")
 	f.BoolVarP(&c.yes, "yes", "y", false, "ask nothing: say what is missing")
 	f.BoolVar(&c.sockets, "socket-mode", false, "Slack can't reach this machine: the bot connects to Slack instead (SLACK_APP_TOKEN)")
@@ -207,6 +207,14 @@ func (t settingsFile) String() string { return t.path }
 
 // Get implements setup.Target.
 func (t settingsFile) Get(name string) string { return t.here().reader().get(name) }
+
+// Stands implements setup.Target.
+func (t settingsFile) Stands(name string) bool {
+	f, _ := openConfig(t.here(), false)
+	_, plain := f.values[name]
+	_, byFile := f.values[name+"_FILE"]
+	return plain || byFile
+}
 
 // Set implements setup.Target.
 func (t settingsFile) Set(name, value string) error {

@@ -27,7 +27,7 @@ func newNewcomer(t *testing.T) *newcomer {
 	slack := slackfake.Start(t, slackfake.Config{BotToken: "xoxb-right", SigningSecret: "signing", AppToken: "xapp-right"})
 	slack.AddChannel("C0ALERTS", "alerts")
 	n := &newcomer{t: t, file: filepath.Join(t.TempDir(), "config.yaml")}
-	n.pd = pagerdutyfake.Start(t, pagerdutyfake.Config{APIToken: "pd-token", Users: []pagerdutyfake.User{{ID: "PBOT001", Name: "Bot", Email: "bot@example.com"}}})
+	n.pd = pagerdutyfake.Start(t, pagerdutyfake.Config{APIToken: "pd-token", ReadOnlyToken: "pd-reading", Users: []pagerdutyfake.User{{ID: "PBOT001", Name: "Bot", Email: "bot@example.com"}}})
 	n.env = map[string]string{"SLACK_API_URL": slack.APIURL(), "PAGERDUTY_API_URL": n.pd.URL(), "HOME": "/nowhere"}
 	return n
 }
@@ -36,8 +36,12 @@ func newNewcomer(t *testing.T) *newcomer {
 func (n *newcomer) init(want int, answers []string, args ...string) string {
 	n.t.Helper()
 	var out bytes.Buffer
+	typed := ""
+	for _, answer := range answers {
+		typed += answer + "\n"
+	}
 	err := run(n.t.Context(), append([]string{"init", "--config", n.file}, args...), func(name string) string { return n.env[name] },
-		strings.NewReader(strings.Join(answers, "\n")), &out, &out)
+		strings.NewReader(typed), &out, &out)
 	if got := exitCode(err); got != want {
 		n.t.Fatalf("snapback init %v: exit code %d, want %d:\n%s", args, got, want, out.String())
 	}
@@ -70,8 +74,8 @@ func TestInitLeadsFromNothingToSettingsThatHold(t *testing.T) {
 		t.Errorf("the file: %v, %v", info, err)
 	}
 
-	out = n.init(0, []string{"C0NOWHERE", "C0ALERTS", "wrong", "pd-token", "nobody@example.com", "bot@example.com", url})
-	lacks(t, out, "ok    SLACK_BOT_TOKEN", "can't be looked at", "the bot is in channel", "ok    PAGERDUTY_FROM: Bot", "ok    engine", "calls https://bot.example.com/webhooks/pagerduty", "snapback test-alert")
+	out = n.init(0, []string{"C0NOWHERE", "C0ALERTS", "wrong", "pd-reading", "pd-token", "nobody@example.com", "bot@example.com", url})
+	lacks(t, out, "ok    SLACK_BOT_TOKEN", "can't be looked at", "the bot is in channel", "it is a read-only key", "ok    PAGERDUTY_API_TOKEN: PagerDuty takes it, and it may write", "ok    PAGERDUTY_FROM: Bot", "ok    engine", "calls https://bot.example.com/webhooks/pagerduty", "snapback test-alert")
 	if strings.Contains(out, "xoxb-right") || strings.Contains(out, "pd-token") {
 		t.Errorf("it shows a secret:\n%s", out)
 	}
@@ -96,6 +100,27 @@ func TestInitLeadsFromNothingToSettingsThatHold(t *testing.T) {
 	if n.text() != before {
 		t.Errorf("asked for what it is already:\n%s", n.text())
 	}
+}
+
+func TestInitAsksOnceForWhatIsNotNeededAndTakesItAway(t *testing.T) {
+	n := newNewcomer(t)
+	url := storetest.URL(t)
+	out := n.init(0, []string{"https://bot.example.com", "yes", "xoxb-right", "0123456789abcdef", "C0ALERTS", "pd-token", "bot@example.com", ""})
+	lacks(t, out, "(An empty answer leaves it out.)", "ok    database: a private server", "warn  SLACK_SIGNING_SECRET: is it the one under Signing Secret? Slack's have 32")
+	lacks(t, n.text(), `DATABASE_URL: ""`)
+	n.init(0, nil)
+	out = n.init(0, []string{"0123456789abcdef0123456789abcdef"}, "--ask", "SLACK_SIGNING_SECRET")
+	if strings.Contains(out, "warn  SLACK") || strings.Contains(out, "\nDATABASE_URL: ") {
+		t.Errorf("it says:\n%s", out)
+	}
+	n.init(0, []string{url}, "--ask", "DATABASE_URL")
+	lacks(t, n.init(0, []string{""}, "--ask", "DATABASE_URL"), "An empty answer leaves it so; - takes it away")
+	lacks(t, n.text(), `DATABASE_URL: "`+url)
+	lacks(t, n.init(0, []string{"-"}, "--ask", "DATABASE_URL"), "ok    DATABASE_URL: left out", "ok    database: a private server")
+	lacks(t, n.text(), `DATABASE_URL: ""`)
+	n.init(0, nil, "--yes", "--set", "SNAPBACK_LISTEN=127.0.0.1:8080", "--set", "SNAPBACK_TRUSTED_PROXIES=127.0.0.1")
+	lacks(t, n.init(0, []string{"-"}, "--ask", "SNAPBACK_TRUSTED_PROXIES", "--set", "SNAPBACK_LISTEN=-"), "ok    SNAPBACK_LISTEN: left out", "ok    SNAPBACK_TRUSTED_PROXIES: left out")
+	lacks(t, n.text(), `SNAPBACK_LISTEN: ""`, `SNAPBACK_TRUSTED_PROXIES: ""`)
 }
 
 func TestInitLeavesOutWhatSocketModeDoesNotNeed(t *testing.T) {

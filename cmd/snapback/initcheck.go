@@ -59,7 +59,7 @@ func (s settingUp) questions() []setup.Question {
 	if !s.compose {
 		list = append(list, unasked("SNAPBACK_LISTEN", "where the bot listens, such as 127.0.0.1:8080 behind a proxy on the same machine."),
 			unasked("SNAPBACK_TRUSTED_PROXIES", "the proxy's addresses, such as 127.0.0.1,::1."), setup.Question{Name: "DATABASE_URL", Secret: true, Optional: true, Check: checkDatabaseURL,
-				Where: "postgres://user:password@host/database; empty: a private server, from this machine's PostgreSQL."})
+				Where: "postgres://user:password@host/database; without it: a private server, from this machine's PostgreSQL."})
 	}
 	return list
 }
@@ -148,9 +148,13 @@ func (s settingUp) checkSlackToken(ctx context.Context, v string) (string, error
 
 func checkSigningSecret(_ context.Context, v string) (string, error) {
 	if strings.HasPrefix(v, "xox") || strings.ContainsAny(v, " \t") {
-		return "", errors.New("that is no signing secret: it has 32 letters and digits")
+		return "", errors.New("that is no signing secret: " + secretsForm)
 	}
-	return "set; Slack shows with the first tap whether it is right", nil
+	found := "set; Slack shows with the first tap whether it is right"
+	if !slackSecret.MatchString(v) {
+		found += "\nwarn  SLACK_SIGNING_SECRET: is it the one under Signing Secret? " + secretsForm
+	}
+	return found, nil
 }
 
 func (s settingUp) checkSlackChannel(ctx context.Context, v string) (string, error) {
@@ -171,8 +175,15 @@ func (s settingUp) pagerDuty(token string) *pagerduty.Client {
 }
 
 func (s settingUp) checkPagerDutyToken(ctx context.Context, v string) (string, error) {
-	_, err := s.pagerDuty(v).Subscriptions(ctx)
-	return "PagerDuty takes it", err
+	pd := s.pagerDuty(v)
+	if _, err := pd.Subscriptions(ctx); err != nil {
+		return "", err
+	}
+	err := pd.MayWrite(ctx)
+	if errors.Is(err, pagerduty.ErrMayNotWrite) {
+		err = errors.New("it is a read-only key, or one that may not write for another reason: make one that may, under Integrations, API Access Keys")
+	}
+	return "PagerDuty takes it, and it may write", err
 }
 
 func (s settingUp) checkPagerDutyUser(ctx context.Context, v string) (string, error) {

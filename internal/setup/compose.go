@@ -50,12 +50,27 @@ func (c Compose) Get(name string) string {
 }
 
 func (c Compose) line(name string) string {
+	value, _ := c.lookup(name)
+	return value
+}
+
+// lookup reads a line of .env.
+func (c Compose) lookup(name string) (value string, stands bool) {
 	text, _ := os.ReadFile(c.env())
-	m := regexp.MustCompile(`(?m)^(?:export )?` + name + `\s*=\s*(.*?)\s*$`).FindStringSubmatch(string(text))
+	m := regexp.MustCompile(`(?m)^(?:export )?` + name + `[^\S\n]*=[^\S\n]*(.*?)[^\S\n]*$`).FindStringSubmatch(string(text))
 	if m == nil {
-		return ""
+		return "", false
 	}
-	return strings.ReplaceAll(strings.Trim(m[1], `'"`), `\'`, "'")
+	return strings.ReplaceAll(strings.Trim(m[1], `'"`), `\'`, "'"), true
+}
+
+// Stands implements Target. A secret's file may be empty only because Compose wants one.
+func (c Compose) Stands(name string) bool {
+	if _, ok := composeSecrets[name]; ok {
+		return c.Get(name) != ""
+	}
+	_, stands := c.lookup(name)
+	return stands
 }
 
 // Set implements Target.

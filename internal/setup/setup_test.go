@@ -114,6 +114,7 @@ settings:
 type memory map[string]string
 
 func (m memory) Get(name string) string       { return m[name] }
+func (m memory) Stands(name string) bool      { _, stands := m[name]; return stands }
 func (m memory) Set(name, value string) error { m[name] = value; return nil }
 func (m memory) String() string               { return "memory" }
 
@@ -140,7 +141,7 @@ func TestTheWizardAsksForWhatIsMissingOrWrongAndWritesEachAtOnce(t *testing.T) {
 	if !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "is in memory: snapback init goes on from there") {
 		t.Errorf("it ends with %v", err)
 	}
-	if diff := cmp.Diff(memory{"A": "fine", "B": "better", "D": "d"}, target); diff != "" {
+	if diff := cmp.Diff(memory{"A": "fine", "B": "better", "C": "", "D": "d"}, target); diff != "" {
 		t.Error(diff)
 	}
 	for _, want := range []string{"ok    A: good", "wrong B: it is bad", "It is needed."} {
@@ -158,6 +159,70 @@ func TestTheWizardAsksForWhatIsMissingOrWrongAndWritesEachAtOnce(t *testing.T) {
 		t.Errorf("what was given: %v", target)
 	}
 }
+
+func TestAnOptionalSettingIsAskedForOnceAndCanBeTakenAway(t *testing.T) {
+	t.Parallel()
+	bad := func(_ context.Context, v string) (string, error) {
+		if v == "bad" {
+			return "", errors.New("it is bad")
+		}
+		return "good", nil
+	}
+	questions := []setup.Question{{Name: "A"}, {Name: "B", Optional: true, Check: bad}}
+	for name, test := range map[string]struct {
+		before, after memory
+		again         []string
+		answers       string
+		said          string
+	}{
+		"left out":                      {memory{"A": "a"}, memory{"A": "a", "B": ""}, nil, "", "(An empty answer leaves it out.)"},
+		"left out before":               {memory{"A": "a", "B": ""}, memory{"A": "a", "B": ""}, nil, "unasked", ""},
+		"another is asked for":          {memory{"A": "a"}, memory{"A": "a2"}, []string{"A"}, "a2", "A: "},
+		"asked for, and given":          {memory{"A": "a", "B": ""}, memory{"A": "a", "B": "b"}, []string{"B"}, "b", "ok    B: good"},
+		"asked for, and kept":           {memory{"A": "a", "B": "b"}, memory{"A": "a", "B": "b"}, []string{"B"}, "", "(It is set. An empty answer leaves it so; - takes it away.)"},
+		"asked for, and taken away":     {memory{"A": "a", "B": "b"}, memory{"A": "a", "B": ""}, []string{"B"}, "-", "ok    B: left out"},
+		"wrong, and taken away":         {memory{"A": "a", "B": "bad"}, memory{"A": "a", "B": ""}, nil, ",-", "wrong B: it is bad\n\nB: \n(- takes it away.)\n"},
+		"what is needed can't be so":    {memory{"A": "a"}, memory{"A": "a2"}, []string{"A"}, "-,a2", "A: is needed: it can't be taken away"},
+		"taken away, where it is alone": {memory{"A": "a"}, memory{"A": "a", "B": ""}, []string{"B"}, "-", "ok    B: left out"},
+	} {
+		out, answers := &bytes.Buffer{}, strings.Split(test.answers, ",")
+		target := test.before
+		w := setup.Wizard{Target: target, Again: test.again, Out: out, Ask: func(context.Context, setup.Question) (string, error) {
+			if len(answers) == 0 {
+				return "", io.EOF
+			}
+			a := answers[0]
+			answers = answers[1:]
+			return a, nil
+		}}
+		if err := w.Run(t.Context(), questions); err != nil || !strings.Contains(out.String(), test.said) {
+			t.Errorf("%s: %v, and it says:\n%s", name, err, out)
+		}
+		if diff := cmp.Diff(test.after, target); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+		if (len(answers) > 0) != (test.answers == "unasked") {
+			t.Errorf("%s: %q were not asked for", name, answers)
+		}
+	}
+
+	target, out := memory{"A": "a", "B": "b"}, &bytes.Buffer{}
+	err := (setup.Wizard{Target: target, Out: out, Given: map[string]string{"A": "-", "B": ""}}).Run(t.Context(), questions)
+	if err == nil || !strings.Contains(err.Error(), "A: is needed: it can't be taken away") || !strings.Contains(err.Error(), "B: is empty: - takes it away") {
+		t.Errorf("given beforehand: %v", err)
+	}
+	if err := (setup.Wizard{Target: target, Out: out, Given: map[string]string{"B": "-"}}).Run(t.Context(), questions); err != nil || target["B"] != "" {
+		t.Errorf("taken away beforehand: %v, %v", err, target)
+	}
+	if err := (setup.Wizard{Target: pinned{target}, Out: out, Given: map[string]string{"B": "-"}}).Run(t.Context(), questions); err != nil || !strings.Contains(out.String(), "warn  B: it is not in memory any more, and is set in the environment all the same") {
+		t.Errorf("set elsewhere as well: %v:\n%s", err, out)
+	}
+}
+
+// pinned is a target beneath another one.
+type pinned struct{ memory }
+
+func (pinned) Get(string) string { return "pinned" }
 
 func TestAChoiceDecidesWhichSettingsMatter(t *testing.T) {
 	t.Parallel()
@@ -199,6 +264,12 @@ func TestComposeHasSecretsInFilesOfTheirOwn(t *testing.T) {
 		if err := c.Set(name, value); err != nil || c.Get(name) != value {
 			t.Errorf("%s: %v, %q", name, err, c.Get(name))
 		}
+	}
+	if c.Stands("PAGERDUTY_API_URL") {
+		t.Error("what is nowhere stands in .env")
+	}
+	if err := errors.Join(c.Set("PAGERDUTY_API_URL", "https://api.eu.pagerduty.com"), c.Set("PAGERDUTY_API_URL", ""), c.Set("LAST", "1")); err != nil || c.Get("PAGERDUTY_API_URL") != "" || !c.Stands("PAGERDUTY_API_URL") {
+		t.Errorf("what was taken away: %v, %q", err, c.Get("PAGERDUTY_API_URL"))
 	}
 	unreadable := filepath.Join(c.Dir, "secrets", "secret_keys")
 	if err := os.Mkdir(unreadable, 0o700); err != nil {

@@ -30,7 +30,7 @@ type Question struct {
 	Name     string
 	Where    string // what it is, and where to find it
 	Secret   bool   // it is not shown while it is typed
-	Optional bool   // an empty answer leaves it out
+	Optional bool   // an empty answer leaves it as it is, and None takes it away
 	Check    Check  // nil: nothing is tried
 	Before   func() // is done before it is asked for; nil: nothing
 
@@ -41,6 +41,9 @@ type Question struct {
 	Decide func(yes bool)
 }
 
+// None is the answer that takes an optional setting away.
+const None = "-"
+
 // Check tries a value, and says what it has found.
 type Check func(ctx context.Context, value string) (found string, err error)
 
@@ -48,7 +51,9 @@ type Check func(ctx context.Context, value string) (found string, err error)
 type Target interface {
 	// Get reads one: "" when it is not set.
 	Get(name string) string
-	// Set writes one, at once.
+	// Stands says whether one is written there, be it as an empty one: then it was left out on purpose.
+	Stands(name string) bool
+	// Set writes one, at once; "" leaves it out on purpose.
 	Set(name, value string) error
 	// String is where that is, for people.
 	String() string
@@ -58,7 +63,7 @@ type Target interface {
 type Wizard struct {
 	Target Target
 	Given  map[string]string                                     // answers that were given beforehand: they are tried and written
-	Again  []string                                              // settings to ask for although they are set
+	Again  []string                                              // settings to ask for although they are set; if there are any, no other optional one is
 	Ask    func(ctx context.Context, q Question) (string, error) // nil: nobody is there
 	Out    io.Writer
 }
@@ -88,8 +93,9 @@ func (w Wizard) answer(ctx context.Context, q Question) error {
 	case q.Decide != nil:
 		return w.decide(ctx, q)
 	}
-	now := w.Target.Get(q.Name)
-	if now != "" && !slices.Contains(w.Again, q.Name) {
+	now, again := w.Target.Get(q.Name), slices.Contains(w.Again, q.Name)
+	good := now != ""
+	if good && !again {
 		found, err := q.try(ctx, now)
 		if err == nil {
 			w.say("ok    %s: %s", q.Name, found)
@@ -99,29 +105,35 @@ func (w Wizard) answer(ctx context.Context, q Question) error {
 		if w.Ask == nil {
 			return missing{q.Name, err}
 		}
+		good = false
 	}
-	if w.Ask == nil {
-		if q.Optional {
-			return nil
-		}
+	switch {
+	case q.Optional && now == "" && !again && w.settled(q):
+		return nil
+	case w.Ask == nil:
 		return missing{q.Name, errors.New("is missing: " + q.Where)}
 	}
-	return w.ask(ctx, q)
+	return w.ask(ctx, q, now, good)
 }
 
-// ask asks until the answer holds. It is written before the next question.
-func (w Wizard) ask(ctx context.Context, q Question) error {
+// settled says that nobody is to be asked for an optional setting that is not set.
+func (w Wizard) settled(q Question) bool {
+	return w.Ask == nil || len(w.Again) > 0 || w.Target.Stands(q.Name)
+}
+
+// ask asks until the answer holds. It is written before the next question. What is set now may be wrong.
+func (w Wizard) ask(ctx context.Context, q Question, now string, good bool) error {
 	if q.Before != nil {
 		q.Before()
 	}
-	w.say("\n%s: %s", q.Name, q.Where)
+	w.say("\n%s: %s%s", q.Name, q.Where, q.ways(now, good))
 	for {
 		answer, err := w.hear(ctx, q)
 		if err != nil {
 			return err
 		}
-		if answer == "" && q.Optional {
-			return nil
+		if answer == "" && q.Optional && (good || now == "") {
+			return w.leave(q, now)
 		}
 		if err := w.take(ctx, q, answer); err == nil || ctx.Err() != nil || !errors.Is(err, ErrMissing) {
 			return err
@@ -131,6 +143,27 @@ func (w Wizard) ask(ctx context.Context, q Question) error {
 			w.say("%v", err)
 		}
 	}
+}
+
+// ways are what can be answered besides a value.
+func (q Question) ways(now string, good bool) string {
+	switch {
+	case !q.Optional:
+		return ""
+	case now == "":
+		return "\n(An empty answer leaves it out.)"
+	case good:
+		return "\n(It is set. An empty answer leaves it so; " + None + " takes it away.)"
+	}
+	return "\n(" + None + " takes it away.)"
+}
+
+// leave leaves an optional setting as it is. That it is left out is written as well, so that nobody is asked again.
+func (w Wizard) leave(q Question, now string) error {
+	if now != "" || w.Target.Stands(q.Name) {
+		return nil
+	}
+	return w.write(q, "")
 }
 
 // decide asks until the answer is yes or no.
@@ -167,17 +200,45 @@ func (w Wizard) hear(ctx context.Context, q Question) (string, error) {
 
 // take tries an answer and writes it.
 func (w Wizard) take(ctx context.Context, q Question, answer string) error {
-	if answer == "" {
+	switch {
+	case answer == None && q.Optional:
+		return w.takeAway(q)
+	case answer == None:
+		return missing{q.Name, errors.New("is needed: it can't be taken away")}
+	case answer == "" && q.Optional:
+		return missing{q.Name, errors.New("is empty: " + None + " takes it away")}
+	case answer == "":
 		return missing{q.Name, errors.New("is empty")}
 	}
 	found, err := q.try(ctx, answer)
 	if err != nil {
 		return missing{q.Name, err}
 	}
-	if err := w.Target.Set(q.Name, answer); err != nil {
-		return fmt.Errorf("writing %s: %w", q.Name, err)
+	if err := w.write(q, answer); err != nil {
+		return err
 	}
 	w.say("ok    %s: %s", q.Name, found)
+	return nil
+}
+
+func (w Wizard) takeAway(q Question) error {
+	if w.Target.Get(q.Name) != "" || !w.Target.Stands(q.Name) {
+		if err := w.write(q, ""); err != nil {
+			return err
+		}
+	}
+	if w.Target.Get(q.Name) != "" {
+		w.say("warn  %s: it is not in %s any more, and is set in the environment all the same", q.Name, w.Target)
+		return nil
+	}
+	w.say("ok    %s: left out", q.Name)
+	return nil
+}
+
+func (w Wizard) write(q Question, value string) error {
+	if err := w.Target.Set(q.Name, value); err != nil {
+		return fmt.Errorf("writing %s: %w", q.Name, err)
+	}
 	return nil
 }
 
