@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,12 +32,16 @@ func (db *DB) AddLink(ctx context.Context, tokenHash []byte, l signin.Link, e in
 
 // FindLink implements signin.Store.
 func (db *DB) FindLink(ctx context.Context, tokenHash []byte, now time.Time) (l signin.Link, err error) {
-	err = db.pool.QueryRow(ctx, `SELECT l.slack_id, p.handle, l.made_by, l.made_at, l.expires_at
-		FROM signin_links l JOIN signin_people p USING (slack_id)
-		WHERE l.token_hash = $1 AND l.used_at IS NULL AND l.revoked_at IS NULL AND l.expires_at > $2`, tokenHash, now).
-		Scan(&l.SlackID, &l.Handle, &l.MadeBy, &l.MadeAt, &l.ExpiresAt)
-	if errors.Is(err, pgx.ErrNoRows) {
+	var bad string
+	err = db.pool.QueryRow(ctx, `SELECT l.slack_id, p.handle, l.made_by, l.made_at, l.expires_at,
+			CASE WHEN l.used_at IS NOT NULL THEN 'used' WHEN l.revoked_at IS NOT NULL THEN 'revoked' WHEN l.expires_at <= $2 THEN 'over' ELSE '' END
+		FROM signin_links l JOIN signin_people p USING (slack_id) WHERE l.token_hash = $1`, tokenHash, now).
+		Scan(&l.SlackID, &l.Handle, &l.MadeBy, &l.MadeAt, &l.ExpiresAt, &bad)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return l, signin.ErrLink
+	case bad != "":
+		return l, fmt.Errorf("%w: it is %s", signin.ErrLink, bad)
 	}
 	return l, away(err)
 }
@@ -156,8 +161,9 @@ func (db *DB) Prove(ctx context.Context, c signin.Used, p signin.Passkey, sessio
 	})
 }
 
-const consoleSessions = `SELECT s.id, s.slack_id, s.name, s.passkey, p.device, s.opened_at, s.last_seen_at, s.proved_at, s.expires_at, s.ended_at, s.end_reason
-	FROM console_sessions s JOIN passkeys p ON p.id = s.passkey `
+const consoleSessionColumns = `s.id, s.slack_id, s.name, s.passkey, p.device, s.opened_at, s.last_seen_at, s.proved_at, s.expires_at, s.ended_at, s.end_reason`
+
+const consoleSessions = `SELECT ` + consoleSessionColumns + ` FROM console_sessions s JOIN passkeys p ON p.id = s.passkey `
 
 func scanConsoleSession(row pgx.CollectableRow) (s signin.Session, err error) {
 	var ended *time.Time
@@ -244,48 +250,60 @@ func (db *DB) AnyPasskey(ctx context.Context) (is bool, err error) {
 }
 
 // RevokePasskey implements signin.Store.
-func (db *DB) RevokePasskey(ctx context.Context, slackID string, id []byte, at time.Time, e incidents.Entry) error {
-	return db.revoke(ctx, e, func(tx pgx.Tx) (int64, error) {
-		tag, err := tx.Exec(ctx, `UPDATE passkeys SET revoked_at = $3 WHERE slack_id = $1 AND id = $2 AND revoked_at IS NULL`, slackID, id, at)
-		if err == nil {
-			_, err = tx.Exec(ctx, `UPDATE console_sessions SET ended_at = $2, end_reason = $3 WHERE passkey = $1 AND ended_at IS NULL`, id, at, string(signin.Revoked))
-		}
-		return tag.RowsAffected(), err
-	})
-}
-
-// RevokePerson implements signin.Store.
-func (db *DB) RevokePerson(ctx context.Context, slackID string, at time.Time, e incidents.Entry) error {
-	return db.revoke(ctx, e, func(tx pgx.Tx) (int64, error) {
-		var known int64
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM signin_people WHERE slack_id = $1`, slackID).Scan(&known); err != nil {
-			return 0, err
-		}
-		for _, sql := range []string{
-			`UPDATE signin_links SET revoked_at = $2 WHERE slack_id = $1 AND used_at IS NULL AND revoked_at IS NULL`,
-			`UPDATE passkeys SET revoked_at = $2 WHERE slack_id = $1 AND revoked_at IS NULL`,
-			`UPDATE console_sessions SET ended_at = $2, end_reason = 'revoked' WHERE slack_id = $1 AND ended_at IS NULL`,
-		} {
-			if _, err := tx.Exec(ctx, sql, slackID, at); err != nil {
-				return 0, err
-			}
-		}
-		return known, nil
-	})
-}
-
-func (db *DB) revoke(ctx context.Context, e incidents.Entry, do func(pgx.Tx) (int64, error)) error {
+func (db *DB) RevokePasskey(ctx context.Context, slackID string, id []byte, at time.Time, e incidents.Entry, ended func(signin.Session) incidents.Entry) error {
 	return db.tx(ctx, func(tx pgx.Tx) error {
-		n, err := do(tx)
-		if err == nil && n == 0 {
+		tag, err := tx.Exec(ctx, `UPDATE passkeys SET revoked_at = $3 WHERE slack_id = $1 AND id = $2 AND revoked_at IS NULL`, slackID, id, at)
+		if err == nil && tag.RowsAffected() == 0 {
 			err = signin.ErrUnknown
 		}
 		if err != nil {
 			return err
 		}
-		_, err = db.record(ctx, tx, e)
-		return err
+		return db.revokeSessions(ctx, tx, `s.passkey = @whose`, id, at, e, ended)
 	})
+}
+
+// RevokePerson implements signin.Store.
+func (db *DB) RevokePerson(ctx context.Context, slackID string, at time.Time, e incidents.Entry, ended func(signin.Session) incidents.Entry) error {
+	return db.tx(ctx, func(tx pgx.Tx) error {
+		var known bool
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM signin_people WHERE slack_id = $1)`, slackID).Scan(&known)
+		if err == nil && !known {
+			err = signin.ErrUnknown
+		}
+		if err != nil {
+			return err
+		}
+		for _, sql := range []string{
+			`UPDATE signin_links SET revoked_at = $2 WHERE slack_id = $1 AND used_at IS NULL AND revoked_at IS NULL`,
+			`UPDATE passkeys SET revoked_at = $2 WHERE slack_id = $1 AND revoked_at IS NULL`,
+		} {
+			if _, err := tx.Exec(ctx, sql, slackID, at); err != nil {
+				return err
+			}
+		}
+		return db.revokeSessions(ctx, tx, `s.slack_id = @whose`, slackID, at, e, ended)
+	})
+}
+
+// revokeSessions ends somebody's sessions, and writes the revocation's entry and one for each of them.
+func (db *DB) revokeSessions(ctx context.Context, tx pgx.Tx, where string, whose any, at time.Time, e incidents.Entry, ended func(signin.Session) incidents.Entry) error {
+	over, err := collect(ctx, tx, scanConsoleSession, `UPDATE console_sessions s SET ended_at = @at, end_reason = @why
+		FROM passkeys p WHERE p.id = s.passkey AND s.ended_at IS NULL AND `+where+` RETURNING `+consoleSessionColumns,
+		pgx.NamedArgs{"at": at, "why": string(signin.Revoked), "whose": whose})
+	if err != nil {
+		return err
+	}
+	entries := []incidents.Entry{e}
+	for _, s := range over {
+		entries = append(entries, ended(s))
+	}
+	for _, e := range entries {
+		if _, err := db.record(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Forget implements signin.Store. The timeline has what these rows told.

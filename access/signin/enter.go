@@ -39,7 +39,8 @@ func (s *Service) SignIn(ctx context.Context, answer []byte) (sess Session, cook
 	sess, cookie = s.session(a.person, a.key)
 	e := s.entry(incidents.KindSignedIn, fmt.Sprintf("%s signed in to the console with %s", calledBy(a.person), a.key.Device),
 		actorOf(a.person), map[string]any{"passkey": a.key.Short(), "session": sess.ID})
-	return sess, cookie, s.Store.SignIn(ctx, a.used, a.key, Opening{Session: sess, CookieHash: hash(cookie), Entry: e})
+	err = s.Store.SignIn(ctx, a.used, a.key, Opening{Session: sess, CookieHash: hash(cookie), Entry: e})
+	return sess, cookie, s.refuse(ctx, a.person, "sign in to the console", err)
 }
 
 // BeginProof is BeginSignIn for somebody who is signed in, and has to show the passkey again.
@@ -58,7 +59,7 @@ func (s *Service) Prove(ctx context.Context, sess Session, answer []byte) error 
 	}
 	e := s.entry(incidents.KindSigninProved, fmt.Sprintf("%s showed their passkey again", calledBy(a.person)), actorOf(a.person),
 		map[string]any{"passkey": a.key.Short(), "session": sess.ID})
-	return s.Store.Prove(ctx, a.used, a.key, sess.ID, e)
+	return s.refuse(ctx, a.person, "show their passkey again", s.Store.Prove(ctx, a.used, a.key, sess.ID, e))
 }
 
 // Fresh returns ErrProve when a session's passkey was asked for too long ago for what is worth asking again.

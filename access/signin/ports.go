@@ -22,15 +22,15 @@ type Accounts interface {
 
 // Timeline keeps who did what.
 type Timeline interface {
-	// Record appends an entry. IncidentID 0 is what happened outside any incident.
-	Record(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
+	// RecordOnce appends an entry, unless there is one of that kind from that source. IncidentID 0 is what happened outside any incident.
+	RecordOnce(ctx context.Context, e incidents.Entry) (incidents.Entry, error)
 }
 
 // Store keeps links, passkeys and sessions. What takes an entry writes it in the same transaction.
 type Store interface {
 	// AddLink keeps a link by its token's hash, and its person.
 	AddLink(ctx context.Context, tokenHash []byte, l Link, e incidents.Entry) error
-	// FindLink returns ErrLink for one that is unknown, used, revoked or over at the moment now.
+	// FindLink returns ErrLink for one that is unknown, and with the link for one that is used, revoked or over at the moment now.
 	FindLink(ctx context.Context, tokenHash []byte, now time.Time) (Link, error)
 	// Register uses the link and the challenge up, adds the passkey and opens the session: all or nothing. It returns
 	// ErrLink, ErrChallenge, and ErrKnownPasskey when there is one of that ID.
@@ -57,10 +57,10 @@ type Store interface {
 	// OpenSessions lists those that have not ended.
 	OpenSessions(ctx context.Context) ([]Session, error)
 
-	// RevokePasskey ends a passkey and its sessions. It returns ErrUnknown.
-	RevokePasskey(ctx context.Context, slackID string, id []byte, at time.Time, e incidents.Entry) error
-	// RevokePerson ends all of a person's links, passkeys and sessions. It returns ErrUnknown.
-	RevokePerson(ctx context.Context, slackID string, at time.Time, e incidents.Entry) error
+	// RevokePasskey ends a passkey and its sessions; ended makes the entry of each of those. It returns ErrUnknown.
+	RevokePasskey(ctx context.Context, slackID string, id []byte, at time.Time, e incidents.Entry, ended func(Session) incidents.Entry) error
+	// RevokePerson ends all of a person's links, passkeys and sessions; ended makes the entry of each of those. It returns ErrUnknown.
+	RevokePerson(ctx context.Context, slackID string, at time.Time, e incidents.Entry, ended func(Session) incidents.Entry) error
 	// Forget removes what nobody asks for any more: challenges that are over at now, old links and old sessions.
 	Forget(ctx context.Context, now time.Time) error
 }

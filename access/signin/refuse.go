@@ -2,7 +2,10 @@ package signin
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snapback/snapback/access"
@@ -21,24 +24,61 @@ func newRefusalBudget() *refusalBudget {
 	return &refusalBudget{perPerson: limit.New[string](10*time.Minute, 5, 1000), all: limit.New[string](time.Minute, 30, 2)}
 }
 
+// maxOwed is how many refusals wait for the timeline at the most.
+const maxOwed = 100
+
+// refusals are the errors with which somebody is refused; others find nothing out.
+var refusals = []error{access.ErrDenied, access.ErrUnsure, ErrRefused, ErrLink, ErrChallenge, ErrMalformed, ErrKnownPasskey}
+
 // refuse logs why somebody is refused, puts it onto the timeline, and returns an error that tells no more than it must.
 // What a stranger can make up, who bears nothing that was ever ours, is only logged.
 func (s *Service) refuse(ctx context.Context, who access.Person, what string, err error) error {
-	denied := errors.Is(err, access.ErrDenied) || errors.Is(err, access.ErrUnsure)
-	if !denied && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrChallenge) && !errors.Is(err, ErrMalformed) {
-		return err // nothing was found out
+	if !slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }) {
+		return err
 	}
 	s.Logger.Info("refused at the console's door", "user", who.SlackID, "wanted", what, "err", err)
 	if who.SlackID != "" && s.worthAnEntry(who.SlackID) {
 		e := s.entry(incidents.KindSigninRefused, calledBy(who)+" was not allowed to "+what, actorOf(who), map[string]any{"wanted": what, "why": err.Error()})
-		if _, recErr := s.Timeline.Record(ctx, e); recErr != nil {
-			s.Logger.Error("recording a refusal", "err", recErr)
-		}
+		e.Source.NativeID = rand.Text() // it may have been written when no answer comes
+		s.recordRefusal(ctx, e)
 	}
-	if denied {
+	if errors.Is(err, access.ErrDenied) || errors.Is(err, access.ErrUnsure) {
 		return errors.Join(ErrRefused, err)
 	}
 	return err
+}
+
+// recordRefusal puts a refusal onto the timeline. What can't be put there now is at a later sweep.
+func (s *Service) recordRefusal(ctx context.Context, e incidents.Entry) {
+	_, err := s.Timeline.RecordOnce(ctx, e)
+	if err == nil {
+		return
+	}
+	s.Logger.Error("a refusal is not on the timeline yet", "summary", e.Summary, "err", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.owed) < maxOwed {
+		s.owed = append(s.owed, e)
+	}
+}
+
+// recordOwed puts onto the timeline what could not be put there before, in its order. It is called by one at a time.
+func (s *Service) recordOwed(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		if len(s.owed) == 0 {
+			s.mu.Unlock()
+			return nil
+		}
+		e := s.owed[0]
+		s.mu.Unlock()
+		if _, err := s.Timeline.RecordOnce(ctx, e); err != nil {
+			return fmt.Errorf("recording a refusal: %w", err)
+		}
+		s.mu.Lock()
+		s.owed = s.owed[1:]
+		s.mu.Unlock()
+	}
 }
 
 func (s *Service) worthAnEntry(slackID string) bool {

@@ -53,7 +53,8 @@ func (s *Service) Register(ctx context.Context, token string, answer []byte, dev
 	sess, cookie = s.session(u.person, p)
 	e := s.entry(incidents.KindPasskeyRegistered, fmt.Sprintf("%s registered a passkey for the console: %s", calledBy(u.person), device),
 		actorOf(u.person), map[string]any{"passkey": p.Short(), "device": device, "session": sess.ID, "link_made_by": link.MadeBy})
-	return sess, cookie, s.Store.Register(ctx, hash(token), used, p, Opening{Session: sess, CookieHash: hash(cookie), Entry: e})
+	err = s.Store.Register(ctx, hash(token), used, p, Opening{Session: sess, CookieHash: hash(cookie), Entry: e})
+	return sess, cookie, s.refuse(ctx, u.person, "register a passkey", err)
 }
 
 // invited is the person of a link, whose Slack account has to be there.
@@ -61,11 +62,14 @@ func (s *Service) invited(ctx context.Context, token string) (user, Link, error)
 	if err := Passkeys(s.site); err != nil {
 		return user{}, Link{}, err
 	}
-	link, err := s.Store.FindLink(ctx, hash(token), s.now())
-	if err != nil {
-		return user{}, link, err
+	link, bad := s.Store.FindLink(ctx, hash(token), s.now())
+	if bad != nil && link.SlackID == "" {
+		return user{}, link, bad // a stranger may have made it up
 	}
 	person, err := s.Accounts.Living(ctx, link.SlackID)
+	if bad != nil {
+		err = bad
+	}
 	if person.SlackID = link.SlackID; err != nil {
 		return user{}, link, s.refuse(ctx, person, "register a passkey", err)
 	}

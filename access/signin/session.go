@@ -54,15 +54,22 @@ func (s *Service) over(sess Session) Reason {
 
 // End ends a session.
 func (s *Service) End(ctx context.Context, sess Session, why Reason) error {
+	_, err := s.Store.EndSession(ctx, sess.ID, why, s.now(), s.endOf(sess, why))
+	return err
+}
+
+// endOf is the entry of a session that ends.
+func (s *Service) endOf(sess Session, why Reason) incidents.Entry {
 	who := access.Person{SlackID: sess.SlackID, Name: sess.Name}
 	e := s.entry(incidents.KindSignedOut, fmt.Sprintf("%s's session in the console ended: %s", sess.Name, why), actorOf(who),
 		map[string]any{"session": sess.ID, "why": string(why)})
 	if why != SignedOut {
 		e.Actor = incidents.Self()
 	}
-	_, err := s.Store.EndSession(ctx, sess.ID, why, s.now(), e)
-	return err
+	return e
 }
+
+func (s *Service) revoked(sess Session) incidents.Entry { return s.endOf(sess, Revoked) }
 
 // sweepEvery is how often sessions are looked at that nobody uses.
 const sweepEvery = time.Minute
@@ -96,7 +103,8 @@ func (s *Service) Stop(context.Context) error {
 	return nil
 }
 
-// Sweep ends sessions that are over and those whose person's account is, and forgets what is old. Twice does what once does.
+// Sweep ends sessions that are over and those whose person's account is, forgets what is old, and puts refusals onto the timeline that could
+// not be put there. Twice does what once does.
 func (s *Service) Sweep(ctx context.Context) error {
 	open, err := s.Store.OpenSessions(ctx)
 	for _, sess := range open {
@@ -108,7 +116,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 			err = errors.Join(err, s.End(ctx, sess, why))
 		}
 	}
-	return errors.Join(err, s.Store.Forget(ctx, s.now()))
+	return errors.Join(err, s.Store.Forget(ctx, s.now()), s.recordOwed(ctx))
 }
 
 // RevokePasskey ends one of a person's passkeys, by the name that Short gives it, and its sessions at once. It returns
@@ -122,7 +130,7 @@ func (s *Service) RevokePasskey(ctx context.Context, slackID, name string, by in
 		if p.Short() == name && p.RevokedAt.IsZero() {
 			e := s.entry(incidents.KindPasskeyRevoked, fmt.Sprintf("A passkey of %s was revoked: %s", slackID, p.Device), by,
 				map[string]any{"passkey": name, "slack_id": slackID})
-			return s.Store.RevokePasskey(ctx, slackID, p.ID, s.now(), e)
+			return s.Store.RevokePasskey(ctx, slackID, p.ID, s.now(), e, s.revoked)
 		}
 	}
 	return ErrUnknown
@@ -131,5 +139,5 @@ func (s *Service) RevokePasskey(ctx context.Context, slackID, name string, by in
 // RevokePerson ends all that a person has: links, passkeys, sessions, at once. It returns ErrUnknown.
 func (s *Service) RevokePerson(ctx context.Context, slackID string, by incidents.Actor) error {
 	e := s.entry(incidents.KindPasskeyRevoked, fmt.Sprintf("All passkeys of %s were revoked", slackID), by, map[string]any{"slack_id": slackID})
-	return s.Store.RevokePerson(ctx, slackID, s.now(), e)
+	return s.Store.RevokePerson(ctx, slackID, s.now(), e, s.revoked)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/snapback/snapback/access"
+	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/site"
 )
 
@@ -114,6 +115,9 @@ type Service struct {
 	site  site.Site
 	rp    *webauthn.WebAuthn
 	spare *refusalBudget
+
+	mu   sync.Mutex        // guards owed
+	owed []incidents.Entry // refusals that are not on the timeline yet, oldest first
 
 	running sync.WaitGroup
 	stop    func()
