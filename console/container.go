@@ -59,6 +59,7 @@ type restoreView struct {
 	By       string    `json:"by,omitempty"`
 	At       time.Time `json:"at"`
 	Undoable bool      `json:"undoable,omitempty"`
+	Undo     bool      `json:"undo,omitempty"` // it is the undo of another
 }
 
 const (
@@ -289,6 +290,7 @@ func viewOfRestore(r restore.Restore, now time.Time) *restoreView {
 	v := &restoreView{
 		ID: r.ID, State: r.State.String(), Over: r.State.Final(), Good: r.State == restore.Verified, Says: r.Sentence(r.State),
 		By: r.By.Actor.Name, At: r.EnteredAt,
+		Undo:     r.Kind == restore.Undoing,
 		Undoable: r.State == restore.Verified && r.UndoneByID == 0 && r.KeptUntil.After(now),
 	}
 	if r.UndoneByID != 0 {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
@@ -12,7 +13,7 @@ import (
 )
 
 // restored writes down a restore of the shop that went through the given states.
-func (h *house) restored(to string, states ...restore.State) {
+func (h *house) restored(to string, states ...restore.State) restore.Restore {
 	h.t.Helper()
 	by := snapshot.By{Actor: incidents.Self()}
 	s, err := h.db.AddSnapshot(h.t.Context(), snapshot.Snapshot{Key: "e/shop", Container: "shop", Name: to, Reason: snapshot.Manual, CreatedAt: h.clock(), Document: []byte("{}")}, by)
@@ -28,6 +29,7 @@ func (h *house) restored(to string, states ...restore.State) {
 		r, err = h.db.Advance(h.t.Context(), r, state, incidents.Entry{Kind: incidents.KindRestoreState, Actor: incidents.Self()})
 		testkit.OK(h.t, err)
 	}
+	return r
 }
 
 // TestARestoreThatStandsKeepsItsUndo: whatever is refused after it.
@@ -46,5 +48,47 @@ func TestARestoreThatStandsKeepsItsUndo(t *testing.T) {
 	_, _, page = ann.ask("GET", "/console/container?key=e%2Fshop", nil)
 	if !strings.Contains(page, "shop was put back on good") || strings.Contains(page, "is back on") || strings.Contains(page, `"undoable":true`) {
 		t.Errorf("after a deploy, Ann sees %s", page)
+	}
+}
+
+// TestLogsSinceARestoreAreATapAway: of the last that has done anything, from the moment that the bot knows.
+func TestLogsSinceARestoreAreATapAway(t *testing.T) {
+	h := newHouse(t)
+	ann := h.visitor()
+	ann.register(h.link("U0ANN"))
+	r := h.restored("good", restore.Preflight, restore.Prepared, restore.Swapping, restore.Started, restore.Verified)
+	h.later(time.Minute)
+	h.restored("older", restore.Preflight, restore.Refused)
+	b := ann.browser()
+	b.container("e/shop")
+	b.sees("shop is back on good", "Undo")
+	b.lookedAt("container-restored")
+	b.click("Logs since the restore")
+	b.until("they are opened", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.seats) == 1 })
+	if g := h.seats[0]; g.Container != "e/shop" || !g.LogsSince.Equal(r.RequestedAt.Truncate(time.Second)) {
+		t.Errorf("what was opened is %+v", g)
+	}
+	if _, code, said := ann.ask("POST", "/console/terminal", envelope{"key": "e/shop", "restore": r.ID + 1000}); code != "unknown_restore" {
+		t.Errorf("one that is not there: %s", said)
+	}
+	h.do(func() { h.channels["C0PAY"] = append(h.channels["C0PAY"], "U0ANN") })
+	h.later(2 * time.Minute)
+	if _, code, said := ann.ask("POST", "/console/terminal", envelope{"key": "e/pay", "restore": r.ID}); code != "unknown_restore" {
+		t.Errorf("another container's: %s", said)
+	}
+}
+
+// TestWhoMayNotRestoreIsOfferedNoLogs, without a word about it.
+func TestWhoMayNotRestoreIsOfferedNoLogs(t *testing.T) {
+	h := newHouse(t)
+	ann := h.visitor()
+	ann.register(h.link("U0ANN"))
+	h.restored("good", restore.Preflight, restore.Prepared, restore.Swapping, restore.Started, restore.Verified)
+	h.do(func() { h.containers[0].Settings.RestoreAllow = access.Allow{Rule: access.OnCall} })
+	b := ann.browser()
+	b.container("e/shop")
+	b.sees("shop is back on good", "Only who is on call may restore it")
+	if strings.Contains(b.text(), "Logs since") {
+		t.Errorf("Ann sees %s", b.text())
 	}
 }

@@ -29,7 +29,7 @@ type terminalView struct {
 	Unsure  bool   `json:"unsure,omitempty"` // logs alone, since nobody could say whether they may have a shell
 }
 
-// terminal opens a container's logs, with a shell for whoever may have one.
+// terminal opens a container's logs, with a shell for whoever may have one. Where the page names a restore of it, they begin at that.
 func (c *Console) terminal(w http.ResponseWriter, r *http.Request, s signin.Session) error {
 	var ask wanted
 	if err := decode(w, r, &ask); err != nil {
@@ -39,16 +39,32 @@ func (c *Console) terminal(w http.ResponseWriter, r *http.Request, s signin.Sess
 	if err != nil {
 		return err
 	}
-	view, err := c.seat(r.Context(), s, one.is)
+	since, err := c.sinceRestore(r.Context(), ask)
+	if err != nil {
+		return err
+	}
+	view, err := c.seat(r.Context(), s, one.is, since)
 	if err != nil {
 		return err
 	}
 	return c.ok(w, view)
 }
 
+// sinceRestore is when the restore that a page names was asked for, to the second; zero: it names none. It returns ErrUnknownRestore.
+func (c *Console) sinceRestore(ctx context.Context, ask wanted) (time.Time, error) {
+	if ask.Restore == 0 {
+		return time.Time{}, nil
+	}
+	r, err := c.Data.Restore(ctx, ask.Restore)
+	if err == nil && r.Key != ask.Key {
+		err = snapshot.ErrUnknownRestore
+	}
+	return r.RequestedAt.Truncate(time.Second), err
+}
+
 // seat is the session for the most that somebody may open of a container. While nobody can say whether they may have a shell, who has one
 // keeps it: logs alone would end it.
-func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Container) (terminalView, error) {
+func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Container, since time.Time) (terminalView, error) {
 	in, shell := c.withinFor(ctx, s, one, true)
 	unsure := errors.Is(shell, access.ErrUnsure)
 	if unsure {
@@ -60,6 +76,7 @@ func (c *Console) seat(ctx context.Context, s signin.Session, one snapshot.Conta
 	if err != nil {
 		return terminalView{}, err
 	}
+	g.LogsSince = since
 	id, err := c.Terminals.Seat(ctx, g, s.ExpiresAt)
 	return terminalView{Session: id, Unsure: unsure}, err
 }

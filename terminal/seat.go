@@ -70,7 +70,8 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // seatBefore is the session that somebody has for a container already; "" when there is none. One for something else that they may
-// now ends: a shell that runs in it keeps it, since nothing may take that from under somebody's fingers.
+// now ends: a shell that runs in it keeps it, since nothing may take that from under somebody's fingers. It keeps it beside another one, whose
+// logs begin at a restore.
 func (s *Service) seatBefore(ctx context.Context, g access.Grant) (string, error) {
 	open, err := s.cfg.Store.SeatsOf(ctx, g.Person.Via.Console)
 	if err != nil {
@@ -85,9 +86,13 @@ func (s *Service) seatBefore(ctx context.Context, g access.Grant) (string, error
 		if err != nil {
 			return "", err
 		}
-		if sess.Mode == g.Mode && (sess.IncidentID == g.IncidentID || shell) && sess.LogsSince.Equal(g.LogsSince) {
+		same := sess.Mode == g.Mode && (sess.IncidentID == g.IncidentID || shell)
+		if same && (sess.LogsSince.Equal(g.LogsSince) || shell && g.LogsSince.IsZero()) {
 			_, err := s.cfg.Store.Touch(ctx, sess.ID, asked)
 			return sess.ID, err
+		}
+		if same && shell {
+			continue
 		}
 		if err := s.end(ctx, sess, ReasonReopened); err != nil {
 			return "", err

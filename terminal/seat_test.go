@@ -176,6 +176,56 @@ func TestWhoHasASeatGoesOnInIt(t *testing.T) {
 	}
 }
 
+// TestAShellOutlivesLogsThatBeginAtARestore, which are a session beside it. Without a shell there is one session for a container.
+func TestAShellOutlivesLogsThatBeginAtARestore(t *testing.T) {
+	t.Parallel()
+	n := setup(t, withConsole)
+	since := n.outside(access.ModeShell)
+	since.LogsSince = time.Now().Truncate(time.Second)
+	first, _ := n.seat("s1", since)
+	if again, _ := n.seat("s1", since); again != first {
+		t.Error("there are two")
+	}
+	newest, have := n.seat("s1", n.outside(access.ModeShell))
+	if newest == first {
+		t.Error("the newest lines begin at the restore")
+	}
+	b := n.sit(newest, have)
+	b.startShell()
+	beside, have := n.seat("s1", since)
+	if beside == newest || beside == first {
+		t.Error("logs from the restore on begin with the newest lines, or where they have ended")
+	}
+	if again, _ := n.seat("s1", since); again != beside {
+		t.Error("there are two beside the shell")
+	}
+	if shell, _ := n.seat("s1", n.outside(access.ModeShell)); shell != newest {
+		t.Error("the shell is not led back to")
+	}
+	b.typeIn("echo still he''re\n")
+	within(t, time.Minute, "the shell goes on", func() bool { return b.saw("still here") })
+	if a := n.do("GET", "/t/session?session="+beside, "", have); a.status != http.StatusOK {
+		t.Errorf("the logs beside it: %d %s", a.status, a.detail)
+	}
+}
+
+// TestAShellBesideTheLogsOfARestoreIsLedBackTo by the tabs, which name no restore.
+func TestAShellBesideTheLogsOfARestoreIsLedBackTo(t *testing.T) {
+	t.Parallel()
+	n := setup(t, withConsole)
+	since := n.outside(access.ModeShell)
+	since.LogsSince = time.Now().Truncate(time.Second)
+	id, have := n.seat("s1", since)
+	b := n.sit(id, have)
+	b.startShell()
+	if shell, _ := n.seat("s1", n.outside(access.ModeShell)); shell != id {
+		t.Error("the shell was left behind")
+	}
+	if _, ended := b.closed(); ended {
+		t.Error("the shell was ended")
+	}
+}
+
 func TestTheSeatWithAShellIsFoundWhileItIsOpen(t *testing.T) {
 	t.Parallel()
 	n := setup(t, withConsole)

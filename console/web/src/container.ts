@@ -74,13 +74,23 @@ function progress(state: PageState, p: Page, now: number): Node[] {
     seconds = make("span", { "aria-hidden": "true" }, ago(r.at, now)); // or it would be read out each second
     return [make("p", { class: "notice" }, `${r.says}… `, seconds)];
   }
-  return [r, ...(p.stands ? [p.stands] : [])].flatMap((one) => ended(state, p, one, now));
+  const all = [r, ...(p.stands ? [p.stands] : [])];
+  const acted = all.find((one) => one.state !== "refused"); // the last that did anything
+  return all.flatMap((one) => ended(state, p, one, one === acted && !p.refused, now));
 }
 
-function ended(state: PageState, p: Page, r: Restore, now: number): Node[] {
+function ended(state: PageState, p: Page, r: Restore, logs: boolean, now: number): Node[] {
   const by = r.by ? ` By ${r.by}, ${clock(r.at, now)}.` : "";
   const told = make("p", { class: `notice ${r.good ? "good" : "bad"}` }, `${r.says}.${by}`);
-  return r.undoable ? [told, act(state, p, "Undo", "plain wide", () => confirmUndo(state, p, r))] : [told];
+  if (!r.undoable && !logs) return [told];
+  return [told, make("div", { class: "pair" },
+    r.undoable && act(state, p, "Undo", "plain wide", () => confirmUndo(state, p, r)),
+    logs && logsSince(state, r))];
+}
+
+// logsSince leads to what a restore has left: its logs, from the restore on.
+function logsSince(state: PageState, r: Restore): HTMLElement {
+  return action({ class: "plain wide" }, !state.line.up, () => leave(state, "logs", r.id), `Logs since the ${r.undo ? "undo" : "restore"}`, state.line.up ? "" : " (offline)");
 }
 
 function wayOut(state: PageState, p: Page): Node[] {
@@ -102,18 +112,20 @@ function tab(state: PageState, name: PageState["tab"], label: string): HTMLEleme
   return make("button", { type: "button", role: "tab", "aria-selected": String(state.tab === name && !state.opening), click: () => { state.tab = name; draw(state); } }, label);
 }
 
-// elsewhere is a tab of the terminal's page. It answers the tap by itself, while the session is opened.
+// elsewhere is a tab of the terminal's page.
 function elsewhere(state: PageState, view: View, label: string): HTMLElement {
-  const open = (): void => {
-    if (state.opening) return;
-    state.opening = view;
-    state.problem = "";
-    draw(state);
-    openTerminal(state.key, view).catch((err: unknown) => {
-      state.problem = err instanceof Refused || err instanceof Away ? err.message : String(err);
-    }).finally(() => { delete state.opening; draw(state); });
-  };
-  return action({ role: "tab", "aria-selected": String(state.opening === view) }, !state.line.up, open, label);
+  return action({ role: "tab", "aria-selected": String(state.opening === view) }, !state.line.up, () => leave(state, view), label);
+}
+
+// leave goes to the terminal's page. Its tab answers the tap at once, while the session is opened.
+function leave(state: PageState, view: View, restore?: number): void {
+  if (state.opening) return;
+  state.opening = view;
+  state.problem = "";
+  draw(state);
+  openTerminal(state.key, view, restore).catch((err: unknown) => {
+    state.problem = err instanceof Refused || err instanceof Away ? err.message : String(err);
+  }).finally(() => { delete state.opening; draw(state); });
 }
 
 function changes(p: Page, now: number): Node[] {

@@ -74,6 +74,7 @@ export type Restore = {
   by?: string;
   at: string;
   undoable?: boolean;
+  undo?: boolean; // it is the undo of another
 };
 
 export type Night = {
