@@ -52,7 +52,7 @@ func TestWithoutContactNothingLooksAsIfItCouldBeTapped(t *testing.T) {
 
 	b.container("e/shop")
 	b.sees("Would change back")
-	b.click("Restore pre-deploy-2255")
+	b.tap("Restore pre-deploy-2255")
 	b.sees("Volumes and databases stay as they are")
 	b.contact(false)
 	b.until("what is asked can't be done", func() bool {
@@ -67,7 +67,7 @@ func TestWithoutContactNothingLooksAsIfItCouldBeTapped(t *testing.T) {
 	b.until("it can be done again", func() bool {
 		return js[bool](b, `(e => e.innerText === 'Restore pre-deploy-2255' && !e.ariaDisabled)(document.querySelector('dialog .primary'))`)
 	})
-	b.click("Leave it as it is")
+	b.tap("Leave it as it is")
 	b.contact(false)
 	b.sees("Restore pre-deploy-2255 (offline)")
 	look("container")

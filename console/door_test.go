@@ -35,9 +35,9 @@ func TestALostAnswerLeadsToTheConsole(t *testing.T) {
 			b := h.visitor().browser().holder()
 			b.do(onNewPages(loses("/console/register/finish", heard)))
 			b.goes("#register=" + h.link("U0ANN"))
-			b.click("Register this device")
+			b.tap("Register this device")
 			b.sees("No answer from the bot.")
-			b.click("Register this device")
+			b.tap("Register this device")
 			b.sees("All quiet")
 			if all, err := h.db.Passkeys(t.Context(), "U0ANN"); err != nil || len(all) != 1 {
 				t.Errorf("%d passkeys, %v", len(all), err)
@@ -52,13 +52,13 @@ func TestAUsedLinkLeadsToSigningIn(t *testing.T) {
 	b := h.visitor().browser().holder()
 	link := h.link("U0ANN")
 	b.goes("#register=" + link)
-	b.click("Register this device")
+	b.tap("Register this device")
 	b.sees("All quiet")
 	for again, says := range map[string]string{link: "If it has registered this device, sign in.", h.link("U0ANN"): "This device has a passkey for you already."} {
 		b.goes("#register=" + again)
-		b.click("Register this device")
+		b.tap("Register this device")
 		b.sees(says)
-		b.click("Sign in with a passkey")
+		b.tap("Sign in with a passkey")
 		b.sees("All quiet")
 	}
 }

@@ -24,13 +24,13 @@ func TestHomeOffersTheWayOutOnTheIncidentsCard(t *testing.T) {
 	if n := js[int](b, `document.querySelectorAll('.danger').length`); n != 1 {
 		t.Errorf("%d buttons are red", n)
 	}
-	b.click("Restore pre-deploy-2255")
+	b.tap("Restore pre-deploy-2255")
 	b.sees("Restore shop to pre-deploy-2255?", "Recreated with it: sidecar")
 	b.lookedAt("home-sheet")
-	b.click("Leave it as it is")
-	b.click("Restore pre-deploy-2255")
+	b.tap("Leave it as it is")
+	b.tap("Restore pre-deploy-2255")
 	b.sees("Recreated with it: sidecar")
-	b.click("Restore pre-deploy-2255")
+	b.tap("Restore pre-deploy-2255")
 	b.until("it leads to the container's page", func() bool { return js[string](b, `location.hash`) == "#/c/e%2Fshop" })
 	h.do(func() {
 		if len(h.asked) != 1 || h.asked[0].Snapshot != "pre-deploy-2255" {
@@ -65,12 +65,12 @@ func TestSigningOutWithoutAnAnswerSaysSo(t *testing.T) {
 	b.goes("")
 	b.sees("Sign out")
 	b.do(evaluate(`window.real = fetch; window.fetch = (path, init) => path === '/console/signout' ? new Promise((done, failed) => { window.fail = failed; }) : real(path, init); 0`))
-	b.click("Sign out")
+	b.tap("Sign out")
 	b.sees("Signing out…")
 	b.do(evaluate(`fail(new TypeError('Failed to fetch')); 0`))
 	b.sees("you may still be signed in", "Sign out")
 	b.do(evaluate(`window.fetch = real; 0`))
-	b.click("Sign out")
+	b.tap("Sign out")
 	b.sees("You are signed out.", "Sign in with a passkey")
 }
 

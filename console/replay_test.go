@@ -132,7 +132,7 @@ func TestPhonePlaysARecordingInTheConsole(t *testing.T) {
 	v.register(h.link("U0ANN"))
 	b := v.browser()
 	b.goes(fmt.Sprintf("#/i/%d", id))
-	b.click("Play what it has shown")
+	b.tap("Play what it has shown")
 	b.until("the frame is there", func() bool { return js[bool](b, `!!document.querySelector('iframe.paper')`) })
 	b.lookedAt("recording")
 	if said := js[[]string](b, `window.said ?? []`); len(said) > 0 {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ import (
 // axeCore is what npm has installed.
 const axeCore = "web/node_modules/axe-core/axe.min.js"
 
-// browser is a tab of Chromium, signed in as a visitor.
+// browser is a tab of Chromium, signed in as a visitor, on a phone that is touched.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
@@ -40,6 +41,7 @@ func (v *visitor) browser() *browser {
 	v.t.Helper()
 	b := &browser{v.t, browsertest.New(v.t), v.origin}
 	devtools(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: eavesdrop})
+	b.becomes(sizes[0], "light")
 	for _, c := range v.client.Jar.Cookies(nil) {
 		devtools(b, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: v.origin + "/", HTTPOnly: new(true), SameSite: network.CookieSameSiteStrict})
 	}
@@ -101,12 +103,20 @@ func (b *browser) goes(hash string) {
 	b.do(chromedp.Evaluate[chromedp.Void](`location.hash = ` + fmt.Sprintf("%q", hash)))
 }
 
-// click presses the first button that can be pressed, of a sheet if one is open, that begins with a text.
-func (b *browser) click(text string) {
+// tap touches the first button that can be pressed, of a sheet if one is open, that begins with a text, once it stands still with nothing
+// above it.
+func (b *browser) tap(text string) {
 	b.t.Helper()
 	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a')].find(e => e.innerText.trim().startsWith(` + fmt.Sprintf("%q", text) + `) && !e.disabled && e.ariaDisabled !== 'true' && !e.hidden)`
-	b.until("there is "+text, func() bool { return js[bool](b, `!!(`+find+`)`) })
-	b.do(chromedp.Evaluate[chromedp.Void](find + `.click()`))
+	middle := `(e => { if (!e) return []; e.scrollIntoView({block: 'nearest', inline: 'nearest'}); const r = e.getClientRects()[0], at = r ? [r.x + r.width / 2, r.y + r.height / 2] : [];
+	return e.contains(document.elementFromPoint(...at)) ? at : []; })(` + find + `)`
+	var at []float64
+	b.until(text+" can be touched", func() bool {
+		before := at
+		at = js[[]float64](b, middle)
+		return len(at) == 2 && slices.Equal(before, at)
+	})
+	b.do(browsertest.Tap(at[0], at[1]))
 }
 
 // size is that of a screen, and whether fingers touch it.
@@ -125,8 +135,8 @@ func (b *browser) becomes(s size, scheme string) {
 	devtools(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }
 
-// looked at is what no size may break: nothing is wider than the screen, what a finger taps is large enough, the policy blocked nothing,
-// and axe-core finds nothing. Pictures are kept where SNAPBACK_PICTURES says, for people to look at.
+// looked at is what no size may break: nothing is wider than the screen, what a finger taps is large enough and within its reach, the policy
+// blocked nothing, and axe-core finds nothing. Pictures are kept where SNAPBACK_PICTURES says, for people to look at.
 func (b *browser) lookedAt(name string) {
 	b.t.Helper()
 	for _, s := range sizes {
@@ -146,7 +156,11 @@ func (b *browser) lookedAt(name string) {
 			}
 			b.picture(shown)
 		}
+		for _, far := range js[[]string](b, beyond) {
+			b.t.Errorf("%s-%s: out of reach: %s", name, s.name, far)
+		}
 	}
+	b.becomes(sizes[0], "light")
 	if said := js[[]string](b, `window.said ?? []`); len(said) > 0 {
 		b.t.Errorf("%s: the page said %q", name, said)
 	}
@@ -154,6 +168,26 @@ func (b *browser) lookedAt(name string) {
 
 // tooSmall is what can be tapped and is less than 44 px high.
 const tooSmall = `[...document.querySelectorAll('button, a, input, textarea')].filter(e => { const r = e.getBoundingClientRect(); return r.height > 0 && r.height < 43.5; }).map(e => e.outerHTML.slice(0, 120))`
+
+// beyond is what can't be tapped however a finger scrolls: it is outside the page, cut off, or covered. Where an element is higher than the screen, its
+// middle has to be there. What was scrolled is where it was.
+const beyond = `(() => {
+	const all = [...document.querySelectorAll('*')].map(e => [e, e.scrollLeft, e.scrollTop]);
+	const far = [...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a, input, textarea, summary')].filter(e => e.checkVisibility()).filter(e => {
+		e.scrollIntoView({block: 'center', inline: 'nearest'});
+		const r = e.getClientRects()[0];
+		if (!r) return false;
+		const high = r.height <= innerHeight && (r.top < -1 || r.bottom > innerHeight + 1);
+		let cut = false; // a script scrolls what no finger does
+		for (let p = e.parentElement; p; p = p.parentElement) {
+			const style = getComputedStyle(p);
+			cut ||= style.overflowX === 'hidden' && p.scrollLeft > 0 || style.overflowY === 'hidden' && p.scrollTop > 0;
+		}
+		return cut || r.left < -1 || r.right > innerWidth + 1 || high || !e.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2));
+	}).map(e => e.outerHTML.slice(0, 120) + ' ' + JSON.stringify(e.getBoundingClientRect()));
+	for (const [e, left, top] of all) if (e.scrollLeft !== left || e.scrollTop !== top) e.scrollTo(left, top);
+	return far;
+})()`
 
 func (b *browser) picture(name string) {
 	b.t.Helper()

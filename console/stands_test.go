@@ -63,7 +63,7 @@ func TestLogsSinceARestoreAreATapAway(t *testing.T) {
 	b.container("e/shop")
 	b.sees("shop is back on good", "Undo")
 	b.lookedAt("container-restored")
-	b.click("Logs since the restore")
+	b.tap("Logs since the restore")
 	b.until("they are opened", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.seats) == 1 })
 	if g := h.seats[0]; g.Container != "e/shop" || !g.LogsSince.Equal(r.RequestedAt.Truncate(time.Second)) {
 		t.Errorf("what was opened is %+v", g)
