@@ -21,7 +21,7 @@ func (a *API) listContainers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, all, byAge)
-	return respond(w, http.StatusOK, wire.Containers{Containers: shapeAll(list, shapeContainer), NextCursor: next})
+	return respond(w, http.StatusOK, wire.Containers{Containers: shapeAll(list, a.shapeContainer), NextCursor: next})
 }
 
 // listServices lists those of Swarms, which are among the containers as well.
@@ -35,7 +35,7 @@ func (a *API) listServices(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, next := cut(p, choose(all, func(c snapshot.Container) bool { return c.Tasks != nil }), byAge)
-	return respond(w, http.StatusOK, wire.Services{Services: shapeAll(list, shapeContainer), NextCursor: next})
+	return respond(w, http.StatusOK, wire.Services{Services: shapeAll(list, a.shapeContainer), NextCursor: next})
 }
 
 func byAge(c snapshot.Container) position { return position{at: micros(c.CreatedAt), id: c.ID} }
@@ -46,7 +46,7 @@ func (a *API) getContainer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	tag(w, c)
-	return respond(w, http.StatusOK, shapeContainer(c))
+	return respond(w, http.StatusOK, a.shapeContainer(c))
 }
 
 // containers never has those that a restore has set aside: they are evidence.

@@ -77,6 +77,7 @@ type Deploys interface {
 type Taker interface {
 	Take(ctx context.Context, c snapshot.Container, ask snapshot.TakeRequest) (snapshot.Snapshot, error)
 	Delete(ctx context.Context, key, name string, by snapshot.By) error
+	Archiving(key string) *snapshot.Progress
 }
 
 // Rebuilder finds snapshots again that the database has lost; *recovery.Duplicator is one.
@@ -90,6 +91,7 @@ type Restorer interface {
 	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
 	Wait(ctx context.Context, id int64) (restore.Restore, error)
 	Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (restore.Offer, error)
+	Progress(id int64) *snapshot.Progress
 }
 
 // Restores reads the journal; every restore.Journal is one.

@@ -119,7 +119,11 @@ func (a *API) getRestore(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, shapeRestore(rest))
+	shaped := shapeRestore(rest)
+	if !rest.State.Final() {
+		shaped.Progress = a.deps.Restorer.Progress(rest.ID)
+	}
+	return respond(w, http.StatusOK, shaped)
 }
 
 func (a *API) restore(r *http.Request) (restore.Restore, error) {

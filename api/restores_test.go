@@ -69,6 +69,32 @@ func TestRestoreHasTheShapeOfTheDesign(t *testing.T) {
 	}
 }
 
+func TestWhatMovesVolumesIsToldWhileItLasts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.hold = make(chan struct{})
+	b.moves = &snapshot.Progress{Doing: snapshot.FillingVolume, Volume: 2, Of: 3, Path: "/data", Bytes: 412e6, Total: 12e8}
+	wantStatus(t, b.do(t, request{method: "PATCH", path: target, header: map[string]string{"Prefer": "respond-async"}}), http.StatusAccepted)
+	rec := b.do(t, request{path: "/restores/1"})
+	api.CheckAnswer(t, "GET", "/restores/1", rec)
+	if d := cmp.Diff(b.moves, decodeBody[wire.Restore](t, rec).Progress); d != "" {
+		t.Errorf("while it runs (-want +got):\n%s", d)
+	}
+	close(b.hold)
+	b.do(t, request{method: "PATCH", path: target}) // waits until it is over, if it isn't yet
+	b.restores[1] = restore.Restore{ID: 1, State: restore.Verified}
+	if p := decodeBody[wire.Restore](t, b.do(t, request{path: "/restores/1"})).Progress; p != nil {
+		t.Errorf("when it is over: %s", p)
+	}
+	for name, want := range map[string]*snapshot.Progress{"web-1": b.moves, "api": nil} {
+		rec := b.do(t, request{path: "/containers/" + name})
+		api.CheckAnswer(t, "GET", "/containers/"+name, rec)
+		if d := cmp.Diff(want, decodeBody[wire.Container](t, rec).Archiving); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 func TestRestoreAnswersAtOnceWhenTheClientPrefersIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(w *world, _ *api.Config) { w.hold = make(chan struct{}) })

@@ -9,7 +9,7 @@ import (
 	"github.com/snapback/snapback/snapshot/restore"
 )
 
-func shapeContainer(c snapshot.Container) wire.Container {
+func (a *API) shapeContainer(c snapshot.Container) wire.Container {
 	out := wire.Container{ID: c.ID, Name: c.Name, Service: c.Service, Engine: cmp.Or(c.On, c.Engine), Image: c.Image, State: c.State}
 	if c.Tasks != nil {
 		out.Tasks = &wire.Tasks{Want: c.Tasks.Want, Running: c.Tasks.Running, Old: c.Tasks.Old}
@@ -17,6 +17,7 @@ func shapeContainer(c snapshot.Container) wire.Container {
 	if c.Away && !c.Gone() { // nobody knows what it does by now
 		out.State = "unknown"
 	}
+	out.Archiving = a.deps.Taker.Archiving(c.Key)
 	return out
 }
 

@@ -55,7 +55,8 @@ type world struct {
 	offerErr   error
 	webhook    error
 	panics     bool
-	shown      []byte // what the incident's shell has shown
+	moves      *snapshot.Progress // what a restore and a snapshot are at
+	shown      []byte             // what the incident's shell has shown
 
 	checks           atomic.Int64 // of /readyz
 	finds, mostFinds atomic.Int64 // of tokens: at this moment, and the most there were
@@ -161,6 +162,17 @@ func (w *world) Take(ctx context.Context, c snapshot.Container, ask snapshot.Tak
 	s := snapshot.Snapshot{Key: c.Key, Container: c.Name, Name: ask.Name, Reason: ask.Reason, Note: ask.Note, CreatedAt: night.Add(time.Hour), Pinned: ask.Pinned}
 	w.shelf = append(w.shelf, s)
 	return s, nil
+}
+
+// Progress is the same for every restore.
+func (w *world) Progress(int64) *snapshot.Progress { return w.moves }
+
+// Archiving is of web-1 alone.
+func (w *world) Archiving(key string) *snapshot.Progress {
+	if key != "key-w1" {
+		return nil
+	}
+	return w.moves
 }
 
 func (w *world) Delete(_ context.Context, key, name string, _ snapshot.By) error {

@@ -101,6 +101,9 @@ func (d *delivery) incident(ctx context.Context, id int64) error {
 	if v.replacing() {
 		return &Error{Retry: true, After: 3 * time.Second, Reason: "restoring", Err: errors.New("the message is posted, and tasks are being replaced")}
 	}
+	if v.moving() {
+		return &Error{Retry: true, After: 10 * time.Second, Reason: "restoring", Err: errors.New("the message is posted, and volumes are being moved")}
+	}
 	return nil
 }
 

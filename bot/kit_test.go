@@ -76,8 +76,9 @@ type world struct {
 	undos        []int64
 	undoErr      error
 	restores     []restore.Restore
-	holds        []snapshot.Hold // newest first
-	acts         []act           // what PagerDuty was asked to do
+	moves        *snapshot.Progress // what every restore is at
+	holds        []snapshot.Hold    // newest first
+	acts         []act              // what PagerDuty was asked to do
 	onCall       map[string][]access.Person
 	onCallErr    error
 	mints        []string
@@ -386,6 +387,12 @@ func (w *world) Request(_ context.Context, ask restore.Ask) (restore.Restore, er
 	}
 	w.restores = append(w.restores, r)
 	return r, nil
+}
+
+func (w *world) Progress(int64) *snapshot.Progress {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.moves
 }
 
 func (w *world) Undo(_ context.Context, id int64, _ snapshot.By, _ string) (restore.Restore, error) {

@@ -127,10 +127,11 @@ type Offers interface {
 	Offer(ctx context.Context, c snapshot.Container, s snapshot.Snapshot) (restore.Offer, error)
 }
 
-// Restorer starts restores. restore.Restorer does; its errors are those documented there.
+// Restorer starts restores, and knows how far those are that it runs. restore.Restorer does; its errors are those documented there.
 type Restorer interface {
 	Request(ctx context.Context, ask restore.Ask) (restore.Restore, error)
 	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
+	Progress(id int64) *snapshot.Progress
 }
 
 // Restores reads restores.

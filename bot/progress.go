@@ -42,7 +42,7 @@ func phaseOf(r restore.Restore, s restore.State) struct{ doing, done string } {
 func progress(v View) string {
 	r := *v.Restore
 	if !r.State.Final() {
-		return lines(maxSection, "⏳ *"+doing(r)+"*"+forWhom(r), steps(r)+tasksOf(v))
+		return lines(maxSection, "⏳ *"+doing(r)+"*"+forWhom(r), steps(r)+tasksOf(v)+volumesOf(v))
 	}
 	return lines(maxSection, outcome(v, r), steps(r), undone(r), runsNow(v, r))
 }

@@ -31,6 +31,7 @@ type View struct {
 	Suspects   bool                      // no container names the incident's service; these are those that were deployed last
 	More       int                       // containers that are not shown
 	Restore    *restore.Restore          // the one that runs, else the one that is in place, else the newest; nil: there was none
+	Progress   *snapshot.Progress        // how far Restore is with the contents of volumes; nil: it moves none now, or another bot runs it
 	Others     []restore.Restore         // how the others have ended, newest first
 	Holds      []snapshot.Hold           // what restores of this incident have put on hold, newest first
 	Told       string                    // what was said last of the errors after Restore, with its mark; "": nothing
@@ -70,6 +71,9 @@ func (b *Bot) view(ctx context.Context, in incidents.Incident, entries []inciden
 		return v, err
 	}
 	v.Restore, v.Others = foremost(last)
+	if v.Restore != nil && !v.Restore.State.Final() {
+		v.Progress = b.Restorer.Progress(v.Restore.ID)
+	}
 	v.Told = toldErrors(entries, v.Restore)
 	if v.Holds, err = b.holdsOf(ctx, in); err != nil {
 		return v, err

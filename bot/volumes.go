@@ -13,6 +13,20 @@ import (
 // A restore with volumes replaces data that people and programs have written since. So it is never the first button, is
 // asked for in a message of its own, and says there how old the contents are.
 
+// moving says that a restore reads or fills volumes now, or is about to. No entry tells how far it is.
+func (v View) moving() bool {
+	r := v.Restore
+	return r != nil && r.Plan.Volumes != nil && (r.State == restore.Preflight || r.State == restore.Swapping || r.State == restore.Reverting)
+}
+
+// volumesOf is how far a restore is with them; "" when it is not at them, and when another bot is.
+func volumesOf(v View) string {
+	if v.Progress == nil {
+		return ""
+	}
+	return " " + quote(v.Progress.String(), 200)
+}
+
 // withVolumes says whether an offer can be taken up with volumes as well.
 func withVolumes(o restore.Offer) bool {
 	return restorable(o) && o.Volumes != nil && len(o.Volumes.WhyNot) == 0

@@ -1,10 +1,12 @@
 package bot_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/snapback/snapback/bot"
 	"github.com/snapback/snapback/internal/slackfake"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -77,5 +79,38 @@ func TestVolumesThatCannotBeRestoredAreNotOffered(t *testing.T) {
 	n.deliver(t, 7)
 	if all := labels(n.alert(t)); slices.ContainsFunc(all, func(l string) bool { return strings.Contains(l, "with volumes") }) {
 		t.Errorf("offered: %q", all)
+	}
+}
+
+// TestARunningRestoreSaysHowFarItIsWithVolumes: the message is told anew as long as it may be at them, and no longer.
+func TestARunningRestoreSaysHowFarItIsWithVolumes(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	m := n.alert(t)
+	is := restore.Restore{
+		ID: 1, Kind: restore.Restoring, Key: theContainer().Key, Container: "api", Snapshot: "pre-deploy-2255", State: restore.Swapping,
+		By: snapshot.By{Incident: 7}, RequestedAt: at("03:43"), Plan: restore.Plan{Volumes: &restore.VolumePlan{}},
+	}
+	for _, c := range []struct {
+		at    *snapshot.Progress
+		state restore.State
+		says  string
+		again bool
+	}{
+		{nil, restore.Swapping, "⏳ swapping …", true},
+		{&snapshot.Progress{Doing: snapshot.FillingVolume, Volume: 2, Of: 3, Path: "/data", Bytes: 412e6, Total: 12e8}, restore.Swapping, "⏳ swapping … filling volume 2 of 3, /data: 412.0 MB of 1.2 GB", true},
+		{nil, restore.Started, "⏳ making sure that it stays up …", false},
+	} {
+		is.State = c.state
+		n.do(func() { n.moves, n.restores = c.at, []restore.Restore{is} })
+		err := n.bot.Deliver(t.Context(), 7)
+		var later *bot.Error
+		if again := errors.As(err, &later) && later.Retry && later.Reason == "restoring"; again != c.again || err != nil && !again {
+			t.Errorf("%s: %v, want that it is told again: %v", c.says, err, c.again)
+		}
+		m = m.ExpectUpdate(t, c.says)
+		if c.at == nil && m.Contains("filling volume") {
+			t.Errorf("of no volume it says:\n%s", m)
+		}
 	}
 }

@@ -231,6 +231,9 @@ func (c *Console) history(ctx context.Context, v *pageView, s signin.Session, ke
 		switch recent := c.now().Sub(r.RequestedAt) < restoreTold; {
 		case recent && i == 0:
 			v.Restore = standing(r, deploys, c.now())
+			if p := c.Restorer.Progress(r.ID); p != nil && !v.Restore.Over {
+				v.Restore.Says += " · " + p.String()
+			}
 		case recent && r.State == restore.Verified:
 			v.Stands = standing(r, deploys, c.now())
 		}

@@ -55,8 +55,9 @@ type house struct {
 	engine     func(context.Context) error
 	offers     func(context.Context) ([]restore.Offer, error)
 	asked      []restore.Ask
-	seats      []access.Grant // what terminals were asked for
-	unseated   []string       // sessions whose terminals were ended
+	moves      *snapshot.Progress // what every restore is at
+	seats      []access.Grant     // what terminals were asked for
+	unseated   []string           // sessions whose terminals were ended
 }
 
 func newHouse(t *testing.T) *house {
@@ -182,6 +183,12 @@ func (h *house) Request(_ context.Context, ask restore.Ask) (restore.Restore, er
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, ask)
 	return restore.Restore{}, nil
+}
+
+func (h *house) Progress(int64) *snapshot.Progress {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.moves
 }
 
 func (h *house) Undo(context.Context, int64, snapshot.By, string) (restore.Restore, error) {

@@ -53,6 +53,7 @@ type Restorer interface {
 	Offer(ctx context.Context, c snapshot.Container, snap snapshot.Snapshot) (restore.Offer, error)
 	Request(ctx context.Context, ask restore.Ask) (restore.Restore, error)
 	Undo(ctx context.Context, id int64, by snapshot.By, idempotency string) (restore.Restore, error)
+	Progress(id int64) *snapshot.Progress
 }
 
 // Timeline keeps who did what.

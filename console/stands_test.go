@@ -92,3 +92,17 @@ func TestWhoMayNotRestoreIsOfferedNoLogs(t *testing.T) {
 		t.Errorf("Ann sees %s", b.text())
 	}
 }
+
+func TestARestoreThatRunsSaysHowFarItIsWithVolumes(t *testing.T) {
+	h := newHouse(t)
+	ann := h.visitor()
+	ann.register(h.link("U0ANN"))
+	h.mu.Lock()
+	h.moves = &snapshot.Progress{Doing: snapshot.FillingVolume, Volume: 2, Of: 3, Path: "/data", Bytes: 412e6, Total: 12e8}
+	h.mu.Unlock()
+	h.restored("good", restore.Preflight, restore.Prepared, restore.Swapping)
+	const says = "stopping the running shop · filling volume 2 of 3, /data: 412.0 MB of 1.2 GB"
+	if _, _, page := ann.ask("GET", "/console/container?key=e%2Fshop", nil); !strings.Contains(page, says) {
+		t.Errorf("Ann sees %s", page)
+	}
+}

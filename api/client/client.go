@@ -209,6 +209,12 @@ func (c *Client) Containers(ctx context.Context) ([]wire.Container, error) {
 	})
 }
 
+// Container looks one up.
+func (c *Client) Container(ctx context.Context, container string) (found wire.Container, err error) {
+	err = c.do(ctx, call{method: http.MethodGet, path: []string{"containers", container}, out: &found})
+	return found, err
+}
+
 // Snapshots lists all of a container's, the newest first.
 func (c *Client) Snapshots(ctx context.Context, container string) ([]wire.Snapshot, error) {
 	return pages(func(cursor string) ([]wire.Snapshot, string, error) {

@@ -27,6 +27,9 @@ type Container struct {
 	Image   string `json:"image"`
 	State   string `json:"state"`
 	Tasks   *Tasks `json:"tasks,omitempty"` // of a service of a Swarm; left out: it is a container
+
+	// Archiving is how far a snapshot is with its volumes; left out: this bot archives none of them at this moment.
+	Archiving *snapshot.Progress `json:"archiving,omitempty"`
 }
 
 // Tasks are those of a service, counted against the spec that it has now.
@@ -221,6 +224,7 @@ type Restore struct {
 	WhyNot      []string              `json:"why_not"`
 	Kept        string                `json:"kept,omitempty"` // the name under which the container from before stays
 	Error       string                `json:"error"`
+	Progress    *snapshot.Progress    `json:"progress,omitempty"` // with the contents of volumes; left out: this bot moves none for it at this moment
 	Incident    int64                 `json:"incident,omitempty"` // our ID of the one that it belongs to
 	Terminal    *Link                 `json:"terminal,omitempty"` // to what it has left, once, for whoever waited for it
 }

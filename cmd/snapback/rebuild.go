@@ -24,7 +24,7 @@ the scope admin; after a loss, snapback token create makes one, or SNAPBACK_API_
 				return err
 			}
 			var got wire.Rebuilt
-			tellMeanwhile(e.stderr, tellEvery, "looking at every snapshot", func() { got, err = c.RebuildSnapshots(cmd.Context()) })
+			tellMeanwhile(cmd.Context(), e.liveLine(e.stderr), "looking at every snapshot", nil, func() { got, err = c.RebuildSnapshots(cmd.Context()) })
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,10 @@ that it was told by when it was asked for. The exit code says nothing of how it 
 				return printJSON(e.stdout, r)
 			}
 			fmt.Fprintf(e.stdout, "restore %d of %s to %s: %s\n", r.ID, outside.Line(r.Container), outside.Line(r.Snapshot), r.State)
-			(&phasePrinter{out: e.stdout}).print(r)
+			(&phasePrinter{line: &liveLine{out: e.stdout}}).print(r)
+			if r.Progress != nil {
+				fmt.Fprintf(e.stdout, "  %s\n", outside.Line(r.Progress.String()))
+			}
 			_, err = fmt.Fprintln(e.stdout, outside.Line(r.Summary))
 			return err
 		},

@@ -54,7 +54,7 @@ restore has rolled the deploy back, and it is on hold. Nothing else has that cod
 				c, ask.Note = c.WithKey(deployKey(deployID, args[0])), cmp.Or(ask.Note, "before deploy "+deployID)
 			}
 			var s wire.Snapshot
-			tellMeanwhile(e.stderr, tellEvery, "keeping "+args[0], func() { s, err = c.TakeSnapshot(cmd.Context(), args[0], ask) })
+			tellMeanwhile(cmd.Context(), e.liveLine(e.stderr), "keeping "+args[0], archivingOf(c, args[0]), func() { s, err = c.TakeSnapshot(cmd.Context(), args[0], ask) })
 			if err != nil {
 				return beforeDeploy(ask.Reason, err)
 			}
@@ -191,17 +191,10 @@ func age(d time.Duration) string {
 
 // size is that of the committed layer; a snapshot of a container that had written nothing needs none.
 func size(bytes int64) string {
-	switch {
-	case bytes == 0:
+	if bytes == 0 {
 		return "nothing written"
-	case bytes < 1000:
-		return fmt.Sprintf("%d B", bytes)
-	case bytes < 1e6:
-		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
-	case bytes < 1e9:
-		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 	}
-	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	return snapshot.Bytes(bytes)
 }
 
 func newSnapshotDeleteCmd(e env) *cobra.Command {
@@ -285,14 +278,15 @@ var (
 // telling is where a restore is told of.
 type telling struct {
 	steps  io.Writer
+	line   *liveLine // on steps
 	result io.Writer // gets the restore as JSON; nil: nobody wants that
 }
 
 func (e env) tellsOf(asJSON bool) telling {
 	if asJSON {
-		return telling{e.stderr, e.stdout}
+		return telling{e.stderr, e.liveLine(e.stderr), e.stdout}
 	}
-	return telling{steps: e.stdout}
+	return telling{steps: e.stdout, line: e.liveLine(e.stdout)}
 }
 
 func (t telling) whole(r wire.Restore) error {
@@ -317,8 +311,9 @@ func restoreAndWatch(ctx context.Context, c *client.Client, to telling, containe
 // seeThrough watches a restore or an undo to its end, and says what can be done then.
 func seeThrough(ctx context.Context, c *client.Client, to telling, rest wire.Restore) error {
 	out := to.steps
-	phases := &phasePrinter{out: out}
+	phases := &phasePrinter{line: to.line}
 	over, err := c.Await(ctx, rest.ID, pollEvery, patience, phases.print)
+	to.line.end()
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("no longer watching: restore %d goes on. snapback restores %d tells how it ends", rest.ID, rest.ID)
 	}
@@ -354,33 +349,5 @@ func printLink(ctx context.Context, c *client.Client, out io.Writer, over wire.R
 	link, err := c.TerminalLink(ctx, over.Incident, wire.LinkAsk{Container: over.Container, LogsSince: over.RequestedAt})
 	if err == nil {
 		fmt.Fprintf(out, "terminal, once, until %s: %s\n", link.ExpiresAt.Local().Format("15:04"), link.URL)
-	}
-}
-
-// phasePrinter prints every phase once it is over, and the one that runs when it begins to, and for how long it has run every now and then:
-// filling volumes takes minutes.
-type phasePrinter struct {
-	out   io.Writer
-	over  int
-	begun restore.State
-	since time.Time // when begun was
-	told  time.Time // when something was printed last
-}
-
-func (p *phasePrinter) print(r wire.Restore) {
-	for _, phase := range r.Phases[min(p.over, len(r.Phases)):] {
-		fmt.Fprintf(p.out, "  %-10s %6d ms\n", phase.State, phase.Ms)
-	}
-	p.over = max(p.over, len(r.Phases))
-	now := time.Now()
-	switch {
-	case r.State != p.begun:
-		if !r.State.Final() {
-			fmt.Fprintf(p.out, "  %s …\n", r.State)
-		}
-		p.begun, p.since, p.told = r.State, now, now
-	case now.Sub(p.told) >= tellEvery && !r.State.Final():
-		fmt.Fprintf(p.out, "  %s … %s\n", r.State, now.Sub(p.since).Round(time.Second))
-		p.told = now
 	}
 }

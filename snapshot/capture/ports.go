@@ -105,8 +105,9 @@ type Archives interface {
 	Manifest(set string) (snapshot.VolumeSet, error)
 	// Present says without reading them whether all files of a set are there. It returns ErrNoArchive or ErrBadArchive.
 	Present(s snapshot.VolumeSet) error
-	// Verify reads all of an archive. It returns ErrNoArchive, or ErrBadArchive when a bit is not as it was written.
-	Verify(ctx context.Context, set string, a snapshot.Archive) error
+	// Verify reads all of an archive, and writes what it has read of the file to read, which does not fail. It returns ErrNoArchive, or
+	// ErrBadArchive when a bit is not as it was written.
+	Verify(ctx context.Context, set string, a snapshot.Archive, read io.Writer) error
 	// Open reads what was packed. Reading fails with ErrBadArchive rather than giving out what was changed.
 	Open(set string, a snapshot.Archive) (io.ReadCloser, error)
 }

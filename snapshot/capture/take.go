@@ -41,6 +41,7 @@ type Taker struct {
 	Config
 	commits  chan struct{} // a slot for every commit that this bot may have run; see amongBots for those of others
 	archives chan struct{} // one slot: volumes are read one container after the other, however long that takes
+	archived archived
 }
 
 // New returns a Taker.
@@ -57,7 +58,7 @@ func New(c Config) *Taker {
 	if c.Observe == nil {
 		c.Observe = func(snapshot.Reason, error) {}
 	}
-	return &Taker{c, make(chan struct{}, max(1, c.Limit)), make(chan struct{}, 1)}
+	return &Taker{Config: c, commits: make(chan struct{}, max(1, c.Limit)), archives: make(chan struct{}, 1)}
 }
 
 // Take keeps the state of a container, running or not: its image when nothing was written to its own layer, a commit
@@ -189,7 +190,9 @@ func (t *Taker) save(ctx context.Context, s *snapshot.Snapshot, now snapshot.Ins
 		return err
 	}
 	at.committed()
-	s.Volumes = volumes.finish(ctx, at.patience)
+	meter := t.archived.begin(s.Key)
+	defer t.archived.end()
+	s.Volumes = volumes.finish(ctx, at.patience, meter)
 	return nil
 }
 

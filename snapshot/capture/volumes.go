@@ -64,16 +64,22 @@ func (v *Volumes) marked(in map[string]bool, what string) bool {
 	return in[what]
 }
 
-// Archive writes the contents of mounts into a new set. Each is a mount of one of the containers. done is called after the last one, and says how still it was.
-func (v *Volumes) Archive(ctx context.Context, set string, ids []string, mounts []snapshot.Mount, done func(context.Context) (snapshot.Consistency, error)) (snapshot.VolumeSet, error) {
+// Archive writes the contents of mounts into a new set. Each is a mount of one of the containers. done is called after the last one, and says
+// how still it was. The meter tells how far it is.
+func (v *Volumes) Archive(ctx context.Context, set string, ids []string, mounts []snapshot.Mount, meter *Meter, done func(context.Context) (snapshot.Consistency, error)) (snapshot.VolumeSet, error) {
 	defer v.mark(v.busy, set)()
+	defer meter.end()
 	s := snapshot.VolumeSet{ID: set, TakenAt: time.Now().UTC()}
 	draft, err := v.Vault.Begin(set)
 	if err != nil {
 		return s, fmt.Errorf("beginning an archive: %w", err)
 	}
-	for _, m := range mounts {
-		a, err := v.one(ctx, draft, ids, m)
+	for i, m := range mounts {
+		at := snapshot.Progress{Doing: snapshot.ArchivingVolume, Volume: i + 1, Of: len(mounts), Path: m.Path}
+		a, err := v.one(ctx, draft, ids, m, func(w io.Writer) io.Writer {
+			meter.at(at)
+			return io.MultiWriter(w, meter)
+		})
 		if errors.Is(err, snapshot.ErrNoFolder) {
 			s.Left = append(s.Left, m.Path+" is a single file")
 			continue
@@ -99,11 +105,12 @@ func (v *Volumes) Archive(ctx context.Context, set string, ids []string, mounts 
 	return s, nil
 }
 
-func (v *Volumes) one(ctx context.Context, draft VaultDraft, ids []string, m snapshot.Mount) (snapshot.Archive, error) {
+// one adds the archive of a mount. counted is called for each container that is tried.
+func (v *Volumes) one(ctx context.Context, draft VaultDraft, ids []string, m snapshot.Mount, counted func(io.Writer) io.Writer) (snapshot.Archive, error) {
 	a := snapshot.Archive{Mount: m}
 	err := firstWith(ids, func(id string) error {
 		return draft.Add(ctx, &a, func(w io.Writer) error {
-			packed, err := v.Engine.Pack(ctx, id, m, w)
+			packed, err := v.Engine.Pack(ctx, id, m, counted(w))
 			a.Entries, a.Content, a.Left = packed.Entries, packed.Content, packed.Left
 			return err
 		})
@@ -125,22 +132,40 @@ func firstWith(ids []string, do func(id string) error) error {
 	return err
 }
 
-// Fill replaces the contents of a mount of one of the containers by those of an archive.
-func (v *Volumes) Fill(ctx context.Context, set string, a snapshot.Archive, ids []string, to snapshot.Mount) error {
-	return firstWith(ids, func(id string) error {
-		r, err := v.Vault.Open(set, a)
-		if err != nil {
-			return fmt.Errorf("opening the archive of %s: %w", a.Path, err)
-		}
-		err = v.Engine.Unpack(ctx, id, to, r)
-		return errors.Join(err, r.Close())
-	})
+// Filling is a mount, and the archive whose contents it gets.
+type Filling struct {
+	snapshot.Archive
+	To snapshot.Mount
 }
 
-// Verify reads all archives of a set.
-func (v *Volumes) Verify(ctx context.Context, s snapshot.VolumeSet) error {
-	for _, a := range s.Archives {
-		if err := v.Vault.Verify(ctx, s.ID, a); err != nil {
+// Fill replaces the contents of mounts, each of one of the containers, by those of a set's archives. The meter tells how far it is: it counts
+// what is sealed in an archive, which is a little less than the archive has.
+func (v *Volumes) Fill(ctx context.Context, set string, all []Filling, ids []string, meter *Meter) error {
+	defer meter.end()
+	for i, f := range all {
+		at := snapshot.Progress{Doing: snapshot.FillingVolume, Volume: i + 1, Of: len(all), Path: f.To.Path, Total: f.Bytes}
+		err := firstWith(ids, func(id string) error {
+			r, err := v.Vault.Open(set, f.Archive)
+			if err != nil {
+				return fmt.Errorf("opening the archive of %s: %w", f.Path, err)
+			}
+			meter.at(at)
+			err = v.Engine.Unpack(ctx, id, f.To, io.TeeReader(r, meter))
+			return errors.Join(err, r.Close())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Verify reads all archives of a set. The meter tells how far it is.
+func (v *Volumes) Verify(ctx context.Context, s snapshot.VolumeSet, meter *Meter) error {
+	defer meter.end()
+	for i, a := range s.Archives {
+		meter.at(snapshot.Progress{Doing: snapshot.CheckingVolume, Volume: i + 1, Of: len(s.Archives), Path: a.Path, Total: a.Bytes})
+		if err := v.Vault.Verify(ctx, s.ID, a, meter); err != nil {
 			return err
 		}
 	}
@@ -225,7 +250,7 @@ func (v *Volumes) beginArchives(ctx context.Context, now snapshot.Inspection) (*
 }
 
 // finish is the second half, which ends early when patience does. The container runs again when it returns.
-func (k *archiving) finish(ctx, patience context.Context) *snapshot.VolumeSet {
+func (k *archiving) finish(ctx, patience context.Context, meter *Meter) *snapshot.VolumeSet {
 	left := k.set.Left
 	if len(k.mounts) == 0 {
 		if len(left) == 0 {
@@ -236,7 +261,7 @@ func (k *archiving) finish(ctx, patience context.Context) *snapshot.VolumeSet {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(patience, func() { cancel(context.Cause(patience)) })()
-	set, err := k.v.Archive(ctx, NewSet(), []string{k.now.ID}, k.mounts, k.consistency)
+	set, err := k.v.Archive(ctx, NewSet(), []string{k.now.ID}, k.mounts, meter, k.consistency)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -122,6 +122,26 @@ func (s Set) Wait(ctx context.Context, id int64) (restore.Restore, error) {
 	return e.Restorer.Wait(ctx, id)
 }
 
+// Progress is how far a restore is with the contents of volumes; nil: none of these engines' Restorers moves any for it at this moment.
+func (s Set) Progress(id int64) *snapshot.Progress {
+	for _, e := range s.now().Engines {
+		if p := e.Restorer.Progress(id); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// Archiving is how far a snapshot of the container with that key is with its volumes; nil: none of these engines' Takers archives them.
+func (s Set) Archiving(key string) *snapshot.Progress {
+	for _, e := range s.now().Engines {
+		if p := e.Taker.Archiving(key); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 func (s Set) ofRestore(ctx context.Context, id int64) (Engine, error) {
 	if s = s.now(); len(s.Engines) == 1 {
 		return s.Engines[0], nil

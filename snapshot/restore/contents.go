@@ -78,7 +78,7 @@ func (ctr *container) checkVolumes(ctx context.Context) (why []string, err error
 	if why, err = ctr.Volumes.Problems(ctx, p.Volumes.From, p.OldID); err != nil || len(why) > 0 {
 		return why, err
 	}
-	err = ctr.Volumes.Verify(ctx, p.Volumes.From)
+	err = ctr.Volumes.Verify(ctx, p.Volumes.From, ctr.meter)
 	if errors.Is(err, snapshot.ErrBadArchive) || errors.Is(err, snapshot.ErrNoArchive) {
 		return []string{"its volumes can't be restored: " + err.Error() + ". Restore it without them"}, nil
 	}
@@ -118,7 +118,8 @@ func (ctr *container) archiveReplaced(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := ctr.Volumes.Archive(ctx, plan.Keep, ctr.restore.Plan.containers(), targets, func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil })
+	stopped := func(context.Context) (snapshot.Consistency, error) { return snapshot.Stopped, nil }
+	kept, err := ctr.Volumes.Archive(ctx, plan.Keep, ctr.restore.Plan.containers(), targets, ctr.meter, stopped)
 	if err == nil && len(kept.Left) > 0 {
 		err = errors.New(strings.Join(kept.Left, "; "))
 	}
@@ -171,11 +172,13 @@ func (ctr *container) fillVolumes(ctx context.Context) error {
 	if err := vault.Mark(plan.Keep, capture.MarkBegun); err != nil {
 		return err
 	}
+	var all []capture.Filling
 	for _, to := range targets {
 		i := slices.IndexFunc(plan.From.Archives, func(a snapshot.Archive) bool { return path.Clean(a.Path) == to.Path })
-		if err := ctr.Volumes.Fill(ctx, plan.From.ID, plan.From.Archives[i], ctr.restore.Plan.containers(), to); err != nil {
-			return err
-		}
+		all = append(all, capture.Filling{Archive: plan.From.Archives[i], To: to})
+	}
+	if err := ctr.Volumes.Fill(ctx, plan.From.ID, all, ctr.restore.Plan.containers(), ctr.meter); err != nil {
+		return err
 	}
 	return vault.Mark(plan.Keep, markPut)
 }
@@ -243,10 +246,12 @@ func (ctr *container) refillVolumes(ctx context.Context) error {
 	if err := ctr.clearWay(ctx, kept.Mounts()); err != nil {
 		return err
 	}
+	var all []capture.Filling
 	for _, a := range kept.Archives {
-		if err := ctr.Volumes.Fill(ctx, kept.ID, a, ctr.restore.Plan.containers(), a.Mount); err != nil {
-			return err
-		}
+		all = append(all, capture.Filling{Archive: a, To: a.Mount})
+	}
+	if err := ctr.Volumes.Fill(ctx, kept.ID, all, ctr.restore.Plan.containers(), ctr.meter); err != nil {
+		return err
 	}
 	return ctr.Volumes.Vault.Mark(plan.Keep, markBack)
 }

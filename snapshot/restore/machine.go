@@ -68,7 +68,7 @@ func (r *Restorer) run(id int64) error {
 	defer done()
 	r.wg.Go(func() { held.renewUntil(renewing, cancel) })
 
-	t := &task{Restorer: r, lease: held, restore: rest, began: rest.State}
+	t := &task{Restorer: r, lease: held, restore: rest, began: rest.State, meter: r.meterOf(id)}
 	m := &machine{task: t, subject: r.subjectOf(t)}
 	for !m.restore.State.Final() {
 		next, err := m.work(ctx)

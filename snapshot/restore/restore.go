@@ -75,15 +75,15 @@ type Restorer struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex // guards all below
-	running map[int64]bool
-	known   map[int64]*notes // what this bot knows of a restore that the journal does not
-	changed chan struct{}    // closed, and replaced, whenever a restore here changes state
+	mu      sync.Mutex               // guards all below
+	running map[int64]*capture.Meter // how far each that this one is at is with contents of volumes
+	known   map[int64]*notes         // what this bot knows of a restore that the journal does not
+	changed chan struct{}            // closed, and replaced, whenever a restore here changes state
 }
 
 // New returns a Restorer that does nothing until Start.
 func New(c Config) *Restorer {
-	r := &Restorer{Config: c.withDefaults(), running: map[int64]bool{}, known: map[int64]*notes{}, changed: make(chan struct{})}
+	r := &Restorer{Config: c.withDefaults(), running: map[int64]*capture.Meter{}, known: map[int64]*notes{}, changed: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	return r
 }
@@ -151,10 +151,10 @@ func (r *Restorer) begin(id int64) { r.background(id, r.run) }
 func (r *Restorer) background(id int64, do func(id int64) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.running[id] || r.ctx.Err() != nil {
+	if r.running[id] != nil || r.ctx.Err() != nil {
 		return
 	}
-	r.running[id] = true
+	r.running[id] = &capture.Meter{}
 	r.wg.Go(func() {
 		err := do(id)
 		if err != nil && r.ctx.Err() == nil {
@@ -167,6 +167,23 @@ func (r *Restorer) background(id int64, do func(id int64) error) {
 		r.mu.Unlock()
 		r.announce()
 	})
+}
+
+// meterOf is the meter of a restore which this Restorer is at.
+func (r *Restorer) meterOf(id int64) *capture.Meter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running[id]
+}
+
+// Progress is how far a restore is with the contents of volumes, where this Restorer runs it; nil: it moves none at this moment, or another
+// bot runs it.
+func (r *Restorer) Progress(id int64) *snapshot.Progress {
+	meter := r.meterOf(id)
+	if meter == nil {
+		return nil
+	}
+	return meter.Progress()
 }
 
 func (r *Restorer) announce() {

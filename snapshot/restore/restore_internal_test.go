@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
 )
 
 // secretive is an engine that has a name once it was told.
@@ -77,7 +78,7 @@ func TestWhatMayBeAnotherEnginesIsNotBegun(t *testing.T) {
 // What waited for its engine here may come back from another bot much later: it has not waited since.
 func TestARestoreThatAnotherBotHasTakenWaitsNoMore(t *testing.T) {
 	t.Parallel()
-	r := &Restorer{known: map[int64]*notes{}, running: map[int64]bool{3: true}}
+	r := &Restorer{known: map[int64]*notes{}, running: map[int64]*capture.Meter{3: {}}}
 	for id := range int64(5) {
 		r.note(id, func(n *notes) { n.waitsSince, n.notified = time.Now(), true })
 	}

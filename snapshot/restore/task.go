@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/snapshot"
+	"github.com/snapback/snapback/snapshot/capture"
 )
 
 // task is one bot's run of one restore: what it has found in the journal, and how it acts while it holds the lease.
@@ -16,7 +17,8 @@ type task struct {
 	lease   *lease
 	restore Restore
 	began   State // in which this run has found the restore
-	wasLate bool  // an act may have reached the engine after the lease had run out; see lateacts.go
+	meter   *capture.Meter
+	wasLate bool // an act may have reached the engine after the lease had run out; see lateacts.go
 }
 
 // act does one thing to the engine, if the lease allows. It outlives a bot that is told to stop: an engine that is

@@ -62,6 +62,55 @@ func TestRestoreWithVolumesPutsTheirContentsBackAndUndoTheOthers(t *testing.T) {
 	t.Logf("down for %s: %+v", r.Downtime, r.Phases)
 }
 
+// TestWhoeverMovesVolumesTellsHowFarItIs: the Taker for a container, and the Restorer for a restore.
+func TestWhoeverMovesVolumesTellsHowFarItIs(t *testing.T) {
+	v := snapshottest.SetupVolumes(t)
+	var archiving, filling []string
+	note := func(to *[]string, p *snapshot.Progress) {
+		if p != nil {
+			*to = append(*to, p.String())
+		}
+	}
+	var key string
+	pack := func(context.Context) { note(&archiving, v.Taker.Archiving(key)) }
+	v.Faulty.During.Store(&pack)
+	v.RunAPI()
+	v.Put("/data/file", "good")
+	key = v.Container(v.API).Key
+	snap := v.Take(v.API)
+	if d := cmp.Diff([]string{"archiving volume 1 of 1, /data: 0 B so far"}, archiving); d != "" {
+		t.Errorf("the snapshot (-want +got):\n%s", d)
+	}
+	if p := v.Taker.Archiving(key); p != nil {
+		t.Errorf("when the snapshot is kept: %s", p)
+	}
+	v.Faulty.During.Store(nil)
+	v.Put("/data/file", "bad")
+	id := make(chan int64, 1)
+	unpack := func(int) error {
+		of := <-id
+		id <- of
+		note(&filling, v.Restorer.Progress(of))
+		return nil
+	}
+	v.Faulty.FailUnpack.Store(&unpack)
+	asked, err := v.Ask(snap.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id <- asked.ID
+	if r := v.Wait(asked.ID); r.State != restore.Verified {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	want := []string{"filling volume 1 of 1, /data: 0 B of " + snapshot.Bytes(snap.Volumes.Archives[0].Bytes)}
+	if d := cmp.Diff(want, filling); d != "" {
+		t.Errorf("the restore (-want +got):\n%s", d)
+	}
+	if p := v.Restorer.Progress(asked.ID); p != nil {
+		t.Errorf("when the restore is over: %s", p)
+	}
+}
+
 func TestRestoreWithoutVolumesLeavesThemAlone(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)
 	snap := v.GoodAndBad()

@@ -48,7 +48,7 @@ func (r *Restorer) leave(claimable []int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, n := range r.known {
-		if r.running[id] || slices.Contains(claimable, id) {
+		if r.running[id] != nil || slices.Contains(claimable, id) {
 			continue
 		}
 		if n.waitsSince, n.notified = (time.Time{}), false; *n == (notes{}) {

@@ -132,7 +132,7 @@ func (s *sink) Write(p []byte) (int, error) {
 
 // Verify implements capture.Vault. It also opens every seal, since a checksum that was changed along with the file says
 // nothing.
-func (v *Vault) Verify(ctx context.Context, set string, a snapshot.Archive) error {
+func (v *Vault) Verify(ctx context.Context, set string, a snapshot.Archive, read io.Writer) error {
 	path, err := v.at(set, a.File)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (v *Vault) Verify(ctx context.Context, set string, a snapshot.Archive) erro
 	}
 	defer func() { _ = f.Close() }()
 	sum := sha256.New()
-	n, err := io.Copy(io.Discard, contents{v, set, a, io.TeeReader(canceled{ctx, f}, sum)}.reader())
+	n, err := io.Copy(io.Discard, contents{v, set, a, io.TeeReader(canceled{ctx, f}, io.MultiWriter(sum, read))}.reader())
 	if err != nil {
 		return fmt.Errorf("reading the archive of %s after %d bytes: %w", a.Path, n, err)
 	}

@@ -67,7 +67,7 @@ func TestSetComesBackWhole(t *testing.T) {
 	}
 	testkit.OK(t, v.Present(s))
 	for _, a := range s.Archives {
-		testkit.OK(t, v.Verify(t.Context(), "first", a))
+		testkit.OK(t, v.Verify(t.Context(), "first", a, io.Discard))
 		if got, err := read(v, "first", a); err != nil || !bytes.Equal(got, text) {
 			t.Errorf("%s: %d bytes, %v", a.Path, len(got), err)
 		}
@@ -103,7 +103,7 @@ func TestDamageIsSeen(t *testing.T) {
 		"a bit": flipped, "cut off": whole[:len(whole)-100], "another path's": atTwo, "another set's": ofOther, "empty": {},
 	} {
 		testkit.OK(t, os.WriteFile(one, bad, 0o600))
-		if err := v.Verify(t.Context(), "first", s.Archives[0]); !errors.Is(err, snapshot.ErrBadArchive) {
+		if err := v.Verify(t.Context(), "first", s.Archives[0], io.Discard); !errors.Is(err, snapshot.ErrBadArchive) {
 			t.Errorf("%s: verified with %v", name, err)
 		}
 		if _, err := read(v, "first", s.Archives[0]); !errors.Is(err, snapshot.ErrBadArchive) {
@@ -113,7 +113,7 @@ func TestDamageIsSeen(t *testing.T) {
 	testkit.OK(t, os.WriteFile(one, whole, 0o600))
 	swapped := s.Archives[0]
 	swapped.SHA256 = s.Archives[1].SHA256
-	if err := v.Verify(t.Context(), "first", swapped); !errors.Is(err, snapshot.ErrBadArchive) {
+	if err := v.Verify(t.Context(), "first", swapped, io.Discard); !errors.Is(err, snapshot.ErrBadArchive) {
 		t.Errorf("another checksum: %v", err)
 	}
 	testkit.OK(t, os.Remove(two))
