@@ -15,8 +15,11 @@ import (
 	"github.com/snapback/snapback/snapshot"
 )
 
-// maxLink is the longest life of a link.
-const maxLink = 10 * time.Minute
+// How long a link may live.
+const (
+	minLink = 10 * time.Second
+	maxLink = 10 * time.Minute
+)
 
 func (a *API) mintLink(w http.ResponseWriter, r *http.Request) error {
 	ask, container, err := linkAsk(r)
@@ -108,7 +111,7 @@ func linkAsk(r *http.Request) (ask linkWish, container string, err error) {
 	if ask.Person, err = linkPerson(r, in.Person); err != nil {
 		return ask, "", err
 	}
-	ask.TTL, err = duration("expires_in", in.ExpiresIn, 10*time.Second, maxLink)
+	ask.TTL, err = duration("expires_in", in.ExpiresIn, minLink, maxLink)
 	return ask, in.Container, err
 }
 

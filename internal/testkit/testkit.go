@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,20 +73,46 @@ func RingOf(t testing.TB, keys string) *keyring.Ring {
 // page is the path of that file.
 func Limits(t testing.TB, page string, rows map[string][]time.Duration) {
 	t.Helper()
+	said := limitsSaid(t, page)
+	for what, limits := range rows {
+		for _, limit := range limits {
+			said.has(t, what, inWords(limit))
+		}
+	}
+}
+
+// Counts is Limits for what is no time: bare numbers. 4,000 bytes are 4000.
+func Counts(t testing.TB, page string, rows map[string][]int) {
+	t.Helper()
+	said := limitsSaid(t, page)
+	for what, limits := range rows {
+		for _, limit := range limits {
+			said.has(t, what, strconv.Itoa(limit))
+		}
+	}
+}
+
+// limits are the second column of the page's tables, by the first.
+type limits map[string]string
+
+func limitsSaid(t testing.TB, page string) limits {
+	t.Helper()
 	text, err := os.ReadFile(page)
 	OK(t, err)
-	said := map[string]string{}
+	said := limits{}
 	for line := range strings.Lines(string(text)) {
 		if cells := strings.Split(line, "|"); len(cells) == 5 {
 			said[strings.TrimSpace(cells[1])] = strings.TrimSpace(cells[2])
 		}
 	}
-	for what, limits := range rows {
-		for _, limit := range limits {
-			if !strings.Contains(" "+strings.NewReplacer(",", "", ";", "").Replace(said[what])+" ", " "+inWords(limit)+" ") {
-				t.Errorf("%s says of %q: %q; the code has %s", page, what, said[what], inWords(limit))
-			}
-		}
+	return said
+}
+
+// has fails where what the page says of something lacks a limit.
+func (l limits) has(t testing.TB, what, limit string) {
+	t.Helper()
+	if !strings.Contains(" "+strings.NewReplacer(",", "", ";", "").Replace(l[what])+" ", " "+limit+" ") {
+		t.Errorf("docs/limits.md says of %q: %q; the code has %s", what, l[what], limit)
 	}
 }
 
@@ -98,7 +125,7 @@ func inWords(d time.Duration) string {
 	switch {
 	case d > 48*time.Hour:
 		n, unit = d.Hours()/24, "day"
-	case d > time.Hour:
+	case d > time.Hour && d%time.Hour == 0:
 		n, unit = d.Hours(), "hour"
 	}
 	if n != 1 {
