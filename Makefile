@@ -73,7 +73,7 @@ swarm: ## the tests of a Swarm with a manager and workers, an engine for each, a
 proxies: ## a terminal's session that idles for 150 s behind Caddy, nginx, HAProxy and Apache, some four minutes
 	@scripts/setup cc engine postgres node proxies
 	@$(MAKE) web
-	@SNAPBACK_PROXIES=150s go test -race -count=1 -timeout 10m -run TestBehindRealProxies ./terminal
+	@SNAPBACK_PROXIES=150s go test -race -count=1 -parallel 4 -timeout 10m -run TestBehindRealProxies ./terminal
 
 .PHONY: engines
 engines: ## the tests with every supported engine, an hour; writes docs/engines.md (ARGS="26.1 29": those only)
