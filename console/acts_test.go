@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -96,5 +97,24 @@ func TestWhatAnotherBotLooksAfterIsRestoredFromTheConsole(t *testing.T) {
 	wish["key"] = "e/pay"
 	if _, code, _ := v.ask("POST", "/console/restore", wish); code != "unseen" || len(h.asked) != 1 {
 		t.Errorf("somebody else's: %s", code)
+	}
+}
+
+// TestANoteTakesWhatItsFieldTakes counts as the field does: characters.
+func TestANoteTakesWhatItsFieldTakes(t *testing.T) {
+	h := newHouse(t)
+	v := h.visitor()
+	v.register(h.link("U0ANN"))
+	id := h.incident("PSHOP")
+	for i, c := range []struct {
+		text string
+		want int
+	}{
+		{strings.Repeat("災", 1000), http.StatusNoContent}, {strings.Repeat("🔥", 500), http.StatusNoContent}, {strings.Repeat("x", 1000), http.StatusNoContent},
+		{strings.Repeat("災", 1001), http.StatusBadRequest}, {strings.Repeat("x", 1001), http.StatusBadRequest},
+	} {
+		if status, code, _ := v.ask("POST", "/console/note", envelope{"incident": id, "text": c.text, "tap": fmt.Sprint("0123456789abcde", i)}); status != c.want {
+			t.Errorf("%d bytes: %d %s", len(c.text), status, code)
+		}
 	}
 }

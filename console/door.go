@@ -140,13 +140,11 @@ func first(text, otherwise string, pairs ...string) string {
 }
 
 // fresh lets somebody through whose passkey was asked for within signin.FreshFor; it returns signin.ErrProve, which the page hears as
-// 403 with the code prove. A shell is asked for through it, and nothing else for now:
+// 403 with the code prove. What a shell has shown is played through it. The page sends what needs it by proven() of prove.ts: that asks
+// for the passkey when it has to, and then sends the same once more.
 //
-//	{Method: "POST", Path: "/console/shell", Serve: c.fromHere(c.known(c.fresh(c.shell)))},
-//
-// The page sends what needs it by proven() of prove.ts: that asks for the passkey when it has to, and then sends the same once more.
-// A WebSocket that is refused tells a page nothing. So it asks GET /console/fresh before it opens one: 204, or 403 with prove. The
-// WebSocket's own handler asks all the same.
+// A shell is started over the terminal's WebSocket, of which a refusal tells a page nothing. So the terminal's page asks GET
+// /console/fresh before it starts one: 204, or 403 with prove. The terminal asks all the same.
 func (c *Console) fresh(h knownFunc) knownFunc {
 	return func(w http.ResponseWriter, r *http.Request, s signin.Session) error {
 		if err := c.Door.Fresh(s); err != nil {

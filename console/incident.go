@@ -52,7 +52,7 @@ const (
 	shownEntries = 200
 	// askedFor is how long something that PagerDuty was asked is shown as under way.
 	askedFor = 2 * time.Minute
-	maxNote  = 2000
+	maxNote  = 1000 // characters; the page's field counts no fewer
 )
 
 func (c *Console) incidentLook(id int64) look {
@@ -176,8 +176,8 @@ func (c *Console) note(w http.ResponseWriter, r *http.Request, s signin.Session)
 	return c.onIncident(w, r, s, "write a note on", func(_ incidents.Incident, ask remark) (incidents.Kind, string, error) {
 		text := strings.TrimSpace(ask.Text)
 		control := func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }
-		if text == "" || len(text) > maxNote || !utf8.ValidString(text) || strings.ContainsFunc(text, control) {
-			return "", "", &saidError{http.StatusBadRequest, "bad_note", fmt.Sprintf("A note has 1 to %d bytes.", maxNote)}
+		if text == "" || utf8.RuneCountInString(text) > maxNote || !utf8.ValidString(text) || strings.ContainsFunc(text, control) {
+			return "", "", &saidError{http.StatusBadRequest, "bad_note", fmt.Sprintf("A note has 1 to %d characters.", maxNote)}
 		}
 		return incidents.KindNote, mask.Text(text, nil), nil
 	})
