@@ -14,7 +14,8 @@ import (
 // sight is everything that there is, for everybody. Each person gets a part of it.
 type sight struct {
 	at         time.Time
-	incidents  []incidents.Incident
+	incidents  []incidents.Incident // that are open
+	past       past
 	containers []shown
 	trouble    string
 }
@@ -91,6 +92,9 @@ func (c *Console) lookUp(ctx context.Context) (sight, error) {
 		return seen, err
 	}
 	if seen.incidents, err = c.Data.OpenIncidents(ctx, nil); err != nil {
+		return seen, err
+	}
+	if seen.past, err = c.lookBack(ctx, seen.at); err != nil {
 		return seen, err
 	}
 	var keys []string

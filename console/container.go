@@ -27,6 +27,7 @@ type pageView struct {
 	Snapshots []offerView   `json:"snapshots"`         // in the order in which they are offered; null: it is not known what can be restored
 	Restore   *restoreView  `json:"restore,omitempty"` // the last one, while it tells anything
 	Stands    *restoreView  `json:"stands,omitempty"`  // the one before Restore that has worked, when Restore came to nothing
+	Shells    []shellView   `json:"shells,omitempty"`  // the last ones whose recordings are kept, newest first
 	Trouble   string        `json:"trouble,omitempty"`
 }
 
@@ -62,8 +63,17 @@ type restoreView struct {
 	Undo     bool      `json:"undo,omitempty"` // it is the undo of another
 }
 
+// shellView is a shell that was recorded: whoever may have one here can watch it.
+type shellView struct {
+	Recording string    `json:"recording"`
+	By        string    `json:"by"`
+	At        time.Time `json:"at"`
+	Ended     time.Time `json:"ended,omitzero"` // zero: it runs
+}
+
 const (
 	shownDeploys = 50
+	shownShells  = 5
 	shownOffers  = 30
 	// offersKept is how long what snapshots would change is taken for true while nothing happens to the container.
 	offersKept = 15 * time.Second
@@ -222,6 +232,13 @@ func (c *Console) history(ctx context.Context, v *pageView, s signin.Session, ke
 	names := c.seenAmong(ctx, s, together, seen)
 	for _, d := range deploys {
 		v.Deploys = append(v.Deploys, changeView{At: d.At, Changes: words(d.Changes), Snapshot: d.Snapshot, Together: inOneDeploy(together[d.ID], names)})
+	}
+	shells, err := c.Data.ShellsIn(ctx, key, shownShells)
+	if err != nil {
+		return err
+	}
+	for _, one := range shells {
+		v.Shells = append(v.Shells, shellView{one.Recording, one.By, one.StartedAt, one.EndedAt})
 	}
 	last, err := c.Data.LastRestoresOf(ctx, key)
 	if err != nil {

@@ -20,10 +20,11 @@ import (
 // homeView is what Home shows to one person. Times are UTC.
 type homeView struct {
 	Name       string          `json:"name"`
-	Incidents  []incidentView  `json:"incidents"`
+	Incidents  []incidentView  `json:"incidents"` // that are open
 	Containers []containerView `json:"containers"`
-	Hidden     int             `json:"hidden"`            // containers that are not this person's
-	Trouble    string          `json:"trouble,omitempty"` // what could not be looked up, as a sentence
+	Resolved   []resolvedView  `json:"resolved,omitempty"` // lately, the last one first
+	Hidden     int             `json:"hidden"`             // containers that are not this person's
+	Trouble    string          `json:"trouble,omitempty"`  // what could not be looked up, as a sentence
 }
 
 type incidentView struct {
@@ -104,6 +105,7 @@ func (c *Console) homeOf(ctx context.Context, seen sight, s signin.Session) home
 			v.Incidents = append(v.Incidents, viewOfIncident(in))
 		}
 	}
+	v.Resolved = c.resolvedFor(ctx, s, seen, mine)
 	return v
 }
 
@@ -138,12 +140,8 @@ func (c *Console) told(ctx context.Context, s signin.Session, seen sight, in inc
 	if err != nil {
 		return false, err
 	}
-	channels := []string{channel}
-	if channel == "" {
-		channels = c.willStand(seen, in)
-	}
 	var unknown error
-	for _, channel := range channels {
+	for _, channel := range c.stands(seen, in, channel) {
 		is, err := c.Access.InChannel(ctx, s.SlackID, channel)
 		if is {
 			return true, nil
@@ -153,9 +151,12 @@ func (c *Console) told(ctx context.Context, s signin.Session, seen sight, in inc
 	return false, unsure(unknown)
 }
 
-// willStand is where the alert of an incident can go that is not posted yet: to the channels of the containers that name its service,
-// and to the default one if none of them names any.
-func (c *Console) willStand(seen sight, in incidents.Incident) (channels []string) {
+// stands is where the alert of an incident stands: in the channel of its message or, when that is not posted yet, where it can go: to the
+// channels of the containers that name its service, and to the default one if none of them names any.
+func (c *Console) stands(seen sight, in incidents.Incident, channel string) (channels []string) {
+	if channel != "" {
+		return []string{channel}
+	}
 	for _, one := range seen.containers {
 		if one.is.Settings.Names(in.ServiceID) && one.is.Settings.SlackChannel != "" {
 			channels = append(channels, one.is.Settings.SlackChannel)

@@ -74,6 +74,14 @@ type Data interface {
 	Incident(ctx context.Context, id int64) (incidents.Incident, error)
 	// OpenIncidents lists those of the given PagerDuty services (nil: of all) that are not resolved, newest first.
 	OpenIncidents(ctx context.Context, services []string) ([]incidents.Incident, error)
+	// ResolvedIncidents lists at most limit of those that were resolved after since, the one that was resolved last first.
+	ResolvedIncidents(ctx context.Context, since time.Time, limit int) ([]incidents.Incident, error)
+	// MessageChannels are the Slack channels in which the messages of those incidents stand. One whose message is not posted is not in it.
+	MessageChannels(ctx context.Context, of []int64) (map[int64]string, error)
+	// Shell is the one that a recording is of, also when that was removed. It returns incidents.ErrNoRecording.
+	Shell(ctx context.Context, recording string) (incidents.Shell, error)
+	// ShellsIn lists the newest shells in a container whose recordings are kept, at most limit, newest first.
+	ShellsIn(ctx context.Context, key string, limit int) ([]incidents.Shell, error)
 	// LastDeploys is the newest deploy of each of the containers that have had one.
 	LastDeploys(ctx context.Context, keys []string) (map[string]snapshot.Deploy, error)
 	// Deploys lists the newest of the given containers, at most limit, newest first.

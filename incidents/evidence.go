@@ -20,6 +20,8 @@ type Recordings interface {
 	SummariseRecording(ctx context.Context, id string) (Sealed, error)
 	// Recordings lists an incident's, oldest first, without those that were begun and never written to.
 	Recordings(ctx context.Context, incident int64) ([]Recording, error)
+	// Recording is one, of whatever incident or of none. It returns ErrNoRecording where nothing is kept of it.
+	Recording(ctx context.Context, id string) (Recording, error)
 }
 
 // Pictures draws the errors around incidents.

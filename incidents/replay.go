@@ -6,53 +6,43 @@ import (
 	"errors"
 	"html/template"
 	"io"
-	"slices"
+	"time"
 )
 
-// ErrNoRecording is for an ID by which the incident's timeline tells of no shell.
+// ErrNoRecording is for an ID that no recording has.
 var ErrNoRecording = errors.New("no such recording")
+
+// Shell is one that was recorded. Times are UTC.
+type Shell struct {
+	Recording string // its ID
+	Incident  int64  // within which it was opened; 0: outside of any
+	Container string // that it ran in, by its key
+	By        string // who opened it, for people
+	StartedAt time.Time
+	EndedAt   time.Time // zero: it runs
+}
 
 // recordingTemplate needs nothing from elsewhere.
 //
 //go:embed recording.html.tmpl
 var recordingTemplate string
 
-// ShellOf is the key of the container in which the shell ran that a recording is of. It returns ErrUnknown and ErrNoRecording.
-func (p Evidence) ShellOf(ctx context.Context, incident int64, recording string) (container string, err error) {
-	found := false
-	err = p.Timelines.ReadTimeline(ctx, incident, func(_ Incident, entries Entries) error {
-		return entries.InOrder(func(e Entry) error {
-			if recording == "" || e.Recording() != recording {
-				return nil
-			}
-			var details struct {
-				Container string `json:"container"`
-			}
-			readDetails(e, &details)
-			container, found = details.Container, true
-			return errEnough
-		})
-	})
-	switch {
-	case found:
-		return container, nil
-	case err != nil:
-		return "", err
-	}
-	return "", ErrNoRecording
-}
-
 // ScriptSource is what the policy of a page has to let run, so that it plays recordings.
 func (p Evidence) ScriptSource() string { return "'" + p.Player.inline().Hash + "' 'wasm-unsafe-eval'" }
 
-// Replay writes a page that plays one recording of an incident's, with the moments of the night marked, or says why it can't.
+// Replay writes a page that plays a recording, or says why it can't. One of an incident has the moments of the night marked. What else
+// happened outside of incidents is not: that timeline has the whole history in it.
 func (p Evidence) Replay(ctx context.Context, w io.Writer, in Incident, recording string) error {
-	list, err := p.Recorded.Recordings(ctx, in.ID)
-	if err != nil {
+	r := Report{Incident: in, Zone: p.Zone, Player: p.Player, Entries: List(nil)}
+	switch one, err := p.Recorded.Recording(ctx, recording); {
+	case err == nil:
+		r.Recordings = []Recording{one}
+	case !errors.Is(err, ErrNoRecording):
 		return err
 	}
-	list = slices.DeleteFunc(list, func(r Recording) bool { return r.ID != recording })
-	r := Report{Incident: in, Zone: p.Zone, Player: p.Player, Recordings: list}
+	if in.ID == 0 {
+		return replay(w, r, recording)
+	}
 	return p.Timelines.ReadTimeline(ctx, in.ID, func(_ Incident, entries Entries) error {
 		r.Entries = entries
 		return replay(w, r, recording)
@@ -90,11 +80,15 @@ func replay(w io.Writer, r Report, recording string) (err error) {
 
 // unplayed says why a recording is not played.
 func (r Report) unplayed() string {
+	why := "It is too large to be played here."
 	switch {
 	case len(r.Recordings) == 0:
 		return "Nothing is kept of it: it was removed when its time was over, or nothing was shown."
 	case len(r.Player.Script) == 0:
-		return "This build has no player. The HTTP API has the recording, in the post-mortem's ZIP."
+		why = "This build has no player."
 	}
-	return "It is too large to be played here. The HTTP API has it, in the post-mortem's ZIP."
+	if r.Incident.ID != 0 {
+		why += " The HTTP API has it, in the post-mortem's ZIP."
+	}
+	return why
 }

@@ -191,3 +191,9 @@ func (db *DB) OpenIncidents(ctx context.Context, services []string) ([]incidents
 	return collect(ctx, db.pool, scanIncident, `SELECT `+incidentColumns+` FROM incidents
 		WHERE status <> 'resolved' AND ($1::text[] IS NULL OR service_id = ANY($1)) ORDER BY id DESC`, services)
 }
+
+// ResolvedIncidents lists at most limit of those that were resolved after since, the one that was resolved last first.
+func (db *DB) ResolvedIncidents(ctx context.Context, since time.Time, limit int) ([]incidents.Incident, error) {
+	return collect(ctx, db.pool, scanIncident, `SELECT `+incidentColumns+` FROM incidents
+		WHERE status = 'resolved' AND resolved_at > $1 ORDER BY resolved_at DESC, id DESC LIMIT $2`, since, limit)
+}

@@ -19,8 +19,8 @@ import (
 // BeginRecording makes an empty recording.
 func (s *TerminalStore) BeginRecording(ctx context.Context, r terminal.Recording) error {
 	return s.exec(ctx, "beginning a recording", `
-		INSERT INTO recordings (id, session_id, incident_id, container_name, started_at)
-		VALUES (@id, @session, @incident, @container, @started)`,
+		INSERT INTO recordings (id, session_id, incident_id, container_name, container_key, started_at)
+		VALUES (@id, @session, @incident, @container, (SELECT container_key FROM terminal_sessions WHERE id = @session), @started)`,
 		pgx.NamedArgs{
 			"id": r.ID, "session": r.SessionID, "incident": nullID(r.IncidentID), "container": r.Container, "started": r.StartedAt,
 		})
@@ -172,20 +172,24 @@ func (s *TerminalStore) ReadRecording(ctx context.Context, id string, w io.Write
 // Recordings lists an incident's recordings, oldest first. It leaves out one that was begun and never written to: its shell was
 // never started.
 func (s *TerminalStore) Recordings(ctx context.Context, incidentID int64) ([]incidents.Recording, error) {
-	rows, err := s.pool.Query(ctx, `
-		SELECT r.id, r.started_at, (SELECT coalesce(sum(octet_length(chunk)), 0) FROM recording_chunks c WHERE c.recording_id = r.id)
-		FROM recordings r WHERE r.removal IS NULL AND `+ofChain(incidentID)+`
-		AND EXISTS (SELECT FROM recording_chunks c WHERE c.recording_id = r.id AND octet_length(chunk) > 0) ORDER BY r.started_at`,
-		pgx.NamedArgs{"incident": incidentID})
-	if err != nil {
-		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r incidents.Recording, err error) {
+	return s.recordings(ctx, ofChain(incidentID), pgx.NamedArgs{"incident": incidentID})
+}
+
+// Recording is one of them, of whatever incident or of none. It returns incidents.ErrNoRecording where nothing is kept of it.
+func (s *TerminalStore) Recording(ctx context.Context, id string) (incidents.Recording, error) {
+	list, err := s.recordings(ctx, `r.id = @id`, pgx.NamedArgs{"id": id})
+	return first(list, err, incidents.ErrNoRecording)
+}
+
+func (s *TerminalStore) recordings(ctx context.Context, which string, args pgx.NamedArgs) ([]incidents.Recording, error) {
+	list, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (r incidents.Recording, err error) {
 		err = row.Scan(&r.ID, &r.StartedAt, &r.Bytes)
 		r.StartedAt = r.StartedAt.UTC()
 		r.Write = func(w io.Writer) error { return s.ReadRecording(ctx, r.ID, w) }
 		return r, err
-	})
+	}, `
+		SELECT r.id, r.started_at, (SELECT coalesce(sum(octet_length(chunk)), 0) FROM recording_chunks c WHERE c.recording_id = r.id)
+		FROM recordings r WHERE r.removal IS NULL AND `+which+` AND `+hasChunks+` ORDER BY r.started_at`, args)
 	if err != nil {
 		return nil, fmt.Errorf("listing recordings: %w", terminalAway(err))
 	}

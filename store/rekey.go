@@ -179,6 +179,7 @@ func (m rekeying) moveRest(ctx context.Context) error {
 	for _, sql := range []string{
 		`UPDATE deploys SET key = $2 WHERE key = $1`,
 		`UPDATE restores SET key = $2 WHERE key = $1`,
+		`UPDATE recordings SET container_key = $2 WHERE container_key = $1`,
 		`INSERT INTO schedule_ticks (key, tick) SELECT 'schedule ' || $2, tick FROM schedule_ticks WHERE key = 'schedule ' || $1 ON CONFLICT DO NOTHING`,
 		`UPDATE error_keys SET key = $2 WHERE key = $1 AND NOT EXISTS (SELECT FROM error_keys WHERE key = $2)`,
 		`INSERT INTO moved_keys (was, key) VALUES ($1, $2) ON CONFLICT (was) DO UPDATE SET key = excluded.key, at = now()`,

@@ -12,6 +12,7 @@ import (
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
+	"github.com/snapback/snapback/store"
 )
 
 // TestRekeyMovesRestoresAndHoldsAndWaitsForWhatRuns has a restore from an earlier build, which is running at first.
@@ -35,6 +36,7 @@ func TestRekeyMovesRestoresAndHoldsAndWaitsForWhatRuns(t *testing.T) {
 	testkit.OK(t, err)
 	admin(t, dsn, `UPDATE restores SET state = 'verified', verified_at = now()`, fmt.Sprintf(`INSERT INTO holds (restore_id, key, since, until, image, image_id, changes, document)
 		VALUES (%d, '%s', now(), now() + interval '1 hour', 'shop:2', 'sha256:b', '[]', '\x%s')`, r.ID, key, hex.EncodeToString(sealed)))
+	recorded(t, store.NewTerminalStore(db.Pool(), testkit.Ring(t)), "ONE", 0, key, evening, "shown")
 	for range 2 { // the second time there is nothing left to do
 		testkit.OK(t, db.Rekey(t.Context(), key, moved))
 	}
@@ -43,6 +45,9 @@ func TestRekeyMovesRestoresAndHoldsAndWaitsForWhatRuns(t *testing.T) {
 	}
 	if got, err := db.Restore(t.Context(), r.ID); err != nil || got.Key != moved.Key {
 		t.Errorf("the restore is %s's, %v", got.Key, err)
+	}
+	if shells, err := db.ShellsIn(t.Context(), moved.Key, 5); err != nil || len(shells) != 1 || shells[0].Container != moved.Key {
+		t.Errorf("its shells: %+v, %v", shells, err)
 	}
 	if left, err := db.LeftBehind(t.Context(), moved.Key); err != nil || len(left) != 1 {
 		t.Errorf("restored away from %v, %v", left, err)

@@ -45,6 +45,18 @@ func (db *DB) MessageChannel(ctx context.Context, incident int64) (string, error
 	return m.Channel, err
 }
 
+// MessageChannels is MessageChannel of each of those incidents that have a message.
+func (db *DB) MessageChannels(ctx context.Context, of []int64) (map[int64]string, error) {
+	channels := map[int64]string{}
+	_, err := collect(ctx, db.pool, func(row pgx.CollectableRow) (id int64, err error) {
+		var channel string
+		err = row.Scan(&id, &channel)
+		channels[id] = channel
+		return id, err
+	}, `SELECT incident_id, channel FROM slack_messages WHERE incident_id = ANY($1) AND ts <> ''`, of)
+	return channels, err
+}
+
 func (db *DB) message(ctx context.Context, incident int64) (incidents.Message, error) {
 	m := incidents.Message{IncidentID: incident, Attempt: -1}
 	var at *time.Time

@@ -9,7 +9,7 @@ import { contact, sheet } from "./sheet";
 import { walk } from "./tabs";
 import { ago, clock } from "./time";
 
-export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; unsure?: string; asked: string; gone: AbortSignal; opening?: View };
+export type PageState = { key: string; page?: Page; line: Line; seen: string; trouble?: string; tab: "changes" | "snapshots"; problem: string; unsure?: string; asked: string; gone: AbortSignal; opening?: View; unfolded?: boolean };
 
 let parts: Record<"banner" | "head" | "restore" | "way" | "tabs" | "body" | "looked", HTMLElement>;
 let drawn = "", drawnHead = "";
@@ -52,7 +52,7 @@ export function draw(state: PageState): void {
   redraw(parts.restore, ...progress(state, p, now));
   redraw(parts.way, ...wayOut(state, p));
   redraw(parts.tabs, elsewhere(state, "logs", "Logs"), elsewhere(state, "shell", "Shell"), tab(state, "changes", "Changes"), tab(state, "snapshots", "Snapshots"), elsewhere(state, "errors", "Errors"));
-  redraw(parts.body, ...(state.tab === "changes" ? changes(p, now) : snapshots(state, p, now)));
+  redraw(parts.body, ...(state.tab === "changes" ? [...shells(state, p, now), ...changes(p, now)] : snapshots(state, p, now)));
 }
 
 function head(p: Page, now: number): Node[] {
@@ -126,6 +126,18 @@ function leave(state: PageState, view: View, restore?: number): void {
   openTerminal(state.key, view, restore).catch((err: unknown) => {
     state.problem = err instanceof Refused || err instanceof Away ? err.message : String(err);
   }).finally(() => { delete state.opening; draw(state); });
+}
+
+// shells were recorded. They are folded away above what changed, which is what one comes for.
+function shells(state: PageState, p: Page, now: number): Node[] {
+  const [last] = p.shells ?? [];
+  if (!p.shells || !last) return [];
+  const unfolds = (e: Event): void => { state.unfolded = (e.currentTarget as HTMLDetailsElement).open; };
+  return [make("details", { class: "shells", open: state.unfolded, toggle: unfolds },
+    make("summary", {}, `Last shell ${clock(last.at, now)}, by ${last.by}`),
+    make("ul", { class: "list" }, ...p.shells.map((s) => make("li", {},
+      make("p", { class: "when" }, make("strong", {}, s.by), ` · ${clock(s.at, now)}, ${s.ended ? `for ${ago(s.at, Date.parse(s.ended))}` : "still open"}`),
+      make("a", { class: "back", href: `#/c/${encodeURIComponent(state.key)}/recording/${encodeURIComponent(s.recording)}` }, "Play what it has shown")))))];
 }
 
 function changes(p: Page, now: number): Node[] {

@@ -1,5 +1,5 @@
 import { action, make, redraw, svg, view, wait } from "./dom";
-import type { Container, Home, Incident, Page } from "./model";
+import type { Container, Home, Incident, Page, Resolved } from "./model";
 import type { Line } from "./live";
 import { askToRestore, wouldChange, Ways, type Way } from "./restore";
 import { Away, post, Refused } from "./server";
@@ -74,11 +74,13 @@ function lists(state: State, home: Home, out: Map<number, Way[]>, now: number): 
   const found = (text: string) => text.toLowerCase().includes(state.query.trim().toLowerCase());
   const incidents = home.incidents.filter((i) => found(`${i.title} ${i.service} ${i.number}`));
   const containers = home.containers.filter((c) => found(`${c.name} ${c.service ?? ""} ${c.image}`));
+  const resolved = (home.resolved ?? []).filter((i) => found(`${i.title} ${i.service} ${i.number}`));
   const red = incidents.find((i) => out.get(i.id)?.length); // a screen has one red button
   redraw(body,
     ...section("", incidents.map((i) => incident(i, [...restores(state, out.get(i.id) ?? [], i === red), ...others(Ways.left(home, i.id))], now))),
     ...watched(containers, now, state.query !== ""),
-    ...nothing(state, home, incidents.length + containers.length),
+    ...section("Resolved lately", resolved.map((i) => over(i, now))),
+    ...nothing(state, home, incidents.length + containers.length + resolved.length),
   );
 }
 
@@ -185,6 +187,13 @@ function incident(i: Incident, out: HTMLElement[], now: number): HTMLElement {
     make("a", { class: "title", href: `#/i/${i.id}` }, i.title),
     make("p", { class: "facts" }, i.service, " · ", time(i.opened_at, now), " · ", make("b", { class: i.status === "triggered" ? "bad" : "unsure" }, who)),
     i.flat_at ? make("p", { class: "facts good" }, `Errors are flat since ${clock(i.flat_at, now)}`) : null, ...out);
+}
+
+// over is an incident that was resolved: the way to its post-mortem.
+function over(i: Resolved, now: number): HTMLElement {
+  return make("li", {}, make("a", { class: "row", href: `#/i/${i.id}` },
+    make("strong", {}, i.title),
+    make("p", { class: "deploy" }, `${i.service} · resolved ${clock(i.resolved_at, now)}${i.resolved_by ? ` by ${i.resolved_by}` : ""}`)));
 }
 
 // time says how long ago and at what time; a tap shows UTC.

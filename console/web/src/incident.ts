@@ -49,10 +49,10 @@ export function read(id: number): void {
 }
 
 // play shows in a frame what a shell has shown: its player reaches nothing of the page. It is asked for as a shell is.
-export async function play(id: number, recording: string, gone: AbortSignal): Promise<void> {
+export async function play(recording: string, back: { href: string; text: string }, gone: AbortSignal): Promise<void> {
   const word = make("p", { class: "empty", role: "status" }, "Getting the recording…");
-  view("What a shell has shown", make("header", { class: "top" }, make("a", { class: "back", href: `#/i/${id}` }, "‹ Incident")), word);
-  const src = `/console/replay?incident=${id}&recording=${encodeURIComponent(recording)}`;
+  view("What a shell has shown", make("header", { class: "top" }, make("a", { class: "back", href: back.href }, back.text)), word);
+  const src = `/console/replay?recording=${encodeURIComponent(recording)}`;
   try {
     await proven("Watch what a shell has shown?", () => get<void>(`${src}&may`, gone));
     if (!gone.aborted) word.replaceWith(make("iframe", { class: "paper", title: "What a shell has shown", sandbox: "allow-scripts", src }));

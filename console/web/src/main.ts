@@ -28,11 +28,11 @@ function inside(): void {
   entered = true;
   const [, key, tab] = /^#\/c\/([^/]+)(?:\/(changes|snapshots))?$/.exec(location.hash) ?? [];
   const read = /^#\/i\/(\d+)\/post-mortem$/.exec(location.hash)?.[1];
-  const [, of, recording] = /^#\/i\/(\d+)\/recording\/([\w-]+)$/.exec(location.hash) ?? [];
+  const [, from, recording] = /^#\/([ic]\/[^/]+)\/recording\/([\w-]+)$/.exec(location.hash) ?? [];
   const id = /^#\/i\/(\d+)$/.exec(location.hash)?.[1];
   if (key) container(decoded(key), tab === "snapshots" ? "snapshots" : "changes");
   else if (read) reading(Number(read));
-  else if (of && recording) playing(Number(of), recording);
+  else if (from && recording) playing(recording, `#/${from}`);
   else if (id) incident(Number(id));
   else everything();
   scrollTo(0, 0);
@@ -78,9 +78,9 @@ function reading(id: number): void {
   leave = () => { leave = undefined; };
 }
 
-// playing shows what a shell has shown.
-function playing(id: number, recording: string): void {
-  void night.play(id, recording, fresh().gone);
+// playing shows what a shell has shown, with the way back to the incident or the container that led there.
+function playing(recording: string, from: string): void {
+  void night.play(recording, { href: from, text: from.startsWith("#/i/") ? "‹ Incident" : "‹ Container" }, fresh().gone);
   leave = () => { leave = undefined; here.abort(); };
 }
 

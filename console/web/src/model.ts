@@ -3,6 +3,7 @@ export type Home = {
   name: string;
   incidents: Incident[];
   containers: Container[];
+  resolved?: Resolved[]; // lately, the last one first
   hidden: number;
   trouble?: string;
 };
@@ -18,6 +19,15 @@ export type Incident = {
   acknowledged_at?: string;
   restored_at?: string;
   flat_at?: string;
+};
+
+export type Resolved = {
+  id: number;
+  number: number;
+  title: string;
+  service: string;
+  resolved_at: string;
+  resolved_by?: string;
 };
 
 export type Container = {
@@ -43,7 +53,15 @@ export type Page = {
   snapshots: Offer[] | null; // null: it is not known what can be restored
   restore?: Restore;
   stands?: Restore; // the one before restore that has worked, when restore came to nothing
+  shells?: Shell[]; // the last ones that were recorded, newest first
   trouble?: string;
+};
+
+export type Shell = {
+  recording: string;
+  by: string;
+  at: string;
+  ended?: string; // it runs while there is none
 };
 
 export type Offer = {
