@@ -11,6 +11,7 @@ import { clock, el, forget, recall, remember, show, showOver } from "./dom";
 import { keepFocus } from "./focus";
 import { Screen } from "./screen";
 import { readClaims, type Claims, type Session } from "./protocol";
+import { leftOf } from "./typing";
 import { seatID } from "./address";
 import { followViewport } from "./viewport";
 
@@ -114,18 +115,19 @@ async function tapped(token: string, claims: Claims, nonce: string, button: HTML
 
 // resume is what a reload does: the cookie is still there.
 async function resume(): Promise<void> {
+  const mine = recall("session", "snapback.session");
   try {
     const session = await begin();
     if (session.key) return open(session);
-    const mine = recall("session", "snapback.session");
     if (mine && mine !== session.id) {
-      showOver("Another terminal is open", "This browser has opened another terminal since. Tap Terminal in Slack again for this one.");
+      showOver("Another terminal is open", "This browser has opened another terminal since. Tap Terminal in Slack again for this one." + leftOf(mine));
       return;
     }
     open(session);
   } catch (err) {
     if (seatID() && err instanceof Refused) return location.replace("/"); // the console says what to do
-    showOver("No terminal here", err instanceof Refused ? err.message : "Snapback can't be reached. Check your connection and reload.");
+    const left = mine && err instanceof Refused ? leftOf(mine) : "";
+    showOver("No terminal here", err instanceof Refused ? err.message + left : "Snapback can't be reached. Check your connection and reload.");
   }
 }
 

@@ -64,7 +64,7 @@ export class Screen implements Listener {
     this.setShell("none", "");
     const connection = new Connection(session, this);
     this.connection = connection;
-    this.typing = new Typing(connection.page, connection);
+    this.typing = new Typing(connection.page, session.id, connection);
     this.back();
   }
 

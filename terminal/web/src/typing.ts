@@ -1,4 +1,5 @@
 import { el } from "./dom";
+import { Kept, type Unsent } from "./kept";
 import type { Said } from "./protocol";
 
 const piece = 8192; // characters in one message
@@ -20,7 +21,7 @@ export interface Line {
 
 // Typing numbers what is typed and keeps it until the bot has said that it has it. After a connection was cut, the rest is sent
 // again, and the bot takes each number once. What can't be sent, or was typed too long ago to be sent unasked, is given back: it stays in
-// sight until somebody sends or drops it.
+// sight until somebody sends or drops it, over a reload as well, but for passwords.
 export class Typing {
   private turn = 0;
   private number = 0;
@@ -30,15 +31,33 @@ export class Typing {
   private run = "";
   private running = false;
   private words = "";
+  private over = false;
+  private before: Unsent | null = null; // what this page has begun with, until it is sent or dropped
+  private readonly kept: Kept;
 
   constructor(
     private readonly page: string,
+    session: string,
     private readonly line: Line,
   ) {
+    this.kept = new Kept(session);
+    this.begin();
+    addEventListener("pagehide", () => this.keep(true));
+    document.addEventListener("visibilitychange", () => this.show());
     el("held-send").addEventListener("click", () => this.sendBack());
     el("held-drop").addEventListener("click", () => this.drop());
     el("held").addEventListener("mousedown", (e) => e.target instanceof HTMLButtonElement && e.preventDefault()); // whoever types goes on typing
     setInterval(() => this.show(), 500);
+  }
+
+  // begin takes up what a reload has interrupted.
+  private begin(): void {
+    this.before = this.kept.there;
+    if (!this.before) return;
+    const { text, hidden, perhaps } = this.before;
+    this.back.push({ text, hidden: false });
+    const fate = `${perhaps ? "Some of it may have arrived" : "It was not sent"}${hidden ? ", and a password was not kept" : ""}:`;
+    this.words = text ? `Typed before the page was loaded anew. ${fate}` : "A password was typed before the page was loaded anew, and was not kept.";
   }
 
   get by(): string {
@@ -47,7 +66,9 @@ export class Typing {
 
   // left is what was typed and never taken, for a session that is over.
   get left(): string {
+    this.over = true;
     this.giveBack("");
+    this.show();
     return this.back.map(seen).join("");
   }
 
@@ -146,15 +167,28 @@ export class Typing {
     this.show();
   }
 
+  // keep has what is in sight outlive the page, and what is under way when the page may be let go.
+  private keep(is: boolean): void {
+    const all = is && !this.over ? [...this.back, ...this.pieces] : [];
+    if (this.back.length === 0) this.before = null;
+    if (all.length === 0) return this.kept.put(null);
+    this.kept.put({
+      text: all.map((p) => (p.hidden ? "" : p.text)).join(""),
+      hidden: this.before?.hidden || all.some((p) => p.hidden),
+      perhaps: this.before?.perhaps || this.pieces.some((p) => p.number <= this.sent),
+    });
+  }
+
   private show(): void {
     const given = this.back.length > 0;
     const waits = this.pieces.length > 0 && (!this.line.live || Date.now() - (this.pieces[0]?.at ?? 0) > late);
+    this.keep(given || waits || document.visibilityState === "hidden");
     el("held").hidden = !given && !waits;
     if (!given && !waits) return void (this.words = "");
     const words = this.words || "Will be sent when there is contact again:";
     if (el("held-words").textContent !== words) el("held-words").textContent = words;
     el("held-text").textContent = [...this.back, ...this.pieces].map(seen).join("");
-    el("held-send").hidden = !given;
+    el("held-send").hidden = this.back.every((p) => p.text === "");
     el<HTMLButtonElement>("held-send").disabled = !this.line.live || !this.running;
   }
 }
@@ -166,6 +200,12 @@ function* parts(text: string): Generator<string> {
     yield text.slice(i, end);
     i = end;
   }
+}
+
+// leftOf says what was typed in a session that is over, where the page could not say so any more.
+export function leftOf(session: string): string {
+  const left = new Kept(session).there;
+  return left?.text ? ` Typed, and ${left.perhaps ? "perhaps " : ""}not sent: ${seen({ text: left.text, hidden: false })}` : "";
 }
 
 const names: Record<string, string> = { "\r": "⏎", "\n": "⏎", "\t": "⇥", "\x1b": "⎋", "\x7f": "⌫", "\x1b[A": "↑", "\x1b[B": "↓", "\x1b[C": "→", "\x1b[D": "←", "\x1bOA": "↑", "\x1bOB": "↓", "\x1bOC": "→", "\x1bOD": "←", "\x1b[H": "⇱", "\x1b[F": "⇲", "\x1b[5~": "⇞", "\x1b[6~": "⇟", "\x1b[200~": "", "\x1b[201~": "" };
