@@ -2,6 +2,7 @@ package terminal_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -30,5 +31,32 @@ func TestPhoneScrollsUpToTheLogsBeginningAndFilters(t *testing.T) {
 	p.picture("10-alternatives")
 	p.do(chromedp.Evaluate[chromedp.Void](`(f => { f.value = '!row|tick'; f.dispatchEvent(new Event('input')); })(document.querySelector('#filter'))`))
 	p.yes("nothing is left", `document.querySelector('#hits').innerText === '0'`)
+	p.wantQuiet()
+}
+
+// TestScrollingUpHasNoEnd has more lines than a page can hold. Those at the other end go, and are read again.
+func TestScrollingUpHasNoEnd(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace(`i=0; while [ $i -lt 9500 ]; do i=$((i+1)); echo "row $i"; done; exec sleep 1000`)
+	p := n.reader("row 9500")
+	p.tap("#pause")
+	const lines = `document.querySelector('#lines')`
+	scrolled := func(what, until string) {
+		t.Helper()
+		within(t, 5*time.Minute, what, func() bool { return ask(p, chromedp.Evaluate[bool](`(l => `+until+`)(`+lines+`)`)) })
+	}
+	inOrder := func() {
+		t.Helper()
+		p.yes("each line is there once, in order", `(ns => ns.length > 7000 && ns.every((n, i) => i === 0 || n === ns[i-1] + 1))([...document.querySelectorAll('#lines .row:not(.note)')].map(r => Number(/\d+$/.exec(r.textContent)[0])))`)
+		p.yes("the page has no more than it can hold", lines+`.childElementCount <= 8000`)
+	}
+	scrolled("scrolling up leads to the beginning", `(l.scrollTop = 0, l.children[0].textContent === 'The log begins here' && l.children[1].textContent.endsWith('row 1'))`)
+	inOrder()
+	p.yes("the button leads to the newest lines", `!document.querySelector('#newest').hidden && !`+lines+`.lastElementChild.textContent.endsWith('row 9500')`)
+	scrolled("scrolling down leads to the end", `(l.scrollTop = l.scrollHeight, l.lastElementChild.textContent === 'That is all until now' && l.lastElementChild.previousElementSibling.textContent.endsWith('row 9500'))`)
+	inOrder()
+	p.tap("#newest")
+	p.yes("the newest lines are followed", lines+`.lastElementChild.textContent.endsWith('row 9500') && document.querySelector('#newest').hidden && `+atEnd)
 	p.wantQuiet()
 }

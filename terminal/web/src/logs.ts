@@ -3,17 +3,18 @@ import { clock, el } from "./dom";
 import { past, type Past } from "./earlier";
 import { Filter, Marks } from "./filter";
 import { First } from "./first";
+import { Found } from "./found";
 import { row as drawn, said } from "./line";
 import { Newest } from "./newest";
 import { Pick } from "./pick";
 import { Place, type Elsewhere } from "./place";
 import type { Line, Session } from "./protocol";
 import { Queue } from "./queue";
+import { atEnd, cutAbove, cutBelow, lastAt, still } from "./rows";
 import { Tasks } from "./tasks";
 import { Views, day } from "./views";
 
 const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones, and those that they asked for
-const most = 20_000; // lines from before that somebody can have asked for at once
 
 // Logs is the list of lines. It follows the newest until somebody touches it, scrolls up or pauses.
 export class Logs {
@@ -22,7 +23,6 @@ export class Logs {
   private readonly pause = el<HTMLButtonElement>("pause");
   private readonly newest = new Newest();
   private readonly place: Place;
-  private readonly nomatch = el("nomatch");
   private following = true;
   private paused = false;
   private stopped = false; // by the last touch
@@ -41,7 +41,7 @@ export class Logs {
   private readonly tasks: Tasks;
   private readonly queue = new Queue((lines) => this.show(lines));
   private readonly marks = new Marks(this.list);
-  private readonly hits = el("hits");
+  private readonly found = new Found();
 
   constructor(private readonly session: Session) {
     this.list.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -89,9 +89,10 @@ export class Logs {
   // behind shows lines that come before those that the page has begun with, and leaves what is being read where it is: those, or others that
   // have come before them already.
   private behind(lines: Array<Line | number>): void {
-    const height = this.list.scrollHeight, top = this.list.scrollTop, above = !this.following && this.first.comeAfter(this.place.line);
-    this.first.before(this.drawn(lines));
-    if (!this.elsewhere && !above) this.list.scrollTop = this.top = top + this.list.scrollHeight - height;
+    const above = !this.following && this.first.comeAfter(this.place.line), put = (): void => this.first.before(this.drawn(lines));
+    if (this.elsewhere || above) return put();
+    still(this.list, put);
+    this.top = this.list.scrollTop;
   }
 
   private show(lines: Array<Line | number>): void {
@@ -125,12 +126,28 @@ export class Logs {
   // stand has what comes put aside. Those that may be missing in between are asked for when somebody scrolls down to them.
   private stand(): void {
     this.first.stay();
-    const rows = (this.elsewhere?.newest ?? this.list).querySelectorAll<HTMLElement>(".row[data-at]"), last = rows[rows.length - 1]?.dataset["at"];
+    const last = lastAt(this.elsewhere?.newest ?? this.list);
     if (last) this.newest.again(last);
     if (this.elsewhere || !last) return (this.elsewhere?.newest ?? this.list).replaceChildren();
-    this.elsewhere = { newest: document.createDocumentFragment(), last, end: false };
-    this.asked = { at: this.place.at || last, what: "Where you were" };
+    this.turnAside([], last);
     if (this.list.scrollHeight - this.top - this.list.clientHeight < 800) void this.scrolledDown();
+  }
+
+  // turnAside has somebody read older lines than the newest, which are kept for later.
+  private turnAside(rows: Element[], last: string): void {
+    const newest = document.createDocumentFragment();
+    newest.append(...rows);
+    this.elsewhere = { newest, last, end: false };
+    this.asked = { at: this.place.at || last, what: "Where you were" };
+  }
+
+  // letGo takes the lowest rows out of a list that somebody has scrolled up for long. They are read again when somebody scrolls down to them.
+  private letGo(): void {
+    const cut = this.following ? [] : cutBelow(this.list, this.place.line);
+    if (cut.length === 0) return;
+    const last = lastAt(this.list);
+    if (this.elsewhere) Object.assign(this.elsewhere, { last, end: false });
+    else this.turnAside(cut.slice(-keep), last);
   }
 
   // trim lets the oldest lines go, says so in their place, and leaves what is being read where it is.
@@ -196,12 +213,7 @@ export class Logs {
   }
 
   private tellEmpty(): void {
-    const any = this.list.querySelector(".row:not([hidden], .gone)") !== null;
-    this.nomatch.hidden = any;
-    el("found").hidden = this.filter.empty;
-    el("search").hidden = this.begins;
-    if (!this.filter.empty) this.hits.textContent = String(this.list.querySelectorAll(".row:not([hidden], .note)").length);
-    this.nomatch.textContent = !this.filter.empty ? "No line matches the filter." : "Nothing has been logged yet.";
+    this.found.tell(this.list, this.filter, this.begins);
   }
 
   // hold stops the following at once: lines that come must not pull away what somebody is about to read.
@@ -214,16 +226,12 @@ export class Logs {
   private fingers(n: number): void {
     const lifted = this.touched && n === 0;
     this.touched = n > 0;
-    if (lifted && this.down && this.atEnd && !this.elsewhere) this.following = !this.paused;
+    if (lifted && this.down && atEnd(this.list) && !this.elsewhere) this.following = !this.paused;
     if (!this.touched) return this.tellNewest();
     this.down = false;
     const ran = this.following;
     this.hold();
     this.stopped = ran && !this.following;
-  }
-
-  private get atEnd(): boolean {
-    return this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
   }
 
   // scrolled takes the following up again when somebody has scrolled down to the end. What is at the end because nobody has
@@ -237,8 +245,8 @@ export class Logs {
       if (this.list.scrollHeight - this.top - this.list.clientHeight < 800) void this.scrolledDown();
       return;
     }
-    if (moved > 0 && this.atEnd && !this.touched) this.following = !this.paused;
-    if (moved < 0 && !this.atEnd) this.following = false;
+    if (moved > 0 && atEnd(this.list) && !this.touched) this.following = !this.paused;
+    if (moved < 0 && !atEnd(this.list)) this.following = false;
     if (!this.following && this.top < 400) void this.scrolledUp();
     this.tellNewest();
   }
@@ -248,39 +256,38 @@ export class Logs {
     const oldest = this.list.querySelector<HTMLElement>(".row[data-at]");
     const before = oldest?.dataset["at"];
     this.owed = this.first.there;
-    if (!oldest || !before || this.turn || this.begins || this.owed || this.older >= most) return;
-    const turn = this.nextTurn();
-    this.tellSearch("Searching…");
-    try {
-      const found = await past(this.session, "before", before, this.filter, turn);
-      if (this.turn !== turn) return;
-      if (oldest.isConnected) this.prepend(oldest, found);
-      this.tellSearch("");
-    } catch (err) {
-      if (this.turn !== turn) return;
+    if (!oldest || !before || this.turn || this.begins || this.owed) return;
+    const asking = this.ask("before", before, (why) => {
       this.top = this.list.scrollTop; // whoever scrolls on asks again
-      this.tellSearch(err instanceof Error ? err.message : String(err));
-    }
-    this.turn = null;
+      this.found.search(this.filter, why);
+    });
+    this.found.search(this.filter, "Searching…");
+    const found = await asking;
+    if (!found) return;
+    if (oldest.isConnected) this.prepend(oldest, found);
+    this.found.search(this.filter, "");
   }
 
-  // nextTurn makes a question the one that counts.
-  private nextTurn(): AbortController {
+  // ask makes a question the one that counts. It answers null when something else has been asked for meanwhile, and after telling why there is
+  // no answer.
+  private async ask(by: "before" | "since" | "after", when: string, failed: (why: string) => unknown): Promise<Past | null> {
     this.abandon();
-    this.turn = new AbortController();
-    return this.turn;
+    const turn = (this.turn = new AbortController());
+    const found = await past(this.session, by, when, this.filter, turn).catch((err: unknown) => (err instanceof Error ? err.message : String(err)));
+    if (this.turn !== turn) return null;
+    this.turn = null;
+    this.leads = false;
+    if (typeof found !== "string") return found;
+    failed(found);
+    return null;
   }
 
   // abandon gives a question up whose answer is of no use any more: it must not keep the next one waiting, here or at the bot.
   private abandon(): void {
     this.turn?.abort();
-    if (this.turn) this.tellSearch("");
+    if (this.turn) this.found.search(this.filter, "");
     this.turn = null;
     this.leads = false;
-  }
-
-  private tellSearch(text: string): void {
-    el("search-said").textContent = this.filter.empty ? "" : text;
   }
 
   private prepend(oldest: HTMLElement, { lines, start: begins = false, far }: Past): void {
@@ -288,13 +295,14 @@ export class Logs {
     if (begins) batch.append(this.row({ kind: "note", text: far ? "Lines from before these are too far back to be looked for" : this.filter.empty ? "The log begins here" : "No earlier line matches" }));
     for (const line of lines) batch.append(this.row(line));
     if (!this.filter.empty) for (const row of batch.children) row.classList.add("found");
-    const height = this.list.scrollHeight, top = this.list.scrollTop;
-    this.list.querySelector(".row.gone")?.remove();
     this.gone = 0;
     this.begins = begins;
     this.older += batch.childElementCount;
-    this.list.insertBefore(batch, oldest);
-    this.list.scrollTop = top + this.list.scrollHeight - height;
+    still(this.list, () => {
+      this.list.querySelector(".row.gone")?.remove();
+      this.list.insertBefore(batch, oldest);
+    });
+    this.letGo();
     this.top = this.list.scrollTop;
     this.tellEmpty();
   }
@@ -302,34 +310,31 @@ export class Logs {
   // readFrom shows the log from another time on. The newest lines are kept aside; the pill leads back to them. A question is given up
   // when something else is asked for, or when somebody has gone back; one for another filter is asked again.
   private async readFrom(at: string, what: string): Promise<void> {
-    this.nomatch.textContent = "Reading…";
-    const turn = this.nextTurn();
+    this.found.reading();
+    const asking = this.ask("since", at, (why) => {
+      this.list.append(this.row({ kind: "note", text: why }));
+      this.tellNewest();
+      this.tellEmpty();
+    });
     this.leads = true;
     this.asked = { at, what };
-    try {
-      const found = await past(this.session, "since", at, this.filter, turn);
-      if (this.turn !== turn) return;
-      const newest = this.elsewhere?.newest ?? document.createDocumentFragment();
-      if (!this.elsewhere) newest.append(...this.list.children);
-      this.elsewhere = { newest, last: at, end: false };
-      this.begins = this.following = false;
-      this.gone = this.older = 0;
-      this.marks.clear();
-      const when = new Date(at);
-      this.list.replaceChildren(this.row({ kind: "note", text: `${what ? `${what}, f` : "F"}rom ${day(when)}${clock(when, true)} on${this.filter.empty ? "" : ", lines that match"}` }));
-      this.lengthen(found.lines, found.end ?? false);
-      this.list.scrollTop = this.top = 0;
-    } catch (err) {
-      if (this.turn !== turn) return;
-      this.list.append(this.row({ kind: "note", text: err instanceof Error ? err.message : String(err) }));
-    }
-    this.turn = null;
-    this.leads = false;
+    const found = await asking;
+    if (!found) return;
+    const newest = this.elsewhere?.newest ?? document.createDocumentFragment();
+    if (!this.elsewhere) newest.append(...this.list.children);
+    this.elsewhere = { newest, last: at, end: false };
+    this.begins = this.following = false;
+    this.gone = this.older = 0;
+    this.marks.clear();
+    const when = new Date(at);
+    this.list.replaceChildren(this.row({ kind: "note", text: `${what ? `${what}, f` : "F"}rom ${day(when)}${clock(when, true)} on${this.filter.empty ? "" : ", lines that match"}` }));
+    this.lengthen(found);
+    this.list.scrollTop = this.top = 0;
     this.tellNewest();
     this.tellEmpty();
   }
 
-  private lengthen(lines: Line[], end: boolean): void {
+  private lengthen({ lines, end = false }: Past): void {
     if (!this.elsewhere) return;
     for (const line of lines) this.list.append(this.row(line));
     this.elsewhere.last = lines.at(-1)?.at ?? this.elsewhere.last;
@@ -339,17 +344,11 @@ export class Logs {
 
   private async scrolledDown(): Promise<void> {
     const there = this.elsewhere;
-    if (!there || there.end || this.turn || this.list.childElementCount > most) return;
-    const turn = this.nextTurn();
-    try {
-      const found = await past(this.session, "after", there.last, this.filter, turn);
-      if (this.turn !== turn) return;
-      this.lengthen(found.lines, found.end ?? false);
-    } catch {
-      if (this.turn !== turn) return;
-      this.top = this.list.scrollTop; // whoever scrolls on asks again
-    }
-    this.turn = null;
+    if (!there || there.end || this.turn) return;
+    const found = await this.ask("after", there.last, () => (this.top = this.list.scrollTop)); // whoever scrolls on asks again
+    if (!found) return;
+    this.lengthen(found);
+    if (cutAbove(this.list, this.place.line)) this.begins = false;
     this.tellEmpty();
   }
 
