@@ -117,7 +117,7 @@ func (sh *shell) tellOfWait(ctx context.Context) (over func()) {
 		for ctx.Err() == nil {
 			sh.setWaits(true)
 			left := max(sh.l.svc.cfg.Unrecorded-time.Since(began), time.Second).Round(time.Second)
-			sh.l.say("running", fmt.Sprintf("The database does not take the recording right now: output waits, for %d seconds at most.", left/time.Second))
+			sh.l.say("running", fmt.Sprintf("The database does not take the recording right now: output waits, for %d seconds at most. Then the shell is ended.", left/time.Second))
 			pause(ctx, waitToldNext)
 		}
 	})

@@ -50,7 +50,7 @@ func (l *live) typed(v *viewer, m said) toBrowser {
 		return answer
 	}
 	if m.Number > sh.typists.taken[m.By] && sh.waits && !stopsOnly(m.Text) { // it would be done unseen, and may never be recorded
-		answer.Typed, answer.Text = sh.typists.taken[m.By], "The database does not take the recording right now."
+		answer.Typed, answer.Text = sh.typists.taken[m.By], "Output waits for the database."
 		return answer
 	}
 	if m.Number > sh.typists.taken[m.By] && !l.take(sh, m) {

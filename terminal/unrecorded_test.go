@@ -34,7 +34,7 @@ func TestAShellOutlivesADatabaseThatIsAway(t *testing.T) {
 			is(n, true)
 			b.typeIn("echo wai''ted; sleep 1000\n")
 			within(t, time.Minute, "it is said", func() bool { return strings.Contains(b.message(), "output waits") })
-			b.wantRefused("The database does not take the recording right now.")
+			b.wantRefused("Output waits for the database.")
 			b.typeIn("\x03")
 			b.taken(b.number)
 			if b.saw("waited") {
@@ -84,7 +84,8 @@ func TestThatOutputWaitsIsSaidOnThePages(t *testing.T) {
 		p.yes("it is said", `banners.some(b => b.text.includes('output waits'))`)
 	}
 	a.typeIn("x")
-	a.wait("typing is given back", "#held-words", "The database does not take the recording right now. Not sent:")
+	a.wait("typing is given back", "#held-words", "Output waits for the database. Not sent:")
+	a.wantAccessible("output waits")
 	n.store.failing.Store(nil)
 	for _, p := range []*phone{a, b} {
 		p.yes("it is over", `document.querySelector('#banner').hidden`)
