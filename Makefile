@@ -98,7 +98,7 @@ lint: web ## formatting, vet, staticcheck, types, known vulnerabilities
 	@scripts/audit $(GOVULNCHECK)
 
 .PHONY: bench
-bench: ## benchmarks, some twenty-five minutes; the figures are kept in bin/bench.out (ARGS='-bench Terminal': those of the terminal; SNAPBACK_SOAK=30m: deploys for that long)
+bench: ## benchmarks, some half an hour; the figures are kept in bin/bench.out (ARGS='-bench Terminal': those of the terminal; SNAPBACK_SOAK=30m: deploys for that long)
 	@scripts/setup engine postgres node chromium busybox
 	@$(MAKE) web
 	@mkdir -p bin

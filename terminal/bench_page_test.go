@@ -43,8 +43,10 @@ func BenchmarkTerminalPage(b *testing.B) {
 		b.ReportMetric(paints.at(50).Seconds()*1000, "paint-ms")
 		b.ReportMetric(lines.at(50).Seconds()*1000, "line-ms")
 		b.ReportMetric(again.at(50).Seconds()*1000, "reload-ms")
-		if paints.at(50) > promisedPaint || max(lines.at(50), again.at(50)) > promisedLine {
-			b.Errorf("painted after %s, and the first line after %s, or %s; want at most %s and %s", paints.at(50), lines.at(50), again.at(50), promisedPaint, promisedLine)
+		b.ReportMetric(paints.at(100).Seconds()*1000, "worst-paint-ms")
+		b.ReportMetric(max(lines.at(100), again.at(100)).Seconds()*1000, "worst-line-ms")
+		if paints.at(100) > promisedPaint || max(lines.at(100), again.at(100)) > promisedLine {
+			b.Errorf("painted after %s at worst, and the first line after %s, or %s; want at most %s and %s", paints.at(100), lines.at(100), again.at(100), promisedPaint, promisedLine)
 		}
 	}
 }

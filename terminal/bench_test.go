@@ -23,7 +23,7 @@ const (
 	sessionsAtOnce  = 50
 	catSize         = 100_000_000
 	catRounds       = 7 // one of three may be a slow one
-	ctrlCs          = 5
+	ctrlCs          = 5 // of which none may take longer
 )
 
 // served is a service beside a database, both as people have them.
@@ -110,8 +110,9 @@ func BenchmarkTerminalCtrlC(b *testing.B) {
 		}
 		b.Logf("%s: from Ctrl-C to the prompt %s by docker exec -it, %s by the bot", load(), theirs, ours)
 		b.ReportMetric(ours.at(50).Seconds()*1000, "ms")
-		if ours.at(50) > promisedCtrlC {
-			b.Errorf("the prompt is back after %s, want at most %s", ours.at(50), promisedCtrlC)
+		b.ReportMetric(ours.at(100).Seconds()*1000, "worst-ms")
+		if ours.at(100) > promisedCtrlC {
+			b.Errorf("the prompt is back after %s at worst, want at most %s", ours.at(100), promisedCtrlC)
 		}
 	}
 }
