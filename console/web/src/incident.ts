@@ -1,6 +1,7 @@
 import { action, entitle, make, redraw, view, wait } from "./dom";
 import type { Night } from "./model";
 import type { Line } from "./live";
+import { draft, keepDraft } from "./draft";
 import { lookedAt, says, together, warning } from "./home";
 import { Away, get, post, Refused } from "./server";
 import { proven } from "./prove";
@@ -19,7 +20,8 @@ export function open(state: NightState): void {
     banner: make("p", { class: "banner", role: "status", hidden: true }), head: make("div", { class: "head" }), acts: make("div", { class: "acts" }),
     list: make("ol", { class: "story" }), looked: make("p", { class: "looked" }),
   };
-  field = make("textarea", { rows: 2, maxlength: 1000, placeholder: "Write a note", "aria-label": "A note for the timeline and PagerDuty" }) as HTMLTextAreaElement;
+  field = make("textarea", { rows: 2, maxlength: 1000, placeholder: "Write a note", "aria-label": "A note for the timeline and PagerDuty", input: () => keepDraft(state.id, field.value) }) as HTMLTextAreaElement;
+  field.value = draft(state.id);
   send = action({ class: "plain" }, false, () => note(state), "Add note");
   form = make("div", { class: "note-form", hidden: true }, field, send);
   drawn = "";
@@ -115,7 +117,10 @@ function acts(state: NightState, n: Night): Node[] {
 function note(state: NightState): void {
   const text = field.value.trim();
   if (text === "") { field.focus(); return; }
-  ask(state, "note", { text }, () => { if (!state.gone.aborted) field.value = ""; });
+  ask(state, "note", { text }, () => {
+    keepDraft(state.id, "");
+    if (!state.gone.aborted) field.value = "";
+  });
 }
 
 // ask answers a tap at once. What was written stays in its field until it is there.

@@ -1,3 +1,4 @@
+import { dropDrafts } from "./draft";
 import "./app.css";
 import "./sheet.css";
 import { Away, get, post, Refused } from "./server";
@@ -118,6 +119,7 @@ function outside(why = ""): void {
 async function signOut(): Promise<void> {
   try {
     await post("/console/signout");
+    dropDrafts();
     outside("You are signed out.");
   } catch (err) {
     if (err instanceof Away) throw new Error("No answer from the bot: you may still be signed in. Try again once you are online.");
