@@ -104,19 +104,34 @@ func (b *browser) goes(hash string) {
 }
 
 // tap touches the first button that can be pressed, of a sheet if one is open, that begins with a text, once it stands still with nothing
-// above it.
+// above it. A page that moves right then takes the touch for one beside it, so that it is tried again until the button has it.
 func (b *browser) tap(text string) {
 	b.t.Helper()
 	find := `[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a')].find(e => e.innerText.trim().startsWith(` + fmt.Sprintf("%q", text) + `) && !e.disabled && e.ariaDisabled !== 'true' && !e.hidden)`
 	middle := `(e => { if (!e) return []; e.scrollIntoView({block: 'nearest', inline: 'nearest'}); const r = e.getClientRects()[0], at = r ? [r.x + r.width / 2, r.y + r.height / 2] : [];
-	return e.contains(document.elementFromPoint(...at)) ? at : []; })(` + find + `)`
+	if (!e.contains(document.elementFromPoint(...at))) return [];
+	window.touched = false;
+	e.addEventListener('click', () => { window.touched = true; }, {capture: true, once: true});
+	return at; })(` + find + `)`
 	var at []float64
-	b.until(text+" can be touched", func() bool {
-		before := at
-		at = js[[]float64](b, middle)
-		return len(at) == 2 && slices.Equal(before, at)
+	var touchedAt time.Time
+	b.until(text+" is touched", func() bool {
+		switch {
+		case touchedAt.IsZero():
+			before := at
+			at = js[[]float64](b, middle)
+			if len(at) == 2 && slices.Equal(before, at) {
+				b.do(browsertest.Tap(at[0], at[1]))
+				touchedAt = time.Now()
+			}
+			return false
+		case js[bool](b, `window.touched !== false`): // the touch may have led to another page
+			return true
+		case time.Since(touchedAt) > 2*time.Second:
+			at, touchedAt = nil, time.Time{}
+		}
+		return false
 	})
-	b.do(browsertest.Tap(at[0], at[1]))
 }
 
 // size is that of a screen, and whether fingers touch it.
