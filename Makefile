@@ -120,7 +120,7 @@ release: ## archives, Debian packages, lists of modules and checksums: bin/relea
 	@scripts/release $(RELEASE)
 
 .PHONY: release-test
-release-test: ## a release built twice, and its Debian package installed, upgraded and purged in a tree of its own
+release-test: ## a release built twice, and its Debian package and its archive installed, upgraded and purged in a tree of its own
 	@scripts/release-test
 
 .PHONY: downgrade

@@ -82,6 +82,7 @@ internal/pagerdutyfake:
 internal/pgtest:         internal/pgserver
 internal/registryfake:
 internal/slackfake:
+internal/standins:      internal/pagerdutyfake internal/slackfake
 internal/storetest:      internal/keyring internal/pgtest internal/testkit store
 internal/testkit:        internal/keyring
 internal/demo:           internal/demo/balancer internal/demo/engine internal/demo/load internal/demo/page internal/demo/shop internal/ownengine internal/pagerdutyfake internal/registryfake internal/slackfake
