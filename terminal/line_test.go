@@ -1,7 +1,11 @@
 package terminal_test
 
 import (
+	"log/slog"
 	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,14 +35,39 @@ type call struct {
 // behind is a night whose bot is reached over a line.
 func behind(t testing.TB, tune ...func(*terminal.Config)) (*night, *line) {
 	t.Helper()
+	return behindAs(t, "http", tune...)
+}
+
+// behindProxy is one whose line leads to a proxy that speaks TLS and HTTP/2, as most do that are met outside.
+func behindProxy(t testing.TB, tune ...func(*terminal.Config)) (*night, *line) {
+	t.Helper()
+	n, l := behindAs(t, "https", tune...)
+	bot := &url.URL{Scheme: "http", Host: *l.to.Load()}
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // a browser that gives up is no error
+	proxy := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(bot); r.Out.Host = r.In.Host },
+		FlushInterval: -1,
+		ErrorLog:      quiet,
+	})
+	proxy.Config.ErrorLog = quiet
+	proxy.EnableHTTP2 = true
+	proxy.StartTLS()
+	t.Cleanup(func() { l.cut(); proxy.Close() })
+	addr := proxy.Listener.Addr().String()
+	l.to.Store(&addr)
+	return n, l
+}
+
+func behindAs(t testing.TB, scheme string, tune ...func(*terminal.Config)) (*night, *line) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	testkit.OK(t, err)
 	l := &line{t: t, ln: ln}
-	url := "http://" + ln.Addr().String()
-	n := setup(t, append(tune, func(c *terminal.Config) { c.PublicURL = url })...)
+	public := scheme + "://" + ln.Addr().String()
+	n := setup(t, append(tune, func(c *terminal.Config) { c.PublicURL = public })...)
 	addr := n.url[len("http://"):]
 	l.to.Store(&addr)
-	n.url = url
+	n.url = public
 	l.work.Go(l.accept)
 	t.Cleanup(func() { _ = ln.Close(); l.cut(); l.work.Wait() })
 	return n, l

@@ -63,7 +63,8 @@ export function current(page: string, unopened: number, signal: AbortSignal): Pr
 }
 
 async function ask(query: Record<string, string>, signal?: AbortSignal): Promise<Session> {
-  const response = await fetch(at("/t/session", query), { credentials: "same-origin", signal: signal ?? AbortSignal.timeout(patience) });
+  // A browser has a question wait for another with the same address, as the answer might be kept, unless it is told that it won't be.
+  const response = await fetch(at("/t/session", query), { credentials: "same-origin", cache: "no-store", signal: signal ?? AbortSignal.timeout(patience) });
   listen(response);
   if (!response.ok) throw new Refused(await problemOf(response));
   return (await response.json()) as Session;

@@ -21,7 +21,7 @@ const patience = 25_000; // ms: the bot looks for 20 s at most
 async function ask(path: string, query: Record<string, string>, how: RequestInit = {}, turn = new AbortController()): Promise<Response> {
   const late = AbortSignal.timeout(patience);
   late.addEventListener("abort", () => turn.abort());
-  const response = await fetch(at(path, query), { credentials: "same-origin", signal: turn.signal, ...how }).catch(() => {
+  const response = await fetch(at(path, query), { credentials: "same-origin", cache: "no-store", signal: turn.signal, ...how }).catch(() => {
     throw new Error("Snapback can't be reached. Try again.");
   });
   if (!response.ok) throw new Refused(await problemOf(response));

@@ -64,7 +64,7 @@ export class Errors {
 
   private async fetched(): Promise<void> {
     const query = new URLSearchParams({ session: this.session.id, theme: "auto" });
-    const response = await fetch(`/t/errors?${query.toString()}`, { credentials: "same-origin", signal: AbortSignal.timeout(patience), headers: this.tag ? { "If-None-Match": this.tag } : {} });
+    const response = await fetch(`/t/errors?${query.toString()}`, { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(patience), headers: this.tag ? { "If-None-Match": this.tag } : {} });
     if (response.status === 304) return;
     if (!response.ok) throw new Refused(await problemOf(response));
     this.show((await response.json()) as Answer);

@@ -4,9 +4,12 @@ import { closeOver, subprotocol, type Session } from "./protocol";
 
 const silence = 3000; // the bot gives a sign of life every second
 const doubt = 4000; // then another connection is looked for beside the silent one
-const patience = 4000; // with one question, or one handshake
-const asked = 4; // questions at once, of which any may still be answered
-const direct = 10_000; // between two handshakes without an answer before them
+const patience = 4000; // with one question
+const asked = 5; // questions at once, of which any may still be answered: one begins every second, also while the oldest has not given up yet
+const quick = 1500; // for a handshake, where nothing else is known
+const slow = 6000; // and at most
+const vain = 14; // handshakes in a row that may follow each other unanswered: browsers make a page wait that opens many
+const direct = 30_000; // between two handshakes without an answer before them, from then on
 
 // Contact is how it stands with the bot.
 export interface Contact {
@@ -29,6 +32,8 @@ export class Wire {
   private opening: WebSocket | null = null;
   private openingAt = 0;
   private hung = 0; // handshakes that were given up since there was contact
+  private outrun = 0; // those of them during which a question was answered: the network is slow, not gone
+  private answeredAt = 0;
   private questions = new Set<AbortController>();
   private heardAt = Date.now();
   private tries = 0; // since there was contact
@@ -82,7 +87,11 @@ export class Wire {
     const age = Date.now() - this.heardAt;
     const lost = this.socket === null;
     if ((lost && this.met) || this.why || age >= silence) this.caller.contact({ silent: Math.max(age, 1), why: this.why || (age < silence ? this.parting : "") });
-    if ((lost || age >= doubt) && Date.now() >= this.nextAt && (!this.opening || Date.now() - this.openingAt > 1000)) this.seek();
+    if (!lost && age < doubt) return;
+    // A question may wait on a connection that died with the network (with HTTP/2 all do, for some 20 s); a handshake is always made over a
+    // new one.
+    if (this.opening && !this.underWay() && this.hung < vain) return this.open(false);
+    if (Date.now() >= this.nextAt && (!this.opening || Date.now() - this.openingAt > 1000)) this.seek();
   }
 
   private hurry(): void {
@@ -94,8 +103,7 @@ export class Wire {
   // seek asks the bot whether it can be reached. The waits between are short, since whoever comes out of a tunnel waits for the next.
   private seek(): void {
     this.nextAt = Date.now() + Math.min(this.unopened > 1 ? 5000 : 1000, 250 * 2 ** this.tries++);
-    // A question may wait on a connection that died with the network; a handshake is always made over a new one.
-    if (this.opening ? !this.underWay() : Date.now() >= this.directAt) return this.open(false);
+    if (!this.opening && Date.now() >= this.directAt) return this.open(false);
     if (this.questions.size < asked) void this.ask();
   }
 
@@ -122,14 +130,16 @@ export class Wire {
   // reached is called when the bot has answered a question, and how long that took.
   private reached(session: Session, took: number): void {
     this.forget();
-    if (this.done || this.live || this.underWay(Math.max(1000, 2 * took))) return;
+    this.answeredAt = Date.now();
+    if (this.done || this.live || this.underWay(this.outrun > 1 ? slow : Math.max(1000, 2 * took))) return;
     if (session.wire) this.why = session.wire.detail;
     this.open(true);
   }
 
-  // granted is how long a handshake may take, in ms. A dead network is left soon; a slow one gets its time once some were in vain.
+  // granted is how long a handshake may take, in ms. Who has no network leaves each soon, since one that was begun without it never comes
+  // to anything; a slow one gets its time.
   private get granted(): number {
-    return this.hung < 6 ? 1500 : this.hung < 10 ? 3000 : 6000;
+    return this.outrun > 1 || this.hung >= vain ? slow : quick;
   }
 
   // underWay says that there is a handshake which may still come to something.
@@ -137,6 +147,7 @@ export class Wire {
     if (!this.opening) return false;
     if (Date.now() - this.openingAt < granted) return true;
     this.hung++;
+    if (this.answeredAt > this.openingAt) this.outrun++;
     const hung = this.opening;
     this.opening = null;
     hung.close();
@@ -160,7 +171,7 @@ export class Wire {
     this.opening = socket;
     this.openingAt = Date.now();
     this.answered = answered;
-    const timer = setTimeout(() => socket.close(), patience);
+    const timer = setTimeout(() => socket.close(), slow);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.opened(socket, timer);
     socket.onmessage = (e: MessageEvent<string | ArrayBuffer>) => this.heard(socket, e.data);
@@ -182,7 +193,7 @@ export class Wire {
   private heard(socket: WebSocket, data: string | ArrayBuffer): void {
     if (socket !== this.socket || this.done) return;
     this.heardAt = Date.now();
-    this.tries = this.hung = this.directAt = 0;
+    this.tries = this.hung = this.outrun = this.directAt = 0;
     this.why = this.parting = "";
     this.met = true;
     this.caller.heard(data);
