@@ -7,8 +7,8 @@ import (
 	"github.com/snapback/snapback/incidents"
 )
 
-// maxReports is how many entries wait for the timeline at the most.
-const maxReports = 1000
+// maxOwed is how many entries wait for the timeline at the most.
+const maxOwed = 1000
 
 // entry is one about a shell. The timeline has each kind of them once for each shell.
 func (sh *shell) entry(kind incidents.Kind, summary string) (incidents.Entry, error) {
@@ -30,29 +30,13 @@ func (sh *shell) report(ctx context.Context, kind incidents.Kind, summary string
 	if err == nil {
 		return
 	}
-	s.log.Error("what has become of a shell is not on the timeline yet", "session", sh.l.sess.ID, "summary", summary, "err", err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.reports) < maxReports {
-		s.reports = append(s.reports, e)
-	}
+	s.log.Error("what has become of a shell is not on the timeline", "session", sh.l.sess.ID, "summary", summary, "later", s.owed.Keep(e, maxOwed), "err", err)
 }
 
-// sweepReports puts onto the timeline what could not be put there before, in its order.
+// sweepReports puts onto the timeline what could not be put there before.
 func (s *Service) sweepReports(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		if len(s.reports) == 0 {
-			s.mu.Unlock()
-			return nil
-		}
-		e := s.reports[0]
-		s.mu.Unlock()
-		if _, err := s.cfg.Timeline.RecordOnce(ctx, e); err != nil {
-			return fmt.Errorf("recording %s on the timeline: %w", e.Kind, err)
-		}
-		s.mu.Lock()
-		s.reports = s.reports[1:]
-		s.mu.Unlock()
+	if err := s.owed.Tell(ctx, s.cfg.Timeline.RecordOnce); err != nil {
+		return fmt.Errorf("recording on the timeline what has become of a shell: %w", err)
 	}
+	return nil
 }

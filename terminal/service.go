@@ -93,12 +93,12 @@ type Service struct {
 	front    webpage.Front
 	refusals *limit.Limiter[netip.Prefix]
 	shares   *limit.Limiter[string] // by session: each is a message to everybody in a channel
+	owed     incidents.Owed         // what has become of shells
 
 	mu      sync.Mutex // guards all below
 	live    map[string]*live
-	viewers map[string]int    // open browsers, per person and per container; connections, per page
-	tries   map[string]try    // by page: why its last WebSocket was refused
-	reports []incidents.Entry // that the timeline could not be told of
+	viewers map[string]int // open browsers, per person and per container; connections, per page
+	tries   map[string]try // by page: why its last WebSocket was refused
 	stopped bool
 
 	sweeps     sync.Mutex     // held by whoever sweeps

@@ -50,35 +50,16 @@ func (s *Service) refuse(ctx context.Context, who access.Person, what string, er
 
 // recordRefusal puts a refusal onto the timeline. What can't be put there now is at a later sweep.
 func (s *Service) recordRefusal(ctx context.Context, e incidents.Entry) {
-	_, err := s.Timeline.RecordOnce(ctx, e)
-	if err == nil {
-		return
-	}
-	s.Logger.Error("a refusal is not on the timeline yet", "summary", e.Summary, "err", err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.owed) < maxOwed {
-		s.owed = append(s.owed, e)
+	if _, err := s.Timeline.RecordOnce(ctx, e); err != nil {
+		s.Logger.Error("a refusal is not on the timeline", "summary", e.Summary, "later", s.owed.Keep(e, maxOwed), "err", err)
 	}
 }
 
-// recordOwed puts onto the timeline what could not be put there before, in its order. It is called by one at a time.
 func (s *Service) recordOwed(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		if len(s.owed) == 0 {
-			s.mu.Unlock()
-			return nil
-		}
-		e := s.owed[0]
-		s.mu.Unlock()
-		if _, err := s.Timeline.RecordOnce(ctx, e); err != nil {
-			return fmt.Errorf("recording a refusal: %w", err)
-		}
-		s.mu.Lock()
-		s.owed = s.owed[1:]
-		s.mu.Unlock()
+	if err := s.owed.Tell(ctx, s.Timeline.RecordOnce); err != nil {
+		return fmt.Errorf("recording a refusal: %w", err)
 	}
+	return nil
 }
 
 func (s *Service) worthAnEntry(slackID string) bool {

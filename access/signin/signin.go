@@ -115,9 +115,7 @@ type Service struct {
 	site  site.Site
 	rp    *webauthn.WebAuthn
 	spare *refusalBudget
-
-	mu   sync.Mutex        // guards owed
-	owed []incidents.Entry // refusals that are not on the timeline yet, oldest first
+	owed  incidents.Owed // refusals
 
 	running sync.WaitGroup
 	stop    func()
