@@ -68,7 +68,7 @@ func (d *deployed) takesWhatInitWrites() {
 	folder := filepath.Join(dir, "deploy")
 	testkit.OK(d.t, os.Mkdir(folder, 0o755))
 	testkit.OK(d.t, os.Link(filepath.Join(d.dir, "compose.yaml"), filepath.Join(folder, "compose.yaml")))
-	gateway := d.Docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+	gateway := d.bridgeGateway()
 	line := strings.NewReplacer("snapback:local", fmt.Sprintf("--name %s --label %s -e SLACK_API_URL=http://%s:%d/api/ -e PAGERDUTY_API_URL=http://%s:%d %s",
 		d.Name("init"), d.Only(), gateway, d.slackPort, gateway, d.pdPort, d.image)).Replace(lineOf(d.t, "install.md", "docker run --rm -it --user 0 "))
 	said := typeInto(d.t, dir, line, "https://localhost", "no", "xoxb-test", "xapp-test", "C0ALERTS", "pd-token", "bot@example.com")

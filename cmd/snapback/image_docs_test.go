@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -102,10 +103,23 @@ func publishesMetrics(t *testing.T, port int) string {
 	return strings.Replace(flags, "127.0.0.1:9091:", fmt.Sprintf("127.0.0.1:%d:", port), 1)
 }
 
+// bridgeGateway is the host's address in the engine's first network. Docker 20.10 doesn't tell it until it is started for the second time:
+// it is the network's first address then.
+func (n *night) bridgeGateway() string {
+	n.t.Helper()
+	told := strings.Fields(n.Docker("network", "inspect", "bridge", "--format", "{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}"))
+	if len(told) == 2 {
+		return told[1]
+	}
+	subnet, err := netip.ParsePrefix(told[0])
+	testkit.OK(n.t, err)
+	return subnet.Masked().Addr().Next().String()
+}
+
 // settingsInContainer are those of the night for a bot in a container on the engine's own bridge, which is published at port.
 func (n *night) settingsInContainer(port int) map[string]string {
 	n.t.Helper()
-	gateway := n.Docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+	gateway := n.bridgeGateway()
 	relay := func(network, to string) string {
 		l := (&link{t: n.t, network: "tcp", dial: network, at: fmt.Sprintf("0.0.0.0:%d", testkit.FreePort(n.t)), to: to}).begin()
 		return strings.Replace(l.at, "0.0.0.0", gateway, 1)
