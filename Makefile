@@ -51,11 +51,12 @@ demo: ## a night on this machine, without any account (ARGS=--auto plays it by i
 	@bin/snapback-demo $(ARGS)
 
 .PHONY: test
-# Packages run two at a time, in this order: begun last, those that wait for minutes would wait alone.
+# Packages run three at a time at least, since tests wait as much as they work, and in this order: begun last, those that wait for minutes
+# would wait alone.
 test: ## all tests, against a real engine, Postgres and browser
 	@scripts/setup cc engine postgres pooler node chromium busybox tmux compose ssh promtool prometheus proxies
 	@$(MAKE) web
-	@go test -race -timeout 40m ./cmd/snapback ./snapshot/restore ./terminal ./...
+	@go test -race -p $$(($$(nproc) > 3 ? $$(nproc) : 3)) -timeout 40m ./cmd/snapback ./snapshot/restore ./terminal ./...
 
 .PHONY: crash
 crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRASHES=100: that many random moments)
