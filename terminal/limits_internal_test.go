@@ -18,4 +18,17 @@ func TestTheDocsHaveTheLimitsOfATerminal(t *testing.T) {
 		"a bot with the shell that somebody comes back to":        {callHolder},
 		"earlier log lines":                                       {lookTime},
 	})
+	var usual Config
+	usual.defaults()
+	testkit.Limits(t, "../docs/limits.md", map[string][]time.Duration{
+		"without a tap or a key":                     {usual.Idle},
+		"a session":                                  {usual.MaxLife},
+		"a shell at which nobody looks":              {usual.Away},
+		"no contact with who has a shell's keyboard": {usual.NoContact},
+	})
+	testkit.Counts(t, "../docs/limits.md", map[string][]int{
+		"browsers":          {usual.PerPerson, usual.PerContainer},
+		"a recording":       {int(usual.MaxRecording >> 20)},
+		"earlier log lines": {lastLook},
+	})
 }
