@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/access"
 	"github.com/snapback/snapback/internal/testkit"
@@ -18,7 +19,9 @@ import (
 // proxy passes requests on, and WebSockets only when it is set so.
 type proxy struct {
 	passes atomic.Bool
-	eats   atomic.Bool // it answers WebSockets itself, without asking the bot
+	eats   atomic.Bool  // it answers WebSockets itself, without asking the bot
+	stalls atomic.Bool  // it does not answer whether there is a session
+	asked  atomic.Int64 // how many wait for that now
 }
 
 // proxied is a night whose bot stands behind a proxy that says what it is.
@@ -32,6 +35,12 @@ func proxied(t *testing.T, says string, tune ...func(*terminal.Config)) (*night,
 		}
 		if r.Header.Get("Upgrade") != "" && p.eats.Load() {
 			http.Error(w, "no", http.StatusBadRequest)
+			return
+		}
+		if r.URL.Path == "/t/session" && p.stalls.Load() {
+			p.asked.Add(1)
+			defer p.asked.Add(-1)
+			<-r.Context().Done()
 			return
 		}
 		if !p.passes.Load() {
@@ -81,6 +90,26 @@ func TestAProxyWithoutWebSocketsIsNamed(t *testing.T) {
 			p.wantQuiet()
 		})
 	}
+}
+
+// TestAQuestionDoesNotWaitForTheOneBefore has a page ask whether there is a way while none of its questions is answered: one that was begun
+// on a connection that is dead must not hold back the next.
+func TestAQuestionDoesNotWaitForTheOneBefore(t *testing.T) {
+	t.Parallel()
+	n, proxy := proxied(t, "")
+	proxy.passes.Store(true)
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	p.openGate()
+	p.connected()
+	proxy.stalls.Store(true)
+	proxy.eats.Store(true)
+	n.cut()
+	within(t, time.Minute, "three questions are under way", func() bool { return proxy.asked.Load() >= 3 })
+	proxy.stalls.Store(false)
+	proxy.eats.Store(false)
+	p.yes("there is contact again", contact)
+	p.wantQuiet()
 }
 
 // TestARefusedWebSocketIsNotAProxysFault has as many browsers as one person may have.

@@ -8,8 +8,8 @@ const patience = 4000; // with one question
 const asked = 5; // questions at once, of which any may still be answered: one begins every second, also while the oldest has not given up yet
 const quick = 1500; // for a handshake, where nothing else is known
 const slow = 6000; // and at most
-const vain = 14; // handshakes in a row that may follow each other unanswered: browsers make a page wait that opens many
-const direct = 30_000; // between two handshakes without an answer before them, from then on
+const vain = 14; // of those in a row: browsers make a page wait for a handshake that opened many in vain, for 5 s at most
+const direct = 10_000; // between two handshakes without an answer before them, where they fail at once
 
 // Contact is how it stands with the bot.
 export interface Contact {
@@ -90,7 +90,7 @@ export class Wire {
     if (!lost && age < doubt) return;
     // A question may wait on a connection that died with the network (with HTTP/2 all do, for some 20 s); a handshake is always made over a
     // new one.
-    if (this.opening && !this.underWay() && this.hung < vain) return this.open(false);
+    if (this.opening && !this.underWay()) return this.open(false);
     if (Date.now() >= this.nextAt && (!this.opening || Date.now() - this.openingAt > 1000)) this.seek();
   }
 
