@@ -8,7 +8,7 @@ const patience = 4000; // with one question
 const asked = 5; // questions at once, of which any may still be answered: one begins every second, also while the oldest has not given up yet
 const quick = 1500; // for a handshake, where nothing else is known
 const slow = 6000; // and at most
-const vain = 14; // of those in a row: browsers make a page wait for a handshake that opened many in vain, for 5 s at most
+const vain = 11; // of those in a row: browsers make a page wait for a handshake that opened many in vain, for 5 s at most
 const direct = 10_000; // between two handshakes without an answer before them, where they fail at once
 
 // Contact is how it stands with the bot.
