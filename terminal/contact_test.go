@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 
 	"github.com/snapback/snapback/access"
@@ -93,6 +94,34 @@ func deadNetwork(t *testing.T, long string) {
 	if got := p.shows("kept"); got != 1 {
 		t.Errorf("it was sent %d times: %s", got, p.text(".xterm-rows"))
 	}
+	p.wantQuiet()
+}
+
+// trustAll has the browser take the certificates of tests.
+func (p *phone) trustAll() {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
+		return err
+	}))
+}
+
+// TestASlowNetworkGetsItsTime has a network on which each answer takes 1.6 s, and a handshake three of them.
+func TestASlowNetworkGetsItsTime(t *testing.T) {
+	t.Parallel()
+	n, line := behindProxy(t)
+	p := newPhone(t)
+	p.trustAll()
+	n.atPrompt(p)
+	line.late.Store(int64(800 * time.Millisecond))
+	line.cut()
+	cut := time.Now()
+	p.yes("contact is lost", `!`+contact)
+	p.yes("there is contact again", contact)
+	t.Logf("contact again after %v", time.Since(cut).Round(100*time.Millisecond))
+	p.typeIn("echo ke''pt")
+	p.enter()
+	p.wait("what is typed arrives", ".xterm-rows", "kept")
 	p.wantQuiet()
 }
 

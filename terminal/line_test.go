@@ -6,9 +6,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/terminal"
@@ -16,9 +18,10 @@ import (
 
 // line is what lies between a browser and the bot. It can lose what is sent without closing anything, as a tunnel does.
 type line struct {
-	t  testing.TB
-	ln net.Listener
-	to atomic.Pointer[string] // the bot's address
+	t    testing.TB
+	ln   net.Listener
+	to   atomic.Pointer[string] // the bot's address
+	late atomic.Int64           // how long what is sent is under way, one way, in ns
 
 	mu    sync.Mutex // guards all below
 	dead  bool       // for connections to come as well
@@ -90,20 +93,31 @@ func (l *line) accept() {
 		c.down.Store(l.dead)
 		l.calls = append(l.calls, c)
 		l.mu.Unlock()
-		l.work.Go(func() { carry(to, from, &c.up) })
-		l.work.Go(func() { carry(from, to, &c.down) })
+		l.work.Go(func() { l.carry(to, from, &c.up) })
+		l.work.Go(func() { l.carry(from, to, &c.down) })
 	}
 }
 
-func carry(to, from net.Conn, lost *atomic.Bool) {
-	defer func() { _ = to.Close(); _ = from.Close() }()
-	p := make([]byte, 32<<10)
-	for {
+func (l *line) carry(to, from net.Conn, lost *atomic.Bool) {
+	type piece struct {
+		p   []byte
+		due time.Time
+	}
+	under := make(chan piece, 64) // way
+	defer close(under)
+	l.work.Go(func() {
+		defer func() { _ = to.Close(); _ = from.Close() }()
+		for c := range under {
+			time.Sleep(time.Until(c.due)) // that is the line
+			if _, err := to.Write(c.p); err != nil {
+				_ = from.Close() // which ends the reader; what it has read is let go
+			}
+		}
+	})
+	for p := make([]byte, 32<<10); ; {
 		n, err := from.Read(p)
 		if n > 0 && !lost.Load() {
-			if _, err := to.Write(p[:n]); err != nil {
-				return
-			}
+			under <- piece{slices.Clone(p[:n]), time.Now().Add(time.Duration(l.late.Load()))}
 		}
 		if err != nil {
 			return

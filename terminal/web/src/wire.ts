@@ -6,10 +6,12 @@ const silence = 3000; // the bot gives a sign of life every second
 const doubt = 4000; // then another connection is looked for beside the silent one
 const patience = 4000; // with one question
 const asked = 5; // questions at once, of which any may still be answered: one begins every second, also while the oldest has not given up yet
-const quick = 1500; // for a handshake, where nothing else is known
-const slow = 6000; // and at most
-const vain = 11; // of those in a row: browsers make a page wait for a handshake that opened many in vain, for 5 s at most
+const quick = 1400; // for a handshake, where nothing else is known
+const slow = 6000; // from some on that were in vain
+const slowest = 20_000; // and at most, where questions are answered
+const vain = 11; // of the quick ones in a row: browsers make a page wait for a handshake that opened many in vain, for 5 s at most
 const direct = 10_000; // between two handshakes without an answer before them, where they fail at once
+const fresh = 10_000; // since an answer: the network is there
 
 // Contact is how it stands with the bot.
 export interface Contact {
@@ -32,8 +34,9 @@ export class Wire {
   private opening: WebSocket | null = null;
   private openingAt = 0;
   private hung = 0; // handshakes that were given up since there was contact
-  private outrun = 0; // those of them during which a question was answered: the network is slow, not gone
+  private outrun = 0; // the last of them in a row that were given up although questions were answered: the network is slow, not gone
   private answeredAt = 0;
+  private took = 0; // the last answer, in ms
   private questions = new Set<AbortController>();
   private heardAt = Date.now();
   private tries = 0; // since there was contact
@@ -55,7 +58,7 @@ export class Wire {
     addEventListener("online", this.hurried);
     document.addEventListener("visibilitychange", this.hurried);
     this.timer = window.setInterval(() => this.look(), 250);
-    this.open(false);
+    this.open(true);
   }
 
   // live says that what is sent now will probably arrive.
@@ -88,15 +91,15 @@ export class Wire {
     const lost = this.socket === null;
     if ((lost && this.met) || this.why || age >= silence) this.caller.contact({ silent: Math.max(age, 1), why: this.why || (age < silence ? this.parting : "") });
     if (!lost && age < doubt) return;
-    // A question may wait on a connection that died with the network (with HTTP/2 all do, for some 20 s); a handshake is always made over a
-    // new one.
+    // A question may wait on a connection that died with the network (with HTTP/2 all do, for some 20 s); a handshake is made over a new one,
+    // if no proxy offers WebSockets over HTTP/2.
     if (this.opening && !this.underWay()) return this.open(false);
     if (Date.now() >= this.nextAt && (!this.opening || Date.now() - this.openingAt > 1000)) this.seek();
   }
 
   private hurry(): void {
     if (document.visibilityState !== "visible") return;
-    this.tries = this.nextAt = 0;
+    this.tries = this.nextAt = this.directAt = this.hung = this.outrun = 0;
     this.look();
   }
 
@@ -130,16 +133,24 @@ export class Wire {
   // reached is called when the bot has answered a question, and how long that took.
   private reached(session: Session, took: number): void {
     this.forget();
+    const there = this.answered || this.answeredAt > this.openingAt; // the handshake that is under way has had a network before
     this.answeredAt = Date.now();
-    if (this.done || this.live || this.underWay(this.outrun > 1 ? slow : Math.max(1000, 2 * took))) return;
+    this.took = took;
+    if (this.done || this.live || this.underWay(Math.max(there ? this.granted : 1000, 2 * took))) return;
     if (session.wire) this.why = session.wire.detail;
     this.open(true);
   }
 
   // granted is how long a handshake may take, in ms. Who has no network leaves each soon, since one that was begun without it never comes
-  // to anything; a slow one gets its time.
+  // to anything; a slow one gets its time: some answers' worth, and twice as much each time. A page that was just loaded has a network.
   private get granted(): number {
-    return this.outrun > 1 || this.hung >= vain ? slow : quick;
+    const usual = this.met && this.hung < vain ? quick : slow;
+    return Math.min(slowest, Math.max(usual, this.isThere ? 3 * this.took : 0, quick * 2 ** this.outrun));
+  }
+
+  // isThere says that the network is, as far as is known.
+  private get isThere(): boolean {
+    return Date.now() - this.answeredAt < fresh;
   }
 
   // underWay says that there is a handshake which may still come to something.
@@ -147,7 +158,8 @@ export class Wire {
     if (!this.opening) return false;
     if (Date.now() - this.openingAt < granted) return true;
     this.hung++;
-    if (this.answeredAt > this.openingAt) this.outrun++;
+    this.outrun = this.isThere ? this.outrun + 1 : 0;
+    if (this.outrun > 2) this.unopened++; // something between lets questions through, and swallows this
     const hung = this.opening;
     this.opening = null;
     hung.close();
@@ -171,15 +183,13 @@ export class Wire {
     this.opening = socket;
     this.openingAt = Date.now();
     this.answered = answered;
-    const timer = setTimeout(() => socket.close(), slow);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.opened(socket, timer);
+    socket.onopen = () => this.opened(socket);
     socket.onmessage = (e: MessageEvent<string | ArrayBuffer>) => this.heard(socket, e.data);
-    socket.onclose = (e) => this.closed(socket, timer, e);
+    socket.onclose = (e) => this.closed(socket, e);
   }
 
-  private opened(socket: WebSocket, timer: number): void {
-    clearTimeout(timer);
+  private opened(socket: WebSocket): void {
     if (socket !== this.opening || this.done) return socket.close();
     const before = this.socket;
     this.socket = socket;
@@ -193,15 +203,14 @@ export class Wire {
   private heard(socket: WebSocket, data: string | ArrayBuffer): void {
     if (socket !== this.socket || this.done) return;
     this.heardAt = Date.now();
-    this.tries = this.hung = this.outrun = this.directAt = 0;
+    this.tries = this.hung = this.outrun = this.answeredAt = this.directAt = this.unopened = 0;
     this.why = this.parting = "";
     this.met = true;
     this.caller.heard(data);
     this.caller.contact({ silent: 0, why: "" });
   }
 
-  private closed(socket: WebSocket, timer: number, e: CloseEvent): void {
-    clearTimeout(timer);
+  private closed(socket: WebSocket, e: CloseEvent): void {
     if (this.done || (socket !== this.socket && socket !== this.opening)) return;
     if (socket === this.opening) {
       this.opening = null;
