@@ -69,18 +69,41 @@ func (p *phone) tap(selector string) {
 	p.tapOn(selector, `document.querySelector(`+quote(selector)+`)`)
 }
 
+// tapOn tries again where the touch went beside it: what comes late on a page moves what is tapped from under the finger.
 func (p *phone) tapOn(what, element string) {
+	p.t.Helper()
+	for began := time.Now(); !p.touched(what, element); {
+		if time.Since(began) > time.Minute {
+			p.t.Fatalf("no touch arrives at %s, which is %s", what, ask(p, chromedp.Evaluate[string](element+`?.outerHTML ?? 'gone'`)))
+		}
+	}
+}
+
+// touched touches what stays where it is, and says whether that had the touch.
+func (p *phone) touched(what, element string) bool {
 	p.t.Helper()
 	var at []float64
 	began, since := time.Now(), time.Now() // that it came there
+	stays := func() bool { return time.Since(since) >= settled }
 	within(p.t, time.Minute, "there is "+what, func() bool {
 		if now := p.middle(element); len(now) == 0 || !slices.Equal(now, at) {
 			at, since = now, time.Now()
 		}
-		return len(at) > 0 && (time.Since(since) >= settled || time.Since(began) > 5*time.Second) // a row of a log that is a flood never stays
+		return len(at) > 0 && (stays() || time.Since(began) > 5*time.Second) // a row of a log that is a flood never stays
 	})
+	sure := stays()
+	p.do(chromedp.Evaluate[chromedp.Void](`window.touched = false; (e => e && e.addEventListener('touchstart', () => { window.touched = true; }, {capture: true, once: true, passive: true}))(` + element + `); 0`))
 	p.do(browsertest.Tap(at[0], at[1]))
+	for end := time.Now().Add(untouched); sure && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if yes, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`window.touched !== false`)); err != nil || yes { // it may have led to another page
+			return true
+		}
+	}
+	return !sure
 }
+
+// untouched is how long a busy page may take to see a touch.
+const untouched = 5 * time.Second
 
 // settled is how long something has to stay where it is: a page that is being laid out anew is not where it was when the touch arrives.
 const settled = 100 * time.Millisecond
