@@ -20,6 +20,7 @@ import (
 type proxy struct {
 	passes atomic.Bool
 	eats   atomic.Bool  // it answers WebSockets itself, without asking the bot
+	keeps  atomic.Bool  // it never answers WebSockets
 	stalls atomic.Bool  // it does not answer whether there is a session
 	asked  atomic.Int64 // how many wait for that now
 }
@@ -35,6 +36,10 @@ func proxied(t *testing.T, says string, tune ...func(*terminal.Config)) (*night,
 		}
 		if r.Header.Get("Upgrade") != "" && p.eats.Load() {
 			http.Error(w, "no", http.StatusBadRequest)
+			return
+		}
+		if r.Header.Get("Upgrade") != "" && p.keeps.Load() {
+			<-r.Context().Done()
 			return
 		}
 		if r.URL.Path == "/t/session" && p.stalls.Load() {
@@ -90,6 +95,25 @@ func TestAProxyWithoutWebSocketsIsNamed(t *testing.T) {
 			p.wantQuiet()
 		})
 	}
+}
+
+// TestAProxyThatNeverAnswersAWebSocketIsNamed takes as long as a slow network would be given.
+func TestAProxyThatNeverAnswersAWebSocketIsNamed(t *testing.T) {
+	t.Parallel()
+	n, proxy := proxied(t, "nginx")
+	proxy.passes.Store(true)
+	proxy.keeps.Store(true)
+	p := newPhone(t)
+	n.open(p, access.ModeLogs)
+	p.openGate()
+	within(t, 3*time.Minute, "the page says so", func() bool {
+		return strings.Contains(p.text("#contact"), "nginx before Snapback does not let WebSockets through")
+	})
+	p.picture("24-proxy-never-answers")
+	proxy.keeps.Store(false)
+	p.wait("once it answers, the logs go on", "#state", "running")
+	p.yes("and nothing is said any more", contact)
+	p.wantQuiet()
 }
 
 // TestAQuestionDoesNotWaitForTheOneBefore has a page ask whether there is a way while none of its questions is answered: one that was begun
