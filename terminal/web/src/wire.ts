@@ -198,6 +198,8 @@ export class Wire {
     this.unopened = 0;
     this.heardAt = Date.now();
     this.caller.opened();
+    // What died with the network would be given to whatever the page asks next: questions have it instead, and are given up.
+    if (this.met) for (let n = this.questions.size; n < asked; n++) void this.ask();
   }
 
   private heard(socket: WebSocket, data: string | ArrayBuffer): void {
