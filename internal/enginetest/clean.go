@@ -78,8 +78,8 @@ func (s *Scope) cleanNetworks(ctx context.Context) {
 	}
 }
 
-// cleanImages takes what is named after the test, snapshots' tags among it (snapback/<token>-api:…), and what was committed
-// of its containers, which has their label.
+// cleanImages takes what is named after the test, snapshots' tags among it (snapback/<token>-api:…), what was committed of
+// its containers, which has their label, and what was imported and lost its name.
 func (s *Scope) cleanImages(ctx context.Context) {
 	cli := s.engine.Client()
 	all, err := cli.ImageList(ctx, image.ListOptions{})
@@ -90,10 +90,17 @@ func (s *Scope) cleanImages(ctx context.Context) {
 			names = append(names, i.ID)
 		}
 		for _, name := range names {
-			_, err := cli.ImageRemove(ctx, name, image.RemoveOptions{Force: true, PruneChildren: true})
-			s.note(ignoreMissing(err))
+			s.removeImage(ctx, name)
 		}
 	}
+	for _, id := range s.images {
+		s.removeImage(ctx, id)
+	}
+}
+
+func (s *Scope) removeImage(ctx context.Context, name string) {
+	_, err := s.engine.Client().ImageRemove(ctx, name, image.RemoveOptions{Force: true, PruneChildren: true})
+	s.note(ignoreMissing(err))
 }
 
 // Decode reads JSON into a T, and fails the test when it can't.

@@ -86,6 +86,9 @@ func (p *Project) Compose(args ...string) string {
 	if err != nil {
 		p.scope.t.Fatalf("compose %v: %v", args, err)
 	}
+	for _, id := range strings.Fields(p.scope.Docker("ps", "--all", "--quiet", "--filter", "label=com.docker.compose.project="+p.Name)) {
+		p.scope.remember(id)
+	}
 	return out
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,6 +36,7 @@ type Scope struct {
 	engine *docker.Engine
 
 	volumes []string // anonymous ones of the containers that Docker made: they outlive a container that a test removes
+	images  []string // IDs of what was imported: an image has no name any more, once another one took it
 }
 
 // Engine connects to the engine, and fails the test when it does not answer.
@@ -200,10 +202,17 @@ func (s *Scope) Image(name string, changes ...string) string {
 		s.t.Fatalf("importing an image: %v", err)
 	}
 	defer progress.Close()
-	if text, err := io.ReadAll(progress); err != nil || bytes.Contains(text, []byte(`"error"`)) {
-		s.t.Fatalf("importing an image: %v: %s", err, text)
+	for dec := json.NewDecoder(progress); ; {
+		var line struct{ Status, Error string }
+		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
+			return ref
+		} else if err != nil || line.Error != "" {
+			s.t.Fatalf("importing an image: %v: %s", err, line.Error)
+		}
+		if strings.HasPrefix(line.Status, "sha256:") {
+			s.images = append(s.images, line.Status)
+		}
 	}
-	return ref
 }
 
 // Program is the path of /app on this machine.
