@@ -59,7 +59,7 @@ const (
 // Settle finds out for whom each container stands. For every key it shows one: who is on record for as long as it runs and
 // has not handed its name over, then its successor. It is a function of what it is given, so that all who look agree.
 func Settle(members []Member, seats []Seat, now time.Time) map[string]Standing {
-	s := settling{seats: map[string]Seat{}, of: map[string]Seat{}, now: now, at: map[string]string{}, leaves: map[string]string{}}
+	s := settling{now: now, at: map[string]string{}, leaves: map[string]string{}}
 	for _, m := range members {
 		if m.State != "removing" && m.State != "dead" {
 			m.CreatedAt = m.CreatedAt.Truncate(time.Second) // a list has no more
@@ -76,7 +76,7 @@ func Settle(members []Member, seats []Seat, now time.Time) map[string]Standing {
 
 // Contested lists those, by the engine's ID, of whom it depends on their states for whom they stand.
 func Contested(members []Member, seats []Seat) []string {
-	s := settling{seats: map[string]Seat{}, of: map[string]Seat{}}
+	s := settling{}
 	s.note(seats)
 	groups, open := map[string][]string{}, map[string]bool{}
 	for _, m := range members {
@@ -84,6 +84,9 @@ func Contested(members []Member, seats []Seat) []string {
 		seat, known := s.of[m.ID]
 		if line := cmp.Or(seat.Lineage, seat.Key); known && line != lines[0] {
 			lines = append(lines, line)
+		}
+		if into, has := s.called(m); has && !slices.Contains(lines, cmp.Or(into.Lineage, into.Key)) {
+			lines = append(lines, cmp.Or(into.Lineage, into.Key))
 		}
 		for _, line := range lines {
 			groups[line] = append(groups[line], m.ID)
@@ -103,6 +106,7 @@ func Contested(members []Member, seats []Seat) []string {
 type settling struct {
 	members []Member
 	seats   map[string]Seat   // by key
+	names   map[string]Seat   // of those that are known by their names alone: by the name of who was seen there last
 	of      map[string]Seat   // by the engine's ID of who is on record there, was before, or was put there by a restore
 	at      map[string]string // by the engine's ID: the key that it stands for
 	leaves  map[string]string // by the engine's ID: the key that it gives up
@@ -111,10 +115,14 @@ type settling struct {
 
 // note reads the record. Who is on record in several places counts for the oldest of them.
 func (s *settling) note(seats []Seat) {
+	s.seats, s.names, s.of = map[string]Seat{}, map[string]Seat{}, map[string]Seat{}
 	ordered := slices.SortedFunc(slices.Values(seats), func(a, b Seat) int { return b.SeenAt.Compare(a.SeenAt) })
 	for i, seat := range ordered {
 		seat.CreatedAt = seat.CreatedAt.Truncate(time.Second)
 		ordered[i], s.seats[seat.Key] = seat, seat
+		if other, taken := s.names[seat.Name]; seat.Lineage == "" && (!taken || seat.outlasts(other)) {
+			s.names[seat.Name] = seat
+		}
 		for _, id := range seat.Former {
 			s.of[id] = seat
 		}
@@ -129,18 +137,33 @@ func (s *settling) note(seats []Seat) {
 	}
 }
 
+// outlasts says that somebody was there longer than on the other one.
+func (s Seat) outlasts(other Seat) bool {
+	return !other.GoneAt.IsZero() && (s.GoneAt.IsZero() || s.GoneAt.After(other.GoneAt))
+}
+
+// called is the seat that a container's key or, when it has none, its name leads to. The key of one that was renamed into place at its
+// first deploy is made of the name that it came with, and those after it may be seen under the other one only.
+func (s *settling) called(m Member) (Seat, bool) {
+	if seat, known := s.seats[m.Key]; known || m.Lineage != "" {
+		return seat, known
+	}
+	seat, known := s.names[m.Name]
+	return seat, known
+}
+
 // claim is the key that a container stands for by itself: the one that it is on record for, whatever it is called by now. One
 // that was renamed into an older seat's place takes that.
 func (s *settling) claim(m Member) string {
 	seat, known := s.of[m.ID]
+	into, has := s.called(m)
 	if !known || seat.Lineage != m.Lineage {
-		return m.Key
+		return cmp.Or(into.Key, m.Key)
 	}
-	into, older := s.seats[m.Key]
 	onRecord := seat.ContainerID == m.ID
-	if onRecord && m.Alive() && older && into.Key != seat.Key && into.SeenAt.Before(seat.SeenAt) && !seat.Settled && into.Lineage == "" {
+	if onRecord && m.Alive() && has && into.Key != seat.Key && into.SeenAt.Before(seat.SeenAt) && !seat.Settled && into.Lineage == "" {
 		s.leaves[m.ID] = seat.Key
-		return m.Key
+		return into.Key
 	}
 	return seat.Key
 }

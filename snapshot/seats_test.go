@@ -210,6 +210,34 @@ func TestSettling(t *testing.T) {
 			seats:   seats{on("E/name/app_new", member("app_new", "", 5)), on("E/name/app", member("app", "", 0))},
 			want:    map[string]string{"app_new": "*name/app leaves name/app_new beside [app_old]", "app": "~name/app_old"},
 		},
+		"came into the place of one that was renamed into place itself": {
+			members: members{func() snapshot.Member { m := member("app", "running", 9); m.ID = "id-next"; return m }()},
+			seats:   seats{gone(called(on("E/name/app_new", member("app_new", "", 5)), "app"), 9)},
+			want:    map[string]string{"next": "*name/app_new"},
+		},
+		"renamed into the place of one that was renamed into place itself": {
+			members: members{renamed},
+			seats:   seats{on("E/name/app_new", member("app_new", "", 5)), settled(called(on("E/name/app_v1", member("app_v1", "", 0)), "app"))},
+			want:    map[string]string{"app_new": "*name/app_v1 leaves name/app_new"},
+		},
+		"its name leads to several, and one of them is there": {
+			members: members{func() snapshot.Member { m := member("app", "running", 9); m.ID = "id-next"; return m }()},
+			seats: seats{
+				gone(called(on("E/name/app_v1", member("app_v1", "", 0)), "app"), 5), called(on("E/name/app_v2", member("app_v2", "", 5)), "app"),
+				gone(called(on("E/name/app_v3", member("app_v3", "", 2)), "app"), 7),
+			},
+			want: map[string]string{"next": "*name/app_v2"},
+		},
+		"its key leads to another one than its name": {
+			members: members{func() snapshot.Member { m := member("app", "running", 9); m.ID = "id-next"; return m }()},
+			seats:   seats{gone(on("E/name/app", member("app", "", 0)), 5), gone(called(on("E/name/app_new", member("app_new", "", 5)), "app"), 9)},
+			want:    map[string]string{"next": "*name/app"},
+		},
+		"a service's member that is called like one that was known by its name alone": {
+			members: members{func() snapshot.Member { m := member("web_1", "running", 9); m.ID = "id-next"; return m }()},
+			seats:   seats{gone(called(on("E/name/web", member("web", "", 0)), "web_1"), 9)},
+			want:    map[string]string{"next": "*compose/p/web/1"},
+		},
 		"renamed to make room": {
 			members: members{away},
 			seats:   seats{on("E/name/web", member("web", "", 0))},
@@ -255,6 +283,20 @@ func TestSettling(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWhoTakesOverANameIsContested: the seat's key is made of another name than both have.
+func TestWhoTakesOverANameIsContested(t *testing.T) {
+	old, next := member("app_old", "running", 5), member("app", "running", 9)
+	old.ID = "id-app_new"
+	seats := []snapshot.Seat{called(on("E/name/app_new", member("app_new", "", 5)), "app")}
+	if diff := cmp.Diff([]string{"id-app", "id-app_new"}, snapshot.Contested([]snapshot.Member{old, next, member("db", "running", 0)}, seats)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got := stand(snapshot.Settle([]snapshot.Member{old, next}, seats, noon))
+	if diff := cmp.Diff(map[string]string{"app_new": "~name/app_old", "app": "*name/app_new beside [app_old]"}, got); diff != "" {
+		t.Errorf("they stand (-want +got):\n%s", diff)
 	}
 }
 

@@ -160,6 +160,57 @@ func TestRenameIntoPlaceIsOneDeploy(t *testing.T) {
 	}
 }
 
+// TestRenameIntoPlaceIsSeenAfterTheFact has the bot away for the second deploy by a tool that renames into place, and a busy one may see no
+// more of it. It knows the first one by the name that it came with.
+func TestRenameIntoPlaceIsSeenAfterTheFact(t *testing.T) {
+	for what, temporary := range map[string]string{"the same first name each time": "_new", "another first name each time": "_2"} {
+		t.Run(what, func(t *testing.T) {
+			k := setup(t)
+			one, two, app := k.Server("shop:1"), k.Server("shop:2"), k.Name("app")
+			stop := k.Watch()
+			first := k.Run(app+"_new", one)
+			key := k.Key(app + "_new")
+			k.AwaitBaseline(key, first)
+			k.Docker("rename", app+"_new", app)
+			k.Until("its new name is on record", func() bool { return cmp.Equal(map[string]string{app: "there"}, k.known()) })
+			stop()
+			second := k.Run(app+temporary, two)
+			k.Docker("rm", "-f", app)
+			k.Docker("rename", app+temporary, app)
+			k.Watch()
+			if d := k.AwaitDeploys(key, 1)[0]; d.BeforeID != first || d.AfterID != second || d.Snapshot == "" {
+				t.Errorf("deploy %+v", d)
+			}
+			if diff := cmp.Diff(map[string]string{app: "there"}, k.known()); diff != "" {
+				t.Errorf("known (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRenameIntoPlaceIsOneDeployWhateverItIsCalledFirst has the bot see each under a name of its own before it is renamed.
+func TestRenameIntoPlaceIsOneDeployWhateverItIsCalledFirst(t *testing.T) {
+	k := setup(t)
+	image, app := k.Server("shop"), k.Name("app")
+	k.Watch()
+	before := k.Run(app+"_1", "-e", "V=1", image)
+	key := k.Key(app + "_1")
+	k.AwaitBaseline(key, before)
+	k.Docker("rename", app+"_1", app)
+	for n := 2; n <= 3; n++ {
+		first := fmt.Sprint(app, "_", n)
+		next := k.Run(first, "-e", fmt.Sprint("V=", n), image)
+		k.AwaitBaseline(k.Key(first), next)
+		k.Docker("rm", "-f", app)
+		k.Docker("rename", first, app)
+		if d := k.AwaitDeploys(key, n-1)[0]; d.BeforeID != before || d.AfterID != next || d.Snapshot == "" {
+			t.Errorf("deploy %+v", d)
+		}
+		k.Until("its first name is forgotten", func() bool { return cmp.Equal(map[string]string{app: "there"}, k.known()) })
+		before = next
+	}
+}
+
 func TestRenamedContainerStaysWhatItWas(t *testing.T) {
 	k := setup(t)
 	image, api := k.Server("shop"), k.Name("api")
