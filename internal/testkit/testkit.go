@@ -36,6 +36,17 @@ func Eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
+// Await waits for what comes over a channel, or for its end, and fails the test when neither has come within two minutes. It is to be called
+// by the goroutine of the test.
+func Await[T any](t testing.TB, what string, from <-chan T) {
+	t.Helper()
+	select {
+	case <-from:
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("it did not come to pass that %s", what)
+	}
+}
+
 // FreePort is a port of this machine on which nobody listens, for a program that is told where to listen. It is below those that the
 // system hands out by itself: of those, another test's connection may get the same one before the program has it.
 func FreePort(t testing.TB) int {

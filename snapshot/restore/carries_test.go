@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 )
@@ -61,7 +62,7 @@ func TestRestoreOfTheBotsOwnContainerIsGivenUpByTheNextStart(t *testing.T) {
 	}}
 	first := d.with(restore.Config{Engine: engine})
 	id := d.ask()
-	<-stopped
+	testkit.Await(t, "the container is stopped", stopped)
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/snapback/snapback/incidents"
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/internal/snapshottest"
 	"github.com/snapback/snapback/snapshot/restore"
@@ -39,7 +40,7 @@ func (d *brokenDeploy) lateBot(back bool) (id int64, stands *hold, j *cutJournal
 	}
 	d.with(restore.Config{Engine: engine, Journal: j, Bot: "late", Lease: shortLease})
 	id = d.ask()
-	<-stands.reached
+	testkit.Await(d.T, "the bot is about to have the old one stopped", stands.reached)
 	return id, stands, j
 }
 
@@ -111,7 +112,7 @@ func TestLateBotTakesTheRestoreOverAgain(t *testing.T) {
 		return snapshot.ErrEngineAway
 	}
 	other := d.beside(restore.Config{Engine: engine, Bot: "other", Lease: shortLease})
-	<-stopped
+	testkit.Await(t, "the old one is stopped", stopped)
 	stands.release()
 	if err := other.Stop(t.Context()); err != nil { // for good
 		t.Fatal(err)
@@ -140,7 +141,7 @@ func TestLateBotOfARefusedRestoreIsSettled(t *testing.T) {
 	}
 	d.with(restore.Config{Engine: engine, Journal: j, Bot: "late", Lease: shortLease})
 	id := d.ask()
-	<-stands.reached
+	testkit.Await(t, "the bot stands still", stands.reached)
 	d.beside(restore.Config{Bot: "other", Lease: shortLease, Stale: time.Nanosecond})
 	if r := d.over(id, 2*time.Minute); r.State != restore.Refused {
 		t.Fatalf("%s: %s", r.State, r.Error)
@@ -290,7 +291,7 @@ func TestRestoreThatBeginsDuringAMendingWins(t *testing.T) {
 		return d.Engine().Start(ctx, id)
 	}
 	d.beside(restore.Config{Engine: engine, Bot: "second"})
-	<-stands.reached // it is about to start the old one
+	testkit.Await(t, "the bot is about to start the old one", stands.reached)
 	r := d.over(d.ask(), 2*time.Minute)
 	if r.State != restore.Verified {
 		t.Fatalf("%s: %s", r.State, r.Error)
@@ -326,7 +327,7 @@ func TestBotForOtherContainersLeavesARestoreAlone(t *testing.T) {
 	}}
 	first := d.with(restore.Config{Engine: engine, Bot: "first", Lease: shortLease})
 	id := d.ask()
-	<-started
+	testkit.Await(t, "a container is started", started)
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

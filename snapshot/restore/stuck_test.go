@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
@@ -127,13 +128,13 @@ func TestStopThatTakesEffectAfterItsErrorLeavesTheOldOneRunning(t *testing.T) {
 	for name, flag := range map[string]string{"plain": "--restart=always", "auto-remove": "--rm"} {
 		t.Run(name, func(t *testing.T) {
 			d := setup(t).broken(flag)
-			engine, killed := d.stopsLater(3*time.Second, errors.New("cannot stop container: tried to kill container, but did not receive an exit event"))
+			engine, _, killed := d.stopsLater(3*time.Second, errors.New("cannot stop container: tried to kill container, but did not receive an exit event"))
 			d.with(restore.Config{Engine: engine})
 			r := d.over(d.ask(), 2*time.Minute)
 			if r.State != restore.Reverted {
 				t.Fatalf("%s: %s", r.State, r.Error)
 			}
-			<-killed
+			testkit.Await(t, "the late stop takes effect", killed)
 			d.runs("")
 		})
 	}
@@ -363,20 +364,19 @@ func TestReplacementStaysWhenTheOldContainerIsBeingRemoved(t *testing.T) {
 // The bot died after it had the old container told to stop, and the replacement has gone since.
 func TestStopOfABotThatDiedMayTakeEffectYet(t *testing.T) {
 	d := setup(t).broken("--restart", "always")
-	engine, killed := d.stopsLater(5*time.Second, snapshot.ErrEngineAway) // the first run ends there, as with its bot
+	engine, told, killed := d.stopsLater(5*time.Second, snapshot.ErrEngineAway) // the first run ends there, as with its bot
 	d.with(restore.Config{Engine: engine})
 	id := d.ask()
-	var r restore.Restore
-	d.await(time.Minute, "it swaps", func() bool {
-		var err error
-		r, err = d.DB.Restore(t.Context(), id)
-		return err == nil && r.State == restore.Swapping
-	})
+	testkit.Await(t, "the old one is told to stop", told)
+	r, err := d.DB.Restore(t.Context(), id)
+	if err != nil || r.State != restore.Swapping {
+		t.Fatalf("%s: %v", r.State, err)
+	}
 	d.Docker("rm", "-f", r.Plan.NewID)
 	if r = d.over(id, 2*time.Minute); r.State != restore.Reverted {
 		t.Errorf("%s: %s", r.State, r.Error)
 	}
-	<-killed
+	testkit.Await(t, "the late stop takes effect", killed)
 	d.runs(d.old)
 }
 
@@ -394,10 +394,11 @@ func TestRevertStartsWhatEndedWithTheOldContainer(t *testing.T) {
 	}
 }
 
-// stopsLater is an engine whose first stop has that answer, and takes effect after a while on the process that ran then.
-func (d *brokenDeploy) stopsLater(after time.Duration, answer error) (engine *bentEngine, killed chan struct{}) {
+// stopsLater is an engine whose first stop has that answer, and takes effect after a while on the process that ran then. Told is closed
+// when the stop has come, and killed when it has taken effect.
+func (d *brokenDeploy) stopsLater(after time.Duration, answer error) (engine *bentEngine, told, killed chan struct{}) {
 	var once sync.Once
-	engine, killed = &bentEngine{Engine: d.Engine()}, make(chan struct{})
+	engine, told, killed = &bentEngine{Engine: d.Engine()}, make(chan struct{}), make(chan struct{})
 	engine.stop = func(ctx context.Context, id string, timeout time.Duration) error {
 		first := false
 		once.Do(func() { first = true })
@@ -411,9 +412,10 @@ func (d *brokenDeploy) stopsLater(after time.Duration, answer error) (engine *be
 				_, _ = d.Try("kill", d.old)
 			}
 		})
+		close(told)
 		return answer
 	}
-	return engine, killed
+	return engine, told, killed
 }
 
 // Somebody has paused the broken container, and its restore comes to nothing before that is touched.

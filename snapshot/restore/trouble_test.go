@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snapback/snapback/internal/testkit"
 	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/restore"
 	"github.com/snapback/snapback/store"
@@ -82,7 +83,7 @@ func TestLeaseCountsFromBeforeTheClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-j.asked
+	testkit.Await(t, "the journal is asked", j.asked)
 	now, err := k.DB.Restore(t.Context(), asked.ID)
 	if err != nil || now.State != restore.Preflight {
 		t.Errorf("the restore is %s already, although its lease was over (%v)", now.State, err)
