@@ -44,6 +44,15 @@ func TestScrollingUpHasNoEnd(t *testing.T) {
 	const lines = `document.querySelector('#lines')`
 	scrolled := func(what, until string) {
 		t.Helper()
+		defer func() { // it came to nothing once, and nobody knows why
+			if t.Failed() {
+				t.Log("the page: ", ask(p, chromedp.Evaluate[string](`(l => JSON.stringify({
+					top: l.scrollTop, rows: l.childElementCount, first: l.firstElementChild.innerText, last: l.lastElementChild.innerText,
+					said: [...document.querySelectorAll('#search, #pause, #newest')].map(e => (e.hidden ? '' : e.innerText)), is: document.visibilityState, now: performance.now(),
+					asked: performance.getEntriesByType('resource').filter(r => r.name.includes('/t/logs')).slice(-3).map(r => [r.startTime, r.duration, r.responseStatus]),
+				}))(`+lines+`)`)))
+			}
+		}()
 		within(t, 5*time.Minute, what, func() bool { return ask(p, chromedp.Evaluate[bool](`(l => `+until+`)(`+lines+`)`)) })
 	}
 	inOrder := func() {
