@@ -44,6 +44,24 @@ func TestAReadThatHangsIsGivenUp(t *testing.T) {
 	p.wantQuiet()
 }
 
+// TestOlderLinesThatDidNotComeAreAskedForAgain has questions be lost while somebody stands at the very top, where nothing is left to scroll.
+func TestOlderLinesThatDidNotComeAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	n.replace(`i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo "row $i"; done; exec sleep 1000`)
+	p := n.reader("row 4000")
+	p.tap("#pause")
+	p.do(chromedp.Evaluate[chromedp.Void](`window.lost = 0; window.away = true; (f => { window.fetch = (...a) => away && String(a[0]).includes('/t/logs') ? (lost++, Promise.reject(new TypeError('Failed to fetch'))) : f(...a); })(window.fetch.bind(window)); 0`))
+	before := ask(p, chromedp.Evaluate[int](`(l => (l.scrollTop = 0, l.childElementCount))(document.querySelector('#lines'))`))
+	p.wait("it is told", "#search-said", "Snapback can't be reached. Try again.")
+	p.yes("there is a way to ask again, and no word of a filter", `document.querySelector('#search').offsetParent !== null && document.querySelector('#hits').offsetParent === null`)
+	p.picture("11-older-lines-did-not-come")
+	p.yes("it is asked again", `lost > 1`)
+	p.do(chromedp.Evaluate[chromedp.Void](`away = false; 0`))
+	p.yes("they are there", fmt.Sprintf(`document.querySelector('#lines').childElementCount > %d && document.querySelector('#found').hidden`, before))
+	p.wantQuiet()
+}
+
 // TestAQuestionIsGivenUpForANewerOne holds answers back until something else is asked for: another time, another filter, the newest lines.
 // Whoever is given up must not keep a place at the bot, nor the next search waiting.
 func TestAQuestionIsGivenUpForANewerOne(t *testing.T) {

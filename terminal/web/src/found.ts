@@ -5,19 +5,29 @@ import type { Filter } from "./filter";
 export class Found {
   private readonly nomatch = el("nomatch");
   private readonly hits = el("hits");
+  private failed = false; // the last question for older lines
 
   reading(): void {
     this.nomatch.textContent = "Reading…";
   }
 
-  search(filter: Filter, text: string): void {
-    el("search-said").textContent = filter.empty ? "" : text;
+  // search says how a question for older lines stands. That it has failed is said without a filter, too: at the top of a log there is nothing
+  // more to scroll, and the button asks again.
+  search(filter: Filter, text: string, failed = false): void {
+    this.failed = failed;
+    el("search-said").textContent = filter.empty && !failed ? "" : text;
+    this.offer(filter);
+  }
+
+  private offer(filter: Filter): void {
+    el("found").hidden = filter.empty && !this.failed;
+    el("left").hidden = filter.empty;
   }
 
   // tell is called when the lines have changed. With their beginning there, nothing is left to be searched.
   tell(list: HTMLElement, filter: Filter, begins: boolean): void {
     this.nomatch.hidden = list.querySelector(".row:not([hidden], .gone)") !== null;
-    el("found").hidden = filter.empty;
+    this.offer(filter);
     el("search").hidden = begins;
     if (!filter.empty) this.hits.textContent = String(list.querySelectorAll(".row:not([hidden], .note)").length);
     this.nomatch.textContent = !filter.empty ? "No line matches the filter." : "Nothing has been logged yet.";

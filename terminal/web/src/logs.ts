@@ -1,4 +1,5 @@
 import "./logs.css";
+import { Refused } from "./connection";
 import { clock, el } from "./dom";
 import { past, type Past } from "./earlier";
 import { Filter, Marks } from "./filter";
@@ -14,6 +15,7 @@ import { atEnd, cutAbove, cutBelow, lastAt, still } from "./rows";
 import { Tasks } from "./tasks";
 import { Views, day } from "./views";
 
+const soon = 3000; // ms until a question that has failed is asked again
 const keep = 3000; // lines, while the newest is followed; twice as many while somebody reads older ones, and those that they asked for
 
 // Logs is the list of lines. It follows the newest until somebody touches it, scrolls up or pauses.
@@ -32,6 +34,7 @@ export class Logs {
   private gone = 0;
   private older = 0; // lines that somebody has scrolled up for
   private turn: AbortController | null = null; // of the one question that waits for its answer
+  private again = 0; // a timer: the question for older lines that has failed
   private begins = false; // nothing is before the oldest line
   private unread = false; // the place from before a reload is to be read, or could not be: the next reload tries again
   private owed = false; // somebody has asked for earlier lines before the connection has brought those that are there
@@ -130,7 +133,11 @@ export class Logs {
     if (last) this.newest.again(last);
     if (this.elsewhere || !last) return (this.elsewhere?.newest ?? this.list).replaceChildren();
     this.turnAside([], last);
-    if (this.list.scrollHeight - this.top - this.list.clientHeight < 800) void this.scrolledDown();
+    if (this.nearEnd) void this.scrolledDown();
+  }
+
+  private get nearEnd(): boolean {
+    return this.list.scrollHeight - this.top - this.list.clientHeight < 800;
   }
 
   // turnAside has somebody read older lines than the newest, which are kept for later.
@@ -242,7 +249,7 @@ export class Logs {
     if (moved !== 0) this.down = moved > 0;
     if (this.elsewhere) {
       if (this.top < 400 && moved < 0) void this.scrolledUp();
-      if (this.list.scrollHeight - this.top - this.list.clientHeight < 800) void this.scrolledDown();
+      if (this.nearEnd) void this.scrolledDown();
       return;
     }
     if (moved > 0 && atEnd(this.list) && !this.touched) this.following = !this.paused;
@@ -257,9 +264,9 @@ export class Logs {
     const before = oldest?.dataset["at"];
     this.owed = this.first.there;
     if (!oldest || !before || this.turn || this.begins || this.owed) return;
-    const asking = this.ask("before", before, (why) => {
-      this.top = this.list.scrollTop; // whoever scrolls on asks again
-      this.found.search(this.filter, why);
+    const asking = this.ask("before", before, (why, refused) => {
+      this.found.search(this.filter, why, true);
+      if (this.filter.empty && !refused) this.askAgain(() => (this.top < 400 && !this.following ? void this.scrolledUp() : this.found.search(this.filter, "")));
     });
     this.found.search(this.filter, "Searching…");
     const found = await asking;
@@ -270,22 +277,29 @@ export class Logs {
 
   // ask makes a question the one that counts. It answers null when something else has been asked for meanwhile, and after telling why there is
   // no answer.
-  private async ask(by: "before" | "since" | "after", when: string, failed: (why: string) => unknown): Promise<Past | null> {
+  private async ask(by: "before" | "since" | "after", when: string, failed: (why: string, refused: boolean) => unknown): Promise<Past | null> {
     this.abandon();
     const turn = (this.turn = new AbortController());
-    const found = await past(this.session, by, when, this.filter, turn).catch((err: unknown) => (err instanceof Error ? err.message : String(err)));
+    const found = await past(this.session, by, when, this.filter, turn).catch((err: unknown) => (err instanceof Error ? err : new Error(String(err))));
     if (this.turn !== turn) return null;
     this.turn = null;
     this.leads = false;
-    if (typeof found !== "string") return found;
-    failed(found);
+    if (!(found instanceof Error)) return found;
+    failed(found.message, found instanceof Refused);
     return null;
+  }
+
+  // askAgain is for who stands at the list's end, where nothing is left to scroll: whoever scrolls on asks by that.
+  private askAgain(ask: () => void): void {
+    this.top = this.list.scrollTop;
+    this.again = window.setTimeout(ask, soon);
   }
 
   // abandon gives a question up whose answer is of no use any more: it must not keep the next one waiting, here or at the bot.
   private abandon(): void {
     this.turn?.abort();
-    if (this.turn) this.found.search(this.filter, "");
+    clearTimeout(this.again);
+    this.found.search(this.filter, "");
     this.turn = null;
     this.leads = false;
   }
@@ -345,7 +359,7 @@ export class Logs {
   private async scrolledDown(): Promise<void> {
     const there = this.elsewhere;
     if (!there || there.end || this.turn) return;
-    const found = await this.ask("after", there.last, () => (this.top = this.list.scrollTop)); // whoever scrolls on asks again
+    const found = await this.ask("after", there.last, (_, refused) => refused || this.askAgain(() => this.nearEnd && void this.scrolledDown()));
     if (!found) return;
     this.lengthen(found);
     if (cutAbove(this.list, this.place.line)) this.begins = false;
