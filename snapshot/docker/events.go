@@ -26,7 +26,7 @@ var followed = []string{"create", "start", "oom", "die", "destroy", "rename", "h
 func (e *Engine) Follow(ctx context.Context, since time.Time, see func(snapshot.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the client's own goroutine
-	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(since), Filters: e.eventFilter()})
+	messages, errs := e.events(ctx, events.ListOptions{Since: stamp(since), Filters: e.eventFilter()})
 	for {
 		select {
 		case m := <-messages:
@@ -50,7 +50,7 @@ func (e *Engine) LastExit(ctx context.Context, in snapshot.Inspection) (code int
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the client's own goroutine
 	about := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("container", in.ID), filters.Arg("event", "die"))
-	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(in.CreatedAt), Until: stamp(in.StartedAt), Filters: about})
+	messages, errs := e.events(ctx, events.ListOptions{Since: stamp(in.CreatedAt), Until: stamp(in.StartedAt), Filters: about})
 	for {
 		select {
 		case m := <-messages:
@@ -64,6 +64,17 @@ func (e *Engine) LastExit(ctx context.Context, in snapshot.Inspection) (code int
 			return 0, false, fmt.Errorf("asking how %s ended: %w", in.Name, known(err, nil))
 		}
 	}
+}
+
+// events are those that the engine tells. The client looks at the version that it speaks before it has settled on one with the engine,
+// which another call may be about: so that comes first.
+func (e *Engine) events(ctx context.Context, which events.ListOptions) (<-chan events.Message, <-chan error) {
+	if _, err := e.version(ctx); err != nil {
+		errs := make(chan error, 1)
+		errs <- err
+		return nil, errs
+	}
+	return e.cli.Events(ctx, which)
 }
 
 func (e *Engine) eventFilter() filters.Args {

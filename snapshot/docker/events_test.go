@@ -3,7 +3,12 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +55,55 @@ func TestFollowTellsWhatHappenedWhileNobodyLooked(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestFollowingAnEngineThatHasJustComeBack is for the race detector: another call settles on a version with the engine meanwhile. The
+// first to follow and the first to ask have nothing to do with each other, so nothing but time orders them here.
+func TestFollowingAnEngineThatHasJustComeBack(t *testing.T) {
+	t.Parallel()
+	var back atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !back.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Api-Version", "1.41")
+		if !strings.HasSuffix(r.URL.Path, "/_ping") {
+			_, _ = io.WriteString(w, "{}")
+		}
+	}))
+	t.Cleanup(server.Close)
+	follows := map[string]func(*docker.Engine) error{
+		"containers": func(e *docker.Engine) error { return e.Follow(t.Context(), time.Time{}, func(snapshot.Event) {}) },
+		"services": func(e *docker.Engine) error {
+			return e.FollowServices(t.Context(), time.Time{}, func(snapshot.Event) {})
+		},
+		"an exit": func(e *docker.Engine) error {
+			var of snapshot.Inspection
+			of.State = "running"
+			_, _, err := e.LastExit(t.Context(), of)
+			return err
+		},
+	}
+	for what, follow := range follows {
+		t.Run(what, func(t *testing.T) {
+			back.Store(false)
+			e, err := docker.New(t.Context(), docker.Config{Host: "tcp://" + server.Listener.Addr().String()})
+			testkit.OK(t, err)
+			t.Cleanup(func() { testkit.OK(t, e.Close()) })
+			back.Store(true)
+			told := make(chan error, 1)
+			go func() {
+				_, err := e.Introduction(t.Context())
+				told <- err
+			}()
+			time.Sleep(100 * time.Millisecond) // a channel would order them
+			if err := follow(e); err != nil && !errors.Is(err, io.EOF) {
+				t.Errorf("following what ends at once: %v", err)
+			}
+			testkit.OK(t, <-told)
+		})
 	}
 }
 

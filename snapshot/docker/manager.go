@@ -48,7 +48,7 @@ func (e *Engine) FollowServices(ctx context.Context, since time.Time, see func(s
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the client's own goroutine
 	about := filters.NewArgs(filters.Arg("type", "service"), filters.Arg("scope", "swarm"))
-	messages, errs := e.cli.Events(ctx, events.ListOptions{Since: stamp(since), Filters: about})
+	messages, errs := e.events(ctx, events.ListOptions{Since: stamp(since), Filters: about})
 	for {
 		select {
 		case m := <-messages:
