@@ -56,6 +56,28 @@ func TestATouchStopsALogThatRuns(t *testing.T) {
 	}
 }
 
+// TestATouchOnAShortLogHoldsWhatComes once there is more than fits: nothing could be stopped when it was touched.
+func TestATouchOnAShortLogHoldsWhatComes(t *testing.T) {
+	t.Parallel()
+	n := setup(t)
+	p := newPhone(t)
+	id := n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; [ $i -ne 18 ] || until [ -e /more ]; do sleep 0.1; done; [ $i -le 18 ] || sleep 0.05; done`)
+	n.open(p, access.ModeLogs)
+	p.openGate()
+	p.wait("lines come", "#lines", "request 18")
+	p.yes("they all fit", `(l => l.clientHeight > 0 && l.scrollHeight <= l.clientHeight)(document.querySelector('#lines'))`)
+	p.tapOn("a line", `[...document.querySelectorAll('#lines .row')].at(9)`)
+	p.do(chromedp.Evaluate[chromedp.Void](held))
+	p.yes("there is nothing to go back to", `document.querySelector('#newest').hidden`)
+	n.touch(id, "/more")
+	p.yes("a pill counts what comes while what is read stays where it is", `held() && document.querySelector('#lines').scrollTop === 0`)
+	p.tap("#newest")
+	p.yes("the pill leads to the newest line", `document.querySelector('#newest').hidden && `+atEnd)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.last = document.querySelector('#lines').lastElementChild.innerText`))
+	p.yes("which is followed again", `document.querySelector('#lines').lastElementChild.innerText !== last && `+atEnd)
+	p.wantQuiet()
+}
+
 // TestScrollingDownFollowsAgain needs no pill.
 func TestScrollingDownFollowsAgain(t *testing.T) {
 	t.Parallel()

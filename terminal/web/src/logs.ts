@@ -29,6 +29,7 @@ export class Logs {
   private paused = false;
   private stopped = false; // by the last touch
   private touched = false; // a finger is on the list
+  private wanted = false; // somebody has touched the list while it was too short to be held
   private down = false; // the last scrolling went down
   private top = 0; // where the list was scrolled to last
   private gone = 0;
@@ -96,6 +97,7 @@ export class Logs {
     if (this.elsewhere || above) return put();
     still(this.list, put);
     this.top = this.list.scrollTop;
+    if (this.wanted) this.hold();
   }
 
   private show(lines: Array<Line | number>): void {
@@ -110,6 +112,7 @@ export class Logs {
     (this.elsewhere?.newest ?? this.list).append(batch);
     if (before > 0 && !this.following) this.list.scrollTop = top; // they stand where those stood
     this.trim();
+    if (this.wanted) this.hold();
     if (this.following) this.toEnd();
     else this.tellNewest();
     this.tellEmpty();
@@ -196,6 +199,7 @@ export class Logs {
   }
 
   private refilter(): void {
+    this.wanted = false;
     this.filter = new Filter(this.field.value, this.tasks.chosen);
     if (this.elsewhere || this.leads) this.rereadSoon();
     this.abandon();
@@ -223,9 +227,11 @@ export class Logs {
     this.found.tell(this.list, this.filter, this.begins);
   }
 
-  // hold stops the following at once: lines that come must not pull away what somebody is about to read.
+  // hold stops the following at once: lines that come must not pull away what somebody is about to read. Where all lines are in sight there
+  // is nothing to stop yet; that is done when more come.
   private hold(): void {
-    if (this.list.scrollHeight <= this.list.clientHeight) return;
+    this.wanted = this.list.scrollHeight <= this.list.clientHeight;
+    if (this.wanted) return;
     this.following = false;
     this.tellNewest();
   }
@@ -391,6 +397,7 @@ export class Logs {
 
   private setPaused(paused: boolean): void {
     this.paused = paused;
+    this.wanted = false;
     this.following = !paused;
     if (!paused) this.comeBack();
     this.pause.setAttribute("aria-pressed", String(paused));
