@@ -56,6 +56,25 @@ func TestATouchStopsALogThatRuns(t *testing.T) {
 	}
 }
 
+// TestATouchBeforeTheConnectionHoldsTheLog while the page has no more than the lines that came with it, which fit.
+func TestATouchBeforeTheConnectionHoldsTheLog(t *testing.T) {
+	t.Parallel()
+	n := setup(t, unhurried)
+	p := newPhone(t)
+	n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; [ $i -lt 100 ] || sleep 0.1; done`)
+	within(t, time.Minute, "the log is there", func() bool { return len(n.answersWith(time.Time{}).Lines) == 25 })
+	n.open(p, access.ModeLogs)
+	p.do(chromedp.Evaluate[chromedp.Void](holdWords))
+	p.openGate()
+	p.yes("there is a connection, from which nothing has come", `kept.length > 0`)
+	p.yes("the first lines fit", `(l => l.childElementCount === 25 && l.clientHeight > 0 && l.scrollHeight <= l.clientHeight)(document.querySelector('#lines'))`)
+	p.finger(500)
+	p.do(chromedp.Evaluate[chromedp.Void](held + `; let(); 0`))
+	p.yes("a pill counts what comes while what is read stays where it is", `held()`)
+	p.picture("12-held-before-the-connection")
+	p.wantQuiet()
+}
+
 // TestATouchOnAShortLogHoldsWhatComes once there is more than fits: nothing could be stopped when it was touched.
 func TestATouchOnAShortLogHoldsWhatComes(t *testing.T) {
 	t.Parallel()
