@@ -83,6 +83,12 @@ func service(v *bot.View) {
 	c.Container.Tasks, c.Condition = &n, &snapshot.Condition{At: at("03:42"), State: "running", Health: "unhealthy", Tasks: &n}
 }
 
+// unprepared makes one of them wait for an image that can't be had.
+func unprepared(v *bot.View) {
+	service(v)
+	v.Containers[0].Container.Tasks.Held = "failed to resolve reference \"shop:1.41\": network is unreachable"
+}
+
 // replacingTasks is the message while the Swarm is at it.
 func replacingTasks(v *bot.View) {
 	restoring(restore.Started, 4)(v)
@@ -93,6 +99,7 @@ func replacingTasks(v *bot.View) {
 
 var renderings = map[string]func(*bot.View){
 	"service":         service,
+	"task_unprepared": unprepared,
 	"replacing_tasks": replacingTasks,
 	"triggered":       func(*bot.View) {},
 	"on_hold":         onHold,

@@ -34,7 +34,10 @@ func taskLines(c snapshot.Container, n snapshot.Tasks) []string {
 		return nil
 	}
 	out := []string{"⚠️ " + quote(c.Called(), 100) + ": " + n.String()}
-	if n.Failure != "" {
+	switch {
+	case n.Held != "":
+		out = append(out, "One does not start: "+quote(n.Held, 150))
+	case n.Failure != "":
 		out = append(out, "Last failure: "+quote(n.Failure, 150))
 	}
 	return out
@@ -49,6 +52,9 @@ func taskDetails(n snapshot.Tasks, at time.Time, zone *time.Location) []string {
 			line += " (" + quote(n.Said, 200) + ")"
 		}
 		out = append(out, line)
+	}
+	if n.Held != "" {
+		out = append(out, "• A task does not start: "+quote(n.Held, 300))
 	}
 	if !n.FailedAt.IsZero() {
 		line := "• A task failed at " + clock(n.FailedAt, at, zone)

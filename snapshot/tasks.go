@@ -22,6 +22,9 @@ type Tasks struct {
 	Failure  string    // why, in the manager's words, which are outside text
 	ExitCode int       // with which its container had ended
 
+	Held  string // why one of the spec does not start, in the manager's words, which are outside text; "": none is kept from it
+	Stays bool   // nor will it: its node could not get the image, and does not try again (Docker 29)
+
 	Patience time.Duration // how long its spec lets one step of an update take
 	Update   string        // what the manager says of its update: updating, paused, completed, rollback_started and so on; "": there was none
 	Said     string        // and in words, which are outside text

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +27,8 @@ const (
 	taskLimit = 10 * time.Minute
 	// taskFailures is how many tasks of the wanted spec may fail while none runs. The Swarm starts a failed one again, for ever.
 	taskFailures = 3
-	// stuckLimit is how long an update that never ends may get no further, beyond the same.
+	// stuckLimit is how long an update that never ends may get no further, beyond the same, and one that waits for a task whose node does not
+	// try any more to get its image.
 	stuckLimit = 30 * time.Second
 	// anewLimit is how often such an update is begun anew. All its tasks are replaced each time.
 	anewLimit = 3
@@ -240,7 +242,11 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 				best, moved = snapshot.Tasks{Want: n.Want, Old: n.Old + n.Running}, time.Now()
 			}
 		}
-		if limit := taskLimit + n.Patience; time.Since(moved) > limit {
+		limit := taskLimit + n.Patience
+		if n.Stays {
+			limit = stuckLimit + n.Patience
+		}
+		if time.Since(moved) > limit {
 			return n, fmt.Errorf("%s, and it got no further in %s%s", n, limit, because(n))
 		}
 		select {
@@ -328,10 +334,11 @@ func hopeless(n snapshot.Tasks) string {
 }
 
 func because(n snapshot.Tasks) string {
-	if n.Failure == "" {
+	why := cmp.Or(n.Held, n.Failure) // that one may be of an earlier time
+	if why == "" {
 		return ""
 	}
-	return ": " + n.Failure
+	return ": " + why
 }
 
 // Revert puts the spec from before back.

@@ -160,6 +160,35 @@ func TestAnUpdateIsNotBegunAnewForEver(t *testing.T) {
 	}
 }
 
+// unprepared is a Swarm with a task that does not start.
+type unprepared struct {
+	ServiceEngine
+	stays bool
+}
+
+func (u *unprepared) Tasks(context.Context, json.RawMessage) (snapshot.Tasks, string, error) {
+	n := snapshot.Tasks{Want: 2, Old: 1, Meant: []string{"one"}, Update: "updating", Patience: 15 * time.Second, Held: "network is unreachable", Stays: u.stays}
+	return n, "good", nil
+}
+
+// TestATaskThatWillNotStartIsNotWaitedForAsLongAsAPull does, and either is told why it was given up.
+func TestATaskThatWillNotStartIsNotWaitedForAsLongAsAPull(t *testing.T) {
+	t.Parallel()
+	for stays, limit := range map[bool]time.Duration{true: 45 * time.Second, false: taskLimit + 15*time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			of := &unprepared{stays: stays}
+			r := New(Config{Engine: of})
+			svc := &service{task: &task{Restorer: r, lease: &lease{until: time.Now().Add(24 * time.Hour)}, restore: Restore{State: Started}}, Engine: of}
+			begun := time.Now()
+			_, err := svc.await(t.Context(), nil, "good")
+			want := fmt.Sprintf("0 of 2 tasks run, 1 from before, and it got no further in %s: network is unreachable", limit)
+			if took := time.Since(begun); err == nil || err.Error() != want || took < limit || took > limit+time.Second {
+				t.Errorf("after %s: %v", took, err)
+			}
+		})
+	}
+}
+
 // TestNothingSaidOfAServiceSpeaksOfContainers: it has no replacement beside what runs, and none from before.
 func TestNothingSaidOfAServiceSpeaksOfContainers(t *testing.T) {
 	t.Parallel()

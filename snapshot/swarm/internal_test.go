@@ -79,6 +79,32 @@ func TestTasksAreCounted(t *testing.T) {
 	}
 }
 
+// TestATaskThatDoesNotStartIsTold, and which ones won't without anybody's help: Docker 29 asks a registry once for the image of a task, and
+// leaves it as it is when the registry could not be reached.
+func TestATaskThatDoesNotStartIsTold(t *testing.T) {
+	t.Parallel()
+	secret := strings.Replace(replicated, `"Image":"shop:2"`, `"Image":"shop:2","Env":["PASSWORD=sesame99"]`, 1)
+	for name, c := range map[string]struct {
+		desired, state, err string
+		held, failure       string
+		stays               bool
+	}{
+		"it pulls":            {"running", "preparing", "", "", "", false},
+		"no way to the image": {"running", "preparing", "lookup registry.example: sesame99 is unreachable", "lookup registry.example: [masked] is unreachable", "", true},
+		"no node":             {"running", "pending", "no suitable node (insufficient resources on 1 node)", "no suitable node (insufficient resources on 1 node)", "", false},
+		"given up":            {"shutdown", "preparing", "unreachable", "", "", false},
+		"no such image":       {"running", "rejected", "No such image: shop:2", "", "No such image: shop:2", false},
+	} {
+		v := viewAs(t, secret)
+		of := taskAs("a", "shop:2", c.desired, c.state)
+		of.Spec, of.Status.Err = json.RawMessage(`{"ContainerSpec":{"Image":"shop:2","Env":["PASSWORD=sesame99"]}}`), c.err
+		n, err := v.tally([]task{of}, nodes{"a": nodeAs("a", "ready", "active")})
+		if err != nil || n.Held != c.held || n.Failure != c.failure || n.Stays != c.stays {
+			t.Errorf("%s: held by %q, failed by %q, stays: %t, %v", name, n.Held, n.Failure, n.Stays, err)
+		}
+	}
+}
+
 // TestTasksThatWereReplacedAreTold: also when they were forced to start anew, which is another template to the Swarm.
 func TestTasksThatWereReplacedAreTold(t *testing.T) {
 	before, after := taskAs("a", "shop:2", "shutdown", "shutdown"), taskAs("a", "shop:2", "running", "running")

@@ -148,11 +148,18 @@ func (v view) tally(tasks []task, on nodes) (snapshot.Tasks, error) {
 				n.Failed++
 			}
 			if t.Status.Timestamp.After(n.FailedAt) {
-				n.Failure, n.FailedAt, n.ExitCode = mask.Text(t.Status.Err, mask.Secrets(v.spec.TaskTemplate.ContainerSpec.Env)), t.Status.Timestamp, t.Status.ContainerStatus.ExitCode
+				n.Failure, n.FailedAt, n.ExitCode = v.said(t), t.Status.Timestamp, t.Status.ContainerStatus.ExitCode
 			}
+		case meant && t.Status.Err != "": // one that has begun to start has none
+			n.Held, n.Stays = v.said(t), n.Stays || t.Status.State == "preparing"
 		}
 	}
 	return n, nil
+}
+
+// said is why a task has failed, or does not start.
+func (v view) said(t task) string {
+	return mask.Text(t.Status.Err, mask.Secrets(v.spec.TaskTemplate.ContainerSpec.Env))
 }
 
 // republished is when other ports were published and nothing else of a task was changed: the Swarm replaces its tasks for that, and a
