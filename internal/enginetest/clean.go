@@ -12,6 +12,8 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+
+	"github.com/snapback/snapback/snapshot/docker"
 )
 
 // clean removes all that bears the scope's token, and the anonymous volumes of its containers. Containers may depend on
@@ -81,8 +83,7 @@ func (s *Scope) cleanNetworks(ctx context.Context) {
 // cleanImages takes what is named after the test, snapshots' tags among it (snapback/<token>-api:…), what was committed of
 // its containers, which has their label, and what was imported and lost its name.
 func (s *Scope) cleanImages(ctx context.Context) {
-	cli := s.engine.Client()
-	all, err := cli.ImageList(ctx, image.ListOptions{})
+	all, err := docker.Images(ctx, s.engine.Client(), filters.NewArgs())
 	s.note(err)
 	for _, i := range all {
 		names := slices.DeleteFunc(slices.Concat(i.RepoTags, i.RepoDigests), func(name string) bool { return !strings.Contains(name, s.token) })

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/image"
 
 	"github.com/snapback/snapback/snapshot"
 )
@@ -105,9 +104,9 @@ func (e *Engine) Traces(ctx context.Context) (snapshot.Traces, error) {
 	for _, row := range rows {
 		t.Containers = append(t.Containers, row.ID)
 	}
-	images, err := e.cli.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", "snapback/*"))})
+	images, err := Images(ctx, e.cli, filters.NewArgs(filters.Arg("reference", "snapback/*")))
 	if err != nil {
-		return t, fmt.Errorf("listing images: %w", known(err, nil))
+		return t, err
 	}
 	for _, i := range images {
 		t.Images = append(t.Images, i.ID)

@@ -18,9 +18,9 @@ import (
 
 // Tags are all that have the form of ours, snapback/<container>:<snapshot>, whosever they are.
 func (e *Engine) Tags(ctx context.Context) (refs []string, err error) {
-	images, err := e.cli.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", "snapback/*"))})
+	images, err := Images(ctx, e.cli, filters.NewArgs(filters.Arg("reference", "snapback/*")))
 	if err != nil {
-		return nil, fmt.Errorf("listing images: %w", known(err, nil))
+		return nil, err
 	}
 	for _, one := range images {
 		for _, ref := range one.RepoTags {
@@ -50,9 +50,9 @@ func (e *Engine) Helpers(ctx context.Context) (containers, images []string, err 
 	for _, row := range rows {
 		containers = append(containers, nameOf(row))
 	}
-	found, err := e.cli.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", helperLabel))})
+	found, err := Images(ctx, e.cli, filters.NewArgs(filters.Arg("label", helperLabel)))
 	if err != nil {
-		return nil, nil, fmt.Errorf("listing images: %w", known(err, nil))
+		return nil, nil, err
 	}
 	for _, one := range found {
 		for _, ref := range one.RepoTags {

@@ -2,8 +2,11 @@ package docker_test
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,27 +14,29 @@ import (
 	"github.com/snapback/snapback/internal/enginefault"
 	"github.com/snapback/snapback/internal/enginetest"
 	"github.com/snapback/snapback/internal/testkit"
+	"github.com/snapback/snapback/snapshot"
 	"github.com/snapback/snapback/snapshot/docker"
 )
 
-// failing500 has an engine answer with status 500 to as many calls as left says, of those that match what, such as "POST .*/start".
-type failing500 struct {
-	what atomic.Pointer[regexp.Regexp]
-	left atomic.Int64
+// refusals have an engine refuse as many calls as left says, of those that match what, such as "POST .*/start".
+type refusals struct {
+	status int // 0: 500
+	what   atomic.Pointer[regexp.Regexp]
+	left   atomic.Int64
 }
 
-func (f *failing500) answers(w http.ResponseWriter, r *http.Request) bool {
+func (f *refusals) answers(w http.ResponseWriter, r *http.Request) bool {
 	what := f.what.Load()
 	if what == nil || !what.MatchString(r.Method+" "+r.URL.Path) || f.left.Add(-1) < 0 {
 		return false
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusInternalServerError)
+	w.WriteHeader(cmp.Or(f.status, http.StatusInternalServerError))
 	_, _ = w.Write([]byte(`{"message":"the engine is busy"}`)) // whoever hung up does not want it
 	return true
 }
 
-func (f *failing500) fail(what string, times int64) {
+func (f *refusals) fail(what string, times int64) {
 	f.left.Store(times)
 	f.what.Store(regexp.MustCompile(what))
 }
@@ -69,7 +74,7 @@ func TestAFailureOfTheEngineCostsNoContents(t *testing.T) {
 			if name == "making the image" {
 				image += "-too"
 			}
-			var engine failing500
+			var engine refusals
 			e := before(t, s, engine.answers, movesBy(s, image))
 			engine.fail(what, 2)
 			var archive bytes.Buffer
@@ -91,7 +96,7 @@ func TestAFailureOfTheEngineIsNoReasonToLeaveAVolumeUnfilled(t *testing.T) {
 	var archive bytes.Buffer
 	_, err := ready.Pack(t.Context(), id, m, &archive)
 	testkit.OK(t, err)
-	var engine failing500
+	var engine refusals
 	e := before(t, s, engine.answers, movesBy(s, s.Name("helper")))
 	for _, what := range []string{"^POST .*/containers/create$", "^POST .*/attach$", "^POST .*/wait$", "^POST .*/start$", "^DELETE .*/containers/"} {
 		s.Docker("exec", id, "/app", "touch", "/data/too-much")
@@ -107,11 +112,36 @@ func TestAFailureOfTheEngineIsNoReasonToLeaveAVolumeUnfilled(t *testing.T) {
 	noHelpers(t, s)
 }
 
+// TestAnImageThatIsRemovedMeanwhileCostsNoList: the engine answers that it is not found, to whoever asks for all of them.
+func TestAnImageThatIsRemovedMeanwhileCostsNoList(t *testing.T) {
+	t.Parallel()
+	s, ready, id, _ := mover(t)
+	testkit.OK(t, ready.ReadyToMove(t.Context()))
+	tag := "snapback/" + s.Name("api") + ":pre-deploy-2255"
+	s.Docker("tag", s.Docker("inspect", "--format", "{{.Image}}", id), tag)
+	engine := refusals{status: http.StatusNotFound}
+	e := before(t, s, engine.answers, movesBy(s, s.Name("helper")))
+	for name, list := range map[string]func() (bool, error){
+		"tags":    func() (bool, error) { tags, err := e.Tags(t.Context()); return slices.Contains(tags, tag), err },
+		"traces":  func() (bool, error) { traces, err := e.Traces(t.Context()); return len(traces.Images) > 0, err },
+		"helpers": func() (bool, error) { _, images, err := e.Helpers(t.Context()); return len(images) > 0, err },
+	} {
+		engine.fail("^GET .*/images/json$", 2)
+		if has, err := list(); !has || err != nil || engine.left.Load() > 0 {
+			t.Errorf("%s: has it: %t, %v", name, has, err)
+		}
+		engine.fail("^GET .*/images/json$", 3)
+		if _, err := list(); err == nil || errors.Is(err, snapshot.ErrGone) {
+			t.Errorf("%s: an engine that never finds it is told as %v", name, err)
+		}
+	}
+}
+
 // TestAHelperThatHasDoneItsWorkNeedNotBeRemoved: it removes itself.
 func TestAHelperThatHasDoneItsWorkNeedNotBeRemoved(t *testing.T) {
 	t.Parallel()
 	s, _, id, m := mover(t)
-	var engine failing500
+	var engine refusals
 	engine.fail("^DELETE .*/containers/", 1000)
 	e := before(t, s, engine.answers, movesBy(s, s.Name("helper")))
 	var archive bytes.Buffer
