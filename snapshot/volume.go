@@ -14,6 +14,9 @@ var (
 	ErrBadArchive = errors.New("the archive is damaged: it is not what was written")
 	// ErrUnsafeMount says that a mount leads where nothing is to be read or replaced; nothing was.
 	ErrUnsafeMount = errors.New("its contents are left alone, since it")
+	// ErrLostReport says that it was done, and that the engine has lost what came of it: a busy one waits two seconds for the last words of a
+	// container that has ended. It can be done again.
+	ErrLostReport = errors.New("the helper did not report")
 )
 
 // Mount is what a container has at a path, as far as it can be archived.

@@ -118,19 +118,26 @@ func (v *Volumes) one(ctx context.Context, draft VaultDraft, ids []string, m sna
 	return a, err
 }
 
-// firstWith does something with the first of the containers that is there and has the mount.
+// firstWith does something with the first of the containers that is there and has the mount. It does it again, from the beginning, while what
+// came of it is lost.
 func firstWith(ids []string, do func(id string) error) error {
 	err := snapshot.ErrGone
 	for _, id := range ids {
 		if id == "" {
 			continue
 		}
-		if err = do(id); !errors.Is(err, snapshot.ErrGone) {
+		for n := 0; n == 0 || n < heardIn && errors.Is(err, snapshot.ErrLostReport); n++ {
+			err = do(id)
+		}
+		if !errors.Is(err, snapshot.ErrGone) {
 			return err
 		}
 	}
 	return err
 }
+
+// heardIn is how often something is done at most until it is known what came of it.
+const heardIn = 3
 
 // Filling is a mount, and the archive whose contents it gets.
 type Filling struct {

@@ -46,6 +46,9 @@ type task struct {
 	reads bool   // it has no input
 }
 
+// moves says that contents are read or replaced. What a mount leads to is only looked at.
+func (t task) moves() bool { return t.args[0] != "find" }
+
 // createHelper makes the container of a helper. What a try before this one may have made under the name is removed first.
 func (e *Engine) createHelper(ctx context.Context, t task) (string, error) {
 	ref, err := e.helperImage(ctx)
@@ -115,7 +118,7 @@ func (e *Engine) removeHelperOnce(ctx context.Context, id string) error {
 }
 
 // do has a helper do a task with the given streams, and returns what it reported. in nil: it has no input. It returns
-// ErrUnsafeMount when the helper has refused. As long as nothing has moved, it is tried again where the engine has failed.
+// ErrUnsafeMount when the helper has refused, and ErrLostReport. As long as nothing has moved, it is tried again where the engine has failed.
 func (e *Engine) do(ctx context.Context, t task, in io.Reader, out io.Writer) (report volumetar.Report, err error) {
 	t.reads = in == nil
 	var broke error // what can't be tried again
@@ -127,7 +130,7 @@ func (e *Engine) do(ctx context.Context, t task, in io.Reader, out io.Writer) (r
 		run := helperRun{engine: e, id: id, in: in, out: out}
 		report, err = run.all(ctx)
 		err = e.endHelper(ctx, t, id, err)
-		if run.begun {
+		if run.begun && (t.moves() || !errors.Is(err, snapshot.ErrLostReport)) {
 			broke, err = err, nil
 		}
 		return err

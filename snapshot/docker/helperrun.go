@@ -92,7 +92,7 @@ func (r *helperRun) verdict(ctx context.Context, ended <-chan container.WaitResp
 			return report, fmt.Errorf("the helper ended with code %d: %s", end.StatusCode, r.words.line())
 		}
 		if err := json.Unmarshal(r.words.text, &report); err != nil {
-			return report, fmt.Errorf("the helper did not report: %s", r.words.line())
+			return report, fmt.Errorf("%w: %q", snapshot.ErrLostReport, r.words.line())
 		}
 		return report, inErr
 	case err := <-failed:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -110,6 +111,44 @@ func TestAFailureOfTheEngineIsNoReasonToLeaveAVolumeUnfilled(t *testing.T) {
 		s.Docker("cp", id+":/data/file", "-")
 	}
 	noHelpers(t, s)
+}
+
+// TestALostReportIsAskedForAgain as long as nothing was moved: a busy engine hangs up before it has handed over a helper's last words.
+func TestALostReportIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s, ready, id, _ := mover(t, "--volume", folder+":/bind")
+	testkit.OK(t, ready.ReadyToMove(t.Context()))
+	m := snapshot.Mount{Path: "/bind", Type: "bind", Source: folder}
+	var engine silent
+	e := before(t, s, engine.answers, movesBy(s, s.Name("helper")))
+	engine.left.Store(2)
+	var archive bytes.Buffer
+	if _, err := e.Pack(t.Context(), id, m, &archive); err != nil || archive.Len() == 0 || engine.left.Load() > 0 {
+		t.Errorf("reading: %v, %d bytes", err, archive.Len())
+	}
+	engine.left.Store(3)
+	if _, err := e.Pack(t.Context(), id, m, &archive); !errors.Is(err, snapshot.ErrLostReport) {
+		t.Errorf("never heard of: %v", err)
+	}
+	noHelpers(t, s)
+}
+
+// silent has an engine hang up on as many who attach to a container as left says.
+type silent struct{ left atomic.Int64 }
+
+func (h *silent) answers(w http.ResponseWriter, r *http.Request) bool {
+	if !strings.HasSuffix(r.URL.Path, "/attach") || h.left.Add(-1) < 0 {
+		return false
+	}
+	conn, out, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_, _ = out.WriteString("HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+	_ = out.Flush() // whoever has gone does not want it
+	return true
 }
 
 // TestAnImageThatIsRemovedMeanwhileCostsNoList: the engine answers that it is not found, to whoever asks for all of them.

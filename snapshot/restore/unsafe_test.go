@@ -55,7 +55,8 @@ func TestRestoreWithVolumesFollowsNoLinkOfAContainer(t *testing.T) {
 		t.Errorf("a snapshot has %+v", taken.Volumes)
 	}
 	if refused := v.RestoreWith(snap.Name); refused.State != restore.Refused || !strings.Contains(refused.Error, "symbolic link") {
-		t.Errorf("a restore: %s: %s", refused.State, refused.Error)
+		t.Errorf("a restore: %s: %s\nbefore: %+v\nnow: %+v\n%s", refused.State, refused.Error, r.Plan, refused.Plan,
+			v.Docker("ps", "--all", "--no-trunc", "--filter", "name="+v.API, "--format", "{{.ID}} {{.Names}} {{.Status}}"))
 	}
 	undo, err := v.Restorer.Undo(t.Context(), r.ID, v.By(), "")
 	check(err)

@@ -62,6 +62,38 @@ func TestRestoreWithVolumesPutsTheirContentsBackAndUndoTheOthers(t *testing.T) {
 	t.Logf("down for %s: %+v", r.Downtime, r.Phases)
 }
 
+// TestWhatCameOfMovingVolumesMayBeLost: it is done again, from the beginning.
+func TestWhatCameOfMovingVolumesMayBeLost(t *testing.T) {
+	v := snapshottest.SetupVolumes(t)
+	v.Faulty.Unheard.Store(2)
+	snap := v.GoodAndBad()
+	if s := snap.Volumes; s == nil || s.Problem != "" || len(s.Archives) != 1 || v.Faulty.Unheard.Load() > 0 {
+		t.Fatalf("archived: %+v", s)
+	}
+	losing := func(times int) { // of what came of filling, the first times
+		first := func(n int) error {
+			if n <= times {
+				v.Faulty.Unheard.Store(1)
+			}
+			return nil
+		}
+		v.Faulty.FailUnpack.Store(&first)
+	}
+	v.Faulty.Unheard.Store(1) // of keeping what is there
+	losing(2)
+	r := v.RestoreWith(snap.Name)
+	if r.State != restore.Verified || v.Faulty.Unheard.Load() > 0 {
+		t.Fatalf("%s: %s", r.State, r.Error)
+	}
+	v.Expect(goodFiles)
+	v.Put("/data/file", "bad")
+	losing(6) // three have been filled by now
+	if r = v.RestoreWith(snap.Name); r.State != restore.Reverted || !strings.Contains(r.Error, "did not report") {
+		t.Errorf("never heard of: %s: %s", r.State, r.Error)
+	}
+	v.Expect(map[string]string{"/data/file": "bad"})
+}
+
 // TestWhoeverMovesVolumesTellsHowFarItIs: the Taker for a container, and the Restorer for a restore.
 func TestWhoeverMovesVolumesTellsHowFarItIs(t *testing.T) {
 	v := snapshottest.SetupVolumes(t)

@@ -58,6 +58,7 @@ type faulty struct {
 	Stuck      atomic.Bool                           // a commit leaves its container frozen
 	Unseen     atomic.Pointer[error]                 // why it does not say what a container is; nil: it does
 	During     atomic.Pointer[func(context.Context)] // called while a volume is being read
+	Unheard    atomic.Int32                          // how often it loses what came of reading or filling a volume
 }
 
 func (f *faulty) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Writer) (snapshot.Packed, error) {
@@ -65,7 +66,11 @@ func (f *faulty) Pack(ctx context.Context, id string, m snapshot.Mount, w io.Wri
 	if do := f.During.Load(); do != nil {
 		(*do)(ctx)
 	}
-	return f.Engine.Pack(ctx, id, m, w)
+	packed, err := f.Engine.Pack(ctx, id, m, w)
+	if err == nil && f.Unheard.Add(-1) >= 0 {
+		return snapshot.Packed{}, snapshot.ErrLostReport
+	}
+	return packed, err
 }
 
 func (f *faulty) Inspect(ctx context.Context, idOrName string) (snapshot.Inspection, error) {
@@ -110,7 +115,11 @@ func (f *faulty) Unpack(ctx context.Context, id string, m snapshot.Mount, r io.R
 			return err
 		}
 	}
-	return f.Engine.Unpack(ctx, id, m, r)
+	err := f.Engine.Unpack(ctx, id, m, r)
+	if err == nil && f.Unheard.Add(-1) >= 0 {
+		return snapshot.ErrLostReport
+	}
+	return err
 }
 
 const TestKeys = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
