@@ -6,6 +6,7 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/snapback/snapback/access"
 )
@@ -56,22 +57,46 @@ func TestATouchStopsALogThatRuns(t *testing.T) {
 	}
 }
 
-// TestATouchBeforeTheConnectionHoldsTheLog while the page has no more than the lines that came with it, which fit.
-func TestATouchBeforeTheConnectionHoldsTheLog(t *testing.T) {
-	t.Parallel()
-	n := setup(t, unhurried)
-	p := newPhone(t)
+// beforeTheConnection shows the lines that come with the page of a log that runs, which fit a phone; let() has the connection bring the others.
+func (p *phone) beforeTheConnection(n *night) {
+	p.t.Helper()
 	n.replace(`i=0; while :; do i=$((i+1)); echo "request $i"; [ $i -lt 100 ] || sleep 0.1; done`)
-	within(t, time.Minute, "the log is there", func() bool { return len(n.answersWith(time.Time{}).Lines) == 25 })
+	within(p.t, time.Minute, "the log is there", func() bool { return len(n.answersWith(time.Time{}).Lines) == 25 })
 	n.open(p, access.ModeLogs)
 	p.do(chromedp.Evaluate[chromedp.Void](holdWords))
 	p.openGate()
 	p.yes("there is a connection, from which nothing has come", `kept.length > 0`)
 	p.yes("the first lines fit", `(l => l.childElementCount === 25 && l.clientHeight > 0 && l.scrollHeight <= l.clientHeight)(document.querySelector('#lines'))`)
+}
+
+// TestATouchBeforeTheConnectionHoldsTheLog while the page has no more than the lines that came with it.
+func TestATouchBeforeTheConnectionHoldsTheLog(t *testing.T) {
+	t.Parallel()
+	n := setup(t, unhurried)
+	p := newPhone(t)
+	p.beforeTheConnection(n)
 	p.finger(500)
 	p.do(chromedp.Evaluate[chromedp.Void](held + `; let(); 0`))
 	p.yes("a pill counts what comes while what is read stays where it is", `held()`)
 	p.picture("12-held-before-the-connection")
+	p.wantQuiet()
+}
+
+// TestALinePickedBeforeTheConnectionStaysPicked when the connection brings it again.
+func TestALinePickedBeforeTheConnectionStaysPicked(t *testing.T) {
+	t.Parallel()
+	n := setup(t, unhurried)
+	p := newPhone(t)
+	p.beforeTheConnection(n)
+	p.tapOn("a line", `[...document.querySelectorAll('#lines .row')].at(9)`)
+	p.wait("it is picked", "#pick-text", "request ")
+	p.do(chromedp.Evaluate[chromedp.Void](`window.first = document.querySelector('.picked'); let(); 0`))
+	p.yes("the connection has brought it again", `!first.isConnected && document.querySelectorAll('#lines .row').length > 25`)
+	const picked = `(rows => rows.length === 1 && rows[0].querySelector('span').innerText === document.querySelector('#pick-text').innerText)(document.querySelectorAll('.picked'))`
+	p.yes("its mark is in the list", picked)
+	p.picture("12-picked-before-the-connection")
+	p.do(chromedp.Evaluate[chromedp.Void](`window.was = document.querySelector('#pick-text').innerText; document.querySelector('#lines').focus()`), chromedp.KeyEvent(kb.ArrowUp))
+	p.yes("an arrow goes on from there", `document.querySelector('#pick-text').innerText !== was && `+picked)
 	p.wantQuiet()
 }
 

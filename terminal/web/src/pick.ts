@@ -22,6 +22,20 @@ export class Pick {
     el("pick-copy").addEventListener("click", () => void this.copy());
     el("pick-shut").addEventListener("click", () => this.choose(null));
     this.share.addEventListener("click", () => void this.send());
+    new MutationObserver(() => this.follow()).observe(list, { childList: true });
+  }
+
+  // follow goes over to the row that has taken the place of the picked one: the connection brings the first lines again, and who comes back
+  // from another time finds the newest as new.
+  private follow(): void {
+    const gone = this.row && !this.row.isConnected ? said.get(this.row) : undefined;
+    if (!gone?.at) return;
+    const there = this.list.querySelectorAll<HTMLElement>(`.row[data-at="${gone.at}"]`);
+    const same = [...there].find((row) => said.get(row)?.text === gone.text);
+    if (!same) return;
+    this.row?.classList.remove("picked");
+    this.row = same;
+    same.classList.add("picked");
   }
 
   private tapped(e: MouseEvent): void {
