@@ -42,7 +42,8 @@ func mayPass(err error) bool {
 		return false
 	}
 	attaching := strings.Contains(err.Error(), "unable to upgrade to tcp, received 5") // the client tells a status no other way there
-	return errors.Is(err, errMeanwhile) || errors.Is(err, snapshot.ErrLostReport) || errors.Is(err, snapshot.ErrEngineAway) || cerrdefs.IsInternal(err) || isAway(err) || attaching
+	lost := errors.Is(err, errMeanwhile) || errors.Is(err, snapshot.ErrLostReport)
+	return lost || errors.Is(err, snapshot.ErrEngineAway) || cerrdefs.IsInternal(err) || isAway(err) || attaching
 }
 
 // errMeanwhile says of a list that something on it was removed while the engine made it.

@@ -247,7 +247,7 @@ func (svc *service) await(ctx context.Context, document json.RawMessage, id stri
 			limit = stuckLimit + n.Patience
 		}
 		if time.Since(moved) > limit {
-			return n, fmt.Errorf("%s, and it got no further in %s%s", n, limit, because(n))
+			return n, fmt.Errorf("%s, and it got no further in %s%s", n, limit, because(n.Held, n.Failure))
 		}
 		select {
 		case <-time.After(taskPoll):
@@ -326,19 +326,19 @@ func (svc *service) count(ctx context.Context, document json.RawMessage, id stri
 func hopeless(n snapshot.Tasks) string {
 	switch stuck := []string{"paused", "rollback_started", "rollback_paused", "rollback_completed"}; {
 	case slices.Contains(stuck, n.Update):
-		return fmt.Sprintf("the Swarm has given the update up (%s): %s%s", n.Update, n, because(n))
+		return fmt.Sprintf("the Swarm has given the update up (%s): %s%s", n.Update, n, because(n.Failure, n.Held))
 	case n.Running == 0 && len(n.Failures) >= max(taskFailures, n.Want):
-		return fmt.Sprintf("%d of its tasks have failed%s", len(n.Failures), because(n))
+		return fmt.Sprintf("%d of its tasks have failed%s", len(n.Failures), because(n.Failure, n.Held))
 	}
 	return ""
 }
 
-func because(n snapshot.Tasks) string {
-	why := cmp.Or(n.Held, n.Failure) // that one may be of an earlier time
-	if why == "" {
-		return ""
+// because is the first of some reasons that there is.
+func because(why ...string) string {
+	if reason := cmp.Or(why...); reason != "" {
+		return ": " + reason
 	}
-	return ": " + why
+	return ""
 }
 
 // Revert puts the spec from before back.
