@@ -151,6 +151,12 @@ func (p *phone) connected() {
 	p.yes("there is a connection", `document.querySelector('#state').textContent !== ''`)
 }
 
+// loaded waits until the connection has brought a log that is longer than the 25 lines that come with the page. These fit, and can't be scrolled.
+func (p *phone) loaded() {
+	p.t.Helper()
+	p.yes("the connection has brought the earlier lines", `document.querySelector('#lines').childElementCount > 100`)
+}
+
 func (p *phone) typeIn(text string) {
 	p.t.Helper()
 	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {

@@ -50,6 +50,7 @@ func TestOlderLinesThatDidNotComeAreAskedForAgain(t *testing.T) {
 	n := setup(t)
 	n.replace(`i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo "row $i"; done; exec sleep 1000`)
 	p := n.reader("row 4000")
+	p.loaded()
 	p.tap("#pause")
 	p.do(chromedp.Evaluate[chromedp.Void](`window.lost = 0; window.away = true; (f => { window.fetch = (...a) => away && String(a[0]).includes('/t/logs') ? (lost++, Promise.reject(new TypeError('Failed to fetch'))) : f(...a); })(window.fetch.bind(window)); 0`))
 	before := ask(p, chromedp.Evaluate[int](`(l => (l.scrollTop = 0, l.childElementCount))(document.querySelector('#lines'))`))

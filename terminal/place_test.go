@@ -50,6 +50,7 @@ func (p *phone) onNewPages(script string) {
 // readsUp scrolls a log up, and remembers which line is read, and where.
 func (p *phone) readsUp() {
 	p.t.Helper()
+	p.loaded()
 	p.tap("#pause")
 	p.yes("it is held", `!document.querySelector('#newest').hidden`)
 	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#lines').scrollTop -= 3000; 0`))
