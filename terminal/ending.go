@@ -133,8 +133,8 @@ func (sh *shell) containerStops(ctx context.Context) bool {
 // run on when its service has become something else.
 func (sh *shell) containerStopped(ctx context.Context) bool {
 	if sh.task != "" {
-		out, err := sh.l.svc.cfg.Engine.Run(ctx, sh.rec.ContainerID, ExecSpec{Cmd: []string{"sh", "-c", "echo up"}})
-		return errors.Is(err, ErrNoContainer) || errors.Is(err, ErrNotRunning) || err == nil && strings.TrimSpace(string(out)) != "up"
+		_, err := sh.l.svc.cfg.Engine.Run(ctx, sh.rec.ContainerID, ExecSpec{Cmd: []string{"sh", "-c", ":"}})
+		return errors.Is(err, ErrNoContainer) || errors.Is(err, ErrNotRunning)
 	}
 	t, err := sh.l.svc.cfg.Engine.Resolve(ctx, sh.l.sess.Container)
 	return errors.Is(err, ErrNoContainer) || err == nil && (t.ID != sh.of || t.Started != sh.since || !t.Running())

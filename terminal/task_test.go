@@ -1,6 +1,7 @@
 package terminal_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -25,6 +26,7 @@ type service struct {
 	task     atomic.Pointer[string] // the container's ID
 	revision atomic.Int64           // of the service
 	away     atomic.Bool            // the engine of its node is none of the bot's
+	mute     atomic.Bool            // the engine loses what a command writes, as Docker does when it comes later than two seconds after its end
 }
 
 const revision = "f00f00f00f00f00f00f00f00f00f00f00f00f00f00f00f00f00f00f00f00"
@@ -60,6 +62,14 @@ func (s *service) Place(context.Context, terminal.Target) (terminal.Place, error
 	return terminal.Place{ID: *s.task.Load(), Task: "shop.1 on node-a"}, nil
 }
 
+func (s *service) Run(ctx context.Context, id string, e terminal.ExecSpec) ([]byte, error) {
+	out, err := s.Engine.Run(ctx, id, e)
+	if s.mute.Load() && !bytes.HasSuffix(out, []byte("end\n")) { // a list of processes without its end is asked for again
+		out = nil
+	}
+	return out, err
+}
+
 func serve(t *testing.T) (*night, *service) {
 	s := &service{}
 	return setup(t, func(c *terminal.Config) { s.Engine, c.Engine, c.Tasks = c.Engine, s, s }), s
@@ -87,6 +97,19 @@ func TestAShellOfAServiceSaysInWhichTaskItIs(t *testing.T) {
 		t.Errorf("the person is told %q, of %q", got, b.inTask())
 	}
 	n.wantNothingLeft()
+}
+
+// TestALostAnswerOfATaskIsNoStop: the task runs, however little of it comes.
+func TestALostAnswerOfATaskIsNoStop(t *testing.T) {
+	t.Parallel()
+	n, s := serve(t)
+	b := n.shell()
+	s.mute.Store(true)
+	b.typeIn("exit 7\n")
+	within(t, time.Minute, "the shell has ended", func() bool { return b.shellIs("ended") })
+	if got := b.message(); got != "The shell exited with code 7." {
+		t.Errorf("the person is told %q", got)
+	}
 }
 
 // TestAServiceWithoutAnEngineSaysWhereItsTasksAre: nothing is written down of a shell.
