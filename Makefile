@@ -62,7 +62,7 @@ test: ## all tests, against a real engine, Postgres and browser
 crash: ## the tests that kill the bot, its database and its engine (SNAPBACK_CRASHES=100: that many random moments)
 	@scripts/setup cc engine postgres node
 	@$(MAKE) web
-	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run 'Killed|Refus|Lost|Away|Another|Stopped|Crash|Survives|Removed|Stays|Taken|Pruned|Disk|Dies|Deploy|Tap' ./cmd/snapback
+	@SNAPBACK_CRASHES=$${SNAPBACK_CRASHES:-15} go test -race -count=1 -timeout 60m -run "^($$(sed -n 's/^func \(Test[[:alnum:]]*\)(t .*/\1/p' cmd/snapback/crash*_test.go | paste -sd '|'))\$$" $(ARGS) ./cmd/snapback
 
 .PHONY: swarm
 swarm: ## the tests of a Swarm with a manager and workers, an engine for each, and the demo's nights on one, some eighteen minutes (ARGS='-run Global': those only)

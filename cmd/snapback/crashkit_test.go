@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 }
 
 // crashesSetting turns the tests on that kill the real program, and says how many random moments they try. They take
-// longer than all others together, so make crash runs them, and make test does not.
+// longer than all others together, so make crash runs them, and make test does not: all tests of the files crash_….
 const crashesSetting = "SNAPBACK_CRASHES"
 
 func needsCrashes(t *testing.T) {
