@@ -262,7 +262,7 @@ func (s *survey) volumeProblems(d document) []string {
 	var out []string
 	for _, name := range d.named() {
 		if !s.volumes[name] {
-			out = append(out, fmt.Sprintf("volume %s is gone, and would come back empty", said(name)))
+			out = append(out, goneVolume(name))
 		}
 	}
 	return out

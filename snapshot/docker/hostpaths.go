@@ -129,11 +129,27 @@ func (e *Engine) hasPath(ctx context.Context, p string) (bool, error) {
 	return false, fmt.Errorf("looking for %s on the host: %w", said(p), known(err, nil))
 }
 
-// refuseGone is for right before a create, which may be a while after the preflight.
+// refuseGone is for right before a create, which may be a while after the preflight, and makes anew, and empty, what is gone.
 func (e *Engine) refuseGone(ctx context.Context, d document) error {
 	gone, err := e.missing(ctx, d.hostPaths())
-	if err != nil || len(gone) == 0 {
+	if err != nil {
 		return err
 	}
+	for _, name := range d.named() {
+		there, err := e.hasVolume(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !there {
+			gone = append(gone, goneVolume(name))
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
 	return fmt.Errorf("%w: %s", snapshot.ErrNotRestorable, strings.Join(gone, "; "))
+}
+
+func goneVolume(name string) string {
+	return fmt.Sprintf("volume %s is gone, and would come back empty", said(name))
 }

@@ -70,6 +70,27 @@ func TestRestoreRefusesBindsWhoseSourceIsGone(t *testing.T) {
 	}
 }
 
+// TestCreateRefusesAVolumeThatHasGoneSinceThePreflight, which the engine would make anew.
+func TestCreateRefusesAVolumeThatHasGoneSinceThePreflight(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	name, volume := s.Name("api"), s.Name("data")
+	id := s.Run(name, "--volume", volume+":/data", s.Image("good", `ENTRYPOINT ["/app"]`))
+	spec := keep(t, s, id, false)
+	s.Docker("rm", "--force", id)
+	e, ctx := s.Engine(), t.Context()
+	if finding, err := e.Check(ctx, name, spec); err != nil || len(finding.Problems) > 0 {
+		t.Fatalf("while it is there: %q, %v", finding.Problems, err)
+	}
+	s.Docker("volume", "rm", volume)
+	if _, err := e.Create(ctx, name, spec); !errors.Is(err, snapshot.ErrNotRestorable) || !strings.Contains(err.Error(), "volume "+volume+" is gone, and would come back empty") {
+		t.Errorf("creating it all the same: %v", err)
+	}
+	if left := s.Docker("volume", "ls", "--quiet", "--filter", "name="+volume); strings.TrimSpace(left) != "" {
+		t.Errorf("it was made: %s", left)
+	}
+}
+
 func TestRestoreRefusesDevicesThatAreGone(t *testing.T) {
 	t.Parallel()
 	s := enginetest.New(t)
