@@ -104,6 +104,7 @@ func engineChecks(c config, at engineAt) []check {
 	return []check{
 		{group, "connection", useTLS, func(ctx context.Context) (string, error) { return checkConnection(ctx, at) }},
 		{group, "engine", reachable, func(ctx context.Context) (string, error) { return checkEngine(ctx, c, at) }},
+		{group, "extras", "allow the calls in the proxy or plugin that denies them, or do without", func(ctx context.Context) (string, error) { return checkExtras(ctx, at) }},
 		{group, "disk", "docker system df shows what can go; docs/snapshots.md, Disk", func(ctx context.Context) (string, error) {
 			return checkDisk(ctx, at.reach(c), c.DiskLimit)
 		}},
@@ -150,6 +151,21 @@ func checkEngine(ctx context.Context, c config, at engineAt) (string, error) {
 	}
 	known, err := whatIsKnown(ctx, c, engine, in)
 	return known + ", by " + engine.From(), err
+}
+
+// checkExtras warns of what an engine, or a proxy before it, does not let the bot do that a night can do without.
+func checkExtras(ctx context.Context, at engineAt) (string, error) {
+	engine, err := docker.New(ctx, docker.Config{Host: at.where, Certs: at.certs})
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	if err := engine.DeniedExtras(ctx); errors.Is(err, snapshot.ErrEngineDenied) {
+		return "", caution{err}
+	} else if err != nil {
+		return "", err
+	}
+	return "second copies of snapshots, contents of volumes and shells are allowed", nil
 }
 
 // formerNames tells of snapshots that were taken when the engine had another name.

@@ -77,10 +77,12 @@ func (e *Engine) Ready(ctx context.Context) error {
 // nobody is an ID that no container, network or image has.
 const nobody = "0000000000000000000000000000000000000000000000000000000000000000"
 
-// calls are those that snapshots and restores are made of, each about something that is not there, so that an engine which
-// takes them refuses them and does nothing.
-func calls() []struct{ method, path, body string } {
-	return []struct{ method, path, body string }{
+// call is one about something that is not there, or of a name that there can't be, so that an engine which takes it refuses it and does nothing.
+type call struct{ method, path, body string }
+
+// calls are those that snapshots and restores are made of.
+func calls() []call {
+	return []call{
 		{"GET", "/info", ""},
 		{"GET", "/containers/json?limit=1", ""},
 		{"GET", "/containers/" + nobody + "/json", ""},
@@ -92,6 +94,7 @@ func calls() []struct{ method, path, body string } {
 		{"GET", "/volumes/" + nobody, ""},
 		{"POST", "/commit?container=" + nobody, "{}"},
 		{"POST", "/images/" + nobody + "/tag?repo=snapback-nothing&tag=none", ""},
+		{"GET", "/images/" + nobody + "/history", ""},
 		{"DELETE", "/images/" + nobody, ""},
 		{"POST", "/containers/create?name=-", "null"},
 		{"POST", "/containers/" + nobody + "/update", "{}"},
@@ -101,8 +104,33 @@ func calls() []struct{ method, path, body string } {
 		{"POST", "/containers/" + nobody + "/pause", ""},
 		{"POST", "/containers/" + nobody + "/unpause", ""},
 		{"DELETE", "/containers/" + nobody, ""},
+		{"POST", "/containers/" + nobody + "/wait", ""},
 		{"POST", "/networks/" + nobody + "/connect", "{}"},
+		{"POST", "/networks/" + nobody + "/disconnect", "{}"},
 		{"DELETE", "/volumes/" + nobody, ""},
+	}
+}
+
+// extra is what a night can do without.
+type extra struct {
+	without string // what there is not where its calls are denied
+	calls   []call
+}
+
+func extras() []extra {
+	return []extra{
+		{"no snapshot is kept on the engine a second time", []call{
+			{"POST", "/volumes/create", `{"Name":"-"}`},
+			{"GET", "/volumes", ""},
+		}},
+		{"the contents of volumes are neither kept nor put back", []call{
+			{"POST", "/images/create?fromSrc=-&repo=-", ""},
+			{"POST", "/containers/" + nobody + "/attach?stream=1&stdin=1&stdout=1&stderr=1", ""},
+		}},
+		{"the terminal has no shells", []call{
+			{"POST", "/containers/" + nobody + "/exec", `{"Cmd":["true"]}`},
+			{"POST", "/exec/" + nobody + "/start", `{"Detach":true}`},
+		}},
 	}
 }
 
@@ -112,7 +140,28 @@ func (e *Engine) Denied(ctx context.Context) error {
 	if err := e.Ping(ctx); err != nil {
 		return err
 	}
-	list := calls()
+	return e.deniedOf(ctx, calls())
+}
+
+// DeniedExtras is Denied of what snapshots and restores can do without. Each error says what there is not.
+func (e *Engine) DeniedExtras(ctx context.Context) error {
+	if err := e.Ping(ctx); err != nil {
+		return err
+	}
+	var all []error
+	for _, extra := range extras() {
+		err := e.deniedOf(ctx, extra.calls)
+		if err != nil && !errors.Is(err, snapshot.ErrEngineDenied) {
+			return err
+		}
+		if err != nil {
+			all = append(all, fmt.Errorf("%s: %w", extra.without, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func (e *Engine) deniedOf(ctx context.Context, list []call) error {
 	denied := make([]error, len(list))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

@@ -76,7 +76,7 @@ func TestAProxyThatOnlyReadsIsToldInFull(t *testing.T) {
 	err := e.Denied(t.Context())
 	for _, call := range []string{
 		"POST /commit", "POST /images/{name}/tag", "POST /containers/create", "POST /containers/{id}/stop", "POST /containers/{id}/rename",
-		"DELETE /containers/{id}", "POST /networks/{id}/connect", "DELETE /images/{name}",
+		"DELETE /containers/{id}", "POST /networks/{id}/connect", "POST /networks/{id}/disconnect", "POST /containers/{id}/wait", "DELETE /images/{name}",
 	} {
 		if err == nil || !strings.Contains(err.Error(), "denies "+call+" (403)") {
 			t.Errorf("%s is missing in\n%v", call, err)
@@ -85,6 +85,32 @@ func TestAProxyThatOnlyReadsIsToldInFull(t *testing.T) {
 	if err != nil && strings.Contains(err.Error(), "GET") {
 		t.Errorf("what is allowed is told: %v", err)
 	}
+}
+
+// TestWhatANightCanDoWithoutIsToldByItself, and keeps nothing from being restored.
+func TestWhatANightCanDoWithoutIsToldByItself(t *testing.T) {
+	t.Parallel()
+	s := enginetest.New(t)
+	for call, without := range map[string]string{
+		"POST /volumes/create":         "no snapshot is kept on the engine a second time",
+		"POST /images/create":          "the contents of volumes are neither kept nor put back",
+		"POST /containers/{id}/attach": "the contents of volumes are neither kept nor put back",
+		"POST /containers/{id}/exec":   "the terminal has no shells",
+		"POST /exec/{id}/start":        "the terminal has no shells",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		before, after, _ := strings.Cut(path, "{id}")
+		e := inPlaceOf(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+			return r.Method == method && strings.Contains(r.URL.Path, before) && strings.HasSuffix(r.URL.Path, after) && deny(w, http.StatusForbidden)
+		})
+		testkit.OK(t, e.Denied(t.Context()))
+		err := e.DeniedExtras(t.Context())
+		wantDenied(t, err, call)
+		if want := without + ": the container engine, or a proxy before it, denies " + call + " (403)"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	testkit.OK(t, s.Engine().DeniedExtras(t.Context()))
 }
 
 func TestAskingWhatIsAllowedDoesNothing(t *testing.T) {
@@ -112,7 +138,8 @@ func TestAskingWhatIsAllowedDoesNothing(t *testing.T) {
 		return true
 	})
 	testkit.OK(t, e.Denied(t.Context()))
-	if asked.Load() < 10 {
+	testkit.OK(t, e.DeniedExtras(t.Context()))
+	if asked.Load() < 20 {
 		t.Errorf("asked %d times", asked.Load())
 	}
 }
