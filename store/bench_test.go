@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/snapback/snapback/incidents"
 	"github.com/snapback/snapback/internal/storetest"
@@ -16,6 +17,16 @@ const manyEntries = 1_000_000
 // BenchmarkTimeline is what an entry costs, and what the net under lost jobs costs every fifteen seconds, on an empty timeline
 // and on one that has grown for years. An entry may cost two milliseconds more on a large one at most.
 func BenchmarkTimeline(b *testing.B) {
+	empty := map[string]time.Duration{} // what an entry costs there, by what it is called
+	costs := func(b *testing.B, name string, size int) {
+		b.Helper()
+		each := b.Elapsed() / time.Duration(b.N)
+		if size == 0 {
+			empty[name] = each
+		} else if more := each - empty[name]; more > 2*time.Millisecond {
+			b.Errorf("an entry costs %s more than on an empty timeline", more)
+		}
+	}
 	for _, size := range []int{0, manyEntries} {
 		db := storetest.New(b)
 		incident := grown(b, db, size)
@@ -25,6 +36,7 @@ func BenchmarkTimeline(b *testing.B) {
 					_, err := db.Record(b.Context(), incidents.Entry{IncidentID: chain, Kind: "note", Summary: "another one"})
 					testkit.OK(b, err)
 				}
+				costs(b, "append/"+name, size)
 			})
 			b.Run(fmt.Sprintf("append-once/%s/entries=%d", name, size), func(b *testing.B) {
 				for n := 0; b.Loop(); n++ {
@@ -34,6 +46,7 @@ func BenchmarkTimeline(b *testing.B) {
 					})
 					testkit.OK(b, err)
 				}
+				costs(b, "append-once/"+name, size)
 			})
 		}
 		b.Run(fmt.Sprintf("tell-again/entries=%d", size), func(b *testing.B) {

@@ -49,6 +49,26 @@ func TestQueueTellsWhatWaitsAndWhatWasGivenUp(t *testing.T) {
 	}
 }
 
+// TestFinishedJobsGo: what one has done is on the timeline. The queue's own time is a day.
+func TestFinishedJobsGo(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.URL(t)
+	db := open(t, dsn)
+	done := func(context.Context, int64) error { return nil }
+	jobs, err := db.Work(t.Context(), store.Handlers{Slack: done, PagerDuty: done})
+	testkit.OK(t, err)
+	t.Cleanup(func() { testkit.OK(t, jobs.Stop(context.Background())) })
+	receive(t, db, "E1", incidents.Incident{PagerDutyID: "P1", Status: incidents.Triggered}, time.Now())
+	receive(t, db, "E2", incidents.Incident{PagerDutyID: "P2", Status: incidents.Triggered}, time.Now())
+	completed := func() (n int) {
+		testkit.OK(t, db.Pool().QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE state = 'completed'`).Scan(&n))
+		return n
+	}
+	testkit.Eventually(t, "both are done", func() bool { return completed() == 2 })
+	admin(t, dsn, `UPDATE river_job SET finalized_at = now() - interval '6 minutes' WHERE id = (SELECT min(id) FROM river_job)`)
+	testkit.Eventually(t, "the one of six minutes ago is gone", func() bool { return completed() == 1 })
+}
+
 func queueOf(t *testing.T, db *store.DB, kind string) store.QueueState {
 	t.Helper()
 	states, err := db.Queue(t.Context())

@@ -106,6 +106,10 @@ func TestALostMachineComesBackFromItsBackup(t *testing.T) {
 
 	n.loses(bot, dir)
 	n.checkIncident()
+	n.pollUntil("the bot anchors the timelines at its start", func() bool {
+		text, _ := os.ReadFile(filepath.Join(n.env["SNAPBACK_DATA_DIR"], "anchors"))
+		return strings.Contains(string(text), " incident 1 entry ") && !strings.Contains(string(text), " entry 9999 ")
+	})
 	if status, got := n.call("PATCH", "/containers/"+shop+"/snapshots/golden", `{"volumes": true}`); status != http.StatusOK || got["state"] != "verified" {
 		t.Fatalf("the restore: %d %v", status, got)
 	}

@@ -152,6 +152,19 @@ func TestWhatWasWrittenHoldsAndSaysHowMuchIsShown(t *testing.T) {
 	v.wants(1, "")
 }
 
+// TestTimelinesAreAnchoredFromTheStart of a bot on, by itself, until it is stopped.
+func TestTimelinesAreAnchoredFromTheStart(t *testing.T) {
+	t.Parallel()
+	v := newEvidence(t)
+	stop := v.Anchors.Daily(v.db)
+	testkit.Eventually(t, "both timelines are anchored", func() bool {
+		text, _ := os.ReadFile(v.file)
+		return strings.Count(string(text), "\n") == 2
+	})
+	testkit.OK(t, stop(t.Context()))
+	v.wants(1, "")
+}
+
 func TestATimelineThatWasComputedAnewIsFound(t *testing.T) {
 	t.Parallel()
 	other, err := keyring.Parse("a:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")

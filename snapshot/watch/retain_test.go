@@ -332,6 +332,30 @@ func TestFullDiskRefusesCommitsButNotTagsAndWarnsOnce(t *testing.T) {
 	}
 }
 
+// TestACommitThatWouldFillTheDiskIsRefusedBefore: with containerd's store it takes what was written twice, which CommitTakes counts.
+func TestACommitThatWouldFillTheDiskIsRefusedBefore(t *testing.T) {
+	k := setup(t)
+	const gigabyte = 1_000_000_000
+	takes := map[string]int64{"small": 4 * gigabyte, "large": 6 * gigabyte}
+	disk := &capture.Disk{Audit: k.DB,
+		Used: func(context.Context) (snapshot.DiskUse, error) {
+			return snapshot.DiskUse{Host: "host-1", Share: 0.85, Bytes: 100 * gigabyte}, nil
+		},
+		Takes: func(_ context.Context, id string) (int64, error) { return takes[id], nil },
+	}
+	if err := disk.Room(t.Context(), "small"); err != nil {
+		t.Errorf("89 %% after it: %v", err)
+	}
+	err := disk.Room(t.Context(), "large")
+	if want := "85 % in use, and 91 % after this commit, which takes up to 6000 MB, the limit is 90 %"; !errors.Is(err, snapshot.ErrDiskFull) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	disk.Takes = func(context.Context, string) (int64, error) { return 0, snapshot.ErrEngineAway }
+	if err := disk.Room(t.Context(), "large"); err != nil {
+		t.Errorf("where nobody knows what it takes: %v", err)
+	}
+}
+
 func TestBaselineThatThereIsNoRoomForIsTriedEverLessOften(t *testing.T) {
 	k := setup(t)
 	c := k.Written(k.Name("api"))
