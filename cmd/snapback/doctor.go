@@ -153,7 +153,7 @@ func checkEngine(ctx context.Context, c config, at engineAt) (string, error) {
 	return known + ", by " + engine.From(), err
 }
 
-// checkExtras warns of what an engine, or a proxy before it, does not let the bot do that a night can do without.
+// checkExtras warns of what an engine, or a proxy before it, does not let the bot do that most nights can do without.
 func checkExtras(ctx context.Context, at engineAt) (string, error) {
 	engine, err := docker.New(ctx, docker.Config{Host: at.where, Certs: at.certs})
 	if err != nil {
@@ -165,7 +165,7 @@ func checkExtras(ctx context.Context, at engineAt) (string, error) {
 	} else if err != nil {
 		return "", err
 	}
-	return "second copies of snapshots, contents of volumes and shells are allowed", nil
+	return "second copies of snapshots, contents of volumes, shells and all else are allowed", nil
 }
 
 // formerNames tells of snapshots that were taken when the engine had another name.
