@@ -278,14 +278,21 @@ func (b *browser) startShell() {
 
 func within(t testing.TB, d time.Duration, what string, cond func() bool) {
 	t.Helper()
+	if !came(d, cond) {
+		t.Fatalf("not within %v: %s", d, what)
+	}
+}
+
+func came(d time.Duration, cond func() bool) bool {
 	deadline := time.After(d)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		select {
 		case <-deadline:
-			t.Fatalf("not within %v: %s", d, what)
+			return false
 		case <-tick.C:
 		}
 	}
+	return true
 }

@@ -85,12 +85,14 @@ func (p *phone) touched(what, element string) bool {
 	var at []float64
 	began, since := time.Now(), time.Now() // that it came there
 	stays := func() bool { return time.Since(since) >= settled }
-	within(p.t, time.Minute, "there is "+what, func() bool {
+	if !came(time.Minute, func() bool {
 		if now := p.middle(element); len(now) == 0 || !slices.Equal(now, at) {
 			at, since = now, time.Now()
 		}
 		return len(at) > 0 && (stays() || time.Since(began) > 5*time.Second) // a row of a log that is a flood never stays
-	})
+	}) {
+		p.t.Fatalf("%s can't be tapped, and is %s; the banner says %q", what, ask(p, chromedp.Evaluate[string](element+`?.outerHTML ?? 'not there'`)), p.text("#banner"))
+	}
 	sure := stays()
 	p.do(chromedp.Evaluate[chromedp.Void](`window.touched = false; (e => e && e.addEventListener('touchstart', () => { window.touched = true; }, {capture: true, once: true, passive: true}))(` + element + `); 0`))
 	p.do(browsertest.Tap(at[0], at[1]))

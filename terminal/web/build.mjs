@@ -7,11 +7,11 @@ import { empty, hashed, pack, page } from "./pack.mjs";
 await mkdir("dist", { recursive: true });
 await empty("dist");
 const { metafile } = await build({
-  entryPoints: { app: "src/main.ts" },
+  entryPoints: { app: "src/main.ts", shell: "src/shell.ts" },
   bundle: true,
   minify: true,
   format: "esm",
-  splitting: true, // the terminal emulator is most of the code, and the logs don't need it
+  splitting: true, // the terminal emulator is most of the code, and the logs don't need it: part.ts loads it
   target: ["es2022", "safari16"],
   outdir: "dist",
   entryNames: "[name]-[hash]",

@@ -1,3 +1,4 @@
+import { Part, type Progress } from "./part";
 import type { Output } from "./protocol";
 import type { Shell, ShellWire } from "./shell";
 
@@ -5,7 +6,7 @@ import type { Shell, ShellWire } from "./shell";
 // meanwhile is kept, and shown then.
 export class ShellPane {
   private shell: Shell | null = null;
-  private loading: Promise<boolean> | null = null;
+  private readonly part: Part<typeof import("./shell")>;
   private theirs: { cols: number; rows: number } | null = null;
   private early: Output[] = [];
 
@@ -13,34 +14,41 @@ export class ShellPane {
     private readonly wire: ShellWire,
     private readonly session: string,
     private fontSize: number,
-  ) {}
+    changed: () => void, // how it stands with the emulator
+  ) {
+    const address = document.querySelector<HTMLScriptElement>("script[data-shell]")?.dataset["shell"] ?? "";
+    this.part = new Part(address, ({ Shell }) => this.fill(new Shell(this.wire, this.session, this.fontSize)), changed);
+  }
 
   get loaded(): boolean {
     return this.shell !== null;
   }
 
-  // load says whether it is there. What failed is tried again when asked again.
-  load(): Promise<boolean> {
-    this.loading ??= this.fetch();
-    return this.loading;
+  get progress(): Progress {
+    return this.part.progress;
   }
 
-  private async fetch(): Promise<boolean> {
-    try {
-      const { Shell } = await import("./shell");
-      this.shell = new Shell(this.wire, this.session, this.fontSize);
-    } catch {
-      this.loading = null;
-      return false;
-    }
-    this.shell.showAs(this.theirs);
-    for (const piece of this.early) this.shell.write(piece);
+  load(): void {
+    this.part.load();
+  }
+
+  push(): void {
+    this.part.push();
+  }
+
+  stop(): void {
+    this.part.stop();
+  }
+
+  private fill(shell: Shell): void {
+    this.shell = shell;
+    shell.showAs(this.theirs);
+    for (const piece of this.early) shell.write(piece);
     this.early = [];
-    return true;
   }
 
-  get size(): { cols: number; rows: number } {
-    return this.shell?.size ?? { cols: 80, rows: 24 };
+  get size(): { cols: number; rows: number } | null {
+    return this.shell?.size ?? null;
   }
 
   // showAs shows a screen of another page's size; null: of this one's.

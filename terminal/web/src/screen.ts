@@ -4,13 +4,14 @@ import { clock, el, forget, recall, remember, showOver } from "./dom";
 import { Errors } from "./errors";
 import { Logs } from "./logs";
 import { pageOf } from "../../../console/web/src/seat";
+import { fresh } from "../../../console/web/src/prove";
 import { walk } from "../../../console/web/src/tabs";
 import type { Line, Output, Session, ShellState, Status, Told } from "./protocol";
 import { ShellPane } from "./pane";
 import { Together } from "./together";
 import { Typing } from "./typing";
 import type { Contact } from "./wire";
-import { afterwards, dress, fresh } from "./seat";
+import { afterwards, dress } from "./seat";
 
 const sizes = [10, 11, 12, 13, 14, 16, 18, 20, 22];
 const usual = 13; // px
@@ -46,7 +47,7 @@ export class Screen implements Listener {
       resize: (cols, rows) => this.connection.say({ type: "resize", cols, rows }),
       size: (step) => this.setFont(step),
       tell: (text) => this.banner(text, 6000),
-    }, session.id, this.fontSize);
+    }, session.id, this.fontSize, () => this.partChanged());
     el("name").textContent = session.container;
     el("detail").textContent = this.detail("");
     document.title = `${session.container} · Snapback`;
@@ -99,7 +100,7 @@ export class Screen implements Listener {
     this.typing.greeted(message.run, message.typed ?? 0);
     if (!again) this.choose("shell");
     this.setShell("running", "");
-    if (again && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size }); // may have changed meanwhile
+    if (again) this.tellSize(); // may have changed meanwhile
   }
 
   private watched(s: Status): void {
@@ -120,7 +121,7 @@ export class Screen implements Listener {
   // Logs come first: what a shell needs is loaded once they are there.
   private showLines(lines: Line[], skipped?: number): void {
     this.logs.add(lines, skipped);
-    if (this.session.mode === "shell") setTimeout(() => void this.loadShell(), 0);
+    if (this.session.mode === "shell") setTimeout(() => this.shell.load(), 0);
   }
 
   output(piece: Output, lost: boolean): void {
@@ -148,12 +149,15 @@ export class Screen implements Listener {
     document.body.classList.toggle("offline", !there);
     if (this.asked === "shell") this.asked = ""; // it is not known whether that has arrived
     this.setShell(this.shellState, this.shellWords);
-    if (there && this.shellState === "running" && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size });
+    if (!there) return;
+    this.shell.push();
+    this.tellSize();
   }
 
   over(text: string): void {
     const left = this.typing.left;
     this.errors.hidden();
+    this.shell.stop();
     forget("session", "snapback.compose");
     showOver("Session ended", (text || "The session is over. Open a new one in Slack or the console.") + (left ? ` Not sent: ${left}` : ""));
     if (this.session.key) afterwards(this.session);
@@ -205,7 +209,8 @@ export class Screen implements Listener {
     if (chosen === "errors") return this.errors.shown();
     this.errors.hidden();
     if (chosen === "logs") return this.logs.shown();
-    void this.loadShell();
+    if (this.session.mode === "shell") this.shell.load();
+    this.shell.push();
     this.shell.shown();
     this.focusShell();
   }
@@ -215,19 +220,18 @@ export class Screen implements Listener {
     if (this.shellState === "running" && this.together.holds) this.shell.focus();
   }
 
-  // loadShell says what it waits for: on a bad line the emulator may take seconds.
-  private async loadShell(): Promise<void> {
-    if (this.shell.loaded || this.session.mode !== "shell") return;
-    const ok = await this.shell.load();
+  // partChanged says what is waited for: on a bad line the emulator may take seconds.
+  private partChanged(): void {
     this.setShell(this.shellState, this.shellWords);
-    if (!ok && this.shellTab) this.banner("The shell's part of the page could not be loaded. Tap Shell again.", 6000);
-    if (!ok || !this.shellTab) return;
+    if (!this.shell.loaded || !this.shellTab) return;
     this.shell.shown();
     this.focusShell();
+    this.tellSize();
   }
 
   // startShell asks for the passkey first, where it was shown long ago.
   private startShell(): void {
+    if (!this.shell.loaded) return location.reload();
     if (!this.session.key) return this.reallyStart();
     this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
     this.ask("passkey");
@@ -245,7 +249,7 @@ export class Screen implements Listener {
 
   private reallyStart(): void {
     this.shell.shown();
-    const said = this.connection.say({ type: "shell", ...this.shell.size });
+    const said = this.connection.say({ type: "shell", ...(this.shell.size ?? { cols: 80, rows: 24 }) });
     this.ask(said ? "shell" : "");
     if (!said) return this.banner("There is no contact right now. Try again.", 6000);
     this.shell.focus(); // in the tap itself: later, a phone would not open its keyboard
@@ -287,40 +291,51 @@ export class Screen implements Listener {
     const before = this.shellState;
     this.shellState = state;
     this.shellWords = message;
-    const running = state === "running", holds = this.together.holds;
+    const running = state === "running", holds = this.together.holds, seen = running && this.shell.loaded;
     this.shell.showAs(running ? this.together.size : null);
     this.together.running(running);
     if (this.session.mode !== "shell") return;
     document.body.classList.toggle("shell-runs", running);
     el("shell-dot").hidden = !running;
-    el("keys").hidden = el("writing").hidden = !running || !holds;
-    el("shell-start").hidden = running;
-    el("looking").hidden = !running || holds;
-    const home = el(!running ? "shell-start" : holds ? "more" : "looking");
+    el("keys").hidden = el("writing").hidden = !seen || !holds;
+    el("shell-start").hidden = seen;
+    el("looking").hidden = !seen || holds;
+    const home = el(!seen ? "shell-start" : holds ? "more" : "looking");
     if (el("reader").parentElement !== home) home.append(el("reader"));
+    el<HTMLButtonElement>("reader").disabled = !this.shell.loaded;
     el("shell").classList.toggle("over", state === "ended");
     const button = el<HTMLButtonElement>("start");
-    button.disabled = state === "starting" || state === "ending" || !this.shell.loaded || !this.live || this.asked !== "";
+    button.disabled = !this.live || (this.shell.loaded ? state === "starting" || state === "ending" || this.asked !== "" : this.shell.progress !== "outdated");
     button.textContent = this.startWords(state);
     if (running && message !== this.saidWhileRunning) this.banner(message, 10_000); // what is said beside it is out of sight then
     this.saidWhileRunning = running ? message : "";
-    el("shell-text").textContent = message || (state === "none" ? `A shell in ${this.session.container}` : "");
+    el("shell-text").textContent = this.partWords() || message || (state === "none" ? `A shell in ${this.session.container}` : "");
     if (state === "starting" && before !== "starting") this.shell.reset();
     if (running && before !== "running" && this.shellTab) {
       this.shell.shown();
       this.focusShell();
     }
-    if (running && before !== "running" && holds) this.connection.say({ type: "resize", ...this.shell.size });
+    if (before !== "running") this.tellSize();
     if (!running && before === "running") this.shell.blur();
   }
 
   private startWords(state: ShellState): string {
     if (!this.live) return "No contact";
+    if (this.shell.progress === "outdated") return "Load the page again";
     if (!this.shell.loaded) return "Loading…";
     if (this.asked === "passkey") return "Checking your passkey…";
     if (this.asked === "shell" || state === "starting") return "Starting…";
     if (state === "ending") return "Ending…";
     return state === "ended" && this.ran ? "Start another shell" : "Start shell";
+  }
+
+  private partWords(): string {
+    if (this.shell.progress === "again") return "The terminal could not be loaded yet. Trying again.";
+    return this.shell.progress === "outdated" ? "Snapback has been updated since this page was loaded." : "";
+  }
+
+  private tellSize(): void {
+    if (this.shell.size && this.shellState === "running" && this.together.holds) this.connection.say({ type: "resize", ...this.shell.size });
   }
 
   private get live(): boolean {

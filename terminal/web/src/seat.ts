@@ -40,12 +40,6 @@ function whyNoShell(session: Session): string {
   return `You may not start a shell in ${session.container}. Its label snapback.terminal.allow says who may.`;
 }
 
-// fresh asks for the passkey where it was shown too long ago for a shell. What it needs is loaded then.
-export async function fresh(title: string): Promise<void> {
-  const { fresh } = await import("../../../console/web/src/prove");
-  await fresh(title);
-}
-
 // afterwards is what can be done when the session is over: open it again with one tap, or go back.
 export function afterwards(session: Session): void {
   const key = session.key ?? "", again = document.createElement("button"), said = document.createElement("p");

@@ -43,6 +43,7 @@ export class Shell {
   private readonly snippets: Snippets;
   private raw: Raw | null = null;
   private opened = false;
+  private fitted = false; // there has been a screen to measure
   private unread = 0; // pieces of history
   private pieces: Output[] = []; // that the emulator has not read yet
   private read: Place = { epoch: "", at: 0 }; // where it has come to
@@ -93,8 +94,9 @@ export class Shell {
     new Touch(this.box, this.term, { send: (data) => this.send(data), size: (step) => wire.size(step) });
   }
 
-  get size(): { cols: number; rows: number } {
-    return { cols: this.term.cols, rows: this.term.rows };
+  // size is null until there has been a screen to measure: a program that runs already must not be squeezed into another meanwhile.
+  get size(): { cols: number; rows: number } | null {
+    return this.fitted ? { cols: this.term.cols, rows: this.term.rows } : null;
   }
 
   // shown is called when the tab is, since what is hidden can't be measured.
@@ -109,6 +111,7 @@ export class Shell {
 
   refit(): void {
     if (!this.opened || this.box.clientHeight === 0) return;
+    this.fitted = true;
     if (this.theirs) return this.refitAs(this.theirs);
     this.term.options.fontSize = this.fontSize;
     this.fit.fit();

@@ -1,6 +1,6 @@
 import { el } from "./dom";
 import type { Crowd, Other, Said, Session, Told } from "./protocol";
-import { fresh } from "./seat";
+import { fresh } from "../../../console/web/src/prove";
 
 export interface Company {
   say(message: Said): boolean;
