@@ -120,8 +120,8 @@ func newSwarm(n engineNeeds, name string, manager *docker.Engine, engines []*doc
 	n.log.Info("Docker Swarm", "manager", manager.From())
 	reg := registryOf(n, name, "it has no leader, or the engine here is no manager of it any more")
 	p := &swarmParts{name: name, manager: manager, silent: &snapshot.Silence{}, registry: watch.NewRegistry(reg)}
-	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry, Carries: manager.Carries, Engines: func(ctx context.Context) map[string]swarm.Images {
-		on := map[string]swarm.Images{}
+	p.Cluster = swarm.New(swarm.Config{Manager: manager, Only: n.Only, Namer: p.registry, Carries: manager.Carries, Engines: func(ctx context.Context) map[string]swarm.NodeEngine {
+		on := map[string]swarm.NodeEngine{}
 		for node, engine := range nodesAmong(ctx, engines) {
 			on[node] = engine
 		}

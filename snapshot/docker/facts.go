@@ -81,7 +81,7 @@ func (e *Engine) presentVolumes(ctx context.Context, d document, into map[string
 		if m.Type != "volume" {
 			continue
 		}
-		there, err := e.hasVolume(ctx, m.Name)
+		there, err := e.HasVolume(ctx, m.Name)
 		if err != nil {
 			return err
 		}

@@ -136,7 +136,7 @@ func (e *Engine) refuseGone(ctx context.Context, d document) error {
 		return err
 	}
 	for _, name := range d.named() {
-		there, err := e.hasVolume(ctx, name)
+		there, err := e.HasVolume(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,8 @@ func (all networks) find(name, id string) network.Summary {
 	return network.Summary{}
 }
 
-func (e *Engine) hasVolume(ctx context.Context, name string) (bool, error) {
+// HasVolume says whether there is a volume of that name.
+func (e *Engine) HasVolume(ctx context.Context, name string) (bool, error) {
 	v, err := e.volume(ctx, name)
 	return v.Name != "", err
 }

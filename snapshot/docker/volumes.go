@@ -125,7 +125,7 @@ func (e *Engine) has(ctx context.Context, id string, m snapshot.Mount) error {
 	if m.Type != "volume" {
 		return nil
 	}
-	there, err := e.hasVolume(ctx, m.Source)
+	there, err := e.HasVolume(ctx, m.Source)
 	if err == nil && !there { // a helper would make an empty one
 		err = fmt.Errorf("volume %s: %w", m.Source, snapshot.ErrGone)
 	}

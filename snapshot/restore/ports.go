@@ -34,8 +34,8 @@ type ServiceEngine interface {
 	Engine
 	// Check says in words what speaks against a restore of a document, now, and what would not come back. It changes nothing.
 	Check(ctx context.Context, document json.RawMessage) (snapshot.Finding, error)
-	// ImageThere says in words why no node can have the image of a document, and what of that nobody knows; "": nothing.
-	ImageThere(ctx context.Context, document json.RawMessage) (why []string, doubt string, err error)
+	// OnNodes says in words what of a document no node has that has to be there already, and what of that nobody knows; "": nothing.
+	OnNodes(ctx context.Context, document json.RawMessage) (why []string, doubt string, err error)
 	// RevisionOf is the ID that the service of a document has once it is as the document says. It returns ErrGone when it was removed.
 	RevisionOf(ctx context.Context, document json.RawMessage) (id string, err error)
 	// Update makes a service as a document says, if it is one of from: with as many tasks as there are, or with replicas as the document

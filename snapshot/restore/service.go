@@ -49,7 +49,7 @@ func (svc *service) Preflight(ctx context.Context) (why []string, err error) {
 		return nil, err
 	}
 	err = svc.peek(ctx, 20*time.Second, func(ctx context.Context) (err error) { // it takes long: no offer looks for that
-		why, svc.restore.Plan.Doubt, err = svc.Engine.ImageThere(ctx, document)
+		why, svc.restore.Plan.Doubt, err = svc.Engine.OnNodes(ctx, document)
 		return err
 	})
 	return why, err

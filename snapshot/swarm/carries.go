@@ -28,7 +28,15 @@ type networked struct {
 }
 
 // mounted is what a spec has mounted into each task.
-type mounted struct{ Type, Source, Target string }
+type mounted struct {
+	Type, Source, Target string
+	VolumeOptions        *struct {
+		DriverConfig *struct {
+			Name    string
+			Options map[string]string
+		}
+	}
+}
 
 // carrier is what is known of a service and its tasks. Here is the node of the engine that is the manager.
 func (v view) carrier(tasks []task, here string) snapshot.Carrier {

@@ -36,13 +36,13 @@ func setupNodes(t *testing.T, workers int) nodesKit {
 }
 
 // enginesOf are the engines of all nodes, by the nodes' IDs.
-func enginesOf(t *testing.T, n *enginetest.Nodes) func(context.Context) map[string]swarm.Images {
+func enginesOf(t *testing.T, n *enginetest.Nodes) func(context.Context) map[string]swarm.NodeEngine {
 	t.Helper()
-	on := map[string]swarm.Images{}
+	on := map[string]swarm.NodeEngine{}
 	for _, s := range append([]*enginetest.Scope{n.Scope}, scopes(n.Workers)...) {
 		on[s.Docker("info", "--format", "{{.Swarm.NodeID}}")] = s.Engine()
 	}
-	return func(context.Context) map[string]swarm.Images { return on }
+	return func(context.Context) map[string]swarm.NodeEngine { return on }
 }
 
 func scopes(list []*enginetest.Node) (out []*enginetest.Scope) {

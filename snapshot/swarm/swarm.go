@@ -55,7 +55,7 @@ type Config struct {
 	Carries func(context.Context, snapshot.Carrier) string
 
 	// Engines are those of the nodes that can be asked, by the nodes' IDs. Nil: none can.
-	Engines func(context.Context) map[string]Images
+	Engines func(context.Context) map[string]NodeEngine
 }
 
 // Cluster is one Swarm. It can be used from several goroutines at once.

@@ -53,7 +53,7 @@ func setup(t *testing.T) *kit {
 	return k
 }
 
-func setupOn(t *testing.T, on *enginetest.Swarm, engines func(context.Context) map[string]swarm.Images) *kit {
+func setupOn(t *testing.T, on *enginetest.Swarm, engines func(context.Context) map[string]swarm.NodeEngine) *kit {
 	t.Helper()
 	k := &kit{Swarm: on, t: t, db: storetest.New(t)}
 	k.cluster = swarm.New(swarm.Config{Manager: k.Engine(), Engines: engines})
@@ -306,6 +306,39 @@ func (k *kit) label() {
 	}
 	if err != nil {
 		k.t.Fatal(err)
+	}
+}
+
+// TestAVolumeThatIsGoneRefusesAServicesRestore: the Swarm would make one without a word, and the tasks would run on nothing.
+func TestAVolumeThatIsGoneRefusesAServicesRestore(t *testing.T) {
+	t.Parallel()
+	on := enginetest.StartSwarm(t)
+	node := on.Docker("info", "--format", "{{.Swarm.NodeID}}")
+	k := setupOn(t, on, func(context.Context) map[string]swarm.NodeEngine {
+		return map[string]swarm.NodeEngine{node: on.Engine()}
+	})
+	k.image = k.Image("shop", `ENTRYPOINT ["/app"]`)
+	name, first, second := k.Name("shop"), k.Name("first"), k.Name("second")
+	k.Service(name, k.serve("--mount", "type=volume,source="+first+",target=/data")...)
+	good := k.settled(name)
+	k.Docker("service", "update", "--detach", "--mount-rm", "/data", "--mount-add", "type=volume,source="+second+",target=/data", name)
+	d := k.deployed(good.Key, 1)
+	k.settled(name)
+	k.until("the first volume may go", func() bool {
+		for _, id := range strings.Fields(k.Docker("ps", "--all", "--quiet", "--filter", "volume="+first)) {
+			_, _ = k.Try("rm", "--force", id)
+		}
+		_, err := k.Try("volume", "rm", first)
+		return err == nil
+	})
+	now := k.service(name)
+	r := k.restore(now, d.Snapshot)
+	if r.State != restore.Refused || !strings.Contains(r.Error, "volume "+first+" is gone from ") || k.service(name).ID != now.ID {
+		t.Errorf("the restore is %s: %s", r.State, r.Error)
+	}
+	k.Docker("volume", "create", first)
+	if r = k.restore(now, d.Snapshot); r.State != restore.Verified || r.Plan.Doubt != "" {
+		t.Errorf("with a volume the restore is %s: %s, but not %q", r.State, r.Error, r.Plan.Doubt)
 	}
 }
 
