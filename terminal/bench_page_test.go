@@ -54,15 +54,25 @@ func BenchmarkTerminalPage(b *testing.B) {
 // slow makes a bad mobile network of the browser's, or takes that back.
 func (p *phone) slow(yes bool) {
 	p.t.Helper()
+	if yes {
+		p.throttled(50_000)
+	} else {
+		p.throttled(-1)
+	}
+}
+
+// throttled has the browser's network carry so many bytes a second, with a latency; -1: as many as it can, without one.
+func (p *phone) throttled(throughput float64) {
+	p.t.Helper()
 	type params struct {
 		Offline            bool    `json:"offline"`
 		Latency            float64 `json:"latency"`            // ms
 		DownloadThroughput float64 `json:"downloadThroughput"` // bytes a second
 		UploadThroughput   float64 `json:"uploadThroughput"`
 	}
-	how := params{DownloadThroughput: -1, UploadThroughput: -1}
-	if yes {
-		how = params{false, 200, 50_000, 50_000}
+	how := params{DownloadThroughput: throughput, UploadThroughput: throughput}
+	if throughput > 0 {
+		how.Latency = 200
 	}
 	emulate := cdp.Command[params, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
 	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {

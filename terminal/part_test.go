@@ -33,13 +33,23 @@ const (
 	notYet      = "The terminal could not be loaded yet. Trying again."
 )
 
-// TestAShellsScriptThatFailsIsTriedAgain: a browser does not ask for a module's address again that has failed.
+// answers has the page's own fetches of the script be answered by something else: a Response, in JavaScript; "": by nothing else any more.
+func (p *phone) answers(response string) {
+	p.t.Helper()
+	if response == "" {
+		response = "real(a, init)"
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`window.real ??= fetch; window.fetch = async (a, init) => String(a).includes('/shell-') ? ` + response + ` : real(a, init); 0`))
+}
+
+// TestAShellsScriptThatFailsIsTriedAgain: a browser does not ask for a module's address again that has failed, as it does here where the page has
+// fetched it, and the browser has not kept it.
 func TestAShellsScriptThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	n, p := setup(t), newPhone(t)
 	n.open(p, access.ModeShell)
 	p.blocks(shellScript)
-	p.do(chromedp.Evaluate[chromedp.Void](`window.real = fetch; window.fetch = (a, init) => init?.method === 'HEAD' ? Promise.resolve(new Response('404 page not found', {status: 404})) : real(a, init); 0`))
+	p.answers(`new Response('kept by nobody')`)
 	p.openGate()
 	p.tap("#tab-shell")
 	p.wait("it is said", "#shell-text", notYet)
@@ -47,14 +57,18 @@ func TestAShellsScriptThatFailsIsTriedAgain(t *testing.T) {
 	if text, off := p.text("#start"), ask(p, chromedp.Evaluate[bool](`document.querySelector('#start').disabled`)); text != "Loading…" || !off {
 		t.Errorf("the button says %q, to be tapped: %v", text, !off)
 	}
-	if got := p.text("#shell-text"); got != notYet {
-		t.Errorf("after a proxy's 404 it says %q", got)
-	}
 	for _, scheme := range []string{"dark", "light"} {
 		p.dressed(scheme)
 		p.picture("50-not-loaded-yet-" + scheme)
 	}
 	p.wantAccessible("a shell that is not loaded yet")
+	p.answers(`(window.refused = (window.refused ?? 0) + 1, new Response('404 page not found', {status: 404}))`)
+	p.yes("a proxy refuses it, while there is no bot behind it", `window.refused > 1`)
+	if got := p.text("#shell-text"); got != notYet {
+		t.Errorf("after a proxy's 404 it says %q", got)
+	}
+	p.answers("")
+	p.yes("it is fetched in vain", `performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch' && r.name.includes('/shell-'))`)
 	p.blocks("")
 	p.wait("it comes by itself", "#shell-text", "A shell in ")
 	p.tap("#start")
@@ -140,4 +154,34 @@ func TestAShellsScriptThatHangsIsNotWaitedFor(t *testing.T) {
 			p.wantQuiet()
 		})
 	}
+}
+
+// TestAShellsScriptOnASlowNetworkIsLoadedOnce, which takes longer than one that hangs would be waited for.
+func TestAShellsScriptOnASlowNetworkIsLoadedOnce(t *testing.T) {
+	t.Parallel()
+	n, p := setup(t), newPhone(t)
+	n.open(p, access.ModeShell)
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		return err
+	}))
+	p.throttled(4000)
+	p.openGate()
+	began := time.Now()
+	p.tap("#tab-shell")
+	for time.Since(began) < 10*time.Second { // an impatient thumb
+		p.tap("#tab-shell")
+		time.Sleep(time.Second)
+	}
+	within(t, 2*time.Minute, "it can be started", func() bool { return p.text("#start") == "Start shell" })
+	if took := time.Since(began); took < 16*time.Second {
+		t.Errorf("after %v: that was not slow", took)
+	}
+	p.throttled(-1)
+	p.tap("#start")
+	p.wait("a prompt is there", ".xterm-rows", "#")
+	if ask(p, chromedp.Evaluate[bool](`performance.getEntriesByType('resource').some(r => r.name.includes('again='))`)) {
+		t.Error("it was asked for again, although it came")
+	}
+	p.wantQuiet()
 }

@@ -1,23 +1,23 @@
 const soonest = 500; // ms between a try that failed and the next; twice as long after each
 const latest = 4000;
-const patience = 20_000; // ms with a try that neither comes nor fails; twice as long each time, as the network may be slow
-const longest = 120_000;
-const pushed = 3000; // ms that a try has had before another may be pushed beside it
+const patience = 15_000; // ms in which nothing comes
+const pushed = 3000; // and where somebody has tapped, or the network was away
 
 // Progress is how it stands with a part: again says that a try has failed and others follow, outdated that the bot has no such file, as
 // it is of another version by now.
 export type Progress = "unasked" | "loading" | "again" | "outdated" | "there";
 
+class Outdated extends Error {}
+
 // Part is a script that the page loads when it is wanted, however often that fails meanwhile. A browser remembers of an address that its
-// module failed (the module map of the HTML standard), and does not ask for it again: each try has an address of its own. What neither
-// comes nor fails may hang on a connection that is dead, and gets another try beside it; whichever comes first is taken.
+// module failed (the module map of the HTML standard), and does not ask for it again: each try has an address of its own. It is fetched
+// before it is imported, which finds it in the browser's cache: a slow network is told from a dead one by what comes.
 export class Part<Module> {
   private stands: Progress = "unasked";
-  private tries = 0;
-  private begun = 0;
-  private patience = patience;
-  private pausing = false;
-  private timer = 0; // for the next try; 0: there is none to come
+  private over = false;
+  private heardAt = 0; // when something has come of this try
+  private hurried = false; // the next one does not wait
+  private interrupt = (): void => {}; // the try or the pause that is under way
 
   constructor(
     private readonly address: string,
@@ -30,50 +30,70 @@ export class Part<Module> {
   }
 
   load(): void {
-    if (this.stands !== "unasked") return;
-    this.turn("loading");
-    this.try();
+    if (this.stands === "unasked") void this.untilItIsThere();
   }
 
-  // push does not wait for the next try, as the network has come back, or somebody has tapped. What takes its time is not overtaken at once.
+  // push does not wait for the next try, as the network has come back, or somebody has tapped.
   push(): void {
-    if (this.timer && (this.pausing || Date.now() - this.begun > pushed)) this.try();
+    if (Date.now() - this.heardAt < pushed) return;
+    this.hurried = true;
+    this.interrupt();
   }
 
   stop(): void {
-    clearTimeout(this.timer);
-    this.timer = 0;
+    this.over = true;
+    this.interrupt();
   }
 
-  private try(): void {
-    const n = this.tries++, address = n === 0 ? this.address : `${this.address}?again=${n}`;
-    this.begun = Date.now();
-    this.next(this.patience, false);
-    import(address).then((module: Module) => this.arrived(module), () => this.failed(n, address));
+  private async untilItIsThere(): Promise<void> {
+    this.turn("loading");
+    for (let n = 0; !this.over; n++) {
+      const module = await this.tried(n === 0 ? this.address : `${this.address}?again=${n}`);
+      if (this.over) return;
+      if (module) {
+        this.came(module);
+        return this.turn("there");
+      }
+      await this.pause(Math.min(latest, soonest * 2 ** Math.min(n, 9)));
+    }
   }
 
-  private next(wait: number, pausing: boolean): void {
-    clearTimeout(this.timer);
-    this.pausing = pausing;
-    this.timer = window.setTimeout(() => {
-      if (!pausing) this.patience = Math.min(longest, 2 * this.patience);
-      this.try();
-    }, wait);
+  private async tried(address: string): Promise<Module | null> {
+    const stalled = new AbortController();
+    this.hurried = false;
+    this.interrupt = () => stalled.abort();
+    this.heardAt = Date.now();
+    const watch = setInterval(() => Date.now() - this.heardAt > patience && stalled.abort(), 1000);
+    try {
+      await this.fetched(address, stalled.signal);
+      return await orAbort(import(address) as Promise<Module>, stalled.signal);
+    } catch (err) {
+      if (!this.over) this.turn(err instanceof Outdated ? "outdated" : "again");
+      return null;
+    } finally {
+      clearInterval(watch);
+    }
   }
 
-  private arrived(module: Module): void {
-    if (!this.timer) return; // another was sooner, or nobody wants it any more
-    this.stop();
-    this.came(module);
-    this.turn("there");
+  // fetched throws Outdated where the bot itself has no such file: a proxy says 404 of everything while there is no bot behind it.
+  private async fetched(address: string, signal: AbortSignal): Promise<void> {
+    const { ok, status, headers, body } = await fetch(address, { signal });
+    if (status === 404 && headers.get("Content-Type") === "application/problem+json") throw new Outdated();
+    if (!ok || !body) throw new Error(`the bot answered with ${status}`);
+    const reader = body.getReader();
+    do this.heardAt = Date.now();
+    while (!(await reader.read()).done);
   }
 
-  private async failed(n: number, address: string): Promise<void> {
-    if (!this.timer || n !== this.tries - 1) return; // another is under way
-    this.next(Math.min(latest, soonest * 2 ** Math.min(n, 9)), true);
-    if (this.stands === "loading") this.turn("again");
-    const outdated = await gone(address);
-    if (this.timer) this.turn(outdated ? "outdated" : "again");
+  private pause(ms: number): Promise<void> {
+    this.heardAt = 0;
+    return new Promise((done) => {
+      const timer = setTimeout(done, this.hurried ? 0 : ms);
+      this.interrupt = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
   }
 
   private turn(to: Progress): void {
@@ -83,12 +103,6 @@ export class Part<Module> {
   }
 }
 
-// gone says whether the bot itself has no such file: a proxy says 404 of everything while there is no bot behind it.
-async function gone(address: string): Promise<boolean> {
-  try {
-    const { status, headers } = await fetch(address, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(latest) });
-    return status === 404 && headers.get("Content-Type") === "application/problem+json";
-  } catch {
-    return false;
-  }
+function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([promise, new Promise<never>((_, failed) => signal.addEventListener("abort", () => failed(signal.reason as Error)))]);
 }
